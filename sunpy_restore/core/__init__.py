@@ -1,0 +1,1 @@
+"""What all restoration tasks share: Maps, inference, weights and metrics."""

@@ -1,0 +1,101 @@
+"""The record that ties a forward model, a network, its weights and its checks together."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+__all__ = ["Task", "TrainingConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """
+    How one network of a task is trained.
+
+    Parameters
+    ----------
+    name : `str`
+        Name of the configuration, such as ``"paper"`` or ``"compact"``.
+    network : mapping
+        ``{"architecture": str, **hyperparameters}`` as `Task.build_network` takes it.
+    patch_size : `int`
+        Side of a training patch in input pixels.
+    batch_size, steps : `int`
+        Patches in a batch; number of optimiser steps.
+    learning_rate : `float`
+        Peak learning rate of Adam.
+    schedule : ``"constant"`` or ``"one-cycle"``
+        Course of the learning rate.
+    weight_decay : `float`
+        l2 penalty of the weights.
+    ema_decay : `float`
+        Decay of the exponential moving average of the weights; 0 switches it off.
+    gradient_clip : `float`
+        Largest norm of the gradient; 0 switches clipping off.
+    precision : `str`
+        Precision of the training, in Lightning's spelling.
+    seed : `int`
+        Seed of everything that is random.
+    validation_interval : `int`
+        Steps between two validations, each of which also leaves a checkpoint.
+    options : mapping
+        What else the task's recipe needs (loss weights, mixture of the data).
+    """
+
+    name: str
+    network: Mapping[str, Any]
+    patch_size: int
+    batch_size: int
+    steps: int
+    learning_rate: float
+    schedule: str = "one-cycle"
+    weight_decay: float = 0.0
+    ema_decay: float = 0.999
+    gradient_clip: float = 1.0
+    precision: str = "32-true"
+    seed: int = 0
+    validation_interval: int = 500
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """
+    One restoration problem that has its own weights.
+
+    Parameters
+    ----------
+    name : `str`
+        Name in the registry of weights and on the command line.
+    verb : `str`
+        Name of the public function that solves it.
+    title : `str`
+        One line for listings and model cards.
+    doi : `str`
+        DOI of the paper that the network follows.
+    unit : `str`
+        Unit of the normalised images that the network sees.
+    scale : `int`
+        Output pixels per input pixel along each axis.
+    build_network : callable
+        ``build_network(hyperparameters) -> torch.nn.Module``.
+    halo : callable
+        ``halo(hyperparameters) -> int``: reach of that network in input pixels.
+    classical : mapping
+        Name of a classical method to a function from the normalised image to the restored one.
+    recipe : `str`
+        Module with ``configs(task)``, ``datasets(task, directory, config)``, ``loss(prediction, batch, config)`` and
+        ``evaluation_pairs(task, directory)``; named and not imported, because it needs the ``train`` extra.
+    """
+
+    name: str
+    verb: str
+    title: str
+    doi: str
+    unit: str
+    scale: int
+    build_network: Callable[[Mapping[str, Any]], Any]
+    halo: Callable[[Mapping[str, Any]], int]
+    classical: Mapping[str, Callable]
+    recipe: str
