@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 __all__ = ["Task", "TrainingConfig"]
@@ -56,7 +55,7 @@ class TrainingConfig:
     precision: str = "32-true"
     seed: int = 0
     validation_interval: int = 500
-    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +78,10 @@ class Task:
     scale : `int`
         Output pixels per input pixel along each axis.
     build_network : callable
-        ``build_network(hyperparameters) -> torch.nn.Module``.
-    halo : callable
-        ``halo(hyperparameters) -> int``: reach of that network in input pixels.
-    classical : mapping
-        Name of a classical method to a function from the normalised image to the restored one.
+        ``build_network(hyperparameters) -> torch.nn.Module``, with its reach in input pixels as the attribute ``reach``.
     recipe : `str`
-        Module with ``configs(task)``, ``datasets(task, directory, config)``, ``loss(prediction, batch, config)`` and
-        ``evaluation_pairs(task, directory)``; named and not imported, because it needs the ``train`` extra.
+        Module with ``configs(task)``, ``datasets(task, directory, config)``, ``predict(network, observed, config)`` and
+        ``loss(network, batch, config)``; named and not imported, because it needs torch.
     """
 
     name: str
@@ -96,6 +91,4 @@ class Task:
     unit: str
     scale: int
     build_network: Callable[[Mapping[str, Any]], Any]
-    halo: Callable[[Mapping[str, Any]], int]
-    classical: Mapping[str, Callable]
     recipe: str

@@ -1,0 +1,110 @@
+"""Linear restoration: the Wiener filter onto pixels of half the size, and the data-consistency step."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from sunpy_restore.enhancement.forward import reconvolve, transfer_kernel
+
+__all__ = ["FILTER_SIZE", "backproject", "data_consistency", "wiener_filter"]
+
+FILTER_SIZE = 25
+"""Side of the linear filters in HMI pixels: the diameter of the point spread function."""
+
+
+@lru_cache(maxsize=8)
+def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, kernel_of=transfer_kernel):
+    """
+    The filter that takes HMI pixels to target pixels with the least squared error.
+
+    With the target's power spectrum ``S``, the transfer ``p`` of `~sunpy_restore.enhancement.forward.reconvolve` (optics and
+    binning) and white noise ``N``, each frequency of the input feeds its four aliases ``k`` in the target with the weight
+    ``S_k p_k* / (sum_j S_j |p_j|**2 + N)``.
+
+    Parameters
+    ----------
+    noise_to_signal : `float`
+        ``N / S`` at low frequency.
+    spectral_index : `float`
+        ``S`` falls as ``[1 + (f / f_Nyquist)**2]**-spectral_index``, f_Nyquist that of the input.
+    size : odd `int`
+        Side of the filter in input pixels.
+    kernel_of : callable
+        Gives the kernel between target and HMI.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(4, size, size)``: the correlation kernels of the sub-pixels (0, 0), (0, 1), (1, 0), (1, 1). Each has sum 1.
+    """
+    n = 4 * size
+    frequency = np.fft.fftfreq(2 * n)
+    transfer = _transfer(kernel_of(), n)
+    radius2 = (frequency[:, None] ** 2 + frequency[None, :] ** 2) / 0.25**2
+    power = (1 + radius2) ** -float(spectral_index)
+    aliases = (power * np.abs(transfer) ** 2).reshape(2, n, 2, n).sum(axis=(0, 2)) / 4
+    gain = power * transfer.conj() / (np.tile(aliases, (2, 2)) + noise_to_signal)
+    # Impulse response in target pixels to one HMI pixel whose first sub-pixel is the origin
+    response = np.fft.ifft2(gain).real
+    half = size // 2
+    rows = [(2 * np.arange(half, -half - 1, -1) + sub) % (2 * n) for sub in (0, 1)]
+    filters = np.stack([response[np.ix_(rows[i], rows[j])] for i in (0, 1) for j in (0, 1)])
+    return filters / filters.sum(axis=(1, 2), keepdims=True)
+
+
+def _transfer(kernel, n):
+    """Transfer function, on the target's grid of side ``2 n``, of convolution and the mean of 2 x 2 pixels."""
+    square = np.zeros((2 * n, 2 * n))
+    side = kernel.shape[0]
+    square[:side, :side] = kernel
+    blur = np.fft.fft2(np.roll(square, (-(side // 2), -(side // 2)), axis=(0, 1)))
+    frequency = np.fft.fftfreq(2 * n)
+    box = (1 + np.exp(2j * np.pi * frequency)) / 2
+    return blur * box[:, None] * box[None, :]
+
+
+def backproject(image, filters):
+    """
+    Apply the filters of `wiener_filter`.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``; mirrored at its edges.
+    filters : `numpy.ndarray`
+        Shape ``(4, size, size)``.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(2 * ny, 2 * nx)``.
+    """
+    from scipy.signal import oaconvolve
+
+    padded = np.pad(image, filters.shape[-1] // 2, mode="symmetric")
+    out = np.empty((2 * image.shape[0], 2 * image.shape[1]), dtype=np.result_type(image, np.float32))
+    for index, filter_ in enumerate(filters):
+        out[index // 2 :: 2, index % 2 :: 2] = oaconvolve(padded, filter_[::-1, ::-1], mode="valid")
+    return out
+
+
+def data_consistency(enhanced, observed, filters, kernel=None, iterations=1):
+    """
+    Correct an enhanced image until it explains what was observed.
+
+    Each step adds the back-projected difference between the observation and the enhanced image seen through HMI.
+
+    Parameters
+    ----------
+    enhanced, observed : `numpy.ndarray`
+        Shapes ``(2 * ny, 2 * nx)`` and ``(ny, nx)``.
+    filters : `numpy.ndarray`
+        A `wiener_filter`; its noise-to-signal ratio sets where the data stop to decide.
+    kernel : `numpy.ndarray`, optional
+        Of `~sunpy_restore.enhancement.forward.reconvolve`.
+    iterations : `int`
+        Number of steps.
+    """
+    for _ in range(iterations):
+        enhanced = enhanced + backproject(observed - reconvolve(enhanced, kernel), filters)
+    return enhanced

@@ -1,0 +1,46 @@
+"""The two tasks of `sunpy_restore.enhance`: continuum and line-of-sight magnetogram."""
+
+from sunpy_restore.core.task import Task
+from sunpy_restore.enhancement.linear import FILTER_SIZE, wiener_filter
+
+__all__ = ["CONTINUUM", "MAGNETOGRAM"]
+
+
+def _build_network(hyperparameters):
+    """The network of a configuration or of a weights file."""
+    from sunpy_restore.networks.enhance import Enhance
+    from sunpy_restore.networks.residual import ResidualRestorer
+
+    options = dict(hyperparameters)
+    architecture = options.pop("architecture", None)
+    if architecture == "Enhance":
+        return Enhance(**options)
+    if architecture == "ResidualRestorer":
+        filter_options = {key: options.pop(key) for key in ("noise_to_signal", "spectral_index")}
+        network = ResidualRestorer(filter_size=FILTER_SIZE, **options)
+        network.set_filter(wiener_filter(**filter_options))
+        return network
+    raise ValueError(f"Found the architecture {architecture!r}, expected 'Enhance' or 'ResidualRestorer'.")
+
+
+_COMMON = dict(
+    verb="enhance",
+    doi="10.1051/0004-6361/201731344",
+    scale=2,
+    build_network=_build_network,
+    recipe="sunpy_restore.enhancement.recipe",
+)
+
+CONTINUUM = Task(
+    name="enhance-continuum",
+    title="Deconvolution and x2 super-resolution of HMI continuum images",
+    unit="quiet-Sun intensity",
+    **_COMMON,
+)
+
+MAGNETOGRAM = Task(
+    name="enhance-magnetogram",
+    title="Deconvolution and x2 super-resolution of HMI line-of-sight magnetograms",
+    unit="kG",
+    **_COMMON,
+)

@@ -1,0 +1,202 @@
+"""
+The Sun at high resolution, from which `sunpy_restore.enhancement.recipe` makes training pairs.
+
+Every source is an image on fine pixels, or one taken as seen by the target telescope already (a Wald protocol).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from astropy.io import fits
+
+from sunpy_restore.enhancement.forward import HMI_PIXEL, hmi_psf, airy_psf, reconvolve
+
+__all__ = ["Source", "continuum_sources", "magnetogram_sources", "view"]
+
+MURAM_SCALE = 0.0662
+MURAM_SPLIT = 544
+"""Columns of the MURaM snapshot from here on are never trained on."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """
+    A high-resolution image to make training pairs of.
+
+    Parameters
+    ----------
+    name : `str`
+        For logs and model cards.
+    images : `list` of `numpy.ndarray`
+        Continuum in units of the quiet Sun, or magnetograms in kG.
+    pixel_scale : `float` or `None`
+        Pixel in arcsec; `None` for an image that stands for the target telescope's, pixel for pixel.
+    weight : `float`
+        Share of the training pairs.
+    gain : pair of `float`
+        Range of factors on the deviation from `level`.
+    level : `float`
+        Value that a gain leaves alone: 1 for the continuum, 0 for magnetograms.
+    """
+
+    name: str
+    images: list
+    pixel_scale: float | None
+    weight: float
+    gain: tuple[float, float] = (1.0, 1.0)
+    level: float = 0.0
+
+
+def _read(path):
+    with fits.open(path) as hdus:
+        return np.asarray(hdus[0].data, dtype=float)
+
+
+def _quiet_level(image):
+    """Median of what is not a spot."""
+    return np.median(image[image > 0.9 * np.median(image)])
+
+
+def _muram(directory):
+    image = np.load(directory / "photosphere" / "muram_intensity_48km.npy").astype(float)
+    return image / image.mean()
+
+
+def continuum_sources(directory, split="train"):
+    """
+    Continuum sources in the layout of the package's data folder.
+
+    Parameters
+    ----------
+    directory : path-like
+        Holds ``photosphere/`` and ``hmi/``.
+    split : ``"train"`` or ``"validation"``
+        Regions of single images, or times of a series; nothing is in both.
+
+    Returns
+    -------
+    `list` of `Source`
+    """
+    directory = Path(directory)
+    muram = _muram(directory)
+    series = _read(directory / "hmi" / "hmi_continuum_sunspot_series.fits.gz")
+    series = [frame / _quiet_level(frame) for frame in series]
+    if split == "validation":
+        return [
+            Source("MURaM", [muram[:, MURAM_SPLIT:]], MURAM_SCALE, 1.0),
+            Source("HMI spot series", series[27:], None, 1.0),
+        ]
+    sp = np.load(directory / "photosphere" / "hinode_sp_scan.npz")["data"][:, 0, :].astype(float)
+    sp = ndimage.zoom(sp / _quiet_level(sp), 2, order=3, mode="mirror", grid_mode=True)
+    spot, plage = (
+        _read(next((directory / "photosphere").glob(f"camXX_{day}*")))[40:-40, 40:-40]
+        for day in ("2020-07-27", "2019-08-01")
+    )
+    return [
+        Source("MURaM", [muram[:, :MURAM_SPLIT]], MURAM_SCALE, 0.55, (0.9, 1.1), 1.0),
+        Source("Hinode/SP spot", [np.clip(sp, 0.02, None)], 0.08, 0.13, (0.9, 1.1), 1.0),
+        # The wide band at 8542 A shows the same photosphere with less contrast than 6173 A
+        Source("SST spot", [np.clip(spot / _quiet_level(spot), 0.02, None) ** 1.3], 0.059, 0.12, (0.9, 1.1), 1.0),
+        Source("SST plage", [plage / np.median(plage)], 0.059, 0.08, (1.5, 2.5), 1.0),
+        Source("HMI spot series", series[:20:4], None, 0.12, (0.9, 1.2), 1.0),
+    ]
+
+
+def _lane_field(intensity, pixel_scale, rng):
+    """A line-of-sight field in kG with the granulation's geometry: flux in the dark lanes, polarities mixed by patches."""
+    smooth = ndimage.gaussian_filter(intensity, 0.12 / pixel_scale)
+    lanes = np.clip((1.0 - smooth) / 0.25, 0, None)
+
+    def noise(arcsec):
+        field = ndimage.gaussian_filter(rng.standard_normal(intensity.shape), arcsec / pixel_scale, mode="mirror")
+        return field / field.std()
+
+    patches = np.clip(np.abs(noise(2.5)) - 0.6, 0, None) * np.clip(noise(0.5) + 0.3, 0, None)
+    network = np.sign(noise(4.0)) * patches * lanes**1.5
+    field = 1.2 * network + 0.06 * noise(0.25) * (0.3 + lanes)
+    return 1.8 * np.tanh(field / 1.8)
+
+
+def magnetogram_sources(directory, split="train"):
+    """Magnetogram sources in kG, as `continuum_sources`."""
+    directory = Path(directory)
+    muram = _muram(directory)
+    hmi = _read(directory / "hmi" / "hmi_blos_20110214_203412.fits.gz") / 1e3
+    if split == "validation":
+        field = _lane_field(muram[:, MURAM_SPLIT:], MURAM_SCALE, np.random.default_rng(99))
+        return [Source("MURaM lanes", [field], MURAM_SCALE, 1.0), Source("HMI NOAA 11158", [hmi[:, 420:]], None, 1.0)]
+    lanes = [_lane_field(muram[:, :MURAM_SPLIT], MURAM_SCALE, np.random.default_rng(seed)) for seed in range(8)]
+    sot = _read(directory / "photosphere" / "hinode_sot_nfi_magnetogram_20110214.fits.gz")
+    # V/I counts: scaled so that its strongest fields are those of an active region, 2.2 kG
+    sot = ndimage.gaussian_filter(sot / np.percentile(np.abs(sot), 99.9) * 2.2, 0.6)
+    sot = ndimage.zoom(sot, 2, order=3, mode="mirror", grid_mode=True)
+    return [
+        Source("MURaM lanes", lanes, MURAM_SCALE, 0.35, (0.6, 1.4)),
+        Source("Hinode/SOT NFI", [sot], 0.08, 0.35, (0.6, 1.2)),
+        Source("HMI NOAA 11158", [hmi[:, :400]], None, 0.3, (0.8, 1.3)),
+    ]
+
+
+def view(source, rng, size):
+    """
+    One pair of noise-free images: what HMI and what the target telescope see.
+
+    Parameters
+    ----------
+    source : `Source`
+        A random place, rotation, mirror image, scale (within 7 %) and gain of it is taken.
+    rng : `numpy.random.Generator`
+        Source of chance.
+    size : `int`
+        Side in HMI pixels.
+
+    Returns
+    -------
+    observed, truth : `numpy.ndarray`
+        Shapes ``(size, size)`` and ``(2 * size, 2 * size)``.
+    """
+    image = source.images[rng.integers(len(source.images))]
+    image = source.level + rng.uniform(*source.gain) * (image - source.level)
+    margin = 13
+    side = 2 * (size + 2 * margin)
+    if source.pixel_scale is None:
+        truth = _sampled_square(image, side, 1.0, rng, rotate=False)
+        observed = reconvolve(truth)
+    else:
+        observed, truth = _seen_by_both(image, source.pixel_scale, side, rng)
+    observed = observed[margin:-margin, margin:-margin]
+    return observed.astype(np.float32), truth[2 * margin : -2 * margin, 2 * margin : -2 * margin].astype(np.float32)
+
+
+def _seen_by_both(image, pixel_scale, side, rng):
+    """The two telescopes' images of one random square; the optics are round, so the rotation may come before them."""
+    fine = 4
+    step = HMI_PIXEL / 2 / fine
+    zoom = rng.uniform(0.93, 1.07)
+    square = _sampled_square(image, side * fine, step / pixel_scale * zoom, rng, rotate=True)
+    hmi, airy = (_fft_convolve(square, kernel(step)) for kernel in (hmi_psf, airy_psf))
+    observed = hmi.reshape(side // 2, 2 * fine, side // 2, 2 * fine).mean(axis=(1, 3))
+    return observed, airy.reshape(side, fine, side, fine).mean(axis=(1, 3))
+
+
+def _fft_convolve(image, kernel):
+    from scipy.signal import oaconvolve
+
+    return oaconvolve(image, kernel, mode="same")
+
+
+def _sampled_square(image, side, step, rng, *, rotate):
+    """A square of ``side`` samples, ``step`` pixels apart, about a random place; the image is mirrored at its edges."""
+    angle = rng.uniform(0, 2 * np.pi) if rotate else np.pi / 2 * rng.integers(4)
+    axis = (np.arange(side) - (side - 1) / 2) * step
+    y, x = np.meshgrid(axis, axis * (1 if rng.random() < 0.5 else -1), indexing="ij")
+    reach = step * side / 2
+    centre = [rng.uniform(min(reach, n / 2), max(n - reach, n / 2)) for n in image.shape]
+    rows = centre[0] + np.cos(angle) * y - np.sin(angle) * x
+    cols = centre[1] + np.sin(angle) * y + np.cos(angle) * x
+    if not rotate:
+        rows, cols = np.round(rows + 0.25), np.round(cols + 0.25)
+    return ndimage.map_coordinates(image, [rows, cols], order=3 if rotate else 0, mode="reflect")

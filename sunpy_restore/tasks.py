@@ -1,0 +1,28 @@
+"""The restoration tasks that the package knows."""
+
+from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
+
+__all__ = ["TASKS", "get_task"]
+
+TASKS = (CONTINUUM, MAGNETOGRAM)
+"""All tasks; a new one is listed here."""
+
+
+def get_task(name):
+    """
+    The task of that name.
+
+    Parameters
+    ----------
+    name : `str`
+        Such as ``"enhance-continuum"``.
+
+    Raises
+    ------
+    ValueError
+        No task has that name.
+    """
+    for task in TASKS:
+        if task.name == name:
+            return task
+    raise ValueError(f"Found the task {name!r}, expected one of {', '.join(task.name for task in TASKS)}.")
