@@ -120,7 +120,7 @@ def train(task, data, out, *, config="compact", resume=False, steps=None, progre
     pairs, validation = import_module(task.recipe).datasets(task.name, data, config)
     module = RestorationModule(task, config, validation)
     trainer = _trainer(config, out, progress)
-    start = time.monotonic()
+    commit, start = _commit(), time.monotonic()
     trainer.fit(
         module,
         DataLoader(pairs, config.batch_size, num_workers=workers),
@@ -130,7 +130,7 @@ def train(task, data, out, *, config="compact", resume=False, steps=None, progre
     )
     path = out / f"{task.name}-{config.name}.safetensors"
     seconds = time.monotonic() - start
-    metadata = _metadata(task, config, sorted(validation), trainer, seconds)
+    metadata = _metadata(task, config, sorted(validation), trainer, seconds) | {"commit": commit}
     write(path, module.network.state_dict(), metadata)
     return path
 
@@ -200,7 +200,6 @@ def _metadata(task, config, validation, trainer, seconds):
         "steps": str(trainer.global_step),
         "wall_time": f"{seconds:.0f} s",
         "device": str(trainer.strategy.root_device),
-        "commit": _commit(),
         "licence": "BSD-3-Clause",
         "doi": task.doi,
     }
