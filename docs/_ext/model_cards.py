@@ -1,0 +1,120 @@
+"""
+Write a model card for every file of weights in the package, from the file's own metadata.
+
+The cards are reStructuredText in ``docs/model_cards``. That folder is made anew at every build, and git ignores it.
+"""
+
+import shutil
+from pathlib import Path
+
+from sunpy_restore.core.weights import available, read_metadata
+from sunpy_restore.tasks import get_task
+
+__all__ = ["setup"]
+
+INTRODUCTION = """\
+.. _model-cards:
+
+***********
+Model cards
+***********
+
+The weights that come with the package. Each card is made from the metadata inside its file, as
+`sunpy_restore.core.weights.read_metadata` gives them; ``sunpy-restore weights list`` lists the weights of the registry.
+"""
+
+SECTIONS = {
+    "scores": "Scores",
+    "validation": "Validation during training",
+    "training_data": "Training data",
+    "recipe": "Recipe",
+    "hyperparameters": "Hyper-parameters",
+}
+"""Metadata that have a section of their own, in this order; everything else is in the table at the top."""
+
+TASK, DOI = "task", "doi"
+
+
+def escape(value):
+    """A value as reStructuredText that reads as it is written."""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "".join(f"\\{character}" if character in r"\*`_|" else character for character in " ".join(text.split()))
+
+
+def heading(text, underline="="):
+    text = escape(text)
+    return f"{text}\n{underline * len(text)}\n"
+
+
+def table(rows, header=None):
+    """A list table of rows of values, which are reStructuredText."""
+    lines = [".. list-table::", f"    :header-rows: {int(header is not None)}", ""]
+    for row in [header, *rows] if header else rows:
+        lines += [f"    {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(row)]
+    return "\n".join(lines) + "\n"
+
+
+def render(value):
+    """Metadata of any shape: a table of tables' common keys, a table of key and value, a list, or text."""
+    if isinstance(value, dict) and value:
+        inner = list(value.values())
+        if all(isinstance(row, dict) for row in inner):
+            scalars = not any(isinstance(cell, dict | list) for row in inner for cell in row.values())
+            if scalars:
+                keys = list(dict.fromkeys(key for row in inner for key in row))
+                rows = [[escape(name), *(escape(row.get(key, "")) for key in keys)] for name, row in value.items()]
+                return table(rows, ["", *map(escape, keys)])
+            return "\n".join(f"{escape(name)}:\n\n{render(row)}" for name, row in value.items())
+        return table([[escape(key), inline(entry)] for key, entry in value.items()])
+    if isinstance(value, list):
+        return "\n".join(f"* {inline(entry)}" for entry in value) + "\n"
+    return escape(value) + "\n"
+
+
+def inline(value):
+    """A value in one cell."""
+    if isinstance(value, dict):
+        return ", ".join(f"{escape(key)}: {inline(entry)}" for key, entry in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(inline, value))
+    return escape(value)
+
+
+def card(entry):
+    """The card of one registry entry, as text."""
+    metadata = read_metadata(entry.folder / entry.file)
+    task = get_task(metadata[TASK])
+    facts = {
+        "Task": f"{escape(task.title)} (``{task.name}``)",
+        "Verb": f"`sunpy_restore.{task.verb}`",
+        "Default": "yes" if entry.default else "no",
+        "File": f"``{entry.file}``, {entry.size / 1e6:.2f} MB",
+        "SHA-256": f"``{entry.sha256}``",
+        "Licence": escape(entry.licence),
+        "Paper": f"`doi:{entry.doi} <https://doi.org/{entry.doi}>`__",
+    }
+    shown = {TASK, DOI, "licence", *SECTIONS}
+    facts |= {key.replace("_", " ").capitalize(): inline(metadata[key]) for key in sorted(metadata.keys() - shown)}
+    parts = [f".. _weights-{entry.name}:\n", heading(entry.name), f"{escape(entry.description)}\n", table(facts.items())]
+    for key, title in SECTIONS.items():
+        if key in metadata:
+            parts += [heading(title, "-"), render(metadata[key])]
+    return "\n".join(parts)
+
+
+def write_cards(app):
+    """Write all cards and their index."""
+    folder = Path(app.srcdir) / "model_cards"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    entries = [entry for entry in available() if entry.kind == "compact"]
+    for entry in entries:
+        (folder / f"{entry.name}.rst").write_text(card(entry), encoding="utf-8")
+    index = [INTRODUCTION, ".. toctree::", "    :maxdepth: 1", "", *(f"    {entry.name}" for entry in entries), ""]
+    (folder / "index.rst").write_text("\n".join(index), encoding="utf-8")
+
+
+def setup(app):
+    """Write the cards before Sphinx looks for sources."""
+    app.connect("builder-inited", write_cards)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
