@@ -1,0 +1,171 @@
+import hashlib
+import json
+import re
+import tomllib
+
+import pytest
+
+from sunpy_restore.core import registry, weights
+from sunpy_restore.core.exceptions import WeightsError
+
+ENTRY = {
+    "task": "a task",
+    "kind": "full",
+    "file": "net.safetensors",
+    "sha256": "0" * 64,
+    "size": 10,
+    "licence": "BSD-3-Clause",
+    "doi": "10.1051/0004-6361/201731344",
+    "description": "A network.",
+}
+SHIPPED = weights.available()
+
+
+def toml(base_url="", **tables):
+    lines = [f'base_url = "{base_url}"', 'folder = "packaged"']
+    for name, table in tables.items():
+        # JSON's strings, numbers, booleans and lists are TOML's.
+        lines += [f"\n[weights.{name}]", *(f"{key} = {json.dumps(item)}" for key, item in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def write_registry(tmp_path):
+    def write(**kwargs):
+        path = tmp_path / "registry.toml"
+        path.write_text(toml(**kwargs))
+        return path
+
+    return write
+
+
+def test_entries_by_task(write_registry):
+    path = write_registry(a=ENTRY, b=ENTRY | {"task": "other"}, c=ENTRY | {"default": True})
+    assert [entry.name for entry in weights.available(registry=path)] == ["a", "b", "c"]
+    assert [entry.name for entry in weights.available("a task", registry=path)] == ["a", "c"]
+    assert weights.available("none", registry=path) == ()
+    assert weights.default_for("a task", registry=path).name == "c"
+
+
+def test_base_url_comes_before_the_mirrors(write_registry):
+    urls = ["https://b/net.safetensors", "https://c/net.safetensors"]
+    path = write_registry(base_url="https://a/", full=ENTRY | {"urls": urls}, compact=ENTRY | {"kind": "compact"})
+    full, compact = weights.available(registry=path)
+    assert full.urls == ("https://a/net.safetensors", *urls)
+    assert compact.urls == ()
+    assert compact.folder == path.parent / "packaged"
+
+
+def test_no_default(write_registry):
+    path = write_registry(a=ENTRY, b=ENTRY | {"task": "other", "default": True})
+    with pytest.raises(WeightsError, match=r"no default weights for the task 'a task' \(.*: 'a'\).* Pass weights="):
+        weights.default_for("a task", registry=path)
+    with pytest.raises(WeightsError, match=r"no default weights for the task 'none' \(.*: none\)"):
+        weights.default_for("none", registry=path)
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [
+        ("kind", "huge"),
+        ("file", "net.pt"),
+        ("file", "../net.safetensors"),
+        ("file", "a\\net.safetensors"),
+        ("file", ".safetensors"),
+        ("sha256", "0" * 63),
+        ("sha256", "A" * 64),
+        ("size", 0),
+    ],
+)
+def test_impossible_values(write_registry, key, wrong):
+    path = write_registry(a=ENTRY | {key: wrong})
+    with pytest.raises(ValueError, match=f"'a' in the registry: found .* as {key}, expected"):
+        weights.available(registry=path)
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_refresh_changes_one_entry_alone(tmp_path, write_registry, name):
+    tables = {key: ENTRY | {"file": f"{key}.safetensors", "urls": [f"https://x/{key}"]} for key in "ab"}
+    path = write_registry(**tables)
+    path.write_text("# A comment = kept.\n" + path.read_text())
+    before = path.read_text()
+    file = tmp_path / f"{name}.safetensors"
+    file.write_bytes(b"new weights")
+    registry.refresh(file, registry=path)
+    digest = hashlib.sha256(b"new weights").hexdigest()
+    entries = {entry.name: entry for entry in weights.available(registry=path)}
+    assert (entries[name].sha256, entries[name].size) == (digest, 11)
+    lines = zip(before.splitlines(), path.read_text().splitlines(), strict=True)
+    changed = [(old, new) for old, new in lines if old != new]
+    assert changed == [(f'sha256 = "{"0" * 64}"', f'sha256 = "{digest}"'), ("size = 10", "size = 11")]
+    other = next(entry for key, entry in entries.items() if key != name)
+    assert (other.sha256, other.size) == ("0" * 64, 10)
+
+
+def test_refresh_needs_one_entry(tmp_path, write_registry):
+    file = tmp_path / "net.safetensors"
+    file.write_bytes(b"new weights")
+    sizeless = {key: value for key, value in ENTRY.items() if key != "size"}
+    for tables, message in [
+        ({}, "has 0 entries with the file 'net.safetensors', expected exactly one"),
+        ({"a": ENTRY, "b": ENTRY}, "has 2 entries"),
+        (
+            {"a": sizeless},
+            "has 0 lines 'size = ...', expected one",
+        ),
+    ]:
+        path = write_registry(**tables)
+        before = path.read_text()
+        with pytest.raises(ValueError, match=message):
+            registry.refresh(file, registry=path)
+        assert path.read_text() == before
+
+
+# The registry of the package. These hold for any number of entries, none included.
+
+
+def test_shipped_registry_is_valid():
+    data = tomllib.loads(registry.REGISTRY.read_text(encoding="utf-8"))
+    assert len(SHIPPED) == len(data.get("weights", {}))
+    assert data["base_url"] == "" or data["base_url"].startswith("https://")
+
+
+def test_shipped_files_and_entries_belong_together():
+    folder = registry.REGISTRY.parent / tomllib.loads(registry.REGISTRY.read_text(encoding="utf-8"))["folder"]
+    files = sorted(path.name for path in folder.glob("*") if path.suffix not in (".py", ".rst", ".md"))
+    compact = sorted(entry.file for entry in SHIPPED if entry.kind == "compact")
+    assert [name for name in files if not name.startswith((".", "__"))] == compact
+
+
+def test_one_default_for_each_shipped_task():
+    tasks = {entry.task for entry in SHIPPED}
+    defaults = sorted(entry.task for entry in SHIPPED if entry.default)
+    assert defaults == sorted(tasks)
+    assert all(weights.default_for(task).kind == "compact" for task in tasks)
+
+
+def test_file_names_are_unique():
+    assert len({entry.file for entry in SHIPPED}) == len(SHIPPED)
+
+
+@pytest.mark.parametrize("entry", SHIPPED, ids=lambda entry: entry.name)
+def test_shipped_entry(entry):
+    assert entry.name.startswith(entry.task)
+    assert re.fullmatch(r"[A-Za-z0-9.+-]+", entry.licence)
+    assert re.fullmatch(r"10\.\d{4,9}/\S+", entry.doi)
+    assert entry.description.strip()
+    assert all(url.startswith("https://") for url in entry.urls)
+
+
+@pytest.mark.parametrize("entry", [entry for entry in SHIPPED if entry.kind == "compact"], ids=lambda entry: entry.name)
+def test_shipped_compact_weights(entry, monkeypatch):
+    for name in ("SUNPY_RESTORE_WEIGHTS_URL", "SUNPY_RESTORE_WEIGHTS_MIRROR"):
+        monkeypatch.delenv(name, raising=False)
+    assert entry.size <= 8_000_000
+    local = weights.verify(entry)
+    assert weights.resolve(entry.name, task=entry.task) == local
+    state, metadata = weights.read(local)
+    assert all(tensor.isfinite().all() for tensor in state.values())
+    expected = "architecture commit hyperparameters licence normalization scores task training_data"
+    assert set(expected.split()) <= metadata.keys()
+    assert metadata["licence"] == entry.licence

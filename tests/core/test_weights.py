@@ -1,0 +1,263 @@
+import dataclasses
+import errno
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pooch
+import pytest
+
+from sunpy_restore.core import weights
+from sunpy_restore.core.exceptions import WeightsError
+
+FILE = "net.safetensors"
+
+
+@pytest.fixture
+def good(good_weights, weights_environment):
+    return good_weights
+
+
+@pytest.fixture
+def entry(full_entry, weights_environment):
+    return full_entry
+
+
+@pytest.fixture
+def registry(entry, good, tmp_path):
+    """A registry with a compact default and a full file."""
+    (tmp_path / "packaged").mkdir()
+    (tmp_path / "packaged" / FILE).write_bytes(good.read_bytes())
+    lines = ['base_url = ""', 'folder = "packaged"']
+    for kind in ("compact", "full"):
+        table = vars(entry) | {"kind": kind, "default": kind == "compact"}
+        lines += [f"[weights.net-{kind}]"]
+        lines += [f"{key} = {json.dumps(value)}" for key, value in table.items() if key not in ("name", "folder")]
+    path = tmp_path / "registry.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def in_cache():
+    folder = weights.cache_folder()
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def error_of(function, *args, kind=WeightsError, **kwargs):
+    """The one-line message of the error that a call must raise."""
+    with pytest.raises(kind) as info:
+        function(*args, **kwargs)
+    assert "\n" not in str(info.value)
+    return str(info.value)
+
+
+# Names, paths, tasks
+
+
+def test_names_and_paths_lead_to_the_same_weights(registry, good, server):
+    server.files[FILE] = good.read_bytes()
+    default = weights.resolve(task="enhance", registry=registry)
+    assert default.path == registry.parent / "packaged" / FILE
+    assert default == weights.resolve("net-compact", task="enhance", registry=registry)
+    full = weights.resolve("net-full", task="enhance", registry=registry, base_url=server.base("a"))
+    assert full.path == weights.cache_folder() / FILE
+    own = weights.resolve(good, task="enhance", registry=registry)
+    assert own == weights.resolve(str(good), task="enhance", registry=registry)
+    assert [local.name for local in (default, full, own)] == ["net-compact", "net-full", FILE]
+    assert {local.sha256 for local in (default, full, own)} == {pooch.file_hash(str(good))}
+    assert {local.path.read_bytes() for local in (default, full, own)} == {good.read_bytes()}
+    assert weights.read(full)[0]["kernel"].tolist() == list(range(50_000))
+
+
+def test_what_is_no_weights(registry, tmp_path):
+    def message(value, kind):
+        return error_of(weights.resolve, value, task="enhance", registry=registry, kind=kind)
+
+    names = "(it has for this task: 'net-compact', 'net-full')"
+    assert names in message("net-large", ValueError)
+    assert names in message("net-v1.0", ValueError)
+    assert names in message("", ValueError)
+    assert names in message(tmp_path, ValueError)
+    assert "never loaded because they can run any code" in message("own.pt", ValueError)
+    assert "never loaded because they can run any code" in message(tmp_path / "own.pth", ValueError)
+    assert "own.safetensors does not exist" in message(tmp_path / "own.safetensors", WeightsError)
+    assert "weights is a int, expected a registry name, a path or None" in message(3, TypeError)
+    assert "weights is a bytes" in message(b"net-full", TypeError)
+
+
+def test_wrong_task(registry, good):
+    expected = "are for the task 'enhance', expected weights for 'inpaint'"
+    assert expected in error_of(weights.resolve, good, task="inpaint", registry=registry, kind=ValueError)
+    assert expected in error_of(weights.resolve, "net-full", task="inpaint", registry=registry, kind=ValueError)
+    # The registry says "inpaint", the file itself "enhance".
+    registry.write_text(registry.read_text().replace('task = "enhance"', 'task = "inpaint"'))
+    assert expected in error_of(weights.resolve, task="inpaint", registry=registry, kind=ValueError)
+    compact = weights.default_for("inpaint", registry=registry)
+    assert expected in error_of(weights.verify, compact, kind=ValueError)
+
+
+def test_damaged_package(registry):
+    packaged = registry.parent / "packaged" / FILE
+    packaged.write_bytes(packaged.read_bytes()[:-1])
+    message = error_of(weights.resolve, task="enhance", registry=registry)
+    assert f"{packaged} has {len(packaged.read_bytes())} bytes instead of" in message
+    assert "Install sunpy_restore again" in message
+    packaged.unlink()
+    message = error_of(weights.resolve, task="enhance", registry=registry)
+    assert f"{packaged} does not exist. Install sunpy_restore again" in message
+
+
+# Places on this machine
+
+
+def test_nothing_is_downloaded_by_default(entry):
+    message = error_of(weights.fetch, entry)
+    assert "'net-full' (net.safetensors, 0.2 MB) are not here and have no address" in message
+    assert "SUNPY_RESTORE_WEIGHTS_URL (or base_url=)" in message
+    assert "SUNPY_RESTORE_WEIGHTS_MIRROR (or mirror=)" in message
+    assert in_cache() == []
+
+
+@pytest.mark.parametrize("by_argument", [True, False])
+def test_mirror_folder_is_used_in_place(entry, good, monkeypatch, by_argument):
+    if by_argument:
+        monkeypatch.setenv("SUNPY_RESTORE_WEIGHTS_MIRROR", "/the/argument/wins")
+        local = weights.fetch(entry, mirror=good.parent)
+    else:
+        monkeypatch.setenv("SUNPY_RESTORE_WEIGHTS_MIRROR", str(good.parent))
+        local = weights.fetch(entry)
+        assert weights.locate(entry) == good
+    assert local.path == good
+    assert in_cache() == []
+
+
+@pytest.mark.parametrize("by_argument", [True, False])
+def test_base_url(entry, good, server, monkeypatch, by_argument):
+    server.files[FILE] = good.read_bytes()
+    monkeypatch.setenv("SUNPY_RESTORE_WEIGHTS_URL", server.base("environment") + "/")
+    local = weights.fetch(entry, base_url=server.base("argument") if by_argument else None)
+    assert local.path.read_bytes() == good.read_bytes()
+    assert dict(server.requests) == {"argument" if by_argument else "environment": 1}
+
+
+def test_base_url_that_is_none(entry):
+    message = error_of(weights.fetch, entry, base_url="/data/weights", kind=ValueError)
+    assert "'/data/weights', expected http://... or https://..." in message
+    assert "mirror=" in message
+
+
+def test_damaged_mirror_folder_falls_back_on_the_server(entry, good, server, tmp_path):
+    (tmp_path / FILE).write_bytes(b"<html>")
+    assert "net.safetensors: is an HTML page" in error_of(weights.fetch, entry, mirror=tmp_path)
+    server.files[FILE] = good.read_bytes()
+    local = weights.fetch(entry, mirror=tmp_path, base_url=server.base("a"))
+    assert local.path.read_bytes() == good.read_bytes()
+    assert (tmp_path / FILE).read_bytes() == b"<html>"
+
+
+def test_second_time_needs_no_server(entry, good, server):
+    server.files[FILE] = good.read_bytes()
+    first = weights.fetch(entry, base_url=server.base("a"))
+    before = first.path.stat().st_mtime_ns
+    assert weights.fetch(entry, base_url=server.base("a")) == first == weights.fetch(entry) == weights.verify(entry)
+    assert dict(server.requests) == {"a": 1}
+    assert first.path.stat().st_mtime_ns == before
+    assert first.path.stat().st_mode & 0o044 == 0o044
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-10], lambda data: data[::-1], lambda data: b""])
+def test_damaged_cache_is_replaced(entry, good, server, damage):
+    server.files[FILE] = good.read_bytes()
+    local = weights.fetch(entry, base_url=server.base("a"))
+    local.path.write_bytes(damage(good.read_bytes()))
+    assert "Run 'sunpy-restore weights fetch net-full'" in error_of(weights.verify, entry)
+    assert f"Tried: {local.path}: " in error_of(weights.fetch, entry)
+    assert weights.fetch(entry, base_url=server.base("a")) == local
+    assert local.path.read_bytes() == good.read_bytes()
+    assert in_cache() == [FILE]
+
+
+def test_verify_downloads_nothing(entry, server):
+    assert weights.locate(entry) is None
+    message = error_of(weights.verify, dataclasses.replace(entry, urls=(server.base("a"),)))
+    assert "net.safetensors is not on this machine. Run 'sunpy-restore weights fetch net-full'" in message
+    assert not server.requests
+
+
+# Caches that cannot be written
+
+
+def test_cache_below_a_file(entry, good, server, monkeypatch):
+    server.files[FILE] = good.read_bytes()
+    monkeypatch.setenv("SUNPY_RESTORE_CACHE", str(good / "cache"))
+    message = error_of(weights.fetch, entry, base_url=server.base("a"))
+    assert f"cannot be kept in the cache {good / 'cache'} (" in message
+    assert "Set SUNPY_RESTORE_CACHE to a folder" in message
+
+
+@pytest.mark.parametrize("number", ["EACCES", "EROFS", "ENOSPC"])
+def test_cache_that_cannot_be_written(entry, good, server, monkeypatch, number):
+    number = getattr(errno, number)
+    real = tempfile.NamedTemporaryFile
+
+    def refuse(*args, **kwargs):
+        if str(kwargs.get("dir", "")).startswith(str(weights.cache_folder())):
+            raise OSError(number, os.strerror(number))
+        return real(*args, **kwargs)
+
+    server.files[FILE] = good.read_bytes()
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
+    message = error_of(weights.fetch, entry, base_url=server.base("a"))
+    assert f"cannot be kept in the cache {weights.cache_folder()} (" in message
+    assert "Set SUNPY_RESTORE_CACHE to a folder" in message
+    # What is already there is used all the same.
+    (weights.cache_folder() / FILE).write_bytes(good.read_bytes())
+    assert weights.fetch(entry).path == weights.cache_folder() / FILE
+
+
+def test_cache_of_the_user(monkeypatch):
+    monkeypatch.setenv("SUNPY_RESTORE_CACHE", "")
+    assert weights.cache_folder() == Path(pooch.os_cache("sunpy_restore"))
+    monkeypatch.setenv("SUNPY_RESTORE_CACHE", "~/weights")
+    assert weights.cache_folder() == Path.home() / "weights"
+
+
+# Several at once, and interrupted
+
+
+def test_concurrent_downloads(entry, good, server):
+    server.files[FILE], server.plan["a"] = good.read_bytes(), ["slow"] * 8
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [pool.submit(weights.fetch, entry, base_url=server.base("a")) for _ in range(8)]
+    found = [job.result() for job in jobs]
+    assert set(found) == {weights.LocalWeights(weights.cache_folder() / FILE, "net-full", entry.sha256)}
+    assert found[0].path.read_bytes() == good.read_bytes()
+    assert in_cache() == [FILE]
+
+
+def test_killed_download(registry, good, server):
+    server.files[FILE], server.plan["a"] = good.read_bytes(), ["stalls"]
+    code = "import sys; from sunpy_restore.core import weights; weights.TIMEOUT = (5, 60); "
+    code += "weights.resolve('net-full', task='enhance', registry=sys.argv[1], base_url=sys.argv[2])"
+    with subprocess.Popen([sys.executable, "-c", code, str(registry), server.base("a")]) as process:
+        deadline = time.monotonic() + 120
+        while not any(path.stat().st_size for path in weights.cache_folder().glob("*")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.kill()
+    assert FILE not in in_cache()
+    local = weights.resolve("net-full", task="enhance", registry=registry, base_url=server.base("a"))
+    assert local.path.read_bytes() == good.read_bytes()
+
+
+def test_torch_is_not_loaded_for_metadata(good):
+    code = "import sys; from sunpy_restore.core import weights; weights.available(); "
+    code += "weights.read_metadata(sys.argv[1]); print(sys.modules.keys() & {'torch', 'lightning'})"
+    output = subprocess.run([sys.executable, "-c", code, good], capture_output=True, text=True, check=True).stdout
+    assert output.split() == ["set()"]
