@@ -1,0 +1,494 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+from torch import nn
+
+from sunpy_restore.core.inference import _full_precision, apply_tiled, choose_device, fill_invalid, network_function
+
+
+def identity(tiles):
+    return tiles
+
+
+def correlation(reach, scale=1, channels_in=1, channels_out=1, seed=0):
+    """
+    A local function of exactly this reach, whose border is wrong.
+
+    At scale 2 one pixel of the reach is due to a correlation of the enlarged image.
+    """
+    rng = np.random.default_rng(seed)
+    inner = reach - (scale - 1)
+    kernels = rng.normal(size=(channels_out, channels_in, 2 * inner + 1, 2 * inner + 1))
+    fine = rng.normal(size=(3, 3))
+
+    def function(tiles):
+        result = np.zeros((len(tiles), channels_out, *tiles.shape[2:]))
+        for tile, out in zip(tiles, result, strict=True):
+            for plane, row in zip(out, kernels, strict=True):
+                for source, kernel in zip(tile, row, strict=True):
+                    plane += ndimage.correlate(source, kernel, mode="constant", cval=1e3, output=float)
+        if scale == 2:
+            enlarged = result.repeat(2, axis=2).repeat(2, axis=3)
+            result = ndimage.correlate(enlarged, fine[np.newaxis, np.newaxis], mode="constant", cval=1e3)
+        return result.astype(np.float32)
+
+    return function
+
+
+def untiled(function, image, *, scale=1, halo):
+    """One call with the whole image."""
+    image = np.asarray(image, dtype=np.float32)
+    image = image.reshape(-1, *image.shape[-2:])
+    padded = np.pad(image, ((0, 0), (halo, halo), (halo, halo)), mode="symmetric")
+    result = function(padded[np.newaxis])[0]
+    edge = scale * halo
+    result = result[:, edge : result.shape[1] - edge, edge : result.shape[2] - edge]
+    return result[0] if len(result) == 1 else result
+
+
+def random_image(*shape, seed=1):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def assert_close(result, expected):
+    assert result.shape == expected.shape
+    np.testing.assert_allclose(result, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
+
+
+SIZES = st.integers(1, 40)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    ny=SIZES, nx=SIZES, tile=st.integers(1, 50), reach=st.integers(0, 3), spare=st.integers(0, 20),
+    batch=st.integers(1, 5), scale=st.sampled_from([1, 2]), channels_in=st.integers(0, 3),
+    channels_out=st.integers(1, 3), seed=st.integers(0, 99),
+)  # fmt: skip
+@example(1, 1, 256, 3, 0, 4, 2, 0, 1, 0)
+@example(1, 37, 8, 3, 0, 4, 2, 2, 2, 0)
+@example(33, 1, 8, 2, 9, 4, 1, 0, 1, 0)
+def test_tiled_equals_untiled(ny, nx, tile, reach, spare, batch, scale, channels_in, channels_out, seed):
+    reach = max(reach, scale - 1)
+    function = correlation(reach, scale, max(channels_in, 1), channels_out, seed)
+    image = random_image(ny, nx) if channels_in == 0 else random_image(channels_in, ny, nx)
+    result = apply_tiled(function, image, scale=scale, halo=reach + spare, tile=tile, batch=batch)
+    assert_close(result, untiled(function, image, scale=scale, halo=reach + spare))
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions with reflection padding and batch norm, and then as many more at twice the scale."""
+
+    reach = 1 + 1 + 1
+
+    def __init__(self, channels_in, channels_out, scale):
+        super().__init__()
+        k = {"padding": 1, "padding_mode": "reflect"}
+        self.first = nn.Sequential(nn.Conv2d(channels_in, 6, 3, **k), nn.BatchNorm2d(6), nn.ReLU())
+        self.second = nn.Conv2d(6, 6, 3, **k)
+        self.norm = nn.BatchNorm2d(6)
+        up = [nn.Upsample(scale_factor=2, mode="nearest")] if scale == 2 else []
+        self.tail = nn.Sequential(*up, nn.Conv2d(6, channels_out, 3, **k))
+        for norm in (self.first[1], self.norm):
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2)
+
+    def forward(self, x):
+        features = self.first(x)
+        return self.tail(features + self.norm(self.second(features)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    ny=SIZES, nx=SIZES, tile=st.integers(1, 30), spare=st.integers(0, 3), batch=st.integers(1, 5),
+    scale=st.sampled_from([1, 2]), channels_in=st.integers(1, 2), channels_out=st.integers(1, 2),
+)  # fmt: skip
+def test_tiled_network_equals_the_plain_network(ny, nx, tile, spare, batch, scale, channels_in, channels_out):
+    torch.manual_seed(ny)
+    network = Residual(channels_in, channels_out, scale)
+    image, halo = random_image(channels_in, ny, nx), network.reach + spare
+    result = apply_tiled(network_function(network, "cpu"), image, scale=scale, halo=halo, tile=tile, batch=batch)
+
+    network.eval()
+    with torch.no_grad():
+        expected = untiled(lambda tiles: network(torch.from_numpy(tiles)).numpy(), image, scale=scale, halo=halo)
+    assert_close(result, expected)
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_halo_below_the_reach_is_seen(scale):
+    # So that the tests of equality above cannot pass for a wrong reason.
+    function, image = correlation(3, scale), random_image(40, 40)
+    whole = untiled(function, image, scale=scale, halo=3)
+    assert_close(apply_tiled(function, image, scale=scale, halo=3, tile=16), whole)
+    too_small = apply_tiled(function, image, scale=scale, halo=2, tile=16)
+    assert np.abs(too_small - whole).max() > 1e-2 * np.abs(whole).max()
+
+
+@settings(max_examples=60, deadline=None)
+@given(ny=SIZES, nx=SIZES, tile=st.integers(1, 20), halo=st.integers(0, 5), batch=st.integers(1, 5), data=st.data())
+def test_tiles_of_a_call_have_one_shape_and_nothing_is_computed_twice_over(ny, nx, tile, halo, batch, data):
+    scale = data.draw(st.sampled_from([1, 2]))
+    shapes = []
+
+    def function(tiles):
+        shapes.append(tiles.shape)
+        return tiles.repeat(scale, axis=2).repeat(scale, axis=3)
+
+    image = random_image(ny, nx)
+    result = apply_tiled(function, image, scale=scale, halo=halo, tile=tile, batch=batch)
+    np.testing.assert_array_equal(result, image.repeat(scale, axis=0).repeat(scale, axis=1))
+    assert len({shape[1:] for shape in shapes}) == 1
+    assert all(shape[0] <= batch for shape in shapes)
+    height, width = (side - 2 * halo for side in shapes[0][2:])
+    assert height <= min(tile, ny)
+    assert width <= min(tile, nx)
+    assert sum(shape[0] for shape in shapes) == -(-ny // tile) * -(-nx // tile)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ny=SIZES, nx=SIZES, tile=st.integers(1, 20), scale=st.sampled_from([1, 2]), data=st.data())
+def test_tiles_without_active_pixels_are_skipped(ny, nx, tile, scale, data):
+    pixels = data.draw(st.lists(st.tuples(st.integers(0, ny - 1), st.integers(0, nx - 1)), max_size=4))
+    active = np.zeros((ny, nx), dtype=bool)
+    active[tuple(np.array(pixels, dtype=int).reshape(-1, 2).T)] = True
+    function, image, halo = correlation(2, scale), random_image(ny, nx), 2
+    calls = []
+
+    def counted(tiles):
+        calls.append(len(tiles))
+        return function(tiles)
+
+    result = apply_tiled(counted, image, scale=scale, halo=halo, tile=tile, active=active)
+    done = np.isfinite(result)
+    whole = untiled(function, image, scale=scale, halo=halo)
+    assert_close(np.where(done, result, whole), whole)
+    assert done[active.repeat(scale, axis=0).repeat(scale, axis=1)].all()
+    # Around an active pixel nothing is computed beyond its tile.
+    near = ndimage.maximum_filter(active, size=2 * tile - 1)
+    assert not done[~near.repeat(scale, axis=0).repeat(scale, axis=1)].any()
+    if pixels:
+        assert sum(calls) <= len(set(pixels))
+
+
+def test_tiles_skipped_are_exactly_those_without_active_pixels():
+    active = np.zeros((30, 30), dtype=bool)
+    active[12, 29] = True
+    result = apply_tiled(identity, np.zeros((30, 30)), halo=1, tile=10, active=active, fill=-1)
+    expected = np.full((30, 30), -1.0)
+    expected[10:20, 20:30] = 0
+    np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_shape_of_the_result_does_not_depend_on_what_is_active(channels):
+    image, function = random_image(8, 9), correlation(2, 2, 1, channels)
+    image[0, 0] = np.nan
+    none = apply_tiled(function, image, scale=2, halo=2, active=np.zeros((8, 9), dtype=bool))
+    assert none.shape == ((16, 18) if channels == 1 else (3, 16, 18))
+    assert np.isnan(none).all()
+
+
+def test_fill_may_be_an_image():
+    active = np.zeros((20, 20), dtype=bool)
+    active[0, 0] = True
+    image = random_image(20, 20)
+    result = apply_tiled(np.negative, image, halo=0, tile=10, active=active, fill=2 * image)
+    expected = 2 * image
+    expected[:10, :10] = -image[:10, :10]
+    np.testing.assert_array_equal(result, expected)
+    with pytest.raises(ValueError, match=r"\(1, 20, 20\), found shape \(20, 3\)"):
+        apply_tiled(np.negative, image, halo=0, tile=10, active=active, fill=np.zeros((20, 3)))
+
+
+def extra_memory(image, **keywords):
+    """Peak of the memory taken during the call, without its result."""
+
+    def function(tiles):
+        return 0.5 * tiles
+
+    tracemalloc.start()
+    try:
+        result = apply_tiled(function, image, halo=8, batch=4, **keywords)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    return peak - result.nbytes
+
+
+@pytest.mark.parametrize("tile", [32, 128])
+@pytest.mark.parametrize("dtype", ["<f4", ">f8"])
+def test_memory_is_bounded_by_the_tile(tile, dtype):
+    image = np.zeros((1500, 3000), dtype=dtype)[:, ::2]
+    batch_of_tiles = 4 * (tile + 16) ** 2 * 4
+    bookkeeping = 300 * (1 + 1500 // tile) ** 2 + 300_000
+    bound = 6 * batch_of_tiles + bookkeeping
+    assert bound < image.size * 4 / 2
+    assert extra_memory(image, tile=tile) < bound
+
+
+DTYPES = ["?", "i1", "u1", "<i2", ">i2", "<u2", ">u2", "<i4", ">i4", ">u4", "<i8", ">i8", ">u8",
+          "<f2", ">f2", "<f4", ">f4", "<f8", ">f8", "g"]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("view", ["plain", "strided", "reversed", "transposed", "fortran"])
+def test_any_real_dtype_and_layout(dtype, view):
+    image = (50 * np.abs(random_image(23, 30))).astype(dtype)
+    image = {
+        "plain": image,
+        "strided": image[::2, 1::3],
+        "reversed": image[::-1, ::-1],
+        "transposed": image.T,
+        "fortran": np.asfortranarray(image),
+    }[view]
+    before = image.copy()
+    image.flags.writeable = False
+    function = correlation(2)
+    result = apply_tiled(function, image, halo=2, tile=8)
+    assert_close(result, untiled(function, before, halo=2))
+    np.testing.assert_array_equal(image, before)
+    assert result.dtype == np.float32
+    assert result.dtype.isnative
+    assert result.flags.c_contiguous
+    assert result.flags.writeable
+
+
+@pytest.mark.parametrize(("out_dtype", "expected"), [("f8", np.float64), (">f4", np.float32), (np.float16, np.float16)])
+def test_dtype_of_the_result(out_dtype, expected):
+    result = apply_tiled(identity, random_image(5, 6), halo=0, out_dtype=out_dtype)
+    assert result.dtype == expected
+    assert result.dtype.isnative
+
+
+def test_input_is_safe_from_a_function_that_overwrites_its_argument():
+    def overwrite(tiles):
+        tiles *= 2
+        return tiles
+
+    image = random_image(20, 20)
+    before = image.copy()
+    np.testing.assert_array_equal(apply_tiled(overwrite, image, halo=3, tile=64), 2 * before)
+    np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize("dtype", [complex, np.complex64, object, "U3", "M8[s]"])
+def test_images_that_are_not_real_are_refused(dtype):
+    image = np.zeros((4, 4), dtype=dtype)
+    for call in (lambda: apply_tiled(identity, image, halo=0), lambda: fill_invalid(image)):
+        with pytest.raises(TypeError, match="real numbers, found data of type"):
+            call()
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (2, 1, 5, 5), (0, 5), (5, 0), (0, 5, 5)])
+def test_images_of_other_shapes_are_refused(shape):
+    image = np.zeros(shape)
+    for call in (lambda: apply_tiled(identity, image, halo=0), lambda: fill_invalid(image)):
+        with pytest.raises(ValueError, match="found shape") as error:
+            call()
+        assert str(shape) in str(error.value)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
+def test_pixels_that_are_not_finite_are_refused_where_they_matter(bad):
+    image = np.zeros((30, 30))
+    image[3, 3] = bad
+    with pytest.raises(ValueError, match="fill_invalid"):
+        apply_tiled(identity, image, halo=1, tile=10)
+    active = np.zeros((30, 30), dtype=bool)
+    active[20, 20] = True
+    assert np.isfinite(apply_tiled(identity, image, halo=1, tile=10, active=active)).sum() == 100
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error", "message"),
+    [
+        ({"scale": 0}, ValueError, "scale to be at least 1, found 0"),
+        ({"halo": -1}, ValueError, "halo to be at least 0, found -1"),
+        ({"tile": 0}, ValueError, "tile to be at least 1, found 0"),
+        ({"batch": 0}, ValueError, "batch to be at least 1, found 0"),
+        ({"tile": 2.5}, TypeError, "integer"),
+        ({"out_dtype": int}, TypeError, "floating-point out_dtype, found int64"),
+        ({"active": np.ones((6, 7))}, TypeError, "boolean array of active pixels, found data of type float64"),
+        ({"active": np.ones((7, 6), dtype=bool)}, ValueError, r"\(6, 7\), found \(7, 6\)"),
+    ],
+)
+def test_wrong_arguments_are_refused(keywords, error, message):
+    with pytest.raises(error, match=message):
+        apply_tiled(identity, np.zeros((6, 7)), **{"halo": 0, **keywords})
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda tiles: tiles[:, :, 1:],
+        lambda tiles: tiles[:, 0],
+        lambda tiles: tiles[:1],
+        lambda tiles: tiles[:, :0],
+        lambda tiles: tiles.repeat(2, axis=2).repeat(2, axis=3),
+        lambda tiles: None,
+    ],
+)
+def test_function_that_gives_a_wrong_shape_is_refused(function):
+    with pytest.raises(ValueError, match=r"tiles of shape \(2, 1, 7, 8\).* must give \(2, channels, 7, 8\)"):
+        apply_tiled(function, np.zeros((10, 6)), halo=1, tile=6, batch=2)
+
+
+def test_function_that_changes_its_number_of_channels_is_refused():
+    channels = iter([1, 2])
+    with pytest.raises(ValueError, match="2 channels after 1"):
+        apply_tiled(lambda tiles: tiles.repeat(next(channels), axis=1), np.zeros((9, 9)), halo=0, tile=9 // 2, batch=5)
+
+
+def test_function_that_gives_complex_numbers_is_refused():
+    with pytest.raises(TypeError, match="complex64"):
+        apply_tiled(lambda tiles: tiles * np.complex64(1j), np.zeros((3, 3)), halo=0)
+
+
+def test_progress_bar_is_shown_on_request_only(capsys):
+    apply_tiled(identity, np.zeros((20, 20)), halo=0, tile=10)
+    assert capsys.readouterr() == ("", "")
+    apply_tiled(identity, np.zeros((20, 20)), halo=0, tile=10, progress=True, description="Restoring")
+    shown = capsys.readouterr().err
+    assert "Restoring" in shown
+    assert "4/4" in shown
+
+
+# ---- invalid pixels ----
+
+
+@settings(max_examples=100, deadline=None)
+@given(ny=st.integers(1, 12), nx=st.integers(1, 12), share=st.floats(0, 1), seed=st.integers(0, 99))
+def test_invalid_pixels_get_the_nearest_valid_value(ny, nx, share, seed):
+    rng = np.random.default_rng(seed)
+    truth = rng.permutation(ny * nx).reshape(ny, nx).astype(float)
+    good = rng.random((ny, nx)) > share
+    good[rng.integers(ny), rng.integers(nx)] = True
+    image = np.where(good, truth, rng.choice([np.nan, np.inf, -np.inf], size=truth.shape))
+    before = image.copy()
+    filled, valid = fill_invalid(image)
+    np.testing.assert_array_equal(valid, good)
+    np.testing.assert_array_equal(filled[good], truth[good])
+    np.testing.assert_array_equal(image, before)
+
+    sources = np.argwhere(good)
+    values = {truth[y, x]: (y, x) for y, x in sources}
+    for y, x in np.argwhere(~good):
+        source = np.array(values[filled[y, x]])
+        nearest = np.hypot(*(sources - (y, x)).T).min()
+        assert np.hypot(*(source - (y, x))) == pytest.approx(nearest)
+
+
+def test_pixels_masked_as_invalid_are_replaced_too():
+    image = np.array([[1, 2, 3], [4, 5, 6]], dtype=">i2")
+    filled, valid = fill_invalid(image, valid=image != 3)
+    np.testing.assert_array_equal(valid, image != 3)
+    assert filled[0, 2] in (2, 6)
+    np.testing.assert_array_equal(filled[valid], image[valid])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"), [(">f4", "f4"), (">f8", "f8"), ("f2", "f4"), (">i2", "f4"), (">i4", "f8"), ("?", "f4")]
+)
+def test_filled_image_is_a_native_float_copy(dtype, expected):
+    image = np.ones((3, 4), dtype=dtype)
+    filled, valid = fill_invalid(image[:, ::-1])
+    assert filled.dtype == np.dtype(expected)
+    assert filled.dtype.isnative
+    assert filled.flags.c_contiguous
+    assert valid.all()
+    assert not np.shares_memory(filled, image)
+
+
+def test_planes_are_filled_one_by_one():
+    image = np.array([[[1.0, np.nan]], [[np.nan, 2.0]]])
+    filled, valid = fill_invalid(image)
+    np.testing.assert_array_equal(filled, [[[1, 1]], [[2, 2]]])
+    np.testing.assert_array_equal(valid, [[[True, False]], [[False, True]]])
+    np.testing.assert_array_equal(fill_invalid(np.ones((2, 1, 2)), valid=[[True, False]])[1], [[[True, False]]] * 2)
+
+
+def test_image_without_valid_pixels_is_refused():
+    for arguments in ((np.full((3, 4), np.nan),), (np.zeros((3, 4)), np.zeros((3, 4), dtype=bool))):
+        with pytest.raises(ValueError, match="None of the 12 pixels"):
+            fill_invalid(*arguments)
+
+
+def test_mask_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"\(3, 4\), found \(4, 3\)"):
+        fill_invalid(np.zeros((3, 4)), valid=np.ones((4, 3), dtype=bool))
+
+
+# ---- networks ----
+
+
+def test_network_function_leaves_the_network_alone():
+    network = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2), nn.ReLU(inplace=True)).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    function = network_function(network, "cpu")
+    tiles = random_image(2, 1, 8, 8)
+    first = function(tiles)
+    assert network.training
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name])
+    with torch.no_grad():
+        network[0].weight.zero_()
+    np.testing.assert_array_equal(function(tiles), first)
+
+
+def test_network_function_takes_any_array_and_leaves_it_alone():
+    function = network_function(nn.ReLU(inplace=True), "cpu")
+    tiles = random_image(2, 3, 8, 8).astype(">f8")[:, ::-1]
+    tiles.flags.writeable = False
+    result = function(tiles)
+    assert result.dtype == np.float32
+    assert result.flags.c_contiguous
+    np.testing.assert_array_equal(result, np.maximum(tiles, 0).astype(np.float32))
+    tiles = random_image(1, 1, 4, 4)
+    before = tiles.copy()
+    function(tiles)
+    np.testing.assert_array_equal(tiles, before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_network_of_another_precision_runs_in_single_precision(dtype):
+    network = nn.Conv2d(1, 1, 3, padding=1).to(dtype)
+    tiles = random_image(1, 1, 6, 6)
+    expected = network.float()(torch.from_numpy(tiles)).detach().numpy()
+    np.testing.assert_allclose(network_function(network.to(dtype), "cpu")(tiles), expected, atol=1e-6)
+
+
+def test_convolutions_on_cuda_keep_single_precision():
+    before = torch.backends.cudnn.allow_tf32
+    with _full_precision(torch.device("cuda")):
+        assert not torch.backends.cudnn.allow_tf32
+        assert torch.backends.cudnn.enabled
+    assert torch.backends.cudnn.allow_tf32 == before
+    with _full_precision(torch.device("cpu")):
+        assert torch.backends.cudnn.allow_tf32 == before
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")]
+)
+def test_default_device(monkeypatch, cuda, mps, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert choose_device() == torch.device(expected)
+
+
+def test_device_by_name():
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device(torch.device("cpu")) == torch.device("cpu")
+
+
+@pytest.mark.parametrize("device", ["gpu", "", "cuda:99", "meta", 3.5])
+def test_devices_that_cannot_be_used_are_refused(device):
+    with pytest.raises(ValueError, match="Cannot compute on the device") as error:
+        choose_device(device)
+    assert repr(device) in str(error.value)
