@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Task", "TrainingConfig"]
+__all__ = ["Method", "Task", "TrainingConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +58,23 @@ class TrainingConfig:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Method:
+    """
+    A restoration that needs no network.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(image) -> restored`` for a normalised 2-D `numpy.ndarray`.
+    reach : `int`
+        How far, in input pixels, a pixel of the result looks.
+    """
+
+    function: Callable
+    reach: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """
@@ -79,6 +96,13 @@ class Task:
         Output pixels per input pixel along each axis.
     build_network : callable
         ``build_network(hyperparameters) -> torch.nn.Module``, with its reach in input pixels as the attribute ``reach``.
+    classical : mapping
+        Name to `Method`.
+    finish : callable
+        ``finish(restored, observed) -> restored``: the physics that every network's answer goes through, on normalised
+        2-D arrays.
+    finish_reach : `int`
+        Its reach in input pixels.
     recipe : `str`
         Module with ``configs(task)``, ``datasets(task, directory, config)``, ``predict(network, observed, config)`` and
         ``loss(network, batch, config)``; named and not imported, because it needs torch.
@@ -91,4 +115,7 @@ class Task:
     unit: str
     scale: int
     build_network: Callable[[Mapping[str, Any]], Any]
+    classical: Mapping[str, Method]
+    finish: Callable
+    finish_reach: int
     recipe: str

@@ -6,10 +6,10 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from sunpy_restore.core.task import TrainingConfig
-from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE
+from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE, observe, observe_target, reconvolve
 from sunpy_restore.enhancement.truth import continuum_sources, magnetogram_sources, view
 
-__all__ = ["PairDataset", "configs", "datasets", "loss"]
+__all__ = ["PairDataset", "configs", "datasets", "evaluation_pairs", "loss", "predict"]
 
 _SOURCES = {"enhance-continuum": continuum_sources, "enhance-magnetogram": magnetogram_sources}
 _NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}
@@ -73,12 +73,12 @@ def configs(task):
         network=_COMPACT[task],
         patch_size=32,
         batch_size=16,
-        steps=16_000 if task == "enhance-continuum" else 10_000,
+        steps=9_000 if task == "enhance-continuum" else 5_000,
         learning_rate=1e-3,
         ema_decay=0.999,
         precision="bf16-mixed",
         validation_interval=500,
-        options={"views": 2_000, "margin": 12, "contrast": 2.0 if task == "enhance-continuum" else 0.0},
+        options={"views": 1_200, "margin": 12, "contrast": 2.0 if task == "enhance-continuum" else 0.0},
     )
     networks = {
         "paper": {"architecture": "Enhance", "blocks": 5, "channels": 64},
@@ -174,6 +174,34 @@ def datasets(task, directory, config):
         for source in _SOURCES[task](directory, "validation")
     }
     return train, validation
+
+
+def evaluation_pairs(task, directory):
+    """
+    Whole images that are kept back, as HMI would see them.
+
+    Parameters
+    ----------
+    task, directory
+        See `datasets`.
+
+    Yields
+    ------
+    name : `str`
+        Name of the source.
+    observed, truth : `numpy.ndarray`
+        Shapes ``(ny, nx)``, with noise, and ``(2 * ny, 2 * nx)``, in the unit of the task.
+    """
+    rng = np.random.default_rng(0)
+    for source in _SOURCES[task](directory, "validation"):
+        for image in source.images:
+            if source.pixel_scale is None:
+                truth = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
+                observed = reconvolve(truth)
+            else:
+                observed = observe(image, source.pixel_scale)
+                truth = observe_target(image, source.pixel_scale)[: 2 * observed.shape[0], : 2 * observed.shape[1]]
+            yield source.name, observed + _NOISE[task] * rng.standard_normal(observed.shape), truth
 
 
 def predict(network, observed, config):

@@ -1,7 +1,8 @@
 """The two tasks of `sunpy_restore.enhance`: continuum and line-of-sight magnetogram."""
 
 from sunpy_restore.core.task import Task
-from sunpy_restore.enhancement.linear import FILTER_SIZE, wiener_filter
+from sunpy_restore.enhancement.classical import CONTINUUM_METHODS, MAGNETOGRAM_METHODS
+from sunpy_restore.enhancement.linear import FILTER_SIZE, data_consistency, wiener_filter
 
 __all__ = ["CONTINUUM", "MAGNETOGRAM"]
 
@@ -23,10 +24,19 @@ def _build_network(hyperparameters):
     raise ValueError(f"Found the architecture {architecture!r}, expected 'Enhance' or 'ResidualRestorer'.")
 
 
+def _consistent_continuum(restored, observed):
+    return data_consistency(restored, observed, wiener_filter(1e-3, 1.0))
+
+
+def _consistent_magnetogram(restored, observed):
+    return data_consistency(restored, observed, wiener_filter(1e-2, 1.0))
+
+
 _COMMON = dict(
     verb="enhance",
     doi="10.1051/0004-6361/201731344",
     scale=2,
+    finish_reach=2 * (FILTER_SIZE // 2 + 1),
     build_network=_build_network,
     recipe="sunpy_restore.enhancement.recipe",
 )
@@ -35,6 +45,8 @@ CONTINUUM = Task(
     name="enhance-continuum",
     title="Deconvolution and x2 super-resolution of HMI continuum images",
     unit="quiet-Sun intensity",
+    classical=CONTINUUM_METHODS,
+    finish=_consistent_continuum,
     **_COMMON,
 )
 
@@ -42,5 +54,7 @@ MAGNETOGRAM = Task(
     name="enhance-magnetogram",
     title="Deconvolution and x2 super-resolution of HMI line-of-sight magnetograms",
     unit="kG",
+    classical=MAGNETOGRAM_METHODS,
+    finish=_consistent_magnetogram,
     **_COMMON,
 )

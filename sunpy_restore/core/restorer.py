@@ -1,0 +1,118 @@
+"""A task's method, ready to run on normalised images of any size."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sunpy_restore.core.header import Provenance
+from sunpy_restore.core.inference import apply_tiled
+from sunpy_restore.core.task import Task
+
+__all__ = ["Restorer", "load_restorer"]
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """
+    One method of one task.
+
+    Parameters
+    ----------
+    task : `~sunpy_restore.core.task.Task`
+        The task.
+    function : callable
+        Restores a batch of tiles, see `~sunpy_restore.core.inference.apply_tiled`.
+    reach : `int`
+        How far it looks, in input pixels.
+    provenance : `~sunpy_restore.core.header.Provenance`
+        What restored Maps say of it.
+    """
+
+    task: Task
+    function: Any
+    reach: int
+    provenance: Provenance
+
+    def __call__(self, image, *, active=None, progress=False, tile=384):
+        """
+        Restore a normalised image without gaps.
+
+        Parameters
+        ----------
+        image : `numpy.ndarray`
+            Shape ``(ny, nx)``.
+        active : `numpy.ndarray` of `bool`, optional
+            Where a result is wanted; tiles without any such pixel stay NaN.
+        progress : `bool`
+            Show a progress bar.
+        tile : `int`
+            Side of a tile in input pixels.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Shape ``(task.scale * ny, task.scale * nx)``.
+        """
+        return apply_tiled(
+            self.function, image, scale=self.task.scale, halo=self.reach, tile=tile, batch=1, active=active,
+            progress=progress, description=self.task.name,
+        )  # fmt: skip
+
+
+def load_restorer(task, method="network", *, weights=None, device=None, progress=False):
+    """
+    Prepare a method of a task.
+
+    Parameters
+    ----------
+    task : `~sunpy_restore.core.task.Task`
+        The task.
+    method : `str`
+        ``"network"`` or the name of a classical method.
+    weights, device
+        See `sunpy_restore.enhance`; they serve the network alone.
+    progress : `bool`
+        Show the download of weights.
+
+    Returns
+    -------
+    `Restorer`
+
+    Raises
+    ------
+    ValueError
+        The task has no such method, or weights are given for a classical one.
+    """
+    if method == "network":
+        return _network_restorer(task, weights, device, progress)
+    if method not in task.classical:
+        known = ", ".join(["network", *task.classical])
+        raise ValueError(f"Found the method {method!r}, expected one of {known}.")
+    if weights is not None:
+        raise ValueError(f"Found weights for the method {method!r}, expected them with method='network' alone. Leave them out.")
+    chosen = task.classical[method]
+    return Restorer(task, _each(chosen.function), chosen.reach, Provenance(task=task.name, method=method))
+
+
+def _network_restorer(task, weights, device, progress):
+    from sunpy_restore.core.inference import network_function
+    from sunpy_restore.core.weights import read, resolve
+
+    local = resolve(weights, task=task.name, progress=progress)
+    state, metadata = read(local)
+    network = task.build_network(metadata["hyperparameters"])
+    network.load_state_dict(state)
+    predict = network_function(network, device)
+
+    def function(batch):
+        restored = predict(batch)
+        return np.stack([task.finish(image, tile)[None] for image, tile in zip(restored[:, 0], batch[:, 0], strict=True)])
+
+    provenance = Provenance(task=task.name, method="network", model=local.name, sha256=local.sha256)
+    return Restorer(task, function, network.reach + task.finish_reach, provenance)
+
+
+def _each(function):
+    """A function of one image as one of a batch of tiles."""
+    return lambda batch: np.stack([function(image)[None] for image in batch[:, 0]])
