@@ -1,8 +1,11 @@
 """The one training loop, on Lightning."""
 
 import json
+import logging
 import subprocess
-import time
+import warnings
+from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from sunpy_restore.core.weights import write
 from sunpy_restore.tasks import get_task
+from sunpy_restore.training.continuation import Continuation, Continued, as_json
 from sunpy_restore.version import __version__
 
 __all__ = ["RestorationModule", "train"]
@@ -74,6 +78,8 @@ def train(task, data, out, *, config="compact", resume=False, steps=None, progre
     """
     Train a network of a task and write its weights.
 
+    Where Lightning trains on several devices, the first one writes.
+
     Parameters
     ----------
     task : `str`
@@ -85,7 +91,8 @@ def train(task, data, out, *, config="compact", resume=False, steps=None, progre
     config : `str` or `~sunpy_restore.core.task.TrainingConfig`
         Configuration, or its name.
     resume : `bool`
-        Continue from ``last.ckpt`` in ``out``.
+        Continue from ``last.ckpt`` in ``out``: the result is that of a training that was not interrupted. Checkpoints
+        are pickles, which can run any code: resume only what you trained.
     steps : `int`, optional
         Another number of optimiser steps than the configuration's.
     progress : `bool`
@@ -101,38 +108,56 @@ def train(task, data, out, *, config="compact", resume=False, steps=None, progre
     Raises
     ------
     ValueError
-        No such task or configuration.
+        No such task or configuration, or the checkpoint belongs to another configuration.
     FileNotFoundError
         The data, or the checkpoint to resume from, are missing.
+    FileExistsError
+        ``out`` has the checkpoint of an earlier training, and ``resume`` is False.
     """
     task = get_task(task)
     config = _configuration(task, config, steps)
     out = Path(out)
-    checkpoint = out / "last.ckpt"
-    if resume and not checkpoint.exists():
-        raise FileNotFoundError(
-            f"Found no checkpoint {checkpoint}, expected one to resume from. Train without resume first."
-        )
+    checkpoint = _checkpoint(out, resume)
     if not Path(data).is_dir():
         raise FileNotFoundError(f"Found no folder {data}, expected one with the training data.")
+    commit = _commit()
     out.mkdir(parents=True, exist_ok=True)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     pairs, validation = import_module(task.recipe).datasets(task.name, data, config)
+    pairs = Continued(pairs)
+    continuation = Continuation(pairs, config)
     module = RestorationModule(task, config, validation)
-    trainer = _trainer(config, out, progress)
-    commit, start = _commit(), time.monotonic()
-    trainer.fit(
-        module,
-        DataLoader(pairs, config.batch_size, num_workers=workers),
-        [DataLoader(dataset, config.batch_size) for dataset in validation.values()],
-        ckpt_path=checkpoint if resume else None,
-        weights_only=False if resume else None,
-    )
+    loaders = [DataLoader(dataset, config.batch_size) for dataset in validation.values()]
+    with _quiet():
+        averaging = [callbacks.EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []
+        trainer = _trainer(config, out, progress, [continuation, *averaging])
+        trainer.fit(
+            module,
+            DataLoader(pairs, config.batch_size, num_workers=workers),
+            loaders,
+            ckpt_path=checkpoint,
+            weights_only=False if resume else None,
+        )
+        for callback in averaging:
+            # Lightning leaves this out when the checkpoint was that of the last step; twice does no harm
+            callback.on_train_end(trainer, module)
+        if not trainer.callback_metrics or config.steps % trainer.val_check_interval:
+            trainer.validate(module, loaders, verbose=False)
     path = out / f"{task.name}-{config.name}.safetensors"
-    seconds = time.monotonic() - start
-    metadata = _metadata(task, config, sorted(validation), trainer, seconds) | {"commit": commit}
-    write(path, module.network.state_dict(), metadata)
+    if trainer.is_global_zero:
+        metadata = _metadata(task, config, trainer, continuation.seconds) | {"commit": commit}
+        write(path, module.network.state_dict(), metadata)
     return path
+
+
+def _checkpoint(out, resume):
+    """The checkpoint to start from, if any; none is lost or left out by mistake."""
+    path = out / "last.ckpt"
+    if not resume and path.exists():
+        raise FileExistsError(f"Found the checkpoint {path} of an earlier training. Resume it, or give another folder.")
+    if resume and not path.exists():
+        raise FileNotFoundError(f"Found no checkpoint {path}, expected one to resume from. Train without resume first.")
+    return path if resume else None
 
 
 def _configuration(task, config, steps):
@@ -141,52 +166,69 @@ def _configuration(task, config, steps):
         if config not in known:
             raise ValueError(f"Found the configuration {config!r} of {task.name}, expected one of {', '.join(known)}.")
         config = known[config]
-    if steps is not None:
-        from dataclasses import replace
-
-        config = replace(config, steps=steps)
+    config = config if steps is None else replace(config, steps=steps)
+    if config.steps < 1:
+        raise ValueError(f"Found {config.steps} steps to train, expected at least 1.")
     return config
 
 
-def _trainer(config, out, progress):
+def _trainer(config, out, progress, more_callbacks):
     every = min(config.validation_interval, config.steps)
-    steps = [
-        callbacks.ModelCheckpoint(dirpath=out, save_last=True, save_top_k=0, every_n_train_steps=every),
-        callbacks.LearningRateMonitor("step"),
-    ]
-    if config.ema_decay:
-        steps.append(callbacks.EMAWeightAveraging(decay=config.ema_decay, use_buffers=True))
+    # Without the counter, so that the newest checkpoint is last.ckpt also when the folder has moved
+    saving = callbacks.ModelCheckpoint(
+        dirpath=out, save_last=True, save_top_k=0, every_n_train_steps=every, enable_version_counter=False
+    )
     return pl.Trainer(
         max_steps=config.steps,
         precision=config.precision,
         gradient_clip_val=config.gradient_clip or None,
-        callbacks=steps,
+        callbacks=[*more_callbacks, callbacks.LearningRateMonitor("step"), saving],
         logger=[loggers.CSVLogger(out, name="logs"), loggers.TensorBoardLogger(out, name="tensorboard")],
         val_check_interval=every,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
-        log_every_n_steps=50,
+        log_every_n_steps=min(50, every),
         enable_progress_bar=progress,
         enable_model_summary=False,
     )
 
 
+@contextmanager
+def _quiet():
+    """Without Lightning's hints, its report of the machine, and its warnings of what is meant to be so."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            # Continuation takes care of the place in the data
+            warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before the epoch ended")
+            # The number of workers is the user's choice
+            warnings.filterwarnings("ignore", ".*does not have many workers")
+            warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty|The dirpath has changed")
+            # Of PyTorch, to Lightning
+            warnings.filterwarnings("ignore", ".*treespec.*LeafSpec", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)
+
+
 def _commit():
     """The commit of the recipe, where the package runs from its repository."""
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-        cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return found.stdout.strip() or f"release {__version__}"
+    root = Path(__file__).parents[2]
+    if (root / ".git").exists():
+        command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+        try:
+            return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            pass
+    return f"release {__version__}"
 
 
-def _metadata(task, config, validation, trainer, seconds):
+def _metadata(task, config, trainer, seconds):
     """What a model card needs to know of a training."""
-    recipe = {
-        key: dict(value) if hasattr(value, "items") else value
-        for key, value in vars(config).items()
-        if key not in ("network", "name")
-    }
+    recipe = json.loads(as_json(config))
+    recipe.pop("network")
     measured = {key: float(value) for key, value in trainer.callback_metrics.items() if "/" in key}
     return {
         "task": task.name,

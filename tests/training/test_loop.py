@@ -1,0 +1,244 @@
+import json
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+
+pytest.importorskip("lightning", reason="training needs the extra 'train'")
+
+from sunpy_restore.core.weights import read
+from sunpy_restore.training import train
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.fixture
+def run(toy, tmp_path):
+    """Train the toy in a folder of ``tmp_path``, interrupted before the step of that number if one is given."""
+
+    def run(out, *, interrupt=None, resume=False, **changes):
+        loss = toy.loss
+        toy.seen.clear()
+
+        def interrupted(*args):
+            if len(toy.seen) == interrupt:
+                raise Interrupted
+            return loss(*args)
+
+        toy.loss = interrupted
+        try:
+            config = replace(toy.config, **changes)
+            return train("toy", tmp_path, tmp_path / out, config=config, resume=resume, progress=False)
+        finally:
+            toy.loss = loss
+
+    return run
+
+
+def assert_equal_states(first, second):
+    assert first.keys() == second.keys()
+    for name in first:
+        torch.testing.assert_close(first[name], second[name], rtol=0, atol=0, msg=name)
+
+
+def test_resumed_training_is_the_uninterrupted_one(run, toy):
+    whole, _ = read(run("whole"))
+    in_turn = list(toy.made[-1].asked)
+    with pytest.raises(Interrupted):
+        # The last checkpoint is then that of step 5
+        run("parts", interrupt=8)
+    assert toy.made[-1].asked == in_turn[: 4 * 9]
+    parts, metadata = read(run("parts", resume=True))
+    assert toy.made[-1].asked == in_turn[4 * 5 :]
+    assert_equal_states(parts, whole)
+    assert metadata["steps"] == "12"
+
+
+def test_resuming_a_finished_training_gives_its_weights_again(run, toy):
+    whole, before = read(run("out"))
+    again, after = read(run("out", resume=True))
+    # The last checkpoint is that of step 10
+    assert len(toy.seen) == 2
+    assert_equal_states(again, whole)
+    done, _ = read(run("done", validation_interval=4))
+    again, after = read(run("done", validation_interval=4, resume=True))
+    assert len(toy.seen) == 0
+    assert_equal_states(again, done)
+    assert after["validation"].keys() == before["validation"].keys()
+
+
+def test_time_of_resumed_trainings_adds_up(run, tmp_path):
+    run("out")
+    path = tmp_path / "out" / "last.ckpt"
+    checkpoint = torch.load(path, weights_only=False)
+    (state,) = (state for state in checkpoint["callbacks"].values() if "seconds" in state)
+    assert 0 < state["seconds"] < 60
+    state["seconds"] = 5000.0
+    torch.save(checkpoint, path)
+    _, metadata = read(run("out", resume=True))
+    assert 5000 <= int(metadata["wall_time"].removesuffix(" s")) < 5060
+
+
+def test_averaged_weights_are_written(run, toy):
+    raw, _ = read(run("raw", ema_decay=0.0))
+    # State before each step, and after the last
+    states = [*toy.seen[1:], raw]
+    average = states[0]
+    for state in states[1:]:
+        average = {
+            name: 0.9 * average[name] + 0.1 * state[name] if state[name].is_floating_point() else state[name]
+            for name in state
+        }
+    written, _ = read(run("averaged"))
+    for name, tensor in written.items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(tensor, average[name], msg=name)
+            assert not torch.equal(tensor, raw[name]), name
+
+
+def test_loss_goes_down(run, toy):
+    _, metadata = read(run("out", steps=150, validation_interval=50, learning_rate=0.03))
+    # The normalised squared error of an answer that knows nothing is 1
+    assert set(metadata["validation"]) == {
+        f"{score}/{name}" for score in ("nmse", "contrast") for name in ("noise", "other noise")
+    }
+    assert metadata["validation"]["nmse/noise"] < 0.02
+    assert metadata["validation"]["contrast/noise"] == pytest.approx(1, abs=0.1)
+
+
+def test_validation_is_that_of_the_written_weights(run, toy):
+    path = run("out", steps=7, validation_interval=5)
+    state, metadata = read(path)
+    network = toy_network(state)
+    observed, truth = (torch.stack(images) for images in zip(*toy_pairs("noise"), strict=True))
+    with torch.no_grad():
+        restored = network(observed)
+    # Means over two batches of four
+    errors = [
+        (((restored - truth)[part] ** 2).mean() / truth[part].var()).item() for part in (slice(4), slice(4, None))
+    ]
+    assert metadata["validation"]["nmse/noise"] == pytest.approx(sum(errors) / 2, rel=1e-4)
+
+
+def toy_network(state):
+    from sunpy_restore.tasks import get_task
+
+    network = get_task("toy").build_network({"architecture": "Toy", "channels": 8}).eval()
+    network.load_state_dict(state)
+    return network
+
+
+def toy_pairs(name):
+    from sys import modules
+
+    _, validation = modules["toy_recipe"].datasets("toy", None, modules["toy_recipe"].config)
+    return [validation[name][index] for index in range(8)]
+
+
+def test_gradients_are_clipped(run, toy):
+    """Adam forgets the size of gradients, so that only a clip far below its epsilon is seen in the weights."""
+    run("out", gradient_clip=1e-12, schedule="constant", ema_decay=0.0)
+    moved = max((b["0.weight"] - a["0.weight"]).abs().max() for a, b in pairwise(toy.seen))
+    run("free", gradient_clip=0.0, schedule="constant", ema_decay=0.0)
+    free = max((b["0.weight"] - a["0.weight"]).abs().max() for a, b in pairwise(toy.seen))
+    assert moved < 1e-3 * free
+
+
+def test_mixed_precision(run):
+    state, metadata = read(run("out", precision="bf16-mixed"))
+    assert {tensor.dtype for tensor in state.values() if tensor.is_floating_point()} == {torch.float32}
+    assert metadata["recipe"]["precision"] == "bf16-mixed"
+
+
+def test_logs_and_metadata(run, toy, tmp_path):
+    path = run("out")
+    assert path == tmp_path / "out" / "toy-compact.safetensors"
+    logs = (tmp_path / "out" / "logs" / "version_0" / "metrics.csv").read_text()
+    assert {"loss", "lr-Adam", "nmse/noise", "contrast/other noise"} <= set(logs.splitlines()[0].split(","))
+    assert len(logs.splitlines()) > 3
+    assert list((tmp_path / "out" / "tensorboard").rglob("events.out.tfevents.*"))
+    _, metadata = read(path)
+    assert metadata["task"] == "toy"
+    assert metadata["architecture"] == "Toy"
+    assert metadata["hyperparameters"] == {"architecture": "Toy", "channels": 8}
+    assert metadata["normalization"] == "quiet-Sun intensity"
+    assert metadata["training_data"] == "Noise."
+    assert metadata["recipe"]["steps"] == 12
+    assert metadata["recipe"]["options"] == {"margin": 0}
+    assert metadata["licence"] == "BSD-3-Clause"
+    assert metadata["commit"]
+
+
+def test_training_is_quiet(run, capfd, caplog):
+    run("out")
+    captured = capfd.readouterr()
+    assert captured.out + captured.err == ""
+    assert not caplog.records
+
+
+def test_same_seed_same_weights(run):
+    first, _ = read(run("first"))
+    torch.rand(5)
+    second, _ = read(run("second"))
+    assert_equal_states(first, second)
+    other, _ = read(run("other", seed=4))
+    assert not torch.equal(other["0.weight"], first["0.weight"])
+
+
+def test_refusals(run, toy, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint .*last\.ckpt"):
+        run("out", resume=True)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ValueError, match=r"'huge' of toy, expected one of compact"):
+        train("toy", tmp_path, tmp_path / "out", config="huge")
+    with pytest.raises(ValueError, match="the task 'no-such-task', expected one of toy"):
+        train("no-such-task", tmp_path, tmp_path / "out")
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere"):
+        train("toy", tmp_path / "nowhere", tmp_path / "out")
+    with pytest.raises(ValueError, match="0 steps"):
+        train("toy", tmp_path, tmp_path / "out", steps=0)
+    with pytest.raises(ValueError, match="the schedule 'linear'"):
+        run("out", schedule="linear")
+
+
+def test_an_earlier_training_is_not_lost(run, tmp_path):
+    run("out")
+    before = (tmp_path / "out" / "last.ckpt").read_bytes()
+    with pytest.raises(FileExistsError, match=r"last\.ckpt of an earlier training. Resume it"):
+        run("out")
+    assert (tmp_path / "out" / "last.ckpt").read_bytes() == before
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(run, tmp_path):
+    run("out")
+    with pytest.raises(ValueError, match="batch_size is 4 there and 8 here"):
+        run("out", resume=True, batch_size=8)
+    with pytest.raises(ValueError, match="steps is 12 there and 20 here"):
+        run("out", resume=True, steps=20)
+
+
+def test_a_constant_rate_goes_on(run, toy):
+    whole, _ = read(run("whole", schedule="constant", steps=9, ema_decay=0.0))
+    run("parts", schedule="constant", steps=5, ema_decay=0.0)
+    parts, _ = read(run("parts", schedule="constant", steps=9, ema_decay=0.0, resume=True))
+    assert_equal_states(parts, whole)
+
+
+def test_a_moved_folder_is_resumed(run, toy, tmp_path):
+    whole, _ = read(run("whole"))
+    with pytest.raises(Interrupted):
+        run("before", interrupt=7)
+    (tmp_path / "before").rename(tmp_path / "after")
+    parts, _ = read(run("after", resume=True))
+    assert_equal_states(parts, whole)
+    assert torch.load(tmp_path / "after" / "last.ckpt", weights_only=False)["global_step"] == 10
+    assert len(list((tmp_path / "after").glob("*.ckpt"))) == 1
+
+
+def test_configuration_by_name_and_steps(toy, tmp_path):
+    _, metadata = read(train("toy", tmp_path, tmp_path / "out", steps=3, progress=False))
+    assert metadata["steps"] == "3"
+    assert json.loads(json.dumps(metadata["recipe"]))["steps"] == 3
