@@ -1,0 +1,171 @@
+"""What a restoration changes in a FITS header: the pixel grid, values that no longer hold, and provenance."""
+
+import re
+import textwrap
+from dataclasses import dataclass
+from numbers import Real
+
+from astropy.io import fits
+
+from sunpy.util import MetaDict
+
+from sunpy_restore.version import __version__
+
+__all__ = ["Provenance", "update_header"]
+
+# Statistics of the pixel values, and how they were stored in the file. JSOC writes many of them in two versions,
+# over the disk and over the whole frame; a restoration makes every one of them false.
+_OF_THE_VALUES = frozenset(
+    "datamin datamax datamean datamedn datarms dataskew datakurt "
+    "datamin2 datamax2 datamea2 datamed2 datarms2 dataske2 datakur2 datacent "
+    "datap01 datap10 datap25 datap75 datap90 datap95 datap98 datap99 "
+    "datavals totvals missvals satvals nsatpix percentd "
+    "bitpix blank bscale bzero checksum datasum zblank zscale zzero zhecksum zdatasum".split()
+)
+# Positions and lengths in pixels of the instrument's own limb fit.
+_IN_PIXELS = frozenset("r_sun x0_mp y0_mp imscl_mp x0_lf y0_lf".split())
+# The letter at the end marks an alternate WCS of the same pixel grid.
+_REFERENCE_PIXEL = re.compile(r"crpix[12][a-z]?")
+_PER_PIXEL = re.compile(r"(cdelt[12]|cd[12]_[12])[a-z]?")
+_CARDS = ("RESTORED", "RSTTASK", "RSTMETH", "RSTMODEL", "RSTSHA", "RSTVERS")
+# Not on RSTMODEL and RSTSHA, whose values may fill the 80 columns of a card.
+_COMMENTS = {
+    "RESTORED": "restored by sunpy_restore",
+    "RSTTASK": "restoration task",
+    "RSTMETH": "restoration method",
+    "RSTVERS": "sunpy_restore version",
+}
+_COMMENTARY_WIDTH = fits.Card.length - len("HISTORY ")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """
+    How an image was restored, as its header says it.
+
+    Parameters
+    ----------
+    task : `str`
+        Name of the task, such as ``"enhance-continuum"``.
+    method : `str`
+        ``"network"`` or the name of a classical method.
+    model : `str`, optional
+        Name of the network's weights.
+    sha256 : `str`, optional
+        SHA-256 of the weights file.
+    version : `str`
+        Version of the package.
+
+    Examples
+    --------
+    >>> from sunpy_restore.core.maps import Provenance
+    >>> Provenance("enhance-continuum", "bicubic", version="1.0").cards()
+    {'RESTORED': True, 'RSTTASK': 'enhance-continuum', 'RSTMETH': 'bicubic', 'RSTVERS': '1.0'}
+    """
+
+    task: str
+    method: str
+    model: str | None = None
+    sha256: str | None = None
+    version: str = __version__
+
+    def cards(self):
+        """
+        The header keywords and their values.
+
+        Returns
+        -------
+        `dict`
+            ``RESTORED``, ``RSTTASK``, ``RSTMETH`` and ``RSTVERS``; with a network also ``RSTMODEL`` and ``RSTSHA``.
+        """
+        values = (True, self.task, self.method, self.model, self.sha256, self.version)
+        return {
+            key: _printable(value) if isinstance(value, str) else value
+            for key, value in zip(_CARDS, values, strict=True)
+            if value is not None
+        }
+
+    def history(self):
+        """
+        The text for ``HISTORY``.
+
+        Returns
+        -------
+        `list` of `str`
+            Lines that fit on a card each, so that a saved file gives back the same text.
+        """
+        text = f"sunpy_restore {self.version}: {self.task}, method {self.method}"
+        if self.model is not None:
+            text += f", model {self.model}"
+        if self.sha256 is not None:
+            text += f", SHA-256 {self.sha256[:12]}"
+        return textwrap.wrap(_printable(text), _COMMENTARY_WIDTH, break_on_hyphens=False)
+
+
+def update_header(meta, *, shape, scale=1, provenance=None):
+    """
+    Make a header true again after a restoration, in place.
+
+    - ``CRPIXj`` becomes ``scale (CRPIXj - 1/2) + 1/2``; ``CDELTi`` and ``CDi_j`` are divided by ``scale``; ``PCi_j``,
+      ``CROTA2`` and ``CRVALi`` stay. Alternate WCS (``CRPIX1A``) follow. ``NAXIS1`` and ``NAXIS2`` become the shape,
+      where they are in the header.
+    - Statistics of the pixel values (``DATAMIN``, ``DATAMEAN``, ``DATARMS``, ``DATAVALS``, ``TOTVALS``, ``MISSVALS``,
+      ``SATVALS``, ``NSATPIX`` and their kin) and keywords about their storage (``BITPIX``, ``BLANK``, ``BSCALE``,
+      ``BZERO``, ``CHECKSUM``, ``DATASUM``) are removed: they would be false.
+    - If the pixel size changed, so are lengths in pixels: ``R_SUN``, ``X0_MP``, ``Y0_MP``, ``IMSCL_MP``, ``X0_LF``,
+      ``Y0_LF``.
+    - The provenance is written, and its ``HISTORY`` follows the lines that are there.
+
+    Parameters
+    ----------
+    meta : `dict`, `~sunpy.util.MetaDict` or `~astropy.io.fits.Header`
+        The header. Its keys may be in upper or lower case; those that it has keep theirs.
+    shape : `tuple` of `int`
+        Shape (ny, nx) of the restored image in pixels.
+    scale : `int`
+        Restored pixels per original pixel along each axis.
+    provenance : `Provenance`, optional
+        What was done.
+    """
+    names = {str(key).lower(): key for key in meta}
+    for name, key in names.items():
+        value = meta[key]
+        if name in _OF_THE_VALUES or (scale != 1 and name in _IN_PIXELS):
+            del meta[key]
+        elif scale != 1 and isinstance(value, Real):
+            if _REFERENCE_PIXEL.fullmatch(name):
+                meta[key] = scale * (value - 0.5) + 0.5
+            elif _PER_PIXEL.fullmatch(name):
+                meta[key] = value / scale
+    for name, length in (("naxis1", shape[1]), ("naxis2", shape[0])):
+        if name in names:
+            meta[names[name]] = length
+    if provenance is not None:
+        _write_provenance(meta, names, provenance)
+
+
+def _write_provenance(meta, names, provenance):
+    cards, lines = provenance.cards(), provenance.history()
+    for key in _CARDS:
+        name = names.get(key.lower(), key)
+        if key in cards:
+            meta[name] = cards[key]
+        elif name in meta:
+            # A model that an earlier restoration named had no part in this one.
+            del meta[name]
+    if isinstance(meta, fits.Header):
+        for line in lines:
+            meta.add_history(line)
+        for key, comment in _COMMENTS.items():
+            meta.comments[key] = comment
+        return
+    history = names.get("history", "HISTORY")
+    # Not always a str: a Map made of an astropy Header holds its commentary cards.
+    meta[history] = "\n".join([*str(meta.get(history, "")).strip().splitlines(), *lines])
+    if isinstance(meta, MetaDict):
+        meta["keycomments"] = {**meta.get("keycomments", {}), **_COMMENTS}
+
+
+def _printable(text):
+    """Text that a FITS card can hold: sunpy drops any other keyword with a warning when it saves a Map."""
+    return "".join(character if " " <= character <= "~" else "?" for character in text)

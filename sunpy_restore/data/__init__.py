@@ -1,0 +1,43 @@
+"""Small real images, so that everything runs without a network. ``CREDITS.rst`` names their sources."""
+
+from importlib.resources import files
+from pathlib import Path
+
+__all__ = ["SAMPLES", "sample_path"]
+
+SAMPLES = {
+    "hmi_magnetogram": "HMI line-of-sight magnetogram of NOAA 11158, 2011-02-14, 200 x 200 pixels",
+    "hmi_continuum_spot": "HMI continuum intensity of a sunspot, 128 x 128 pixels",
+    "hmi_continuum_quiet": "HMI continuum intensity of the quiet Sun, 130 x 130 pixels",
+}
+
+
+def sample_path(name):
+    """
+    Path of a sample file.
+
+    Parameters
+    ----------
+    name : `str`
+        One of `SAMPLES`.
+
+    Returns
+    -------
+    `pathlib.Path`
+        Path of a FITS file that `sunpy.map.Map` opens.
+
+    Raises
+    ------
+    ValueError
+        If there is no sample of that name.
+
+    Examples
+    --------
+    >>> import sunpy.map
+    >>> from sunpy_restore.data import sample_path
+    >>> sunpy.map.Map(sample_path("hmi_continuum_quiet")).data.shape
+    (130, 130)
+    """
+    if name not in SAMPLES:
+        raise ValueError(f"expected the name of a sample ({', '.join(SAMPLES)}), found {name!r}")
+    return Path(str(files(__name__) / f"{name}.fits"))

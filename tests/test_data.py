@@ -1,0 +1,95 @@
+"""The samples are what they say."""
+
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+import astropy.units as u
+from astropy.io import fits
+
+import sunpy.map
+from sunpy.map.sources import HMIMap
+
+from sunpy_restore.core.metrics import contrast
+from sunpy_restore.data import SAMPLES, sample_path
+
+CONTINUUM = ("hmi_continuum_spot", "hmi_continuum_quiet")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples_open_as_hmi_maps_without_a_warning(name):
+    # Warnings are errors here, those of what a Map works out late among them.
+    smap = sunpy.map.Map(sample_path(name))
+    assert type(smap) is HMIMap
+    assert smap.observatory == "SDO"
+    assert smap.wavelength == 6173 * u.AA
+    assert smap.data.dtype.kind == "f"
+    assert np.isfinite(smap.data).all()
+    assert u.allclose(u.Quantity(smap.scale), 0.504 * u.arcsec / u.pix, rtol=1e-3)
+    assert smap.coordinate_frame.name == "helioprojective"
+    assert 0.98 * u.AU < smap.observer_coordinate.radius.to(u.AU) < 1.02 * u.AU
+    # The angular radius in the header is the one that the distance gives.
+    radius = np.arcsin(smap.rsun_meters / smap.dsun).to(u.arcsec)
+    assert smap.rsun_obs.value == pytest.approx(radius.value, rel=1e-4)
+    corners = u.Quantity([[c.Tx, c.Ty] for c in (smap.bottom_left_coord, smap.top_right_coord)])
+    assert (np.hypot(*corners.T) < smap.rsun_obs).all()
+
+
+def test_magnetogram_is_noaa_11158():
+    smap = sunpy.map.Map(sample_path("hmi_magnetogram"))
+    assert smap.data.shape == (200, 200)
+    assert (smap.measurement, smap.unit) == ("magnetogram", u.G)
+    assert smap.date.isot == "2011-02-14T20:34:12.200"
+    # S20, a little west of the meridian; with a roll angle of 180 degrees a wrong cut would be far from there.
+    place = smap.center.heliographic_stonyhurst
+    assert place.lat.deg == pytest.approx(-20, abs=2)
+    assert place.lon.deg == pytest.approx(12, abs=4)
+    assert smap.data.min() < -1500
+    assert smap.data.max() > 1500
+    # JSOC stores tenths of a gauss: none is lost.
+    assert np.allclose(smap.data * 10, np.round(smap.data * 10), atol=1e-3)
+
+
+def test_continuum_images_are_of_spot_and_granulation():
+    spot, quiet = (sunpy.map.Map(sample_path(name)) for name in CONTINUUM)
+    assert spot.data.shape == (128, 128)
+    assert quiet.data.shape == (130, 130)
+    for smap in (spot, quiet):
+        assert (smap.measurement, smap.unit) == ("continuum", u.DN / u.s)
+        assert np.median(smap.data) == pytest.approx(60000, rel=0.05)
+    assert spot.data.min() < 0.25 * np.median(spot.data)
+    assert contrast(quiet.data) == pytest.approx(0.0377, abs=0.0005)
+
+
+@pytest.mark.parametrize("name", CONTINUUM)
+def test_what_is_not_known_is_said_to_be_nominal(name):
+    smap = sunpy.map.Map(sample_path(name))
+    assert "NOMINAL: pointing (disk centre), roll angle and date" in smap.meta["comment"].replace("\n", " ")
+    assert np.abs([smap.center.Tx.value, smap.center.Ty.value]).max() < 1e-6
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples_are_small_and_credited(name):
+    path = sample_path(name)
+    assert path.stat().st_size < 300_000
+    credit = (files("sunpy_restore.data") / "CREDITS.rst").read_text(encoding="utf-8")
+    assert f"``{path.name}``" in credit
+    assert "Courtesy of NASA/SDO and the AIA, EVE, and HMI science teams" in " ".join(credit.split())
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_header_statistics_are_not_those_of_another_image(name):
+    header = fits.getheader(sample_path(name), 1)
+    assert not [key for key in header if key.startswith("DATAM") or key in ("TOTVALS", "DATAVALS", "BLANK")]
+
+
+def test_every_file_is_a_sample():
+    here = files("sunpy_restore.data")
+    assert {path.name for path in here.iterdir() if path.name.endswith(".fits")} == {f"{name}.fits" for name in SAMPLES}
+
+
+@pytest.mark.parametrize("name", ["hmi_magnetogram.fits", "", "../core/registry", None])
+def test_unknown_names_are_refused(name):
+    with pytest.raises(ValueError, match=f"hmi_magnetogram, hmi_continuum_spot.*found {name!r}"):
+        sample_path(name)
