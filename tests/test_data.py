@@ -32,8 +32,8 @@ def test_samples_open_as_hmi_maps_without_a_warning(name):
     # The angular radius in the header is the one that the distance gives.
     radius = np.arcsin(smap.rsun_meters / smap.dsun).to(u.arcsec)
     assert smap.rsun_obs.value == pytest.approx(radius.value, rel=1e-4)
-    corners = u.Quantity([[c.Tx, c.Ty] for c in (smap.bottom_left_coord, smap.top_right_coord)])
-    assert (np.hypot(*corners.T) < smap.rsun_obs).all()
+    for corner in (smap.bottom_left_coord, smap.top_right_coord):
+        assert np.hypot(corner.Tx, corner.Ty) < smap.rsun_obs
 
 
 def test_magnetogram_is_noaa_11158():
