@@ -90,7 +90,9 @@ def load_restorer(task, method="network", *, weights=None, device=None, progress
         known = ", ".join(["network", *task.classical])
         raise ValueError(f"Found the method {method!r}, expected one of {known}.")
     if weights is not None:
-        raise ValueError(f"Found weights for the method {method!r}, expected them with method='network' alone. Leave them out.")
+        raise ValueError(
+            f"Found weights for the method {method!r}, expected them with method='network' alone. Leave them out."
+        )
     chosen = task.classical[method]
     return Restorer(task, _each(chosen.function), chosen.reach, Provenance(task=task.name, method=method))
 
@@ -107,7 +109,9 @@ def _network_restorer(task, weights, device, progress):
 
     def function(batch):
         restored = predict(batch)
-        return np.stack([task.finish(image, tile)[None] for image, tile in zip(restored[:, 0], batch[:, 0], strict=True)])
+        return np.stack(
+            [task.finish(image, tile)[None] for image, tile in zip(restored[:, 0], batch[:, 0], strict=True)]
+        )
 
     provenance = Provenance(task=task.name, method="network", model=local.name, sha256=local.sha256)
     return Restorer(task, function, network.reach + task.finish_reach, provenance)

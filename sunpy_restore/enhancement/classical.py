@@ -45,7 +45,8 @@ def richardson_lucy(image, iterations=_ITERATIONS, kernel=None):
     """
     Richardson-Lucy deconvolution onto pixels of half the size.
 
-    Each step starts from an extrapolation of the last two (Nesterov's momentum), which reaches in 60 steps what takes 600
+    Each step starts from an extrapolation of the last two (Nesterov's momentum), which reaches in 60 steps what takes
+    600
     plain ones; at HMI's noise that is where the error of granulation is least.
 
     Parameters
@@ -95,8 +96,8 @@ def richardson_lucy_signed(field, iterations=_ITERATIONS, offset=8.0):
     Richardson-Lucy deconvolution of a magnetogram.
 
     As an instrument measures it: the field is half the difference of two positive images, ``offset + B`` and
-    ``offset - B``, each of which is deconvolved. Deconvolving each polarity alone would turn the noise of field-free areas
-    into two fields which run away from one another.
+    ``offset - B``, each of which is deconvolved. Deconvolving each polarity alone would turn the noise of field-free
+    areas into two fields which run away from one another.
 
     Parameters
     ----------

@@ -12,10 +12,10 @@ import numpy as np
 from scipy import ndimage, signal, special
 
 __all__ = [
+    "CONTINUUM_NOISE",
     "HMI_PIXEL",
     "HMI_WAVELENGTH",
     "MAGNETOGRAM_NOISE",
-    "CONTINUUM_NOISE",
     "TARGET_DIAMETER",
     "PointSpreadFunction",
     "airy_psf",
@@ -48,17 +48,18 @@ PSF_RADIUS = 6.0
 """
 Radius in arcsec at which the point spread functions end.
 
-The wings of the HMI law fall as 1/r^3 and would hold 7 % of the light beyond this radius. A network and a tile see no further, and
-umbrae restored with wider wings come out darker than any that were measured; the granulation contrast differs by 2 %.
+The wings of the HMI law fall as 1/r^3 and would hold 7 % of the light beyond this radius. A network and a tile see no
+further, and umbrae restored with wider wings come out darker than any that were measured; the granulation contrast
+differs by 2 %.
 """
 
 
 @dataclass(frozen=True)
 class PointSpreadFunction:
     """
-    The HMI law of Wachter et al. (2012), ``(1 - e) exp[-(r / w)**2] + e / [1 + (r / W)**k]`` with ``r = pi D theta / lambda``.
+    The point spread function of HMI after Wachter et al. (2012).
 
-    The default ``w`` and ``W`` are the modified ones which match observed power spectra; Wachter's own are
+    It is ``(1 - e) exp[-(r / w)**2] + e / [1 + (r / W)**k]`` with ``r = pi D theta / lambda``. The default ``w`` and ``W`` are the modified ones which match observed power spectra; Wachter's own are
     ``PointSpreadFunction(w=1.8, W=3.0)``.
 
     Parameters
@@ -146,7 +147,7 @@ def _convolve(image, kernel):
 
 
 def _integrate(image, pixel_scale, pixel, phase):
-    """Mean over ``pixel`` x ``pixel`` arcsec, sampled at every such pixel from ``phase`` (in fine pixels, y and x) on."""
+    """Mean over ``pixel`` x ``pixel`` arcsec, sampled at every such pixel from ``phase`` (y and x, fine pixels) on."""
     factor = pixel / pixel_scale
     width = int(np.ceil(factor)) // 2 + 1
     offsets = np.arange(-width, width + 1)
@@ -204,8 +205,8 @@ def observe_target(image, pixel_scale, *, diameter=TARGET_DIAMETER, pixel=HMI_PI
 def _check_sampling(pixel_scale, pixel):
     if not 0 < pixel_scale <= pixel / 2:
         raise ValueError(
-            f"Found an image with {pixel_scale} arcsec per pixel, expected at most {pixel / 2:.3f} (half the pixel that is "
-            "modelled). Interpolate it onto a finer grid first."
+            f"Found an image with {pixel_scale} arcsec per pixel, expected at most {pixel / 2:.3f} (half the pixel "
+            "that is modelled). Interpolate it onto a finer grid first."
         )
 
 
@@ -215,7 +216,7 @@ def transfer_kernel(psf=PointSpreadFunction(), diameter=TARGET_DIAMETER, pixel=H
     Kernel that takes an image of the target telescope to the optics of HMI, on the target's pixels.
 
     Its transfer function is the ratio of the two optical transfer functions, H / A, where the target telescope sees
-    anything at all. ``diameter=None`` gives the whole point spread function of HMI, for an image taken as the Sun itself.
+    anything at all. ``diameter=None`` gives the whole point spread function of HMI, for an image taken as the Sun.
     """
     fine = 5
     step = pixel / fine

@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 import numpy as np
+from scipy import ndimage, signal
 
 from sunpy_restore.enhancement.forward import reconvolve, transfer_kernel
 
@@ -11,15 +12,18 @@ __all__ = ["FILTER_SIZE", "backproject", "data_consistency", "wiener_filter"]
 FILTER_SIZE = 25
 """Side of the linear filters in HMI pixels: the diameter of the point spread function."""
 
+SMOOTHING = 3
+"""Width in HMI pixels over which flux is kept where there is no more than noise."""
+
 
 @lru_cache(maxsize=8)
 def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, kernel_of=transfer_kernel):
     """
     The filter that takes HMI pixels to target pixels with the least squared error.
 
-    With the target's power spectrum ``S``, the transfer ``p`` of `~sunpy_restore.enhancement.forward.reconvolve` (optics and
-    binning) and white noise ``N``, each frequency of the input feeds its four aliases ``k`` in the target with the weight
-    ``S_k p_k* / (sum_j S_j |p_j|**2 + N)``.
+    With the target's power spectrum ``S``, the transfer ``p`` of `~sunpy_restore.enhancement.forward.reconvolve`
+    (optics and binning) and white noise ``N``, each frequency of the input feeds its four aliases ``k`` in the target with the
+    weight ``S_k p_k* / (sum_j S_j |p_j|**2 + N)``.
 
     Parameters
     ----------
@@ -35,7 +39,8 @@ def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, kernel_
     Returns
     -------
     `numpy.ndarray`
-        Shape ``(4, size, size)``: the correlation kernels of the sub-pixels (0, 0), (0, 1), (1, 0), (1, 1). Each has sum 1.
+        Shape ``(4, size, size)``: the correlation kernels of the sub-pixels (0, 0), (0, 1), (1, 0), (1, 1).
+        Each has sum 1.
     """
     n = 4 * size
     frequency = np.fft.fftfreq(2 * n)
@@ -79,20 +84,20 @@ def backproject(image, filters):
     `numpy.ndarray`
         Shape ``(2 * ny, 2 * nx)``.
     """
-    from scipy.signal import oaconvolve
-
     padded = np.pad(image, filters.shape[-1] // 2, mode="symmetric")
     out = np.empty((2 * image.shape[0], 2 * image.shape[1]), dtype=np.result_type(image, np.float32))
     for index, filter_ in enumerate(filters):
-        out[index // 2 :: 2, index % 2 :: 2] = oaconvolve(padded, filter_[::-1, ::-1], mode="valid")
+        out[index // 2 :: 2, index % 2 :: 2] = signal.oaconvolve(padded, filter_[::-1, ::-1], mode="valid")
     return out
 
 
-def data_consistency(enhanced, observed, filters, kernel=None, iterations=1):
+def data_consistency(enhanced, observed, filters, kernel=None, iterations=1, noise=None):
     """
     Correct an enhanced image until it explains what was observed.
 
-    Each step adds the back-projected difference between the observation and the enhanced image seen through HMI.
+    Each step adds the back-projected difference between the observation and the enhanced image seen through HMI. Where
+    the observation is no more than noise, only the smooth part of the difference is taken: its mean is known, its
+    pixels are not.
 
     Parameters
     ----------
@@ -104,7 +109,19 @@ def data_consistency(enhanced, observed, filters, kernel=None, iterations=1):
         Of `~sunpy_restore.enhancement.forward.reconvolve`.
     iterations : `int`
         Number of steps.
+    noise : `float`, optional
+        1-sigma noise of an observation around zero, such as a magnetogram; its pixels count in proportion to
+        ``power / (power + (3 noise)**2)``, with the power within 1 arcsec.
     """
     for _ in range(iterations):
-        enhanced = enhanced + backproject(observed - reconvolve(enhanced, kernel), filters)
+        difference = observed - reconvolve(enhanced, kernel)
+        if noise is not None:
+            power = _smooth(observed**2, 1.5)
+            weight = power / (power + (3 * noise) ** 2)
+            difference = weight * difference + (1 - weight) * _smooth(difference, SMOOTHING)
+        enhanced = enhanced + backproject(difference, filters)
     return enhanced
+
+
+def _smooth(image, width):
+    return ndimage.gaussian_filter(image, width, mode="reflect", radius=3 * SMOOTHING)

@@ -30,7 +30,10 @@ def heliocentric_mu(smap):
     """
     axes = smap.spatial_units
     scale = [unit.to(u.arcsec) for unit in axes]
-    matrix = smap.rotation_matrix * [[smap.scale[0].to_value(axes[0] / u.pix)], [smap.scale[1].to_value(axes[1] / u.pix)]]
+    matrix = smap.rotation_matrix * [
+        [smap.scale[0].to_value(axes[0] / u.pix)],
+        [smap.scale[1].to_value(axes[1] / u.pix)],
+    ]
     ny, nx = smap.data.shape
     x = np.arange(nx, dtype=np.float32) - np.float32(smap.reference_pixel.x.value)
     y = np.arange(ny, dtype=np.float32) - np.float32(smap.reference_pixel.y.value)
@@ -115,7 +118,8 @@ def quiet_sun(image, mu):
     _, level, darkening = removed if removed[0] < 0.5 * darkened[0] and np.ptp(angles) > 0.2 else darkened
     if not level > 0:
         raise ValueError(
-            f"Found a quiet-Sun intensity of {level:.4g}, expected a positive one. enhance() takes continuum intensity, "
+            f"Found a quiet-Sun intensity of {level:.4g}, expected a positive one. enhance() takes continuum "
+            f"intensity, "
             "not differences or normalised contrasts around zero."
         )
     return float(level), darkening

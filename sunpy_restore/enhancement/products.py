@@ -3,6 +3,7 @@
 import numpy as np
 
 import astropy.units as u
+
 from sunpy.map.sources import HMIMap
 
 from sunpy_restore.enhancement.forward import HMI_PIXEL
@@ -32,8 +33,8 @@ def task_of(smap):
     TypeError
         Another instrument than HMI, or another product than continuum intensity or line-of-sight magnetogram.
     ValueError
-        Enhanced already, another pixel scale than 0.504 arcsec within 5 %, coordinates that are not helioprojective, or a
-        magnetogram without a unit of magnetic field.
+        Enhanced already, another pixel scale than 0.504 arcsec within 5 %, coordinates that are not helioprojective,
+        or a magnetogram without a unit of magnetic field.
     """
     if not isinstance(smap, HMIMap):
         raise TypeError(
@@ -48,7 +49,9 @@ def task_of(smap):
     task = _task_of_product(smap)
     _check_coordinates(smap)
     if task is MAGNETOGRAM and not (smap.unit is not None and smap.unit.is_equivalent(u.G)):
-        raise ValueError(f"Found the unit {smap.unit}, expected one of magnetic field such as Gauss. Set BUNIT in the header.")
+        raise ValueError(
+            f"Found the unit {smap.unit}, expected one of magnetic field such as Gauss. Set BUNIT in the header."
+        )
     return task
 
 
@@ -57,8 +60,8 @@ def _task_of_product(smap):
     if content not in _PRODUCTS:
         raise TypeError(
             f"Found the product CONTENT = {smap.meta.get('content')!r}, expected one of "
-            f"{', '.join(repr(name) for name in _PRODUCTS)}. Vector components, Dopplergrams and derived quantities are not "
-            "linear images of the Sun and can't be deconvolved on their own."
+            f"{', '.join(repr(name) for name in _PRODUCTS)}. Vector components, Dopplergrams and derived quantities "
+            "are not linear images of the Sun and can't be deconvolved on their own."
         )
     return _PRODUCTS[content]
 
@@ -67,8 +70,8 @@ def _check_coordinates(smap):
     kinds = [kind[:4].upper() for kind in smap.coordinate_system]
     if kinds != ["HPLN", "HPLT"]:
         raise ValueError(
-            f"Found the coordinates {', '.join(smap.coordinate_system)}, expected HPLN, HPLT. A remapped image has lost the "
-            "shape of HMI's point spread function; use the original one."
+            f"Found the coordinates {', '.join(smap.coordinate_system)}, expected HPLN, HPLT. A remapped image has "
+            "lost the shape of HMI's point spread function; use the original one."
         )
     scale = np.array([axis.to_value(u.arcsec / u.pix) for axis in smap.scale])
     if np.any(np.abs(np.abs(scale) / HMI_PIXEL - 1) > _SCALE_TOLERANCE):

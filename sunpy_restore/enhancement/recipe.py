@@ -13,6 +13,11 @@ __all__ = ["PairDataset", "configs", "datasets", "evaluation_pairs", "loss", "pr
 
 _SOURCES = {"enhance-continuum": continuum_sources, "enhance-magnetogram": magnetogram_sources}
 _NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}
+_COMPACT_OPTIONS = {
+    "enhance-continuum": {"contrast": 2.0},
+    # Magnetograms of 45 s have the full noise, those of 720 s less than half of it
+    "enhance-magnetogram": {"contrast": 0.0, "noise": (0.4, 1.1)},
+}
 _COMPACT = {
     "enhance-continuum": {
         "architecture": "ResidualRestorer",
@@ -35,14 +40,14 @@ _COMPACT = {
 }
 DATA = {
     "enhance-continuum": (
-        "MURaM emergent intensity at 48 km, columns 0-543 (55 %); Hinode/SP scan of a spot at 6302 A (13 %); SST/CRISP wide-band "
-        "images of a spot and of plage at 8542 A (20 %); HMI continuum of a spot, frames 0-16, taken as the truth at half its "
-        "pixel (12 %). Kept back: MURaM columns 544-679, HMI frames 27-29."
+        "MURaM emergent intensity at 48 km, columns 0-543 (55 %); Hinode/SP scan of a spot at 6302 A (13 %); "
+        "SST/CRISP wide-band images of a spot and of plage at 8542 A (20 %); HMI continuum of a spot, frames 0-16, "
+        "taken as the truth at half its pixel (12 %). Kept back: MURaM columns 544-679, HMI frames 27-29."
     ),
     "enhance-magnetogram": (
-        "Fields built from the MURaM intensity, columns 0-543, flux in the dark lanes, mixed polarities (35 %); Hinode/SOT-NFI "
-        "magnetogram of NOAA 11158, V/I counts scaled to 2.2 kG (35 %); HMI magnetogram of NOAA 11158, columns 0-399, taken as "
-        "the truth at half its pixel (30 %). Kept back: MURaM columns 544-679, HMI columns 420-494."
+        "Fields built from the MURaM intensity, columns 0-543, flux in the dark lanes, mixed polarities (35 %); "
+        "Hinode/SOT-NFI magnetogram of NOAA 11158, V/I counts scaled to 2.2 kG (35 %); HMI magnetogram of NOAA "
+        "11158, columns 0-399, taken as the truth at half its pixel (30 %). Kept back: MURaM columns 544-679, HMI columns 420-494."
     ),
 }
 """What the weights of a task were trained on."""
@@ -55,18 +60,26 @@ def configs(task):
     """
     The training configurations of a task.
 
-    ``paper`` is the table of Diaz Baso & Asensio Ramos (2018): 50,000 patches of 50 x 50 to 100 x 100 pixels, batches of 32,
-    20 epochs, Adam with 1e-4, l2 penalty 1e-6 (continuum) and 1e-5 (magnetogram). ``light`` is the same for the network of
-    one block with 32 kernels. ``compact`` made the weights in the package.
+    ``paper`` is the table of Diaz Baso & Asensio Ramos (2018): 50,000 patches of 50 x 50 to 100 x 100 pixels,
+    batches of 32, 20 epochs, Adam with 1e-4, l2 penalty 1e-6 (continuum) and 1e-5 (magnetogram). ``light`` is the
+    same for the network of one block with 32 kernels. ``compact`` made the weights in the package.
 
     Returns
     -------
     `dict`
         Name to `~sunpy_restore.core.task.TrainingConfig`.
     """
-    paper = dict(
-        patch_size=50, batch_size=32, steps=20 * 50_000 // 32, learning_rate=1e-4, schedule="constant", ema_decay=0.0
-    ) | dict(gradient_clip=0.0, weight_decay=_PAPER_DECAY[task], validation_interval=50_000 // 32)
+    paper = {
+        "patch_size": 50,
+        "batch_size": 32,
+        "steps": 20 * 50_000 // 32,
+        "learning_rate": 1e-4,
+        "schedule": "constant",
+        "weight_decay": _PAPER_DECAY[task],
+        "ema_decay": 0.0,
+        "gradient_clip": 0.0,
+        "validation_interval": 50_000 // 32,
+    }
     paper_options = {"patches": 50_000, "views": 2_000, "margin": 0, "contrast": 0.0}
     compact = TrainingConfig(
         name="compact",
@@ -78,7 +91,7 @@ def configs(task):
         ema_decay=0.999,
         precision="bf16-mixed",
         validation_interval=500,
-        options={"views": 1_200, "margin": 12, "contrast": 2.0 if task == "enhance-continuum" else 0.0},
+        options={"views": 1_200, "margin": 12} | _COMPACT_OPTIONS[task],
     )
     networks = {
         "paper": {"architecture": "Enhance", "blocks": 5, "channels": 64},
@@ -102,8 +115,8 @@ class PairDataset(Dataset):
         Number of items.
     patch_size, margin : `int`
         Input pixels of a patch, and of the surroundings that come with it on each side.
-    noise : `float`
-        1-sigma noise of the input.
+    noise : pair of `float`
+        Range of the 1-sigma noise of the input.
     views : `int`
         Views made in advance, from which the patches are cut.
     seed : `int`
@@ -133,7 +146,7 @@ class PairDataset(Dataset):
         inner = self.patch_size
         row, col = 2 * (row + self.margin), 2 * (col + self.margin)
         truth = truth[row : row + 2 * inner, col : col + 2 * inner]
-        noise = self.noise * rng.standard_normal(observed.shape).astype(np.float32)
+        noise = rng.uniform(*self.noise) * rng.standard_normal(observed.shape).astype(np.float32)
         turns, mirrored = rng.integers(4), rng.integers(2)
         pair = [np.rot90(image, turns) for image in (observed + noise, truth)]
         pair = [image[:, ::-1] if mirrored else image for image in pair]
@@ -160,17 +173,19 @@ def datasets(task, directory, config):
         Name of the source to `PairDataset`.
     """
     options = config.options
-    common = dict(patch_size=config.patch_size, margin=options["margin"], noise=_NOISE[task])
+    common = {"patch_size": config.patch_size, "margin": options["margin"]}
+    lowest, highest = options.get("noise", (1.0, 1.0))
     train = PairDataset(
         _SOURCES[task](directory, "train"),
         config.steps * config.batch_size,
+        noise=(lowest * _NOISE[task], highest * _NOISE[task]),
         views=options["views"],
         seed=config.seed,
         distinct=options.get("patches"),
         **common,
     )
     validation = {
-        source.name: PairDataset([source], 64, views=32, seed=config.seed + 1, **common)
+        source.name: PairDataset([source], 64, noise=(_NOISE[task],) * 2, views=32, seed=config.seed + 1, **common)
         for source in _SOURCES[task](directory, "validation")
     }
     return train, validation

@@ -25,8 +25,8 @@ def enhance(image, *, method="network", weights=None, device=None, progress=Fals
     """
     Undo the optics and the pixel of SDO/HMI: deconvolution and x2 super-resolution.
 
-    The result is the image of a telescope of 0.28 m aperture with pixels of 0.252 arcsec. Seen again through HMI it gives
-    the input back.
+    The result is the image of a telescope of 0.28 m aperture with pixels of 0.252 arcsec. Seen again through HMI it
+    gives the input back.
 
     Parameters
     ----------
@@ -93,9 +93,7 @@ def enhance(image, *, method="network", weights=None, device=None, progress=Fals
         task.name: load_restorer(task, method, weights=weights, device=device, progress=progress)
         for task in {task.name: task for task in tasks}.values()
     }
-    return rebuild(
-        [_enhance(smap, restorers[task.name], progress) for smap, task in zip(maps, tasks, strict=True)]
-    )
+    return rebuild([_enhance(smap, restorers[task.name], progress) for smap, task in zip(maps, tasks, strict=True)])
 
 
 def _enhance(smap, restorer, progress):
@@ -119,8 +117,8 @@ def _enhance(smap, restorer, progress):
         untrusted |= np.broadcast_to(smap.mask, untrusted.shape)
     if np.any(on_disk & (mu < LIMB_MU)):
         warnings.warn(
-            f"Part of the image lies closer to the limb than mu = {LIMB_MU}, where granulation is foreshortened beyond what the "
-            "network was trained on. Those pixels are flagged in the mask.",
+            f"Part of the image lies closer to the limb than mu = {LIMB_MU}, where granulation is foreshortened "
+            "beyond what the network was trained on. Those pixels are flagged in the mask.",
             RestoreWarning,
             stacklevel=4,
         )

@@ -2,7 +2,8 @@
 
 from sunpy_restore.core.task import Task
 from sunpy_restore.enhancement.classical import CONTINUUM_METHODS, MAGNETOGRAM_METHODS
-from sunpy_restore.enhancement.linear import FILTER_SIZE, data_consistency, wiener_filter
+from sunpy_restore.enhancement.forward import MAGNETOGRAM_NOISE
+from sunpy_restore.enhancement.linear import FILTER_SIZE, SMOOTHING, data_consistency, wiener_filter
 
 __all__ = ["CONTINUUM", "MAGNETOGRAM"]
 
@@ -29,17 +30,17 @@ def _consistent_continuum(restored, observed):
 
 
 def _consistent_magnetogram(restored, observed):
-    return data_consistency(restored, observed, wiener_filter(1e-2, 1.0))
+    return data_consistency(restored, observed, wiener_filter(5e-3, 1.0), noise=MAGNETOGRAM_NOISE)
 
 
-_COMMON = dict(
-    verb="enhance",
-    doi="10.1051/0004-6361/201731344",
-    scale=2,
-    finish_reach=2 * (FILTER_SIZE // 2 + 1),
-    build_network=_build_network,
-    recipe="sunpy_restore.enhancement.recipe",
-)
+_COMMON = {
+    "verb": "enhance",
+    "doi": "10.1051/0004-6361/201731344",
+    "scale": 2,
+    "finish_reach": 2 * (FILTER_SIZE // 2 + 1) + 3 * SMOOTHING,
+    "build_network": _build_network,
+    "recipe": "sunpy_restore.enhancement.recipe",
+}
 
 CONTINUUM = Task(
     name="enhance-continuum",

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from astropy.io import fits
 
-from sunpy_restore.enhancement.forward import HMI_PIXEL, hmi_psf, airy_psf, reconvolve
+from sunpy_restore.enhancement.forward import HMI_PIXEL, airy_psf, hmi_psf, reconvolve
 
 __all__ = ["Source", "continuum_sources", "magnetogram_sources", "view"]
 
@@ -106,7 +106,7 @@ def continuum_sources(directory, split="train"):
 
 
 def _lane_field(intensity, pixel_scale, rng):
-    """A line-of-sight field in kG with the granulation's geometry: flux in the dark lanes, polarities mixed by patches."""
+    """A line-of-sight field in kG: flux in the dark lanes of the granulation, polarities mixed by patches."""
     smooth = ndimage.gaussian_filter(intensity, 0.12 / pixel_scale)
     lanes = np.clip((1.0 - smooth) / 0.25, 0, None)
 

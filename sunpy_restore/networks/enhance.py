@@ -33,8 +33,8 @@ class Enhance(nn.Module):
     Parameters
     ----------
     blocks, channels : `int`
-        The paper's network has 5 blocks of 64 kernels (446,657 numbers, of which 445,249 are trained); its light variant
-        has 1 block of 32.
+        The paper's network has 5 blocks of 64 kernels (446,657 numbers, of which 445,249 are trained); its light
+        variant has 1 block of 32.
 
     Notes
     -----

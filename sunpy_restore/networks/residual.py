@@ -26,8 +26,8 @@ class ResidualRestorer(nn.Module):
     """
     x2 super-resolution that starts from a fixed linear filter and learns what is missing.
 
-    All convolutions work at the input's resolution; the four sub-pixels are channels until the last step. The last layer is
-    zero at the start, so that an untrained network returns the linear restoration.
+    All convolutions work at the input's resolution; the four sub-pixels are channels until the last step. The last
+    layer is zero at the start, so that an untrained network returns the linear restoration.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class ResidualRestorer(nn.Module):
         self.reach = 2 * blocks + 2 + filter_size // 2
 
     def set_filter(self, filter_):
-        """Set the linear filter, a tensor of shape ``(4, filter_size, filter_size)`` in the order of pixel shuffling."""
+        """Set the linear filter, of shape ``(4, filter_size, filter_size)`` in the order of pixel shuffling."""
         self.filter.copy_(torch.as_tensor(filter_, dtype=self.filter.dtype)[:, None])
 
     def linear(self, image):
