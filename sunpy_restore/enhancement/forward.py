@@ -48,7 +48,7 @@ PSF_RADIUS = 6.0
 """
 Radius in arcsec at which the point spread functions end.
 
-The wings of the HMI law fall as 1/r^3 and would hold 7 % of the light beyond this radius. A network and a tile see no
+The wings of the HMI law fall as 1/r^3 and would hold 6 % of the light beyond this radius. A network and a tile see no
 further, and umbrae restored with wider wings come out darker than any that were measured; the granulation contrast
 differs by 2 %.
 """
@@ -59,7 +59,8 @@ class PointSpreadFunction:
     """
     The point spread function of HMI after Wachter et al. (2012).
 
-    It is ``(1 - e) exp[-(r / w)**2] + e / [1 + (r / W)**k]`` with ``r = pi D theta / lambda``. The default ``w`` and ``W`` are the modified ones which match observed power spectra; Wachter's own are
+    It is ``(1 - e) exp[-(r / w)**2] + e / [1 + (r / W)**k]`` with ``r = pi D theta / lambda``.
+    The default ``w`` and ``W`` are the modified ones which match observed power spectra; Wachter's own are
     ``PointSpreadFunction(w=1.8, W=3.0)``.
 
     Parameters

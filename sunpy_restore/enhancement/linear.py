@@ -22,8 +22,8 @@ def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, kernel_
     The filter that takes HMI pixels to target pixels with the least squared error.
 
     With the target's power spectrum ``S``, the transfer ``p`` of `~sunpy_restore.enhancement.forward.reconvolve`
-    (optics and binning) and white noise ``N``, each frequency of the input feeds its four aliases ``k`` in the target with the
-    weight ``S_k p_k* / (sum_j S_j |p_j|**2 + N)``.
+    (optics and binning) and white noise ``N``, each frequency of the input feeds its four aliases ``k`` in the
+    target with the weight ``S_k p_k* / (sum_j S_j |p_j|**2 + N)``.
 
     Parameters
     ----------

@@ -47,7 +47,8 @@ DATA = {
     "enhance-magnetogram": (
         "Fields built from the MURaM intensity, columns 0-543, flux in the dark lanes, mixed polarities (35 %); "
         "Hinode/SOT-NFI magnetogram of NOAA 11158, V/I counts scaled to 2.2 kG (35 %); HMI magnetogram of NOAA "
-        "11158, columns 0-399, taken as the truth at half its pixel (30 %). Kept back: MURaM columns 544-679, HMI columns 420-494."
+        "11158, columns 0-399, taken as the truth at half its pixel (30 %). Kept back: MURaM columns 544-679, "
+        "HMI columns 420-494."
     ),
 }
 """What the weights of a task were trained on."""

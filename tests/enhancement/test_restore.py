@@ -1,0 +1,299 @@
+"""The verb on real HMI Maps: what is kept, what is refused, where things are."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import astropy.units as u
+import sunpy.map
+from astropy.coordinates import SkyCoord
+from ndcube import NDCube
+
+from sunpy_restore import enhance
+from sunpy_restore.core.exceptions import RestoreWarning
+from sunpy_restore.data import sample_path
+from sunpy_restore.enhancement.forward import reconvolve, transfer_kernel
+
+METHODS = ("bicubic", "richardson-lucy", "network")
+NAMES = ("hmi_continuum_spot", "hmi_continuum_quiet", "hmi_magnetogram")
+
+
+@pytest.fixture(scope="module")
+def samples():
+    return {name: sunpy.map.Map(sample_path(name)) for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def enhanced(samples):
+    return {name: enhance(smap) for name, smap in samples.items()}
+
+
+def _part(smap, size=60, start=30):
+    corner = u.Quantity([start, start], u.pix)
+    return smap.submap(corner, width=(size - 1) * u.pix, height=(size - 1) * u.pix)
+
+
+def _full_disk(samples, size=400, name="hmi_continuum_quiet", fill=np.nan):
+    """A corner of a full disk: the north pole's limb, the real quiet Sun repeated over it and darkened."""
+    meta = samples[name].meta.copy()
+    quiet = np.asarray(samples[name].data, dtype=float)
+    reps = -(-size // min(quiet.shape))
+    data = np.tile(quiet, (reps, reps))[:size, :size]
+    radius = float(samples[name].rsun_obs.to_value(u.arcsec))
+    meta |= {"crval1": 0.0, "crval2": 0.0, "crota2": 0.0, "crpix1": size / 2 + 0.5}
+    meta["crpix2"] = size * 0.7 - radius / 0.504
+    for key in [key for key in meta if key.startswith("pc")]:
+        del meta[key]
+    y, x = np.indices(data.shape)
+    distance = np.hypot((x + 1 - meta["crpix1"]) * 0.504, (y + 1 - meta["crpix2"]) * 0.504)
+    data[distance > radius] = fill
+    return sunpy.map.Map(data, meta), distance / radius
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", NAMES)
+def test_map_in_map_out(samples, name, method):
+    smap = _part(samples[name])
+    before = (smap.data.copy(), dict(smap.meta), smap.mask)
+    result = enhance(smap, method=method)
+    assert type(result) is type(smap)
+    assert result.unit == smap.unit
+    assert result.data.shape == (120, 120)
+    assert np.isfinite(result.data).all()
+    assert result.meta["rsttask"].startswith("enhance-")
+    assert result.meta["rstmeth"] == method
+    assert ("rstsha" in result.meta) == (method == "network")
+    assert result.date == smap.date
+    assert np.array_equal(before[0], smap.data)
+    assert before[1:] == (dict(smap.meta), smap.mask)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_coordinates_follow_resample(samples, enhanced, name):
+    smap = samples[name]
+    expected = smap.resample(u.Quantity(smap.dimensions) * 2)
+    assert u.allclose(u.Quantity(enhanced[name].reference_pixel), u.Quantity(expected.reference_pixel), atol=1e-9 * u.pix)
+    assert u.allclose(u.Quantity(enhanced[name].scale), u.Quantity(expected.scale), rtol=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_point_stays_where_it_is_on_the_sky(samples, method):
+    """The sky position of a bright point's centre of light, before and after, within 0.05 output pixels."""
+    smap = samples["hmi_continuum_quiet"]
+    y, x = np.indices(smap.data.shape)
+    bump = np.exp(-((x - 63.3) ** 2 + (y - 58.8) ** 2) / (2 * 1.2**2))
+    flat = smap._new_instance(np.full(smap.data.shape, 6e4), smap.meta)
+    point = smap._new_instance(6e4 * (1 + 0.2 * bump), smap.meta)
+    position = []
+    for image, box in ((point, 1), (enhance(point, method=method), 2)):
+        reference = 6e4 if box == 1 else enhance(flat, method=method).data
+        light = image.data - reference
+        rows, cols = np.indices(light.shape)
+        near = np.hypot(cols - box * 63.8 + 0.5, rows - box * 59.3 + 0.5) < 6 * box
+        weights = np.where(near, light, 0)
+        centre = [(axis * weights).sum() / weights.sum() for axis in (cols, rows)]
+        position.append(image.pixel_to_world(*(centre * u.pix)))
+    apart = position[0].separation(SkyCoord(position[1].Tx, position[1].Ty, frame=position[0].frame))
+    assert apart < 0.05 * 0.252 * u.arcsec
+
+
+@pytest.mark.parametrize("name", ["hmi_continuum_spot", "hmi_continuum_quiet"])
+def test_continuum_explains_the_observation(samples, enhanced, name):
+    observed, result = samples[name].data.astype(float), enhanced[name].data.astype(float)
+    middle = (slice(13, -13), slice(13, -13))
+    for kernel in (transfer_kernel(), transfer_kernel(diameter=None)):
+        residual = np.abs(reconvolve(result, kernel) - observed)[middle].sum() / observed[middle].sum()
+        assert residual < 0.015
+    assert result.mean() == pytest.approx(observed.mean(), rel=2e-3)
+
+
+def test_continuum_has_the_contrast_of_granulation_and_no_holes(samples, enhanced):
+    quiet = enhanced["hmi_continuum_quiet"].data
+    assert 0.06 < quiet.std() / quiet.mean() < 0.1
+    spot, observed = enhanced["hmi_continuum_spot"].data, samples["hmi_continuum_spot"].data
+    level = np.median(observed)
+    assert spot.min() > 0.05 * level
+    umbra = observed < 0.3 * level
+    binned = spot.reshape(*observed.shape[:1], 2, -1, 2).mean(axis=(1, 3))
+    assert 0.7 < binned[umbra].mean() / observed[umbra].mean() <= 1
+
+
+def test_magnetogram_keeps_its_flux(samples, enhanced):
+    observed, result = samples["hmi_magnetogram"].data.astype(float), enhanced["hmi_magnetogram"].data.astype(float)
+    middle = (slice(13, -13), slice(13, -13))
+    residual = np.abs(reconvolve(result) - observed)[middle].sum() / np.abs(observed[middle]).sum()
+    assert residual < 0.05
+    binned = result.reshape(observed.shape[0], 2, observed.shape[1], 2).mean(axis=(1, 3))
+    assert binned.mean() == pytest.approx(observed.mean(), rel=0.02)
+    assert np.abs(binned).mean() == pytest.approx(np.abs(observed).mean(), rel=0.05)
+
+
+@given(factor=st.floats(1e-3, 1e3))
+@settings(max_examples=4, deadline=None)
+def test_continuum_is_homogeneous(factor):
+    smap = _part(sunpy.map.Map(sample_path("hmi_continuum_spot")))
+    scaled = smap._new_instance(factor * smap.data.astype(float), smap.meta)
+    assert np.allclose(enhance(scaled).data, factor * enhance(smap).data.astype(float), rtol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["hmi_continuum_quiet", "hmi_magnetogram"])
+def test_commutes_with_submap(samples, enhanced, name):
+    size, start = 90, 15
+    part = enhance(_part(samples[name], size, start))
+    inner = 2 * 26
+    corner = slice(2 * start + inner, 2 * (start + size) - inner)
+    whole = enhanced[name].data[corner, corner]
+    difference = np.abs(part.data[inner:-inner, inner:-inner] - whole)
+    assert difference.mean() < 5e-3 * np.abs(whole).mean()
+
+
+def test_unit_of_the_field_does_not_matter(samples):
+    smap = _part(samples["hmi_magnetogram"])
+    tesla = smap._new_instance(smap.data.astype(float) * 1e-4, smap.meta | {"bunit": "T"})
+    assert np.allclose(enhance(tesla).data * 1e4, enhance(smap).data, rtol=1e-4, atol=1e-2)
+
+
+def test_signs_of_the_field_are_alike_for_the_classical_methods(samples):
+    smap = _part(samples["hmi_magnetogram"])
+    negative = smap._new_instance(-smap.data, smap.meta)
+    for method in ("bicubic", "richardson-lucy"):
+        one, two = enhance(smap, method=method).data, enhance(negative, method=method).data
+        assert np.allclose(one, -two, atol=1e-3 * np.abs(one).max())
+
+
+@pytest.mark.parametrize("method", ["bicubic", "network"])
+@pytest.mark.parametrize("fill", [np.nan, 0.0])
+def test_limb_is_flagged_and_the_sky_passes_through(samples, method, fill):
+    smap, radius = _full_disk(samples, fill=fill)
+    with pytest.warns(RestoreWarning, match="mu = 0.3"):
+        result = enhance(smap, method=method)
+    flagged = np.repeat(np.repeat(np.sqrt(np.clip(1 - radius**2, 0, None)) < 0.3, 2, axis=0), 2, axis=1)
+    disagree = result.mask != flagged
+    assert disagree.mean() < 1e-3
+    sky = np.repeat(np.repeat(radius > 1.02, 2, axis=0), 2, axis=1)
+    if np.isnan(fill):
+        assert np.isnan(result.data[sky]).all()
+    else:
+        assert np.array_equal(result.data[sky], np.zeros(sky.sum()))
+    inside = np.repeat(np.repeat(radius < 0.99, 2, axis=0), 2, axis=1)
+    assert np.isfinite(result.data[inside]).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 37), (2, 5), (33, 1), (31, 47)])
+def test_any_shape(samples, shape):
+    smap = samples["hmi_continuum_quiet"]
+    part = smap.submap([20, 20] * u.pix, width=(shape[1] - 1) * u.pix, height=(shape[0] - 1) * u.pix)
+    assert part.data.shape == shape
+    result = enhance(part)
+    assert result.data.shape == tuple(2 * n for n in shape)
+    assert np.isfinite(result.data).all()
+
+
+@pytest.mark.parametrize("dtype", [">f8", "<f4", ">i4", "i2", "u2"])
+def test_any_type(samples, dtype):
+    smap = _part(samples["hmi_continuum_quiet"])
+    converted = smap._new_instance((smap.data / 4).astype(dtype), smap.meta)
+    expected = enhance(smap).data / 4
+    assert np.allclose(enhance(converted).data, expected, rtol=2e-3)
+
+
+def test_missing_pixels_stay_missing_and_spoil_nothing_far_away(samples):
+    smap = _part(samples["hmi_continuum_quiet"], 100, 10)
+    data = smap.data.astype(float)
+    data[50:53, 40:45] = np.nan
+    result = enhance(smap._new_instance(data, smap.meta))
+    missing = np.isnan(result.data)
+    assert missing.sum() == 4 * 15
+    assert result.mask[missing].all()
+    reference = enhance(smap)
+    far = np.ones(result.data.shape, bool)
+    far[2 * 10 : 2 * 93, 2 * 0 : 2 * 85] = False
+    assert np.allclose(result.data[far], reference.data[far], rtol=2e-4)
+
+
+def test_mask_is_kept(samples):
+    smap = _part(samples["hmi_continuum_quiet"])
+    mask = np.zeros(smap.data.shape, bool)
+    mask[3, 7] = True
+    masked = smap._new_instance(smap.data, smap.meta, mask=mask)
+    assert np.array_equal(enhance(masked, method="bicubic").mask, np.kron(mask, np.ones((2, 2))) > 0)
+    assert enhance(smap, method="bicubic").mask is None
+
+
+@pytest.mark.parametrize("kind", [list, tuple, sunpy.map.MapSequence])
+def test_sequences_come_back_as_the_same_kind(samples, kind):
+    maps = [_part(samples["hmi_continuum_quiet"]), _part(samples["hmi_magnetogram"])]
+    images = kind(*maps) if kind is sunpy.map.MapSequence else kind(maps)
+    results = enhance(images, method="bicubic")
+    assert type(results) is kind
+    tasks = sorted(result.meta["rsttask"] for result in results)
+    assert tasks == ["enhance-continuum", "enhance-magnetogram"]
+
+
+def test_cube(samples):
+    smap = _part(samples["hmi_magnetogram"])
+    cube = NDCube(smap.data, wcs=smap.wcs, meta=dict(smap.meta), unit=smap.unit)
+    result = enhance(cube, method="bicubic")
+    assert type(result) is NDCube
+    assert result.unit == u.G
+    assert np.allclose(result.data, enhance(smap, method="bicubic").data)
+
+
+def test_save_and_load_keep_the_provenance(enhanced, tmp_path):
+    path = tmp_path / "enhanced.fits"
+    enhanced["hmi_magnetogram"].save(path)
+    loaded = sunpy.map.Map(path)
+    assert type(loaded) is type(enhanced["hmi_magnetogram"])
+    for key in ("restored", "rsttask", "rstmeth", "rstmodel", "rstsha", "rstvers"):
+        assert loaded.meta[key] == enhanced["hmi_magnetogram"].meta[key]
+    assert np.allclose(loaded.data, enhanced["hmi_magnetogram"].data)
+    with pytest.raises(ValueError, match="enhanced already"):
+        enhance(loaded)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"content": "DOPPLERGRAM"}, TypeError, "DOPPLERGRAM.*CONTINUUM INTENSITY"),
+        ({"content": "INCLINATION"}, TypeError, "INCLINATION.*MAGNETOGRAM"),
+        ({"instrume": "AIA_3", "telescop": "SDO/AIA"}, TypeError, "AIAMap.*HMIMap"),
+        ({"cdelt1": 0.6, "cdelt2": 0.6}, ValueError, "0.6 x 0.6 arcsec, expected 0.504"),
+        ({"cdelt2": 0.54}, ValueError, "0.54 arcsec, expected 0.504"),
+        ({"ctype1": "CRLN-CEA", "ctype2": "CRLT-CEA", "cunit1": "deg", "cunit2": "deg"}, ValueError, "expected HPLN"),
+        ({"bunit": "DN/s"}, ValueError, "DN / s, expected one of magnetic field"),
+        ({"rsttask": "enhance-magnetogram"}, ValueError, "enhanced already"),
+    ],
+)
+def test_other_maps_are_refused(samples, changes, error, message):
+    smap = samples["hmi_magnetogram"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wrong = sunpy.map.Map(smap.data, smap.meta | changes)
+        with pytest.raises(error, match=message):
+            enhance(wrong)
+
+
+def test_images_without_a_sun_are_refused(samples):
+    smap = _part(samples["hmi_continuum_quiet"])
+    with pytest.raises(ValueError, match="valid"):
+        enhance(smap._new_instance(np.full(smap.data.shape, np.nan), smap.meta))
+    with pytest.raises(ValueError, match="quiet-Sun intensity of 0, expected a positive"):
+        enhance(smap._new_instance(np.zeros(smap.data.shape), smap.meta))
+    with pytest.raises(ValueError, match="solar disk"):
+        enhance(smap.shift_reference_coord(5000 * u.arcsec, 0 * u.arcsec))
+
+
+@pytest.mark.parametrize("wrong", [np.ones((9, 9)), "file.fits", None, 3])
+def test_things_that_are_no_maps_are_refused(wrong):
+    with pytest.raises(TypeError):
+        enhance(wrong)
+
+
+def test_unknown_method_and_useless_weights_are_refused(samples):
+    with pytest.raises(ValueError, match="Found the method 'magic', expected one of network, bicubic"):
+        enhance(samples["hmi_magnetogram"], method="magic")
+    with pytest.raises(ValueError, match="Leave them out"):
+        enhance(samples["hmi_magnetogram"], method="bicubic", weights="x.safetensors")
