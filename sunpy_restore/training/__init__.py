@@ -1,5 +1,6 @@
 """Training and evaluation of all tasks; needs the ``train`` extra."""
 
+from sunpy_restore.training.evaluation import evaluate, format_table, scores
 from sunpy_restore.training.loop import train
 
-__all__ = ["train"]
+__all__ = ["evaluate", "format_table", "scores", "train"]
