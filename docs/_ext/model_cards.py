@@ -95,7 +95,8 @@ def card(entry):
     }
     shown = {TASK, DOI, "licence", *SECTIONS}
     facts |= {key.replace("_", " ").capitalize(): inline(metadata[key]) for key in sorted(metadata.keys() - shown)}
-    parts = [f".. _weights-{entry.name}:\n", heading(entry.name), f"{escape(entry.description)}\n", table(facts.items())]
+    label, description = f".. _weights-{entry.name}:\n", f"{escape(entry.description)}\n"
+    parts = [label, heading(entry.name), description, table(facts.items())]
     for key, title in SECTIONS.items():
         if key in metadata:
             parts += [heading(title, "-"), render(metadata[key])]
