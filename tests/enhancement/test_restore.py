@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ndcube import NDCube
 
 import astropy.units as u
-import sunpy.map
 from astropy.coordinates import SkyCoord
-from ndcube import NDCube
+
+import sunpy.map
 
 from sunpy_restore import enhance
 from sunpy_restore.core.exceptions import RestoreWarning
@@ -75,7 +76,9 @@ def test_map_in_map_out(samples, name, method):
 def test_coordinates_follow_resample(samples, enhanced, name):
     smap = samples[name]
     expected = smap.resample(u.Quantity(smap.dimensions) * 2)
-    assert u.allclose(u.Quantity(enhanced[name].reference_pixel), u.Quantity(expected.reference_pixel), atol=1e-9 * u.pix)
+    assert u.allclose(
+        u.Quantity(enhanced[name].reference_pixel), u.Quantity(expected.reference_pixel), atol=1e-9 * u.pix
+    )
     assert u.allclose(u.Quantity(enhanced[name].scale), u.Quantity(expected.scale), rtol=1e-9)
 
 

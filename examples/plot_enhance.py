@@ -1,0 +1,103 @@
+"""
+===================================
+Enhancing HMI continuum and field
+===================================
+
+`sunpy_restore.enhance` undoes the optics and the pixel of HMI. This example enhances a sunspot and the magnetogram of an
+active region, compares the network with Richardson-Lucy deconvolution, and checks both against what was observed.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import sunpy.map
+
+from sunpy_restore import enhance
+from sunpy_restore.core.metrics import radial_power_spectrum
+from sunpy_restore.data import sample_path
+from sunpy_restore.enhancement.forward import reconvolve
+
+###############################################################################
+# A real image of a sunspot comes with the package. One call enhances it; ``method=`` asks for a classical method instead.
+
+spot = sunpy.map.Map(sample_path("hmi_continuum_spot"))
+network = enhance(spot)
+lucy = enhance(spot, method="richardson-lucy")
+bicubic = enhance(spot, method="bicubic")
+
+###############################################################################
+# Before, Richardson-Lucy and the network on one stretch, in units of the quiet Sun. The axes come from each Map's own
+# coordinates. The last panel is what the network changed.
+
+quiet = np.median(spot.data)
+
+
+def show(panels, label, figure, limits):
+    """A row of Maps on one colour scale."""
+    axes = []
+    for index, (title, smap) in enumerate(panels.items(), start=1):
+        ax = figure.add_subplot(1, len(panels), index, projection=smap)
+        image = ax.imshow(smap.data, cmap="gray", vmin=limits[0], vmax=limits[1], origin="lower")
+        ax.set_title(title)
+        ax.coords[0].set_axislabel("Solar X [arcsec]")
+        ax.coords[1].set_axislabel("Solar Y [arcsec]" if index == 1 else " ")
+        ax.coords[1].set_ticklabel_visible(index == 1)
+        axes.append(ax)
+    figure.colorbar(image, ax=axes, label=label, shrink=0.7, pad=0.02)
+
+
+def relative(smap):
+    """The Map in units of the quiet Sun."""
+    return sunpy.map.Map(smap.data / quiet, smap.meta)
+
+
+figure = plt.figure(figsize=(14, 4.6))
+panels = {"HMI": relative(spot), "Richardson-Lucy": relative(lucy), "Network": relative(network)}
+show(panels, "Intensity / quiet Sun", figure, (0.1, 1.2))
+
+figure = plt.figure(figsize=(6, 4.6))
+change = sunpy.map.Map((network.data - bicubic.data) / quiet, network.meta)
+show({"Network minus bicubic": change}, "Intensity / quiet Sun", figure, (-0.2, 0.2))
+
+###############################################################################
+# Where does the detail come from? The power spectrum of the quiet corner of the image tells at which scales power was
+# added: up to 1 cycle per arcsec HMI itself saw it, attenuated; beyond, nothing was observed and the network's power is
+# an informed guess.
+
+figure, ax = plt.subplots(figsize=(6, 4))
+for title, smap, width in (("HMI", spot, 40), ("Richardson-Lucy", lucy, 80), ("Network", network, 80)):
+    corner = smap.data[-width:, -width:] / quiet
+    frequency, power = radial_power_spectrum(corner, smap.scale[0].value)
+    ax.loglog(frequency, power, label=title)
+ax.axvline(0.5 / spot.scale[0].value, color="gray", linestyle=":", label="Nyquist frequency of HMI")
+ax.set_xlabel("Spatial frequency [cycles / arcsec]")
+ax.set_ylabel("Power")
+ax.legend()
+figure.tight_layout()
+
+###############################################################################
+# The check: seen again through HMI, the enhanced image has to give the observation back. What remains should look like
+# noise.
+
+inner = (slice(13, -13), slice(13, -13))
+for title, smap in (("Network", network), ("Richardson-Lucy", lucy), ("bicubic", bicubic)):
+    difference = (reconvolve(smap.data) - spot.data)[inner]
+    print(
+        f"{title}: residual {np.abs(difference).sum() / spot.data[inner].sum():.2%}, "
+        f"mean {smap.data.mean() / spot.data.mean() - 1:+.3%}"
+    )
+
+###############################################################################
+# Magnetograms go the same way. The net flux and the unsigned flux stay; small features of mixed polarity become
+# stronger, because HMI's point spread function let them cancel.
+
+observed = sunpy.map.Map(sample_path("hmi_magnetogram"))
+field = enhance(observed)
+field_lucy = enhance(observed, method="richardson-lucy")
+
+figure = plt.figure(figsize=(14, 4.6))
+show({"HMI": observed, "Richardson-Lucy": field_lucy, "Network": field}, "Field [G]", figure, (-800, 800))
+for title, smap in (("HMI", observed), ("Network", field), ("Richardson-Lucy", field_lucy)):
+    print(f"{title}: mean field {smap.data.mean():.2f} G, mean unsigned field {np.abs(smap.data).mean():.1f} G")
+
+plt.show()
