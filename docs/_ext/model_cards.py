@@ -55,20 +55,22 @@ def table(rows, header=None):
 
 
 def render(value):
-    """Metadata of any shape: a table of tables' common keys, a table of key and value, a list, or text."""
+    """Metadata of any shape: a table where there are records, or keys and values; else a list or text."""
     if isinstance(value, dict) and value:
-        inner = list(value.values())
-        if all(isinstance(row, dict) for row in inner):
-            scalars = not any(isinstance(cell, dict | list) for row in inner for cell in row.values())
-            if scalars:
-                keys = list(dict.fromkeys(key for row in inner for key in row))
-                rows = [[escape(name), *(escape(row.get(key, "")) for key in keys)] for name, row in value.items()]
-                return table(rows, ["", *map(escape, keys)])
-            return "\n".join(f"{escape(name)}:\n\n{render(row)}" for name, row in value.items())
+        if all(isinstance(row, dict) for row in value.values()):
+            return records([{"": name} | row for name, row in value.items()])
         return table([[escape(key), inline(entry)] for key, entry in value.items()])
     if isinstance(value, list):
+        if value and all(isinstance(row, dict) for row in value):
+            return records(value)
         return "\n".join(f"* {inline(entry)}" for entry in value) + "\n"
     return escape(value) + "\n"
+
+
+def records(rows):
+    """A table of dictionaries, with a column for each of their keys."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    return table([[inline(row.get(key, "")) for key in keys] for row in rows], [escape(key) for key in keys])
 
 
 def inline(value):
