@@ -102,7 +102,7 @@ warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive", 
 # -- HTML --------------------------------------------------------------------------------------------------------------
 
 html_theme = "sunpy"
-html_title = f"sunpy_restore {release}"
+html_title = f"sunpy_restore {version}"
 html_theme_options = {
     "navbar_links": [["SunPy", "https://docs.sunpy.org/", 3]],
     "footer_links": [],

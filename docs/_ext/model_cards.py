@@ -58,13 +58,22 @@ def render(value):
     """Metadata of any shape: a table where there are records, or keys and values; else a list or text."""
     if isinstance(value, dict) and value:
         if all(isinstance(row, dict) for row in value.values()):
-            return records([{"": name} | row for name, row in value.items()])
+            return records(list(leaves(value)))
         return table([[escape(key), inline(entry)] for key, entry in value.items()])
     if isinstance(value, list):
         if value and all(isinstance(row, dict) for row in value):
             return records(value)
         return "\n".join(f"* {inline(entry)}" for entry in value) + "\n"
     return escape(value) + "\n"
+
+
+def leaves(value, names=()):
+    """The innermost tables of nested ones, each with the names that lead to it in columns without a heading."""
+    if value and all(isinstance(inner, dict) for inner in value.values()):
+        for name, inner in value.items():
+            yield from leaves(inner, (*names, name))
+    else:
+        yield {" " * depth: name for depth, name in enumerate(names)} | value
 
 
 def records(rows):
