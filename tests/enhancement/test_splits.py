@@ -1,10 +1,13 @@
 """What is kept back stays kept back: training pairs know nothing of the pixels that networks are judged by."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from astropy.io import fits
 
+from sunpy_restore.enhancement.recipe import configs, datasets
 from sunpy_restore.enhancement.truth import continuum_sources, magnetogram_sources
 
 SOURCES = {"continuum": continuum_sources, "magnetogram": magnetogram_sources}
@@ -93,3 +96,22 @@ def test_validation_needs_no_source_that_is_trained_on_whole(layout, images, kin
     """Every source of the validation is one of the training too, of which a region or a time was kept back."""
     names = {split: {name for name, _ in images(layout, kind, split)} for split in ("train", "validation")}
     assert names["validation"] <= names["train"]
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize("name", ["compact", "paper"])
+def test_pairs_are_the_same_in_every_run(layout, images, tmp_path, kind, name):
+    """In any order, too: a training that was interrupted goes on with the pair that is next."""
+    images(layout, kind, "train")
+    task = f"enhance-{kind}"
+    config = configs(task)[name]
+    config = replace(config, patch_size=8, batch_size=2, steps=3, options={**config.options, "views": 3})
+    first, second = (datasets(task, tmp_path, config)[0] for _ in range(2))
+    assert len(first) == 6
+    pairs = [first[index] for index in range(6)]
+    side = 8 + 2 * config.options["margin"]
+    assert {tuple(image.shape for image in pair) for pair in pairs} == {((1, side, side), (1, 16, 16))}
+    for index in (4, 1, 5):
+        for image, again in zip(pairs[index], second[index], strict=True):
+            np.testing.assert_array_equal(image, again)
+    assert not np.array_equal(pairs[0][0], pairs[1][0])
