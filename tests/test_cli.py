@@ -17,7 +17,7 @@ from sunpy_restore import cli
 from sunpy_restore.core import registry
 from sunpy_restore.core.weights import write
 from sunpy_restore.data import sample_path
-from sunpy_restore.demo import demo
+from sunpy_restore.enhancement.forward import reconvolve
 from sunpy_restore.tasks import TASKS
 
 SAMPLE = sample_path("hmi_magnetogram")
@@ -347,15 +347,23 @@ def test_interrupted_writing_leaves_nothing(run, monkeypatch, tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_demo(run, networks, tmp_path):
+def test_demo(run, networks, tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    figures, savefig = [], Figure.savefig
+
+    def recorded(figure, *args, **options):
+        figures.append(figure)
+        return savefig(figure, *args, **options)
+
+    monkeypatch.setattr(Figure, "savefig", recorded)
     folder = tmp_path / "demo"
     code, out, err = run("demo", "-o", folder)
     assert (code, err) == (0, "")
     files = sorted(path.name for path in folder.iterdir())
     stems = ("hmi_continuum_spot", "hmi_magnetogram")
-    assert files == sorted(
-        f"{stem}{end}" for stem in stems for end in (".png", "_network.fits", "_richardson-lucy.fits")
-    )
+    ends = (".png", "_network.fits", "_richardson-lucy.fits")
+    assert files == sorted(f"{stem}{end}" for stem in stems for end in ends)
     for name in files:
         assert str(folder / name) in out
     for stem, size in zip(stems, (256, 400), strict=True):
@@ -365,37 +373,30 @@ def test_demo(run, networks, tmp_path):
         assert (folder / f"{stem}.png").read_bytes().startswith(b"\x89PNG")
     # What is printed is measured
     line = next(line for line in out.splitlines() if line.endswith("magnetogram_network.fits"))
-    from sunpy_restore.enhancement.forward import reconvolve
-
     observed = sunpy.map.Map(SAMPLE).data
     residual = np.abs(reconvolve(smap.data) - observed).sum() / np.abs(observed).sum()
     assert f"residual {100 * residual:5.2f} %" in line
     assert "unsigned" in line
-
-
-def test_figures_are_the_right_side_up_in_one_stretch(networks, tmp_path, monkeypatch):
-    from matplotlib.figure import Figure
-
-    figures = []
-    monkeypatch.setattr(Figure, "savefig", lambda figure, *args, **options: figures.append(figure))
-    list(demo(tmp_path))
     assert len(figures) == 2
     for figure in figures:
-        *panels, bar = figure.axes
-        assert len(panels) == 6
-        assert "[" in bar.get_ylabel()
-        assert len({axes.images[0].get_clim() for axes in panels}) == 1
-        fields = []
-        for axes in panels:
-            (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-            corners = [axes.wcs.pixel_to_world(*corner) for corner in ((left, bottom), (right, top))]
-            first, last = corners
-            assert first.Tx < last.Tx
-            assert first.Ty < last.Ty
-            fields.append([value.arcsec for corner in corners for value in (corner.Tx, corner.Ty)])
-        # Before and after show the same part of the Sun
-        np.testing.assert_allclose(fields[1:3], fields[:1] * 2, atol=1e-3)
-        np.testing.assert_allclose(fields[4:6], fields[3:4] * 2, atol=1e-3)
+        check_figure(figure)
+
+
+def check_figure(figure):
+    """Six panels in one stretch, the right side up, before and after of the same part of the Sun."""
+    *panels, bar = figure.axes
+    assert len(panels) == 6
+    assert "[" in bar.get_ylabel()
+    assert len({axes.images[0].get_clim() for axes in panels}) == 1
+    fields = []
+    for axes in panels:
+        (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+        first, last = (axes.wcs.pixel_to_world(*corner) for corner in ((left, bottom), (right, top)))
+        assert first.Tx < last.Tx
+        assert first.Ty < last.Ty
+        fields.append([value.arcsec for corner in (first, last) for value in (corner.Tx, corner.Ty)])
+    for row in (fields[:3], fields[3:]):
+        np.testing.assert_allclose(row[1:], row[:1] * 2, atol=1e-3)
 
 
 def test_list_of_weights(run, networks):

@@ -98,8 +98,7 @@ def test_validation_needs_no_source_that_is_trained_on_whole(layout, images, kin
     assert names["validation"] <= names["train"]
 
 
-@pytest.mark.parametrize("kind", SOURCES)
-@pytest.mark.parametrize("name", ["compact", "paper"])
+@pytest.mark.parametrize(("kind", "name"), [("continuum", "compact"), ("magnetogram", "paper")])
 def test_pairs_are_the_same_in_every_run(layout, images, tmp_path, kind, name):
     """In any order, too: a training that was interrupted goes on with the pair that is next."""
     images(layout, kind, "train")
