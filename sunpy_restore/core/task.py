@@ -95,7 +95,7 @@ class Task:
     scale : `int`
         Output pixels per input pixel along each axis.
     build_network : callable
-        ``build_network(hyperparameters) -> torch.nn.Module``, with its reach in input pixels as the attribute ``reach``.
+        ``build_network(hyperparameters) -> torch.nn.Module``, with its reach in input pixels as ``reach``.
     classical : mapping
         Name to `Method`.
     finish : callable

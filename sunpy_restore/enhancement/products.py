@@ -12,7 +12,7 @@ from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
 __all__ = ["task_of"]
 
 _SCALE_TOLERANCE = 0.05
-_PRODUCTS = {"CONTINUUM INTENSITY": CONTINUUM, "MAGNETOGRAM": MAGNETOGRAM}
+_PRODUCTS = {"CONTINUUM": CONTINUUM, "MAGNETOGRAM": MAGNETOGRAM}
 
 
 def task_of(smap):
@@ -56,14 +56,16 @@ def task_of(smap):
 
 
 def _task_of_product(smap):
-    content = str(smap.meta.get("content", "")).strip().upper()
-    if content not in _PRODUCTS:
+    content = str(smap.meta.get("content", "")).upper()
+    tasks = [task for product, task in _PRODUCTS.items() if product in content]
+    if len(tasks) != 1:
         raise TypeError(
-            f"Found the product CONTENT = {smap.meta.get('content')!r}, expected one of "
-            f"{', '.join(repr(name) for name in _PRODUCTS)}. Vector components, Dopplergrams and derived quantities "
-            "are not linear images of the Sun and can't be deconvolved on their own."
+            f"Found the product CONTENT = {smap.meta.get('content')!r}, expected 'CONTINUUM INTENSITY' or "
+            f"'MAGNETOGRAM'. "
+            "Vector components, Dopplergrams and derived quantities are not linear images of the Sun and can't be "
+            "deconvolved on their own."
         )
-    return _PRODUCTS[content]
+    return tasks[0]
 
 
 def _check_coordinates(smap):
