@@ -5,7 +5,6 @@ Make the sample images of ``sunpy_restore/data`` out of their sources, which ``C
 
 All files are 16-bit integers, Rice compressed: the magnetogram without loss, the continuum images to half a DN/s.
 """
-# ruff: noqa: INP001
 
 import argparse
 from pathlib import Path
