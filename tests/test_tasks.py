@@ -79,7 +79,7 @@ def test_record(task):
 @every_task
 def test_doors_of_the_recipe(task):
     recipe = import_module(task.recipe)
-    for door in ("configs", "datasets", "evaluation_pairs", "loss", "predict", "reconvolve"):
+    for door in ("configs", "datasets", "evaluation_pairs", "loss", "predict"):
         assert callable(getattr(recipe, door)), door
     assert recipe.DATA[task.name]
     configs = recipe.configs(task.name)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.header import Provenance
 from sunpy_restore.core.inference import apply_tiled
 from sunpy_restore.core.task import Task
@@ -104,7 +105,13 @@ def _network_restorer(task, weights, device, progress):
     local = resolve(weights, task=task.name, progress=progress)
     state, metadata = read(local)
     network = task.build_network(metadata["hyperparameters"])
-    network.load_state_dict(state)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"The tensors in {local.path} do not fit the network that its metadata describe: "
+            f"{' '.join(str(error).split())}. Fetch or train the weights again."
+        ) from error
     predict = network_function(network, device)
 
     def function(batch):

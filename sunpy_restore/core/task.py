@@ -94,6 +94,8 @@ class Task:
         Unit of the normalised images that the network sees.
     scale : `int`
         Output pixels per input pixel along each axis.
+    reconvolve : callable
+        ``reconvolve(restored) -> observed``: the forward model without noise, on normalised 2-D arrays.
     build_network : callable
         ``build_network(hyperparameters) -> torch.nn.Module``, with its reach in input pixels as ``reach``.
     classical : mapping
@@ -104,8 +106,9 @@ class Task:
     finish_reach : `int`
         Its reach in input pixels.
     recipe : `str`
-        Module with ``configs(task)``, ``datasets(task, directory, config)``, ``predict(network, observed, config)`` and
-        ``loss(network, batch, config)``; named and not imported, because it needs torch.
+        Module with ``configs(task)``, ``datasets(task, directory, config)``, ``predict(network, observed, config)``,
+        ``loss(network, batch, config)``, ``evaluation_pairs(task, directory)`` and ``DATA``; named and not imported,
+        because it needs torch.
     """
 
     name: str
@@ -114,6 +117,7 @@ class Task:
     doi: str
     unit: str
     scale: int
+    reconvolve: Callable
     build_network: Callable[[Mapping[str, Any]], Any]
     classical: Mapping[str, Method]
     finish: Callable

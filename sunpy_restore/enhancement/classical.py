@@ -1,7 +1,5 @@
 """What a scientist would do without a network: interpolation and Richardson-Lucy deconvolution."""
 
-from functools import partial
-
 import numpy as np
 from scipy import ndimage, signal
 
@@ -9,8 +7,6 @@ from sunpy_restore.core.task import Method
 from sunpy_restore.enhancement.forward import transfer_kernel
 
 __all__ = ["CONTINUUM_METHODS", "MAGNETOGRAM_METHODS", "bicubic", "richardson_lucy", "richardson_lucy_signed"]
-
-_ITERATIONS = 60
 
 
 def bicubic(image):
@@ -41,7 +37,7 @@ def bicubic(image):
     return result
 
 
-def richardson_lucy(image, iterations=_ITERATIONS, kernel=None):
+def richardson_lucy(image, iterations=60, kernel=None):
     """
     Richardson-Lucy deconvolution onto pixels of half the size.
 
@@ -91,7 +87,7 @@ def richardson_lucy(image, iterations=_ITERATIONS, kernel=None):
     return restored[edge:-edge, edge:-edge]
 
 
-def richardson_lucy_signed(field, iterations=_ITERATIONS, offset=8.0):
+def richardson_lucy_signed(field, iterations=8, offset=8.0):
     """
     Richardson-Lucy deconvolution of a magnetogram.
 
@@ -104,7 +100,7 @@ def richardson_lucy_signed(field, iterations=_ITERATIONS, offset=8.0):
     field : `numpy.ndarray`
         Magnetogram in kG, shape ``(ny, nx)``.
     iterations : `int`
-        Number of steps.
+        Number of steps; at the noise of HMI's magnetograms the error is least after 5 to 10.
     offset : `float`
         Larger than any field, in kG.
     """
@@ -120,5 +116,5 @@ def _doubled(image):
 CONTINUUM_METHODS = {"bicubic": Method(bicubic, 3), "richardson-lucy": Method(richardson_lucy, 64)}
 MAGNETOGRAM_METHODS = {
     "bicubic": Method(bicubic, 3),
-    "richardson-lucy": Method(partial(richardson_lucy_signed), 64),
+    "richardson-lucy": Method(richardson_lucy_signed, 64),
 }

@@ -61,9 +61,8 @@ def _task_of_product(smap):
     if len(tasks) != 1:
         raise TypeError(
             f"Found the product CONTENT = {smap.meta.get('content')!r}, expected 'CONTINUUM INTENSITY' or "
-            f"'MAGNETOGRAM'. "
-            "Vector components, Dopplergrams and derived quantities are not linear images of the Sun and can't be "
-            "deconvolved on their own."
+            "'MAGNETOGRAM'. Vector components, Dopplergrams and derived quantities are not linear images of the Sun "
+            "and can't be deconvolved on their own."
         )
     return tasks[0]
 

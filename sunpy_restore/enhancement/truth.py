@@ -60,6 +60,17 @@ def _quiet_level(image):
     return np.median(image[image > 0.9 * np.median(image)])
 
 
+def _sst(directory, day):
+    """Wide-band image of SST/CRISP, without its edges."""
+    found = sorted((directory / "photosphere").glob(f"camXX_{day}*"))
+    if not found:
+        raise FileNotFoundError(
+            f"Found no file camXX_{day}* in {directory / 'photosphere'}, expected the SST/CRISP wide-band image of "
+            f"that day."
+        )
+    return _read(found[0])[40:-40, 40:-40]
+
+
 def _muram(directory):
     image = np.load(directory / "photosphere" / "muram_intensity_48km.npy").astype(float)
     return image / image.mean()
@@ -91,10 +102,7 @@ def continuum_sources(directory, split="train"):
         ]
     sp = np.load(directory / "photosphere" / "hinode_sp_scan.npz")["data"][:, 0, :].astype(float)
     sp = ndimage.zoom(sp / _quiet_level(sp), 2, order=3, mode="mirror", grid_mode=True)
-    spot, plage = (
-        _read(next((directory / "photosphere").glob(f"camXX_{day}*")))[40:-40, 40:-40]
-        for day in ("2020-07-27", "2019-08-01")
-    )
+    spot, plage = (_sst(directory, day) for day in ("2020-07-27", "2019-08-01"))
     return [
         Source("MURaM", [muram[:, :MURAM_SPLIT]], MURAM_SCALE, 0.55, (0.9, 1.1), 1.0),
         Source("Hinode/SP spot", [np.clip(sp, 0.02, None)], 0.08, 0.13, (0.9, 1.1), 1.0),

@@ -87,7 +87,7 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
     found = {}
     for source, observed, truth in recipe.evaluation_pairs(task.name, data):
         for method, restorer in restorers.items():
-            measured = _measure(task, recipe.reconvolve, observed, restorer(observed), truth)
+            measured = _measure(task, observed, restorer(observed), truth)
             found.setdefault((source, method), []).append(measured)
     return [
         {"source": source, "method": method} | {key: float(np.mean([m[key] for m in images])) for key in images[0]}
@@ -95,11 +95,11 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
     ]
 
 
-def _measure(task, reconvolve, observed, restored, truth):
+def _measure(task, observed, restored, truth):
     """Scores of one restored image."""
     restored = np.asarray(restored, dtype=float)
     edge = min(EDGE, min(observed.shape) // 4)
-    again, observed = (_inner(image, edge) for image in (reconvolve(restored), observed))
+    again, observed = (_inner(image, edge) for image in (task.reconvolve(restored), observed))
     restored, truth = (_inner(image, task.scale * edge) for image in (restored, truth))
     measured = {
         "psnr": psnr(truth, restored),

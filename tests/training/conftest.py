@@ -99,6 +99,7 @@ def toy(monkeypatch, one_thread):
         doi="10.1000/182",
         unit="quiet-Sun intensity",
         scale=2,
+        reconvolve=recipe.reconvolve,
         build_network=build_network,
         classical={"repeat": Method(repeat, 0), "darker": Method(lambda image: repeat(image) - 0.05, 0)},
         finish=lambda restored, observed: restored,
