@@ -3,8 +3,8 @@
 Enhancing HMI continuum and field
 ===================================
 
-`sunpy_restore.enhance` undoes the optics and the pixel of HMI. This example enhances a sunspot and the magnetogram of an
-active region, compares the network with Richardson-Lucy deconvolution, and checks both against what was observed.
+`sunpy_restore.enhance` undoes the optics and the pixel of HMI. This example enhances a sunspot and the magnetogram of
+an active region, compares the network with Richardson-Lucy deconvolution, and checks both against what was observed.
 """
 
 import matplotlib.pyplot as plt
@@ -18,7 +18,7 @@ from sunpy_restore.data import sample_path
 from sunpy_restore.enhancement.forward import reconvolve
 
 ###############################################################################
-# A real image of a sunspot comes with the package. One call enhances it; ``method=`` asks for a classical method instead.
+# A real image of a sunspot comes with the package. One call enhances it; ``method=`` asks for a classical method.
 
 spot = sunpy.map.Map(sample_path("hmi_continuum_spot"))
 network = enhance(spot)

@@ -141,4 +141,4 @@ def _spread(values, angles):
     edges = np.quantile(angles, np.linspace(0, 1, 9))
     rings = np.digitize(angles, edges[1:-1])
     levels = [_quiet_level(values[rings == ring]) for ring in range(8) if (rings == ring).sum() > 50]
-    return np.std(levels) / np.mean(levels) if len(levels) > 1 else 0.0
+    return np.std(levels) / np.mean(levels) if len(levels) > 1 and np.mean(levels) > 0 else 0.0

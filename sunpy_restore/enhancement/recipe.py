@@ -22,7 +22,7 @@ _COMPACT = {
     "enhance-continuum": {
         "architecture": "ResidualRestorer",
         "blocks": 6,
-        "channels": 64,
+        "channels": 48,
         "offset": 1.0,
         "scale": 0.1,
         "noise_to_signal": 1.5e-4,
@@ -31,7 +31,7 @@ _COMPACT = {
     "enhance-magnetogram": {
         "architecture": "ResidualRestorer",
         "blocks": 4,
-        "channels": 64,
+        "channels": 48,
         "offset": 0.0,
         "scale": 0.1,
         "noise_to_signal": 1e-2,
@@ -40,9 +40,11 @@ _COMPACT = {
 }
 DATA = {
     "enhance-continuum": (
-        "MURaM emergent intensity at 48 km, columns 0-543 (55 %); Hinode/SP scan of a spot at 6302 A (13 %); "
-        "SST/CRISP wide-band images of a spot and of plage at 8542 A (20 %); HMI continuum of a spot, frames 0-16, "
-        "taken as the truth at half its pixel (12 %). Kept back: MURaM columns 544-679, HMI frames 27-29."
+        "MURaM emergent intensity at 48 km, columns 0-543 (40 %); SUNRISE/IMaX granulation with MURaM's power spectrum "
+        "(22 %); Hinode/SP scan of a spot at 6302 A (11 %); SST/CRISP wide-band images of a spot and of plage at 8542 "
+        "A "
+        "(17 %); HMI continuum of a spot, frames 0-16, taken as the truth at half its pixel (10 %). Kept back: MURaM "
+        "columns 544-679, HMI frames 27-29."
     ),
     "enhance-magnetogram": (
         "Fields built from the MURaM intensity, columns 0-543, flux in the dark lanes, mixed polarities (35 %); "
@@ -87,12 +89,12 @@ def configs(task):
         network=_COMPACT[task],
         patch_size=32,
         batch_size=16,
-        steps=9_000 if task == "enhance-continuum" else 5_000,
+        steps=4_000,
         learning_rate=1e-3,
         ema_decay=0.999,
         precision="bf16-mixed",
         validation_interval=500,
-        options={"views": 1_200, "margin": 12} | _COMPACT_OPTIONS[task],
+        options={"views": 1_500, "margin": 12} | _COMPACT_OPTIONS[task],
     )
     networks = {
         "paper": {"architecture": "Enhance", "blocks": 5, "channels": 64},

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, signal
 
 from astropy.io import fits
 
@@ -17,6 +17,7 @@ from sunpy_restore.enhancement.forward import HMI_PIXEL, airy_psf, hmi_psf, reco
 __all__ = ["Source", "continuum_sources", "magnetogram_sources", "view"]
 
 MURAM_SCALE = 0.0662
+IMAX_SCALE = 0.055
 MURAM_SPLIT = 544
 """Columns of the MURaM snapshot from here on are never trained on."""
 
@@ -40,6 +41,10 @@ class Source:
         Range of factors on the deviation from `level`.
     level : `float`
         Value that a gain leaves alone: 1 for the continuum, 0 for magnetograms.
+    gamma : pair of `float`
+        Range of the exponents of ``1 + (I**gamma - 1) / gamma``, which changes the skewness of granulation and not, to
+        first
+        order, its contrast.
     """
 
     name: str
@@ -48,6 +53,7 @@ class Source:
     weight: float
     gain: tuple[float, float] = (1.0, 1.0)
     level: float = 0.0
+    gamma: tuple[float, float] = (1.0, 1.0)
 
 
 def _read(path):
@@ -69,6 +75,29 @@ def _sst(directory, day):
             f"that day."
         )
     return _read(found[0])[40:-40, 40:-40]
+
+
+def _imax(directory, model):
+    """The SUNRISE/IMaX image, given the power spectrum that MURaM has on the scales which the target telescope sees."""
+    image = _read(directory / "photosphere" / "imax_focus.fits.gz")[90:-90, 90:-90]
+    image = image / image.mean() - 1
+    scales = np.linspace(0.2, 2.6, 25)
+    gain = np.sqrt(_power(model - 1, MURAM_SCALE, scales) / _power(image, IMAX_SCALE, scales))
+    frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(2 * n, IMAX_SCALE) for n in image.shape), indexing="ij"))
+    filter_ = np.interp(frequency, scales, np.clip(gain, 0, 6)) * np.exp(
+        -((np.clip(frequency - 2.6, 0, None) / 0.5) ** 2)
+    )
+    mirrored = np.pad(image, [(0, n) for n in image.shape], mode="symmetric")
+    return 1 + np.fft.ifft2(np.fft.fft2(mirrored) * filter_).real[: image.shape[0], : image.shape[1]]
+
+
+def _power(image, pixel_scale, scales):
+    """Power per unit of frequency squared at the frequencies ``scales``, in cycles per arcsec."""
+    window = np.outer(*(np.hanning(n) for n in image.shape))
+    power = np.abs(np.fft.fft2(image * window)) ** 2 * pixel_scale**2 / (window**2).sum()
+    frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n, pixel_scale) for n in image.shape), indexing="ij"))
+    half = (scales[1] - scales[0]) / 2
+    return np.array([power[np.abs(frequency - scale) < half].mean() for scale in scales])
 
 
 def _muram(directory):
@@ -104,12 +133,13 @@ def continuum_sources(directory, split="train"):
     sp = ndimage.zoom(sp / _quiet_level(sp), 2, order=3, mode="mirror", grid_mode=True)
     spot, plage = (_sst(directory, day) for day in ("2020-07-27", "2019-08-01"))
     return [
-        Source("MURaM", [muram[:, :MURAM_SPLIT]], MURAM_SCALE, 0.55, (0.9, 1.1), 1.0),
-        Source("Hinode/SP spot", [np.clip(sp, 0.02, None)], 0.08, 0.13, (0.9, 1.1), 1.0),
+        Source("MURaM", [muram[:, :MURAM_SPLIT]], MURAM_SCALE, 0.4, (0.85, 1.1), 1.0, (0.7, 1.4)),
+        Source("IMaX", [_imax(directory, muram[:, :MURAM_SPLIT])], IMAX_SCALE, 0.22, (0.85, 1.1), 1.0, (0.7, 1.4)),
+        Source("Hinode/SP spot", [np.clip(sp, 0.02, None)], 0.08, 0.11, (0.9, 1.1), 1.0),
         # The wide band at 8542 A shows the same photosphere with less contrast than 6173 A
-        Source("SST spot", [np.clip(spot / _quiet_level(spot), 0.02, None) ** 1.3], 0.059, 0.12, (0.9, 1.1), 1.0),
-        Source("SST plage", [plage / np.median(plage)], 0.059, 0.08, (1.5, 2.5), 1.0),
-        Source("HMI spot series", series[:20:4], None, 0.12, (0.9, 1.2), 1.0),
+        Source("SST spot", [np.clip(spot / _quiet_level(spot), 0.02, None) ** 1.3], 0.059, 0.1, (0.9, 1.1), 1.0),
+        Source("SST plage", [plage / np.median(plage)], 0.059, 0.07, (1.5, 2.5), 1.0),
+        Source("HMI spot series", series[:20:4], None, 0.1, (0.9, 1.2), 1.0),
     ]
 
 
@@ -155,7 +185,8 @@ def view(source, rng, size):
     Parameters
     ----------
     source : `Source`
-        A random place, rotation, mirror image, scale (within 7 %) and gain of it is taken.
+        A random place, rotation, mirror image, gain and deformation of it is taken: another Sun, seen by the same
+        optics.
     rng : `numpy.random.Generator`
         Source of chance.
     size : `int`
@@ -167,44 +198,60 @@ def view(source, rng, size):
         Shapes ``(size, size)`` and ``(2 * size, 2 * size)``.
     """
     image = source.images[rng.integers(len(source.images))]
-    image = source.level + rng.uniform(*source.gain) * (image - source.level)
     margin = 13
     side = 2 * (size + 2 * margin)
     if source.pixel_scale is None:
-        truth = _sampled_square(image, side, 1.0, rng, rotate=False)
+        truth = _altered(source, _sampled_square(image, side, rng), rng)
         observed = reconvolve(truth)
     else:
-        observed, truth = _seen_by_both(image, source.pixel_scale, side, rng)
+        observed, truth = _seen_by_both(source, image, side, rng)
     observed = observed[margin:-margin, margin:-margin]
     return observed.astype(np.float32), truth[2 * margin : -2 * margin, 2 * margin : -2 * margin].astype(np.float32)
 
 
-def _seen_by_both(image, pixel_scale, side, rng):
+def _altered(source, image, rng):
+    """Another gain and skewness."""
+    gamma = rng.uniform(*source.gamma)
+    if gamma != 1:
+        image = 1 + (np.maximum(image, 0.05) ** gamma - 1) / gamma
+    return source.level + rng.uniform(*source.gain) * (image - source.level)
+
+
+def _seen_by_both(source, image, side, rng):
     """The two telescopes' images of one random square; the optics are round, so the rotation may come before them."""
     fine = 4
     step = HMI_PIXEL / 2 / fine
-    zoom = rng.uniform(0.93, 1.07)
-    square = _sampled_square(image, side * fine, step / pixel_scale * zoom, rng, rotate=True)
-    hmi, airy = (_fft_convolve(square, kernel(step)) for kernel in (hmi_psf, airy_psf))
+    square = _altered(source, _deformed_square(image, side * fine, step / source.pixel_scale, rng), rng)
+    hmi, airy = (signal.oaconvolve(square, kernel(step), mode="same") for kernel in (hmi_psf, airy_psf))
     observed = hmi.reshape(side // 2, 2 * fine, side // 2, 2 * fine).mean(axis=(1, 3))
     return observed, airy.reshape(side, fine, side, fine).mean(axis=(1, 3))
 
 
-def _fft_convolve(image, kernel):
-    from scipy.signal import oaconvolve
+def _centre(shape, reach, rng):
+    """A random place, as far from the edges as the image allows."""
+    return [rng.uniform(min(reach, n / 2), max(n - reach, n / 2)) for n in shape]
 
-    return oaconvolve(image, kernel, mode="same")
+
+def _sampled_square(image, side, rng):
+    """A square of ``side`` whole pixels about a random place, in one of eight orientations, mirrored at the edges."""
+    top, left = (int(place - side / 2) for place in _centre(image.shape, side / 2, rng))
+    rows, cols = np.meshgrid(np.arange(top, top + side), np.arange(left, left + side), indexing="ij")
+    square = ndimage.map_coordinates(image, [rows, cols], order=0, mode="reflect")
+    square = np.rot90(square, rng.integers(4))
+    return square[:, ::-1] if rng.integers(2) else square
 
 
-def _sampled_square(image, side, step, rng, *, rotate):
-    """A square of ``side`` samples, ``step`` pixels apart, about a random place; the image is mirrored at its edges."""
-    angle = rng.uniform(0, 2 * np.pi) if rotate else np.pi / 2 * rng.integers(4)
-    axis = (np.arange(side) - (side - 1) / 2) * step
-    y, x = np.meshgrid(axis, axis * (1 if rng.random() < 0.5 else -1), indexing="ij")
-    reach = step * side / 2
-    centre = [rng.uniform(min(reach, n / 2), max(n - reach, n / 2)) for n in image.shape]
-    rows = centre[0] + np.cos(angle) * y - np.sin(angle) * x
-    cols = centre[1] + np.sin(angle) * y + np.cos(angle) * x
-    if not rotate:
-        rows, cols = np.round(rows + 0.25), np.round(cols + 0.25)
-    return ndimage.map_coordinates(image, [rows, cols], order=3 if rotate else 0, mode="reflect")
+def _deformed_square(image, side, step, rng):
+    """A square of ``side`` samples about ``step`` pixels apart: rotated, stretched by up to 15 %, and gently warped."""
+    angle, axis_angle = rng.uniform(0, 2 * np.pi, size=2)
+    stretch = np.exp(rng.uniform(-0.14, 0.14) + np.array([1, -1]) * rng.uniform(0, 0.12))
+    turn, tilt = (np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) for a in (angle, axis_angle))
+    matrix = step * tilt @ np.diag(stretch) @ tilt.T @ turn @ np.diag([1, rng.choice([-1, 1])])
+    axis = np.arange(side) - (side - 1) / 2
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"))
+    # Displacements of half a granule that change over some granules: 0.4 arcsec on a grid of 4 arcsec
+    knots = rng.normal(0, 0.4 / (HMI_PIXEL / 8), size=(2, side // 64 + 4, side // 64 + 4))
+    warp = np.stack([ndimage.zoom(k, side / (k.shape[0] - 3), order=3)[32 : 32 + side, 32 : 32 + side] for k in knots])
+    places = np.tensordot(matrix, grid + warp, axes=1)
+    centre = np.array(_centre(image.shape, step * side / 2, rng))
+    return ndimage.map_coordinates(image, places + centre[:, None, None], order=3, mode="reflect")
