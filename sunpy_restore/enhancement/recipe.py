@@ -14,7 +14,7 @@ __all__ = ["PairDataset", "configs", "datasets", "evaluation_pairs", "loss", "pr
 _SOURCES = {"enhance-continuum": continuum_sources, "enhance-magnetogram": magnetogram_sources}
 _NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}
 _COMPACT_OPTIONS = {
-    "enhance-continuum": {"contrast": 2.0},
+    "enhance-continuum": {"contrast": 8.0},
     # Magnetograms of 45 s have the full noise, those of 720 s less than half of it
     "enhance-magnetogram": {"contrast": 0.0, "noise": (0.4, 1.1)},
 }
@@ -89,7 +89,7 @@ def configs(task):
         network=_COMPACT[task],
         patch_size=32,
         batch_size=16,
-        steps=4_000,
+        steps=3_000 if task == "enhance-continuum" else 4_000,
         learning_rate=1e-3,
         ema_decay=0.999,
         precision="bf16-mixed",
