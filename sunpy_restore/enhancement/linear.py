@@ -5,9 +5,9 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage, signal
 
-from sunpy_restore.enhancement.forward import reconvolve, transfer_kernel
+from sunpy_restore.enhancement.forward import TARGET_DIAMETER, reconvolve, transfer_kernel
 
-__all__ = ["FILTER_SIZE", "backproject", "data_consistency", "wiener_filter"]
+__all__ = ["FILTER_SIZE", "SMOOTHING", "backproject", "data_consistency", "significance", "wiener_filter"]
 
 FILTER_SIZE = 25
 """Side of the linear filters in HMI pixels: the diameter of the point spread function."""
@@ -17,7 +17,7 @@ SMOOTHING = 3
 
 
 @lru_cache(maxsize=8)
-def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, kernel_of=transfer_kernel):
+def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, diameter=TARGET_DIAMETER):
     """
     The filter that takes HMI pixels to target pixels with the least squared error.
 
@@ -33,8 +33,8 @@ def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, kernel_
         ``S`` falls as ``[1 + (f / f_Nyquist)**2]**-spectral_index``, f_Nyquist that of the input.
     size : odd `int`
         Side of the filter in input pixels.
-    kernel_of : callable
-        Gives the kernel between target and HMI.
+    diameter : `float`
+        Aperture of the target telescope in metres.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, kernel_
     """
     n = 4 * size
     frequency = np.fft.fftfreq(2 * n)
-    transfer = _transfer(kernel_of(), n)
+    transfer = _transfer(transfer_kernel(diameter=diameter), n)
     radius2 = (frequency[:, None] ** 2 + frequency[None, :] ** 2) / 0.25**2
     power = (1 + radius2) ** -float(spectral_index)
     aliases = (power * np.abs(transfer) ** 2).reshape(2, n, 2, n).sum(axis=(0, 2)) / 4
@@ -110,17 +110,36 @@ def data_consistency(enhanced, observed, filters, kernel=None, iterations=1, noi
     iterations : `int`
         Number of steps.
     noise : `float`, optional
-        1-sigma noise of an observation around zero, such as a magnetogram; its pixels count in proportion to
-        ``power / (power + (3 noise)**2)``, with the power within 1 arcsec.
+        1-sigma noise of an observation around zero, such as a magnetogram; its pixels count by their `significance`
+        above three times the noise.
     """
     for _ in range(iterations):
         difference = observed - reconvolve(enhanced, kernel)
         if noise is not None:
-            power = _smooth(observed**2, 1.5)
-            weight = power / (power + (3 * noise) ** 2)
+            weight = significance(observed, 3 * noise)
             difference = weight * difference + (1 - weight) * _smooth(difference, SMOOTHING)
         enhanced = enhanced + backproject(difference, filters)
     return enhanced
+
+
+def significance(observed, noise):
+    """
+    How far an observation around zero stands above a level of noise: ``power / (power + noise**2)``.
+
+    Parameters
+    ----------
+    observed : `numpy.ndarray`
+        Such as a magnetogram, shape ``(ny, nx)``; its power is a mean over about 1 arcsec.
+    noise : `float`
+        In the unit of ``observed``.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Between 0 and 1, shape ``(ny, nx)``.
+    """
+    power = _smooth(observed**2, 1.5)
+    return power / (power + noise**2)
 
 
 def _smooth(image, width):

@@ -1,6 +1,7 @@
 """The verb `enhance`."""
 
 import warnings
+from itertools import repeat
 
 import numpy as np
 
@@ -93,7 +94,8 @@ def enhance(image, *, method="network", weights=None, device=None, progress=Fals
         task.name: load_restorer(task, method, weights=weights, device=device, progress=progress)
         for task in {task.name: task for task in tasks}.values()
     }
-    return rebuild([_enhance(smap, restorers[task.name], progress) for smap, task in zip(maps, tasks, strict=True)])
+    chosen = (restorers[task.name] for task in tasks)
+    return rebuild(list(map(_enhance, maps, chosen, repeat(progress))))
 
 
 def _enhance(smap, restorer, progress):
@@ -120,7 +122,7 @@ def _enhance(smap, restorer, progress):
             f"Part of the image lies closer to the limb than mu = {LIMB_MU}, where granulation is foreshortened "
             "beyond what the network was trained on. Those pixels are flagged in the mask.",
             RestoreWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     mask = _doubled(untrusted) if untrusted.any() else None
     return restored_map(smap, result, scale=2, mask=mask, provenance=restorer.provenance)

@@ -1,11 +1,21 @@
 """The two tasks of `sunpy_restore.enhance`: continuum and line-of-sight magnetogram."""
 
+import numpy as np
+
 from sunpy_restore.core.task import Task
-from sunpy_restore.enhancement.classical import CONTINUUM_METHODS, MAGNETOGRAM_METHODS
-from sunpy_restore.enhancement.forward import MAGNETOGRAM_NOISE, reconvolve
-from sunpy_restore.enhancement.linear import FILTER_SIZE, SMOOTHING, data_consistency, wiener_filter
+from sunpy_restore.enhancement.classical import CONTINUUM_METHODS, MAGNETOGRAM_METHODS, bicubic
+from sunpy_restore.enhancement.forward import MAGNETOGRAM_NOISE, reconvolve, transfer_kernel
+from sunpy_restore.enhancement.linear import FILTER_SIZE, SMOOTHING, data_consistency, significance, wiener_filter
 
 __all__ = ["CONTINUUM", "MAGNETOGRAM"]
+
+_FIELD_DIAMETER = 0.4
+"""
+Aperture in metres by which the consistency of magnetograms is judged.
+
+Between the target's own 0.28 m, and none, which would take the result as the Sun itself: users convolve it with HMI's
+point spread function, and should find their magnetogram again within 5 %, its unsigned flux within 4 %.
+"""
 
 
 def _build_network(hyperparameters):
@@ -30,7 +40,11 @@ def _consistent_continuum(restored, observed):
 
 
 def _consistent_magnetogram(restored, observed):
-    return data_consistency(restored, observed, wiener_filter(5e-3, 1.0), noise=MAGNETOGRAM_NOISE)
+    """Sharpened where there is field above the noise, interpolated where there is none, and consistent everywhere."""
+    weight = np.repeat(np.repeat(significance(observed, 2 * MAGNETOGRAM_NOISE), 2, axis=0), 2, axis=1)
+    restored = weight * restored + (1 - weight) * bicubic(observed)
+    filters, kernel = wiener_filter(0.015, 1.0, diameter=_FIELD_DIAMETER), transfer_kernel(diameter=_FIELD_DIAMETER)
+    return data_consistency(restored, observed, filters, kernel, noise=MAGNETOGRAM_NOISE)
 
 
 _COMMON = {

@@ -171,8 +171,9 @@ def test_signs_of_the_field_are_alike_for_the_classical_methods(samples):
 @pytest.mark.parametrize("fill", [np.nan, 0.0])
 def test_limb_is_flagged_and_the_sky_passes_through(samples, method, fill):
     smap, radius = _full_disk(samples, fill=fill)
-    with pytest.warns(RestoreWarning, match="mu = 0.3"):
+    with pytest.warns(RestoreWarning, match=r"mu = 0\.3") as warned:
         result = enhance(smap, method=method)
+    assert warned[0].filename == __file__
     flagged = np.repeat(np.repeat(np.sqrt(np.clip(1 - radius**2, 0, None)) < 0.3, 2, axis=0), 2, axis=1)
     disagree = result.mask != flagged
     assert disagree.mean() < 1e-3
