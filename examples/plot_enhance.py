@@ -26,24 +26,29 @@ lucy = enhance(spot, method="richardson-lucy")
 bicubic = enhance(spot, method="bicubic")
 
 ###############################################################################
-# Before, Richardson-Lucy and the network on one stretch, in units of the quiet Sun. The axes come from each Map's own
-# coordinates. The last panel is what the network changed.
+# Before, Richardson-Lucy and the network on one stretch, in units of the quiet Sun: the middle of the field. The axes
+# come from each Map's own coordinates. The last panel is what the network changed.
 
 quiet = np.median(spot.data)
 
 
-def show(panels, label, figure, limits):
-    """A row of Maps on one colour scale."""
+def show(panels, label, figure, limits, part=1.0):
+    """A row of Maps on one colour scale, the middle part of each, solar north up."""
     axes = []
     for index, (title, smap) in enumerate(panels.items(), start=1):
         ax = figure.add_subplot(1, len(panels), index, projection=smap)
         image = ax.imshow(smap.data, cmap="gray", vmin=limits[0], vmax=limits[1], origin="lower")
+        edges = [np.array([0.5 - part / 2, 0.5 + part / 2]) * side - 0.5 for side in smap.data.shape[::-1]]
+        # HMI is mounted upside down: there the axes are turned and not the pixels
+        upright = 1 if smap.rotation_matrix[0, 0] > 0 else -1
+        ax.set_xlim(*edges[0][::upright])
+        ax.set_ylim(*edges[1][::upright])
         ax.set_title(title)
         ax.coords[0].set_axislabel("Solar X [arcsec]")
         ax.coords[1].set_axislabel("Solar Y [arcsec]" if index == 1 else " ")
         ax.coords[1].set_ticklabel_visible(index == 1)
         axes.append(ax)
-    figure.colorbar(image, ax=axes, label=label, shrink=0.7, pad=0.02)
+    figure.colorbar(image, ax=axes, label=label, shrink=0.8, pad=0.02)
 
 
 def relative(smap):
@@ -53,11 +58,11 @@ def relative(smap):
 
 figure = plt.figure(figsize=(14, 4.6))
 panels = {"HMI": relative(spot), "Richardson-Lucy": relative(lucy), "Network": relative(network)}
-show(panels, "Intensity / quiet Sun", figure, (0.1, 1.2))
+show(panels, "Intensity / quiet Sun", figure, (0.1, 1.2), part=0.5)
 
 figure = plt.figure(figsize=(6, 4.6))
 change = sunpy.map.Map((network.data - bicubic.data) / quiet, network.meta)
-show({"Network minus bicubic": change}, "Intensity / quiet Sun", figure, (-0.2, 0.2))
+show({"Network minus bicubic": change}, "Intensity / quiet Sun", figure, (-0.2, 0.2), part=0.5)
 
 ###############################################################################
 # Where does the detail come from? The power spectrum of the quiet corner of the image tells at which scales power was
@@ -96,7 +101,7 @@ field = enhance(observed)
 field_lucy = enhance(observed, method="richardson-lucy")
 
 figure = plt.figure(figsize=(14, 4.6))
-show({"HMI": observed, "Richardson-Lucy": field_lucy, "Network": field}, "Field [G]", figure, (-800, 800))
+show({"HMI": observed, "Richardson-Lucy": field_lucy, "Network": field}, "Field [G]", figure, (-1500, 1500), part=0.6)
 for title, smap in (("HMI", observed), ("Network", field), ("Richardson-Lucy", field_lucy)):
     print(f"{title}: mean field {smap.data.mean():.2f} G, mean unsigned field {np.abs(smap.data).mean():.1f} G")
 
