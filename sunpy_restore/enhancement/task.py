@@ -36,7 +36,7 @@ def _build_network(hyperparameters):
 
 
 def _consistent_continuum(restored, observed):
-    return data_consistency(restored, observed, wiener_filter(0.1, 1.0))
+    return data_consistency(restored, observed, wiener_filter(0.3, 1.0))
 
 
 def _consistent_magnetogram(restored, observed):

@@ -43,8 +43,10 @@ class Source:
         Value that a gain leaves alone: 1 for the continuum, 0 for magnetograms.
     gamma : pair of `float`
         Range of the exponents of ``1 + (I**gamma - 1) / gamma``, which changes the skewness of granulation and not, to
-        first
-        order, its contrast.
+        first order, its contrast.
+    stray : `float`
+        Largest share of light in the observed pixels that comes from beyond the point spread function's radius, where
+        all is at `level` on average.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Source:
     gain: tuple[float, float] = (1.0, 1.0)
     level: float = 0.0
     gamma: tuple[float, float] = (1.0, 1.0)
+    stray: float = 0.0
 
 
 def _read(path):
@@ -133,8 +136,10 @@ def continuum_sources(directory, split="train"):
     sp = ndimage.zoom(sp / _quiet_level(sp), 2, order=3, mode="mirror", grid_mode=True)
     spot, plage = (_sst(directory, day) for day in ("2020-07-27", "2019-08-01"))
     return [
-        Source("MURaM", [muram[:, :MURAM_SPLIT]], MURAM_SCALE, 0.4, (0.85, 1.1), 1.0, (0.7, 1.4)),
-        Source("IMaX", [_imax(directory, muram[:, :MURAM_SPLIT])], IMAX_SCALE, 0.22, (0.85, 1.1), 1.0, (0.7, 1.4)),
+        Source("MURaM", [muram[:, :MURAM_SPLIT]], MURAM_SCALE, 0.4, (0.85, 1.1), 1.0, (0.7, 1.4), 0.05),
+        Source(
+            "IMaX", [_imax(directory, muram[:, :MURAM_SPLIT])], IMAX_SCALE, 0.22, (0.85, 1.1), 1.0, (0.7, 1.4), 0.05
+        ),
         Source("Hinode/SP spot", [np.clip(sp, 0.02, None)], 0.08, 0.11, (0.9, 1.1), 1.0),
         # The wide band at 8542 A shows the same photosphere with less contrast than 6173 A
         Source("SST spot", [np.clip(spot / _quiet_level(spot), 0.02, None) ** 1.3], 0.059, 0.1, (0.9, 1.1), 1.0),
@@ -206,6 +211,9 @@ def view(source, rng, size):
     else:
         observed, truth = _seen_by_both(source, image, side, rng)
     observed = observed[margin:-margin, margin:-margin]
+    if source.stray:
+        share = rng.uniform(0, source.stray)
+        observed = (1 - share) * observed + share * source.level
     return observed.astype(np.float32), truth[2 * margin : -2 * margin, 2 * margin : -2 * margin].astype(np.float32)
 
 
