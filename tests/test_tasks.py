@@ -10,7 +10,9 @@ import pytest
 import torch
 
 import sunpy_restore
+from sunpy_restore.core.restorer import load_restorer
 from sunpy_restore.core.task import TrainingConfig
+from sunpy_restore.core.weights import default_for, read_metadata
 from sunpy_restore.tasks import TASKS, get_task
 
 CONFIGS = [(task, config) for task in TASKS for config in import_module(task.recipe).configs(task.name).values()]
@@ -198,3 +200,26 @@ def test_sizes_of_the_papers_networks(name):
     assert numbers(task.build_network(configs["paper"].network)) == (446_657, 445_249)
     total, trained = numbers(task.build_network(configs["light"].network))
     assert 36_000 < trained < total < 41_000
+
+
+@every_task
+def test_tiled_equals_untiled(task):
+    """Of every method, with the weights of the package; Richardson-Lucy looks farther than its tiles by a trace."""
+    image = scene(110, 90)
+    for method in ("network", *task.classical):
+        restorer = load_restorer(task, method)
+        whole = restorer(image, tile=128)
+        tolerance = 5e-4 if method == "richardson-lucy" else 1e-5
+        assert np.abs(restorer(image, tile=48) - whole).max() < tolerance * whole.std(), method
+
+
+@every_task
+def test_default_weights_beat_the_classical_methods(task):
+    """By their own score table, on every source that was kept back."""
+    entry = default_for(task.name)
+    table = read_metadata(entry.folder / entry.file)["scores"]
+    assert table
+    for source, methods in table.items():
+        best = max(methods[method]["psnr"] for method in task.classical)
+        assert methods["network"]["psnr"] > best + 1, source
+        assert methods["network"]["contrast"] == pytest.approx(1, abs=0.05), source
