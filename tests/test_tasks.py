@@ -223,3 +223,9 @@ def test_default_weights_beat_the_classical_methods(task):
         best = max(methods[method]["psnr"] for method in task.classical)
         assert methods["network"]["psnr"] > best + 1, source
         assert methods["network"]["contrast"] == pytest.approx(1, abs=0.05), source
+
+
+@every_task
+def test_model_card_says_what_the_recipe_says(task):
+    entry = default_for(task.name)
+    assert read_metadata(entry.folder / entry.file)["training_data"] == import_module(task.recipe).DATA[task.name]

@@ -8,10 +8,12 @@ sunpy_restore/data/weights/<task>.safetensors, and updates its entry in the regi
 """
 
 import argparse
+from importlib import import_module
 from pathlib import Path
 
 from sunpy_restore.core.registry import refresh
 from sunpy_restore.core.weights import read, write
+from sunpy_restore.tasks import get_task
 from sunpy_restore.training.evaluation import evaluate, format_table, scores
 
 FOLDER = Path(__file__).parents[1] / "sunpy_restore" / "data" / "weights"
@@ -26,7 +28,9 @@ def main():
     rows = evaluate(metadata["task"], arguments.data, weights=arguments.file)
     print(format_table(rows))
     target = FOLDER / f"{metadata['task']}.safetensors"
-    write(target, state, metadata | {"scores": scores(rows)})
+    # The recipe's own words, so that a correction of them reaches the model card
+    data = import_module(get_task(metadata["task"]).recipe).DATA[metadata["task"]]
+    write(target, state, metadata | {"scores": scores(rows), "training_data": data})
     refresh(target)
     print(f"wrote {target}, {target.stat().st_size / 1e6:.2f} MB")
 

@@ -42,9 +42,9 @@ DATA = {
     "enhance-continuum": (
         "MURaM emergent intensity at 48 km, columns 0-543 (40 %); SUNRISE/IMaX granulation with MURaM's power spectrum "
         "(22 %); Hinode/SP scan of a spot at 6302 A (11 %); SST/CRISP wide-band images of a spot and of plage at 8542 "
-        "A "
-        "(17 %); HMI continuum of a spot, frames 0-16, taken as the truth at half its pixel (10 %). Kept back: MURaM "
-        "columns 544-679, HMI frames 27-29."
+        "A (17 %); HMI continuum of a spot, frames 0-16, taken as the truth at half its pixel (10 %). Granulation with "
+        "up to 5 % of light from beyond the point spread function's radius. Kept back: MURaM columns 544-679, HMI "
+        "frames 27-29."
     ),
     "enhance-magnetogram": (
         "Fields built from the MURaM intensity, columns 0-543, flux in the dark lanes, mixed polarities (35 %); "
