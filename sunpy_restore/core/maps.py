@@ -11,6 +11,7 @@ from sunpy.map import GenericMap, MapSequence
 
 from sunpy_restore.core.cubes import image_headers, rebuilt_cube
 from sunpy_restore.core.header import Provenance, update_header
+from sunpy_restore.core.pixels import repeated
 
 __all__ = ["Provenance", "as_maps", "restored_map"]
 
@@ -149,7 +150,7 @@ def _upscaled_mask(smap, scale):
     if smap.mask is None:
         return None
     mask = np.broadcast_to(np.asarray(smap.mask, dtype=bool), smap.data.shape)
-    return np.repeat(np.repeat(mask, scale, axis=0), scale, axis=1)
+    return repeated(mask, scale)
 
 
 def _cube_as_maps(cube):

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import ndimage, signal
 
+from sunpy_restore.core.pixels import repeated
 from sunpy_restore.core.task import Method
 from sunpy_restore.enhancement.forward import transfer_kernel
 
@@ -69,7 +70,7 @@ def richardson_lucy(image, iterations=60, kernel=None):
     half = kernel.shape[0] // 2
     # Mirrored once and then kept, so that no iteration bends the image at its edges
     observed = np.clip(np.pad(image, half // 2 + 1, mode="symmetric"), 0, None).astype(np.float32)
-    restored = _doubled(observed)
+    restored = repeated(observed, 2)
     floor = np.float32(1e-6 * max(float(observed.max()), 1e-30))
     kernel = kernel.astype(np.float32)
 
@@ -81,7 +82,7 @@ def richardson_lucy(image, iterations=60, kernel=None):
         start = np.maximum(restored + max(step - 1, 0) / (step + 2) * (restored - previous), floor)
         seen = convolve(start, kernel)
         seen = seen.reshape(observed.shape[0], 2, observed.shape[1], 2).mean(axis=(1, 3))
-        ratio = _doubled(observed / np.maximum(seen, floor))
+        ratio = repeated(observed / np.maximum(seen, floor), 2)
         previous, restored = restored, start * np.maximum(convolve(ratio, kernel[::-1, ::-1]), 0)
     edge = 2 * (half // 2 + 1)
     return restored[edge:-edge, edge:-edge]
@@ -106,10 +107,6 @@ def richardson_lucy_signed(field, iterations=8, offset=8.0):
     """
     right, left = (richardson_lucy(offset + sign * field, iterations) for sign in (1, -1))
     return (right - left) / 2
-
-
-def _doubled(image):
-    return np.repeat(np.repeat(image, 2, axis=0), 2, axis=1)
 
 
 # Richardson-Lucy looks arbitrarily far; beyond 64 pixels its result changes by less than the noise

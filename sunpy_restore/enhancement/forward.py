@@ -223,12 +223,12 @@ def transfer_kernel(psf=PointSpreadFunction(), diameter=TARGET_DIAMETER, pixel=H
     step = pixel / fine
     hmi = hmi_psf(step, psf)
     if diameter is None:
-        ratio = np.fft.fft2(_centred(hmi, hmi.shape[0]))
+        ratio = np.fft.fft2(centred(hmi, hmi.shape[0]))
         side = hmi.shape[0]
     else:
         airy = airy_psf(step, diameter)
         side = hmi.shape[0]
-        h, a = (np.fft.fft2(_centred(kernel, side)) for kernel in (hmi, airy))
+        h, a = (np.fft.fft2(centred(kernel, side)) for kernel in (hmi, airy))
         ratio = (h * a.conj()).real / (np.abs(a) ** 2 + 1e-4)
     # Keep the frequencies that the target's pixels can carry, and sample them there
     half = side // fine // 2
@@ -240,7 +240,7 @@ def transfer_kernel(psf=PointSpreadFunction(), diameter=TARGET_DIAMETER, pixel=H
     return kernel / kernel.sum()
 
 
-def _centred(kernel, side):
+def centred(kernel, side):
     """``kernel`` in a square of ``side``, its centre at [0, 0]."""
     square = np.zeros((side, side))
     n = kernel.shape[0]

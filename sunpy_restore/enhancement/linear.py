@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage, signal
 
-from sunpy_restore.enhancement.forward import TARGET_DIAMETER, reconvolve, transfer_kernel
+from sunpy_restore.enhancement.forward import TARGET_DIAMETER, centred, reconvolve, transfer_kernel
 
 __all__ = ["FILTER_SIZE", "SMOOTHING", "backproject", "data_consistency", "significance", "wiener_filter"]
 
@@ -59,10 +59,7 @@ def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, diamete
 
 def _transfer(kernel, n):
     """Transfer function, on the target's grid of side ``2 n``, of convolution and the mean of 2 x 2 pixels."""
-    square = np.zeros((2 * n, 2 * n))
-    side = kernel.shape[0]
-    square[:side, :side] = kernel
-    blur = np.fft.fft2(np.roll(square, (-(side // 2), -(side // 2)), axis=(0, 1)))
+    blur = np.fft.fft2(centred(kernel, 2 * n))
     frequency = np.fft.fftfreq(2 * n)
     box = (1 + np.exp(2j * np.pi * frequency)) / 2
     return blur * box[:, None] * box[None, :]
@@ -91,11 +88,11 @@ def backproject(image, filters):
     return out
 
 
-def data_consistency(enhanced, observed, filters, kernel=None, iterations=1, noise=None):
+def data_consistency(enhanced, observed, filters, kernel=None, noise=None):
     """
-    Correct an enhanced image until it explains what was observed.
+    Correct an enhanced image by what it does not explain of the observation.
 
-    Each step adds the back-projected difference between the observation and the enhanced image seen through HMI. Where
+    It adds the back-projected difference between the observation and the enhanced image seen through HMI. Where
     the observation is no more than noise, only the smooth part of the difference is taken: its mean is known, its
     pixels are not.
 
@@ -107,19 +104,15 @@ def data_consistency(enhanced, observed, filters, kernel=None, iterations=1, noi
         A `wiener_filter`; its noise-to-signal ratio sets where the data stop to decide.
     kernel : `numpy.ndarray`, optional
         Of `~sunpy_restore.enhancement.forward.reconvolve`.
-    iterations : `int`
-        Number of steps.
     noise : `float`, optional
         1-sigma noise of an observation around zero, such as a magnetogram; its pixels count by their `significance`
         above three times the noise.
     """
-    for _ in range(iterations):
-        difference = observed - reconvolve(enhanced, kernel)
-        if noise is not None:
-            weight = significance(observed, 3 * noise)
-            difference = weight * difference + (1 - weight) * _smooth(difference, SMOOTHING)
-        enhanced = enhanced + backproject(difference, filters)
-    return enhanced
+    difference = observed - reconvolve(enhanced, kernel)
+    if noise is not None:
+        weight = significance(observed, 3 * noise)
+        difference = weight * difference + (1 - weight) * _smooth(difference, SMOOTHING)
+    return enhanced + backproject(difference, filters)
 
 
 def significance(observed, noise):

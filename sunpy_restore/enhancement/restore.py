@@ -10,6 +10,7 @@ import astropy.units as u
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.inference import fill_invalid
 from sunpy_restore.core.maps import as_maps, restored_map
+from sunpy_restore.core.pixels import repeated
 from sunpy_restore.core.restorer import load_restorer
 from sunpy_restore.enhancement.classical import bicubic
 from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu, quiet_sun
@@ -124,7 +125,7 @@ def _enhance(smap, restorer, progress):
             RestoreWarning,
             stacklevel=3,
         )
-    mask = _doubled(untrusted) if untrusted.any() else None
+    mask = repeated(untrusted, 2) if untrusted.any() else None
     return restored_map(smap, result, scale=2, mask=mask, provenance=restorer.provenance)
 
 
@@ -137,14 +138,10 @@ def _put_back(restored, data, valid, on_disk, relative, level):
         last = min(first + _ROWS, ny)
         rows, reach = slice(2 * first, 2 * last), slice(max(first - 4, 0), min(last + 4, ny))
         inner = slice(2 * (first - reach.start), 2 * (last - reach.start))
-        on_here = _doubled(on_disk[first:last])
+        on_here = repeated(on_disk[first:last], 2)
         here = result[rows] * (level * bicubic(relative[reach])[inner]).astype(kind)
         if not on_here.all():
             here = np.where(on_here, here, bicubic(data[reach])[inner])
-            here[_doubled(~valid[first:last])] = np.nan
+            here[repeated(~valid[first:last], 2)] = np.nan
         result[rows] = here
     return result
-
-
-def _doubled(flags):
-    return np.repeat(np.repeat(flags, 2, axis=0), 2, axis=1)

@@ -1,7 +1,6 @@
 """The two tasks of `sunpy_restore.enhance`: continuum and line-of-sight magnetogram."""
 
-import numpy as np
-
+from sunpy_restore.core.pixels import repeated
 from sunpy_restore.core.task import Task
 from sunpy_restore.enhancement.classical import CONTINUUM_METHODS, MAGNETOGRAM_METHODS, bicubic
 from sunpy_restore.enhancement.forward import MAGNETOGRAM_NOISE, reconvolve, transfer_kernel
@@ -41,7 +40,7 @@ def _consistent_continuum(restored, observed):
 
 def _consistent_magnetogram(restored, observed):
     """Sharpened where there is field above the noise, interpolated where there is none, and consistent everywhere."""
-    weight = np.repeat(np.repeat(significance(observed, 2 * MAGNETOGRAM_NOISE), 2, axis=0), 2, axis=1)
+    weight = repeated(significance(observed, 2 * MAGNETOGRAM_NOISE), 2)
     restored = weight * restored + (1 - weight) * bicubic(observed)
     filters, kernel = wiener_filter(0.015, 1.0, diameter=_FIELD_DIAMETER), transfer_kernel(diameter=_FIELD_DIAMETER)
     return data_consistency(restored, observed, filters, kernel, noise=MAGNETOGRAM_NOISE)
