@@ -1,0 +1,1 @@
+"""Over-exposed flare cores of SDO/AIA."""

@@ -1,0 +1,154 @@
+"""Over-exposed images with their truth, made of real images of AIA that are not."""
+
+import numpy as np
+from scipy import ndimage
+from skimage.morphology import disk
+
+from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes, paper_damage
+from sunpy_restore.desaturation.planes import planes_of
+from sunpy_restore.desaturation.psf import CHANNELS
+from sunpy_restore.desaturation.scenes import crop, flare
+
+__all__ = ["injected", "injected_pair", "paper_crops", "paper_pair"]
+
+_PAPER_SIDE = 256
+
+
+def paper_pair(image, threshold=0.8, *, shares=(0.003, 0.35)):
+    """
+    A pair in the manner of Zhao et al. (2019).
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``, values from 0 to 1.
+    threshold : `float`
+        See `~sunpy_restore.desaturation.forward.paper_damage`.
+    shares : pair of `float`
+        Least and largest share of masked pixels.
+
+    Returns
+    -------
+    planes, truth : `numpy.ndarray`, or `None`
+        Shapes ``(3, ny, nx)`` and ``(1, ny, nx)`` in units of the planes' scale; `None` if the mask is too small or
+        too large.
+    """
+    _, mask = paper_damage(image, threshold)
+    if not shares[0] < mask.mean() < shares[1]:
+        return None
+    planes, scale = planes_of(image, mask)
+    return planes, (image[None] / scale).astype(np.float32)
+
+
+def paper_crops(disks, shares=(0.02, 0.2)):
+    """
+    The paper's protocol on full disks: all 256-pixel tiles with enough saturation and not too much.
+
+    Parameters
+    ----------
+    disks : `list` of `~sunpy_restore.desaturation.scenes.Disk`
+        The full disks.
+    shares : pair of `float`
+        Least and largest share of masked pixels.
+
+    Yields
+    ------
+    image : `numpy.ndarray`
+        Shape ``(256, 256)``, values from 0 to 1.
+    mask : `numpy.ndarray` of `bool`
+        What is to be filled.
+    """
+    side = _PAPER_SIDE
+    for full in disks:
+        for top in range(0, full.image.shape[0], side):
+            for left in range(0, full.image.shape[1], side):
+                image = full.image[top : top + side, left : left + side] / 255.0
+                mask = paper_damage(image)[1]
+                if shares[0] < mask.mean() < shares[1]:
+                    yield image, mask
+
+
+def injected(image, channel, rng, peak, *, spill=True):
+    """
+    A flare in an image, through the whole instrument.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Unsaturated exposure in DN, shape ``(ny, nx)``.
+    channel : `int`
+        Wavelength in angstrom.
+    rng : `numpy.random.Generator`
+        Source of chance.
+    peak : `float`
+        Brightest pixel of the flare in full wells.
+    spill : `bool`
+        Whether charge above the full well blooms. Else it is lost, as in a converter that clips.
+
+    Returns
+    -------
+    observed, truth : `numpy.ndarray`
+        The exposure as it is and as wells of any depth would have it, in DN.
+    """
+    core = peak * FULL_WELL * flare(image.shape, rng)
+    truth = image + core + fringes(core, channel)
+    observed, unsaturated = expose(truth, channel, rng)
+    return (observed if spill else np.minimum(unsaturated, FULL_WELL)), truth
+
+
+def injected_pair(image, rng, *, shares=(2e-4, 0.35)):
+    """
+    A flare in an 8-bit image that is given a linear scale.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``, values from 0 to 1.
+    rng : `numpy.random.Generator`
+        Source of chance.
+    shares : pair of `float`
+        Least and largest share of masked pixels.
+
+    Returns
+    -------
+    planes, truth : `numpy.ndarray`, or `None`
+        As `paper_pair`; the level of saturation is known most of the time.
+    """
+    linear = image ** rng.uniform(1.5, 3.0) * np.exp(rng.uniform(np.log(1500), np.log(12000)))
+    channel = int(rng.choice(CHANNELS))
+    peak = np.exp(rng.uniform(np.log(1.1), np.log(25.0)))
+    if rng.random() < 0.3:
+        # The bright parts of the image themselves flare
+        knee = np.quantile(linear, rng.uniform(0.95, 0.998))
+        core = linear * (np.maximum(linear / knee, 1) ** rng.uniform(1.0, 4.0) - 1)
+        core = ndimage.gaussian_filter(core, rng.uniform(0.7, 1.5))
+        truth = linear + core * (peak * FULL_WELL / max(core.max(), 1e-30))
+        truth = truth + fringes(truth - linear, channel)
+        observed, unsaturated = expose(truth, channel, rng)
+        if rng.random() < 0.25:
+            observed = np.minimum(unsaturated, FULL_WELL)
+    else:
+        observed, truth = injected(linear, channel, rng, peak, spill=rng.random() < 0.75)
+    full = observed >= 0.999 * FULL_WELL
+    mask = ndimage.binary_dilation(full, disk(rng.integers(1, 4)))
+    if not shares[0] < mask.mean() < shares[1]:
+        return None
+    known = {"full": full, "level": FULL_WELL} if rng.random() < 0.85 else {}
+    planes, scale = planes_of(observed, mask, **known)
+    return planes, (truth[None] / scale).astype(np.float32)
+
+
+def random_pair(disks, weights, rng, side, paper_share):
+    """A pair of either kind for the training; tried until there is one."""
+    while True:
+        full = disks[rng.choice(len(disks), p=weights)]
+        paper = rng.random() < paper_share
+        image = crop(full, rng, side)
+        if rng.random() < 0.5:
+            image = image ** rng.uniform(0.75, 1.3)
+        if paper:
+            pair = paper_pair(image, 0.8 if rng.random() < 0.6 else rng.uniform(0.5, 0.95))
+        else:
+            pair = injected_pair(image, rng)
+        if pair is not None:
+            return *pair, paper

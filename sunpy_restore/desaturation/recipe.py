@@ -1,0 +1,177 @@
+"""How the networks of `sunpy_restore.desaturate` are trained: pairs, loss and the configurations."""
+
+import numpy as np
+import torch
+from torch.nn import functional
+from torch.utils.data import Dataset, TensorDataset
+
+from sunpy_restore.core.task import TrainingConfig
+from sunpy_restore.desaturation.pairs import injected_pair, paper_crops, random_pair
+from sunpy_restore.desaturation.planes import planes_of
+from sunpy_restore.desaturation.scenes import crop, read_disks
+
+__all__ = ["PairDataset", "configs", "datasets", "loss", "predict"]
+
+_SIDE = 224
+_HUBER = 0.1
+
+
+def configs(task):
+    """
+    The training configurations of the task.
+
+    ``compact`` made the weights in the package.
+
+    Returns
+    -------
+    `dict`
+        Name to `~sunpy_restore.core.task.TrainingConfig`.
+    """
+    compact = TrainingConfig(
+        name="compact",
+        network={"architecture": "FillingUNet", "widths": [48, 64, 96, 128]},
+        patch_size=160,
+        batch_size=8,
+        steps=16_000,
+        learning_rate=1e-3,
+        ema_decay=0.999,
+        precision="bf16-mixed",
+        validation_interval=1_000,
+        options={"views": 5_000, "paper_share": 0.6},
+    )
+    return {"compact": compact}
+
+
+class PairDataset(Dataset):
+    """
+    Random crops of views made in advance, mirrored and turned; item ``i`` is the same in every run.
+
+    Parameters
+    ----------
+    disks : `list` of `~sunpy_restore.desaturation.scenes.Disk`
+        The full disks; those with more bright places are used more often.
+    length : `int`
+        Number of items.
+    patch_size : `int`
+        Side of a patch.
+    views : `int`
+        Views made in advance.
+    paper_share : `float`
+        Share of pairs in the paper's manner; the others are injected flares.
+    seed : `int`
+        Seed.
+    """
+
+    def __init__(self, disks, length, *, patch_size, views, paper_share, seed):
+        self.length, self.patch_size, self.seed = length, patch_size, seed
+        # Full disks of one day show the same Sun
+        days = [disk.date[:10] for disk in disks]
+        bright = [sum(map(len, disk.places.values())) / days.count(day) for disk, day in zip(disks, days, strict=True)]
+        weights = np.sqrt(bright) / np.sum(np.sqrt(bright))
+        rng = np.random.default_rng(seed)
+        self.views = []
+        for _ in range(views):
+            planes, truth, turnable = random_pair(disks, weights, rng, _SIDE, paper_share)
+            self.views.append((planes.astype(np.float16), truth.astype(np.float16), turnable))
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng([self.seed, 1, index])
+        planes, truth, turnable = self.views[rng.integers(len(self.views))]
+        side = self.patch_size
+        for _ in range(8):
+            top, left = rng.integers(0, _SIDE - side + 1, size=2)
+            part = np.s_[:, top : top + side, left : left + side]
+            if planes[1][part[1:]].any():
+                break
+        both = np.concatenate([planes[part], truth[part]]).astype(np.float32)
+        both = both[:, :: rng.choice([1, -1]), :: rng.choice([1, -1])]
+        if turnable and rng.integers(2):  # blooming runs along columns, which may not become rows
+            both = both.swapaxes(1, 2)
+        both = torch.from_numpy(both.copy())
+        return both[:3], both[3:]
+
+
+def datasets(task, directory, config):
+    """
+    Training pairs and validation sets.
+
+    Parameters
+    ----------
+    task : `str`
+        Name of the task.
+    directory : path-like
+        Holds ``aia/jp2/``.
+    config : `~sunpy_restore.core.task.TrainingConfig`
+        The configuration.
+
+    Returns
+    -------
+    training : `PairDataset`
+    validation : `dict`
+        Name of the source to pairs that are the same in every run.
+    """
+    options = config.options
+    training = PairDataset(
+        read_disks(directory),
+        config.steps * config.batch_size,
+        patch_size=config.patch_size,
+        views=options["views"],
+        paper_share=options["paper_share"],
+        seed=config.seed,
+    )
+    disks = read_disks(directory, "validation")
+    validation = {"paper": _validation_paper(disks, 48), "injected": _validation_injected(disks, 32)}
+    if options["paper_share"] == 1:
+        del validation["injected"]
+    return training, validation
+
+
+def _validation_paper(disks, count):
+    crops = list(paper_crops(disks))
+    chosen = np.random.default_rng(0).permutation(len(crops))[:count]
+    pairs = []
+    for image, mask in (crops[index] for index in chosen):
+        planes, scale = planes_of(image, mask)
+        pairs.append((planes, (image[None] / scale).astype(np.float32)))
+    return _stacked(pairs)
+
+
+def _validation_injected(disks, count):
+    rng = np.random.default_rng(1)
+    pairs = []
+    while len(pairs) < count:
+        pair = injected_pair(crop(disks[len(pairs) % len(disks)], rng, _SIDE), rng)
+        pairs += [pair] * (pair is not None)
+    return _stacked(pairs)
+
+
+def _stacked(pairs):
+    return TensorDataset(*(torch.from_numpy(np.stack(parts)) for parts in zip(*pairs, strict=True)))
+
+
+def predict(network, observed, config):
+    """
+    The network's answer for a batch.
+
+    Parameters
+    ----------
+    network : `torch.nn.Module`
+        The network.
+    observed : `torch.Tensor`
+        Planes, shape ``(batch, 3, h, w)``.
+    config : `~sunpy_restore.core.task.TrainingConfig`
+        The configuration.
+    """
+    return network(observed)
+
+
+def loss(network, batch, config):
+    """Huber loss of the logarithm under the mask, every image with the same weight."""
+    observed, truth = batch
+    mask = observed[:, 1:2]
+    found, expected = (torch.log1p(image.clamp_min(0)) for image in (predict(network, observed, config), truth))
+    error = functional.smooth_l1_loss(found * mask, expected * mask, beta=_HUBER, reduction="none").sum(dim=(1, 2, 3))
+    return 10 * (error / (mask.sum(dim=(1, 2, 3)) + 100)).mean()

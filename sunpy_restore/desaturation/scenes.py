@@ -1,0 +1,175 @@
+"""Real images of the corona to damage, and flares to put into them."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+__all__ = ["Disk", "flare", "read_disks"]
+
+KEPT_BACK = ("2014-02-03", "2022-01-01")
+"""Days whose full disks are never trained on."""
+
+
+@dataclass(frozen=True)
+class Disk:
+    """
+    A full disk of AIA in the 8-bit scaling of Helioviewer.
+
+    Parameters
+    ----------
+    name, date : `str`
+        File name and time of the observation.
+    image : `numpy.ndarray` of ``uint8``
+        Shape ``(4096, 4096)``.
+    places : `dict`
+        Level to the rows and columns, shape ``(n, 2)``, about which the image is brighter than that.
+    """
+
+    name: str
+    date: str
+    image: np.ndarray
+    places: dict
+
+
+def read_disks(directory, split="train"):
+    """
+    The full disks of a split.
+
+    Parameters
+    ----------
+    directory : path-like
+        Holds ``aia/jp2/``.
+    split : ``"train"`` or ``"validation"``
+        By the day of the observation.
+
+    Returns
+    -------
+    `list` of `Disk`
+
+    Raises
+    ------
+    FileNotFoundError
+        There are none.
+    """
+    disks = []
+    for path in sorted((Path(directory) / "aia" / "jp2").glob("*.jp2")):
+        # The header is XML text in the first kilobytes of the file
+        with path.open("rb") as file:
+            found = re.search(rb"<DATE[-_]OBS>([^<]+)<", file.read(20_000))
+        date = found[1].decode()
+        if (date[:10] in KEPT_BACK) == (split == "validation"):
+            image = np.asarray(Image.open(path))
+            disks.append(Disk(path.stem, date, image, _bright_places(image)))
+    if not disks:
+        raise FileNotFoundError(
+            f"Found no JPEG 2000 full disks for the split {split!r} in {Path(directory) / 'aia' / 'jp2'}."
+        )
+    return disks
+
+
+def _bright_places(image, levels=(204, 150, 110), block=16, edge=176):
+    """Centres of blocks whose mean is above a level, away from the edges of the image."""
+    ny, nx = (n // block for n in image.shape)
+    means = image[: ny * block, : nx * block].reshape(ny, block, nx, block).mean(axis=(1, 3))
+    places = {}
+    for level in levels:
+        centres = np.argwhere(means > level) * block + block // 2
+        inside = ((centres >= edge) & (centres < np.array(image.shape) - edge)).all(axis=1)
+        if inside.any():
+            places[level] = centres[inside]
+    return places
+
+
+def crop(disk, rng, side, level=None):
+    """
+    A random square about a bright place, half of the time another Sun: rotated, sheared and stretched.
+
+    Parameters
+    ----------
+    disk : `Disk`
+        The full disk.
+    rng : `numpy.random.Generator`
+        Source of chance.
+    side : `int`
+        Side in pixels.
+    level : `int`, optional
+        One of the levels of the disk's places; by default a random one.
+
+    Returns
+    -------
+    `numpy.ndarray` of ``float64``
+        Values from 0 to 1.
+    """
+    level = rng.choice(list(disk.places)) if level is None else level
+    centre = rng.permuted(disk.places[level], axis=0)[0] + rng.integers(-side // 4, side // 4 + 1, size=2)
+    centre = np.clip(centre, side // 2, np.array(disk.image.shape) - side // 2)
+    if rng.random() < 0.5:
+        top, left = centre - side // 2
+        square = disk.image[top : top + side, left : left + side] / 255.0
+        square = np.rot90(square, rng.integers(4))
+        return square[:, ::-1] if rng.integers(2) else square
+    angle, axis = rng.uniform(0, 2 * np.pi, size=2)
+    turn, tilt = (np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) for a in (angle, axis))
+    stretch = np.exp(rng.uniform(-0.3, 0.2) + np.array([1, -1]) * rng.uniform(0, 0.15))
+    matrix = tilt @ np.diag(stretch) @ tilt.T @ turn
+    offsets = np.stack(np.meshgrid(*[np.arange(side) - (side - 1) / 2] * 2, indexing="ij"))
+    rows, columns = np.tensordot(matrix, offsets, axes=1) + centre[:, None, None]
+    first = np.floor([rows.min(), columns.min()]).astype(int) - 2
+    last = np.ceil([rows.max(), columns.max()]).astype(int) + 3
+    first, last = np.maximum(first, 0), np.minimum(last, disk.image.shape)
+    part = disk.image[first[0] : last[0], first[1] : last[1]] / 255.0
+    square = ndimage.map_coordinates(part, [rows - first[0], columns - first[1]], order=3, mode="mirror")
+    return np.clip(square, 0, 1)
+
+
+def flare(shape, rng):
+    """
+    The core of a flare: kernels, ribbons and loops.
+
+    Parameters
+    ----------
+    shape : tuple of `int`
+        Shape ``(ny, nx)`` of the image; the flare lies near its middle.
+    rng : `numpy.random.Generator`
+        Source of chance.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Its brightest pixel is 1.
+    """
+    size = min(shape)
+    centre = np.array(shape) / 2 + rng.uniform(-0.12, 0.12, size=2) * size
+    image = np.zeros(shape)
+    for _ in range(rng.integers(1, 5)):
+        knots = _knots(rng, centre + rng.normal(0, 0.05, size=2) * size, size)
+        weights = np.exp(rng.normal(0, 0.5, size=len(knots)))
+        part = np.zeros(shape)
+        places = np.round(knots).astype(int)
+        inside = ((places >= 0) & (places < np.array(shape))).all(axis=1)
+        np.add.at(part, tuple(places[inside].T), weights[inside])
+        part = ndimage.gaussian_filter(part, np.exp(rng.uniform(np.log(0.9), np.log(5.0))))
+        # The optics' halo, and plasma around that is less bright
+        part += rng.uniform(0, 0.4) * ndimage.gaussian_filter(part, rng.uniform(3, 12))
+        image += part / max(part.max(), 1e-30) * np.exp(rng.normal(0, 0.7))
+    return image / image.max()
+
+
+def _knots(rng, centre, size):
+    """Points along a kernel, a ribbon or a loop, shape ``(n, 2)``."""
+    kind = rng.integers(3)
+    if kind == 0:
+        return centre + rng.normal(0, rng.uniform(0.3, 3), size=(rng.integers(1, 5), 2))
+    along = np.linspace(-1, 1, rng.integers(20, 60))
+    length, bend = rng.uniform(0.03, 0.16) * size, rng.normal(0, 0.4)
+    if kind == 1:
+        curve = np.stack([along * length, bend * length * along**2 + np.cumsum(rng.normal(0, 0.4, len(along)))], axis=1)
+    else:
+        phase = along * rng.uniform(0.6, 2.6)
+        curve = length * np.stack([np.sin(phase), rng.uniform(0.3, 1.5) * np.cos(phase)], axis=1)
+    angle = rng.uniform(0, 2 * np.pi)
+    return centre + curve @ np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

@@ -1,0 +1,86 @@
+"""A U-Net that corrects a first fill of damaged pixels."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+__all__ = ["FillingUNet"]
+
+
+class _Block(nn.Module):
+    """Two 3x3 convolutions about a shortcut."""
+
+    def __init__(self, entering, channels):
+        super().__init__()
+        self.first = nn.Conv2d(entering, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.shortcut = nn.Conv2d(entering, channels, 1) if entering != channels else nn.Identity()
+
+    def forward(self, features):
+        inner = functional.silu(self.second(functional.silu(self.first(features))))
+        return self.shortcut(features) + inner
+
+
+class FillingUNet(nn.Module):
+    """
+    Correction of a first fill, in the logarithm.
+
+    Input: planes ``(batch, 3, h, w)`` of an image with a first fill of the damaged pixels, the mask of these, and the
+    level at which they are known to have saturated (0 where it is not known). Images are in units of a scale near the
+    brightest valid pixels. Output: ``(batch, 1, h, w)``, the image with a better fill; outside of the mask it is the
+    input. With ``v = log(1 + image)`` the fill is ``v + mask * correction``, whose last layer starts at zero. Nothing
+    in it depends on the image as a whole, so that windows of any size and place agree.
+
+    Parameters
+    ----------
+    widths : `list` of `int`
+        Channels at 1/2, 1/4, ... of the resolution.
+    ceiling : `float`
+        Largest value of the logarithm in the fill, which keeps it finite whatever the input.
+    """
+
+    def __init__(self, widths=(48, 64, 96, 128), ceiling=8.0):
+        super().__init__()
+        self.ceiling = ceiling
+        self.enter = nn.Conv2d(4 * 3, widths[0], 3, padding=1)
+        self.down = nn.ModuleList([_Block(widths[0], widths[0])])
+        self.up = nn.ModuleList()
+        for shallow, deep in zip(widths[:-1], widths[1:], strict=True):
+            self.down.append(_Block(shallow, deep))
+            self.up.append(_Block(shallow + deep, shallow))
+        self.leave = nn.Conv2d(widths[0], 4, 3, padding=1)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    @property
+    def multiple(self):
+        """Sides of the windows that share one sampling are multiples of this."""
+        return 2 ** len(self.down)
+
+    @property
+    def reach(self):
+        """How many pixels away from a pixel of the result the input still matters to it, windows aligned."""
+        # Two 3x3 convolutions at 1/2 (down, up, enter, leave), then at each deeper level; plus the sampling's own grid
+        levels = len(self.down)
+        reach = 2 * 2 + sum(2 ** (level + 1) * (2 if level == levels - 1 else 4) for level in range(levels))
+        return reach + sum(2 ** (level + 1) - 1 for level in range(levels))
+
+    def forward(self, planes):
+        ny, nx = planes.shape[-2:]
+        missing = [-n % self.multiple for n in (ny, nx)]
+        padded = functional.pad(planes, (0, missing[1], 0, missing[0]), mode="replicate")
+        image, mask, level = padded.float().split(1, dim=1)
+        start, level = (torch.log1p(values.clamp_min(0)) for values in (image, level))
+        features = torch.cat([start, mask, level], dim=1)
+        features = self.enter(functional.pixel_unshuffle(features, 2))
+        kept = []
+        for block in self.down[:-1]:
+            features = block(features)
+            kept.append(features)
+            features = functional.avg_pool2d(features, 2)
+        features = self.down[-1](features)
+        for block, shallow in zip(reversed(self.up), reversed(kept), strict=True):
+            features = block(torch.cat([functional.interpolate(features, scale_factor=2.0), shallow], dim=1))
+        correction = functional.pixel_shuffle(self.leave(features), 2).float()
+        filled = torch.expm1((start + correction).clamp(max=self.ceiling))
+        return torch.where(mask > 0, filled, image)[..., :ny, :nx]
