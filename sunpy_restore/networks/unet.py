@@ -1,5 +1,7 @@
 """A U-Net that corrects a first fill of damaged pixels."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -45,7 +47,7 @@ class FillingUNet(nn.Module):
         self.enter = nn.Conv2d(4 * 3, widths[0], 3, padding=1)
         self.down = nn.ModuleList([_Block(widths[0], widths[0])])
         self.up = nn.ModuleList()
-        for shallow, deep in zip(widths[:-1], widths[1:], strict=True):
+        for shallow, deep in pairwise(widths):
             self.down.append(_Block(shallow, deep))
             self.up.append(_Block(shallow + deep, shallow))
         self.leave = nn.Conv2d(widths[0], 4, 3, padding=1)
