@@ -119,7 +119,7 @@ def injected_pair(image, rng, *, shares=(2e-4, 0.35)):
     peak = np.exp(rng.uniform(np.log(1.1), np.log(25.0)))
     if rng.random() < 0.3:
         # The bright parts of the image themselves flare
-        knee = np.quantile(linear, rng.uniform(0.95, 0.998))
+        knee = max(np.quantile(linear, rng.uniform(0.95, 0.998)), 1.0)
         core = linear * (np.maximum(linear / knee, 1) ** rng.uniform(1.0, 4.0) - 1)
         core = ndimage.gaussian_filter(core, rng.uniform(0.7, 1.5))
         truth = linear + core * (peak * FULL_WELL / max(core.max(), 1e-30))
