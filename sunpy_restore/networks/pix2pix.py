@@ -24,6 +24,8 @@ def _norm(kind):
 
 def _initialize(module):
     """Weights of convolutions start from a normal distribution of 0.02, as in Isola et al. (2017)."""
+    # The layout in which convolutions are fastest; what they give has it too
+    module.to(memory_format=torch.channels_last)
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(part.weight, std=0.02)

@@ -45,8 +45,8 @@ class Continuation(callbacks.Callback):
     def load_state_dict(self, state):
         self.earlier = state["seconds"]
         found, expected = json.loads(state["config"]), json.loads(self.config)
-        # A schedule has an end of its own, a constant rate goes on
-        free = {"steps"} if expected["schedule"] == "constant" else set()
+        # One cycle has an end of its own, other schedules go on
+        free = set() if expected["schedule"] == "one-cycle" else {"steps"}
         changed = [key for key in expected if key not in free and found.get(key) != expected[key]]
         if changed:
             raise ValueError(

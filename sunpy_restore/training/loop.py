@@ -10,68 +10,17 @@ from importlib import import_module
 from pathlib import Path
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch import callbacks, loggers
-from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from sunpy_restore.core.weights import write
 from sunpy_restore.tasks import get_task
+from sunpy_restore.training.adversarial import AdversarialModule
 from sunpy_restore.training.continuation import Continuation, Continued, as_json
+from sunpy_restore.training.module import RestorationModule
 from sunpy_restore.version import __version__
 
-__all__ = ["RestorationModule", "train"]
-
-
-class RestorationModule(pl.LightningModule):
-    """
-    A task's network with its loss, optimiser and schedule.
-
-    Parameters
-    ----------
-    task : `~sunpy_restore.core.task.Task`
-        The task.
-    config : `~sunpy_restore.core.task.TrainingConfig`
-        The configuration.
-    sources : `list` of `str`
-        Names of the validation sets, in the order of their loaders.
-    """
-
-    def __init__(self, task, config, sources=()):
-        super().__init__()
-        self.task, self.config, self.sources = task, config, list(sources)
-        self.network = task.build_network(config.network)
-
-    @property
-    def recipe(self):
-        return import_module(self.task.recipe)
-
-    def training_step(self, batch, index):
-        loss = self.recipe.loss(self.network, batch, self.config)
-        self.log("loss", loss, prog_bar=True)
-        return loss
-
-    def validation_step(self, batch, index, dataloader_idx=0):
-        observed, truth = batch
-        restored = self.recipe.predict(self.network, observed, self.config).float()
-        name = self.sources[dataloader_idx]
-        error = functional.mse_loss(restored, truth) / truth.var()
-        self.log(f"nmse/{name}", error, add_dataloader_idx=False, prog_bar=True)
-        self.log(f"contrast/{name}", restored.std() / truth.std(), add_dataloader_idx=False)
-
-    def configure_optimizers(self):
-        config = self.config
-        optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
-        if config.schedule == "constant":
-            return optimizer
-        if config.schedule != "one-cycle":
-            raise ValueError(f"Found the schedule {config.schedule!r}, expected 'constant' or 'one-cycle'.")
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, config.learning_rate, total_steps=config.steps, pct_start=0.1
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+__all__ = ["train"]
 
 
 def train(task, data, out, *, config="compact", resume=False, steps=None, progress=True, workers=0):
@@ -126,7 +75,7 @@ def train(task, data, out, *, config="compact", resume=False, steps=None, progre
     pairs, validation = import_module(task.recipe).datasets(task.name, data, config)
     pairs = Continued(pairs)
     continuation = Continuation(pairs, config)
-    module = RestorationModule(task, config, validation)
+    module = (AdversarialModule if config.adversary else RestorationModule)(task, config, validation)
     loaders = [DataLoader(dataset, config.batch_size) for dataset in validation.values()]
     with _quiet():
         averaging = [callbacks.EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []
@@ -181,7 +130,8 @@ def _trainer(config, out, progress, more_callbacks):
     return pl.Trainer(
         max_steps=config.steps,
         precision=config.precision,
-        gradient_clip_val=config.gradient_clip or None,
+        # An adversarial training clips by itself
+        gradient_clip_val=None if config.adversary else config.gradient_clip or None,
         callbacks=[*more_callbacks, callbacks.LearningRateMonitor("step"), saving],
         logger=[loggers.CSVLogger(out, name="logs"), loggers.TensorBoardLogger(out, name="tensorboard")],
         val_check_interval=every,
@@ -206,6 +156,8 @@ def _quiet():
             # The number of workers is the user's choice
             warnings.filterwarnings("ignore", ".*does not have many workers")
             warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty|The dirpath has changed")
+            # A checkpoint is that of what follows the step, here as elsewhere
+            warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")
             # Of PyTorch, to Lightning
             warnings.filterwarnings("ignore", ".*treespec.*LeafSpec", FutureWarning)
             yield

@@ -97,6 +97,16 @@ def test_width_scales_all_layers(width):
     assert [part[0].out_channels for part in discriminator.layers[:-1]] == [width * n for n in (1, 2, 4, 8)]
 
 
+def test_features_are_channels_last():
+    network = UNetGenerator(width=2)
+    layouts = []
+    for layer in (*network.encoder, *network.decoder):
+        layer.register_forward_hook(lambda *args: layouts.append(args[2]))
+    network(torch.rand(2, 2, 256, 256))
+    assert len(layouts) == 15
+    assert all(features.is_contiguous(memory_format=torch.channels_last) for features in layouts)
+
+
 def test_other_channels():
     assert UNetGenerator(3, 2, width=2)(torch.zeros(2, 3, 256, 256)).shape == (2, 2, 256, 256)
     assert PatchDiscriminator(5, width=2)(torch.zeros(1, 3, 64, 64), torch.zeros(1, 2, 64, 64)).shape == (1, 1, 4, 4)

@@ -1,0 +1,89 @@
+"""A task's network as Lightning trains it."""
+
+from importlib import import_module
+
+import lightning.pytorch as pl
+import torch
+from torch.nn import functional
+
+__all__ = ["RestorationModule"]
+
+_SCHEDULES = ("constant", "one-cycle", "halving")
+
+
+class RestorationModule(pl.LightningModule):
+    """
+    A task's network with its loss, optimiser and schedule.
+
+    Parameters
+    ----------
+    task : `~sunpy_restore.core.task.Task`
+        The task. Where its recipe has ``scored_pixels(observed)``, which gives a `torch.Tensor` of `bool` in the shape
+        of the truth, validation is over these pixels alone.
+    config : `~sunpy_restore.core.task.TrainingConfig`
+        The configuration.
+    sources : `list` of `str`
+        Names of the validation sets, in the order of their loaders.
+
+    Raises
+    ------
+    ValueError
+        No such schedule.
+    """
+
+    def __init__(self, task, config, sources=()):
+        super().__init__()
+        if config.schedule not in _SCHEDULES:
+            raise ValueError(f"Found the schedule {config.schedule!r}, expected one of {', '.join(_SCHEDULES)}.")
+        if config.schedule == "halving" and config.halving < 1:
+            raise ValueError(f"Found {config.halving} steps between halvings of the learning rate, expected 1 or more.")
+        self.task, self.config, self.sources = task, config, list(sources)
+        self.network = task.build_network(config.network)
+
+    @property
+    def recipe(self):
+        return import_module(self.task.recipe)
+
+    def on_train_batch_start(self, batch, index):
+        # What a layer draws, dropout for instance, depends on the step alone, and not on interruptions before it
+        torch.manual_seed(self.config.seed + (self.trainer.global_step << 32) + (self.global_rank << 16))
+
+    def training_step(self, batch, index):
+        loss = self.recipe.loss(self.network, batch, self.config)
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch, index, dataloader_idx=0):
+        observed, truth = batch
+        restored = self.recipe.predict(self.network, observed, self.config).float()
+        if hasattr(self.recipe, "scored_pixels"):
+            scored = self.recipe.scored_pixels(observed)
+            restored, truth = restored[scored], truth[scored]
+        name = self.sources[dataloader_idx]
+        error = functional.mse_loss(restored, truth) / truth.var()
+        self.log(f"nmse/{name}", error, add_dataloader_idx=False, prog_bar=True)
+        self.log(f"contrast/{name}", restored.std() / truth.std(), add_dataloader_idx=False)
+
+    def configure_optimizers(self):
+        return self.optimization(self.network)
+
+    def optimization(self, network):
+        """
+        Adam for a network, with the schedule of the learning rate.
+
+        Returns
+        -------
+        `dict`
+            As `lightning.pytorch.LightningModule.configure_optimizers` gives it.
+        """
+        config, schedules = self.config, torch.optim.lr_scheduler
+        optimizer = torch.optim.Adam(
+            network.parameters(), lr=config.learning_rate, betas=tuple(config.betas), weight_decay=config.weight_decay
+        )
+        if config.schedule == "constant":
+            return {"optimizer": optimizer}
+        if config.schedule == "halving":
+            schedule = schedules.StepLR(optimizer, config.halving, gamma=0.5)
+        else:
+            schedule = schedules.OneCycleLR(optimizer, config.learning_rate, total_steps=config.steps, pct_start=0.1)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

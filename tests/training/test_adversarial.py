@@ -1,0 +1,247 @@
+import sys
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+pytest.importorskip("lightning", reason="training needs the extra 'train'")
+
+import sunpy_restore.tasks
+from sunpy_restore.core.weights import read
+from sunpy_restore.training import train
+
+
+class Interrupted(Exception):
+    pass
+
+
+class Adversary(nn.Module):
+    """A discriminator of single pixels of the observation, with a batch norm."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(5, channels, 1), nn.BatchNorm2d(channels), nn.LeakyReLU(0.2), nn.Conv2d(channels, 1, 1)
+        )
+
+    def forward(self, observed, image):
+        return self.layers(torch.cat([observed, nn.functional.pixel_unshuffle(image, 2)], dim=1))
+
+
+def build_network(hyperparameters):
+    """Draws random numbers in training."""
+    channels = dict(hyperparameters)["channels"]
+    layers = [nn.Conv2d(1, channels, 1), nn.BatchNorm2d(channels), nn.Dropout(0.2), nn.Conv2d(channels, 4, 1)]
+    return nn.Sequential(*layers, nn.PixelShuffle(2))
+
+
+@pytest.fixture
+def gan(toy, monkeypatch):
+    """The toy's recipe with the doors of an adversarial training; every step is written down in ``seen``."""
+    (task,) = sunpy_restore.tasks.TASKS
+    monkeypatch.setattr(sunpy_restore.tasks, "TASKS", (replace(task, build_network=build_network),))
+    toy.adversaries, toy.predicted = [], []
+
+    def build_adversary(hyperparameters):
+        toy.adversaries.append(Adversary(**hyperparameters))
+        return toy.adversaries[-1]
+
+    def predict(network, observed, config):
+        if network.training:
+            states = (network, toy.adversaries[-1])
+            toy.seen.append([{k: v.detach().clone() for k, v in part.state_dict().items()} for part in states])
+        return network(observed)
+
+    toy.build_adversary, toy.predict = build_adversary, predict
+    toy.content_loss = lambda restored, batch, config: nn.functional.l1_loss(restored, batch[1])
+    del toy.loss
+    toy.config = replace(
+        toy.config, adversary={"channels": 4}, betas=(0.5, 0.999), schedule="halving", halving=4, learning_rate=0.01
+    )
+    return toy
+
+
+@pytest.fixture
+def run(gan, tmp_path):
+    """Train the toy in a folder of ``tmp_path``, interrupted before the step of that number if one is given."""
+
+    def run(out, *, interrupt=None, resume=False, **changes):
+        content = gan.content_loss
+        gan.seen.clear()
+
+        def interrupted(*args):
+            if len(gan.seen) == interrupt:
+                raise Interrupted
+            return content(*args)
+
+        gan.content_loss = interrupted
+        try:
+            config = replace(gan.config, **changes)
+            return train("toy", tmp_path, tmp_path / out, config=config, resume=resume, progress=False)
+        finally:
+            gan.content_loss = content
+
+    return run
+
+
+def assert_equal_states(first, second):
+    assert first.keys() == second.keys()
+    for name in first:
+        torch.testing.assert_close(first[name], second[name], rtol=0, atol=0, msg=name)
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+@pytest.mark.parametrize("schedule", ["halving", "one-cycle", "constant"])
+def test_resumed_training_is_the_uninterrupted_one(run, gan, ema_decay, schedule):
+    """With its discriminator and what dropout draws."""
+    changes = {"ema_decay": ema_decay, "schedule": schedule}
+    whole, _ = read(run("whole", **changes))
+    in_turn, steps, adversary = list(gan.made[-1].asked), list(gan.seen), gan.adversaries[-1].state_dict()
+    assert len(steps) == 12
+    with pytest.raises(Interrupted):
+        # The last checkpoint is then that of step 5
+        run("parts", interrupt=8, **changes)
+    torch.rand(5)
+    parts, metadata = read(run("parts", resume=True, **changes))
+    assert gan.made[-1].asked == in_turn[4 * 5 :]
+    for found, expected in zip(gan.seen, steps[5:], strict=True):
+        for part in range(2):
+            assert_equal_states(found[part], expected[part])
+    assert_equal_states(parts, whole)
+    assert_equal_states(gan.adversaries[-1].state_dict(), adversary)
+    assert metadata["steps"] == "12"
+
+
+def test_same_seed_same_weights(run):
+    first, _ = read(run("first"))
+    torch.rand(5)
+    second, _ = read(run("second"))
+    assert_equal_states(first, second)
+    other, _ = read(run("other", seed=4))
+    assert not torch.equal(other["0.weight"], first["0.weight"])
+
+
+def test_only_the_generator_is_written(run, gan):
+    written, metadata = read(run("out", ema_decay=0.0))
+    assert written.keys() == build_network({"channels": 8}).state_dict().keys()
+    assert metadata["recipe"]["adversary"] == {"channels": 4}
+    assert metadata["recipe"]["betas"] == [0.5, 0.999]
+
+
+def by_hand(gan, network, adversary, rates):
+    """The training in plain PyTorch."""
+    entropy = nn.BCEWithLogitsLoss()
+    optimizers = [torch.optim.Adam(part.parameters(), betas=(0.5, 0.999)) for part in (network, adversary)]
+    pairs = gan.made[-1]
+    for step, rate in enumerate(rates):
+        observed, truth = (torch.stack(part) for part in zip(*(pairs[4 * step + i] for i in range(4)), strict=True))
+        for optimizer in optimizers:
+            optimizer.param_groups[0]["lr"] = rate
+        restored = network(observed)
+        real, fake = adversary(observed, truth), adversary(observed, restored.detach())
+        told = (entropy(real, torch.ones_like(real)) + entropy(fake, torch.zeros_like(fake))) / 2
+        descend(told, optimizers[1], adversary)
+        fake = adversary(observed, restored)
+        taken = entropy(fake, torch.ones_like(fake)) + nn.functional.l1_loss(restored, truth)
+        descend(taken, optimizers[0], network)
+
+
+def descend(loss, optimizer, part):
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(part.parameters(), 1.0)
+    optimizer.step()
+
+
+def test_a_step_is_one_of_the_discriminator_and_then_one_of_the_generator(run, gan, monkeypatch):
+    """The rate is halved every four steps."""
+    (task,) = sunpy_restore.tasks.TASKS
+    monkeypatch.setattr(
+        sunpy_restore.tasks,
+        "TASKS",
+        (replace(task, build_network=lambda h: nn.Sequential(nn.Conv2d(1, 4, 1), nn.PixelShuffle(2))),),
+    )
+    written, _ = read(run("out", ema_decay=0.0, steps=10))
+    network, adversary = nn.Sequential(nn.Conv2d(1, 4, 1), nn.PixelShuffle(2)), Adversary(4)
+    for part, state in zip((network, adversary), gan.seen[0], strict=True):
+        part.load_state_dict(state)
+    by_hand(gan, network, adversary, [0.01] * 4 + [0.005] * 4 + [0.0025] * 2)
+    for part, state in ((network, written), (adversary, gan.adversaries[-1].state_dict())):
+        for name, tensor in part.state_dict().items():
+            torch.testing.assert_close(state[name], tensor, msg=name)
+
+
+def test_gradients_of_both_are_clipped(run, gan):
+    """Adam forgets the size of gradients, so that only a clip far below its epsilon is seen in the weights."""
+    moved = []
+    for clip in (1e-12, 0.0):
+        run(f"clipped at {clip}", gradient_clip=clip, ema_decay=0.0)
+        names = ("0.weight", "layers.0.weight")
+        moved.append(
+            [
+                max((b[part][name] - a[part][name]).abs().max() for a, b in pairwise(gan.seen))
+                for part, name in enumerate(names)
+            ]
+        )
+    for clipped, free in zip(*moved, strict=True):
+        assert 0 < clipped < 1e-3 * free
+
+
+def test_it_learns(run, gan):
+    _, metadata = read(run("out", steps=200, validation_interval=100, halving=50, learning_rate=0.03))
+    # The normalised squared error of an answer that knows nothing is 1
+    assert metadata["validation"]["nmse/noise"] < 0.1
+
+
+def test_mixed_precision(run, gan):
+    state, _ = read(run("out", precision="bf16-mixed"))
+    assert {tensor.dtype for tensor in state.values() if tensor.is_floating_point()} == {torch.float32}
+
+
+def test_training_is_quiet_and_logged(run, tmp_path, capfd, caplog):
+    run("out")
+    captured = capfd.readouterr()
+    assert captured.out + captured.err == ""
+    assert not caplog.records
+    logs = (tmp_path / "out" / "logs" / "version_0" / "metrics.csv").read_text()
+    assert {"loss", "content", "adversary", "lr-Adam", "lr-Adam-1", "nmse/noise"} <= set(
+        logs.splitlines()[0].split(",")
+    )
+
+
+def test_refusals(run):
+    with pytest.raises(ValueError, match="the precision '16-mixed' of an adversarial training, expected '32-true'"):
+        run("out", precision="16-mixed")
+    with pytest.raises(ValueError, match="Found 0 steps between halvings"):
+        run("out", halving=0)
+    run("out")
+    with pytest.raises(ValueError, match=r"betas is \[0.5, 0.999\] there and \[0.9, 0.999\] here"):
+        run("out", betas=(0.9, 0.999), resume=True)
+
+
+def test_halving_goes_on(run):
+    whole, _ = read(run("whole", steps=9, ema_decay=0.0))
+    run("parts", steps=5, ema_decay=0.0)
+    parts, _ = read(run("parts", steps=9, ema_decay=0.0, resume=True))
+    assert_equal_states(parts, whole)
+
+
+def test_validation_is_over_the_scored_pixels(run, gan):
+    """A network that is right where it is scored, and wrong elsewhere."""
+    gan.scored_pixels = lambda observed: nn.functional.interpolate(observed, scale_factor=2) > 0.5
+    recipe = sys.modules["toy_recipe"]
+
+    def right_where_scored(network, observed, config):
+        result = network(observed)
+        if network.training:
+            return result
+        truth = nn.functional.pixel_shuffle(observed * torch.tensor([0.5, 1.0, -0.5, 2.0])[:, None, None], 2)
+        return torch.where(recipe.scored_pixels(observed), truth, result + 100)
+
+    gan.predict = right_where_scored
+    _, metadata = read(run("out"))
+    for source in ("noise", "other noise"):
+        assert metadata["validation"][f"nmse/{source}"] == pytest.approx(0, abs=1e-10)
+        assert metadata["validation"][f"contrast/{source}"] == pytest.approx(1)
