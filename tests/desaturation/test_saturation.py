@@ -1,0 +1,350 @@
+"""What is saturated, and by what: exact on simulated exposures, whose bloom is written here a second time."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage, special
+
+import astropy.units as u
+
+import sunpy.map
+
+from sunpy_restore.desaturation.bleeding import separate_bleed
+from sunpy_restore.desaturation.saturation import check_aia, find_saturation, margin, plateau
+
+WELL = 16383.0
+SHAPE = (180, 120)
+
+
+def aia_map(data, **header):
+    """Map with the header of AIA, changed by ``header``; None leaves a keyword out."""
+    cards = {
+        "INSTRUME": "AIA_2",
+        "TELESCOP": "SDO/AIA",
+        "WAVELNTH": 193,
+        "WAVEUNIT": "angstrom",
+        "PIXLUNIT": "DN",
+        "EXPTIME": 2.0,
+        "LVL_NUM": 1.0,
+        "DATE-OBS": "2014-10-26T12:48:18",
+        "CTYPE1": "HPLN-TAN",
+        "CTYPE2": "HPLT-TAN",
+        "CUNIT1": "arcsec",
+        "CUNIT2": "arcsec",
+        "CDELT1": 0.6,
+        "CDELT2": 0.6,
+    } | header
+    return sunpy.map.Map(data, {key: value for key, value in cards.items() if value is not None})
+
+
+def spill(light, well=WELL):
+    """One overfull pixel after the other: half of what it can't hold up, half down, to the nearest room."""
+    held = np.minimum(light, well)
+    for row, column in np.argwhere(light > well):
+        for step in (-1, 1):
+            charge, place = (light[row, column] - well) / 2, row + step
+            while charge > 0 and 0 <= place < len(held):
+                taken = min(charge, well - held[place, column])
+                held[place, column] += taken
+                charge -= taken
+                place += step
+    return held
+
+
+def _along(angle, shape=SHAPE):
+    y, x = np.indices(shape) - np.reshape(shape, (2, 1, 1)) / 2 + np.reshape((0.3, 0.2), (2, 1, 1))
+    c, s = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    return x * c + y * s, y * c - x * s
+
+
+def gaussian(peak, length, width, angle=0):
+    along, across = _along(angle)
+    return peak * np.exp(-((along / length) ** 2 + (across / width) ** 2) / 2)
+
+
+def ribbon(peak, half_length, width, angle):
+    """Even along its length, smooth at its ends."""
+    along, across = _along(angle)
+    ends = [special.erf((along + sign * half_length) / width / np.sqrt(2)) for sign in (1, -1)]
+    return peak * np.exp(-((across / width) ** 2) / 2) * (ends[0] - ends[1]) / 2
+
+
+def corona(seed=0, shape=SHAPE):
+    return 500 + 12000 * ndimage.gaussian_filter(np.random.default_rng(seed).random(shape), 4, mode="wrap") ** 2
+
+
+def exposure(source, *, spills=True, seed=0):
+    """A noisy exposure, and where its light exceeds the full well; ``source`` in full wells."""
+    light = corona(seed) + WELL * source
+    light = light + np.sqrt(light) * np.random.default_rng(seed).standard_normal(light.shape)
+    return (spill(light) if spills else np.minimum(light, WELL)), light >= WELL
+
+
+SOURCES = {
+    **{f"round {peak}": gaussian(peak, 3, 3) for peak in (1.3, 2, 5, 10, 20)},
+    **{f"horizontal {peak}": gaussian(peak, 15, 3) for peak in (1.3, 3, 10)},
+    **{f"oblique {peak}": gaussian(peak, 15, 3, 40) for peak in (1.3, 3, 10)},
+    **{f"vertical {peak}": gaussian(peak, 8, 3, 90) for peak in (1.3, 3, 7)},
+    "point 30": gaussian(30, 1.1, 1.1),
+    "two": gaussian(4, 3, 3) + np.roll(gaussian(8, 2, 2), (30, 25), (0, 1)),
+}
+EVEN_RIBBONS = {
+    f"{name} {peak}": ribbon(peak, 18, 2.5, angle)
+    for name, angle in (("horizontal", 0), ("oblique", 20), ("vertical", 80))
+    for peak in (2, 6)
+}
+
+
+def scores(source, **keywords):
+    observed, lit = exposure(source, **keywords)
+    full, level = plateau(observed)
+    primary = separate_bleed(full, observed, level)
+    right = (primary & lit).sum()
+    return right / primary.sum(), right / lit.sum()
+
+
+@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("spills", [True, False])
+def test_full_pixels_are_found_exactly(name, spills):
+    observed, _ = exposure(SOURCES[name], spills=spills)
+    found = find_saturation(aia_map(observed.astype(np.float32)))
+    assert np.array_equal(found.full, observed >= WELL)
+    assert np.array_equal(found.mask, margin(found.full))
+    assert not (found.primary & found.bleed).any()
+    assert found.level == pytest.approx(WELL)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_smooth_sources_are_told_from_their_bleed(name):
+    precision, recall = scores(SOURCES[name])
+    assert precision > 0.9
+    assert recall > 0.8
+
+
+@pytest.mark.parametrize("name", EVEN_RIBBONS)
+def test_ribbons_with_ends_are_told_from_their_bleed(name):
+    """Their section along a column isn't the Gaussian that is assumed."""
+    precision, recall = scores(EVEN_RIBBONS[name])
+    assert precision > 0.9
+    assert recall > 0.55
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name != "two"])
+def test_all_is_primary_where_nothing_spilled(name):
+    assert scores(SOURCES[name], spills=False) == (1, 1)
+
+
+@given(
+    peak=st.floats(1.2, 20),
+    width=st.floats(1.2, 4),
+    stretch=st.floats(1, 3),
+    angle=st.floats(0, 180),
+    spills=st.booleans(),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=25, deadline=None)
+def test_bleed_lies_in_columns_beside_what_spilled(peak, width, stretch, angle, spills, seed):
+    observed, _ = exposure(gaussian(peak, stretch * width, width, angle), spills=spills, seed=seed)
+    full, level = plateau(observed)
+    primary = separate_bleed(full, observed, level)
+    assert not (primary & ~full).any()
+    runs = ndimage.label(full, [[0, 1, 0], [0, 1, 0], [0, 1, 0]])[0]
+    assert np.isin(runs[full], runs[primary]).all()
+
+
+def test_separation_follows_a_shift_and_a_reflection():
+    observed, _ = exposure(SOURCES["oblique 3"])
+    full, level = plateau(observed)
+    primary = separate_bleed(full, observed, level)
+    for change in (np.flipud, np.fliplr, lambda image: image[20:-10, 7:-3]):
+        assert np.array_equal(separate_bleed(change(full), change(observed), level), change(primary))
+    assert np.array_equal(separate_bleed(full, 0.01 * observed, 0.01 * level), primary)
+
+
+@given(seconds=st.floats(0.1, 2.9), rate=st.booleans(), dtype=st.sampled_from(["f4", ">f4", ">f8", ">i2", "i4"]))
+@settings(max_examples=30, deadline=None)
+def test_full_well_is_one_of_each_exposure(seconds, rate, dtype):
+    observed, _ = exposure(SOURCES["round 2"])
+    observed = np.round(observed)
+    unit, factor = ("DN / s", seconds) if rate else ("DN", 1)
+    dtype = dtype.replace("i2", "f4").replace("i4", "f4") if rate else dtype
+    smap = aia_map((observed / factor).astype(dtype), EXPTIME=seconds, PIXLUNIT=unit)
+    found = find_saturation(smap)
+    assert np.array_equal(found.full, observed >= WELL)
+    assert found.level == pytest.approx(WELL / factor, rel=1e-6)
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.5, 2.9])
+def test_bright_is_not_saturated(seconds):
+    """12500 DN is none, however bright that is in DN/s; 20000 DN/s is none in a short exposure."""
+    image = corona() + gaussian(11000, 4, 6, 30)
+    found = find_saturation(aia_map(image / seconds, EXPTIME=seconds, PIXLUNIT="DN / s"))
+    assert not found.mask.any()
+    assert not found.full.any()
+    assert found.level == pytest.approx(WELL / seconds)
+
+
+@pytest.mark.parametrize("pixels", [[(40, 40)], [(40, 40), (41, 41)], [(40, 40), (80, 80), (120, 30), (20, 90)]])
+def test_spikes_are_not_saturation(pixels):
+    image = corona()
+    image[tuple(np.transpose(pixels))] = WELL
+    assert not find_saturation(aia_map(image)).mask.any()
+
+
+def test_spikes_beside_a_saturated_core_stay():
+    observed, _ = exposure(SOURCES["round 5"])
+    expected = observed >= WELL
+    observed[20, 20] = WELL
+    assert np.array_equal(find_saturation(aia_map(observed)).full, expected)
+
+
+def processed(observed, rng):
+    """Flat field of 8 % across the image and 1 % from pixel to pixel, then rotated and shifted by cubic splines."""
+    flat = 1.08 + 0.04 * np.linspace(-1, 1, SHAPE[1]) + 0.01 * rng.standard_normal(SHAPE)
+    return ndimage.shift(observed / flat, (0.4, -0.3), order=3, mode="nearest")
+
+
+@pytest.mark.parametrize("name", ["round 2", "round 10", "oblique 3", "horizontal 10", "vertical 3"])
+def test_uneven_plateau_of_a_registered_image(name):
+    observed, lit = exposure(SOURCES[name])
+    image = processed(observed, np.random.default_rng(1))
+    found = find_saturation(aia_map(image, LVL_NUM=1.5))
+    clipped = ndimage.shift((observed >= WELL).astype(float), (0.4, -0.3), order=1)
+    assert found.level == pytest.approx(WELL / 1.08, rel=0.02)
+    # Little that is more than half a full pixel stays unmasked, and little else counts as full
+    half = clipped > 0.5
+    assert (half & ~found.mask).sum() <= 0.01 * half.sum()
+    assert (clipped[found.full] < 0.4).mean() < 0.01
+    assert found.full.sum() > 0.95 * (clipped > 0.99).sum()
+    assert not (found.mask & ~margin(clipped > 0)).any()
+    if name != "round 2":
+        lit = ndimage.shift(lit.astype(float), (0.4, -0.3), order=1) > 0.5
+        assert (found.primary & lit).sum() > 0.9 * found.primary.sum()
+        assert (found.primary & lit).sum() > 0.8 * lit.sum()
+
+
+def test_two_plateaus_of_one_image():
+    """Each patch has its own plateau, for the flat field differs across the detector."""
+    image = corona(shape=(120, 180))
+    rng = np.random.default_rng(0)
+    boxes = (slice(20, 40), slice(20, 40)), (slice(70, 90), slice(130, 150))
+    expected = np.zeros(image.shape, dtype=bool)
+    for box, level in zip(boxes, (14400, 15700), strict=True):
+        image[box] = level * (1 + 0.008 * rng.standard_normal((20, 20)))
+        expected[box] = True
+    full, level = plateau(image)
+    assert np.array_equal(full, expected)
+    assert 14400 < level < 15700
+
+
+@given(peak=st.floats(12000, 14900), length=st.floats(1.5, 15), width=st.floats(1.5, 8), angle=st.floats(0, 180))
+@settings(max_examples=25, deadline=None)
+def test_smooth_peak_below_the_full_well_is_no_plateau(peak, length, width, angle):
+    full, level = plateau(gaussian(peak, length, width, angle))
+    assert not full.any()
+    assert level == WELL
+
+
+def test_single_low_values_within_a_plateau_are_full():
+    image = corona()
+    image[50:70, 50:70] = 15000 + 20 * np.random.default_rng(0).standard_normal((20, 20))
+    expected = image > 14000
+    image[60, 60] = 13800
+    assert np.array_equal(plateau(image)[0], expected)
+
+
+def test_pixels_without_a_value_are_neither_full_nor_masked():
+    observed, _ = exposure(SOURCES["round 5"])
+    expected = observed >= WELL
+    hole = np.zeros(SHAPE, dtype=bool)
+    hole[:, 62:66] = hole[5:7] = True
+    observed[hole] = np.nan
+    observed[5, 5] = np.inf
+    found = find_saturation(aia_map(observed))
+    assert np.array_equal(found.full, expected & ~hole)
+    assert not found.mask[hole].any()
+    empty = find_saturation(aia_map(np.full((20, 30), np.nan)))
+    assert not empty.mask.any()
+
+
+@pytest.mark.parametrize("cut", [np.s_[:, 58:], np.s_[85:], np.s_[89:91, 59:62], np.s_[:1]])
+def test_saturation_at_the_border(cut):
+    observed = exposure(SOURCES["round 10"])[0][cut]
+    found = find_saturation(aia_map(observed))
+    assert np.array_equal(found.full, observed >= WELL)
+
+
+def test_image_that_is_all_full():
+    found = find_saturation(aia_map(np.full((9, 7), WELL)))
+    assert found.full.all()
+    assert found.mask.all()
+
+
+def test_input_is_not_changed():
+    observed, _ = exposure(SOURCES["round 5"])
+    smap = aia_map(observed.copy())
+    before = dict(smap.meta)
+    find_saturation(smap)
+    assert np.array_equal(smap.data, observed)
+    assert dict(smap.meta) == before
+
+
+@pytest.mark.parametrize("channel", [94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500])
+@pytest.mark.parametrize("unit", ["DN", "DN / s", "ct", "ct / s", None])
+def test_channels_and_units_of_aia_will_do(channel, unit):
+    assert check_aia(aia_map(np.ones((4, 4)), WAVELNTH=channel, PIXLUNIT=unit)) == channel
+
+
+@pytest.mark.parametrize("level", [0.5, 1, 1.5, None])
+def test_levels_that_show_counts_will_do(level):
+    check_aia(aia_map(np.ones((4, 4)), LVL_NUM=level))
+
+
+@pytest.mark.parametrize(
+    ("header", "error", "message"),
+    [
+        ({"INSTRUME": "HMI_SIDE1"}, TypeError, "Found a .* of HMI.*, expected an AIAMap"),
+        ({"WAVELNTH": 195}, TypeError, "Found WAVELNTH = 195, expected a channel of AIA: 94, 131"),
+        ({"PIXLUNIT": "ph"}, ValueError, "Found the unit 'ph', expected DN or DN / s"),
+        ({"PIXLUNIT": ""}, ValueError, "Found the unit 'dimensionless'"),
+        ({"LVL_NUM": 0}, ValueError, "Found LVL_NUM = 0, expected 1 or 1.5"),
+        ({"RESTORED": True, "RSTTASK": "desaturate"}, ValueError, "has been desaturated already"),
+    ],
+)
+def test_other_images_are_refused(header, error, message):
+    with pytest.raises(error, match=message):
+        check_aia(aia_map(np.ones((4, 4)), **header))
+    with pytest.raises(error, match=message):
+        find_saturation(aia_map(np.ones((4, 4)), **header))
+
+
+def test_channels_without_a_mesh_can_be_refused():
+    with pytest.raises(TypeError, match="Found WAVELNTH = 1600, expected a channel of AIA: 193, 211"):
+        check_aia(aia_map(np.ones((4, 4)), WAVELNTH=1600), channels=(193, 211))
+
+
+def test_an_array_is_refused():
+    with pytest.raises(TypeError, match="Found a ndarray of an unnamed instrument"):
+        check_aia(np.ones((4, 4)))
+
+
+@pytest.mark.parametrize("seconds", [None, 0.0, -1.0])
+def test_a_rate_needs_an_exposure_time(seconds):
+    smap = aia_map(np.ones((4, 4)), PIXLUNIT="DN / s", EXPTIME=seconds)
+    with pytest.raises(ValueError, match=r"exposure time .*, expected EXPTIME"):
+        find_saturation(smap)
+    assert not find_saturation(aia_map(np.ones((4, 4)), EXPTIME=seconds)).mask.any()
+
+
+def test_display_images_have_no_full_well():
+    smap = aia_map(np.full((4, 4), 255, dtype=np.uint8), PIXLUNIT=None)
+    assert check_aia(smap) == 193
+    with pytest.raises(ValueError, match=r"Found 8-bit data .* Pass mask="):
+        find_saturation(smap)
+
+
+def test_unit_of_the_level_is_that_of_the_map():
+    observed, _ = exposure(SOURCES["round 5"])
+    smap = aia_map(observed / 2, PIXLUNIT="DN / s")
+    assert (find_saturation(smap).level * smap.unit * smap.exposure_time).to_value(u.DN) == pytest.approx(WELL)
