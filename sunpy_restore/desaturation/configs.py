@@ -8,6 +8,7 @@ ABLATION_STEPS = 3_000
 """Optimiser steps of each row of the ablation."""
 
 _PATCHES = 5_000
+_ROW_PATCHES = 2_500
 _WEIGHT = 0.1
 # Rows of the paper's Table 3: normalisation and losses besides the discriminator's
 _ABLATION = {
@@ -33,7 +34,7 @@ def adversarial_configs():
     -------
     `dict`
         Name to `~sunpy_restore.core.task.TrainingConfig`. Options are ``data``, here ``"paper"``; ``loss``, as
-        `~sunpy_restore.desaturation.losses.weighted_l1` takes it; and, of ``paper``, ``patches``.
+        `~sunpy_restore.desaturation.losses.weighted_l1` takes it; and ``patches``.
     """
     epoch = _PATCHES // 16
     paper = _config(
@@ -58,6 +59,7 @@ def adversarial_configs():
             halving=ABLATION_STEPS // 3,
             validation_interval=500,
             precision="bf16-mixed",
+            options={"patches": _ROW_PATCHES},
         )
         for name, (norm, loss) in _ABLATION.items()
     }

@@ -9,7 +9,7 @@ from sunpy_restore.desaturation.planes import planes_of
 from sunpy_restore.desaturation.psf import CHANNELS
 from sunpy_restore.desaturation.scenes import crop, flare
 
-__all__ = ["injected", "injected_pair", "paper_crops", "paper_pair"]
+__all__ = ["injected", "injected_pair", "mixed_views", "paper_crops", "paper_pair", "paper_views"]
 
 _PAPER_SIDE = 256
 
@@ -138,9 +138,31 @@ def injected_pair(image, rng, *, shares=(2e-4, 0.35)):
     return planes, (truth[None] / scale).astype(np.float32)
 
 
-def random_pair(disks, weights, rng, side, paper_share):
-    """A pair of either kind for the training; tried until there is one."""
-    while True:
+def mixed_views(disks, count, rng, *, side, paper_share):
+    """
+    Pairs for the training of the package's own network.
+
+    Parameters
+    ----------
+    disks : `list` of `~sunpy_restore.desaturation.scenes.Disk`
+        The full disks; those with more bright places are used more often.
+    count : `int`
+        Number of pairs.
+    rng : `numpy.random.Generator`
+        Source of chance.
+    side : `int`
+        Side of the pairs in pixels.
+    paper_share : `float`
+        Share of pairs in the paper's manner; the others are injected flares.
+
+    Returns
+    -------
+    `list` of `tuple`
+        Planes and truth in half precision, and whether columns may become rows.
+    """
+    weights = _weights(disks)
+    views = []
+    while len(views) < count:
         full = disks[rng.choice(len(disks), p=weights)]
         paper = rng.random() < paper_share
         image = crop(full, rng, side)
@@ -151,4 +173,24 @@ def random_pair(disks, weights, rng, side, paper_share):
         else:
             pair = injected_pair(image, rng)
         if pair is not None:
-            return *pair, paper
+            views.append((*(part.astype(np.float16) for part in pair), paper))
+    return views
+
+
+def paper_views(disks, count, rng):
+    """Pairs as Zhao et al. (2019) made them, 256 pixels wide, as `mixed_views` gives them."""
+    weights = _weights(disks)
+    views = []
+    while len(views) < count:
+        full = disks[rng.choice(len(disks), p=weights)]
+        pair = paper_pair(crop(full, rng, _PAPER_SIDE))
+        if pair is not None:
+            views.append((*(part.astype(np.float16) for part in pair), True))
+    return views
+
+
+def _weights(disks):
+    """Probability of each full disk; those of one day show the same Sun."""
+    days = [full.date[:10] for full in disks]
+    bright = [sum(map(len, full.places.values())) / days.count(day) for full, day in zip(disks, days, strict=True)]
+    return np.sqrt(bright) / np.sum(np.sqrt(bright))

@@ -6,7 +6,9 @@ from torch.nn import functional
 from torch.utils.data import Dataset, TensorDataset
 
 from sunpy_restore.core.task import TrainingConfig
-from sunpy_restore.desaturation.pairs import injected_pair, paper_crops, random_pair
+from sunpy_restore.desaturation.configs import adversarial_configs
+from sunpy_restore.desaturation.losses import weighted_l1
+from sunpy_restore.desaturation.pairs import injected_pair, mixed_views, paper_crops, paper_views
 from sunpy_restore.desaturation.planes import planes_of
 from sunpy_restore.desaturation.scenes import crop, read_disks
 
@@ -31,7 +33,8 @@ def configs(task):
     """
     The training configurations of the task.
 
-    ``compact`` made the weights in the package.
+    ``compact`` made the weights in the package; the others are those of
+    `~sunpy_restore.desaturation.configs.adversarial_configs`.
 
     Returns
     -------
@@ -50,7 +53,7 @@ def configs(task):
         validation_interval=1_000,
         options={"views": 5_000, "paper_share": 0.6},
     )
-    return {"compact": compact}
+    return {"compact": compact} | adversarial_configs()
 
 
 class PairDataset(Dataset):
@@ -59,31 +62,18 @@ class PairDataset(Dataset):
 
     Parameters
     ----------
-    disks : `list` of `~sunpy_restore.desaturation.scenes.Disk`
-        The full disks; those with more bright places are used more often.
+    views : `list` of `tuple`
+        Planes, truth, and whether columns may become rows, as `~sunpy_restore.desaturation.pairs.mixed_views` gives.
     length : `int`
         Number of items.
     patch_size : `int`
         Side of a patch.
-    views : `int`
-        Views made in advance.
-    paper_share : `float`
-        Share of pairs in the paper's manner; the others are injected flares.
     seed : `int`
         Seed.
     """
 
-    def __init__(self, disks, length, *, patch_size, views, paper_share, seed):
-        self.length, self.patch_size, self.seed = length, patch_size, seed
-        # Full disks of one day show the same Sun
-        days = [disk.date[:10] for disk in disks]
-        bright = [sum(map(len, disk.places.values())) / days.count(day) for disk, day in zip(disks, days, strict=True)]
-        weights = np.sqrt(bright) / np.sum(np.sqrt(bright))
-        rng = np.random.default_rng(seed)
-        self.views = []
-        for _ in range(views):
-            planes, truth, turnable = random_pair(disks, weights, rng, _SIDE, paper_share)
-            self.views.append((planes.astype(np.float16), truth.astype(np.float16), turnable))
+    def __init__(self, views, length, *, patch_size, seed):
+        self.views, self.length, self.patch_size, self.seed = views, length, patch_size, seed
 
     def __len__(self):
         return self.length
@@ -93,7 +83,7 @@ class PairDataset(Dataset):
         planes, truth, turnable = self.views[rng.integers(len(self.views))]
         side = self.patch_size
         for _ in range(8):
-            top, left = rng.integers(0, _SIDE - side + 1, size=2)
+            top, left = rng.integers(0, planes.shape[-1] - side + 1, size=2)
             part = np.s_[:, top : top + side, left : left + side]
             if planes[1][part[1:]].any():
                 break
@@ -124,19 +114,19 @@ def datasets(task, directory, config):
     validation : `dict`
         Name of the source to pairs that are the same in every run.
     """
-    options = config.options
-    training = PairDataset(
-        read_disks(directory),
-        config.steps * config.batch_size,
-        patch_size=config.patch_size,
-        views=options["views"],
-        paper_share=options["paper_share"],
-        seed=config.seed,
-    )
+    rng = np.random.default_rng(config.seed)
+    disks, options = read_disks(directory), config.options
+    as_paper = options.get("data") == "paper"
+    if as_paper:
+        views = paper_views(disks, options["patches"], rng)
+    else:
+        views = mixed_views(disks, options["views"], rng, side=_SIDE, paper_share=options["paper_share"])
+    length = config.steps * config.batch_size
+    training = PairDataset(views, length, patch_size=config.patch_size, seed=config.seed)
     disks = read_disks(directory, "validation")
-    validation = {"paper": _validation_paper(disks, 48), "injected": _validation_injected(disks, 32)}
-    if options["paper_share"] == 1:
-        del validation["injected"]
+    validation = {"paper": _validation_paper(disks, 48)}
+    if not as_paper:
+        validation["injected"] = _validation_injected(disks, 32)
     return training, validation
 
 
@@ -177,6 +167,28 @@ def predict(network, observed, config):
         The configuration.
     """
     return network(observed)
+
+
+def build_adversary(hyperparameters):
+    """The discriminator of a configuration."""
+    from sunpy_restore.networks.pix2pix import MaskDiscriminator
+
+    options = dict(hyperparameters)
+    architecture = options.pop("architecture")
+    if architecture != "MaskDiscriminator":
+        raise ValueError(f"Found the architecture {architecture!r}, expected 'MaskDiscriminator'.")
+    return MaskDiscriminator(**options)
+
+
+def content_loss(restored, batch, config):
+    """What an adversarial training adds to the discriminator's loss."""
+    observed, truth = batch
+    return weighted_l1(restored, truth, observed[:, 1:2], config.options["loss"])
+
+
+def scored_pixels(observed):
+    """The pixels that a validation looks at: those under the mask."""
+    return observed[:, 1:2] > 0
 
 
 def loss(network, batch, config):

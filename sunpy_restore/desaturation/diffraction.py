@@ -1,0 +1,260 @@
+"""
+Inverse diffraction: what the fringes outside of a saturated core, and the charge in its columns, tell of the core.
+
+Every pixel of the core repeats itself in the fringes, at known places and with known strength, and the fringes are not
+saturated. They lie on a corona that is not known. Its differences from pixel to pixel are small, though, and of them
+every fringe is an outlier; so the core is sought that leaves the smallest differences.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft, ndimage
+
+from sunpy_restore.desaturation.psf import fringe_kernel
+
+__all__ = ["Fringes", "fit_core"]
+
+REACH = 192
+"""Pixels about the core in which fringes are compared."""
+
+_BLUR = 0.7  # pixels; the comparison leaves the noise of single pixels alone
+_LAG = 2  # pixels between the two whose difference is compared
+_GUARD = 4  # pixels next to the mask that are not compared: blooming and the core's own wings
+_BOX = 15  # pixels over which the corona's differences are alike
+_SCALES = {None: 0.5, 6.0: 0.4, 2.0: 0.3}
+"""Prior of the logarithm of the core over its first fill: 1-sigma of the parts that vary over so many pixels."""
+
+_TEMPER = 0.3  # differences of neighbours are not independent of each other
+_CHARGE_ERROR = 0.02  # relative, of the charge in a segment of a column
+
+
+class Fringes:
+    """
+    The fringes of a core in the window around it.
+
+    Parameters
+    ----------
+    shape : tuple of `int`
+        Shape ``(my, mx)`` of the box around the core.
+    channel : `int`
+        Wavelength in angstrom.
+    reach : `int`
+        Pixels to which the window extends beyond the box on each side.
+    blur : `float`
+        Gaussian blur in pixels of the fringes.
+    """
+
+    def __init__(self, shape, channel, reach=REACH, blur=0.0):
+        self.shape = shape
+        self.window = tuple(n + 2 * reach for n in shape)
+        self._size = tuple(fft.next_fast_len(n, real=True) for n in self.window)
+        kernel = fringe_kernel(channel, reach)
+        self._kernel = fft.rfft2(ndimage.gaussian_filter(kernel, blur) if blur else kernel, self._size)
+
+    def of(self, core):
+        """The fringes, shape `window`, of a core of shape `shape`."""
+        whole = fft.irfft2(fft.rfft2(core, self._size) * self._kernel, self._size)
+        return whole[: self.window[0], : self.window[1]]
+
+    def adjoint(self, image):
+        """The transpose of `of`."""
+        whole = fft.irfft2(fft.rfft2(image, self._size) * self._kernel.conj(), self._size)
+        return whole[: self.shape[0], : self.shape[1]]
+
+
+@dataclass(frozen=True)
+class Charge:
+    """
+    The charge in the columns of a bloomed core.
+
+    Parameters
+    ----------
+    segments : `numpy.ndarray` of `int`
+        Shape ``(my, mx)``: number of the segment of a column that a pixel belongs to, from 1; 0 for none.
+    totals : `numpy.ndarray`
+        Charge in each segment, as observed.
+    """
+
+    segments: np.ndarray
+    totals: np.ndarray
+
+
+def column_charge(image, mask, full):
+    """
+    Segments of columns within which charge was moved, and what is in them.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        The exposure as observed, shape ``(ny, nx)``.
+    mask, full : `numpy.ndarray` of `bool`
+        Pixels to fill; pixels at the full well.
+
+    Returns
+    -------
+    `Charge`
+        One segment per run of masked pixels in a column that has full ones.
+    """
+    # Runs along the first axis: no connection between columns
+    runs, _ = ndimage.label(mask, structure=[[0, 1, 0], [0, 1, 0], [0, 1, 0]])
+    with_full = np.unique(runs[full & mask])
+    number = np.zeros(runs.max() + 1, dtype=int)
+    number[with_full] = np.arange(1, len(with_full) + 1)
+    segments = number[runs]
+    totals = np.bincount(segments.ravel(), np.where(mask, image, 0).ravel(), minlength=len(with_full) + 1)
+    return Charge(segments, totals[1:])
+
+
+def _differences(image):
+    """Differences over `_LAG` pixels along both axes, shape ``(2, ny, nx)``, zero where there is no second pixel."""
+    result = np.zeros((2, *image.shape))
+    result[0, :-_LAG] = image[_LAG:] - image[:-_LAG]
+    result[1, :, :-_LAG] = image[:, _LAG:] - image[:, :-_LAG]
+    return result
+
+
+def _differences_adjoint(both):
+    result = np.zeros(both.shape[1:])
+    result[_LAG:] += both[0, :-_LAG]
+    result[:-_LAG] -= both[0, :-_LAG]
+    result[:, _LAG:] += both[1, :, :-_LAG]
+    result[:, :-_LAG] -= both[1, :, :-_LAG]
+    return result
+
+
+class _Prior:
+    """Smooth changes of the logarithm of a core, from and to independent normal variables."""
+
+    def __init__(self, mask):
+        self.mask = mask
+        self.regions, self.count = ndimage.label(mask)
+        self.smooth = {scale: sigma for scale, sigma in _SCALES.items() if scale is not None}
+        # A smoothed normal variable keeps 1 / (4 pi scale^2) of its variance
+        self.gains = {scale: sigma * 2 * np.sqrt(np.pi) * scale for scale, sigma in self.smooth.items()}
+        self.size = self.count + len(self.smooth) * mask.size
+
+    def field(self, variables):
+        result = np.concatenate([[0], _SCALES[None] * variables[: self.count]])[self.regions]
+        for part, (scale, gain) in zip(self._parts(variables), self.gains.items(), strict=True):
+            result = result + gain * ndimage.gaussian_filter(part, scale, mode="constant")
+        return result * self.mask
+
+    def adjoint(self, field):
+        field = field * self.mask
+        sums = np.bincount(self.regions.ravel(), field.ravel(), minlength=self.count + 1)[1:]
+        smooth = [gain * ndimage.gaussian_filter(field, scale, mode="constant") for scale, gain in self.gains.items()]
+        return np.concatenate([_SCALES[None] * sums, *(part.ravel() for part in smooth)])
+
+    def _parts(self, variables):
+        return variables[self.count :].reshape(len(self.smooth), *self.mask.shape)
+
+
+def _conjugate_gradients(apply, right, steps, tolerance=1e-3):
+    """Solve ``apply(x) = right`` for a symmetric positive definite ``apply``."""
+    solution = np.zeros_like(right)
+    residual = right.copy()
+    direction = residual.copy()
+    norm = start = residual @ residual
+    for _ in range(steps):
+        if norm <= tolerance**2 * start:
+            break
+        image = apply(direction)
+        step = norm / (direction @ image)
+        solution += step * direction
+        residual -= step * image
+        norm, before = residual @ residual, norm
+        direction = residual + norm / before * direction
+    return solution
+
+
+def _robust_weights(differences, trusted, previous):
+    """Inverse variances of differences: those of the corona about, and less for outliers (Student's t)."""
+    size = np.abs(differences) * trusted
+    share = ndimage.uniform_filter(trusted.astype(float), (0, _BOX, _BOX), mode="constant")
+    spread = ndimage.uniform_filter(size, (0, _BOX, _BOX), mode="constant") / np.maximum(share, 1e-6)
+    floor = 1e-3 * np.sum(size) / max(np.sum(trusted), 1)
+    variance = (1.25 * np.maximum(spread, floor)) ** 2
+    if previous is not None:
+        variance = previous
+    return trusted / (variance + differences**2 / 3), variance
+
+
+def fit_core(image, valid, first, base, mask, channel, *, charge=None, rounds=4, steps=25):
+    """
+    Correct the fill of a saturated core until its fringes, and its charge, agree with the observed ones.
+
+    With ``first`` as a prior, the logarithm of the core above its surroundings is changed smoothly: a maximum of the
+    posterior probability by Gauss-Newton steps with conjugate gradients.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        The exposure in the window: the core's box and `REACH` pixels about it, finite.
+    valid : `numpy.ndarray` of `bool`
+        Pixels of the window that can be compared.
+    first, base : `numpy.ndarray`
+        First fill of the core's box, and what would be there without a core: the harmonic fill.
+    mask : `numpy.ndarray` of `bool`
+        Pixels of the box that are to be filled.
+    channel : `int`
+        Wavelength in angstrom.
+    charge : `Charge`, optional
+        What the columns hold.
+    rounds, steps : `int`
+        Gauss-Newton steps, and steps of the conjugate gradients in each.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The core's box; ``first`` outside of the mask.
+
+    References
+    ----------
+    * Schwartz, Torre, Massone & Piana 2015, Astronomy and Computing 13, 117
+    * Torre, Schwartz, Benvenuto, Massone & Piana 2015, Inverse Problems 31, 095006
+    * Guastavino, Piana, Massone, Schwartz & Benvenuto 2019, ApJ 882, 109
+    """
+    model, prior = Fringes(mask.shape, channel, REACH, _BLUR), _Prior(mask)
+    inner = tuple(slice(REACH, REACH + n) for n in mask.shape)
+    usable = valid.copy()
+    usable[inner] &= ~mask
+    near = ndimage.binary_dilation(~usable, iterations=_GUARD)
+    pairs = np.stack([~near, ~near])
+    pairs[0, :-_LAG] &= ~near[_LAG:]
+    pairs[1, :, :-_LAG] &= ~near[:, _LAG:]
+    pairs[0, -_LAG:] = pairs[1, :, -_LAG:] = False
+    smoothed = ndimage.gaussian_filter(np.where(usable, image, 0), _BLUR) / np.maximum(
+        ndimage.gaussian_filter(usable.astype(float), _BLUR), 1e-3
+    )
+    excess = np.where(mask, np.maximum(first - base, 0.02 * np.abs(base) + 1e-6 * np.abs(first).max()), 0)
+    variables, variance = np.zeros(prior.size), None
+    for _ in range(rounds):
+        core = excess * np.exp(np.clip(prior.field(variables), -3, 3))
+        left = _differences(smoothed - model.of(np.where(mask, base + core, 0)))
+        weights, variance = _robust_weights(left, pairs, variance)
+        weights = weights * _TEMPER
+        segments, charge_weights, missing = _charge_terms(charge, np.where(mask, base + core, 0))
+
+        def project(change, core=core, weights=weights, segments=segments, charge_weights=charge_weights):
+            """The curvature of the misfit along a change of the logarithm."""
+            change = core * change
+            back = model.adjoint(_differences_adjoint(weights * _differences(model.of(change))))
+            sums = np.bincount(segments.ravel(), change.ravel(), minlength=len(charge_weights))
+            return core * (back + (charge_weights * sums)[segments])
+
+        gradient = core * (model.adjoint(_differences_adjoint(weights * left)) + (charge_weights * missing)[segments])
+        right = prior.adjoint(gradient) - variables
+        variables = variables + _conjugate_gradients(
+            lambda v, project=project: v + prior.adjoint(project(prior.field(v))), right, steps
+        )
+    return np.where(mask, base + excess * np.exp(np.clip(prior.field(variables), -3, 3)), first)
+
+
+def _charge_terms(charge, filled):
+    """Segments, inverse variances and what is missing in them; one empty segment if there is no charge to keep."""
+    if charge is None:
+        return np.zeros(filled.shape, dtype=int), np.zeros(1), np.zeros(1)
+    found = np.bincount(charge.segments.ravel(), filled.ravel(), minlength=len(charge.totals) + 1)
+    weights = np.concatenate([[0], 1 / (_CHARGE_ERROR * charge.totals) ** 2])
+    return charge.segments, weights, np.concatenate([[0], charge.totals - found[1:]])

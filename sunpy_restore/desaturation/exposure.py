@@ -1,0 +1,145 @@
+"""Filling the saturated pixels of one exposure: a first fill, then what the fringes and the charge say."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sunpy_restore.core.windows import damaged_windows
+from sunpy_restore.desaturation.diffraction import REACH, column_charge, fit_core
+from sunpy_restore.desaturation.forward import fringes
+from sunpy_restore.desaturation.planes import planes_of
+
+__all__ = ["MARGIN", "Exposure", "agreeing", "first_fill"]
+
+MARGIN = 128
+"""Pixels around the damage that a first fill may look at."""
+
+_GAP = 64  # cores that are closer than this are fitted together
+_SPILT = 0.03  # share of bloomed pixels from which on a core counts as spilt
+_LOST = 1.5  # if the fringes ask for so much more light than there is charge, charge was lost
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """
+    One image with saturated pixels.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``, finite outside of the mask.
+    mask : `numpy.ndarray` of `bool`
+        Pixels to fill.
+    full, primary : `numpy.ndarray` of `bool`, optional
+        Pixels at the full well, and those of them that the light that fell on them filled.
+    level : `float`, optional
+        The full well, in the unit of the image.
+    channel : `int`, optional
+        Wavelength in angstrom, if its diffraction pattern is known.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    full: np.ndarray | None = None
+    primary: np.ndarray | None = None
+    level: float | None = None
+    channel: int | None = None
+
+
+def first_fill(exposure, restorer, *, progress=False):
+    """
+    Fill the damaged pixels from their surroundings.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The exposure.
+    restorer : `~sunpy_restore.core.restorer.Restorer`
+        Network or classical method.
+    progress : `bool`
+        Show a progress bar.
+
+    Returns
+    -------
+    filled : `numpy.ndarray`
+        The image; other pixels keep their values.
+    start : `numpy.ndarray`
+        The image with the harmonic fill instead.
+    """
+    filled, start = (np.array(exposure.image, dtype=float) for _ in range(2))
+    for window in damaged_windows(exposure.mask, MARGIN):
+        place = window.place
+        full = None if exposure.full is None else exposure.full[place]
+        planes, scale = planes_of(exposure.image[place], exposure.mask[place], full, exposure.level)
+        restored = scale * restorer(planes, active=window.own, progress=progress)
+        filled[place][window.own] = restored[window.own]
+        start[place][window.own] = scale * planes[0][window.own]
+    return at_least_full(exposure, filled), start
+
+
+def at_least_full(exposure, filled):
+    """The fill, where light saturated a pixel at least the level at which it did."""
+    if exposure.level is None:
+        return filled
+    return np.where(exposure.primary, np.maximum(filled, exposure.level), filled)
+
+
+def agreeing(exposure, filled, start):
+    """
+    Correct a fill until it agrees with the fringes and, where wells have spilt, with the charge in the columns.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The exposure, of a channel whose diffraction pattern is known.
+    filled, start : `numpy.ndarray`
+        As `first_fill` gives them.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The image.
+    """
+    result = filled.copy()
+    for cluster in damaged_windows(exposure.mask, 0, gap=_GAP):
+        box = cluster.place
+        image, valid = _surroundings(exposure, result, cluster)
+        arguments = image, valid, result[box], start[box], cluster.own, exposure.channel
+        fitted = fit_core(*arguments)
+        if _has_spilt(exposure, cluster, fitted):
+            charge = column_charge(exposure.image[box], cluster.own, exposure.full[box])
+            fitted = fit_core(*arguments, charge=charge)
+        result[box][cluster.own] = fitted[cluster.own]
+    return at_least_full(exposure, result)
+
+
+def _surroundings(exposure, result, cluster):
+    """
+    The exposure within `REACH` of a cluster, without the fringes of other ones; and which of its pixels are valid.
+    """
+    rows, columns = cluster.place
+    outer, before = [], []
+    for part, length in zip((rows, columns), exposure.mask.shape, strict=True):
+        first, last = part.start - 2 * REACH, part.stop + 2 * REACH
+        outer.append(slice(max(first, 0), min(last, length)))
+        before.append((max(-first, 0), max(last - length, 0)))
+    outer = tuple(outer)
+    foreign = np.pad(exposure.mask[outer], before)
+    foreign[2 * REACH : -2 * REACH, 2 * REACH : -2 * REACH] &= ~cluster.own
+    image = np.pad(np.where(exposure.mask, 0, exposure.image)[outer], before)
+    valid = np.pad(~exposure.mask[outer], before)
+    inner = np.s_[REACH:-REACH, REACH:-REACH]
+    if foreign.any():
+        others = np.where(foreign, np.pad(result[outer], before), 0)
+        image = image - fringes(others, exposure.channel, REACH)
+    return image[inner], valid[inner]
+
+
+def _has_spilt(exposure, cluster, fitted):
+    """Whether the charge above the full well is still there, in other pixels of its column."""
+    if exposure.level is None:
+        return False
+    full, primary = exposure.full[cluster.place] & cluster.own, exposure.primary[cluster.place]
+    spilt = np.count_nonzero(full & ~primary) > _SPILT * np.count_nonzero(full)
+    held = exposure.image[cluster.place][cluster.own].sum()
+    return spilt and fitted[cluster.own].sum() < _LOST * held
