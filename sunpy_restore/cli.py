@@ -115,7 +115,9 @@ def _parser():
     _add_data(evaluate)
     evaluate.add_argument("--method", action="append", metavar="NAME", help="only this method; may be repeated")
     evaluate.add_argument("--json", metavar="FILE", help="write the scores to a file, too")
-    _add_weights(evaluate)
+    evaluate.add_argument(
+        "--weights", nargs="+", metavar="W", help="names in the registry or .safetensors files; each has a row"
+    )
     _add_device(evaluate)
     weights = command("weights", None, "list, fetch or check weights of networks")
     actions = weights.add_subparsers(dest="action", metavar="ACTION", required=True)

@@ -471,11 +471,11 @@ def test_training_and_evaluation_are_called(run, monkeypatch, tmp_path):
     wanted = {"config": "paper", "resume": True, "steps": 7, "workers": 2, "progress": False}
     assert calls["train"] == ("enhance-continuum", "D", "R", wanted)
     file = tmp_path / "scores.json"
-    options = ["--method", "bicubic", "--method", "network", "--weights", "W", "--device", "cpu", "--json", file]
+    options = ["--method", "bicubic", "--method", "network", "--weights", "V", "W", "--device", "cpu", "--json", file]
     code, out, _ = run("evaluate", "enhance-continuum", "--data", "D", *options)
     assert code == 0
     assert out.splitlines()[1].split() == ["MURaM", "bicubic", "30.00"]
-    wanted = {"methods": ["bicubic", "network"], "weights": "W", "device": "cpu"}
+    wanted = {"methods": ["bicubic", "network"], "weights": ["V", "W"], "device": "cpu"}
     assert calls["evaluate"] == ("enhance-continuum", "D", wanted)
     rows = [{"source": "MURaM", "method": "bicubic", "psnr": 30.0}]
     assert json.loads(file.read_text()) == {"task": "enhance-continuum", "rows": rows}

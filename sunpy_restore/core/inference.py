@@ -18,6 +18,7 @@ from sunpy_restore.core.tiling import (
     plan_tiles,
     prepared_result,
     read_tiles,
+    rounded_up,
     write_tiles,
 )
 
@@ -31,6 +32,7 @@ def apply_tiled(
     scale=1,
     halo,
     tile=256,
+    multiple=1,
     batch=4,
     active=None,
     fill=np.nan,
@@ -43,7 +45,8 @@ def apply_tiled(
 
     The result is that of one call with the whole image, to the rounding of the function, if the function sees no
     further than ``halo`` pixels. Beyond its edges the image is continued by symmetric reflection. Besides the image
-    and the result, the memory needed is that of one batch of tiles.
+    and the result, the memory needed is that of one batch of tiles. A function that looks at all of the image is called
+    with the whole at once.
 
     Parameters
     ----------
@@ -54,10 +57,14 @@ def apply_tiled(
         Image of shape (ny, nx) or (C, ny, nx), of any real type and memory layout. It is not changed.
     scale : `int`, optional
         Output pixels per input pixel along each axis.
-    halo : `int`
-        Reach of the function: how many input pixels away from an output pixel still matter to it.
+    halo : `int` or `None`
+        Reach of the function: how many input pixels away from an output pixel still matter to it. `None`: all of them,
+        so that nothing is cut, nor continued beyond the edges further than ``multiple`` demands.
     tile : `int`, optional
         Largest side of a tile in input pixels, without its halo.
+    multiple : `int`, optional
+        Step of the grid on which the function samples its input, in input pixels. All tiles then begin, with their
+        halo, at a multiple of it and have sizes that are one, for which ``tile`` and ``halo`` are rounded up.
     batch : `int`, optional
         Largest number of tiles in a call of the function.
     active : `numpy.ndarray` of `bool`, optional
@@ -97,11 +104,14 @@ def apply_tiled(
     out_dtype = np.dtype(out_dtype).newbyteorder("=")
     if out_dtype.kind != "f":
         raise TypeError(f"Expected a floating-point out_dtype, found {out_dtype}.")
-    scale, tile, batch = (at_least(1, *pair) for pair in (("scale", scale), ("tile", tile), ("batch", batch)))
-    halo = at_least(0, "halo", halo)
+    numbers = {"scale": scale, "tile": tile, "batch": batch, "multiple": multiple}
+    scale, tile, batch, multiple = (at_least(1, *pair) for pair in numbers.items())
     planes = image[np.newaxis] if image.ndim == 2 else image
     ny, nx = planes.shape[1:]
-    size, tiles = plan_tiles((ny, nx), tile, active)
+    if halo is None:
+        tile, halo = max(ny, nx), 0
+    halo = rounded_up(at_least(0, "halo", halo), multiple)
+    size, tiles = plan_tiles((ny, nx), tile, active, multiple)
 
     def prepared(channels):
         return prepared_result((channels, scale * ny, scale * nx), fill, out_dtype)
@@ -116,7 +126,8 @@ def apply_tiled(
             write_tiles(out, results, group, scale, halo)
             bar.update(len(group))
     if out is None:  # nothing is active, and the function alone knows its number of channels
-        pixel = np.zeros((1, len(planes), 1 + 2 * halo, 1 + 2 * halo), dtype=np.float32)
+        side = multiple + 2 * halo
+        pixel = np.zeros((1, len(planes), side, side), dtype=np.float32)
         out = prepared(call_on_tiles(function, pixel, scale).shape[1])
     return out[0] if len(out) == 1 else out
 

@@ -24,25 +24,28 @@ class Restorer:
         The task.
     function : callable
         Restores a batch of tiles, see `~sunpy_restore.core.inference.apply_tiled`.
-    reach : `int`
-        How far it looks, in input pixels.
+    reach : `int` or `None`
+        How far it looks, in input pixels; `None`: at all of the image, which is then not cut into tiles.
     provenance : `~sunpy_restore.core.header.Provenance`
         What restored Maps say of it.
+    multiple : `int`
+        Step of the grid on which it samples its input.
     """
 
     task: Task
     function: Any
-    reach: int
+    reach: int | None
     provenance: Provenance
+    multiple: int = 1
 
-    def __call__(self, image, *, active=None, progress=False, tile=384):
+    def __call__(self, observed, *, active=None, progress=False, tile=384):
         """
-        Restore a normalised image without gaps.
+        Restore a normalised observation without gaps.
 
         Parameters
         ----------
-        image : `numpy.ndarray`
-            Shape ``(ny, nx)``.
+        observed : `numpy.ndarray`
+            Shape ``(ny, nx)``, or ``(len(task.planes), ny, nx)`` where there are several planes.
         active : `numpy.ndarray` of `bool`, optional
             Where a result is wanted; tiles without any such pixel stay NaN.
         progress : `bool`
@@ -54,10 +57,23 @@ class Restorer:
         -------
         `numpy.ndarray`
             Shape ``(task.scale * ny, task.scale * nx)``.
+
+        Raises
+        ------
+        ValueError
+            Another number of planes.
         """
+        observed, planes = np.asarray(observed), self.task.planes
+        leading = () if len(planes) == 1 else (len(planes),)
+        if observed.ndim != len(leading) + 2 or observed.shape[:-2] != leading:
+            expected = ", ".join([*map(str, leading), "ny", "nx"])
+            raise ValueError(
+                f"Found an observation of shape {observed.shape}, expected ({expected}) for the {self.task.name} task: "
+                f"{', '.join(planes)}."
+            )
         return apply_tiled(
-            self.function, image, scale=self.task.scale, halo=self.reach, tile=tile, batch=1, active=active,
-            progress=progress, description=self.task.name,
+            self.function, observed, scale=self.task.scale, halo=self.reach, tile=tile, multiple=self.multiple, batch=1,
+            active=active, progress=progress, description=self.task.name,
         )  # fmt: skip
 
 
@@ -117,13 +133,19 @@ def _network_restorer(task, weights, device, progress):
     def function(batch):
         restored = predict(batch)
         return np.stack(
-            [task.finish(image, tile)[None] for image, tile in zip(restored[:, 0], batch[:, 0], strict=True)]
+            [task.finish(image, _observation(tile))[None] for image, tile in zip(restored[:, 0], batch, strict=True)]
         )
 
     provenance = Provenance(task=task.name, method="network", model=local.name, sha256=local.sha256)
-    return Restorer(task, function, network.reach + task.finish_reach, provenance)
+    reach = None if network.reach is None else network.reach + task.finish_reach
+    return Restorer(task, function, reach, provenance, getattr(network, "multiple", 1))
 
 
 def _each(function):
-    """A function of one image as one of a batch of tiles."""
-    return lambda batch: np.stack([function(image)[None] for image in batch[:, 0]])
+    """A function of one observation as one of a batch of tiles."""
+    return lambda batch: np.stack([function(_observation(tile))[None] for tile in batch])
+
+
+def _observation(tile):
+    """The observation in a tile of shape (planes, h, w): a single plane is an image."""
+    return tile[0] if len(tile) == 1 else tile

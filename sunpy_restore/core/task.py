@@ -77,19 +77,23 @@ class Method:
     Parameters
     ----------
     function : callable
-        ``function(image) -> restored`` for a normalised 2-D `numpy.ndarray`.
-    reach : `int`
-        How far, in input pixels, a pixel of the result looks.
+        ``function(observed) -> restored`` for a normalised observation, see `Task`.
+    reach : `int` or `None`
+        How far, in input pixels, a pixel of the result looks; `None` if at all of the image, which is then not cut into
+        tiles.
     """
 
     function: Callable
-    reach: int
+    reach: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """
     One restoration problem that has its own weights.
+
+    An observation is a `numpy.ndarray` of shape ``(ny, nx)``, or ``(len(planes), ny, nx)`` where a method sees more
+    than the image; what it gives has shape ``(scale * ny, scale * nx)``.
 
     Parameters
     ----------
@@ -105,21 +109,27 @@ class Task:
         Unit of the normalised images that the network sees.
     scale : `int`
         Output pixels per input pixel along each axis.
-    reconvolve : callable
-        ``reconvolve(restored) -> observed``: the forward model without noise, on normalised 2-D arrays.
     build_network : callable
-        ``build_network(hyperparameters) -> torch.nn.Module``, with its reach in input pixels as ``reach``.
+        ``build_network(hyperparameters) -> torch.nn.Module`` from ``(batch, len(planes), ny, nx)`` to ``(batch, 1,
+        scale * ny, scale * nx)``. Its attribute ``reach`` is its reach in input pixels, `None` if it looks at all of
+        the image. One that samples its input on a coarser grid, by pooling for instance, tells that grid's step as
+        ``multiple``; its reach is then that of windows which begin at a multiple of the step, the farthest of all
+        pixels.
     classical : mapping
         Name to `Method`.
     finish : callable
-        ``finish(restored, observed) -> restored``: the physics that every network's answer goes through, on normalised
-        2-D arrays.
+        ``finish(restored, observed) -> restored``: the physics that every network's answer goes through, on a
+        normalised 2-D array and the observation that it was made from.
     finish_reach : `int`
         Its reach in input pixels.
     recipe : `str`
         Module with ``configs(task)``, ``datasets(task, directory, config)``, ``predict(network, observed, config)``,
-        ``loss(network, batch, config)``, ``evaluation_pairs(task, directory)`` and ``DATA``; named and not imported,
-        because it needs torch.
+        ``loss(network, batch, config)``, ``evaluation_pairs(task, directory)``, ``measure(task, observed, restored,
+        truth)`` and ``DATA``, where ``task`` is the name; named and not imported, because it needs torch. See
+        `sunpy_restore.training.evaluation.evaluate` for what the last two doors give.
+    planes : tuple of `str`
+        Names of the planes of an observation, the image first. A plane ``"mask"`` is 1 where a pixel is to be filled
+        and 0 elsewhere; every method then leaves pixels outside of it as they are.
     """
 
     name: str
@@ -128,9 +138,9 @@ class Task:
     doi: str
     unit: str
     scale: int
-    reconvolve: Callable
     build_network: Callable[[Mapping[str, Any]], Any]
     classical: Mapping[str, Method]
     finish: Callable
     finish_reach: int
     recipe: str
+    planes: tuple[str, ...] = ("image",)

@@ -11,6 +11,7 @@ __all__ = [
     "plan_tiles",
     "prepared_result",
     "read_tiles",
+    "rounded_up",
     "write_tiles",
 ]
 
@@ -35,7 +36,12 @@ def at_least(smallest, name, value):
     return value
 
 
-def plan_tiles(shape, largest, active=None):
+def rounded_up(value, multiple):
+    """The next multiple that is not smaller."""
+    return -(-value // multiple) * multiple
+
+
+def plan_tiles(shape, largest, active=None, multiple=1):
     """
     Tiles of nearly equal size that partition an image.
 
@@ -44,9 +50,11 @@ def plan_tiles(shape, largest, active=None):
     shape : tuple of `int`
         Shape (ny, nx) of the image.
     largest : `int`
-        Largest side of a tile.
+        Largest side of a tile, before it is rounded up to a multiple.
     active : `numpy.ndarray` of `bool`, optional
         Tiles without an active pixel are left out.
+    multiple : `int`, optional
+        Tiles begin at multiples of this, and their size is one.
 
     Returns
     -------
@@ -55,7 +63,7 @@ def plan_tiles(shape, largest, active=None):
     tiles : list of tuple of `slice`
         The pixels of each tile along y and x.
     """
-    size = tuple(-(-length // -(-length // largest)) for length in shape)
+    size = tuple(rounded_up(-(-length // -(-length // largest)), multiple) for length in shape)
     if active is not None:
         active = np.asarray(active)
         if active.dtype != bool:

@@ -7,9 +7,10 @@ from torch.utils.data import Dataset
 
 from sunpy_restore.core.task import TrainingConfig
 from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE, observe, observe_target, reconvolve
+from sunpy_restore.enhancement.scores import measure
 from sunpy_restore.enhancement.truth import continuum_sources, magnetogram_sources, view
 
-__all__ = ["PairDataset", "configs", "datasets", "evaluation_pairs", "loss", "predict"]
+__all__ = ["PairDataset", "configs", "datasets", "evaluation_pairs", "loss", "measure", "predict"]
 
 _SOURCES = {"enhance-continuum": continuum_sources, "enhance-magnetogram": magnetogram_sources}
 _NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}

@@ -3,7 +3,7 @@
 from sunpy_restore.core.pixels import repeated
 from sunpy_restore.core.task import Task
 from sunpy_restore.enhancement.classical import CONTINUUM_METHODS, MAGNETOGRAM_METHODS, bicubic
-from sunpy_restore.enhancement.forward import MAGNETOGRAM_NOISE, reconvolve, transfer_kernel
+from sunpy_restore.enhancement.forward import MAGNETOGRAM_NOISE, transfer_kernel
 from sunpy_restore.enhancement.linear import FILTER_SIZE, SMOOTHING, data_consistency, significance, wiener_filter
 
 __all__ = ["CONTINUUM", "MAGNETOGRAM"]
@@ -50,7 +50,6 @@ _COMMON = {
     "verb": "enhance",
     "doi": "10.1051/0004-6361/201731344",
     "scale": 2,
-    "reconvolve": reconvolve,
     "finish_reach": 2 * (FILTER_SIZE // 2 + 1) + 3 * SMOOTHING,
     "build_network": _build_network,
     "recipe": "sunpy_restore.enhancement.recipe",

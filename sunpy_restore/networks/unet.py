@@ -61,17 +61,22 @@ class FillingUNet(nn.Module):
 
     @property
     def reach(self):
-        """How many pixels away from a pixel of the result the input still matters to it, windows aligned."""
-        # Two 3x3 convolutions at 1/2 (down, up, enter, leave), then at each deeper level; plus the sampling's own grid
-        levels = len(self.down)
-        reach = 2 * 2 + sum(2 ** (level + 1) * (2 if level == levels - 1 else 4) for level in range(levels))
-        return reach + sum(2 ** (level + 1) - 1 for level in range(levels))
+        """
+        How many pixels away from a pixel of the result the input still matters to it, windows aligned.
+
+        That is of the pixels which see farthest: it depends on their place in the grid of the coarsest level.
+        """
+        # A 3x3 convolution at 1/2 on entering and one on leaving, then blocks of two on the way down and up
+        steps = [2 ** (level + 1) for level in range(len(self.down))]
+        convolutions = 2 * steps[0] + sum(4 * step for step in steps[:-1]) + 2 * steps[-1]
+        # From any pixel of a coarse one to the farthest
+        return convolutions + self.multiple - 1
 
     def forward(self, planes):
         ny, nx = planes.shape[-2:]
         missing = [-n % self.multiple for n in (ny, nx)]
         padded = functional.pad(planes, (0, missing[1], 0, missing[0]), mode="replicate")
-        image, mask, level = padded.float().split(1, dim=1)
+        image, mask, level = padded.split(1, dim=1)
         start, level = (torch.log1p(values.clamp_min(0)) for values in (image, level))
         features = torch.cat([start, mask, level], dim=1)
         features = self.enter(functional.pixel_unshuffle(features, 2))
@@ -83,6 +88,6 @@ class FillingUNet(nn.Module):
         features = self.down[-1](features)
         for block, shallow in zip(reversed(self.up), reversed(kept), strict=True):
             features = block(torch.cat([functional.interpolate(features, scale_factor=2.0), shallow], dim=1))
-        correction = functional.pixel_shuffle(self.leave(features), 2).float()
+        correction = functional.pixel_shuffle(self.leave(features), 2)
         filled = torch.expm1((start + correction).clamp(max=self.ceiling))
         return torch.where(mask > 0, filled, image)[..., :ny, :nx]

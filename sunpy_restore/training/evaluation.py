@@ -1,33 +1,36 @@
 """A network beside the classical methods, on images that were kept back from its training."""
 
+import os
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
-from sunpy_restore.core.metrics import flux_error, psnr, residual_fraction
 from sunpy_restore.core.restorer import load_restorer
+from sunpy_restore.core.weights import read_metadata, resolve
 from sunpy_restore.tasks import get_task
 
-__all__ = ["EDGE", "evaluate", "format_table", "scores"]
+__all__ = ["evaluate", "format_table", "scores"]
 
-EDGE = 12
-"""
-Input pixels at each edge that are not scored: what lies beyond is a guess, and the methods guess differently.
-
-Of a narrow image, a quarter of its width.
-"""
-
-_HEADINGS = {
-    "psnr": "PSNR [dB]",
-    "nmse": "NMSE",
-    "contrast": "contrast",
-    "residual": "residual [%]",
-    "mean_error": "mean error",
-    "net_flux_error": "net flux [%]",
-    "unsigned_flux_error": "unsigned flux [%]",
+_COLUMNS = {
+    "psnr": ("PSNR [dB]", "{:.2f}"),
+    "psnr_whole": ("PSNR, whole [dB]", "{:.2f}"),
+    "ssim": ("SSIM", "{:.4f}"),
+    "ssim_whole": ("SSIM, whole", "{:.4f}"),
+    "nmse": ("NMSE", "{:.4f}"),
+    "log_error": ("log error", "{:.4f}"),
+    "contrast": ("contrast", "{:.3f}"),
+    "residual": ("residual [%]", "{:.2%}"),
+    "mean_error": ("mean error", "{:+.5f}"),
+    "flux_error": ("flux [%]", "{:+.2%}"),
+    "net_flux_error": ("net flux [%]", "{:+.2%}"),
+    "unsigned_flux_error": ("unsigned flux [%]", "{:+.2%}"),
+    "median_hidden_flux_error": ("hidden flux [%]", "{:.2%}"),
+    "peak_distance": ("peak off [px]", "{:.2f}"),
+    "median_peak_distance": ("peak off [px]", "{:.2f}"),
 }
-_FORMATS = {"psnr": "{:.2f}", "nmse": "{:.4f}", "contrast": "{:.3f}", "mean_error": "{:+.5f}"}
+"""Heading and format of a score; the sign of a percentage stands in the heading."""
 
 
 def evaluate(task, data, *, methods=None, weights=None, device=None):
@@ -42,29 +45,18 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
         Folder of the training data, in the layout that the task's recipe describes.
     methods : iterable of `str`, optional
         ``"network"`` and names of classical methods; by default all.
-    weights, device
+    weights : `str` or path-like, or `list` of them, optional
+        Of the network, see `sunpy_restore.enhance`. Of several, each network has a row with the name of its
+        configuration in place of ``"network"``.
+    device : `str`, optional
         Of the network, see `sunpy_restore.enhance`.
 
     Returns
     -------
     `list` of `dict`
-        One per source of images and method, with the names ``source`` and ``method`` and these scores, means over the
-        source's images away from their edges:
-
-        ``psnr``
-            Peak signal-to-noise ratio in dB, over the range of the truth.
-        ``nmse``
-            Mean squared error over the variance of the truth.
-        ``contrast``
-            Standard deviation over that of the truth.
-        ``residual``
-            Restored image seen through the instrument again: sum of absolute differences to the observation, noise
-            included, over the sum of absolute values.
-        ``mean_error``
-            Difference of the means, in the unit of the task.
-        ``net_flux_error``, ``unsigned_flux_error``
-            Of magnetograms: error of the net flux in units of the unsigned flux; relative error of the unsigned flux,
-            binned to the pixels of the observation.
+        One per source of images and method, with the names ``source`` and ``method`` and the scores that the recipe's
+        ``measure`` gives: of those whose name begins with ``median_`` the median of the absolute value over the
+        source's images, of others the mean. An image without a score, or with `None`, does not count.
 
     Raises
     ------
@@ -74,57 +66,73 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
         The data are missing.
     ~sunpy_restore.core.exceptions.WeightsError
         The weights can't be found or read.
+
+    Notes
+    -----
+    These doors of the task's recipe are used, where ``task`` is the name:
+
+    ``evaluation_pairs(task, directory)``
+        Yields the name of a source, what was observed, and the truth.
+    ``measure(task, observed, restored, truth)``
+        Gives scores by name.
+    ``restorers(task, methods, *, weights, device)``
+        May be left out where methods take what ``evaluation_pairs`` yields. Gives functions ``restorer(observed) ->
+        restored`` by name, for the methods listed or, for `None`, all; names of those that use the network begin with
+        ``"network"``.
     """
     task = get_task(task)
     if not Path(data).is_dir():
         raise FileNotFoundError(f"Found no folder {data}, expected one with the training data.")
-    methods = ["network", *task.classical] if methods is None else list(methods)
-    restorers = {
-        method: load_restorer(task, method, weights=weights if method == "network" else None, device=device)
-        for method in methods
-    }
+    methods = None if methods is None else list(methods)
+    weights = [weights] if isinstance(weights, str | os.PathLike | None) else list(weights) or [None]
+    if len(weights) == 1:
+        restorers = _restorers(task, methods, weights[0], device)
+    else:
+        restorers = _restorers_of_several(task, methods, weights, device)
     recipe = import_module(task.recipe)
     found = {}
     for source, observed, truth in recipe.evaluation_pairs(task.name, data):
         for method, restorer in restorers.items():
-            measured = _measure(task, observed, restorer(observed), truth)
+            measured = recipe.measure(task.name, observed, restorer(observed), truth)
             found.setdefault((source, method), []).append(measured)
-    return [
-        {"source": source, "method": method} | {key: float(np.mean([m[key] for m in images])) for key in images[0]}
-        for (source, method), images in found.items()
-    ]
+    return [{"source": source, "method": method} | _together(images) for (source, method), images in found.items()]
 
 
-def _measure(task, observed, restored, truth):
-    """Scores of one restored image."""
-    restored = np.asarray(restored, dtype=float)
-    edge = min(EDGE, min(observed.shape) // 4)
-    again, observed = (_inner(image, edge) for image in (task.reconvolve(restored), observed))
-    restored, truth = (_inner(image, task.scale * edge) for image in (restored, truth))
-    measured = {
-        "psnr": psnr(truth, restored),
-        "nmse": float(np.mean((restored - truth) ** 2) / truth.var()),
-        "contrast": float(restored.std() / truth.std()),
-        "residual": residual_fraction(again, observed),
-        "mean_error": float(restored.mean() - truth.mean()),
-    }
-    if truth.min() >= 0:
-        return measured
-    truth, restored = (_binned(image, task.scale) for image in (truth, restored))
-    return measured | {
-        # The net flux of a bipolar region is a small difference, of which no error is a meaningful fraction
-        "net_flux_error": float((restored.sum() - truth.sum()) / np.abs(truth).sum()),
-        "unsigned_flux_error": flux_error(truth, restored, unsigned=True),
+def _restorers(task, methods, weights, device):
+    """The methods by name, as the recipe prepares them or as the task has them."""
+    recipe = import_module(task.recipe)
+    if hasattr(recipe, "restorers"):
+        return recipe.restorers(task.name, methods, weights=weights, device=device)
+    return {
+        method: load_restorer(task, method, weights=weights if method == "network" else None, device=device)
+        for method in (["network", *task.classical] if methods is None else methods)
     }
 
 
-def _inner(image, edge):
-    return image[edge : image.shape[0] - edge, edge : image.shape[1] - edge]
+def _restorers_of_several(task, methods, weights, device):
+    """The networks by the names of their configurations, then the other methods."""
+    metadata = {given: read_metadata(resolve(given, task=task.name)) for given in weights}
+    names = {given: found.get("config", found["architecture"]) for given, found in metadata.items()}
+    count = Counter(names.values())
+    networks, others = {}, {}
+    for given, name in names.items():
+        label = name if count[name] == 1 else f"{name} ({given})"
+        for method, restorer in _restorers(task, methods, given, device).items():
+            if method.startswith("network"):
+                networks[label + method.removeprefix("network")] = restorer
+            else:
+                others.setdefault(method, restorer)
+    return networks | others
 
 
-def _binned(image, factor):
-    ny, nx = (n // factor for n in image.shape)
-    return image.reshape(ny, factor, nx, factor).mean(axis=(1, 3))
+def _together(images):
+    """The scores of several images as one."""
+    result = {}
+    for key in dict.fromkeys(key for measured in images for key in measured):
+        values = [measured[key] for measured in images if measured.get(key) is not None]
+        if values:
+            result[key] = float(np.median(np.abs(values)) if key.startswith("median_") else np.mean(values))
+    return result
 
 
 def format_table(rows):
@@ -147,8 +155,8 @@ def format_table(rows):
     source  method   PSNR [dB]  residual [%]
     MURaM   bicubic      30.12          1.23
     """
-    keys = [key for key in _HEADINGS if any(key in row for row in rows)]
-    table = [["source", "method", *(_HEADINGS[key] for key in keys)]]
+    keys = [key for key in _COLUMNS if any(key in row for row in rows)]
+    table = [["source", "method", *(_COLUMNS[key][0] for key in keys)]]
     table += [[row["source"], row["method"], *(_cell(key, row.get(key)) for key in keys)] for row in rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     align = [str.ljust, str.ljust, *[str.rjust] * len(keys)]
@@ -157,9 +165,7 @@ def format_table(rows):
 
 
 def _cell(key, value):
-    if value is None:
-        return "-"
-    return _FORMATS[key].format(value) if key in _FORMATS else f"{100 * value:{'+' if 'flux' in key else ''}.2f}"
+    return "-" if value is None else _COLUMNS[key][1].format(value).rstrip("%")
 
 
 def scores(rows):
