@@ -166,15 +166,24 @@ def mixed_views(disks, count, rng, *, side, paper_share):
         full = disks[rng.choice(len(disks), p=weights)]
         paper = rng.random() < paper_share
         image = crop(full, rng, side)
-        if rng.random() < 0.5:
-            image = image ** rng.uniform(0.75, 1.3)
-        if paper:
-            pair = paper_pair(image, 0.8 if rng.random() < 0.6 else rng.uniform(0.5, 0.95))
-        else:
-            pair = injected_pair(image, rng)
+        pair = paper_pair(_displayed(image, rng)) if paper else injected_pair(image, rng)
         if pair is not None:
             views.append((*(part.astype(np.float16) for part in pair), paper))
     return views
+
+
+def _displayed(image, rng):
+    """The same Sun in another scaling and range of a display: power law or logarithm, brighter or less bright."""
+    kind = rng.random()
+    if kind < 0.3:
+        image = image ** rng.uniform(0.7, 1.4)
+    elif kind < 0.6:
+        depth = np.exp(rng.uniform(np.log(3), np.log(300)))
+        image = np.log1p(depth * image**2) / np.log1p(depth)
+    if kind >= 0.3 and rng.random() < 0.5:
+        return np.clip(image, 0, 1)
+    bright = np.quantile(image, rng.uniform(0.8, 0.995))
+    return np.clip(image * (0.8 / max(bright, 0.1)), 0, 1)
 
 
 def paper_views(disks, count, rng):

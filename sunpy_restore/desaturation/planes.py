@@ -1,10 +1,13 @@
 """What a network for desaturation sees: an image with a first fill, the mask, and the level of saturation."""
 
 import numpy as np
+from scipy import ndimage
 
 from sunpy_restore.core.filling import harmonic
 
 __all__ = ["planes_of"]
+
+_NEAR = 8  # pixels
 
 
 def planes_of(image, mask, full=None, level=None):
@@ -27,8 +30,9 @@ def planes_of(image, mask, full=None, level=None):
     Returns
     -------
     planes : `numpy.ndarray` of ``float32``
-        Shape ``(3, ny, nx)``: the image over ``scale`` with the harmonic fill under the mask; the mask; ``level /
-        scale`` where ``full``.
+        Shape ``(3, ny, nx)``: the image over ``scale`` with the harmonic fill under the mask; the mask; and a level that
+        damaged pixels probably exceed, over ``scale``: the known one where ``full``, else under all of the mask the
+        brightest valid value near it.
     scale : `float`
         The level, or where it isn't known the mean of the harmonic fill over the mask, so that planes do not depend on
         the unit of the image.
@@ -38,7 +42,14 @@ def planes_of(image, mask, full=None, level=None):
         # The mean may vanish or be negative off the limb, where an image is noise about zero
         inside, around = start[mask], np.abs(start[~mask])
         scale = max(float(inside.mean()), float(around.mean()), np.finfo(np.float32).tiny)
-        known = np.zeros_like(start)
+        exceeded = np.where(mask, _brightest(start, mask) / scale, 0)
     else:
-        scale, known = float(level), np.where(full, 1.0, 0.0)
-    return np.stack([start / scale, mask, known]).astype(np.float32), scale
+        scale, exceeded = float(level), np.where(full, 1.0, 0.0)
+    return np.stack([start / scale, mask, exceeded]).astype(np.float32), scale
+
+
+def _brightest(image, mask):
+    """The brightest valid value near a mask, lone bright pixels aside: second in its own neighbourhood."""
+    near = ndimage.binary_dilation(mask, iterations=_NEAR) & ~mask
+    second = ndimage.rank_filter(np.where(mask, -np.inf, image), -2, size=3)
+    return second[near].max()
