@@ -30,9 +30,9 @@ def planes_of(image, mask, full=None, level=None):
     Returns
     -------
     planes : `numpy.ndarray` of ``float32``
-        Shape ``(3, ny, nx)``: the image over ``scale`` with the harmonic fill under the mask; the mask; and a level that
-        damaged pixels probably exceed, over ``scale``: the known one where ``full``, else under all of the mask the
-        brightest valid value near it.
+        Shape ``(3, ny, nx)``: the image over ``scale`` with the harmonic fill under the mask; the mask; and a level
+        that damaged pixels probably exceed, over ``scale``: the known one where ``full``, else under all of the mask
+        the brightest valid value near it.
     scale : `float`
         The level, or where it isn't known the mean of the harmonic fill over the mask, so that planes do not depend on
         the unit of the image.
