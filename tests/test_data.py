@@ -9,31 +9,42 @@ import astropy.units as u
 from astropy.io import fits
 
 import sunpy.map
-from sunpy.map.sources import HMIMap
+from sunpy.map.sources import AIAMap, HMIMap
 
 from sunpy_restore.core.metrics import contrast
 from sunpy_restore.data import SAMPLES, sample_path
 
 CONTINUUM = ("hmi_continuum_spot", "hmi_continuum_quiet")
+HMI = [name for name in SAMPLES if name.startswith("hmi_")]
+
+
+KINDS = {"hmi": (HMIMap, 0.504), "aia": (AIAMap, 0.6)}
+"""Class of the Map and size of a pixel in arcsec, by the first word of a sample's name."""
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_samples_open_as_hmi_maps_without_a_warning(name):
+def test_samples_open_as_maps_of_their_instrument_without_a_warning(name):
     # Warnings are errors here, those of what a Map works out late among them.
     smap = sunpy.map.Map(sample_path(name))
-    assert type(smap) is HMIMap
+    kind, pixel = KINDS[name.split("_")[0]]
+    assert type(smap) is kind
     assert smap.observatory == "SDO"
-    assert smap.wavelength == 6173 * u.AA
     assert smap.data.dtype.kind == "f"
     assert np.isfinite(smap.data).all()
-    assert u.allclose(u.Quantity(smap.scale), 0.504 * u.arcsec / u.pix, rtol=1e-3)
+    assert u.allclose(u.Quantity(smap.scale), pixel * u.arcsec / u.pix, rtol=2e-3)
     assert smap.coordinate_frame.name == "helioprojective"
     assert 0.98 * u.AU < smap.observer_coordinate.radius.to(u.AU) < 1.02 * u.AU
     # The angular radius in the header is the one that the distance gives.
     radius = np.arcsin(smap.rsun_meters / smap.dsun).to(u.arcsec)
     assert smap.rsun_obs.value == pytest.approx(radius.value, rel=1e-4)
     for corner in (smap.bottom_left_coord, smap.top_right_coord):
-        assert np.hypot(corner.Tx, corner.Ty) < smap.rsun_obs
+        # The corona is seen above the limb, too
+        assert np.hypot(corner.Tx, corner.Ty) < smap.rsun_obs * (1.3 if kind is AIAMap else 1)
+
+
+@pytest.mark.parametrize("name", HMI)
+def test_hmi_samples_are_in_its_line(name):
+    assert sunpy.map.Map(sample_path(name)).wavelength == 6173 * u.AA
 
 
 def test_magnetogram_is_noaa_11158():

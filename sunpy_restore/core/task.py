@@ -126,7 +126,7 @@ class Task:
         Module with ``configs(task)``, ``datasets(task, directory, config)``, ``predict(network, observed, config)``,
         ``loss(network, batch, config)``, ``evaluation_pairs(task, directory)``, ``measure(task, observed, restored,
         truth)`` and ``DATA``, where ``task`` is the name; named and not imported, because it needs torch. See
-        `sunpy_restore.training.evaluation.evaluate` for what the last two doors give.
+        `sunpy_restore.training.evaluate` for what the last two doors give.
     planes : tuple of `str`
         Names of the planes of an observation, the image first. A plane ``"mask"`` is 1 where a pixel is to be filled
         and 0 elsewhere; every method then leaves pixels outside of it as they are.

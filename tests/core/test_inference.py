@@ -80,6 +80,79 @@ def test_tiled_equals_untiled(ny, nx, tile, reach, spare, batch, scale, channels
     assert_close(result, untiled(function, image, scale=scale, halo=reach + spare))
 
 
+def pooled(multiple, reach=0, channels_in=1):
+    """A function that sees means over the cells of a grid, and their neighbours up to ``reach`` cells away."""
+    local = correlation(reach, 1, channels_in)
+
+    def function(tiles):
+        assert all(side % multiple == 0 for side in tiles.shape[2:])
+        cells = [side // multiple for side in tiles.shape[2:]]
+        means = tiles.reshape(*tiles.shape[:2], cells[0], multiple, cells[1], multiple).mean(axis=(3, 5))
+        return local(means).repeat(multiple, axis=2).repeat(multiple, axis=3) + tiles[:, :1]
+
+    return function
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    ny=SIZES, nx=SIZES, tile=st.integers(1, 50), multiple=st.integers(1, 9), reach=st.integers(0, 2),
+    spare=st.integers(0, 20), channels=st.integers(0, 3),
+)  # fmt: skip
+@example(33, 40, 8, 8, 1, 0, 0)
+def test_tiled_equals_untiled_on_a_coarser_grid(ny, nx, tile, multiple, reach, spare, channels):
+    """Wherever the image ends, all tiles sample the grid that begins with the image."""
+    function = pooled(multiple, reach, max(channels, 1))
+    image = random_image(ny, nx) if channels == 0 else random_image(channels, ny, nx)
+    # From any pixel of a cell to the farthest of another
+    halo = (reach + 1) * multiple - 1 + spare
+    result = apply_tiled(function, image, halo=halo, tile=tile, multiple=multiple)
+    planes = image.reshape(-1, ny, nx)
+    before = -(-halo // multiple) * multiple
+    after = [before + -side % multiple for side in (ny, nx)]
+    padded = np.pad(planes, ((0, 0), (before, after[0]), (before, after[1])), mode="symmetric")
+    expected = function(padded[np.newaxis])[0, 0, before : before + ny, before : before + nx]
+    assert_close(result, expected)
+
+
+def test_another_grid_is_seen():
+    # So that the test above cannot pass for a wrong reason: these tiles begin half a cell beside the grid.
+    function, image = pooled(8), random_image(40, 40)
+    whole = apply_tiled(function, image, halo=7, multiple=8)
+    assert np.abs(apply_tiled(function, image, halo=12, tile=8, multiple=4) - whole).max() > 0.03
+
+
+@pytest.mark.parametrize("active", [None, "one", "none"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_without_a_reach_the_function_gets_the_whole_image_once(active, channels):
+    image, seen = random_image(channels, 31, 50), []
+
+    def function(tiles):
+        seen.append(tiles)
+        return tiles.mean(axis=(1, 2, 3), keepdims=True) + np.zeros_like(tiles[:, :1])
+
+    where = None if active is None else np.zeros((31, 50), dtype=bool)
+    if active == "one":
+        where[3, 4] = True
+    result = apply_tiled(function, image, halo=None, tile=8, batch=1, active=where)
+    if active == "none":
+        assert np.isnan(result).all()
+    else:
+        (whole,) = seen
+        np.testing.assert_array_equal(whole, image[np.newaxis])
+        np.testing.assert_allclose(result, np.full((31, 50), image.mean()), atol=1e-6)
+
+
+def test_without_a_reach_sizes_are_multiples_all_the_same():
+    image, seen = random_image(13, 16), []
+
+    def function(tiles):
+        seen.append(tiles)
+        return tiles
+
+    np.testing.assert_array_equal(apply_tiled(function, image, halo=None, multiple=8), image)
+    np.testing.assert_array_equal(seen[0][0, 0], np.pad(image, ((0, 3), (0, 0)), mode="symmetric"))
+
+
 class Residual(nn.Module):
     """Two 3x3 convolutions with reflection padding and batch norm, and then as many more at twice the scale."""
 
@@ -311,6 +384,7 @@ def test_pixels_that_are_not_finite_are_refused_where_they_matter(bad):
         ({"halo": -1}, ValueError, "halo to be at least 0, found -1"),
         ({"tile": 0}, ValueError, "tile to be at least 1, found 0"),
         ({"batch": 0}, ValueError, "batch to be at least 1, found 0"),
+        ({"multiple": 0}, ValueError, "multiple to be at least 1, found 0"),
         ({"tile": 2.5}, TypeError, "integer"),
         ({"out_dtype": int}, TypeError, "floating-point out_dtype, found int64"),
         ({"active": np.ones((6, 7))}, TypeError, "boolean array of active pixels, found data of type float64"),
