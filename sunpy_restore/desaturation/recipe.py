@@ -11,8 +11,21 @@ from sunpy_restore.desaturation.losses import weighted_l1
 from sunpy_restore.desaturation.pairs import injected_pair, mixed_views, paper_crops, paper_views
 from sunpy_restore.desaturation.planes import planes_of
 from sunpy_restore.desaturation.scenes import crop, read_disks
+from sunpy_restore.desaturation.scores import evaluation_pairs, measure, restorers
 
-__all__ = ["PairDataset", "configs", "datasets", "loss", "predict"]
+__all__ = [
+    "PairDataset",
+    "build_adversary",
+    "configs",
+    "content_loss",
+    "datasets",
+    "evaluation_pairs",
+    "loss",
+    "measure",
+    "predict",
+    "restorers",
+    "scored_pixels",
+]
 
 DATA = {
     "desaturate": (

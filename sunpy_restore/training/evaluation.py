@@ -78,7 +78,7 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
     ``restorers(task, methods, *, weights, device)``
         May be left out where methods take what ``evaluation_pairs`` yields. Gives functions ``restorer(observed) ->
         restored`` by name, for the methods listed or, for `None`, all; names of those that use the network begin with
-        ``"network"``.
+        ``"network"``. One that does not apply to an image gives `None`.
     """
     task = get_task(task)
     if not Path(data).is_dir():
@@ -93,7 +93,10 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
     found = {}
     for source, observed, truth in recipe.evaluation_pairs(task.name, data):
         for method, restorer in restorers.items():
-            measured = recipe.measure(task.name, observed, restorer(observed), truth)
+            restored = restorer(observed)
+            if restored is None:
+                continue
+            measured = recipe.measure(task.name, observed, restored, truth)
             found.setdefault((source, method), []).append(measured)
     return [{"source": source, "method": method} | _together(images) for (source, method), images in found.items()]
 
