@@ -82,6 +82,15 @@ def test_images_of_a_source_become_one_row(toy, tmp_path):
     assert last.split()[3:] == ["-", "+20.00", "20.00", "-"]
 
 
+def test_what_a_method_cannot_restore_has_no_row(toy, tmp_path):
+    pairs = [("numbers", 3, 4), ("letters", "a", 4)]
+    toy.evaluation_pairs = lambda task, directory: iter(pairs)
+    toy.restorers = lambda *_, **__: {"any": lambda observed: 4, "few": lambda x: x if isinstance(x, int) else None}
+    toy.measure = lambda task, observed, restored, truth: {"mean_error": restored - truth}
+    rows = [tuple(row.values()) for row in evaluate("toy", tmp_path)]
+    assert rows == [("numbers", "any", 0), ("numbers", "few", -1), ("letters", "any", 0)]
+
+
 def test_median_is_that_of_absolute_values(toy, tmp_path):
     found = iter([-3.0, 1.0, -0.5, 2.0, -8.0])
     pair = next(toy.evaluation_pairs("toy", tmp_path))
