@@ -131,10 +131,9 @@ def _exposure(smap, mask, channel):
     if smap.mask is not None:
         valid &= ~np.broadcast_to(smap.mask, valid.shape)
     mask = checked_hole(np.where(valid, smap.data, np.nan), mask)
-    data, _ = fill_invalid(smap.data, valid & ~mask) if mask.any() or not valid.all() else (smap.data, valid)
-    if "full" in known:
-        # What the columns hold is still needed there
-        data = np.where(mask & valid, smap.data, data)
+    data = smap.data
+    if not (valid | mask).all():
+        data = np.where(mask & valid, data, fill_invalid(data, valid & ~mask)[0])
     channel = channel if channel in CHANNELS and not _is_display(smap.data, valid & ~mask) else None
     return Exposure(image=data, mask=mask, channel=channel, **known)
 
