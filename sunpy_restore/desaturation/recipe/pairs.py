@@ -7,7 +7,7 @@ from skimage.morphology import disk
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes, paper_damage
 from sunpy_restore.desaturation.planes import planes_of
 from sunpy_restore.desaturation.psf import CHANNELS
-from sunpy_restore.desaturation.scenes import crop, flare
+from sunpy_restore.desaturation.recipe.scenes import crop, flare
 
 __all__ = ["injected", "injected_pair", "mixed_views", "paper_crops", "paper_pair", "paper_views"]
 
@@ -46,7 +46,7 @@ def paper_crops(disks, shares=(0.02, 0.2)):
 
     Parameters
     ----------
-    disks : `list` of `~sunpy_restore.desaturation.scenes.Disk`
+    disks : `list` of `~sunpy_restore.desaturation.recipe.scenes.Disk`
         The full disks.
     shares : pair of `float`
         Least and largest share of masked pixels.
@@ -144,7 +144,7 @@ def mixed_views(disks, count, rng, *, side, paper_share):
 
     Parameters
     ----------
-    disks : `list` of `~sunpy_restore.desaturation.scenes.Disk`
+    disks : `list` of `~sunpy_restore.desaturation.recipe.scenes.Disk`
         The full disks; those with more bright places are used more often.
     count : `int`
         Number of pairs.

@@ -67,7 +67,7 @@ def edge_band(mask):
     Examples
     --------
     >>> import torch
-    >>> from sunpy_restore.desaturation.losses import edge_band
+    >>> from sunpy_restore.desaturation.recipe.losses import edge_band
     >>> mask = (torch.arange(12) >= 6).float().expand(1, 1, 12, 12)
     >>> edge_band(mask)[0, 0, 0].int().tolist()
     [0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0]

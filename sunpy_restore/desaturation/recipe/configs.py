@@ -34,7 +34,7 @@ def adversarial_configs():
     -------
     `dict`
         Name to `~sunpy_restore.core.task.TrainingConfig`. Options are ``data``, here ``"paper"``; ``loss``, as
-        `~sunpy_restore.desaturation.losses.weighted_l1` takes it; and ``patches``.
+        `~sunpy_restore.desaturation.recipe.losses.weighted_l1` takes it; and ``patches``.
     """
     epoch = _PATCHES // 16
     paper = _config(
