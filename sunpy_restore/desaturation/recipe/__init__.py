@@ -6,10 +6,10 @@ from torch.nn import functional
 from torch.utils.data import Dataset, TensorDataset
 
 from sunpy_restore.core.task import TrainingConfig
+from sunpy_restore.desaturation.planes import planes_of
 from sunpy_restore.desaturation.recipe.configs import adversarial_configs
 from sunpy_restore.desaturation.recipe.losses import weighted_l1
 from sunpy_restore.desaturation.recipe.pairs import injected_pair, mixed_views, paper_crops, paper_views
-from sunpy_restore.desaturation.planes import planes_of
 from sunpy_restore.desaturation.recipe.scenes import crop, read_disks
 from sunpy_restore.desaturation.recipe.scores import evaluation_pairs, measure, restorers
 
@@ -77,7 +77,7 @@ class PairDataset(Dataset):
     Parameters
     ----------
     views : `list` of `tuple`
-        Planes, truth, and whether columns may become rows, as `~sunpy_restore.desaturation.recipe.pairs.mixed_views` gives.
+        Planes, truth, and whether columns may become rows, see `~sunpy_restore.desaturation.recipe.pairs.mixed_views`.
     length : `int`
         Number of items.
     patch_size : `int`

@@ -12,8 +12,8 @@ from sunpy_restore.desaturation.bleeding import separate_bleed
 from sunpy_restore.desaturation.exposure import Exposure, agreeing, first_fill
 from sunpy_restore.desaturation.forward import FULL_WELL
 from sunpy_restore.desaturation.recipe.pairs import injected, paper_crops
-from sunpy_restore.desaturation.saturation import margin, plateau
 from sunpy_restore.desaturation.recipe.scenes import read_disks
+from sunpy_restore.desaturation.saturation import margin, plateau
 from sunpy_restore.desaturation.task import DESATURATE
 
 __all__ = ["evaluation_pairs", "measure", "restorers"]
