@@ -3,7 +3,8 @@ Make the sample images of ``sunpy_restore/data`` out of their sources, which ``C
 
     python tools/make_samples.py DIRECTORY_OF_THE_SOURCES
 
-All files are 16-bit integers, Rice compressed: the magnetogram without loss, the continuum images to half a DN/s.
+All files are 16-bit integers, Rice compressed: images of AIA and the magnetogram without loss, the continuum images to
+half a DN/s.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import numpy as np
 
 import astropy.units as u
 from astropy.io import fits
+from astropy.io.fits.card import Undefined
 from astropy.time import Time
 
 from sunpy.coordinates import sun
@@ -21,6 +23,8 @@ SAMPLES = Path(__file__).resolve().parents[1] / "sunpy_restore" / "data"
 RSUN_REF = 696e6
 # Rows and columns of the magnetogram: the spots of NOAA 11158 and some of the plage and quiet Sun around them.
 SPOTS = (slice(130, 330), slice(150, 350))
+# Rows and columns of the image of AIA: the core of the active region and its fans.
+FANS = (slice(300, 556), slice(130, 386))
 
 
 def write(name, data, header, *, step, zero=0.0):
@@ -48,6 +52,25 @@ def magnetogram(source):
     header["BUNIT"] = "Gauss"
     header.add_comment("Cut out of a larger cutout for sunpy_restore.")
     write("hmi_magnetogram", data[rows, columns], header, step=0.1)
+
+
+def euv(source, name, place=np.s_[:, :], remark=None):
+    """Take an image of AIA as JSOC delivered it, or a part of it, with its header."""
+    with fits.open(source, do_not_scale_image_data=True) as hdus:
+        data, header = hdus[1].data, hdus[1].header
+    cut = data[place]
+    if (cut == header["BLANK"]).any():
+        raise ValueError(f"{name}: there are blank pixels")
+    for axis, part in ((2, place[0]), (1, place[1])):
+        header[f"CRPIX{axis}"] -= part.start or 0
+    # Most are those of the full disk; empty cards can't be saved by sunpy
+    statistics = [key for key in header if key.startswith("DATA")] + ["TOTVALS", "MISSVALS", "PERCENTD", "NSATPIX"]
+    undefined = [key for key, value in header.items() if isinstance(value, Undefined)]
+    for key in {*statistics, *undefined, "NSPIKES", "BLANK", "HEADSUM"}:
+        del header[key]
+    if remark:
+        header.add_comment(remark)
+    write(name, cut, header, step=1.0)
 
 
 def continuum_header(shape, date):
@@ -105,11 +128,14 @@ def quiet(source):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sources", type=Path, help="directory with hmi/")
+    parser.add_argument("sources", type=Path, help="directory with hmi/ and aia/")
     sources = parser.parse_args().sources
     magnetogram(sources / "hmi" / "hmi_blos_20110214_203412.fits.gz")
     spot(sources / "hmi" / "hmi_continuum_sunspot_series.fits.gz")
     quiet(sources / "hmi" / "hmi_quiet_sun.npy")
+    euv(sources / "aia" / "aia.lev1_euv_12s.2014-10-26T124817Z.193.image.fits.gz", "aia_193_flare")
+    remark = "Cut out of a larger cutout for sunpy_restore."
+    euv(sources / "aia" / "aia_171_cutout_20130310.fits.gz", "aia_171_quiet", FANS, remark)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ SAMPLES = {
     "hmi_magnetogram": "HMI line-of-sight magnetogram of NOAA 11158, 2011-02-14, 200 x 200 pixels",
     "hmi_continuum_spot": "HMI continuum intensity of a sunspot, 128 x 128 pixels",
     "hmi_continuum_quiet": "HMI continuum intensity of the quiet Sun, 130 x 130 pixels",
+    "aia_193_flare": "AIA 193 angstrom image of a flare with a saturated core, 2014-10-26, 200 x 200 pixels",
+    "aia_171_quiet": "AIA 171 angstrom image of an active region without a flare, 2013-03-10, 256 x 256 pixels",
 }
 
 
