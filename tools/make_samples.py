@@ -14,7 +14,6 @@ import numpy as np
 
 import astropy.units as u
 from astropy.io import fits
-from astropy.io.fits.card import Undefined
 from astropy.time import Time
 
 from sunpy.coordinates import sun
@@ -63,10 +62,9 @@ def euv(source, name, place=np.s_[:, :], remark=None):
         raise ValueError(f"{name}: there are blank pixels")
     for axis, part in ((2, place[0]), (1, place[1])):
         header[f"CRPIX{axis}"] -= part.start or 0
-    # Most are those of the full disk; empty cards can't be saved by sunpy
+    # Most are those of the full disk
     statistics = [key for key in header if key.startswith("DATA")] + ["TOTVALS", "MISSVALS", "PERCENTD", "NSATPIX"]
-    undefined = [key for key, value in header.items() if isinstance(value, Undefined)]
-    for key in {*statistics, *undefined, "NSPIKES", "BLANK", "HEADSUM"}:
+    for key in [*statistics, "NSPIKES", "BLANK", "HEADSUM"]:
         del header[key]
     if remark:
         header.add_comment(remark)
