@@ -6,21 +6,11 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import NamedTuple
 
+from sunpy_restore.cli_verbs import VERBS
 from sunpy_restore.version import __version__
 
 __all__ = ["main"]
-
-
-class Verb(NamedTuple):
-    """A restoration of files, by the function of that name: ``function(map, *, method, weights, device, progress)``."""
-
-    name: str
-    help: str
-
-
-VERBS = (Verb("enhance", "deconvolve images and magnetograms of SDO/HMI and double their sampling"),)
 
 _PROGRAM = "sunpy-restore"
 _EXTRA = {"lightning", "pytorch_lightning", "tensorboard", "tensorboardX", "torchmetrics"}
@@ -109,7 +99,7 @@ def _parser():
     )
     _add_device(demo)
     for verb in VERBS:
-        _add_verb(command(verb.name, _restore, verb.help))
+        _add_verb(command(verb.name, _restore, verb.help), verb)
     _add_training(command("train", _train, "train a network"))
     evaluate = command("evaluate", _evaluate, "score a network beside the classical methods on data kept back")
     _add_data(evaluate)
@@ -131,7 +121,7 @@ def _parser():
     return parser
 
 
-def _add_verb(parser):
+def _add_verb(parser, verb):
     parser.add_argument("inputs", nargs="+", metavar="IN", help="file that sunpy.map.Map opens")
     parser.add_argument(
         "-o", "--output", metavar="OUT", required=True, help="FITS file, or a folder (of several inputs)"
@@ -139,6 +129,9 @@ def _add_verb(parser):
     parser.add_argument(
         "--method", metavar="NAME", default="network", help="network, or the name of a classical method"
     )
+    for option in verb.options:
+        parser.add_argument(f"--{option.name}", metavar=option.metavar, choices=option.choices, help=option.help)
+    parser.set_defaults(verb=verb)
     _add_weights(parser)
     _add_device(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
@@ -183,7 +176,7 @@ def _restore(args):
 
     verb = getattr(sunpy_restore, args.command)
     targets = targets_of(map(Path, args.inputs), args.output, args.command, overwrite=args.overwrite)
-    options = {"method": args.method, "weights": args.weights, "device": args.device}
+    options = {"method": args.method, "weights": args.weights, "device": args.device} | args.verb.given(args)
     shown = sys.stderr.isatty() and not args.no_progress
     alone = len(targets) == 1
     for source, target in tqdm(targets.items(), desc=args.command, unit="file", disable=alone or not shown):

@@ -13,7 +13,7 @@ from astropy.io import fits
 import sunpy.map
 
 import sunpy_restore
-from sunpy_restore import cli
+from sunpy_restore import cli, cli_verbs
 from sunpy_restore.core import registry
 from sunpy_restore.core.weights import write
 from sunpy_restore.data import sample_path
@@ -124,7 +124,7 @@ def test_version(run):
 
 
 def test_verbs_are_functions_of_the_package():
-    names = [verb.name for verb in cli.VERBS]
+    names = [verb.name for verb in cli_verbs.VERBS]
     assert set(names) == {task.verb for task in TASKS}
     assert all(callable(getattr(sunpy_restore, name)) for name in names)
 

@@ -1,0 +1,36 @@
+"""The verbs of the command line. What an option needs is imported when it is given."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+__all__ = ["VERBS", "Option", "Verb"]
+
+
+class Option(NamedTuple):
+    """An option of some verbs alone; the function has a keyword of its name."""
+
+    name: str
+    help: str
+    metavar: str | None = None
+    choices: tuple[str, ...] | None = None
+    read: Callable[[str], Any] = str
+
+
+class Verb(NamedTuple):
+    """
+    A restoration of files, by the function of that name.
+
+    That is ``function(map, *, method, weights, device, progress)``, with a keyword for each option.
+    """
+
+    name: str
+    help: str
+    options: tuple[Option, ...] = ()
+
+    def given(self, args):
+        """Keywords of the options that are in the arguments."""
+        values = ((option, getattr(args, option.name)) for option in self.options)
+        return {option.name: option.read(value) for option, value in values if value is not None}
+
+
+VERBS = (Verb("enhance", "deconvolve images and magnetograms of SDO/HMI and double their sampling"),)
