@@ -177,7 +177,7 @@ def _robust_weights(differences, trusted, previous):
     variance = (1.25 * np.maximum(spread, floor)) ** 2
     if previous is not None:
         variance = previous
-    return trusted / (variance + differences**2 / 3), variance
+    return trusted / np.maximum(variance + differences**2 / 3, np.finfo(float).tiny), variance
 
 
 def fit_core(image, valid, first, base, mask, channel, *, charge=None, rounds=4, steps=25):

@@ -52,4 +52,4 @@ def _brightest(image, mask):
     """The brightest valid value near a mask, lone bright pixels aside: second in its own neighbourhood."""
     near = ndimage.binary_dilation(mask, iterations=_NEAR) & ~mask
     second = ndimage.rank_filter(np.where(mask, -np.inf, image), -2, size=3)
-    return second[near].max()
+    return max(second[near].max(), image[near].min())  # the latter if every pixel is alone

@@ -113,7 +113,7 @@ def _masks(mask, maps):
     """One mask, or `None`, for each Map."""
     if mask is None or (not isinstance(mask, (list, tuple)) and np.ndim(mask) == 2):
         return [mask] * len(maps)
-    if np.ndim(mask) == 2:
+    if any(np.ndim(part) == 1 for part in mask):
         raise TypeError("Found a nested list as the mask, expected a boolean array. Make one with numpy.array(mask).")
     if len(mask) != len(maps):
         raise ValueError(f"Found {len(mask)} masks for {len(maps)} images, expected one for all or one each.")
