@@ -13,7 +13,7 @@ from scipy import fft, ndimage
 
 from sunpy_restore.desaturation.psf import fringe_kernel
 
-__all__ = ["Fringes", "fit_core"]
+__all__ = ["REACH", "Charge", "Fringes", "column_charge", "conserving", "fit_core"]
 
 REACH = 192
 """Pixels about the core in which fringes are compared."""
@@ -27,6 +27,7 @@ _SCALES = {None: 0.5, 6.0: 0.4, 2.0: 0.3}
 
 _TEMPER = 0.3  # differences of neighbours are not independent of each other
 _CHARGE_ERROR = 0.02  # relative, of the charge in a segment of a column
+_LARGEST_FACTOR = 3.0  # by which what is above its surroundings is scaled to conserve charge
 
 
 class Fringes:
@@ -104,6 +105,30 @@ def column_charge(image, mask, full):
     segments = number[runs]
     totals = np.bincount(segments.ravel(), np.where(mask, image, 0).ravel(), minlength=len(with_full) + 1)
     return Charge(segments, totals[1:])
+
+
+def conserving(charge, least, filled):
+    """
+    Scale what a fill has above a lower bound until every segment of a column holds its charge again.
+
+    Parameters
+    ----------
+    charge : `Charge`
+        What the columns hold.
+    least, filled : `numpy.ndarray`
+        Shape ``(my, mx)``: lower bound, and fill.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Nowhere below ``least`` in a segment, whatever its charge.
+    """
+    above = np.maximum(filled - least, 0)
+    count = len(charge.totals) + 1
+    fixed, free = (np.bincount(charge.segments.ravel(), part.ravel(), minlength=count)[1:] for part in (least, above))
+    factor = np.maximum(charge.totals - fixed, 0) / np.maximum(free, np.finfo(float).tiny)
+    factor = np.concatenate([[1], np.minimum(factor, _LARGEST_FACTOR)])
+    return np.where(charge.segments > 0, least + factor[charge.segments] * above, filled)
 
 
 def _differences(image):

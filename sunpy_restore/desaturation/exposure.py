@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sunpy_restore.core.windows import damaged_windows
-from sunpy_restore.desaturation.diffraction import REACH, column_charge, fit_core
+from sunpy_restore.desaturation.diffraction import REACH, column_charge, conserving, fit_core
 from sunpy_restore.desaturation.forward import fringes
 from sunpy_restore.desaturation.planes import planes_of
 
@@ -16,7 +16,7 @@ MARGIN = 128
 
 _GAP = 64  # cores that are closer than this are fitted together
 _SPILT = 0.03  # share of bloomed pixels from which on a core counts as spilt
-_LOST = 1.5  # if the fringes ask for so much more light than there is charge, charge was lost
+_LOST = 1.2  # if the fringes ask for so much more light than there is charge, charge was lost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +109,8 @@ def agreeing(exposure, filled, start):
         if _has_spilt(exposure, cluster, fitted):
             charge = column_charge(exposure.image[box], cluster.own, exposure.full[box])
             fitted = fit_core(*arguments, charge=charge)
+            least = np.where(exposure.primary[box], exposure.level, np.minimum(start[box], fitted))
+            fitted = conserving(charge, least, fitted)
         result[box][cluster.own] = fitted[cluster.own]
     return at_least_full(exposure, result)
 
