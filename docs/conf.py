@@ -48,6 +48,7 @@ copybutton_prompt_is_regexp = True
 # The inventories of other projects come from the internet, so they are read only when asked for. Without them a
 # reference to one of these projects, or to Python itself, is plain text: that alone is what is ignored below.
 _INTERSPHINX = {
+    "aiapy": "https://aiapy.readthedocs.io/en/stable/",
     "astropy": "https://docs.astropy.org/en/stable/",
     "lightning": "https://lightning.ai/docs/pytorch/stable/",
     "matplotlib": "https://matplotlib.org/stable/",
@@ -57,6 +58,7 @@ _INTERSPHINX = {
     "python": "https://docs.python.org/3/",
     "scipy": "https://docs.scipy.org/doc/scipy/",
     "skimage": "https://scikit-image.org/docs/stable/",
+    "sunkit_image": "https://docs.sunpy.org/projects/sunkit-image/en/stable/",
     "sunpy": "https://docs.sunpy.org/en/stable/",
     "torch": "https://docs.pytorch.org/docs/stable/",
 }

@@ -67,6 +67,14 @@ def render(value):
     return escape(value) + "\n"
 
 
+def score_tables(scores):
+    """Scores by source and method: one table, or one per source where these are scored by different measures."""
+    measures = [{key for row in methods.values() for key in row} for methods in scores.values()]
+    if all(keys == measures[0] for keys in measures):
+        return render(scores)
+    return "\n".join(f"{heading(source, '^')}\n{render(methods)}" for source, methods in scores.items())
+
+
 def leaves(value, names=()):
     """The innermost tables of nested ones, each with the names that lead to it in columns without a heading."""
     if value and all(isinstance(inner, dict) for inner in value.values()):
@@ -79,7 +87,7 @@ def leaves(value, names=()):
 def records(rows):
     """A table of dictionaries, with a column for each of their keys."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
-    return table([[inline(row.get(key, "")) for key in keys] for row in rows], [escape(key) for key in keys])
+    return table([[inline(row.get(key, "n/a")) for key in keys] for row in rows], [escape(key) for key in keys])
 
 
 def inline(value):
@@ -110,7 +118,7 @@ def card(entry):
     parts = [label, heading(entry.name), description, table(facts.items())]
     for key, title in SECTIONS.items():
         if key in metadata:
-            parts += [heading(title, "-"), render(metadata[key])]
+            parts += [heading(title, "-"), (score_tables if key == "scores" else render)(metadata[key])]
     return "\n".join(parts)
 
 
