@@ -117,24 +117,29 @@ def agreeing(exposure, filled, start):
 
 def _surroundings(exposure, result, cluster):
     """
-    The exposure within `REACH` of a cluster, without the fringes of other ones; and which of its pixels are valid.
+    The exposure within `REACH` of a cluster, without the fringes of all else; and which of its pixels are valid.
+
+    The rest of the flare, just beyond the mask, is as bright as what is next to it within, and its fringes would count
+    against those of the core.
     """
-    rows, columns = cluster.place
     outer, before = [], []
-    for part, length in zip((rows, columns), exposure.mask.shape, strict=True):
+    for part, length in zip(cluster.place, exposure.mask.shape, strict=True):
         first, last = part.start - 2 * REACH, part.stop + 2 * REACH
         outer.append(slice(max(first, 0), min(last, length)))
         before.append((max(-first, 0), max(last - length, 0)))
     outer = tuple(outer)
-    foreign = np.pad(exposure.mask[outer], before)
-    foreign[2 * REACH : -2 * REACH, 2 * REACH : -2 * REACH] &= ~cluster.own
-    image = np.pad(np.where(exposure.mask, 0, exposure.image)[outer], before)
-    valid = np.pad(~exposure.mask[outer], before)
+    valid = ~exposure.mask[outer]
+    scene = result[outer]
+    # Beyond the edges of the image the corona goes on, about as bright as it is on the median
+    scene = np.pad(scene - np.median(scene[valid]), before)
+    own = np.zeros(scene.shape, dtype=bool)
+    own[2 * REACH : -2 * REACH, 2 * REACH : -2 * REACH] = cluster.own
+    # What is seen is the scene and its fringes: first to second order, the fringes alone
+    once = fringes(scene, exposure.channel, REACH)
+    others = fringes(np.where(own, 0, scene - once), exposure.channel, REACH)
+    image = np.pad(np.where(valid, exposure.image[outer], 0), before) - others
     inner = np.s_[REACH:-REACH, REACH:-REACH]
-    if foreign.any():
-        others = np.where(foreign, np.pad(result[outer], before), 0)
-        image = image - fringes(others, exposure.channel, REACH)
-    return image[inner], valid[inner]
+    return image[inner], np.pad(valid, before)[inner]
 
 
 def _has_spilt(exposure, cluster, fitted):
