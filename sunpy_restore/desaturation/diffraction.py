@@ -126,8 +126,8 @@ def conserving(charge, least, filled):
     above = np.maximum(filled - least, 0)
     count = len(charge.totals) + 1
     fixed, free = (np.bincount(charge.segments.ravel(), part.ravel(), minlength=count)[1:] for part in (least, above))
-    factor = np.maximum(charge.totals - fixed, 0) / np.maximum(free, np.finfo(float).tiny)
-    factor = np.concatenate([[1], np.minimum(factor, _LARGEST_FACTOR)])
+    factor = np.clip(charge.totals - fixed, 0, _LARGEST_FACTOR * free) / np.maximum(free, np.finfo(float).tiny)
+    factor = np.concatenate([[1], factor])
     return np.where(charge.segments > 0, least + factor[charge.segments] * above, filled)
 
 
