@@ -13,6 +13,7 @@ from sunpy.map.sources import AIAMap, HMIMap
 
 from sunpy_restore.core.metrics import contrast
 from sunpy_restore.data import SAMPLES, sample_path
+from sunpy_restore.desaturation.saturation import find_saturation
 
 CONTINUUM = ("hmi_continuum_spot", "hmi_continuum_quiet")
 HMI = [name for name in SAMPLES if name.startswith("hmi_")]
@@ -78,6 +79,29 @@ def test_what_is_not_known_is_said_to_be_nominal(name):
     smap = sunpy.map.Map(sample_path(name))
     assert "NOMINAL: pointing (disk centre), roll angle and date" in smap.meta["comment"].replace("\n", " ")
     assert np.abs([smap.center.Tx.value, smap.center.Ty.value]).max() < 1e-6
+
+
+def test_flare_is_saturated_as_delivered():
+    smap = sunpy.map.Map(sample_path("aia_193_flare"))
+    assert smap.data.shape == (200, 200)
+    assert (smap.wavelength, smap.unit) == (193 * u.AA, u.DN)
+    assert smap.exposure_time.to_value("s") == pytest.approx(2, abs=0.01)
+    assert smap.date.isot == "2014-10-26T12:48:18.837"
+    assert smap.data.dtype == np.int16
+    # The largest value that the header of the original names
+    assert smap.data.max() == 15728
+    found = find_saturation(smap)
+    assert 14000 < found.level < 16383
+    assert found.primary.sum() > 50
+    assert found.bleed.sum() > 50
+
+
+def test_quiet_image_is_an_active_region_without_saturation():
+    smap = sunpy.map.Map(sample_path("aia_171_quiet"))
+    assert smap.data.shape == (256, 256)
+    assert smap.wavelength == 171 * u.AA
+    assert smap.data.max() == 8024
+    assert not find_saturation(smap).mask.any()
 
 
 @pytest.mark.parametrize("name", SAMPLES)
