@@ -16,7 +16,7 @@ MARGIN = 128
 
 _GAP = 64  # cores that are closer than this are fitted together
 _SPILT = 0.03  # share of bloomed pixels from which on a core counts as spilt
-_LOST = 1.2  # if the fringes ask for so much more light than there is charge, charge was lost
+_LOST = 1.35  # if the fringes ask for so much more light than there is charge, charge was lost
 
 
 @dataclass(frozen=True, kw_only=True)
