@@ -1,10 +1,11 @@
 """
 Score trained weights and put them into the package.
 
-    python tools/release_weights.py DATA FILE.safetensors
+    python tools/release_weights.py DATA FILE.safetensors [--half]
 
 evaluates FILE on the images in DATA that training never saw, writes the scores into its metadata, copies it to
-sunpy_restore/data/weights/<task>.safetensors, and updates its entry in the registry.
+sunpy_restore/data/weights/<task>.safetensors (or <task>-<config>.safetensors, if that is not "compact"), and updates its
+entry in the registry. --half keeps the numbers in half precision, for networks that are there to be compared only.
 """
 
 import argparse
@@ -23,14 +24,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder of the training data")
     parser.add_argument("file", type=Path, help="weights that training wrote")
+    parser.add_argument("--half", action="store_true", help="write half precision")
     arguments = parser.parse_args()
     state, metadata = read(arguments.file)
-    rows = evaluate(metadata["task"], arguments.data, weights=arguments.file)
-    print(format_table(rows))
-    target = FOLDER / f"{metadata['task']}.safetensors"
+    name = metadata["task"] if metadata["config"] == "compact" else f"{metadata['task']}-{metadata['config']}"
+    target = FOLDER / f"{name}.safetensors"
+    if arguments.half:
+        state = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
     # The recipe's own words, so that a correction of them reaches the model card
     data = import_module(get_task(metadata["task"]).recipe).DATA[metadata["task"]]
-    write(target, state, metadata | {"scores": scores(rows), "training_data": data})
+    metadata = metadata | {"training_data": data}
+    write(target, state, metadata)
+    rows = evaluate(metadata["task"], arguments.data, weights=target)
+    print(format_table(rows))
+    write(target, state, metadata | {"scores": scores(rows)})
     refresh(target)
     print(f"wrote {target}, {target.stat().st_size / 1e6:.2f} MB")
 
