@@ -4,8 +4,8 @@ Score trained weights and put them into the package.
     python tools/release_weights.py DATA FILE.safetensors [--half]
 
 evaluates FILE on the images in DATA that training never saw, writes the scores into its metadata, copies it to
-sunpy_restore/data/weights/<task>.safetensors (or <task>-<config>.safetensors, if that is not "compact"), and updates its
-entry in the registry. --half keeps the numbers in half precision, for networks that are there to be compared only.
+sunpy_restore/data/weights/<task>.safetensors (or <task>-<config>.safetensors, if that is not "compact"), and updates
+its entry in the registry. --half keeps the numbers in half precision, for networks that are only there to be compared.
 """
 
 import argparse
