@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from itertools import repeat
 
 import numpy as np
 
@@ -101,12 +102,7 @@ def desaturate(image, *, mask=None, method="network", consistency=None, weights=
     exposures = [_exposure(smap, hole, channel) for smap, hole, channel in zip(maps, masks, channels, strict=True)]
     agree = [_agrees(exposure, method, consistency) for exposure in exposures]
     restorer = load_restorer(DESATURATE, method, weights=weights, device=device, progress=progress)
-    return rebuild(
-        [
-            _desaturate(smap, exposure, restorer, corrected, progress)
-            for smap, exposure, corrected in zip(maps, exposures, agree, strict=True)
-        ]
-    )
+    return rebuild(list(map(_desaturate, maps, exposures, repeat(restorer), agree, repeat(progress))))
 
 
 def _masks(mask, maps):
@@ -169,7 +165,7 @@ def _desaturate(smap, exposure, restorer, corrected, progress):
         warnings.warn(
             "Nothing in the image is saturated, it comes back unchanged. If you see otherwise, give a mask.",
             RestoreWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
         return smap
     filled, start = first_fill(exposure, restorer, progress=progress)
