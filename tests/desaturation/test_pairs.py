@@ -1,0 +1,248 @@
+"""What the network is trained on: pairs that are true to their forward model, and splits that share no day."""
+
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from sunpy_restore.desaturation.forward import FULL_WELL, paper_damage
+from sunpy_restore.desaturation.recipe import PairDataset
+from sunpy_restore.desaturation.recipe.pairs import (
+    injected,
+    injected_pair,
+    mixed_views,
+    paper_crops,
+    paper_pair,
+    paper_views,
+)
+from sunpy_restore.desaturation.recipe.scenes import KEPT_BACK, Disk, crop, flare, read_disks
+
+DAYS = ("2014-01-01", "2014-02-03", "2017-08-07", "2017-08-08", "2022-01-01")
+
+
+def scene(seed, shape=(224, 224)):
+    """Values from 0 to 1 with a bright region."""
+    rng = np.random.default_rng(seed)
+    image = ndimage.gaussian_filter(rng.normal(size=shape), 6)
+    y, x = np.indices(shape) - np.reshape(shape, (2, 1, 1)) / 2
+    image = 0.3 + 0.1 * image / image.std() + 0.7 * np.exp(-(x**2 + y**2) / (2 * 16**2))
+    return np.clip(image, 0, 1)
+
+
+def write_jp2(path, date, seed, side=512):
+    """As Helioviewer writes them: the FITS header as XML in a box before the pixels."""
+    Image.fromarray((255 * scene(seed, (side, side))).astype(np.uint8)).save(path)
+    data = path.read_bytes()
+    text = f"<meta><fits><TELESCOP>SDO</TELESCOP><DATE-OBS>{date}T12:00:00.34</DATE-OBS></fits></meta>".encode()
+    pixels = data.index(b"jp2c") - 4
+    path.write_bytes(data[:pixels] + struct.pack(">I4s", 8 + len(text), b"xml ") + text + data[pixels:])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("data")
+    (directory / "aia" / "jp2").mkdir(parents=True)
+    for number, day in enumerate(DAYS):
+        write_jp2(directory / "aia" / "jp2" / f"disk{number}.jp2", day, number)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def disks(folder):
+    return read_disks(folder)
+
+
+def test_splits_share_no_day(folder, disks):
+    kept = read_disks(folder, "validation")
+    days, kept_days = ({full.date[:10] for full in part} for part in (disks, kept))
+    assert not days & kept_days
+    assert days | kept_days == set(DAYS)
+    assert kept_days == set(KEPT_BACK)
+
+
+def test_disks_are_read(disks):
+    assert [full.name for full in disks] == ["disk0", "disk2", "disk3"]
+    expected = (255 * scene(0, (512, 512))).astype(np.uint8)
+    assert disks[0].image.dtype == np.uint8
+    assert np.abs(disks[0].image.astype(int) - expected).mean() < 3
+    for level, places in disks[0].places.items():
+        for row, column in places:
+            assert disks[0].image[row - 8 : row + 8, column - 8 : column + 8].mean() > level
+
+
+def test_no_disks(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no JPEG 2000 full disks for the split 'train'"):
+        read_disks(tmp_path)
+
+
+def test_crops_have_their_side_and_range(disks):
+    rng = np.random.default_rng(0)
+    for side in (64, 224, 256):
+        for _ in range(6):
+            image = crop(disks[0], rng, side)
+            assert image.shape == (side, side)
+            assert 0 <= image.min() < image.max() <= 1
+
+
+def test_paper_pairs_are_the_image_outside_of_the_mask():
+    """And beneath it the truth, which saturated because it was bright."""
+    image = scene(1)
+    mask = paper_damage(image)[1]
+    planes, truth = paper_pair(image)
+    assert planes.shape == (3, *image.shape)
+    assert truth.shape == (1, *image.shape)
+    assert planes.dtype == truth.dtype == np.float32
+    np.testing.assert_array_equal(planes[1] > 0, mask)
+    np.testing.assert_array_equal(planes[0][~mask], truth[0][~mask])
+    scale = image.max() / truth.max()
+    np.testing.assert_allclose(truth[0] * scale, image, rtol=1e-5, atol=1e-7)
+    assert truth[0][image > 0.8].min() > planes[0][~mask].mean()
+
+
+def test_shares_of_the_mask_have_limits():
+    image = scene(2)
+    share = paper_damage(image)[1].mean()
+    assert paper_pair(image, shares=(share - 1e-6, share + 1e-6)) is not None
+    assert paper_pair(image, shares=(share + 1e-6, 1)) is None
+    assert paper_pair(image, shares=(0, share - 1e-6)) is None
+    assert paper_pair(np.zeros_like(image)) is None
+    assert paper_pair(np.ones_like(image)) is None
+    found = [injected_pair(image, np.random.default_rng(seed), shares=(0.01, 0.1)) for seed in range(8)]
+    shares = [planes[1].mean() for planes, _ in filter(None, found)]
+    assert shares
+    assert 0.01 < min(shares) <= max(shares) < 0.1
+
+
+def test_paper_crops_are_tiles_with_enough_saturation():
+    tiles = [(255 * scene(seed, (256, 256))).astype(np.uint8) for seed in (0, 1)]
+    dark, bright = np.zeros_like(tiles[0]), np.full_like(tiles[0], 255)
+    full = Disk("disk", DAYS[0], np.block([[tiles[0], dark], [bright, tiles[1]]]), {})
+    crops = list(paper_crops([full], shares=(0.005, 0.2)))
+    assert len(crops) == 2
+    for (image, mask), tile in zip(crops, tiles, strict=True):
+        np.testing.assert_array_equal(image, tile / 255.0)
+        np.testing.assert_array_equal(mask, paper_damage(image)[1])
+    assert not list(paper_crops([full], shares=(0.2, 0.3)))
+
+
+@pytest.mark.parametrize("spill", [True, False])
+def test_injected_flares_saturate_where_there_was_too_much_light(spill):
+    image = np.full((160, 150), 500.0)
+    observed, truth = injected(image, 193, np.random.default_rng(3), 5.0, spill=spill)
+    assert observed.max() == FULL_WELL
+    full, noise = observed >= FULL_WELL, 6 * np.sqrt(FULL_WELL)
+    assert full[truth > FULL_WELL + noise].all()
+    assert (truth[~full] < FULL_WELL + noise).all()
+    spilt = full & (truth < FULL_WELL - noise)
+    assert spilt.any() == spill
+    columns = (truth > FULL_WELL - noise).any(axis=0)
+    assert not spilt[:, ~columns].any()
+    quiet = ~full[:, ~columns]
+    assert np.abs(observed - truth)[:, ~columns][quiet].max() < noise
+    # 5 full wells of the flare, and its fringes: a quarter of its light more
+    assert truth.max() == pytest.approx(5 * FULL_WELL, rel=0.15)
+    assert truth.min() > image.min()
+
+
+def test_injected_pairs_tell_the_level_where_pixels_were_full():
+    known = 0
+    for seed in range(12):
+        pair = injected_pair(scene(4), np.random.default_rng(seed))
+        if pair is None:
+            continue
+        planes, truth = pair
+        assert planes.dtype == truth.dtype == np.float32
+        assert np.isfinite(planes).all()
+        assert np.isfinite(truth).all()
+        mask, level = planes[1] > 0, planes[2]
+        assert not level[~mask].any()
+        assert (truth[0][mask] / planes[0][mask]).max() > 1
+        if set(np.unique(level)) == {0, 1}:
+            known += 1
+            # Wells are full of the light of their column: the mean over its full pixels is not less than the level
+            columns = (level > 0).any(axis=0)
+            assert truth[0][:, columns].max(axis=0).min() > 0.9
+            assert planes[0][~mask].max() < 1
+    assert known > 3
+
+
+def test_flares_have_a_peak_of_one_near_the_middle():
+    for seed in range(20):
+        image = flare((120, 100), np.random.default_rng(seed))
+        assert image.shape == (120, 100)
+        assert image.max() == 1
+        assert image.min() >= 0
+        row, column = np.unravel_index(image.argmax(), image.shape)
+        assert 10 < row < 110
+        assert 10 < column < 90
+
+
+def test_views_are_the_same_for_a_seed(disks):
+    one, two, other = (
+        mixed_views(disks, 3, np.random.default_rng(seed), side=128, paper_share=0.5) for seed in (0, 0, 1)
+    )
+    for first, second in zip(one, two, strict=True):
+        np.testing.assert_array_equal(first[0], second[0])
+        np.testing.assert_array_equal(first[1], second[1])
+        assert first[2] == second[2]
+    assert any((a[0] != b[0]).any() for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_only_views_without_bleeding_may_be_turned(disks, share):
+    views = mixed_views(disks, 3, np.random.default_rng(2), side=128, paper_share=share)
+    assert [turnable for _, _, turnable in views] == [share == 1.0] * 3
+    for planes, truth, _ in views:
+        assert planes.dtype == truth.dtype == np.float16
+        assert planes.shape == (3, 128, 128)
+        assert np.isfinite(planes).all()
+        assert np.isfinite(truth).all()
+
+
+def test_views_of_the_paper(disks):
+    (planes, truth, turnable), *_ = paper_views(disks, 2, np.random.default_rng(3))
+    assert turnable is True
+    assert planes.shape == (3, 256, 256)
+    assert truth.shape == (1, 256, 256)
+
+
+def ramps(turnable):
+    """A view whose values tell rows from columns."""
+    y, x = np.indices((40, 40)).astype(np.float16)
+    return np.stack([y, np.ones_like(y), x]), y[None], turnable
+
+
+def test_items_are_patches_and_the_same_in_every_run():
+    views = [ramps(True)]
+    one, two = (PairDataset(views, 20, patch_size=16, seed=5) for _ in range(2))
+    assert len(one) == 20
+    distinct = set()
+    for index in reversed(range(20)):
+        (planes, truth), (again, _) = one[index], two[index]
+        assert planes.shape == (3, 16, 16)
+        assert truth.shape == (1, 16, 16)
+        assert (planes == again).all()
+        assert (planes[0] == truth[0]).all()
+        distinct.add(planes.numpy().tobytes())
+    assert len(distinct) > 10
+    assert any((one[i][0] != PairDataset(views, 20, patch_size=16, seed=6)[i][0]).any() for i in range(3))
+
+
+@pytest.mark.parametrize("turnable", [False, True])
+def test_columns_become_rows_only_where_nothing_bleeds_along_them(turnable):
+    items = PairDataset([ramps(turnable)], 40, patch_size=16, seed=7)
+    upright = [(np.diff(planes[0].numpy(), axis=1) == 0).all() for planes, _ in map(items.__getitem__, range(40))]
+    assert all(upright) == (not turnable)
+    assert any(upright)
+    signs = {np.sign(float(items[i][0][0, 1, 0] - items[i][0][0, 0, 0])) for i in range(40)}
+    assert {-1.0, 1.0} <= signs
+
+
+def test_patches_hold_damage_if_the_view_does():
+    planes, truth, _ = ramps(True)
+    planes[1] = 0
+    planes[1, 15:25, 15:25] = 1
+    items = PairDataset([(planes, truth, True)], 30, patch_size=20, seed=8)
+    assert all(items[i][0][1].any() for i in range(30))
