@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -89,3 +91,63 @@ def test_mixed_precision_gives_single_precision(dtype):
     observed = torch.from_numpy(planes(16, 16)).float()[None]
     with torch.inference_mode(), torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
         assert network([4, 6]).float()(observed).dtype == torch.float32
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 23), (17, 2), (31, 50)])
+def test_any_size(shape):
+    observed = torch.from_numpy(planes(*shape)).float()[None]
+    with torch.inference_mode():
+        filled = network([4, 6, 8]).float()(observed)
+    assert filled.shape == (1, 1, *shape)
+    assert torch.isfinite(filled).all()
+
+
+def test_images_of_a_batch_do_not_see_each_other():
+    observed = torch.from_numpy(np.stack([planes(20, 24, seed=seed) for seed in (1, 2)]))
+    restorer = network([4, 6])
+    with torch.inference_mode():
+        together = restorer(observed)
+        alone = torch.cat([restorer(one[None]) for one in observed])
+    torch.testing.assert_close(together, alone)
+
+
+def test_nothing_to_fill():
+    observed = torch.from_numpy(planes(12, 15, False))[None]
+    with torch.inference_mode():
+        torch.testing.assert_close(network([4, 6])(observed), observed[:, :1], rtol=0, atol=0)
+
+
+def test_negative_values_beneath_the_mask_start_at_zero():
+    """The logarithm ends there; the corona is nowhere darker."""
+    observed = torch.from_numpy(planes(12, 12, True)).float()[None]
+    observed[:, 0] = -0.5
+    with torch.inference_mode():
+        assert not FillingUNet(widths=[4])(observed).any()
+
+
+@pytest.mark.parametrize("ceiling", [1.0, 5.0])
+def test_ceiling_bounds_the_fill(ceiling):
+    observed = torch.from_numpy(planes(12, 12, True)).float()[None]
+    observed[:, 0] = 1e6
+    with torch.inference_mode():
+        filled = FillingUNet(widths=[4], ceiling=ceiling)(observed)
+    torch.testing.assert_close(filled, torch.full_like(filled, float(np.expm1(ceiling))))
+
+
+def test_default_network_is_compact():
+    """At most 8 MB of single-precision numbers; counted layer by layer."""
+    widths = (48, 64, 96, 128)
+
+    def convolution(entering, leaving, side=3):
+        return (side**2 * entering + 1) * leaving
+
+    def block(entering, leaving):
+        shortcut = convolution(entering, leaving, 1) if entering != leaving else 0
+        return convolution(entering, leaving) + convolution(leaving, leaving) + shortcut
+
+    expected = convolution(12, 48) + block(48, 48) + convolution(48, 4)
+    for shallow, deep in pairwise(widths):
+        expected += block(shallow, deep) + block(shallow + deep, shallow)
+    count = sum(parameter.numel() for parameter in FillingUNet().parameters())
+    assert count == expected
+    assert 4 * count < 8e6
