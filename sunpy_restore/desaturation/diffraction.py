@@ -6,14 +6,12 @@ saturated. They lie on a corona that is not known. Its differences from pixel to
 every fringe is an outlier; so the core is sought that leaves the smallest differences.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import fft, ndimage
 
 from sunpy_restore.desaturation.psf import fringe_kernel
 
-__all__ = ["REACH", "Charge", "Fringes", "column_charge", "conserving", "fit_core"]
+__all__ = ["REACH", "Fringes", "fit_core"]
 
 REACH = 192
 """Pixels about the core in which fringes are compared."""
@@ -25,9 +23,11 @@ _BOX = 15  # pixels over which the corona's differences are alike
 _SCALES = {None: 0.5, 6.0: 0.4, 2.0: 0.3}
 """Prior of the logarithm of the core over its first fill: 1-sigma of the parts that vary over so many pixels."""
 
-_TEMPER = 0.3  # differences of neighbours are not independent of each other
+_BLOCK = 48  # pixels over which the structure of a corona is forgotten
+_LEAST_DISPERSION = 3.0  # differences of neighbours are not independent of each other
+_WEAK = 0.03  # relative error of the strength of a pattern from which on it tells less and less of the shape
+_TOO_WEAK = 0.1  # from which on it tells nothing: what looks like fringes are loops
 _CHARGE_ERROR = 0.02  # relative, of the charge in a segment of a column
-_LARGEST_FACTOR = 3.0  # by which what is above its surroundings is scaled to conserve charge
 
 
 class Fringes:
@@ -50,7 +50,8 @@ class Fringes:
         self.shape = shape
         self.window = tuple(n + 2 * reach for n in shape)
         self._size = tuple(fft.next_fast_len(n, real=True) for n in self.window)
-        kernel = fringe_kernel(channel, reach)
+        # Within a filled core the nearest fringes of the focal mesh are part of its light
+        kernel = fringe_kernel(channel, reach, _GUARD)
         self._kernel = fft.rfft2(ndimage.gaussian_filter(kernel, blur) if blur else kernel, self._size)
 
     def of(self, core):
@@ -62,73 +63,6 @@ class Fringes:
         """The transpose of `of`."""
         whole = fft.irfft2(fft.rfft2(image, self._size) * self._kernel.conj(), self._size)
         return whole[: self.shape[0], : self.shape[1]]
-
-
-@dataclass(frozen=True)
-class Charge:
-    """
-    The charge in the columns of a bloomed core.
-
-    Parameters
-    ----------
-    segments : `numpy.ndarray` of `int`
-        Shape ``(my, mx)``: number of the segment of a column that a pixel belongs to, from 1; 0 for none.
-    totals : `numpy.ndarray`
-        Charge in each segment, as observed.
-    """
-
-    segments: np.ndarray
-    totals: np.ndarray
-
-
-def column_charge(image, mask, full):
-    """
-    Segments of columns within which charge was moved, and what is in them.
-
-    Parameters
-    ----------
-    image : `numpy.ndarray`
-        The exposure as observed, shape ``(ny, nx)``.
-    mask, full : `numpy.ndarray` of `bool`
-        Pixels to fill; pixels at the full well.
-
-    Returns
-    -------
-    `Charge`
-        One segment per run of masked pixels in a column that has full ones.
-    """
-    # Runs along the first axis: no connection between columns
-    runs, _ = ndimage.label(mask, structure=[[0, 1, 0], [0, 1, 0], [0, 1, 0]])
-    with_full = np.unique(runs[full & mask])
-    number = np.zeros(runs.max() + 1, dtype=int)
-    number[with_full] = np.arange(1, len(with_full) + 1)
-    segments = number[runs]
-    totals = np.bincount(segments.ravel(), np.where(mask, image, 0).ravel(), minlength=len(with_full) + 1)
-    return Charge(segments, totals[1:])
-
-
-def conserving(charge, least, filled):
-    """
-    Scale what a fill has above a lower bound until every segment of a column holds its charge again.
-
-    Parameters
-    ----------
-    charge : `Charge`
-        What the columns hold.
-    least, filled : `numpy.ndarray`
-        Shape ``(my, mx)``: lower bound, and fill.
-
-    Returns
-    -------
-    `numpy.ndarray`
-        Nowhere below ``least`` in a segment, whatever its charge.
-    """
-    above = np.maximum(filled - least, 0)
-    count = len(charge.totals) + 1
-    fixed, free = (np.bincount(charge.segments.ravel(), part.ravel(), minlength=count)[1:] for part in (least, above))
-    factor = np.clip(charge.totals - fixed, 0, _LARGEST_FACTOR * free) / np.maximum(free, np.finfo(float).tiny)
-    factor = np.concatenate([[1], factor])
-    return np.where(charge.segments > 0, least + factor[charge.segments] * above, filled)
 
 
 def _differences(image):
@@ -151,10 +85,10 @@ def _differences_adjoint(both):
 class _Prior:
     """Smooth changes of the logarithm of a core, from and to independent normal variables."""
 
-    def __init__(self, mask):
+    def __init__(self, mask, looseness=1.0):
         self.mask = mask
         self.regions, self.count = ndimage.label(mask)
-        self.smooth = {scale: sigma for scale, sigma in _SCALES.items() if scale is not None}
+        self.smooth = {scale: looseness * sigma for scale, sigma in _SCALES.items() if scale is not None}
         # A smoothed normal variable keeps 1 / (4 pi scale^2) of its variance
         self.gains = {scale: sigma * 2 * np.sqrt(np.pi) * scale for scale, sigma in self.smooth.items()}
         self.size = self.count + len(self.smooth) * mask.size
@@ -175,7 +109,7 @@ class _Prior:
         return variables[self.count :].reshape(len(self.smooth), *self.mask.shape)
 
 
-def _conjugate_gradients(apply, right, steps, tolerance=1e-3):
+def _conjugate_gradients(apply, right, steps, tolerance=1e-8):
     """Solve ``apply(x) = right`` for a symmetric positive definite ``apply``."""
     solution = np.zeros_like(right)
     residual = right.copy()
@@ -193,24 +127,64 @@ def _conjugate_gradients(apply, right, steps, tolerance=1e-3):
     return solution
 
 
-def _robust_weights(differences, trusted, previous):
-    """Inverse variances of differences: those of the corona about, and less for outliers (Student's t)."""
+def _comparable(image, valid, mask):
+    """A window without the noise of single pixels, and the pairs of pixels whose differences are compared."""
+    usable = valid.copy()
+    usable[tuple(slice(REACH, REACH + n) for n in mask.shape)] &= ~mask
+    far = ~ndimage.binary_dilation(~usable, iterations=_GUARD)
+    pairs = np.zeros((2, *far.shape), dtype=bool)
+    pairs[0, :-_LAG] = far[:-_LAG] & far[_LAG:]
+    pairs[1, :, :-_LAG] = far[:, :-_LAG] & far[:, _LAG:]
+    share = ndimage.gaussian_filter(usable.astype(float), _BLUR)
+    return ndimage.gaussian_filter(np.where(usable, image, 0), _BLUR) / np.maximum(share, 1e-3), pairs
+
+
+def _robust_weights(differences, trusted, variance=None):
+    """
+    Inverse variances of differences, and less for outliers (Student's t); and the variances.
+
+    They are those of the differences in the corona about, unless they are given.
+    """
+    if variance is None:
+        variance = _variance(differences, trusted)
+    return trusted / np.maximum(variance + differences**2 / 3, np.finfo(float).tiny), variance
+
+
+def _variance(differences, trusted):
     size = np.abs(differences) * trusted
     share = ndimage.uniform_filter(trusted.astype(float), (0, _BOX, _BOX), mode="constant")
     spread = ndimage.uniform_filter(size, (0, _BOX, _BOX), mode="constant") / np.maximum(share, 1e-6)
     floor = 1e-3 * np.sum(size) / max(np.sum(trusted), 1)
-    variance = (1.25 * np.maximum(spread, floor)) ** 2
-    if previous is not None:
-        variance = previous
-    return trusted / np.maximum(variance + differences**2 / 3, np.finfo(float).tiny), variance
+    return (1.25 * np.maximum(spread, floor)) ** 2
 
 
-def fit_core(image, valid, first, base, mask, channel, *, charge=None, rounds=4, steps=25):
+def _dispersion(weights, left, pattern):
+    """
+    How much less the differences tell than if they were independent of each other; error of the pattern's strength.
+
+    The strength of the whole pattern is fitted, and what every block of pixels would change of it compared with its
+    formal error: the sandwich estimator of the variance, over the formal one.
+    """
+    gains, information = (_blocks((weights * part * pattern).sum(axis=0)) for part in (left, pattern))
+    total = max(information.sum(), np.finfo(float).tiny)
+    strength = gains.sum() / total
+    dispersion = max(((gains - strength * information) ** 2).sum() / total, _LEAST_DISPERSION)
+    return dispersion, np.sqrt(dispersion / total)
+
+
+def _blocks(image):
+    """Sums over blocks of `_BLOCK` pixels."""
+    padded = np.pad(image, [(0, -n % _BLOCK) for n in image.shape])
+    return padded.reshape(padded.shape[0] // _BLOCK, _BLOCK, -1, _BLOCK).sum(axis=(1, 3))
+
+
+def fit_core(image, valid, first, base, mask, channel, *, charge=None, rounds=4, steps=12):
     """
     Correct the fill of a saturated core until its fringes, and its charge, agree with the observed ones.
 
     With ``first`` as a prior, the logarithm of the core above its surroundings is changed smoothly: a maximum of the
-    posterior probability by Gauss-Newton steps with conjugate gradients.
+    posterior probability by Gauss-Newton steps with conjugate gradients. Where the corona hides the fringes, less is
+    changed, or nothing.
 
     Parameters
     ----------
@@ -224,7 +198,7 @@ def fit_core(image, valid, first, base, mask, channel, *, charge=None, rounds=4,
         Pixels of the box that are to be filled.
     channel : `int`
         Wavelength in angstrom.
-    charge : `Charge`, optional
+    charge : `~sunpy_restore.desaturation.charge.Charge`, optional
         What the columns hold.
     rounds, steps : `int`
         Gauss-Newton steps, and steps of the conjugate gradients in each.
@@ -240,25 +214,21 @@ def fit_core(image, valid, first, base, mask, channel, *, charge=None, rounds=4,
     * Torre, Schwartz, Benvenuto, Massone & Piana 2015, Inverse Problems 31, 095006
     * Guastavino, Piana, Massone, Schwartz & Benvenuto 2019, ApJ 882, 109
     """
-    model, prior = Fringes(mask.shape, channel, REACH, _BLUR), _Prior(mask)
-    inner = tuple(slice(REACH, REACH + n) for n in mask.shape)
-    usable = valid.copy()
-    usable[inner] &= ~mask
-    near = ndimage.binary_dilation(~usable, iterations=_GUARD)
-    pairs = np.stack([~near, ~near])
-    pairs[0, :-_LAG] &= ~near[_LAG:]
-    pairs[1, :, :-_LAG] &= ~near[:, _LAG:]
-    pairs[0, -_LAG:] = pairs[1, :, -_LAG:] = False
-    smoothed = ndimage.gaussian_filter(np.where(usable, image, 0), _BLUR) / np.maximum(
-        ndimage.gaussian_filter(usable.astype(float), _BLUR), 1e-3
-    )
+    model = Fringes(mask.shape, channel, REACH, _BLUR)
+    smoothed, pairs = _comparable(image, valid, mask)
+    pattern = _differences(model.of(np.where(mask, first, 0)))
+    left = _differences(smoothed) - pattern
+    weights, variance = _robust_weights(left, pairs)
+    error = _dispersion(weights, left, pattern)[1]
+    prior = _Prior(mask, min(1.0, _WEAK / error))
+    pairs = pairs & (error < _TOO_WEAK)
     excess = np.where(mask, np.maximum(first - base, 0.02 * np.abs(base) + 1e-6 * np.abs(first).max()), 0)
-    variables, variance = np.zeros(prior.size), None
+    variables = np.zeros(prior.size)
     for _ in range(rounds):
         core = excess * np.exp(np.clip(prior.field(variables), -3, 3))
         left = _differences(smoothed - model.of(np.where(mask, base + core, 0)))
-        weights, variance = _robust_weights(left, pairs, variance)
-        weights = weights * _TEMPER
+        weights, _ = _robust_weights(left, pairs, variance)
+        weights = weights / _dispersion(weights, left, _differences(model.of(core)))[0]
         segments, charge_weights, missing = _charge_terms(charge, np.where(mask, base + core, 0))
 
         def project(change, core=core, weights=weights, segments=segments, charge_weights=charge_weights):

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sunpy_restore.core.windows import damaged_windows
-from sunpy_restore.desaturation.diffraction import REACH, column_charge, conserving, fit_core
+from sunpy_restore.desaturation.charge import column_charge, conserving
+from sunpy_restore.desaturation.diffraction import REACH, fit_core
 from sunpy_restore.desaturation.forward import fringes
 from sunpy_restore.desaturation.planes import planes_of
 
@@ -16,7 +17,7 @@ MARGIN = 128
 
 _GAP = 64  # cores that are closer than this are fitted together
 _SPILT = 0.03  # share of bloomed pixels from which on a core counts as spilt
-_LOST = 1.35  # if the fringes ask for so much more light than there is charge, charge was lost
+_LOST = 1.6  # if the fringes ask for so much more light than there is charge, charge was lost
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,6 @@ _OPEN_AREA = 0.82  # of each of the two meshes
 _FOCAL_ANGLES = (45.0, -45.0)
 _FOCAL_REACH = 100
 _STAMP = 4
-_CORE = 1  # pixels about the centre that count as the core and not as fringes
 
 
 @cache
@@ -102,7 +101,7 @@ def _spots(angles, spacing, width, ratio, reach):
 
 
 @cache
-def fringe_kernel(channel, reach=REACH):
+def fringe_kernel(channel, reach=REACH, core=1):
     """
     Fringes of one pixel in units of what is left in that pixel.
 
@@ -113,6 +112,8 @@ def fringe_kernel(channel, reach=REACH):
     ----------
     channel, reach
         See `mesh_psf`.
+    core : `int`
+        Pixels to each side of the centre whose light counts as that of the source and not of its fringes.
 
     Returns
     -------
@@ -120,9 +121,9 @@ def fringe_kernel(channel, reach=REACH):
         Shape ``(2 * reach + 1, 2 * reach + 1)``, read-only, zero in the centre.
     """
     kernel = mesh_psf(channel, reach).copy()
-    core = (slice(reach - _CORE, reach + _CORE + 1),) * 2
-    inside = kernel[core].sum()
-    kernel[core] = 0
+    middle = (slice(reach - core, reach + core + 1),) * 2
+    inside = kernel[middle].sum()
+    kernel[middle] = 0
     kernel /= inside
     kernel.flags.writeable = False
     return kernel

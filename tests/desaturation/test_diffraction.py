@@ -8,7 +8,8 @@ from scipy import ndimage, signal
 
 from sunpy_restore.core.filling import harmonic
 from sunpy_restore.desaturation import diffraction
-from sunpy_restore.desaturation.diffraction import REACH, Charge, Fringes, column_charge, conserving, fit_core
+from sunpy_restore.desaturation.charge import Charge, column_charge, conserving
+from sunpy_restore.desaturation.diffraction import REACH, Fringes, fit_core
 from sunpy_restore.desaturation.forward import bloom, fringes
 from sunpy_restore.desaturation.psf import CHANNELS, mesh_psf
 
