@@ -26,7 +26,7 @@ _SCALES = {None: 0.5, 6.0: 0.4, 2.0: 0.3}
 _BLOCK = 48  # pixels over which the structure of a corona is forgotten
 _LEAST_DISPERSION = 3.0  # differences of neighbours are not independent of each other
 _WEAK = 0.03  # relative error of the strength of a pattern from which on it tells less and less of the shape
-_TOO_WEAK = 0.1  # from which on it tells nothing: what looks like fringes are loops
+_TOO_WEAK = 0.07  # from which on it tells nothing: what looks like fringes are loops
 _CHARGE_ERROR = 0.02  # relative, of the charge in a segment of a column
 
 
@@ -160,7 +160,7 @@ def _variance(differences, trusted):
 
 def _dispersion(weights, left, pattern):
     """
-    How much less the differences tell than if they were independent of each other; error of the pattern's strength.
+    How much less differences tell than if they were independent; relative error of the strength of the pattern.
 
     The strength of the whole pattern is fitted, and what every block of pixels would change of it compared with its
     formal error: the sandwich estimator of the variance, over the formal one.
@@ -169,7 +169,8 @@ def _dispersion(weights, left, pattern):
     total = max(information.sum(), np.finfo(float).tiny)
     strength = gains.sum() / total
     dispersion = max(((gains - strength * information) ** 2).sum() / total, _LEAST_DISPERSION)
-    return dispersion, np.sqrt(dispersion / total)
+    # A fill that is much too faint is a reason to look at the fringes, and none to distrust them
+    return dispersion, np.sqrt(dispersion / total) / max(1 + strength, 1)
 
 
 def _blocks(image):
@@ -178,13 +179,13 @@ def _blocks(image):
     return padded.reshape(padded.shape[0] // _BLOCK, _BLOCK, -1, _BLOCK).sum(axis=(1, 3))
 
 
-def fit_core(image, valid, first, base, mask, channel, *, charge=None, rounds=4, steps=12):
+def fit_core(image, valid, first, base, mask, channel, *, charge=None, sceptical=True, rounds=4, steps=12):
     """
     Correct the fill of a saturated core until its fringes, and its charge, agree with the observed ones.
 
     With ``first`` as a prior, the logarithm of the core above its surroundings is changed smoothly: a maximum of the
     posterior probability by Gauss-Newton steps with conjugate gradients. Where the corona hides the fringes, less is
-    changed, or nothing.
+    changed, or nothing, if ``sceptical``.
 
     Parameters
     ----------
@@ -200,6 +201,8 @@ def fit_core(image, valid, first, base, mask, channel, *, charge=None, rounds=4,
         Wavelength in angstrom.
     charge : `~sunpy_restore.desaturation.charge.Charge`, optional
         What the columns hold.
+    sceptical : `bool`
+        Whether ``first`` is the better guess where the corona hides the fringes.
     rounds, steps : `int`
         Gauss-Newton steps, and steps of the conjugate gradients in each.
 
@@ -219,8 +222,8 @@ def fit_core(image, valid, first, base, mask, channel, *, charge=None, rounds=4,
     pattern = _differences(model.of(np.where(mask, first, 0)))
     left = _differences(smoothed) - pattern
     weights, variance = _robust_weights(left, pairs)
-    error = _dispersion(weights, left, pattern)[1]
-    prior = _Prior(mask, min(1.0, _WEAK / error))
+    error = _dispersion(weights, left, pattern)[1] if sceptical else 0
+    prior = _Prior(mask, _WEAK / max(error, _WEAK))
     pairs = pairs & (error < _TOO_WEAK)
     excess = np.where(mask, np.maximum(first - base, 0.02 * np.abs(base) + 1e-6 * np.abs(first).max()), 0)
     variables = np.zeros(prior.size)

@@ -85,7 +85,7 @@ def at_least_full(exposure, filled):
     return np.where(exposure.primary, np.maximum(filled, exposure.level), filled)
 
 
-def agreeing(exposure, filled, start):
+def agreeing(exposure, filled, start, *, sceptical=True):
     """
     Correct a fill until it agrees with the fringes and, where wells have spilt, with the charge in the columns.
 
@@ -95,6 +95,8 @@ def agreeing(exposure, filled, start):
         The exposure, of a channel whose diffraction pattern is known.
     filled, start : `numpy.ndarray`
         As `first_fill` gives them.
+    sceptical : `bool`
+        Whether ``filled`` is the better guess where the corona hides the fringes.
 
     Returns
     -------
@@ -102,18 +104,27 @@ def agreeing(exposure, filled, start):
         The image.
     """
     result = filled.copy()
-    for cluster in damaged_windows(exposure.mask, 0, gap=_GAP):
-        box = cluster.place
-        image, valid = _surroundings(exposure, result, cluster)
-        arguments = image, valid, result[box], start[box], cluster.own, exposure.channel
-        fitted = fit_core(*arguments)
-        if _has_spilt(exposure, cluster, fitted):
-            charge = column_charge(exposure.image[box], cluster.own, exposure.full[box])
-            fitted = fit_core(*arguments, charge=charge)
-            least = np.where(exposure.primary[box], exposure.level, np.minimum(start[box], fitted))
-            fitted = conserving(charge, least, fitted)
-        result[box][cluster.own] = fitted[cluster.own]
+    clusters = damaged_windows(exposure.mask, 0, gap=_GAP)
+    # Each in the fringes of the others, which are only known once those are fitted
+    for _ in range(min(len(clusters), 2)):
+        for cluster in clusters:
+            fitted = _fitted(exposure, filled, start, result, cluster, sceptical)
+            result[cluster.place][cluster.own] = fitted[cluster.own]
     return at_least_full(exposure, result)
+
+
+def _fitted(exposure, filled, start, result, cluster, sceptical):
+    """The fill of one cluster, corrected; ``result`` is what is known of the others by now."""
+    box = cluster.place
+    image, valid = _surroundings(exposure, result, cluster)
+    arguments = image, valid, filled[box], start[box], cluster.own, exposure.channel
+    fitted = fit_core(*arguments, sceptical=sceptical)
+    if not _has_spilt(exposure, cluster, fitted):
+        return fitted
+    charge = column_charge(exposure.image[box], cluster.own, exposure.full[box])
+    fitted = fit_core(*arguments, charge=charge, sceptical=sceptical)
+    least = np.where(exposure.primary[box], exposure.level, np.minimum(start[box], fitted))
+    return conserving(charge, least, fitted)
 
 
 def _surroundings(exposure, result, cluster):

@@ -64,7 +64,7 @@ def edge_mask(mask, width=5):
     return outside & ~inside
 
 
-def fringes(image, channel, reach=REACH):
+def fringes(image, channel, reach=REACH, core=1):
     """
     The diffraction pattern of an image.
 
@@ -76,13 +76,15 @@ def fringes(image, channel, reach=REACH):
         Wavelength in angstrom, one of `~sunpy_restore.desaturation.psf.CHANNELS`.
     reach : `int`
         Pixels to which the fringes are followed.
+    core : `int`
+        See `~sunpy_restore.desaturation.psf.fringe_kernel`.
 
     Returns
     -------
     `numpy.ndarray`
         Shape ``(ny, nx)``: what the meshes add to it.
     """
-    kernel = fringe_kernel(channel, reach)
+    kernel = fringe_kernel(channel, reach, core)
     ny, nx = image.shape
     middle = (
         slice(max(reach - ny, 0), reach + min(ny, reach) + 1),

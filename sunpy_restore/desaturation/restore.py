@@ -170,7 +170,7 @@ def _desaturate(smap, exposure, restorer, corrected, progress):
         return smap
     filled, start = first_fill(exposure, restorer, progress=progress)
     if corrected:
-        filled = agreeing(exposure, filled, start)
+        filled = agreeing(exposure, filled, start, sceptical=restorer.provenance.method == "network")
     result = smap.data.astype(np.result_type(smap.data.dtype, np.float32).newbyteorder("="))
     result[exposure.mask] = filled[exposure.mask]
     mask = exposure.mask if smap.mask is None else exposure.mask | smap.mask

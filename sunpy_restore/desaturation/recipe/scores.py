@@ -119,11 +119,13 @@ def restorers(task, methods, *, weights, device):
 
 
 def _filling(restorer, *, agree):
+    sceptical = restorer.provenance.method == "network"
+
     def fill(exposure):
         if agree and exposure.channel is None:
             return None
         filled, start = first_fill(exposure, restorer)
-        return agreeing(exposure, filled, start) if agree else filled
+        return agreeing(exposure, filled, start, sceptical=sceptical) if agree else filled
 
     return fill
 
