@@ -1,7 +1,7 @@
 """
 Score trained weights and put them into the package.
 
-    python tools/release_weights.py DATA FILE.safetensors [--half]
+    python tools/release_weights.py DATA FILE.safetensors [--half] [--method NAME]
 
 evaluates FILE on the images in DATA that training never saw, writes the scores into its metadata, copies it to
 sunpy_restore/data/weights/<task>.safetensors (or <task>-<config>.safetensors, if that is not "compact"), and updates
@@ -25,6 +25,7 @@ def main():
     parser.add_argument("data", type=Path, help="folder of the training data")
     parser.add_argument("file", type=Path, help="weights that training wrote")
     parser.add_argument("--half", action="store_true", help="write half precision")
+    parser.add_argument("--method", action="append", metavar="NAME", help="only score this method; may be repeated")
     arguments = parser.parse_args()
     state, metadata = read(arguments.file)
     name = metadata["task"] if metadata["config"] == "compact" else f"{metadata['task']}-{metadata['config']}"
@@ -35,7 +36,7 @@ def main():
     data = import_module(get_task(metadata["task"]).recipe).DATA[metadata["task"]]
     metadata = metadata | {"training_data": data}
     write(target, state, metadata)
-    rows = evaluate(metadata["task"], arguments.data, weights=target)
+    rows = evaluate(metadata["task"], arguments.data, methods=arguments.method, weights=target)
     print(format_table(rows))
     write(target, state, metadata | {"scores": scores(rows)})
     refresh(target)
