@@ -33,4 +33,22 @@ class Verb(NamedTuple):
         return {option.name: option.read(value) for option, value in values if value is not None}
 
 
-VERBS = (Verb("enhance", "deconvolve images and magnetograms of SDO/HMI and double their sampling"),)
+def _read_mask(path):
+    from sunpy_restore.files import read_mask
+
+    return read_mask(path)
+
+
+_MASK = Option(
+    "mask", "pixels to fill, where it is not zero: FITS image or .npy (default: found)", "FILE", read=_read_mask
+)
+_CONSISTENCY = Option(
+    "consistency",
+    "correct the fill with the fringes of the core, or not (default: with method network, where they are known)",
+    choices=("diffraction", "none"),
+)
+
+VERBS = (
+    Verb("enhance", "deconvolve images and magnetograms of SDO/HMI and double their sampling"),
+    Verb("desaturate", "recover the saturated cores of flares in images of SDO/AIA", (_MASK, _CONSISTENCY)),
+)

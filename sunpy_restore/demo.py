@@ -1,4 +1,4 @@
-"""The demonstration: real HMI images that come with the package, enhanced and compared."""
+"""The demonstration: real images that come with the package, restored by several methods and compared."""
 
 from pathlib import Path
 
@@ -9,18 +9,18 @@ import sunpy.map
 
 from sunpy_restore.core.metrics import flux_error, residual_fraction
 from sunpy_restore.data import SAMPLES, sample_path
+from sunpy_restore.desaturation.report import fringe_residual, fringe_strength
+from sunpy_restore.desaturation.restore import desaturate
+from sunpy_restore.desaturation.saturation import find_saturation
 from sunpy_restore.enhancement.forward import reconvolve
 from sunpy_restore.enhancement.restore import enhance
 
 __all__ = ["demo"]
 
-_SHOWN = ("hmi_continuum_spot", "hmi_magnetogram")
-_METHODS = ("richardson-lucy", "network")
-
 
 def demo(folder, *, device=None):
     """
-    Enhance the samples and compare the methods.
+    Restore the samples and compare the methods.
 
     Parameters
     ----------
@@ -36,42 +36,85 @@ def demo(folder, *, device=None):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in _SHOWN:
-        observed = sunpy.map.Map(sample_path(name))
+    for show, name in ((_enhance, "hmi_continuum_spot"), (_enhance, "hmi_magnetogram"), (_desaturate, "aia_193_flare")):
         yield f"{SAMPLES[name]}:"
-        restored = {method: enhance(observed, method=method, device=device) for method in _METHODS}
-        for method, smap in restored.items():
-            path = folder / f"{name}_{method}.fits"
-            smap.save(path, overwrite=True)
-            yield f"  {method:<15}  {_score(observed.data, smap.data)}  {path}"
-        path = folder / f"{name}.png"
-        _figure(observed, restored).savefig(path, dpi=150)
-        yield f"  before, {', '.join(restored)}: {path}"
+        yield from show(name, sunpy.map.Map(sample_path(name)), folder, device)
 
 
-def _score(observed, restored):
-    """What can be said without a truth: does it explain the observation, and did it keep the light or the flux?"""
-    residual = f"residual {100 * residual_fraction(reconvolve(restored), observed):5.2f} %"
+def _enhance(name, observed, folder, device):
+    """An image of HMI. Seen again through HMI, it should give the observation back and have the same light or flux."""
+    restored = {method: enhance(observed, method=method, device=device) for method in ("richardson-lucy", "network")}
+    for method, smap in restored.items():
+        residual = 100 * residual_fraction(reconvolve(smap.data), observed.data)
+        path = _saved(smap, folder / f"{name}_{method}.fits")
+        yield f"  {method:<15}  residual {residual:5.2f} %  {_kept(observed.data, smap.data)}  {path}"
+    shown = restored["network"].data
+    high = np.percentile(np.abs(shown), 99.7)
+    low = -high if observed.data.min() < 0 else np.percentile(shown, 0.1)
+    box = _liveliest(observed.data, min(observed.data.shape) // 3)
+    figure = _figure({"before": observed, **restored}, box, cmap="gray", vmin=low, vmax=high)
+    yield _drawn(figure, restored, folder / f"{name}.png")
+
+
+def _kept(observed, restored):
     flux = 100 * flux_error(observed, restored)
     if observed.min() >= 0:
-        return f"{residual}  mean {flux:+.2f} %"
-    return f"{residual}  net flux {flux:+.2f} %  unsigned {100 * flux_error(observed, restored, unsigned=True):+.2f} %"
+        return f"mean {flux:+.2f} %"
+    return f"net flux {flux:+.2f} %  unsigned {100 * flux_error(observed, restored, unsigned=True):+.2f} %"
 
 
-def _figure(observed, restored):
-    """Whole field above, the liveliest part below, all in one stretch."""
+def _desaturate(name, observed, folder, device):
+    """An image of AIA. The fringes that its filled core predicts should be those that are seen around it."""
+    from matplotlib.colors import LogNorm
+
+    methods = ("biharmonic", "diffraction", "network")
+    restored = {method: desaturate(observed, method=method, device=device) for method in methods}
+    mask, channel = restored["network"].mask, int(observed.wavelength.value)
+    for method, smap in {"before": observed, **restored}.items():
+        path = _saved(smap, folder / f"{name}_{method}.fits") if method in restored else ""
+        line = (
+            f"  {method:<15}  fringe residual {100 * fringe_residual(smap.data, mask, channel):6.2f} %  "
+            f"seen / predicted {fringe_strength(smap.data, mask, channel):.2f}  "
+            f"light in the core {1e-6 * smap.data[mask].sum():.2f} million DN  {path}"
+        )
+        yield line.rstrip()
+    norm = LogNorm(np.percentile(observed.data, 1), max(smap.data.max() for smap in restored.values()))
+    figure = _figure({"before": observed, **restored}, _around(mask, 12), cmap=observed.cmap, norm=norm)
+    _outline(figure.axes[len(restored) + 1], find_saturation(observed))
+    yield _drawn(figure, restored, folder / f"{name}.png")
+
+
+def _outline(axes, saturation):
+    """What light has saturated, and what charge from there."""
+    from matplotlib.lines import Line2D
+
+    kinds = {"by charge": ("tab:green", saturation.bleed), "by light": ("tab:blue", saturation.primary)}
+    for colour, pixels in kinds.values():
+        axes.contour(pixels, levels=[0.5], colors=[colour])
+    handles = [Line2D([], [], color=colour, label=kind) for kind, (colour, _) in kinds.items()]
+    axes.legend(handles=handles, title="full", loc="lower right", fontsize="small")
+
+
+def _saved(smap, path):
+    smap.save(path, overwrite=True)
+    return path
+
+
+def _drawn(figure, restored, path):
+    figure.savefig(path, dpi=150)
+    return f"  before, {', '.join(restored)}: {path}"
+
+
+def _figure(images, box, **stretch):
+    """Whole field above, a part below, all in one stretch; the first is the observation."""
     # Without pyplot, which would choose a backend for the whole process
     from matplotlib.figure import Figure
 
-    images = {"before": observed, **restored}
-    signed = observed.data.min() < 0
-    shown = restored["network"].data
-    high = np.percentile(np.abs(shown), 99.7)
-    low = -high if signed else np.percentile(shown, 0.1)
-    box = _liveliest(observed.data, min(observed.data.shape) // 3)
+    observed = next(iter(images.values()))
+    kind = f"{observed.measurement} [{observed.unit}]"
     # Not a constrained layout, which these axes don't get along with
     figure = Figure(figsize=(4.2 * len(images) + 1.2, 8.8))
-    figure.suptitle(f"HMI {observed.measurement}, {observed.date.strftime('%Y-%m-%d %H:%M:%S')}")
+    figure.suptitle(f"{observed.instrument} {observed.measurement}, {observed.date.strftime('%Y-%m-%d %H:%M:%S')}")
     widths = [*[1] * len(images), 0.05]
     edges = {"left": 0.07, "right": 0.93, "bottom": 0.07, "top": 0.91, "wspace": 0.08, "hspace": 0.12}
     grid = figure.add_gridspec(2, len(widths), width_ratios=widths, **edges)
@@ -79,16 +122,16 @@ def _figure(observed, restored):
     for row, part in enumerate((whole, box)):
         for column, (name, smap) in enumerate(images.items()):
             axes = figure.add_subplot(grid[row, column], projection=smap)
-            image = _panel(axes, smap, part, smap.data.shape[0] // observed.data.shape[0], low, high)
+            image = _panel(axes, smap, part, smap.data.shape[0] // observed.data.shape[0], stretch)
             axes.set_title("" if row else name)
             _label(axes, left=column == 0, bottom=row == 1)
-    figure.colorbar(image, cax=figure.add_subplot(grid[:, -1]), label=f"{observed.measurement} [{observed.unit}]")
+    figure.colorbar(image, cax=figure.add_subplot(grid[:, -1]), label=kind)
     return figure
 
 
-def _panel(axes, smap, part, scale, low, high):
-    """One image in grey, solar north up, cut to rows and columns given in pixels of the observation."""
-    image = axes.imshow(smap.data, cmap="gray", vmin=low, vmax=high, interpolation="nearest", origin="lower")
+def _panel(axes, smap, part, scale, stretch):
+    """One image, solar north up, cut to rows and columns given in pixels of the observation."""
+    image = axes.imshow(smap.data, interpolation="nearest", origin="lower", **stretch)
     (bottom, top), (left, right) = ((scale * first - 0.5, scale * last - 0.5) for first, last in part)
     matrix = smap.rotation_matrix
     # HMI is mounted upside down; turning the axes leaves every pixel what it is
@@ -112,3 +155,12 @@ def _liveliest(image, side):
     inner = variance[half : image.shape[0] - half, half : image.shape[1] - half]
     row, column = np.unravel_index(np.argmax(inner), inner.shape)
     return [(row, row + side), (column, column + side)]
+
+
+def _around(mask, margin):
+    """Rows and columns of the square box around the largest connected part of a mask."""
+    patches, _ = ndimage.label(mask, np.ones((3, 3)))
+    largest = np.argwhere(patches == np.argmax(np.bincount(patches[mask])))
+    side = np.ptp(largest, axis=0).max() + 2 * margin
+    starts = np.clip((largest.min(axis=0) + largest.max(axis=0) - side) // 2, 0, np.array(mask.shape) - side)
+    return [(start, start + side) for start in starts]

@@ -1,10 +1,11 @@
 """The restoration tasks that the package knows."""
 
+from sunpy_restore.desaturation.task import DESATURATE
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
 
 __all__ = ["TASKS", "get_task"]
 
-TASKS = (CONTINUUM, MAGNETOGRAM)
+TASKS = (CONTINUUM, MAGNETOGRAM, DESATURATE)
 """All tasks; a new one is listed here."""
 
 

@@ -17,30 +17,39 @@ from sunpy_restore import cli, cli_verbs
 from sunpy_restore.core import registry
 from sunpy_restore.core.weights import write
 from sunpy_restore.data import sample_path
+from sunpy_restore.desaturation.report import fringe_residual
+from sunpy_restore.desaturation.saturation import find_saturation
 from sunpy_restore.enhancement.forward import reconvolve
 from sunpy_restore.tasks import TASKS
 
 SAMPLE = sample_path("hmi_magnetogram")
 SPOT = sample_path("hmi_continuum_spot")
+FLARE = sample_path("aia_193_flare")
 HYPERPARAMETERS = {
-    "architecture": "ResidualRestorer",
-    "blocks": 1,
-    "channels": 4,
-    "noise_to_signal": 1e-2,
-    "spectral_index": 1.0,
+    "enhance": {
+        "architecture": "ResidualRestorer",
+        "blocks": 1,
+        "channels": 4,
+        "noise_to_signal": 1e-2,
+        "spectral_index": 1.0,
+    },
+    "desaturate": {"architecture": "FillingUNet", "widths": [4, 8]},
 }
+"""Of a small network for each verb."""
 
 
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory):
-    """A folder with a registry of one small network per task, whose answer is the linear restoration."""
+    """A folder with a registry of one small network per task, whose answer is the linear restoration or first fill."""
     folder = tmp_path_factory.mktemp("untrained")
     text = f'base_url = ""\nfolder = {json.dumps(str(folder))}\n'
     for task in TASKS:
         torch.manual_seed(0)
-        network = task.build_network(HYPERPARAMETERS)
+        hyperparameters = HYPERPARAMETERS[task.verb]
+        network = task.build_network(hyperparameters)
         path = folder / f"{task.name}.safetensors"
-        metadata = {"task": task.name, "architecture": "ResidualRestorer", "hyperparameters": HYPERPARAMETERS}
+        architecture = hyperparameters["architecture"]
+        metadata = {"task": task.name, "architecture": architecture, "hyperparameters": hyperparameters}
         write(path, network.state_dict(), metadata)
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         text += f"""
@@ -106,13 +115,16 @@ def test_help_is_light():
         "import sys; from sunpy_restore.cli import main\ntry: main(['--help'])\nfinally: print('torch' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    for command in ("demo", "enhance", "train", "evaluate", "weights"):
-        assert f"\n    {command} " in found.stdout
+    for command in ("demo", "enhance", "desaturate", "train", "evaluate", "weights"):
+        assert f"\n    {command}" in found.stdout
     assert found.stdout.endswith("False\n")
     assert found.stderr == ""
 
 
-@pytest.mark.parametrize("command", [["enhance"], ["demo"], ["train"], ["evaluate"], ["weights"], ["weights", "fetch"]])
+@pytest.mark.parametrize(
+    "command",
+    [["enhance"], ["desaturate"], ["demo"], ["train"], ["evaluate"], ["weights"], ["weights", "fetch"]],
+)
 def test_every_command_has_help(run, command):
     code, out, err = run(*command, "--help")
     assert (code, err) == (0, "")
@@ -166,6 +178,38 @@ def test_network_of_the_registry_and_of_a_file(run, networks, tmp_path):
     assert file.meta["rstmodel"] == weights.name
     assert default.meta["rstsha"] == file.meta["rstsha"] == hashlib.sha256(weights.read_bytes()).hexdigest()
     np.testing.assert_array_equal(default.data, file.data)
+
+
+def test_desaturates_a_file_as_python_does(run, networks, tmp_path):
+    target = tmp_path / "desaturated.fits"
+    assert run("desaturate", FLARE, "-o", target, "--device", "cpu") == (0, f"{target}\n", "")
+    observed, found = sunpy.map.Map(FLARE), sunpy.map.Map(target)
+    expected = sunpy_restore.desaturate(observed)
+    assert type(found) is type(expected)
+    np.testing.assert_array_equal(found.data, expected.data)
+    assert (found.data > 1.2 * observed.data.max()).any()
+    assert found.meta["rstmeth"] == "network+diffraction"
+    assert run("desaturate", FLARE, "-o", target, "--consistency", "none", "--overwrite")[0] == 0
+    assert sunpy.map.Map(target).meta["rstmeth"] == "network"
+
+
+def test_mask_of_a_file(run, fails, tmp_path):
+    observed = sunpy.map.Map(FLARE)
+    mask = np.zeros(observed.data.shape, dtype=bool)
+    mask[40:44, 100:110] = True
+    np.save(tmp_path / "mask.npy", mask)
+    target = tmp_path / "filled.fits"
+    options = ["--method", "biharmonic", "-o", target]
+    assert run("desaturate", FLARE, "--mask", tmp_path / "mask.npy", *options)[0] == 0
+    changed = sunpy.map.Map(target).data != observed.data
+    assert changed.any()
+    assert not changed[~mask].any()
+    options += ["--overwrite"]
+    fails("desaturate", FLARE, "--mask", tmp_path / "nowhere.npy", *options, texts=["nowhere.npy", "no such file"])
+    np.save(tmp_path / "mask.npy", mask[1:])
+    fails("desaturate", FLARE, "--mask", tmp_path / "mask.npy", *options, texts=[FLARE, "(200, 200)", "(199, 200)"])
+    fails("desaturate", FLARE, "--consistency", "magic", *options, texts=["magic", "diffraction"], code=2)
+    fails("enhance", SAMPLE, "--mask", tmp_path / "mask.npy", *options, texts=["--mask"], code=2)
 
 
 def test_several_files_go_to_a_folder(run, tmp_path):
@@ -307,7 +351,8 @@ def test_wrong_options(fails, networks, tmp_path):
     fails("enhance", SAMPLE, *out, "--weights", other, texts=["'enhance-continuum'", "'enhance-magnetogram'"])
     fails("enhance", SAMPLE, *out, "--device", "abacus", texts=["'abacus'"])
     wrong = tmp_path / "wrong.safetensors"
-    metadata = {"task": "enhance-magnetogram", "architecture": "ResidualRestorer", "hyperparameters": HYPERPARAMETERS}
+    hyperparameters = HYPERPARAMETERS["enhance"]
+    metadata = {"task": "enhance-magnetogram", "architecture": "ResidualRestorer", "hyperparameters": hyperparameters}
     write(wrong, {"other": torch.zeros(3)}, metadata)
     fails("enhance", SAMPLE, *out, "--weights", wrong, texts=[SAMPLE, "other"])
     assert not (tmp_path / "out.fits").exists()
@@ -363,7 +408,8 @@ def test_demo(run, networks, tmp_path, monkeypatch):
     files = sorted(path.name for path in folder.iterdir())
     stems = ("hmi_continuum_spot", "hmi_magnetogram")
     ends = (".png", "_network.fits", "_richardson-lucy.fits")
-    assert files == sorted(f"{stem}{end}" for stem in stems for end in ends)
+    flare = [f"aia_193_flare{end}" for end in (".png", "_biharmonic.fits", "_diffraction.fits", "_network.fits")]
+    assert files == sorted([*flare, *(f"{stem}{end}" for stem in stems for end in ends)])
     for name in files:
         assert str(folder / name) in out
     for stem, size in zip(stems, (256, 400), strict=True):
@@ -377,15 +423,21 @@ def test_demo(run, networks, tmp_path, monkeypatch):
     residual = np.abs(reconvolve(smap.data) - observed).sum() / np.abs(observed).sum()
     assert f"residual {100 * residual:5.2f} %" in line
     assert "unsigned" in line
-    assert len(figures) == 2
+    line = next(line for line in out.splitlines() if line.endswith("flare_diffraction.fits"))
+    observed, smap = sunpy.map.Map(FLARE), sunpy.map.Map(folder / "aia_193_flare_diffraction.fits")
+    mask = find_saturation(observed).mask
+    np.testing.assert_array_equal(smap.data[~mask], observed.data[~mask])
+    assert f"residual {100 * fringe_residual(smap.data, mask, 193):6.2f} %" in line
+    assert f"core {1e-6 * smap.data[mask].sum():.2f} million DN" in line
+    assert [len(figure.axes) for figure in figures] == [7, 7, 9]
     for figure in figures:
         check_figure(figure)
 
 
 def check_figure(figure):
-    """Six panels in one stretch, the right side up, before and after of the same part of the Sun."""
+    """Panels in one stretch, the right side up, before and after of the same part of the Sun."""
     *panels, bar = figure.axes
-    assert len(panels) == 6
+    columns = len(panels) // 2
     assert "[" in bar.get_ylabel()
     assert len({axes.images[0].get_clim() for axes in panels}) == 1
     fields = []
@@ -395,8 +447,8 @@ def check_figure(figure):
         assert first.Tx < last.Tx
         assert first.Ty < last.Ty
         fields.append([value.arcsec for corner in (first, last) for value in (corner.Tx, corner.Ty)])
-    for row in (fields[:3], fields[3:]):
-        np.testing.assert_allclose(row[1:], row[:1] * 2, atol=1e-3)
+    for row in (fields[:columns], fields[columns:]):
+        np.testing.assert_allclose(row[1:], row[:1] * (columns - 1), atol=1e-3)
 
 
 def test_list_of_weights(run, networks):
@@ -423,7 +475,7 @@ def test_verify_and_fetch_weights(run, fails, networks, monkeypatch, tmp_path):
     (tmp_path / f"{TASKS[0].name}.safetensors").write_bytes(b"<html>")
     monkeypatch.setattr(registry, "REGISTRY", tmp_path / "registry.toml")
     out = fails("weights", "verify", texts=[names[0]])
-    assert out == f"{tmp_path / TASKS[1].name}.safetensors: right\n"
+    assert out.splitlines() == [f"{tmp_path / task.name}.safetensors: right" for task in TASKS[1:]]
 
 
 def test_training_without_its_extra(fails, monkeypatch, tmp_path):

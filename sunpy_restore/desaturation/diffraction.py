@@ -55,7 +55,7 @@ class Fringes:
         self._kernel = fft.rfft2(ndimage.gaussian_filter(kernel, blur) if blur else kernel, self._size)
 
     def of(self, core):
-        """The fringes, shape `window`, of a core of shape `shape`."""
+        """The fringes, shape ``window``, of a core of shape ``shape``."""
         whole = fft.irfft2(fft.rfft2(core, self._size) * self._kernel, self._size)
         return whole[: self.window[0], : self.window[1]]
 

@@ -41,7 +41,7 @@ class Saturation:
     Parameters
     ----------
     mask : `numpy.ndarray` of `bool`
-        Shape ``(ny, nx)``, True where a value is not to be trusted: the full pixels and `MARGIN` pixels around them.
+        Shape ``(ny, nx)``, True where a value is not to be trusted: the full pixels and 2 pixels around them.
     primary : `numpy.ndarray` of `bool`
         Pixels that the light that fell on them has filled.
     bleed : `numpy.ndarray` of `bool`

@@ -7,9 +7,9 @@ from torch.utils.data import Dataset, TensorDataset
 
 from sunpy_restore.core.task import TrainingConfig
 from sunpy_restore.desaturation.planes import planes_of
-from sunpy_restore.desaturation.recipe.configs import adversarial_configs
 from sunpy_restore.desaturation.recipe.losses import weighted_l1
 from sunpy_restore.desaturation.recipe.pairs import injected_pair, mixed_views, paper_crops, paper_views
+from sunpy_restore.desaturation.recipe.paper import adversarial_configs
 from sunpy_restore.desaturation.recipe.scenes import crop, read_disks
 from sunpy_restore.desaturation.recipe.scores import evaluation_pairs, measure, restorers
 
@@ -49,7 +49,7 @@ def configs(task):
     The training configurations of the task.
 
     ``compact`` made the weights in the package; the others are those of
-    `~sunpy_restore.desaturation.recipe.configs.adversarial_configs`.
+    `~sunpy_restore.desaturation.recipe.paper.adversarial_configs`.
 
     Returns
     -------
