@@ -20,6 +20,7 @@ _SHARPEST = 1.0  # pixels; standard deviation of the core of AIA's point spread 
 _TYPICAL = 2.25  # z of a source of 1.9 full wells, taken where the width can't be seen
 _STRONGEST = 100.0  # full wells; more than any flare
 _TALL = 3  # pixels of a run that tells whether charge has spilled
+_CRUMB = 2  # pixels
 _FWHM = np.sqrt(8 * np.log(2))
 
 
@@ -66,7 +67,21 @@ def separate_bleed(full, image, level):
     primary = np.zeros_like(full)
     for x, first, last in zip(column, np.ceil(middle - lit / 2), np.floor(middle + lit / 2), strict=True):
         primary[int(first) : int(last) + 1, x] = True
-    return primary & full
+    return _without_crumbs(primary & full, full)
+
+
+def _without_crumbs(primary, full):
+    """Without pieces of one or two pixels that lie apart: the registration mixes columns, and cuts them off."""
+    patches = ndimage.label(full, np.ones((3, 3)))[0]
+    pieces, count = ndimage.label(primary, np.ones((3, 3)))
+    if not count:
+        return primary
+    sizes = np.bincount(pieces.ravel())[1:]
+    patch = ndimage.maximum(patches, pieces, np.arange(1, count + 1)).astype(int)
+    largest = np.zeros(patches.max() + 1, dtype=int)
+    np.maximum.at(largest, patch, sizes)
+    kept = (sizes > _CRUMB) | (sizes == largest[patch])
+    return np.concatenate([[False], kept])[pieces]
 
 
 def _runs(full):

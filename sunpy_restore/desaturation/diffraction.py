@@ -9,6 +9,14 @@ every fringe is an outlier; so the core is sought that leaves the smallest diffe
 import numpy as np
 from scipy import fft, ndimage
 
+from sunpy_restore.desaturation.differences import (
+    BLUR,
+    GUARD,
+    comparable,
+    differences,
+    differences_adjoint,
+    usual_variance,
+)
 from sunpy_restore.desaturation.psf import fringe_kernel
 
 __all__ = ["REACH", "Fringes", "fit_core"]
@@ -16,10 +24,6 @@ __all__ = ["REACH", "Fringes", "fit_core"]
 REACH = 192
 """Pixels about the core in which fringes are compared."""
 
-_BLUR = 0.7  # pixels; the comparison leaves the noise of single pixels alone
-_LAG = 2  # pixels between the two whose difference is compared
-_GUARD = 4  # pixels next to the mask that are not compared: blooming and the core's own wings
-_BOX = 15  # pixels over which the corona's differences are alike
 _SCALES = {None: 0.5, 6.0: 0.4, 2.0: 0.3}
 """Prior of the logarithm of the core over its first fill: 1-sigma of the parts that vary over so many pixels."""
 
@@ -51,7 +55,7 @@ class Fringes:
         self.window = tuple(n + 2 * reach for n in shape)
         self._size = tuple(fft.next_fast_len(n, real=True) for n in self.window)
         # Within a filled core the nearest fringes of the focal mesh are part of its light
-        kernel = fringe_kernel(channel, reach, _GUARD)
+        kernel = fringe_kernel(channel, reach, GUARD)
         self._kernel = fft.rfft2(ndimage.gaussian_filter(kernel, blur) if blur else kernel, self._size)
 
     def of(self, core):
@@ -63,23 +67,6 @@ class Fringes:
         """The transpose of `of`."""
         whole = fft.irfft2(fft.rfft2(image, self._size) * self._kernel.conj(), self._size)
         return whole[: self.shape[0], : self.shape[1]]
-
-
-def _differences(image):
-    """Differences over `_LAG` pixels along both axes, shape ``(2, ny, nx)``, zero where there is no second pixel."""
-    result = np.zeros((2, *image.shape))
-    result[0, :-_LAG] = image[_LAG:] - image[:-_LAG]
-    result[1, :, :-_LAG] = image[:, _LAG:] - image[:, :-_LAG]
-    return result
-
-
-def _differences_adjoint(both):
-    result = np.zeros(both.shape[1:])
-    result[_LAG:] += both[0, :-_LAG]
-    result[:-_LAG] -= both[0, :-_LAG]
-    result[:, _LAG:] += both[1, :, :-_LAG]
-    result[:, :-_LAG] -= both[1, :, :-_LAG]
-    return result
 
 
 class _Prior:
@@ -127,35 +114,15 @@ def _conjugate_gradients(apply, right, steps, tolerance=1e-8):
     return solution
 
 
-def _comparable(image, valid, mask):
-    """A window without the noise of single pixels, and the pairs of pixels whose differences are compared."""
-    usable = valid.copy()
-    usable[tuple(slice(REACH, REACH + n) for n in mask.shape)] &= ~mask
-    far = ~ndimage.binary_dilation(~usable, iterations=_GUARD)
-    pairs = np.zeros((2, *far.shape), dtype=bool)
-    pairs[0, :-_LAG] = far[:-_LAG] & far[_LAG:]
-    pairs[1, :, :-_LAG] = far[:, :-_LAG] & far[:, _LAG:]
-    share = ndimage.gaussian_filter(usable.astype(float), _BLUR)
-    return ndimage.gaussian_filter(np.where(usable, image, 0), _BLUR) / np.maximum(share, 1e-3), pairs
-
-
-def _robust_weights(differences, trusted, variance=None):
+def _robust_weights(left, trusted, variance=None):
     """
     Inverse variances of differences, and less for outliers (Student's t); and the variances.
 
     They are those of the differences in the corona about, unless they are given.
     """
     if variance is None:
-        variance = _variance(differences, trusted)
-    return trusted / np.maximum(variance + differences**2 / 3, np.finfo(float).tiny), variance
-
-
-def _variance(differences, trusted):
-    size = np.abs(differences) * trusted
-    share = ndimage.uniform_filter(trusted.astype(float), (0, _BOX, _BOX), mode="constant")
-    spread = ndimage.uniform_filter(size, (0, _BOX, _BOX), mode="constant") / np.maximum(share, 1e-6)
-    floor = 1e-3 * np.sum(size) / max(np.sum(trusted), 1)
-    return (1.25 * np.maximum(spread, floor)) ** 2
+        variance = usual_variance(left, trusted)
+    return trusted / np.maximum(variance + left**2 / 3, np.finfo(float).tiny), variance
 
 
 def _dispersion(weights, left, pattern):
@@ -217,10 +184,12 @@ def fit_core(image, valid, first, base, mask, channel, *, charge=None, sceptical
     * Torre, Schwartz, Benvenuto, Massone & Piana 2015, Inverse Problems 31, 095006
     * Guastavino, Piana, Massone, Schwartz & Benvenuto 2019, ApJ 882, 109
     """
-    model = Fringes(mask.shape, channel, REACH, _BLUR)
-    smoothed, pairs = _comparable(image, valid, mask)
-    pattern = _differences(model.of(np.where(mask, first, 0)))
-    left = _differences(smoothed) - pattern
+    model = Fringes(mask.shape, channel, REACH, BLUR)
+    usable = valid.copy()
+    usable[tuple(slice(REACH, REACH + n) for n in mask.shape)] &= ~mask
+    smoothed, pairs = comparable(image, usable)
+    pattern = differences(model.of(np.where(mask, first, 0)))
+    left = differences(smoothed) - pattern
     weights, variance = _robust_weights(left, pairs)
     error = _dispersion(weights, left, pattern)[1] if sceptical else 0
     prior = _Prior(mask, _WEAK / max(error, _WEAK))
@@ -229,19 +198,19 @@ def fit_core(image, valid, first, base, mask, channel, *, charge=None, sceptical
     variables = np.zeros(prior.size)
     for _ in range(rounds):
         core = excess * np.exp(np.clip(prior.field(variables), -3, 3))
-        left = _differences(smoothed - model.of(np.where(mask, base + core, 0)))
+        left = differences(smoothed - model.of(np.where(mask, base + core, 0)))
         weights, _ = _robust_weights(left, pairs, variance)
-        weights = weights / _dispersion(weights, left, _differences(model.of(core)))[0]
+        weights = weights / _dispersion(weights, left, differences(model.of(core)))[0]
         segments, charge_weights, missing = _charge_terms(charge, np.where(mask, base + core, 0))
 
         def project(change, core=core, weights=weights, segments=segments, charge_weights=charge_weights):
             """The curvature of the misfit along a change of the logarithm."""
             change = core * change
-            back = model.adjoint(_differences_adjoint(weights * _differences(model.of(change))))
+            back = model.adjoint(differences_adjoint(weights * differences(model.of(change))))
             sums = np.bincount(segments.ravel(), change.ravel(), minlength=len(charge_weights))
             return core * (back + (charge_weights * sums)[segments])
 
-        gradient = core * (model.adjoint(_differences_adjoint(weights * left)) + (charge_weights * missing)[segments])
+        gradient = core * (model.adjoint(differences_adjoint(weights * left)) + (charge_weights * missing)[segments])
         right = prior.adjoint(gradient) - variables
         variables = variables + _conjugate_gradients(
             lambda v, project=project: v + prior.adjoint(project(prior.field(v))), right, steps

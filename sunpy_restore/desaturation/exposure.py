@@ -7,7 +7,7 @@ import numpy as np
 from sunpy_restore.core.windows import damaged_windows
 from sunpy_restore.desaturation.charge import column_charge, conserving
 from sunpy_restore.desaturation.diffraction import REACH, fit_core
-from sunpy_restore.desaturation.forward import fringes
+from sunpy_restore.desaturation.forward import fringes_of_others
 from sunpy_restore.desaturation.planes import planes_of
 
 __all__ = ["MARGIN", "Exposure", "agreeing", "first_fill"]
@@ -72,10 +72,31 @@ def first_fill(exposure, restorer, *, progress=False):
         place = window.place
         full = None if exposure.full is None else exposure.full[place]
         planes, scale = planes_of(exposure.image[place], exposure.mask[place], full, exposure.level)
-        restored = scale * restorer(planes, active=window.own, progress=progress)
+        restored = scale * _restored(restorer, planes, window.own, progress)
         filled[place][window.own] = restored[window.own]
         start[place][window.own] = scale * planes[0][window.own]
     return at_least_full(exposure, filled), start
+
+
+def _restored(restorer, planes, own, progress):
+    """
+    What a method puts into the damage of a window.
+
+    A network that pools depends a little on where its grid begins, and on what is up and what is left. The grid begins
+    at a fixed distance from the damage, so that cutouts agree with the whole, and mirror images are averaged.
+    """
+    if restorer.reach is None:
+        return restorer(planes, active=own, progress=progress)
+    where = np.argwhere(own)
+    pads = [
+        (max(MARGIN - low, 0), max(MARGIN - (length - 1 - high), 0))
+        for low, high, length in zip(where.min(axis=0), where.max(axis=0), own.shape, strict=True)
+    ]
+    planes, own = (np.pad(image, [(0, 0)] * (image.ndim - 2) + pads, mode="symmetric") for image in (planes, own))
+    mirrored = [np.s_[..., ::up, ::left] for up in (1, -1) for left in (1, -1)]
+    images = [restorer(planes[view], active=own[view], progress=progress)[view] for view in mirrored]
+    inner = tuple(slice(before, length - after) for (before, after), length in zip(pads, own.shape, strict=True))
+    return np.mean(images, axis=0)[inner]
 
 
 def at_least_full(exposure, filled):
@@ -142,16 +163,14 @@ def _surroundings(exposure, result, cluster):
     outer = tuple(outer)
     valid = ~exposure.mask[outer]
     scene = result[outer]
-    # Beyond the edges of the image the corona goes on, about as bright as it is on the median
-    scene = np.pad(scene - np.median(scene[valid]), before)
+    scene = np.pad(scene, before, constant_values=np.median(scene[valid]))
+    image = np.pad(np.where(valid, exposure.image[outer], 0), before)
+    valid = np.pad(valid, before)
     own = np.zeros(scene.shape, dtype=bool)
     own[2 * REACH : -2 * REACH, 2 * REACH : -2 * REACH] = cluster.own
-    # What is seen is the scene and its fringes: first to second order, the fringes alone
-    once = fringes(scene, exposure.channel, REACH)
-    others = fringes(np.where(own, 0, scene - once), exposure.channel, REACH)
-    image = np.pad(np.where(valid, exposure.image[outer], 0), before) - others
+    image = image - fringes_of_others(scene, own, valid, exposure.channel, REACH)
     inner = np.s_[REACH:-REACH, REACH:-REACH]
-    return image[inner], np.pad(valid, before)[inner]
+    return image[inner], valid[inner]
 
 
 def _has_spilt(exposure, cluster, fitted):

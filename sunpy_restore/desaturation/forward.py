@@ -6,7 +6,7 @@ from skimage.morphology import disk
 
 from sunpy_restore.desaturation.psf import REACH, fringe_kernel
 
-__all__ = ["FULL_WELL", "bloom", "edge_mask", "expose", "fringes", "paper_damage"]
+__all__ = ["FULL_WELL", "bloom", "edge_mask", "expose", "fringes", "fringes_of_others", "paper_damage"]
 
 FULL_WELL = 16383.0
 """Data number at which a pixel of AIA is full: 14 bit."""
@@ -94,6 +94,30 @@ def fringes(image, channel, reach=REACH, core=1):
     pad = [n // 2 for n in kernel.shape]
     whole = signal.fftconvolve(image, kernel, mode="full")
     return whole[pad[0] : pad[0] + ny, pad[1] : pad[1] + nx]
+
+
+def fringes_of_others(image, own, valid, channel, reach=REACH):
+    """
+    The diffraction pattern of all but a core, from an image with its fringes.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``: scene and fringes, finite. Beyond its edges the scene goes on with its median.
+    own : `numpy.ndarray` of `bool`
+        Pixels of the core.
+    valid : `numpy.ndarray` of `bool`
+        Pixels that the median is taken of.
+    channel, reach
+        See `fringes`.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(ny, nx)``; right to second order in the strength of the fringes.
+    """
+    scene = image - np.median(image[valid])
+    return fringes(np.where(own, 0, scene - fringes(scene, channel, reach)), channel, reach)
 
 
 def bloom(image, well=FULL_WELL):

@@ -4,14 +4,10 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.filling import checked_hole
-from sunpy_restore.desaturation.forward import fringes
+from sunpy_restore.desaturation.differences import BLUR, GUARD, comparable, differences, usual_variance
+from sunpy_restore.desaturation.forward import fringes, fringes_of_others
 
 __all__ = ["fringe_residual", "fringe_strength"]
-
-_BLUR = 0.7  # pixels; noise of single pixels is left alone
-_LAG = 2  # pixels between the two whose difference is compared
-_GUARD = 4  # pixels next to the mask that are not compared: blooming and the core's own wings
-_BOX = 15  # pixels over which the corona's differences are alike
 
 
 def fringe_residual(filled, mask, channel):
@@ -54,10 +50,8 @@ def fringe_residual(filled, mask, channel):
     >>> right < half < 1
     True
     """
-    before, after = 0.0, 0.0
-    for seen, predicted, variance in _compared(filled, mask, channel):
-        before += np.log1p(seen**2 / (3 * variance)).sum()
-        after += np.log1p((seen - predicted) ** 2 / (3 * variance)).sum()
+    seen, predicted, variance = _compared(filled, mask, channel)
+    after, before = (np.log1p(left**2 / (3 * variance)).sum() for left in (seen - predicted, seen))
     return float(after / before)
 
 
@@ -65,9 +59,8 @@ def fringe_strength(filled, mask, channel):
     """
     Strength of the fringes seen around a core over those that its fill predicts.
 
-    Above 1, the core holds too little light, below 1 too much, or at the wrong places. It is good to 10 or 20 %: the
-    corona has structures like fringes, light beside the mask has fringes of its own, and the fill is taken for the
-    source of the fringes though some fall into the mask. The truth of simulated flares has 0.85 to 1.
+    Above 1, the core holds too little light, below 1 too much, or at the wrong places. It is good to 10 or 20 %, for
+    the corona has structures like fringes.
 
     Parameters
     ----------
@@ -83,32 +76,23 @@ def fringe_strength(filled, mask, channel):
     TypeError, ValueError
         See `fringe_residual`; also a `ValueError` if the fill predicts no fringes.
     """
-    common, own = 0.0, 0.0
-    for seen, predicted, variance in _compared(filled, mask, channel):
-        weights = 1 / (variance + (seen - predicted) ** 2 / 3)
-        common += weights @ (seen * predicted)
-        own += weights @ predicted**2
-    if own == 0:
+    seen, predicted, variance = _compared(filled, mask, channel)
+    weights = 1 / (variance + (seen - predicted) ** 2 / 3)
+    strength = weights @ predicted**2
+    if strength == 0:
         raise ValueError("Found a fill without any fringes, expected a mask with light in it.")
-    return float(common / own)
+    return float(weights @ (seen * predicted) / strength)
 
 
 def _compared(filled, mask, channel):
-    """Along each axis: differences seen and predicted, and the usual variance of those that are seen."""
+    """Differences seen around the core, those that its fringes predict, and the usual variance of the former."""
     filled = np.asarray(filled, dtype=float)
     mask = checked_hole(filled, mask)
-    predicted = ndimage.gaussian_filter(fringes(np.where(mask, filled, 0), channel), _BLUR)
-    valid = ~mask & np.isfinite(filled)
-    share = ndimage.gaussian_filter(valid.astype(float), _BLUR)
-    seen = ndimage.gaussian_filter(np.where(valid, filled, 0), _BLUR) / np.maximum(share, 1e-3)
-    far = ~ndimage.binary_dilation(~valid, iterations=_GUARD)
-    for axis in (0, 1):
-        first, second = (np.s_[:, here] if axis else np.s_[here] for here in (np.s_[:-_LAG], np.s_[_LAG:]))
-        usable = far[first] & far[second]
-        difference = (seen[second] - seen[first]) * usable
-        around = ndimage.uniform_filter(np.abs(difference), _BOX)
-        around = around / np.maximum(ndimage.uniform_filter(usable.astype(float), _BOX), 1e-6)
-        size = around[usable]
-        # 1.25 mean absolute deviations are the standard deviation of a normal variable
-        variance = (1.25 * np.maximum(size, 1e-3 * size.mean())) ** 2
-        yield difference[usable], (predicted[second] - predicted[first])[usable], variance
+    finite = np.isfinite(filled)
+    filled = np.where(finite, filled, np.median(filled[finite]))
+    usable = ~mask & finite
+    image = filled - fringes_of_others(filled, mask, usable, channel)
+    smoothed, pairs = comparable(image, usable)
+    predicted = ndimage.gaussian_filter(fringes(np.where(mask, filled, 0), channel, core=GUARD), BLUR)
+    seen = differences(smoothed)
+    return seen[pairs], differences(predicted)[pairs], usual_variance(seen, pairs)[pairs]

@@ -9,6 +9,7 @@ from scipy import ndimage, signal
 from sunpy_restore.core.filling import harmonic
 from sunpy_restore.desaturation import diffraction
 from sunpy_restore.desaturation.charge import Charge, column_charge, conserving
+from sunpy_restore.desaturation.differences import differences, differences_adjoint
 from sunpy_restore.desaturation.diffraction import REACH, Fringes, fit_core
 from sunpy_restore.desaturation.forward import bloom, fringes
 from sunpy_restore.desaturation.psf import CHANNELS, mesh_psf
@@ -93,10 +94,10 @@ def test_fringes_of_a_box_are_those_of_the_forward_model(channel):
 def test_adjoint_of_the_differences_is_their_transpose():
     rng = np.random.default_rng(2)
     image, both = rng.normal(size=(13, 17)), rng.normal(size=(2, 13, 17))
-    forth, back = diffraction._differences(image), diffraction._differences_adjoint(both)
+    forth, back = differences(image), differences_adjoint(both)
     assert (forth * both).sum() == pytest.approx((image * back).sum(), rel=1e-12)
     y, x = np.indices((13, 17))
-    ramp = diffraction._differences(3.0 * y - 5.0 * x)
+    ramp = differences(3.0 * y - 5.0 * x)
     np.testing.assert_allclose(ramp[0, :-2], 6)
     np.testing.assert_allclose(ramp[1, :, :-2], -10)
     assert not ramp[0, -2:].any()

@@ -10,6 +10,7 @@ import astropy.units as u
 
 import sunpy.map
 
+from sunpy_restore.desaturation import bleeding
 from sunpy_restore.desaturation.bleeding import separate_bleed
 from sunpy_restore.desaturation.saturation import check_aia, find_saturation, margin, plateau
 
@@ -348,3 +349,17 @@ def test_unit_of_the_level_is_that_of_the_map():
     observed, _ = exposure(SOURCES["round 5"])
     smap = aia_map(observed / 2, PIXLUNIT="DN / s")
     assert (find_saturation(smap).level * smap.unit * smap.exposure_time).to_value(u.DN) == pytest.approx(WELL)
+
+
+def test_pixels_cut_off_a_run_are_not_lit():
+    """A registered image has columns that end in single pixels; they don't count, unless a patch has nothing else."""
+    full = np.zeros((20, 20), dtype=bool)
+    full[4:16, 5:10] = full[9, 12] = full[10, 11] = full[10, 10] = True
+    primary = np.zeros_like(full)
+    primary[8:12, 5:10] = primary[9, 12] = True
+    kept = bleeding._without_crumbs(primary, full)
+    assert not kept[9, 12]
+    np.testing.assert_array_equal(kept[:, :10], primary[:, :10])
+    lone = np.zeros_like(full)
+    lone[3, 3] = True
+    np.testing.assert_array_equal(bleeding._without_crumbs(lone, lone), lone)

@@ -1,0 +1,114 @@
+"""What the weights of the package do, on images that they were not trained on."""
+
+import numpy as np
+import pytest
+
+import astropy.units as u
+
+import sunpy.map
+
+from sunpy_restore import desaturate
+from sunpy_restore.core.metrics import psnr
+from sunpy_restore.core.weights import available, read_metadata
+from sunpy_restore.data import sample_path
+from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes, paper_damage
+from sunpy_restore.desaturation.report import fringe_residual
+from sunpy_restore.desaturation.saturation import find_saturation
+
+
+@pytest.fixture(scope="module")
+def flare():
+    return sunpy.map.Map(sample_path("aia_193_flare"))
+
+
+@pytest.fixture(scope="module")
+def desaturated(flare):
+    return desaturate(flare)
+
+
+@pytest.fixture(scope="module")
+def quiet():
+    return sunpy.map.Map(sample_path("aia_171_quiet"))
+
+
+def injected(quiet, peak, seed):
+    """A slanted ribbon in the real image, through the instrument."""
+    y, x = np.indices(quiet.data.shape)
+    along, across = 0.8 * (x - 130) + 0.6 * (y - 120), 0.8 * (y - 120) - 0.6 * (x - 130)
+    source = np.exp(-((along / 6) ** 2) - (across / 2.5) ** 2)
+    source *= peak * FULL_WELL / source.max()
+    truth = quiet.data + source + fringes(source, 171)
+    observed, _ = expose(truth, 171, np.random.default_rng(seed))
+    return sunpy.map.Map(observed, quiet.meta), truth
+
+
+def test_real_flare(flare, desaturated):
+    found = find_saturation(flare)
+    np.testing.assert_array_equal(desaturated.mask, found.mask)
+    np.testing.assert_array_equal(desaturated.data[~found.mask], flare.data[~found.mask])
+    assert (desaturated.data[found.primary] >= found.level).all()
+    assert desaturated.data.max() > 1.5 * found.level
+    # Charge has moved, and none of it was lost
+    assert desaturated.data[found.mask].sum() == pytest.approx(flare.data[found.mask].sum(), rel=0.02)
+    assert desaturated.meta["rstmeth"] == "network+diffraction"
+    assert desaturated.meta["rstmodel"] == "desaturate-compact"
+
+
+def test_fringe_residual_of_the_real_flare_drops(flare, desaturated):
+    before, after = (fringe_residual(smap.data, desaturated.mask, 193) for smap in (flare, desaturated))
+    assert after < before
+    assert after < 1
+
+
+@pytest.mark.parametrize("peak", [3.0, 8.0])
+def test_hidden_light_is_found_again(quiet, peak):
+    smap, truth = injected(quiet, peak, 0)
+    lit = truth >= FULL_WELL
+    hidden = (truth[lit] - FULL_WELL).sum()
+    result = desaturate(smap)
+    assert (result.data[lit] - FULL_WELL).sum() == pytest.approx(hidden, rel=0.15)
+    places = [np.argwhere(image == image.max())[0] for image in (result.data, truth)]
+    assert np.hypot(*np.subtract(*places)) <= 2
+
+
+def test_better_than_smooth_continuation_in_the_papers_manner(quiet):
+    scaled = np.sqrt(np.clip(quiet.data, 0, None))
+    image = np.round(255 * np.clip(scaled / np.quantile(scaled, 0.997), 0, 1)) / 255
+    damaged, mask = paper_damage(image)
+    assert 0.01 < mask.mean() < 0.3
+    smap = sunpy.map.Map(damaged, quiet.meta)
+    scores = {
+        method: psnr(image, desaturate(smap, mask=mask, method=method).data, 1.0, mask)
+        for method in ("network", "biharmonic")
+    }
+    assert scores["network"] > scores["biharmonic"] + 3
+
+
+@pytest.mark.parametrize("factor", [0.01, 3.0])
+def test_proportional_to_the_image_with_a_mask(quiet, factor):
+    smap, _ = injected(quiet, 4.0, 1)
+    mask = find_saturation(smap).mask
+    one = desaturate(smap, mask=mask).data
+    other = desaturate(sunpy.map.Map(factor * smap.data, smap.meta), mask=mask).data
+    np.testing.assert_allclose(other, factor * one, rtol=1e-3)
+
+
+def test_commutes_with_a_cutout(quiet):
+    smap, _ = injected(quiet, 4.0, 1)
+    corners = [30, 20] * u.pix, [235, 225] * u.pix
+    whole = desaturate(smap, consistency="none").submap(corners[0], top_right=corners[1])
+    part = desaturate(smap.submap(corners[0], top_right=corners[1]), consistency="none")
+    np.testing.assert_array_equal(whole.mask, part.mask)
+    np.testing.assert_allclose(part.data, whole.data, rtol=1e-3)
+
+
+def test_networks_of_the_papers_table_run(quiet):
+    smap, _ = injected(quiet, 2.0, 1)
+    names = [entry.name for entry in available("desaturate") if "table3" in entry.name]
+    assert len(names) == 4
+    for name in names:
+        result = desaturate(smap, mask=find_saturation(smap).mask, weights=name, consistency="none")
+        assert np.isfinite(result.data).all()
+        entry = next(entry for entry in available("desaturate") if entry.name == name)
+        recipe = read_metadata(entry.folder / entry.file)["recipe"]
+        assert recipe["steps"] == 3_000
