@@ -130,7 +130,9 @@ def _exposure(smap, mask, channel):
     data = smap.data
     if not (valid | mask).all():
         data = np.where(mask & valid, data, fill_invalid(data, valid & ~mask)[0])
-    channel = channel if channel in CHANNELS and not _is_display(smap.data, valid & ~mask) else None
+    # A full well says that the scale is that of the camera
+    linear = bool(known) or not _is_display(smap.data, valid & ~mask)
+    channel = channel if linear and channel in CHANNELS else None
     return Exposure(image=data, mask=mask, channel=channel, **known)
 
 

@@ -112,3 +112,13 @@ def test_networks_of_the_papers_table_run(quiet):
         entry = next(entry for entry in available("desaturate") if entry.name == name)
         recipe = read_metadata(entry.folder / entry.file)["recipe"]
         assert recipe["steps"] == 3_000
+
+
+def test_faint_cutout_with_a_full_well_has_fringes(quiet):
+    """Its few different values are counts, and not the scale of a display."""
+    y, x = np.indices((120, 120))
+    source = 3 * FULL_WELL * np.exp(-((x - 60) ** 2 + (y - 60) ** 2) / (2 * 2.0**2))
+    image = np.round(np.minimum(20 + 5 * np.sin(x / 9) + source + fringes(source, 171), FULL_WELL) / 200) * 200
+    assert len(np.unique(image)) < 256
+    result = desaturate(sunpy.map.Map(np.minimum(image, FULL_WELL), quiet.meta))
+    assert result.meta["rstmeth"] == "network+diffraction"

@@ -54,12 +54,16 @@ def read_disks(directory, split="train"):
     ------
     FileNotFoundError
         There are none.
+    ValueError
+        One has no date.
     """
     disks = []
     for path in sorted((Path(directory) / "aia" / "jp2").glob("*.jp2")):
         # The header is XML text in the first kilobytes of the file
         with path.open("rb") as file:
             found = re.search(rb"<DATE[-_]OBS>([^<]+)<", file.read(20_000))
+        if found is None:
+            raise ValueError(f"Found no DATE-OBS in the header of {path}, expected that of an image of Helioviewer.")
         date = found[1].decode()
         if (date[:10] in KEPT_BACK) == (split == "validation"):
             image = np.asarray(Image.open(path))

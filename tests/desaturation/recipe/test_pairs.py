@@ -246,3 +246,10 @@ def test_patches_hold_damage_if_the_view_does():
     planes[1, 15:25, 15:25] = 1
     items = PairDataset([(planes, truth, True)], 30, patch_size=20, seed=8)
     assert all(items[i][0][1].any() for i in range(30))
+
+
+def test_images_without_a_date_are_refused(tmp_path):
+    (tmp_path / "aia" / "jp2").mkdir(parents=True)
+    Image.fromarray(np.zeros((64, 64), dtype=np.uint8)).save(tmp_path / "aia" / "jp2" / "undated.jp2")
+    with pytest.raises(ValueError, match=r"no DATE-OBS in the header of .*undated.jp2"):
+        read_disks(tmp_path)
