@@ -114,15 +114,9 @@ def _conjugate_gradients(apply, right, steps, tolerance=1e-8):
     return solution
 
 
-def _robust_weights(left, trusted, variance=None):
-    """
-    Inverse variances of differences, and less for outliers (Student's t); and the variances.
-
-    They are those of the differences in the corona about, unless they are given.
-    """
-    if variance is None:
-        variance = usual_variance(left, trusted)
-    return trusted / np.maximum(variance + left**2 / 3, np.finfo(float).tiny), variance
+def _robust_weights(left, trusted, variance):
+    """Inverse variances of differences, and less for outliers (Student's t)."""
+    return trusted / np.maximum(variance + left**2 / 3, np.finfo(float).tiny)
 
 
 def _dispersion(weights, left, pattern):
@@ -190,8 +184,8 @@ def fit_core(image, valid, first, base, mask, channel, *, charge=None, sceptical
     smoothed, pairs = comparable(image, usable)
     pattern = differences(model.of(np.where(mask, first, 0)))
     left = differences(smoothed) - pattern
-    weights, variance = _robust_weights(left, pairs)
-    error = _dispersion(weights, left, pattern)[1] if sceptical else 0
+    variance = usual_variance(left, pairs)
+    error = _dispersion(_robust_weights(left, pairs, variance), left, pattern)[1] if sceptical else 0
     prior = _Prior(mask, _WEAK / max(error, _WEAK))
     pairs = pairs & (error < _TOO_WEAK)
     excess = np.where(mask, np.maximum(first - base, 0.02 * np.abs(base) + 1e-6 * np.abs(first).max()), 0)
@@ -199,7 +193,7 @@ def fit_core(image, valid, first, base, mask, channel, *, charge=None, sceptical
     for _ in range(rounds):
         core = excess * np.exp(np.clip(prior.field(variables), -3, 3))
         left = differences(smoothed - model.of(np.where(mask, base + core, 0)))
-        weights, _ = _robust_weights(left, pairs, variance)
+        weights = _robust_weights(left, pairs, variance)
         weights = weights / _dispersion(weights, left, differences(model.of(core)))[0]
         segments, charge_weights, missing = _charge_terms(charge, np.where(mask, base + core, 0))
 

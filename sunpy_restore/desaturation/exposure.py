@@ -10,7 +10,7 @@ from sunpy_restore.desaturation.diffraction import REACH, fit_core
 from sunpy_restore.desaturation.forward import fringes_of_others
 from sunpy_restore.desaturation.planes import planes_of
 
-__all__ = ["MARGIN", "Exposure", "agreeing", "first_fill"]
+__all__ = ["MARGIN", "Exposure", "agreeing", "fill", "first_fill"]
 
 MARGIN = 128
 """Pixels around the damage that a first fill may look at."""
@@ -45,6 +45,33 @@ class Exposure:
     primary: np.ndarray | None = None
     level: float | None = None
     channel: int | None = None
+
+
+def fill(exposure, restorer, *, correct, progress=False):
+    """
+    Fill the damaged pixels from their surroundings, and correct that with the fringes and the charge if asked to.
+
+    Parameters
+    ----------
+    exposure : `Exposure`
+        The exposure.
+    restorer : `~sunpy_restore.core.restorer.Restorer`
+        Network or classical method.
+    correct : `bool`
+        Whether to correct the first fill; the channel's diffraction pattern is known then.
+    progress : `bool`
+        Show a progress bar.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The image; other pixels keep their values.
+    """
+    filled, start = first_fill(exposure, restorer, progress=progress)
+    if not correct:
+        return filled
+    # Fills without any knowledge of the corona are no better guess than its structure
+    return agreeing(exposure, filled, start, sceptical=restorer.provenance.method == "network")
 
 
 def first_fill(exposure, restorer, *, progress=False):

@@ -11,7 +11,7 @@ from sunpy_restore.core.filling import checked_hole
 from sunpy_restore.core.inference import fill_invalid
 from sunpy_restore.core.maps import as_maps, restored_map
 from sunpy_restore.core.restorer import load_restorer
-from sunpy_restore.desaturation.exposure import Exposure, agreeing, first_fill
+from sunpy_restore.desaturation.exposure import Exposure, fill
 from sunpy_restore.desaturation.psf import CHANNELS
 from sunpy_restore.desaturation.saturation import check_aia, find_saturation
 from sunpy_restore.desaturation.task import DESATURATE
@@ -170,9 +170,7 @@ def _desaturate(smap, exposure, restorer, corrected, progress):
             stacklevel=3,
         )
         return smap
-    filled, start = first_fill(exposure, restorer, progress=progress)
-    if corrected:
-        filled = agreeing(exposure, filled, start, sceptical=restorer.provenance.method == "network")
+    filled = fill(exposure, restorer, correct=corrected, progress=progress)
     result = smap.data.astype(np.result_type(smap.data.dtype, np.float32).newbyteorder("="))
     result[exposure.mask] = filled[exposure.mask]
     mask = exposure.mask if smap.mask is None else exposure.mask | smap.mask

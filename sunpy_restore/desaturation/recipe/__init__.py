@@ -6,9 +6,8 @@ from torch.nn import functional
 from torch.utils.data import Dataset, TensorDataset
 
 from sunpy_restore.core.task import TrainingConfig
-from sunpy_restore.desaturation.planes import planes_of
 from sunpy_restore.desaturation.recipe.losses import weighted_l1
-from sunpy_restore.desaturation.recipe.pairs import injected_pair, mixed_views, paper_crops, paper_views
+from sunpy_restore.desaturation.recipe.pairs import injected_pair, mixed_views, pair_of, paper_crops, paper_views
 from sunpy_restore.desaturation.recipe.paper import adversarial_configs
 from sunpy_restore.desaturation.recipe.scenes import crop, read_disks
 from sunpy_restore.desaturation.recipe.scores import evaluation_pairs, measure, restorers
@@ -148,11 +147,7 @@ def datasets(task, directory, config):
 def _validation_paper(disks, count):
     crops = list(paper_crops(disks))
     chosen = np.random.default_rng(0).permutation(len(crops))[:count]
-    pairs = []
-    for image, mask in (crops[index] for index in chosen):
-        planes, scale = planes_of(image, mask)
-        pairs.append((planes, (image[None] / scale).astype(np.float32)))
-    return _stacked(pairs)
+    return _stacked([pair_of(image, mask, image) for image, mask in (crops[index] for index in chosen)])
 
 
 def _validation_injected(disks, count):

@@ -9,9 +9,29 @@ from sunpy_restore.desaturation.planes import planes_of
 from sunpy_restore.desaturation.psf import CHANNELS
 from sunpy_restore.desaturation.recipe.scenes import crop, flare
 
-__all__ = ["injected", "injected_pair", "mixed_views", "paper_crops", "paper_pair", "paper_views"]
+__all__ = ["injected", "injected_pair", "mixed_views", "pair_of", "paper_crops", "paper_pair", "paper_views"]
 
 _PAPER_SIDE = 256
+
+
+def pair_of(image, mask, truth, **known):
+    """
+    Planes of a damaged image, and its truth in their unit.
+
+    Parameters
+    ----------
+    image, mask, **known
+        See `~sunpy_restore.desaturation.planes.planes_of`.
+    truth : `numpy.ndarray`
+        Shape ``(ny, nx)``.
+
+    Returns
+    -------
+    planes, truth : `numpy.ndarray`
+        Shapes ``(3, ny, nx)`` and ``(1, ny, nx)``.
+    """
+    planes, scale = planes_of(image, mask, **known)
+    return planes, (truth[None] / scale).astype(np.float32)
 
 
 def paper_pair(image, threshold=0.8, *, shares=(0.003, 0.35)):
@@ -36,8 +56,7 @@ def paper_pair(image, threshold=0.8, *, shares=(0.003, 0.35)):
     _, mask = paper_damage(image, threshold)
     if not shares[0] < mask.mean() < shares[1]:
         return None
-    planes, scale = planes_of(image, mask)
-    return planes, (image[None] / scale).astype(np.float32)
+    return pair_of(image, mask, image)
 
 
 def paper_crops(disks, shares=(0.02, 0.2)):
@@ -134,8 +153,7 @@ def injected_pair(image, rng, *, shares=(2e-4, 0.35)):
     if not shares[0] < mask.mean() < shares[1]:
         return None
     known = {"full": full, "level": FULL_WELL} if rng.random() < 0.85 else {}
-    planes, scale = planes_of(observed, mask, **known)
-    return planes, (truth[None] / scale).astype(np.float32)
+    return pair_of(observed, mask, truth, **known)
 
 
 def mixed_views(disks, count, rng, *, side, paper_share):

@@ -9,7 +9,7 @@ from astropy.io import fits
 from sunpy_restore.core.metrics import flux_error, psnr, ssim
 from sunpy_restore.core.restorer import load_restorer
 from sunpy_restore.desaturation.bleeding import separate_bleed
-from sunpy_restore.desaturation.exposure import Exposure, agreeing, first_fill
+from sunpy_restore.desaturation.exposure import Exposure, fill
 from sunpy_restore.desaturation.forward import FULL_WELL
 from sunpy_restore.desaturation.recipe.pairs import injected, paper_crops
 from sunpy_restore.desaturation.recipe.scenes import read_disks
@@ -119,15 +119,12 @@ def restorers(task, methods, *, weights, device):
 
 
 def _filling(restorer, *, agree):
-    sceptical = restorer.provenance.method == "network"
-
-    def fill(exposure):
+    def restored(exposure):
         if agree and exposure.channel is None:
             return None
-        filled, start = first_fill(exposure, restorer)
-        return agreeing(exposure, filled, start, sceptical=sceptical) if agree else filled
+        return fill(exposure, restorer, correct=agree)
 
-    return fill
+    return restored
 
 
 def measure(task, observed, restored, truth):
