@@ -1,6 +1,7 @@
 """A task that is learned in seconds: an image onto pixels of half the size, through a filter of 2 x 2 pixels."""
 
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -118,3 +119,49 @@ def toy(monkeypatch, one_thread):
     monkeypatch.setitem(sys.modules, "toy_recipe", recipe)
     monkeypatch.setattr(sunpy_restore.tasks, "TASKS", (task,))
     return recipe
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.fixture
+def interruptible(tmp_path):
+    """``interruptible(recipe, door)``: trainings in folders of ``tmp_path``, which can be interrupted at that door."""
+    # Not at the top: these tests are left out where the extra is missing
+    from sunpy_restore.training import train
+
+    def make(recipe, door):
+        def run(out, *, interrupt=None, resume=False, **changes):
+            """Interrupted before the step of that number if one is given."""
+            loss = getattr(recipe, door)
+            recipe.seen.clear()
+
+            def interrupted(*args):
+                if len(recipe.seen) == interrupt:
+                    raise Interrupted
+                return loss(*args)
+
+            setattr(recipe, door, interrupted)
+            try:
+                config = replace(recipe.config, **changes)
+                return train("toy", tmp_path, tmp_path / out, config=config, resume=resume, progress=False)
+            finally:
+                setattr(recipe, door, loss)
+
+        run.interrupted = Interrupted
+        return run
+
+    return make
+
+
+@pytest.fixture
+def assert_equal_states():
+    """Compares two state dictionaries, number by number."""
+
+    def compare(first, second):
+        assert first.keys() == second.keys()
+        for name in first:
+            torch.testing.assert_close(first[name], second[name], rtol=0, atol=0, msg=name)
+
+    return compare

@@ -10,11 +10,6 @@ pytest.importorskip("lightning", reason="training needs the extra 'train'")
 
 import sunpy_restore.tasks
 from sunpy_restore.core.weights import read
-from sunpy_restore.training import train
-
-
-class Interrupted(Exception):
-    pass
 
 
 class Adversary(nn.Module):
@@ -64,43 +59,20 @@ def gan(toy, monkeypatch):
 
 
 @pytest.fixture
-def run(gan, tmp_path):
+def run(gan, interruptible):
     """Train the toy in a folder of ``tmp_path``, interrupted before the step of that number if one is given."""
-
-    def run(out, *, interrupt=None, resume=False, **changes):
-        content = gan.content_loss
-        gan.seen.clear()
-
-        def interrupted(*args):
-            if len(gan.seen) == interrupt:
-                raise Interrupted
-            return content(*args)
-
-        gan.content_loss = interrupted
-        try:
-            config = replace(gan.config, **changes)
-            return train("toy", tmp_path, tmp_path / out, config=config, resume=resume, progress=False)
-        finally:
-            gan.content_loss = content
-
-    return run
-
-
-def assert_equal_states(first, second):
-    assert first.keys() == second.keys()
-    for name in first:
-        torch.testing.assert_close(first[name], second[name], rtol=0, atol=0, msg=name)
+    return interruptible(gan, "content_loss")
 
 
 @pytest.mark.parametrize("ema_decay", [0.0, 0.9])
 @pytest.mark.parametrize("schedule", ["halving", "one-cycle", "constant"])
-def test_resumed_training_is_the_uninterrupted_one(run, gan, ema_decay, schedule):
+def test_resumed_training_is_the_uninterrupted_one(run, gan, ema_decay, schedule, assert_equal_states):
     """With its discriminator and what dropout draws."""
     changes = {"ema_decay": ema_decay, "schedule": schedule}
     whole, _ = read(run("whole", **changes))
     in_turn, steps, adversary = list(gan.made[-1].asked), list(gan.seen), gan.adversaries[-1].state_dict()
     assert len(steps) == 12
-    with pytest.raises(Interrupted):
+    with pytest.raises(run.interrupted):
         # The last checkpoint is then that of step 5
         run("parts", interrupt=8, **changes)
     torch.rand(5)
@@ -114,7 +86,7 @@ def test_resumed_training_is_the_uninterrupted_one(run, gan, ema_decay, schedule
     assert metadata["steps"] == "12"
 
 
-def test_same_seed_same_weights(run):
+def test_same_seed_same_weights(run, assert_equal_states):
     first, _ = read(run("first"))
     torch.rand(5)
     second, _ = read(run("second"))
@@ -221,7 +193,7 @@ def test_refusals(run):
         run("out", betas=(0.9, 0.999), resume=True)
 
 
-def test_halving_goes_on(run):
+def test_halving_goes_on(run, assert_equal_states):
     whole, _ = read(run("whole", steps=9, ema_decay=0.0))
     run("parts", steps=5, ema_decay=0.0)
     parts, _ = read(run("parts", steps=9, ema_decay=0.0, resume=True))

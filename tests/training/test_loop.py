@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,43 +10,16 @@ from sunpy_restore.core.weights import read
 from sunpy_restore.training import train
 
 
-class Interrupted(Exception):
-    pass
-
-
 @pytest.fixture
-def run(toy, tmp_path):
+def run(toy, interruptible):
     """Train the toy in a folder of ``tmp_path``, interrupted before the step of that number if one is given."""
-
-    def run(out, *, interrupt=None, resume=False, **changes):
-        loss = toy.loss
-        toy.seen.clear()
-
-        def interrupted(*args):
-            if len(toy.seen) == interrupt:
-                raise Interrupted
-            return loss(*args)
-
-        toy.loss = interrupted
-        try:
-            config = replace(toy.config, **changes)
-            return train("toy", tmp_path, tmp_path / out, config=config, resume=resume, progress=False)
-        finally:
-            toy.loss = loss
-
-    return run
+    return interruptible(toy, "loss")
 
 
-def assert_equal_states(first, second):
-    assert first.keys() == second.keys()
-    for name in first:
-        torch.testing.assert_close(first[name], second[name], rtol=0, atol=0, msg=name)
-
-
-def test_resumed_training_is_the_uninterrupted_one(run, toy):
+def test_resumed_training_is_the_uninterrupted_one(run, toy, assert_equal_states):
     whole, _ = read(run("whole"))
     in_turn = list(toy.made[-1].asked)
-    with pytest.raises(Interrupted):
+    with pytest.raises(run.interrupted):
         # The last checkpoint is then that of step 5
         run("parts", interrupt=8)
     assert toy.made[-1].asked == in_turn[: 4 * 9]
@@ -57,7 +29,7 @@ def test_resumed_training_is_the_uninterrupted_one(run, toy):
     assert metadata["steps"] == "12"
 
 
-def test_resuming_a_finished_training_gives_its_weights_again(run, toy):
+def test_resuming_a_finished_training_gives_its_weights_again(run, toy, assert_equal_states):
     whole, before = read(run("out"))
     again, after = read(run("out", resume=True))
     # The last checkpoint is that of step 10
@@ -179,7 +151,7 @@ def test_training_is_quiet(run, capfd, caplog):
     assert not caplog.records
 
 
-def test_same_seed_same_weights(run):
+def test_same_seed_same_weights(run, assert_equal_states):
     first, _ = read(run("first"))
     torch.rand(5)
     second, _ = read(run("second"))
@@ -220,16 +192,16 @@ def test_a_checkpoint_of_another_configuration_is_refused(run, tmp_path):
         run("out", resume=True, steps=20)
 
 
-def test_a_constant_rate_goes_on(run, toy):
+def test_a_constant_rate_goes_on(run, toy, assert_equal_states):
     whole, _ = read(run("whole", schedule="constant", steps=9, ema_decay=0.0))
     run("parts", schedule="constant", steps=5, ema_decay=0.0)
     parts, _ = read(run("parts", schedule="constant", steps=9, ema_decay=0.0, resume=True))
     assert_equal_states(parts, whole)
 
 
-def test_a_moved_folder_is_resumed(run, toy, tmp_path):
+def test_a_moved_folder_is_resumed(run, toy, tmp_path, assert_equal_states):
     whole, _ = read(run("whole"))
-    with pytest.raises(Interrupted):
+    with pytest.raises(run.interrupted):
         run("before", interrupt=7)
     (tmp_path / "before").rename(tmp_path / "after")
     parts, _ = read(run("after", resume=True))
