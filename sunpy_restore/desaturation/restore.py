@@ -107,8 +107,12 @@ def desaturate(image, *, mask=None, method="network", consistency=None, weights=
 
 def _masks(mask, maps):
     """One mask, or `None`, for each Map."""
-    if mask is None or (not isinstance(mask, (list, tuple)) and np.ndim(mask) == 2):
+    # Of a list the parts may differ in shape, so that as a whole it has no number of dimensions
+    dimensions = None if isinstance(mask, (list, tuple)) else np.ndim(mask)
+    if mask is None or dimensions == 2:
         return [mask] * len(maps)
+    if dimensions == 0:
+        raise TypeError(f"Found the mask {mask!r}, expected a boolean array of the shape of the image, or one each.")
     if any(np.ndim(part) == 1 for part in mask):
         raise TypeError("Found a nested list as the mask, expected a boolean array. Make one with numpy.array(mask).")
     if len(mask) != len(maps):

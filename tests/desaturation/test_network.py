@@ -123,3 +123,8 @@ def test_faint_cutout_with_a_full_well_has_fringes(quiet):
     assert len(np.unique(image)) < 256
     result = desaturate(sunpy.map.Map(np.minimum(image, FULL_WELL), quiet.meta))
     assert result.meta["rstmeth"] == "network+diffraction"
+
+
+def test_single_value_is_no_mask(quiet):
+    with pytest.raises(TypeError, match="Found the mask True, expected a boolean array"):
+        desaturate(quiet, mask=True)
