@@ -1,0 +1,1 @@
+"""Missing telemetry blocks of SOHO/LASCO."""
