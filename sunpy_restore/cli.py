@@ -115,7 +115,7 @@ def _parser():
     fetch = actions.add_parser("fetch", help="download weights into the cache")
     fetch.add_argument("names", nargs="+", metavar="NAME", help="name in the registry")
     fetch.set_defaults(run=_fetch_weights)
-    verify = actions.add_parser("verify", help="check files on this machine: size, SHA-256, metadata")
+    verify = actions.add_parser("verify", help="check files on this machine: size, SHA-256, a network's metadata")
     verify.add_argument("names", nargs="*", metavar="NAME", help="name in the registry (default: all that are here)")
     verify.set_defaults(run=_verify_weights)
     return parser
@@ -214,18 +214,15 @@ def _list_weights(args):
     for entry in available():
         here = "in the package" if entry.kind == "compact" else "in the cache" if locate(entry) else "not here"
         default = ", default" if entry.default else ""
-        print(f"{entry.name}  {entry.task}  {entry.kind}{default}  {entry.size / 1e6:.1f} MB  {here}")
+        task = entry.task or "for trainings"
+        print(f"{entry.name}  {task}  {entry.kind}{default}  {entry.size / 1e6:.1f} MB  {here}")
         print(f"    {entry.description} {entry.licence}, doi:{entry.doi}")
 
 
 def _entries(names):
-    from sunpy_restore.core.weights import available
+    from sunpy_restore.core.weights import available, entry_named
 
-    entries = {entry.name: entry for entry in available()}
-    unknown = [name for name in names if name not in entries]
-    if unknown:
-        raise ValueError(f"Found the weights {unknown[0]!r}, expected one of: {', '.join(entries) or 'none'}.")
-    return [entries[name] for name in names] if names else list(entries.values())
+    return [entry_named(name) for name in names] or available()
 
 
 def _fetch_weights(args):
@@ -241,7 +238,7 @@ def _verify_weights(args):
 
     code = 0
     for entry in _entries(args.names):
-        if not args.names and entry.kind == "full" and locate(entry) is None:
+        if not args.names and entry.kind != "compact" and locate(entry) is None:
             continue
         try:
             print(f"{verify(entry).path}: right")

@@ -478,6 +478,37 @@ def test_verify_and_fetch_weights(run, fails, networks, monkeypatch, tmp_path):
     assert out.splitlines() == [f"{tmp_path / task.name}.safetensors: right" for task in TASKS[1:]]
 
 
+def test_features_among_the_weights(run, fails, networks, monkeypatch, tmp_path):
+    text = (networks / "registry.toml").read_text()
+    data = b"tensors"
+    text += f'''
+[weights.vgg]
+kind = "features"
+file = "vgg.pth"
+sha256 = "{hashlib.sha256(data).hexdigest()}"
+size = {len(data)}
+licence = "BSD-3-Clause"
+doi = "10.48550/arXiv.1409.1556"
+description = "Features."
+'''
+    (tmp_path / "registry.toml").write_text(text)
+    monkeypatch.setattr(registry, "REGISTRY", tmp_path / "registry.toml")
+    monkeypatch.setenv("SUNPY_RESTORE_CACHE", str(tmp_path / "cache"))
+    for name in ("SUNPY_RESTORE_WEIGHTS_URL", "SUNPY_RESTORE_WEIGHTS_MIRROR"):
+        monkeypatch.delenv(name, raising=False)
+    assert "vgg  for trainings  features  0.0 MB  not here" in run("weights", "list")[1]
+    # What was never downloaded is not checked unless it is named
+    assert run("weights", "verify")[0] == 0
+    fails("weights", "verify", "vgg", texts=["vgg.pth is not on this machine", "sunpy-restore weights fetch vgg"])
+    fails("weights", "fetch", "vgg", texts=["'vgg'", "SUNPY_RESTORE_WEIGHTS_MIRROR"])
+    path = tmp_path / "cache" / "vgg.pth"
+    path.parent.mkdir()
+    path.write_bytes(data)
+    assert "vgg  for trainings  features  0.0 MB  in the cache" in run("weights", "list")[1]
+    assert f"{path}: right" in run("weights", "verify")[1].splitlines()
+    assert run("weights", "fetch", "vgg")[1].splitlines() == [str(path)]
+
+
 def test_training_without_its_extra(fails, monkeypatch, tmp_path):
     for name in [name for name in sys.modules if name.startswith(("sunpy_restore.training", "lightning"))]:
         monkeypatch.delitem(sys.modules, name)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sunpy_restore.core.exceptions import WeightsError
 
-__all__ = ["REGISTRY", "WeightsEntry", "available", "default_for", "refresh"]
+__all__ = ["REGISTRY", "WeightsEntry", "available", "default_for", "entry_named", "refresh"]
 
 REGISTRY = Path(__file__).with_name("registry.toml")
 """The registry of the package."""
@@ -22,17 +22,18 @@ class WeightsEntry:
     Parameters
     ----------
     name, task : `str`
-        Name in the registry; name of the task that the network solves.
-    kind : ``"compact"`` or ``"full"``
-        In the package, or downloaded into the user's cache when asked for.
+        Name in the registry; name of the task that the network solves, empty for features.
+    kind : ``"compact"``, ``"full"`` or ``"features"``
+        In the package, or downloaded into the user's cache when asked for; features are downloaded, too: they are those
+        of an image, from a network that solves no task but serves the loss of a training.
     file : `str`
-        File name, ending in ``.safetensors``.
+        File name, ending in ``.safetensors``, or in ``.pth`` for features.
     sha256 : `str`
         SHA-256 of the file in lower-case hexadecimal.
     size : `int`
         Its size in bytes.
     urls : `tuple` of `str`
-        Addresses of a full file in the order in which they are tried.
+        Addresses of a file that is downloaded, in the order in which they are tried.
     licence, doi : `str`
         SPDX identifier of the licence; DOI of the paper that the network follows.
     default : `bool`
@@ -49,7 +50,6 @@ class WeightsEntry:
     """
 
     name: str
-    task: str
     kind: str
     file: str
     sha256: str
@@ -57,14 +57,18 @@ class WeightsEntry:
     licence: str
     doi: str
     description: str
+    task: str = ""
     urls: tuple[str, ...] = ()
     default: bool = False
     folder: Path = field(default=Path(), repr=False)
 
     def __post_init__(self):
+        features = self.kind == "features"
+        suffix = ".pth" if features else ".safetensors"
         rules = {
-            'kind, expected "compact" or "full"': self.kind in ("compact", "full"),
-            "file, expected a file name ending in .safetensors": re.fullmatch(r"[^/\\]+\.safetensors", self.file),
+            'kind, expected "compact", "full" or "features"': self.kind in ("compact", "full", "features"),
+            f"file, expected a file name ending in {suffix}": re.fullmatch(rf"[^/\\]+\{suffix}", self.file),
+            f"task, expected {'none' if features else 'one'}": bool(self.task) != features,
             "sha256, expected 64 lower-case hexadecimal digits": re.fullmatch("[0-9a-f]{64}", self.sha256),
             "size, expected a positive number of bytes": self.size > 0,
         }
@@ -105,6 +109,38 @@ def available(task=None, *, registry=None):
             urls = [f"{base_url.rstrip('/')}/{values['file']}", *urls]
         entries.append(WeightsEntry(name=name, urls=tuple(urls), folder=folder, **values))
     return tuple(entry for entry in entries if task in (None, entry.task))
+
+
+def entry_named(name, *, registry=None):
+    """
+    The entry of the registry with a name.
+
+    Parameters
+    ----------
+    name : `str`
+        Name in the registry.
+    registry : path-like, optional
+        The registry; by default that of the package.
+
+    Returns
+    -------
+    `WeightsEntry`
+
+    Raises
+    ------
+    ValueError
+        If the registry has no such name.
+
+    Examples
+    --------
+    >>> from sunpy_restore.core.registry import entry_named
+    >>> entry_named("vgg19").file
+    'vgg19-dcbb9e9d.pth'
+    """
+    entries = {entry.name: entry for entry in available(registry=registry)}
+    if name not in entries:
+        raise ValueError(f"Found the weights {name!r}, expected one of: {', '.join(entries) or 'none'}.")
+    return entries[name]
 
 
 def default_for(task, *, registry=None):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pooch
 
 from sunpy_restore.core.exceptions import WeightsError
-from sunpy_restore.core.registry import WeightsEntry, available, default_for
-from sunpy_restore.core.weightsfile import PICKLES, fault_of, read, read_metadata, write
+from sunpy_restore.core.registry import WeightsEntry, available, default_for, entry_named
+from sunpy_restore.core.weightsfile import PICKLES, fault_of, read, read_features, read_metadata, write
 
 __all__ = [
     "LocalWeights",
@@ -17,9 +17,11 @@ __all__ = [
     "available",
     "cache_folder",
     "default_for",
+    "entry_named",
     "fetch",
     "locate",
     "read",
+    "read_features",
     "read_metadata",
     "resolve",
     "verify",
@@ -165,7 +167,7 @@ def locate(entry, *, mirror=None):
 
 def verify(entry, *, mirror=None):
     """
-    Check the file of a registry entry on this machine: size, SHA-256 and metadata. Nothing is downloaded.
+    Check the file of a registry entry on this machine: size, SHA-256, a network's metadata. Nothing is downloaded.
 
     Parameters
     ----------
@@ -190,7 +192,8 @@ def verify(entry, *, mirror=None):
     if fault is not None:
         remedy = f"sunpy-restore weights fetch {entry.name}"
         raise WeightsError(f"the weights {entry.name!r}: {path or entry.file} {fault}. Run '{remedy}'.")
-    _check_task(path, read_metadata(path)["task"], entry.task)
+    if entry.kind != "features":
+        _check_task(path, read_metadata(path)["task"], entry.task)
     return LocalWeights(path, entry.name, entry.sha256)
 
 
@@ -208,17 +211,13 @@ def cache_folder():
 def _places(entry, mirror):
     """Paths on this machine where the file of an entry may be, in the order in which they are looked at."""
     mirror = mirror or os.environ.get("SUNPY_RESTORE_WEIGHTS_MIRROR")
-    if entry.kind == "compact":
-        folders = [entry.folder]
-    elif mirror:
-        folders = [Path(mirror).expanduser(), cache_folder()]
-    else:
-        folders = [cache_folder()]
+    own = [Path(mirror).expanduser()] if mirror else []
+    folders = [entry.folder] if entry.kind == "compact" else [*own, cache_folder()]
     return [folder / entry.file for folder in folders]
 
 
 def _addresses(entry, base_url):
-    """Addresses of a full file, in the order in which they are tried."""
+    """Addresses of a file that is downloaded, in the order in which they are tried."""
     base_url = base_url or os.environ.get("SUNPY_RESTORE_WEIGHTS_URL")
     if not base_url:
         return entry.urls
@@ -231,12 +230,13 @@ def _addresses(entry, base_url):
 
 
 def _fault(path, entry):
-    return fault_of(path, size=entry.size, sha256=entry.sha256)
+    return fault_of(path, size=entry.size, sha256=entry.sha256, pickled=entry.kind == "features")
 
 
 def _check_task(name, found, expected):
     if found != expected:
-        raise ValueError(f"the weights {name} are for the task {found!r}, expected weights for {expected!r}.")
+        made = f"for the task {found!r}" if found else "features that serve trainings"
+        raise ValueError(f"the weights {name} are {made}, expected weights for {expected!r}.")
 
 
 def _listing(faults):

@@ -1,4 +1,4 @@
-"""Read and write weights files: safetensors with metadata, never a pickle."""
+"""Read and write weights files: safetensors with metadata; of pickles, only checked files of features are read."""
 
 import contextlib
 import hashlib
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sunpy_restore.core.exceptions import WeightsError
 
-__all__ = ["PICKLES", "check_suffix", "fault_of", "read", "read_metadata", "write"]
+__all__ = ["PICKLES", "check_suffix", "fault_of", "read", "read_features", "read_metadata", "write"]
 
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
 """Suffixes of files that would have to be unpickled."""
@@ -19,6 +19,8 @@ _REMEDY = "Expected a .safetensors file written by sunpy_restore.core.weights.wr
 _IMPOSTORS = {
     b"<": "is an HTML page",
     b"version https://git-lfs": "is a Git LFS pointer",
+}
+_PICKLED = {
     b"PK\x03\x04": "is a pickled checkpoint, which is never loaded because it can run any code",
     b"\x80": "is a pickle, which is never loaded because it can run any code",
 }
@@ -52,6 +54,45 @@ def read(local):
     from safetensors.torch import load_file
 
     return load_file(check_suffix(getattr(local, "path", local))), metadata
+
+
+def read_features(local):
+    """
+    Read the tensors of a file of features, such as VGG-19's, which only exists as a pickle.
+
+    This is the one place of the package where something is unpickled: a file of the registry after its SHA-256 was
+    checked, by PyTorch's restricted unpickler, which builds tensors and runs no code of the file.
+
+    Parameters
+    ----------
+    local : `~sunpy_restore.core.weights.LocalWeights`
+        The file, as `~sunpy_restore.core.weights.fetch` gives it.
+
+    Returns
+    -------
+    `dict` of `str` to `torch.Tensor`
+        The tensors whose names begin with ``features.``, on the CPU.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read, or holds something else.
+    """
+    import torch
+
+    try:
+        state = torch.load(local.path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise WeightsError(f"the file {local.path} does not exist. Check the path.") from None
+    # Which errors there are is left open by PyTorch
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise WeightsError(f"the file {local.path} cannot be read as tensors ({reason}). Fetch it again.") from error
+    tensors = state if isinstance(state, dict) else {}
+    found = {key: value for key, value in tensors.items() if str(key).startswith("features.")}
+    if not found:
+        raise WeightsError(f"the file {local.path} has no tensors features.*, expected those of a VGG of torchvision.")
+    return found
 
 
 def read_metadata(local):
@@ -180,7 +221,7 @@ def check_suffix(path):
     raise ValueError(f"the weights file {str(path)!r} ends in {path.suffix!r}, expected '.safetensors'.{remedy}")
 
 
-def fault_of(path, *, size, sha256):
+def fault_of(path, *, size, sha256, pickled=False):
     """
     What is wrong with a file that should have this size and SHA-256.
 
@@ -192,6 +233,8 @@ def fault_of(path, *, size, sha256):
         Bytes.
     sha256 : `str`
         SHA-256 in lower-case hexadecimal.
+    pickled : `bool`
+        Whether the right file is a pickle, and not safetensors.
 
     Returns
     -------
@@ -208,10 +251,10 @@ def fault_of(path, *, size, sha256):
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     other = f"has {found} bytes instead of {size}" if found != size else "has another SHA-256 than the registry says"
-    return _sniff(path) or other
+    return _sniff(path, pickled=pickled) or other
 
 
-def _sniff(path):
+def _sniff(path, *, pickled=False):
     """What a file is that is not even the beginning of a weights file, or `None`."""
     try:
         with Path(path).open("rb") as file:
@@ -222,6 +265,7 @@ def _sniff(path):
         return "is empty"
     # The format begins with the length of its header in 8 bytes, at most 100 MB. That can look like the first byte of a
     # pickle or a page, but none of these goes on like that.
-    if len(start) >= 8 and int.from_bytes(start[:8], "little") <= 100_000_000:
+    if not pickled and len(start) >= 8 and int.from_bytes(start[:8], "little") <= 100_000_000:
         return None
-    return next((what for magic, what in _IMPOSTORS.items() if start.lstrip().startswith(magic)), None)
+    impostors = _IMPOSTORS if pickled else _IMPOSTORS | _PICKLED
+    return next((what for magic, what in impostors.items() if start.lstrip().startswith(magic)), None)

@@ -56,6 +56,39 @@ def test_base_url_comes_before_the_mirrors(write_registry):
     assert compact.folder == path.parent / "packaged"
 
 
+FEATURES = {key: value for key, value in ENTRY.items() if key != "task"} | {"kind": "features", "file": "vgg.pth"}
+
+
+def test_features_belong_to_no_task(write_registry):
+    urls = ["https://b/vgg.pth"]
+    path = write_registry(base_url="https://a", net=ENTRY, vgg=FEATURES | {"urls": urls})
+    entry = weights.entry_named("vgg", registry=path)
+    assert entry.task == ""
+    # Others publish them, elsewhere
+    assert entry.urls == tuple(urls)
+    assert entry in weights.available(registry=path)
+    assert entry not in weights.available("a task", registry=path)
+    for wrong, message in [
+        ({"task": "a task"}, "found 'a task' as task, expected none"),
+        ({"file": "vgg.safetensors"}, "found 'vgg.safetensors' as file, expected a file name ending in .pth"),
+        ({"file": "vgg.tpth"}, "ending in .pth"),
+    ]:
+        path = write_registry(vgg=FEATURES | wrong)
+        with pytest.raises(ValueError, match=message):
+            weights.available(registry=path)
+    with pytest.raises(ValueError, match="found '' as task, expected one"):
+        weights.available(registry=write_registry(a={key: value for key, value in ENTRY.items() if key != "task"}))
+
+
+def test_entry_by_name(write_registry):
+    path = write_registry(a=ENTRY, b=ENTRY)
+    assert weights.entry_named("b", registry=path).name == "b"
+    with pytest.raises(ValueError, match="Found the weights 'c', expected one of: a, b"):
+        weights.entry_named("c", registry=path)
+    with pytest.raises(ValueError, match="expected one of: none"):
+        weights.entry_named("c", registry=write_registry())
+
+
 def test_no_default(write_registry):
     path = write_registry(a=ENTRY, b=ENTRY | {"task": "other", "default": True})
     with pytest.raises(WeightsError, match=r"no default weights for the task 'a task' \(.*: 'a'\).* Pass weights="):
@@ -68,6 +101,7 @@ def test_no_default(write_registry):
     ("key", "wrong"),
     [
         ("kind", "huge"),
+        ("file", "net.xsafetensors"),
         ("file", "net.pt"),
         ("file", "../net.safetensors"),
         ("file", "a\\net.safetensors"),
@@ -138,7 +172,7 @@ def test_shipped_files_and_entries_belong_together():
 
 
 def test_one_default_for_each_shipped_task():
-    tasks = {entry.task for entry in SHIPPED}
+    tasks = {entry.task for entry in SHIPPED if entry.kind != "features"}
     defaults = sorted(entry.task for entry in SHIPPED if entry.default)
     assert defaults == sorted(tasks)
     assert all(weights.default_for(task).kind == "compact" for task in tasks)
@@ -155,6 +189,14 @@ def test_shipped_entry(entry):
     assert re.fullmatch(r"10\.\d{4,9}/\S+", entry.doi)
     assert entry.description.strip()
     assert all(url.startswith("https://") for url in entry.urls)
+
+
+def test_shipped_features_are_those_that_torchvision_publishes():
+    """The name of a file of torchvision's has the first digits of its SHA-256."""
+    entry = weights.entry_named("vgg19")
+    assert entry.kind == "features"
+    assert entry.file == f"vgg19-{entry.sha256[:8]}.pth"
+    assert entry.urls[0].endswith(f"/{entry.file}")
 
 
 @pytest.mark.parametrize("entry", [entry for entry in SHIPPED if entry.kind == "compact"], ids=lambda entry: entry.name)

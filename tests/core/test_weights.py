@@ -1,5 +1,7 @@
 import dataclasses
 import errno
+import hashlib
+import io
 import json
 import os
 import subprocess
@@ -187,6 +189,61 @@ def test_verify_downloads_nothing(entry, server):
     message = error_of(weights.verify, dataclasses.replace(entry, urls=(server.base("a"),)))
     assert "net.safetensors is not on this machine. Run 'sunpy-restore weights fetch net-full'" in message
     assert not server.requests
+
+
+# Features, which are a pickle of others
+
+
+@pytest.fixture
+def features(entry, server):
+    """An entry of features, which a server has."""
+    import torch
+
+    state = {"features.0.weight": torch.arange(6.0)}
+    content = io.BytesIO()
+    torch.save(state, content, _use_new_zipfile_serialization=False)
+    data = content.getvalue()
+    server.files["vgg.pth"] = data
+    changed = {"name": "vgg", "task": "", "kind": "features", "file": "vgg.pth", "size": len(data)}
+    digest = hashlib.sha256(data).hexdigest()
+    return dataclasses.replace(entry, **changed, sha256=digest, urls=(f"{server.base('a')}/vgg.pth",))
+
+
+def test_features_are_fetched_like_weights(features, server):
+    local = weights.fetch(features)
+    assert local.path == weights.cache_folder() / "vgg.pth"
+    assert weights.verify(features) == weights.fetch(features) == local
+    assert dict(server.requests) == {"a": 1}
+    assert weights.read_features(local)["features.0.weight"].tolist() == list(range(6))
+
+
+def test_damaged_features(features, server):
+    """What is wrong with the file is said, and not that it is a pickle: that it should be."""
+    local = weights.fetch(features)
+    data = local.path.read_bytes()
+    for damaged, message in [
+        (data[:-1], f"has {len(data) - 1} bytes instead of {len(data)}"),
+        (data[:-1] + b"x", "has another SHA-256 than the registry says"),
+        (b"<html>", "is an HTML page"),
+        (b"", "is empty"),
+    ]:
+        local.path.write_bytes(damaged)
+        assert f"{local.path} {message}. Run 'sunpy-restore weights fetch vgg'" in error_of(weights.verify, features)
+    server.plan["a"] = ["missing"] * 9
+    message = error_of(weights.fetch, features)
+    assert "'vgg' (vgg.pth, 0.0 MB) could not be downloaded" in message
+    assert "the server answered 404" in message
+
+
+def test_features_restore_nothing(registry, features):
+    table = vars(features)
+    lines = ["", "[weights.vgg]"]
+    lines += [f"{key} = {json.dumps(value)}" for key, value in table.items() if key not in ("name", "task", "folder")]
+    registry.write_text(registry.read_text() + "\n".join(lines))
+    message = error_of(weights.resolve, "vgg", task="enhance", registry=registry, kind=ValueError)
+    assert "'vgg' are features that serve trainings, expected weights for 'enhance'" in message
+    message = error_of(weights.resolve, "net", task="enhance", registry=registry, kind=ValueError)
+    assert "'vgg'" not in message
 
 
 # Caches that cannot be written

@@ -206,3 +206,45 @@ def test_right_files_that_begin_like_something_else(tmp_path, first):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(WeightsError, match="is damaged"):
         weights.read(path)
+
+
+# Files of features, which others publish as pickles
+
+
+def _features(path, *, zipped=False, **more):
+    state = {"features.0.weight": torch.ones(2, 3), "classifier.0.bias": torch.zeros(4), **more}
+    torch.save(state, path, _use_new_zipfile_serialization=zipped)
+    return weights.LocalWeights(path, "vgg", "")
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_features_are_read_in_both_formats_of_torch(tmp_path, zipped):
+    state = weights.read_features(_features(tmp_path / "vgg.pth", zipped=zipped))
+    assert list(state) == ["features.0.weight"]
+    torch.testing.assert_close(state["features.0.weight"], torch.ones(2, 3))
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_no_code_is_run_for_features(tmp_path, zipped):
+    local = _features(tmp_path / "vgg.pth", zipped=zipped, bomb=_Bomb())
+    with pytest.raises(WeightsError, match=r"vgg\.pth cannot be read as tensors \(.*\)\. Fetch it again"):
+        weights.read_features(local)
+
+
+def test_features_that_are_none(tmp_path):
+    path = tmp_path / "vgg.pth"
+    local = weights.LocalWeights(path, "vgg", "")
+    with pytest.raises(WeightsError, match=r"vgg\.pth does not exist"):
+        weights.read_features(local)
+    path.write_bytes(b"")
+    with pytest.raises(WeightsError, match="cannot be read as tensors"):
+        weights.read_features(local)
+    for state in ({"layer.weight": torch.zeros(2)}, torch.zeros(3)):
+        torch.save(state, path)
+        with pytest.raises(WeightsError, match=r"has no tensors features\.\*, expected those of a VGG"):
+            weights.read_features(local)
+
+
+def test_features_are_no_network(tmp_path):
+    with pytest.raises(ValueError, match=r"vgg\.pth' ends in '\.pth', expected '\.safetensors'"):
+        weights.read(_features(tmp_path / "vgg.pth"))
