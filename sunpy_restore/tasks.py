@@ -2,10 +2,11 @@
 
 from sunpy_restore.desaturation.task import DESATURATE
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
+from sunpy_restore.inpainting.task import INPAINT
 
 __all__ = ["TASKS", "get_task"]
 
-TASKS = (CONTINUUM, MAGNETOGRAM, DESATURATE)
+TASKS = (CONTINUUM, MAGNETOGRAM, DESATURATE, INPAINT)
 """All tasks; a new one is listed here."""
 
 

@@ -7,6 +7,8 @@ from skimage.restoration import inpaint_biharmonic
 
 __all__ = ["biharmonic", "checked_hole", "harmonic"]
 
+_SLACK = 1e-9  # of the film towards zero, where parts of it may hang on nothing
+
 
 def checked_hole(image, mask):
     """
@@ -43,18 +45,20 @@ def checked_hole(image, mask):
     return mask
 
 
-def harmonic(image, mask):
+def harmonic(image, mask, blind=None):
     """
     Fill holes with the solution of Laplace's equation, the surface of a soap film.
 
-    Where a hole touches the edge of the image, the film ends level there.
+    Where a hole touches the edge of the image, or pixels that show nothing, the film ends level there.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Shape ``(ny, nx)``; finite outside of the mask. It is not changed.
+        Shape ``(ny, nx)``; finite outside of the mask and of ``blind``. It is not changed.
     mask : `numpy.ndarray` of `bool`
         True where a pixel is to be filled.
+    blind : `numpy.ndarray` of `bool`, optional
+        Pixels outside of the mask that show nothing. Holes that have none but such about them become zero.
 
     Returns
     -------
@@ -80,12 +84,14 @@ def harmonic(image, mask):
     count = mask.sum()
     if not count:
         return filled
-    degree, known, rows, columns = np.zeros(count), np.zeros(count), [], []
+    # What hangs on nothing would make the equations singular
+    slack = 0.0 if blind is None else _SLACK
+    degree, known, rows, columns = np.full(count, slack), np.zeros(count), [], []
     for axis in (0, 1):
         near, far = ([slice(None)] * 2 for _ in range(2))
         near[axis], far[axis] = slice(None, -1), slice(1, None)
         for here, there in ((tuple(near), tuple(far)), (tuple(far), tuple(near))):
-            hole = mask[here]
+            hole = mask[here] if blind is None else mask[here] & ~(blind[there] & ~mask[there])
             own, other = number[here][hole], number[there][hole]
             degree += np.bincount(own, minlength=count)
             inside = other >= 0

@@ -1,4 +1,4 @@
-"""A U-Net that corrects a first fill of damaged pixels."""
+"""U-Nets that correct a first fill of damaged pixels."""
 
 from itertools import pairwise
 
@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["FillingUNet"]
+__all__ = ["CoronaUNet", "FillingUNet"]
 
 
 class _Block(nn.Module):
@@ -23,7 +23,55 @@ class _Block(nn.Module):
         return self.shortcut(features) + inner
 
 
-class FillingUNet(nn.Module):
+class _UNet(nn.Module):
+    """
+    U-Net from half the resolution downwards, that ends in a layer which starts at zero.
+
+    Parameters
+    ----------
+    inputs, outputs : `int`
+        Planes at the full resolution.
+    widths : `list` of `int`
+        Channels at 1/2, 1/4, ... of the resolution.
+    """
+
+    def __init__(self, inputs, outputs, widths):
+        super().__init__()
+        self.enter = nn.Conv2d(4 * inputs, widths[0], 3, padding=1)
+        self.down = nn.ModuleList([_Block(widths[0], widths[0])])
+        self.up = nn.ModuleList()
+        for shallow, deep in pairwise(widths):
+            self.down.append(_Block(shallow, deep))
+            self.up.append(_Block(shallow + deep, shallow))
+        self.leave = nn.Conv2d(widths[0], 4 * outputs, 3, padding=1)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    @property
+    def multiple(self):
+        """Sides of the windows that share one sampling are multiples of this."""
+        return 2 ** len(self.down)
+
+    def padded(self, planes):
+        """Planes whose sides are multiples of `multiple`."""
+        missing = [-n % self.multiple for n in planes.shape[-2:]]
+        return functional.pad(planes, (0, missing[1], 0, missing[0]), mode="replicate")
+
+    def correction(self, features):
+        """The answer to padded planes, at the full resolution."""
+        features = self.enter(functional.pixel_unshuffle(features, 2))
+        kept = []
+        for block in self.down[:-1]:
+            features = block(features)
+            kept.append(features)
+            features = functional.avg_pool2d(features, 2)
+        features = self.down[-1](features)
+        for block, shallow in zip(reversed(self.up), reversed(kept), strict=True):
+            features = block(torch.cat([functional.interpolate(features, scale_factor=2.0), shallow], dim=1))
+        return functional.pixel_shuffle(self.leave(features), 2)
+
+
+class FillingUNet(_UNet):
     """
     Correction of a first fill, in the logarithm.
 
@@ -42,22 +90,8 @@ class FillingUNet(nn.Module):
     """
 
     def __init__(self, widths=(48, 64, 96, 128), ceiling=8.0):
-        super().__init__()
+        super().__init__(3, 1, widths)
         self.ceiling = ceiling
-        self.enter = nn.Conv2d(4 * 3, widths[0], 3, padding=1)
-        self.down = nn.ModuleList([_Block(widths[0], widths[0])])
-        self.up = nn.ModuleList()
-        for shallow, deep in pairwise(widths):
-            self.down.append(_Block(shallow, deep))
-            self.up.append(_Block(shallow + deep, shallow))
-        self.leave = nn.Conv2d(widths[0], 4, 3, padding=1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
-
-    @property
-    def multiple(self):
-        """Sides of the windows that share one sampling are multiples of this."""
-        return 2 ** len(self.down)
 
     @property
     def reach(self):
@@ -74,20 +108,43 @@ class FillingUNet(nn.Module):
 
     def forward(self, planes):
         ny, nx = planes.shape[-2:]
-        missing = [-n % self.multiple for n in (ny, nx)]
-        padded = functional.pad(planes, (0, missing[1], 0, missing[0]), mode="replicate")
-        image, mask, level = padded.split(1, dim=1)
+        image, mask, level = self.padded(planes).split(1, dim=1)
         start, level = (torch.log1p(values.clamp_min(0)) for values in (image, level))
-        features = torch.cat([start, mask, level], dim=1)
-        features = self.enter(functional.pixel_unshuffle(features, 2))
-        kept = []
-        for block in self.down[:-1]:
-            features = block(features)
-            kept.append(features)
-            features = functional.avg_pool2d(features, 2)
-        features = self.down[-1](features)
-        for block, shallow in zip(reversed(self.up), reversed(kept), strict=True):
-            features = block(torch.cat([functional.interpolate(features, scale_factor=2.0), shallow], dim=1))
-        correction = functional.pixel_shuffle(self.leave(features), 2)
+        correction = self.correction(torch.cat([start, mask, level], dim=1))
         filled = torch.expm1((start + correction).clamp(max=self.ceiling))
+        return torch.where(mask > 0, filled, image)[..., :ny, :nx]
+
+
+class CoronaUNet(_UNet):
+    """
+    Correction of a first fill of a corona, by what is around and what neighbours in time let expect.
+
+    Input: planes ``(batch, 7, h, w)``, namely the deviation from a smooth background in units of its scatter with a
+    first fill of the damaged pixels, the mask of these, the pixels that show nothing, the pattern of the detector, the
+    noise, the deviation that neighbours let expect, and where they do. Output: ``(batch, 1, h, w)``, the deviation with
+    a better fill; outside of the mask it is the input. The fill is ``image + c + g seen (neighbours - image)`` with two
+    planes ``c`` and ``g`` that the last layer, zero at the start, gives.
+
+    Parameters
+    ----------
+    widths : `list` of `int`
+        Channels at 1/2, 1/4, ... of the resolution.
+    view : `str`
+        How images are presented to it: ``"polar"``, on a log-polar grid, or ``"pixel"``, as they are.
+    """
+
+    reach = None
+    """How far a pixel of the result looks: a whole window."""
+
+    def __init__(self, widths=(48, 64, 96, 128, 128), view="polar"):
+        super().__init__(7, 2, widths)
+        self.view = view
+
+    def forward(self, planes):
+        ny, nx = planes.shape[-2:]
+        image, mask, blind, pattern, noise, neighbours, seen = self.padded(planes).split(1, dim=1)
+        # What stands out by far does so in no linear way
+        features = [torch.asinh(image), mask, blind, pattern, noise, torch.asinh(neighbours) * seen, seen]
+        own, weight = self.correction(torch.cat(features, dim=1)).split(1, dim=1)
+        filled = image + own + weight * seen * (neighbours - image)
         return torch.where(mask > 0, filled, image)[..., :ny, :nx]

@@ -18,8 +18,8 @@ class RestorationModule(pl.LightningModule):
     Parameters
     ----------
     task : `~sunpy_restore.core.task.Task`
-        The task. Where its recipe has ``scored_pixels(observed)``, which gives a `torch.Tensor` of `bool` in the shape
-        of the truth, validation is over these pixels alone.
+        The task. Where its recipe has ``scored_pixels(observed, truth)``, which gives a `torch.Tensor` of `bool` in the
+        shape of the truth, validation is over these pixels alone.
     config : `~sunpy_restore.core.task.TrainingConfig`
         The configuration.
     sources : `list` of `str`
@@ -57,7 +57,7 @@ class RestorationModule(pl.LightningModule):
         observed, truth = batch
         restored = self.recipe.predict(self.network, observed, self.config).float()
         if hasattr(self.recipe, "scored_pixels"):
-            scored = self.recipe.scored_pixels(observed)
+            scored = self.recipe.scored_pixels(observed, truth)
             restored, truth = restored[scored], truth[scored]
         name = self.sources[dataloader_idx]
         error = functional.mse_loss(restored, truth) / truth.var()

@@ -202,7 +202,7 @@ def test_halving_goes_on(run, assert_equal_states):
 
 def test_validation_is_over_the_scored_pixels(run, gan):
     """A network that is right where it is scored, and wrong elsewhere."""
-    gan.scored_pixels = lambda observed: nn.functional.interpolate(observed, scale_factor=2) > 0.5
+    gan.scored_pixels = lambda observed, truth: nn.functional.interpolate(observed, scale_factor=2) > 0.5
     recipe = sys.modules["toy_recipe"]
 
     def right_where_scored(network, observed, config):
@@ -210,7 +210,7 @@ def test_validation_is_over_the_scored_pixels(run, gan):
         if network.training:
             return result
         truth = nn.functional.pixel_shuffle(observed * torch.tensor([0.5, 1.0, -0.5, 2.0])[:, None, None], 2)
-        return torch.where(recipe.scored_pixels(observed), truth, result + 100)
+        return torch.where(recipe.scored_pixels(observed, truth), truth, result + 100)
 
     gan.predict = right_where_scored
     _, metadata = read(run("out"))

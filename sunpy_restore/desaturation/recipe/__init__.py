@@ -196,7 +196,7 @@ def content_loss(restored, batch, config):
     return weighted_l1(restored, truth, observed[:, 1:2], config.options["loss"])
 
 
-def scored_pixels(observed):
+def scored_pixels(observed, truth):
     """The pixels that a validation looks at: those under the mask."""
     return observed[:, 1:2] > 0
 

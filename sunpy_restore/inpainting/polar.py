@@ -1,0 +1,191 @@
+"""Log-polar grids about the Sun, on which streamers run along columns wherever they are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+__all__ = ["STEPS", "PolarGrid"]
+
+STEPS = 1024
+"""Columns in a full turn."""
+
+_STEP = 2 * np.pi / STEPS  # of the azimuth in radian, and of the logarithm of the radius
+_SMOOTHINGS = ((0.0, 1.0), (0.7, 2.0), (1.3, 3.2))  # of the image, standard deviation, and the grid's step, in pixels
+_ALL = 0.999  # of the weight in a linear interpolation
+
+
+@dataclass(frozen=True)
+class PolarGrid:
+    """
+    A log-polar grid about the Sun.
+
+    In the logarithm of the radius and the azimuth steps are equal, so that angles and shapes of small things stay as
+    they are. Far from the Sun a step is several pixels; the image is smoothed by about as much before it is sampled.
+
+    Parameters
+    ----------
+    center : pair of `float`
+        Centre of the Sun as ``(x, y)`` in pixels.
+    rows : `slice`
+        Rows, the radius of row ``i`` being ``exp(2 pi i / STEPS)`` pixels.
+    columns : `slice`
+        Columns, the azimuth of column ``j`` being ``2 pi j / STEPS`` from x to y; they may go beyond a full turn.
+    """
+
+    center: tuple[float, float]
+    rows: slice
+    columns: slice
+
+    @classmethod
+    def around(cls, mask, center, margin):
+        """
+        The smallest grid that holds pixels and a margin about them.
+
+        Parameters
+        ----------
+        mask : `numpy.ndarray` of `bool`
+            True for these pixels, shape ``(ny, nx)``; at least one.
+        center : pair of `float`
+            Centre of the Sun as ``(x, y)`` in pixels.
+        margin : `int`
+            Rows and columns around them; no rows beyond the corners of the image.
+        """
+        row, column = cls(center, slice(0, 0), slice(0, 0)).places(*np.nonzero(mask))
+        ny, nx = mask.shape
+        corners = np.hypot(*np.meshgrid(np.array([0, nx - 1]) - center[0], np.array([0, ny - 1]) - center[1]))
+        outermost = int(np.ceil(np.log(max(corners.max(), 1)) / _STEP)) + 1
+        first, last = int(row.min()) - margin, int(np.ceil(row.max())) + margin + 1
+        rows = slice(max(first, 0), min(last, outermost))
+        # The largest gap in azimuth is where the grid may begin
+        taken = np.sort(column % STEPS)
+        gaps = np.diff(taken, append=taken[0] + STEPS)
+        start = taken[(np.argmax(gaps) + 1) % len(taken)]
+        width = STEPS - gaps.max()
+        return cls(center, rows, slice(int(start) - margin, int(np.ceil(start + width)) + margin + 1))
+
+    @property
+    def shape(self):
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+    def places(self, y, x):
+        """
+        Where pixels of the image lie in the grid.
+
+        Parameters
+        ----------
+        y, x : array-like
+            Rows and columns in the image.
+
+        Returns
+        -------
+        row, column : `numpy.ndarray`
+            From the start of the grid; the column is the least that is not negative.
+        """
+        dx, dy = np.asarray(x) - self.center[0], np.asarray(y) - self.center[1]
+        row = np.log(np.maximum(np.hypot(dx, dy), 1)) / _STEP - self.rows.start
+        column = (np.arctan2(dy, dx) / _STEP - self.columns.start) % STEPS
+        return row, column
+
+    def pixels(self):
+        """
+        Where the grid lies in the image.
+
+        Returns
+        -------
+        y, x : `numpy.ndarray`
+            Rows and columns in the image, not whole numbers, in the shape of the grid.
+        step : `numpy.ndarray`
+            Pixels from a row to the next, shape ``(rows, 1)``.
+        """
+        radius = np.exp(_STEP * np.arange(self.rows.start, self.rows.stop))[:, np.newaxis]
+        azimuth = _STEP * np.arange(self.columns.start, self.columns.stop)
+        return self.center[1] + radius * np.sin(azimuth), self.center[0] + radius * np.cos(azimuth), radius * _STEP
+
+    def sampled(self, image, valid, order=1):
+        """
+        An image on the grid.
+
+        Parameters
+        ----------
+        image : `numpy.ndarray`
+            Shape ``(ny, nx)``; finite where valid.
+        valid : `numpy.ndarray` of `bool`
+            Pixels that count.
+
+        Returns
+        -------
+        values : `numpy.ndarray` of ``float32``
+            In the shape of the grid, zero where not known.
+        known : `numpy.ndarray` of `bool`
+            Where all pixels around are valid.
+        """
+        y, x, step = self.pixels()
+        box, y, x = _box(y, x, image.shape)
+        valid = valid[box]
+        image = np.where(valid, image[box], 0).astype(np.float32)
+        weight = valid.astype(np.float32)
+        share = _interpolated(weight, y, x)
+        values = np.zeros(self.shape, dtype=np.float32)
+        for index, (sigma, coarse) in enumerate(_SMOOTHINGS):
+            part = _share(step, index)
+            rows = np.nonzero(part[:, 0] > 0)[0]
+            if not len(rows):
+                continue
+            smooth, norm = image, weight
+            if sigma:
+                smooth, norm = (ndimage.gaussian_filter(plane, sigma, mode="constant") for plane in (image, weight))
+            here = slice(rows[0], rows[-1] + 1)
+            norm = _interpolated(norm, y[here], x[here])
+            values[here] += part[here] * _interpolated(smooth, y[here], x[here]) / np.maximum(norm, 1e-3)
+        known = share > _ALL
+        return np.where(known, values, 0).astype(np.float32), known
+
+    def covered(self, mask):
+        """Share of pixels of a mask in the interpolation at each place of the grid; none beyond the image."""
+        y, x, _ = self.pixels()
+        box, y, x = _box(y, x, mask.shape)
+        return _interpolated(mask[box].astype(np.float32), y, x)
+
+    def at_pixels(self, values, known, y, x):
+        """
+        Values of the grid at pixels of the image.
+
+        Parameters
+        ----------
+        values : `numpy.ndarray`
+            In the shape of the grid.
+        known : `numpy.ndarray` of `bool`
+            Where they count.
+        y, x : `numpy.ndarray`
+            Rows and columns in the image.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            NaN where no value around is known.
+        """
+        places = self.places(y, x)
+        weight = ndimage.map_coordinates(known.astype(np.float32), places, order=1, mode="nearest")
+        total = ndimage.map_coordinates(np.where(known, values, 0).astype(np.float32), places, order=1, mode="nearest")
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(weight > 1e-3, total / weight, np.nan)
+
+
+def _box(y, x, shape):
+    """The part of an image that a grid needs, and its places from there."""
+    margin = 6
+    starts = [int(np.clip(np.floor(part.min()) - margin, 0, n - 1)) for part, n in zip((y, x), shape, strict=True)]
+    stops = [int(np.clip(np.ceil(part.max()) + margin + 1, 1, n)) for part, n in zip((y, x), shape, strict=True)]
+    return tuple(map(slice, starts, stops)), y - starts[0], x - starts[1]
+
+
+def _interpolated(image, y, x):
+    return ndimage.map_coordinates(image, [y, x], order=1, mode="constant", cval=0.0)
+
+
+def _share(step, index):
+    """How much of the smoothing of that index goes into rows of these steps."""
+    knots = [coarse for _, coarse in _SMOOTHINGS]
+    heights = [float(number == index) for number in range(len(knots))]
+    return np.interp(step, knots, heights)

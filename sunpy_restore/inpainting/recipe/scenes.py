@@ -1,0 +1,226 @@
+"""Coronas to train on: real frames of LASCO, and structure that is added to them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+from scipy.special import expit
+
+from astropy.io import fits
+
+from sunpy_restore.inpainting.polar import STEPS
+
+__all__ = ["TRAINING", "VALIDATION", "Exposure", "read_frames", "structure"]
+
+TRAINING = {
+    "C2": ("comet_22104858", "Venus_22322544", "Venus_22322625", "Venus_22322784", "Venus_22323065"),
+    "C3": ("planet_32046494", "Venus_32108414", "comet_ASAS_32130223", "planet_32180009", "planet_32219521"),
+}
+"""Frames to train on, by detector: 2001-10-23, 2010-01-12 to 16; 2000-01-20, 2003-07-21, 2004-10-08, 2007-08-18, 2010-01-05."""
+
+VALIDATION = {
+    "C2": ("Venus_22323311",),
+    "C3": (
+        "comet_96p_32082037",
+        "comet_p6p_level0pt5_32082084",
+        "comet_96p_32082111",
+        "comet_96p_32082126",
+        "comet_96p_32082153",
+        "comet_96p_4pt1shouldhavebeeninsize",
+    ),
+}
+"""Frames kept back: 2010-01-18; 2002-01-08 to 10, the last of level 1."""
+
+_LEVEL_1_FILL = 0.01  # a value that so large a share of the pixels has is no brightness
+
+
+class Exposure(NamedTuple):
+    """
+    An image of LASCO as arrays.
+
+    Parameters
+    ----------
+    name, date : `str`
+        File without its ending; day as year-month-day.
+    image : `numpy.ndarray`
+        Brightness, shape ``(ny, nx)``.
+    blind : `numpy.ndarray` of `bool`
+        Pixels that show nothing.
+    center : pair of `float`
+        Centre of the Sun as ``(x, y)`` in pixels.
+    detector : ``"C2"`` or ``"C3"``
+        The coronagraph.
+    level, bias : `float`
+        Calibration level; what is read out without light.
+    """
+
+    name: str
+    date: str
+    image: np.ndarray
+    blind: np.ndarray
+    center: tuple[float, float]
+    detector: str
+    level: float
+    bias: float
+
+
+def read_frames(directory, split="training"):
+    """
+    Frames of one of the splits.
+
+    Parameters
+    ----------
+    directory : path-like
+        Holds ``lasco/``.
+    split : ``"training"`` or ``"validation"``
+        Which.
+
+    Returns
+    -------
+    `list` of `Exposure`
+
+    Raises
+    ------
+    FileNotFoundError
+        A frame is missing.
+    """
+    chosen = {"training": TRAINING, "validation": VALIDATION}[split]
+    return [_read(Path(directory) / "lasco" / f"{name}.fts.gz") for names in chosen.values() for name in names]
+
+
+def _read(path):
+    if not path.exists():
+        raise FileNotFoundError(f"Found no {path}, expected the frames that the recipe names in its folder lasco/.")
+    with fits.open(path) as hdus:
+        header, image = hdus[0].header, hdus[0].data.astype(float)
+    level = float(header.get("LEVEL", 0.5))
+    blind = (image == 0) | ~np.isfinite(image)
+    if level >= 1:
+        values, counts = np.unique(image, return_counts=True)
+        if counts.max() > _LEVEL_1_FILL * image.size:
+            blind |= image == values[counts.argmax()]
+    return Exposure(
+        name=path.name.partition(".")[0],
+        date=header["DATE-OBS"][:10].replace("/", "-"),
+        image=image,
+        blind=blind,
+        center=(header["CRPIX1"] - 1, header["CRPIX2"] - 1),
+        detector=header["DETECTOR"].strip(),
+        level=level,
+        bias=float(header.get("OFFSET", 0)) if level < 1 else 0.0,
+    )
+
+
+def structure(shape, center, rng, strength, *, moved=None):
+    """
+    Streamers, a coronal mass ejection and a texture of rays, as a relative change of the brightness.
+
+    Parameters
+    ----------
+    shape : pair of `int`
+        Shape ``(ny, nx)`` of the image.
+    center : pair of `float`
+        Centre of the Sun as ``(x, y)`` in pixels.
+    rng : `numpy.random.Generator`
+        Source of chance.
+    strength : `float`
+        Typical relative brightness of what is added.
+    moved : `numpy.random.Generator`, optional
+        Source of chance for the same corona some time away.
+
+    Returns
+    -------
+    change : `numpy.ndarray`
+        Shape ``(ny, nx)``, above -0.6.
+    later : `numpy.ndarray`, only with ``moved``
+        The same some time away.
+    """
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    dx, dy = (x - center[0]).astype(np.float32), (y - center[1]).astype(np.float32)
+    rows = np.log(np.maximum(np.hypot(dx, dy), 1)) * (STEPS / (2 * np.pi))
+    columns = np.arctan2(dy, dx) * (STEPS / (2 * np.pi)) % STEPS
+    top = int(rows.max()) + 2
+    first = max(top - 470, 0)
+    fields = _fields(top - first, rng, strength, moved)
+    places = [rows - first, columns]
+    images = [
+        np.clip(ndimage.map_coordinates(field, places, order=1, mode="grid-wrap"), -0.6, 3.0).astype(np.float32)
+        for field in fields
+    ]
+    return images[0] if moved is None else tuple(images)
+
+
+def _fields(rows, rng, strength, moved):
+    """The change on a log-polar grid, now and, if asked for, some time away."""
+    parts = []
+    if rng.random() < 0.7:
+        parts += [_streamer(rows, rng, strength) for _ in range(rng.integers(1, 12))]
+    if rng.random() < 0.5:
+        parts += [_ejection(rows, rng, 2 * strength) for _ in range(rng.integers(1, 3))]
+    texture = strength * rng.uniform(0, 0.6) * _rays(rows, rng)
+    now = texture + sum(part(0.0, 1.0) for part in parts)
+    if moved is None:
+        return [now]
+    drift, growth = moved.normal(0, 2), np.exp(moved.normal(0, 0.08))
+    return [now, texture + sum(part(drift, growth) for part in parts)]
+
+
+def _streamer(rows, rng, strength):
+    """A ray, bright or dark, of any width, more or less radial, from some height on or up to some height."""
+    column, width = rng.uniform(0, STEPS), np.exp(rng.uniform(np.log(1.2), np.log(30)))
+    tilt, bend = rng.normal(0, 0.12), rng.normal(0, 4e-4)
+    fall, knee = rng.normal(0, 0.004), rng.uniform(-0.3, 1.3) * rows
+    height = strength * rng.exponential() * rng.choice([1.0, -0.5])
+    edge, side = np.exp(rng.uniform(np.log(4), np.log(80))), rng.choice([1, -1, 0])
+
+    def field(drift, growth):
+        row, place = np.arange(rows)[:, np.newaxis], np.arange(STEPS)
+        middle = column + drift + tilt * row + bend * row**2
+        away = (place - middle + STEPS / 2) % STEPS - STEPS / 2
+        ends = expit(side * (row - knee) / edge) if side else 1.0
+        return height * np.exp(-0.5 * (away / width) ** 2 + fall * (row - rows / 2)) * ends
+
+    return field
+
+
+def _ejection(rows, rng, strength):
+    """A bright shell around a cavity and a core, with a wavy front."""
+    column, front = rng.uniform(0, STEPS), rng.uniform(0.2, 1.0) * rows
+    half, thick = rng.uniform(25, 140), rng.uniform(2, 14)
+    shell, core, cavity = strength * rng.exponential(size=3) * np.array([1, 1, -0.3])
+    waves = rng.normal(0, 1, 6) * thick / (1 + np.arange(6))
+    phases, inner = rng.uniform(0, 2 * np.pi, 6), rng.uniform(0.3, 0.7)
+    ripple = rng.uniform(0, 0.8) * ndimage.gaussian_filter(rng.standard_normal((rows, STEPS)), 4, mode="wrap") * 14
+
+    def field(drift, growth):
+        row, place = np.arange(rows)[:, np.newaxis], np.arange(STEPS)
+        away = (place - column - drift + STEPS / 2) % STEPS - STEPS / 2
+        angle = away / half
+        top = (
+            front
+            + np.log(growth) * 160
+            + sum(
+                wave * np.cos((number + 1) * angle + phase)
+                for number, (wave, phase) in enumerate(zip(waves, phases, strict=True))
+            )
+        )
+        reach = top - 0.6 * half * angle**2 - row
+        wide = np.exp(-(np.abs(angle) ** 4))
+        arc = np.exp(-0.5 * (reach / thick) ** 2)
+        inside = expit(reach / thick)
+        blob = np.exp(-0.5 * ((row - inner * top) / (2 * thick)) ** 2 - 0.5 * (away / (0.25 * half)) ** 2)
+        return wide * (shell * arc + cavity * inside + core * blob) * np.maximum(1 + ripple, 0)
+
+    return field
+
+
+def _rays(rows, rng):
+    """Noise of unit variance that is long in radius and short in azimuth."""
+    total = np.zeros((rows, STEPS), np.float32)
+    for width in (1.5, 5.0, 16.0):
+        noise = rng.standard_normal((rows, STEPS)).astype(np.float32)
+        length = width * rng.uniform(2, 20)
+        noise = ndimage.gaussian_filter1d(ndimage.gaussian_filter1d(noise, length, axis=0), width, axis=1, mode="wrap")
+        total += rng.uniform(0, 1) * noise / max(noise.std(), 1e-6)
+    return total / max(total.std(), 1e-6)
