@@ -5,14 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.inpainting.detector import (
-    BLOCK,
-    MARGIN,
-    blind_pixels,
-    check_lasco,
-    empty_pixels,
-    obscured,
-)
+from sunpy_restore.inpainting.detector import check_lasco
+from sunpy_restore.inpainting.obscuration import BLOCK, MARGIN, blind_pixels, empty_pixels, obscured
 
 __all__ = ["Damage", "find_missing", "mostly_lost"]
 

@@ -10,7 +10,8 @@ from sunpy.map import GenericMap
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.filling import checked_hole, harmonic
 from sunpy_restore.core.windows import damaged_windows
-from sunpy_restore.inpainting.detector import check_lasco, empty_pixels
+from sunpy_restore.inpainting.detector import check_lasco
+from sunpy_restore.inpainting.obscuration import empty_pixels
 from sunpy_restore.inpainting.points import blocks, without_lone, without_points
 from sunpy_restore.inpainting.registration import distances, placed
 
