@@ -9,30 +9,49 @@ import astropy.units as u
 from astropy.io import fits
 
 import sunpy.map
-from sunpy.map.sources import AIAMap, HMIMap
+from sunpy.map.sources import AIAMap, HMIMap, LASCOMap
 
 from sunpy_restore.core.metrics import contrast
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.desaturation.saturation import find_saturation
+from sunpy_restore.inpainting.damage import find_missing
 
 CONTINUUM = ("hmi_continuum_spot", "hmi_continuum_quiet")
 HMI = [name for name in SAMPLES if name.startswith("hmi_")]
+LASCO = [name for name in SAMPLES if name.startswith("lasco_")]
+SDO = [name for name in SAMPLES if name not in LASCO]
 
 
-KINDS = {"hmi": (HMIMap, 0.504), "aia": (AIAMap, 0.6)}
-"""Class of the Map and size of a pixel in arcsec, by the first word of a sample's name."""
+KINDS = {"hmi": (HMIMap, "SDO", 0.504, "f"), "aia": (AIAMap, "SDO", 0.6, "fi"), "lasco": (LASCOMap, "SOHO", 56, "i")}
+"""Class of the Map, observatory, size of a pixel in arcsec and kind of the data, by the first word of the name."""
+SIZES = {"hmi": 300_000, "aia": 300_000, "lasco": 650_000}
+CREDITS = {
+    "hmi": "Courtesy of NASA/SDO and the AIA, EVE, and HMI science teams",
+    "aia": "Courtesy of NASA/SDO and the AIA, EVE, and HMI science teams",
+    "lasco": "SOHO/LASCO consortium. SOHO is a project of international cooperation between ESA and NASA",
+}
+
+
+def prefix(name):
+    return name.split("_")[0]
 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_samples_open_as_maps_of_their_instrument_without_a_warning(name):
-    # Warnings are errors here, those of what a Map works out late among them.
+    # Warnings are errors here
     smap = sunpy.map.Map(sample_path(name))
-    kind, pixel = KINDS[name.split("_")[0]]
+    kind, observatory, pixel, dtype = KINDS[prefix(name)]
     assert type(smap) is kind
-    assert smap.observatory == "SDO"
-    assert smap.data.dtype.kind in ("fi" if kind is AIAMap else "f")  # AIA counts
+    assert smap.observatory == observatory
+    assert smap.data.dtype.kind in dtype
     assert np.isfinite(smap.data).all()
     assert u.allclose(u.Quantity(smap.scale), pixel * u.arcsec / u.pix, rtol=2e-3)
+
+
+@pytest.mark.parametrize("name", SDO)
+def test_samples_know_their_observer(name):
+    # Warnings are errors here, those of what a Map works out late among them.
+    smap = sunpy.map.Map(sample_path(name))
     assert smap.coordinate_frame.name == "helioprojective"
     assert 0.98 * u.AU < smap.observer_coordinate.radius.to(u.AU) < 1.02 * u.AU
     # The angular radius in the header is the one that the distance gives.
@@ -40,7 +59,7 @@ def test_samples_open_as_maps_of_their_instrument_without_a_warning(name):
     assert smap.rsun_obs.value == pytest.approx(radius.value, rel=1e-4)
     for corner in (smap.bottom_left_coord, smap.top_right_coord):
         # The corona is seen above the limb, too
-        assert np.hypot(corner.Tx, corner.Ty) < smap.rsun_obs * (1.3 if kind is AIAMap else 1)
+        assert np.hypot(corner.Tx, corner.Ty) < smap.rsun_obs * (1.3 if type(smap) is AIAMap else 1)
 
 
 @pytest.mark.parametrize("name", HMI)
@@ -104,16 +123,44 @@ def test_quiet_image_is_an_active_region_without_saturation():
     assert not find_saturation(smap).mask.any()
 
 
+@pytest.mark.parametrize(
+    ("name", "date", "exposure"),
+    [("lasco_c3_cme", "2002-01-08T20:18:05.541", 5.09424), ("lasco_c3_later", "2002-01-09T08:18:05.805", 5.29248)],
+)
+def test_coronagraph_images_are_whole_as_sent(name, date, exposure):
+    smap = sunpy.map.Map(sample_path(name))
+    assert (smap.data.shape, smap.data.dtype) == ((1024, 1024), np.int16)
+    assert (smap.detector, smap.date.isot) == ("C3", date)
+    assert smap.exposure_time.to_value("s") == exposure
+    assert "\t" not in smap.meta["history"]
+    # The header's statistics are those of the image, and of the pixels that were sent
+    statistics = [smap.meta[f"data{key}"] for key in ("min", "max", "avg", "zer", "sat")]
+    sent = smap.data[smap.data != 0]
+    assert statistics[:2] == [sent.min(), sent.max()]
+    assert statistics[2] == pytest.approx(sent.mean(), rel=1e-5)
+    assert statistics[3:] == [np.count_nonzero(smap.data == 0), np.count_nonzero(smap.data == 16383)]
+    found = find_missing(smap)
+    assert not found.mask.any()
+    assert found.blind.sum() == 99 * 32**2
+
+
+def test_coronagraph_images_show_the_same_field():
+    ejection, later = (sunpy.map.Map(sample_path(name)) for name in LASCO)
+    for key in ("crpix1", "crpix2", "crval1", "crval2", "crota1", "filter", "polar", "readport"):
+        assert ejection.meta[key] == later.meta[key]
+    assert (later.date - ejection.date).to_value("hour") == pytest.approx(12, abs=0.001)
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 def test_samples_are_small_and_credited(name):
     path = sample_path(name)
-    assert path.stat().st_size < 300_000
+    assert path.stat().st_size < SIZES[prefix(name)]
     credit = (files("sunpy_restore.data") / "CREDITS.rst").read_text(encoding="utf-8")
     assert f"``{path.name}``" in credit
-    assert "Courtesy of NASA/SDO and the AIA, EVE, and HMI science teams" in " ".join(credit.split())
+    assert CREDITS[prefix(name)] in " ".join(credit.split())
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", SDO)
 def test_header_statistics_are_not_those_of_another_image(name):
     header = fits.getheader(sample_path(name), 1)
     assert not [key for key in header if key.startswith("DATAM") or key in ("TOTVALS", "DATAVALS", "BLANK")]

@@ -3,8 +3,8 @@ Make the sample images of ``sunpy_restore/data`` out of their sources, which ``C
 
     python tools/make_samples.py DIRECTORY_OF_THE_SOURCES
 
-All files are 16-bit integers, Rice compressed: images of AIA and the magnetogram without loss, the continuum images to
-half a DN/s.
+All files are 16-bit integers, Rice compressed: images of AIA and LASCO and the magnetogram without loss, the continuum
+images to half a DN/s.
 """
 
 import argparse
@@ -71,6 +71,19 @@ def euv(source, name, place=np.s_[:, :], remark=None):
     write(name, cut, header, step=1.0)
 
 
+def coronagraph(source, name):
+    """Take an image of LASCO, all of it, as it was sent, with its header."""
+    with fits.open(source) as hdus:
+        data, header = hdus[0].data, hdus[0].header
+    lines = list(header["HISTORY"])
+    del header["HISTORY"]
+    for line in lines:
+        # Tabs are not allowed in headers
+        header.add_history(line.replace("\t", " "))
+    hdu = fits.CompImageHDU(data.astype(np.int16), header, compression_type="RICE_1")
+    hdu.writeto(SAMPLES / f"{name}.fits", overwrite=True)
+
+
 def continuum_header(shape, date):
     """HMI header of an image at disk centre."""
     time = Time(date)
@@ -126,7 +139,7 @@ def quiet(source):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sources", type=Path, help="directory with hmi/ and aia/")
+    parser.add_argument("sources", type=Path, help="directory with hmi/, aia/ and lasco/")
     sources = parser.parse_args().sources
     magnetogram(sources / "hmi" / "hmi_blos_20110214_203412.fits.gz")
     spot(sources / "hmi" / "hmi_continuum_sunspot_series.fits.gz")
@@ -134,6 +147,8 @@ def main():
     euv(sources / "aia" / "aia.lev1_euv_12s.2014-10-26T124817Z.193.image.fits.gz", "aia_193_flare")
     remark = "Cut out of a larger cutout for sunpy_restore."
     euv(sources / "aia" / "aia_171_cutout_20130310.fits.gz", "aia_171_quiet", FANS, remark)
+    coronagraph(sources / "lasco" / "comet_p6p_level0pt5_32082084.fts.gz", "lasco_c3_cme")
+    coronagraph(sources / "lasco" / "comet_96p_32082111.fts.gz", "lasco_c3_later")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ SAMPLES = {
     "hmi_continuum_quiet": "HMI continuum intensity of the quiet Sun, 130 x 130 pixels",
     "aia_193_flare": "AIA 193 angstrom image of a flare with a saturated core, 2014-10-26, 200 x 200 pixels",
     "aia_171_quiet": "AIA 171 angstrom image of an active region without a flare, 2013-03-10, 256 x 256 pixels",
+    "lasco_c3_cme": "LASCO C3 image of a coronal mass ejection, level 0.5, 2002-01-08 20:18, 1024 x 1024 pixels",
+    "lasco_c3_later": "LASCO C3 image 12 hours after that, level 0.5, 2002-01-09 08:18, 1024 x 1024 pixels",
 }
 
 
