@@ -6,6 +6,7 @@ One verb per problem: a `~sunpy.map.GenericMap` goes in, a Map of the same class
 
 from sunpy_restore.desaturation.restore import desaturate
 from sunpy_restore.enhancement.restore import enhance
+from sunpy_restore.inpainting.restore import inpaint
 from sunpy_restore.version import __version__
 
-__all__ = ["__version__", "desaturate", "enhance"]
+__all__ = ["__version__", "desaturate", "enhance", "inpaint"]

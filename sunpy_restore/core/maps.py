@@ -13,7 +13,7 @@ from sunpy_restore.core.cubes import image_headers, rebuilt_cube
 from sunpy_restore.core.header import Provenance, update_header
 from sunpy_restore.core.pixels import repeated
 
-__all__ = ["Provenance", "as_maps", "restored_map"]
+__all__ = ["Provenance", "as_maps", "masks_for", "restored_map"]
 
 
 def as_maps(image):
@@ -68,6 +68,42 @@ def as_maps(image):
     if not maps:
         raise ValueError(f"expected at least one Map, found an empty {type(image).__name__}")
     return maps, lambda restored: container(_checked(restored, len(maps)))
+
+
+def masks_for(maps, mask):
+    """
+    The masks that a user gave for images.
+
+    Parameters
+    ----------
+    maps : `list` of `~sunpy.map.GenericMap`
+        The images.
+    mask : `numpy.ndarray` of `bool`, `list` of them, or `None`
+        One mask for all images, or one each.
+
+    Returns
+    -------
+    `list`
+        One mask, or `None`, for each image. Their types and shapes are not checked.
+
+    Raises
+    ------
+    TypeError
+        The mask is a single value, or a nested list.
+    ValueError
+        There is another number of masks than of images.
+    """
+    # Of a list the parts may differ in shape, so that as a whole it has no number of dimensions
+    dimensions = None if isinstance(mask, (list, tuple)) else np.ndim(mask)
+    if mask is None or dimensions == 2:
+        return [mask] * len(maps)
+    if dimensions == 0:
+        raise TypeError(f"Found the mask {mask!r}, expected a boolean array of the shape of the image, or one each.")
+    if any(np.ndim(part) == 1 for part in mask):
+        raise TypeError("Found a nested list as the mask, expected a boolean array. Make one with numpy.array(mask).")
+    if len(mask) != len(maps):
+        raise ValueError(f"Found {len(mask)} masks for {len(maps)} images, expected one for all or one each.")
+    return list(mask)
 
 
 def restored_map(smap, data, *, provenance, scale=1, mask=None):

@@ -30,6 +30,8 @@ class Restorer:
         What restored Maps say of it.
     multiple : `int`
         Step of the grid on which it samples its input.
+    view : `str`
+        How the verb presents an image to it, where there are several ways.
     """
 
     task: Task
@@ -37,6 +39,7 @@ class Restorer:
     reach: int | None
     provenance: Provenance
     multiple: int = 1
+    view: str = ""
 
     def __call__(self, observed, *, active=None, progress=False, tile=384):
         """
@@ -111,7 +114,9 @@ def load_restorer(task, method="network", *, weights=None, device=None, progress
             f"Found weights for the method {method!r}, expected them with method='network' alone. Leave them out."
         )
     chosen = task.classical[method]
-    return Restorer(task, _each(chosen.function), chosen.reach, Provenance(task=task.name, method=method))
+    return Restorer(
+        task, _each(chosen.function), chosen.reach, Provenance(task=task.name, method=method), view=chosen.view
+    )
 
 
 def _network_restorer(task, weights, device, progress):
@@ -138,7 +143,8 @@ def _network_restorer(task, weights, device, progress):
 
     provenance = Provenance(task=task.name, method="network", model=local.name, sha256=local.sha256)
     reach = None if network.reach is None else network.reach + task.finish_reach
-    return Restorer(task, function, reach, provenance, getattr(network, "multiple", 1))
+    traits = {"multiple": getattr(network, "multiple", 1), "view": getattr(network, "view", "")}
+    return Restorer(task, function, reach, provenance, **traits)
 
 
 def _each(function):

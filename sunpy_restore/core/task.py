@@ -81,10 +81,13 @@ class Method:
     reach : `int` or `None`
         How far, in input pixels, a pixel of the result looks; `None` if at all of the image, which is then not cut into
         tiles.
+    view : `str`
+        How the verb presents an image to it, where there are several ways.
     """
 
     function: Callable
     reach: int | None
+    view: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +117,7 @@ class Task:
         scale * ny, scale * nx)``. Its attribute ``reach`` is its reach in input pixels, `None` if it looks at all of
         the image. One that samples its input on a coarser grid, by pooling for instance, tells that grid's step as
         ``multiple``; its reach is then that of windows which begin at a multiple of the step, the farthest of all
-        pixels.
+        pixels. Where the verb can present images in several ways, its attribute ``view`` names one.
     classical : mapping
         Name to `Method`.
     finish : callable

@@ -9,7 +9,7 @@ import numpy as np
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.filling import checked_hole
 from sunpy_restore.core.inference import fill_invalid
-from sunpy_restore.core.maps import as_maps, restored_map
+from sunpy_restore.core.maps import as_maps, masks_for, restored_map
 from sunpy_restore.core.restorer import load_restorer
 from sunpy_restore.desaturation.exposure import Exposure, fill
 from sunpy_restore.desaturation.psf import CHANNELS
@@ -98,26 +98,11 @@ def desaturate(image, *, mask=None, method="network", consistency=None, weights=
     """
     maps, rebuild = as_maps(image)
     channels = [check_aia(smap) for smap in maps]
-    masks = _masks(mask, maps)
+    masks = masks_for(maps, mask)
     exposures = [_exposure(smap, hole, channel) for smap, hole, channel in zip(maps, masks, channels, strict=True)]
     agree = [_agrees(exposure, method, consistency) for exposure in exposures]
     restorer = load_restorer(DESATURATE, method, weights=weights, device=device, progress=progress)
     return rebuild(list(map(_desaturate, maps, exposures, repeat(restorer), agree, repeat(progress))))
-
-
-def _masks(mask, maps):
-    """One mask, or `None`, for each Map."""
-    # Of a list the parts may differ in shape, so that as a whole it has no number of dimensions
-    dimensions = None if isinstance(mask, (list, tuple)) else np.ndim(mask)
-    if mask is None or dimensions == 2:
-        return [mask] * len(maps)
-    if dimensions == 0:
-        raise TypeError(f"Found the mask {mask!r}, expected a boolean array of the shape of the image, or one each.")
-    if any(np.ndim(part) == 1 for part in mask):
-        raise TypeError("Found a nested list as the mask, expected a boolean array. Make one with numpy.array(mask).")
-    if len(mask) != len(maps):
-        raise ValueError(f"Found {len(mask)} masks for {len(maps)} images, expected one for all or one each.")
-    return list(mask)
 
 
 def _exposure(smap, mask, channel):

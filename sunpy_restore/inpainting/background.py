@@ -1,19 +1,18 @@
-"""What the corona is like on the whole: a smooth background, and how much an image scatters about it."""
+"""What the corona is like on the whole: a smooth background, and the noise about it."""
 
 from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["Background", "find_background"]
+__all__ = ["Background", "find_background", "find_noise", "radial_profile"]
 
 _CELL = 4  # pixels; medians over these make fits robust and fast
-_RING = 8  # pixels between the radii of the profile
+_RING = 4  # pixels between the radii of the profile
 _FLOOR = 1e-3  # of the median brightness: what is fainter counts as that in logarithms
 _ROUNDS = 5  # of reweighting
 _HUBER = 2.0  # standard deviations
-_NEAR = 6.0  # cells; of the neighbourhood about whose mean the image scatters
-_SCALES = (2.0, 8.0, 32.0, 128.0)  # cells; of the neighbourhoods over which the scatter is averaged
+_SCALES = (2.0, 8.0, 32.0, 128.0)  # cells; of the neighbourhoods over which the noise is averaged
 _ENOUGH = 0.02  # share of valid cells from which on a neighbourhood counts
 
 
@@ -25,20 +24,21 @@ class Background(NamedTuple):
     ----------
     level : `numpy.ndarray`
         Smooth brightness above the bias.
-    scatter : `numpy.ndarray`
-        How much the deviation from it varies within tens of pixels, and not less than the noise.
+    unit : `numpy.ndarray`
+        In which deviations from it are measured: the part of it that has no pattern in it, times the typical noise
+        relative to that. It is as smooth as can be, for what is interpolated are deviations in this unit.
     noise : `numpy.ndarray`
         Standard deviation of the noise from pixel to pixel, always positive.
     """
 
     level: np.ndarray
-    scatter: np.ndarray
+    unit: np.ndarray
     noise: np.ndarray
 
 
 def find_background(image, valid, center, pattern=None):
     """
-    Fit a smooth background to the valid pixels of an image, and measure the scatter about it.
+    Fit a smooth background to the valid pixels of an image, and measure the noise about it.
 
     The background is a radial profile, times a Fourier series of the azimuth of second order whose coefficients change
     smoothly with the logarithm of the radius, times the pattern of the detector where that is known.
@@ -64,16 +64,34 @@ def find_background(image, valid, center, pattern=None):
     logarithm = np.log(np.maximum(image, floor, where=valid, out=np.full_like(image, floor)))
     if pattern is not None:
         logarithm -= pattern
-    trend = _trend(logarithm, valid, center)
-    if pattern is not None:
-        trend += pattern
-    level = np.exp(trend)
-    noise, known = _noise(image, valid)
-    noise = _spread(noise, known, image.shape)
-    scatter = _spread(*_scatter(image - level, valid), image.shape)
+    trend = np.exp(_trend(logarithm, valid, center))
+    level = trend if pattern is None else trend * np.exp(pattern)
+    noise = find_noise(image, valid)
     tiny = np.float32(1e-6 * max(floor, np.finfo(np.float32).tiny * 1e9))
     noise = np.maximum(noise, tiny)
-    return Background(level, np.maximum(scatter, noise), noise)
+    return Background(level, trend * np.median((noise / trend)[valid]), noise)
+
+
+def radial_profile(image, valid, center):
+    """
+    Median brightness of rings about the Sun, as an image.
+
+    Parameters
+    ----------
+    image, valid, center
+        As for `find_background`.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(ny, nx)``, always positive.
+    """
+    rows, columns = np.nonzero(valid)
+    radius = np.hypot(columns - center[0], rows - center[1])
+    radii, medians = _ring_medians((radius / _RING).astype(int), image[valid])
+    floor = _FLOOR * np.median(np.abs(image[valid]))
+    y, x = np.ogrid[: image.shape[0], : image.shape[1]]
+    return np.interp(np.hypot(x - center[0], y - center[1]), radii, np.maximum(medians, floor))
 
 
 def cell_medians(image, valid):
@@ -104,20 +122,26 @@ def cell_medians(image, valid):
     return np.where(count > 0, middle, 0).astype(np.float32), count >= _CELL**2 // 2
 
 
-def _scatter(deviation, valid):
-    """Standard deviation in cells about the mean of their neighbourhood, without noise and stars."""
-    medians, known = cell_medians(deviation, valid)
-    weight = _smoothed(known.astype(np.float32), _NEAR, 1)
-    mean = _smoothed(np.where(known, medians, 0), _NEAR, 1) / np.maximum(weight, 1e-6)
-    return np.abs(medians - mean), known
+def find_noise(image, valid):
+    """
+    The noise from pixel to pixel, from differences in rows, which structure hardly enters.
 
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``.
+    valid : `numpy.ndarray` of `bool`
+        Pixels that can be trusted.
 
-def _noise(image, valid):
-    """Noise in cells, from differences of pixels in a row, which structure hardly enters."""
+    Returns
+    -------
+    `numpy.ndarray`
+        Standard deviation, smoothly over the image, also where it isn't valid.
+    """
     difference = np.abs(np.diff(image, axis=1, append=image[:, -1:])) / np.sqrt(2) / 0.6745
     both = valid & np.roll(valid, -1, axis=1)
     both[:, -1] = False
-    return cell_medians(difference, both)
+    return _spread(*cell_medians(difference, both), image.shape)
 
 
 def _trend(logarithm, valid, center):

@@ -5,6 +5,7 @@ import numpy as np
 from sunpy_restore.core import filling
 from sunpy_restore.core.inference import fill_invalid
 from sunpy_restore.core.task import Method
+from sunpy_restore.inpainting import neighbours
 from sunpy_restore.inpainting.planes import PLANES
 
 __all__ = ["METHODS", "biharmonic", "harmonic", "temporal"]
@@ -53,7 +54,7 @@ def biharmonic(planes):
 
 def temporal(planes):
     """
-    What neighbours in time let expect, plus the harmonic fill of the difference.
+    What neighbours in time let expect, continuous with the surroundings.
 
     Parameters
     ----------
@@ -66,17 +67,16 @@ def temporal(planes):
         Shape ``(ny, nx)``.
     """
     mask, blind, seen = (planes[plane] > 0 for plane in (_MASK, _BLIND, _SEEN))
-    if not mask.any():
+    if not mask.any() or (mask | blind).all():
         return harmonic(planes)
-    difference = np.where(seen, planes[_IMAGE] - planes[_NEIGHBOURS], 0)
-    offset = filling.harmonic(difference, mask | ~seen, blind & ~mask)
-    return np.where(mask & seen, planes[_NEIGHBOURS] + offset, planes[_IMAGE])
+    image = np.where(blind, np.nan, planes[_IMAGE])
+    filled = neighbours.temporal(image, mask, np.where(seen, planes[_NEIGHBOURS], np.nan))
+    return np.where(mask, filled, planes[_IMAGE])
 
 
 METHODS = {
-    "harmonic": Method(harmonic, None),
-    "biharmonic": Method(biharmonic, None),
-    "radial": Method(harmonic, None),
-    "temporal": Method(temporal, None),
+    "harmonic": Method(harmonic, None, "brightness"),
+    "biharmonic": Method(biharmonic, None, "brightness"),
+    "radial": Method(harmonic, None, "profile"),
+    "temporal": Method(temporal, None, "brightness"),
 }
-"""`radial` is the harmonic fill of the ratio to the radial profile: how it differs is how it sees the image."""

@@ -29,6 +29,8 @@ class Frame:
         Calibration level, 0.5 or 1.
     bias : `float`
         What the detector reads out without light, in the unit of the image.
+    pattern : `numpy.ndarray`, optional
+        Natural logarithm of the detector's response to a smooth corona; NaN where not known.
     neighbours : `numpy.ndarray`, optional
         What frames taken before and after let expect, in the unit of the image; NaN where they show nothing.
     """
@@ -40,4 +42,5 @@ class Frame:
     detector: str
     level: float = 0.5
     bias: float = 0.0
+    pattern: np.ndarray | None = None
     neighbours: np.ndarray | None = None

@@ -38,21 +38,23 @@ class PolarGrid:
     columns: slice
 
     @classmethod
-    def around(cls, mask, center, margin):
+    def around(cls, y, x, shape, center, margin):
         """
         The smallest grid that holds pixels and a margin about them.
 
         Parameters
         ----------
-        mask : `numpy.ndarray` of `bool`
-            True for these pixels, shape ``(ny, nx)``; at least one.
+        y, x : `numpy.ndarray`
+            Rows and columns of at least one pixel.
+        shape : pair of `int`
+            Shape ``(ny, nx)`` of the image.
         center : pair of `float`
             Centre of the Sun as ``(x, y)`` in pixels.
         margin : `int`
             Rows and columns around them; no rows beyond the corners of the image.
         """
-        row, column = cls(center, slice(0, 0), slice(0, 0)).places(*np.nonzero(mask))
-        ny, nx = mask.shape
+        row, column = cls(center, slice(0, 0), slice(0, 0)).places(y, x)
+        ny, nx = shape
         corners = np.hypot(*np.meshgrid(np.array([0, nx - 1]) - center[0], np.array([0, ny - 1]) - center[1]))
         outermost = int(np.ceil(np.log(max(corners.max(), 1)) / _STEP)) + 1
         first, last = int(row.min()) - margin, int(np.ceil(row.max())) + margin + 1

@@ -119,10 +119,10 @@ class CoronaUNet(_UNet):
     """
     Correction of a first fill of a corona, by what is around and what neighbours in time let expect.
 
-    Input: planes ``(batch, 7, h, w)``, namely the deviation from a smooth background in units of its scatter with a
-    first fill of the damaged pixels, the mask of these, the pixels that show nothing, the pattern of the detector, the
+    Input: planes ``(batch, 7, h, w)``, namely the deviation from a smooth background in units of the noise with a first
+    fill of the damaged pixels, the mask of these, the pixels that show nothing, the pattern of the detector, the
     noise, the deviation that neighbours let expect, and where they do. Output: ``(batch, 1, h, w)``, the deviation with
-    a better fill; outside of the mask it is the input. The fill is ``image + c + g seen (neighbours - image)`` with two
+    a better fill; outside of the mask it is the input. The fill is ``image + 4 c + g seen (neighbours - image)`` with two
     planes ``c`` and ``g`` that the last layer, zero at the start, gives.
 
     Parameters
@@ -146,5 +146,5 @@ class CoronaUNet(_UNet):
         # What stands out by far does so in no linear way
         features = [torch.asinh(image), mask, blind, pattern, noise, torch.asinh(neighbours) * seen, seen]
         own, weight = self.correction(torch.cat(features, dim=1)).split(1, dim=1)
-        filled = image + own + weight * seen * (neighbours - image)
+        filled = image + 4 * own + weight * seen * (neighbours - image)
         return torch.where(mask > 0, filled, image)[..., :ny, :nx]

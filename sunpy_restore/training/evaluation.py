@@ -27,6 +27,11 @@ _COLUMNS = {
     "net_flux_error": ("net flux [%]", "{:+.2%}"),
     "unsigned_flux_error": ("unsigned flux [%]", "{:+.2%}"),
     "median_hidden_flux_error": ("hidden flux [%]", "{:.2%}"),
+    "hole_error": ("error in holes [%]", "{:.2%}"),
+    "median_hole_error": ("median [%]", "{:.2%}"),
+    "noise_floor": ("noise [%]", "{:.2%}"),
+    "profile_error": ("profile [sigma]", "{:.2f}"),
+    "border_jump": ("border jump [sigma]", "{:+.3f}"),
     "peak_distance": ("peak off [px]", "{:.2f}"),
     "median_peak_distance": ("peak off [px]", "{:.2f}"),
 }

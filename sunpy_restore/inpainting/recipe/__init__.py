@@ -8,8 +8,19 @@ from torch.utils.data import Dataset, TensorDataset
 from sunpy_restore.core.task import TrainingConfig
 from sunpy_restore.inpainting.recipe.pairs import damaged, patterns_of, views_of
 from sunpy_restore.inpainting.recipe.scenes import read_frames
+from sunpy_restore.inpainting.recipe.scores import evaluation_pairs, measure, restorers
 
-__all__ = ["ViewDataset", "configs", "datasets", "loss", "predict", "scored_pixels"]
+__all__ = [
+    "ViewDataset",
+    "configs",
+    "datasets",
+    "evaluation_pairs",
+    "loss",
+    "measure",
+    "predict",
+    "restorers",
+    "scored_pixels",
+]
 
 DATA = {
     "inpaint": (
@@ -24,7 +35,7 @@ DATA = {
 """What the weights of the task were trained on."""
 
 _SIDE = 256
-_PER_FRAME = 14
+_PER_FRAME = 20
 _HUBER = 2.0
 _VALIDATED = 2  # damages of each frame that is kept back
 _C2 = 0.45  # share of C2
@@ -47,12 +58,12 @@ def configs(task):
         network={"architecture": "CoronaUNet", "widths": [32, 56, 80, 96, 112], "view": "polar"},
         patch_size=192,
         batch_size=6,
-        steps=12_000,
+        steps=8_000,
         learning_rate=1e-3,
         ema_decay=0.999,
         precision="bf16-mixed",
         validation_interval=1_000,
-        options={"views": 4_000},
+        options={"views": 3_000},
     )
     return {"compact": compact}
 

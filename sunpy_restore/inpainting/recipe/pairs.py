@@ -7,10 +7,11 @@ from scipy import ndimage
 
 from sunpy_restore.inpainting.forward import BLOCK, draw_losses, lose
 from sunpy_restore.inpainting.frame import Frame
-from sunpy_restore.inpainting.planes import normalize, pixel_planes, polar_planes
+from sunpy_restore.inpainting.planes import pixel_planes, polar_planes
 from sunpy_restore.inpainting.polar import STEPS, PolarGrid
 from sunpy_restore.inpainting.recipe.patterns import make_pattern
 from sunpy_restore.inpainting.recipe.scenes import structure
+from sunpy_restore.inpainting.views import VIEWS
 
 __all__ = ["Damaged", "damaged", "patterns_of", "views_of"]
 
@@ -26,6 +27,7 @@ _WITHOUT_PATTERN = 0.2  # of a pattern that is not known
 _SHARES = (0.02, 0.3)  # of lost blocks
 _MOST_BLIND = 0.5  # of a view
 _LEAST_LOST = 0.003  # of a view
+_ROWS = 470  # of the log-polar grid, which is a factor of 18 in radius
 
 
 class Damaged(NamedTuple):
@@ -38,13 +40,10 @@ class Damaged(NamedTuple):
         The frame.
     truth : `numpy.ndarray`
         Brightness before the loss, shape ``(ny, nx)``; not to be looked at where ``frame.blind``.
-    pattern : `numpy.ndarray` or `None`
-        Logarithm of the detector's response.
     """
 
     frame: Frame
     truth: np.ndarray
-    pattern: np.ndarray | None
 
 
 def patterns_of(frames):
@@ -112,9 +111,9 @@ def damaged(exposure, pattern, rng, *, level_1=None):
         neighbours = np.where(blind, np.nan, neighbours + bias)
     frame = Frame(
         image=lose(truth + bias, mask), mask=mask, blind=blind, center=exposure.center, detector=exposure.detector,
-        level=exposure.level, bias=bias, neighbours=neighbours,
+        level=exposure.level, bias=bias, pattern=pattern, neighbours=neighbours,
     )  # fmt: skip
-    return Damaged(frame, truth + bias, pattern)
+    return Damaged(frame, truth + bias)
 
 
 def _noise_of(image, blind):
@@ -186,20 +185,12 @@ def views_of(pair, rng, *, count, side, view):
 
 def _whole(pair, view):
     """Planes and truth of a whole frame; polar ones go round by half a turn more."""
-    frame, pattern = pair.frame, pair.pattern
-    if view == "equalized":
-        from sunpy_restore.inpainting.equalized import equalize
-
-        normal = equalize(frame)
-        deviation, place = normal.of(pair.truth), np.s_[:, :]
-        planes, known = pixel_planes(frame, normal, place), ~frame.blind
-        return planes, np.where(known, deviation, np.nan)
-    normal = normalize(frame, pattern)
-    shown = ~frame.blind
-    deviation = normal.of(np.where(shown, pair.truth, 0) - frame.bias)
-    if view == "pixel":
-        return pixel_planes(frame, normal, np.s_[:, :]), np.where(shown, deviation, np.nan)
-    last = PolarGrid.around(shown, frame.center, 0).rows.stop
-    grid = PolarGrid(frame.center, slice(last - 470, last), slice(0, STEPS + STEPS // 2))
-    truth, known = grid.sampled(deviation, shown)
-    return polar_planes(frame, normal, grid), np.where(known, truth, np.nan)
+    frame, shown = pair.frame, ~pair.frame.blind
+    presented = VIEWS[view](frame)
+    truth = np.where(shown, presented.forward(np.where(shown, pair.truth, 0)), np.nan)
+    if view != "polar":
+        return pixel_planes(frame, presented, np.s_[:, :]), truth
+    last = PolarGrid.around(*np.nonzero(shown), shown.shape, frame.center, 0).rows.stop
+    grid = PolarGrid(frame.center, slice(last - _ROWS, last), slice(0, STEPS + STEPS // 2))
+    truth, known = grid.sampled(truth, shown)
+    return polar_planes(frame, presented, grid), np.where(known, truth, np.nan)

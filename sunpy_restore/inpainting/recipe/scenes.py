@@ -11,13 +11,25 @@ from astropy.io import fits
 
 from sunpy_restore.inpainting.polar import STEPS
 
-__all__ = ["TRAINING", "VALIDATION", "Exposure", "read_frames", "structure"]
+__all__ = [
+    "TRAINING",
+    "VALIDATION",
+    "Exposure",
+    "front_through",
+    "read_frames",
+    "streamer_through",
+    "structure",
+]
 
 TRAINING = {
     "C2": ("comet_22104858", "Venus_22322544", "Venus_22322625", "Venus_22322784", "Venus_22323065"),
     "C3": ("planet_32046494", "Venus_32108414", "comet_ASAS_32130223", "planet_32180009", "planet_32219521"),
 }
-"""Frames to train on, by detector: 2001-10-23, 2010-01-12 to 16; 2000-01-20, 2003-07-21, 2004-10-08, 2007-08-18, 2010-01-05."""
+"""
+Frames to train on, by detector.
+
+C2 of 2001-10-23 and 2010-01-12 to 16, C3 of 2000-01-20, 2003-07-21, 2004-10-08, 2007-08-18 and 2010-01-05.
+"""
 
 VALIDATION = {
     "C2": ("Venus_22323311",),
@@ -224,3 +236,61 @@ def _rays(rows, rng):
         noise = ndimage.gaussian_filter1d(ndimage.gaussian_filter1d(noise, length, axis=0), width, axis=1, mode="wrap")
         total += rng.uniform(0, 1) * noise / max(noise.std(), 1e-6)
     return total / max(total.std(), 1e-6)
+
+
+def streamer_through(shape, center, place, rng):
+    """
+    A streamer or a dark ray through a place, as a relative change of the brightness.
+
+    Parameters
+    ----------
+    shape : pair of `int`
+        Shape ``(ny, nx)`` of the image.
+    center : pair of `float`
+        Centre of the Sun as ``(x, y)`` in pixels.
+    place : pair of `float`
+        Row and column.
+    rng : `numpy.random.Generator`
+        Source of chance.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(ny, nx)``.
+    """
+    radius, azimuth, here = _around(shape, center, place)
+    width = rng.uniform(3, 20) / here  # pixels there
+    tilt = rng.normal(0, 0.1)
+    away = azimuth - tilt * np.log(np.maximum(radius, 1) / here)
+    return rng.uniform(0.1, 0.4) * rng.choice([1, 1, -0.5]) * np.exp(-0.5 * (away / width) ** 2)
+
+
+def front_through(shape, center, place, rng):
+    """
+    The front of a coronal mass ejection through a place, see `streamer_through`.
+
+    Parameters
+    ----------
+    shape, center, place, rng
+        As for `streamer_through`.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(ny, nx)``.
+    """
+    radius, azimuth, here = _around(shape, center, place)
+    half, thick = rng.uniform(0.3, 0.8), rng.uniform(3, 12)  # radian, pixels
+    front = here * (1 + 0.05 * np.cos(rng.uniform(4, 9) * azimuth)) * np.exp(-0.5 * (azimuth / half) ** 2)
+    front = front - here * 0.05
+    wide = np.exp(-((azimuth / half) ** 4))
+    shell = np.exp(-0.5 * ((radius - front) / thick) ** 2)
+    return rng.uniform(0.1, 0.5) * wide * (shell - 0.2 * expit((front - radius) / thick))
+
+
+def _around(shape, center, place):
+    """Radius in pixels, azimuth from that of a place in radian, and the place's radius."""
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    dx, dy = x - center[0], y - center[1]
+    away = (place[1] - center[0]) + 1j * (place[0] - center[1])
+    return np.hypot(dx, dy), np.angle((dx + 1j * dy) * np.conj(away)), abs(away)
