@@ -1,0 +1,194 @@
+"""Laws of the smooth background and of the noise: what they find again, what they do not look at."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sunpy_restore.inpainting.background import cell_medians, find_background, find_noise, radial_profile
+
+SHAPE, CENTER = (320, 352), (170.3, 151.8)
+EVERYWHERE = np.ones(SHAPE, dtype=bool)
+
+
+def polar(shape=SHAPE, center=CENTER):
+    y, x = np.indices(shape)
+    return np.hypot(x - center[0], y - center[1]), np.arctan2(y - center[1], x - center[0])
+
+
+def corona(scale=1000.0, shape=SHAPE, center=CENTER):
+    """A power law, times what a streamer belt does to it: waves in azimuth that change with height."""
+    radius, azimuth = polar(shape, center)
+    height = np.log(np.maximum(radius, 1) / 100)
+    waves = (0.3 + 0.1 * height) * np.cos(2 * azimuth) + 0.2 * height * np.sin(azimuth) - 0.15 * np.cos(azimuth)
+    return scale * np.exp(-1.8 * height + waves)
+
+
+def noisy(seed=0, share=0.01):
+    image = corona()
+    return image * np.random.default_rng(seed).normal(1, share, SHAPE)
+
+
+def outside(radius):
+    return polar()[0] > radius
+
+
+@pytest.mark.parametrize(
+    ("center", "near", "far"), [((516.96, 531.63), 80, 544), ((511.63, 504.29), 180, 800)], ids=["C3", "C2"]
+)
+@pytest.mark.parametrize("share", [0.0, 0.03])
+def test_analytic_corona_is_found_again(center, near, far, share):
+    """Also in noise, and where blocks are lost."""
+    truth = corona(1000.0, (1024, 1024), center)
+    radius, _ = polar(truth.shape, center)
+    seen = (radius > near) & (radius < far)
+    valid = seen.copy()
+    valid[608:704, 256:448] = valid[320:352] = False
+    image = truth * np.random.default_rng(0).normal(1, share, truth.shape)
+    error = np.abs(find_background(image, valid, center).level / truth - 1)[seen]
+    assert np.sqrt((error**2).mean()) < 0.005
+    assert np.quantile(error, 0.99) < 0.02
+    assert error.max() < 0.06
+
+
+def test_small_cutouts_have_a_background():
+    """Most of their rings are cut, and the waves on them told less well from the profile."""
+    valid = outside(25)
+    valid[60:156, 200:264] = valid[200:232] = False
+    error = np.abs(find_background(noisy(), valid, CENTER).level / corona() - 1)[outside(25)]
+    assert np.sqrt((error**2).mean()) < 0.03
+
+
+@given(factor=st.floats(1e-11, 1e6))
+@settings(max_examples=10, deadline=None)
+def test_linear_in_the_brightness(factor):
+    """The unit of the image is no part of the result: counts and mean solar brightness fare alike."""
+    image, valid = noisy(), outside(25)
+    one, other = (find_background(part, valid, CENTER) for part in (image, factor * image))
+    for found, expected in zip(other, one, strict=True):
+        np.testing.assert_allclose(found, factor * expected, rtol=2e-3)
+    np.testing.assert_allclose(other.level, factor * one.level, rtol=1e-4)
+
+
+@pytest.mark.parametrize("rubbish", [0.0, -1e9, 1e9, np.nan])
+def test_what_holes_hold_is_not_looked_at(rubbish):
+    image, valid = noisy(), outside(30)
+    valid[100:164, 40:104] = False
+    one, other = (find_background(np.where(valid, image, fill), valid, CENTER) for fill in (1.0, rubbish))
+    for found, expected in zip(other, one, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_stars_do_not_matter():
+    image, valid = noisy(), outside(25)
+    rng = np.random.default_rng(1)
+    stars = image.copy()
+    stars[rng.integers(0, SHAPE[0], 900), rng.integers(0, SHAPE[1], 900)] += 3e4
+    one, other = (find_background(part, valid, CENTER) for part in (image, stars))
+    np.testing.assert_allclose(other.level[valid], one.level[valid], rtol=0.02)
+    np.testing.assert_allclose(other.noise[valid], one.noise[valid], rtol=0.15)
+
+
+def test_pattern_is_divided_out_of_the_unit_and_stays_in_the_level():
+    radius, azimuth = polar()
+    image, valid = noisy(), outside(30)
+    # A ring and a pylon, which no smooth background can follow
+    pattern = (-0.8 * np.exp(-(((radius - 60) / 4) ** 2)) - 1.2 * (np.abs(azimuth - 0.7) < 0.05)).astype(np.float32)
+    plain = find_background(image, valid, CENTER)
+    found = find_background(image * np.exp(pattern), valid, CENTER, pattern)
+    np.testing.assert_allclose(found.level, plain.level * np.exp(pattern), rtol=1e-4)
+    proportion = found.unit * np.exp(pattern) / found.level
+    np.testing.assert_allclose(proportion, proportion[0, 0], rtol=1e-4)
+    blurred = find_background(image * np.exp(pattern), valid, CENTER).level / (plain.level * np.exp(pattern))
+    assert np.abs(blurred - 1)[valid].max() > 0.3
+
+
+def test_unit_is_the_typical_noise():
+    valid = outside(30)
+    found = find_background(noisy(share=0.02), valid, CENTER)
+    np.testing.assert_allclose(found.unit, 0.02 * found.level, rtol=0.1)
+
+
+def test_noiseless_images_have_some_noise():
+    """So that nothing is divided by zero."""
+    flat = np.full(SHAPE, 500.0)
+    found = find_background(flat, EVERYWHERE, CENTER)
+    np.testing.assert_allclose(found.level, 500, rtol=1e-3)
+    assert (found.noise > 0).all()
+    assert (found.unit > 0).all()
+
+
+def test_dark_and_negative_pixels_leave_the_background_positive():
+    image = noisy(share=0.02)
+    image[::7, ::5] = -3
+    level = find_background(image, outside(25), CENTER).level
+    assert (level > 0).all()
+    clean = find_background(noisy(share=0.02), outside(25), CENTER).level
+    np.testing.assert_allclose(level[outside(25)], clean[outside(25)], rtol=0.02)
+
+
+def test_mirror_images_have_mirrored_backgrounds():
+    """Whose cells begin at the other edge."""
+    image, valid = noisy(), outside(25)
+    level = find_background(image, valid, CENTER).level
+    mirrored = find_background(image[:, ::-1], valid[:, ::-1], (SHAPE[1] - 1 - CENTER[0], CENTER[1])).level
+    np.testing.assert_allclose(mirrored[:, ::-1], level, rtol=5e-3)
+
+
+def check_noise(found, expected):
+    """On the whole to a tenth; a place is known from the 16 x 16 pixels around, two to three times worse."""
+    ratio = found / expected
+    assert ratio.mean() == pytest.approx(1, abs=0.1)
+    assert 0.7 < ratio.min() < ratio.max() < 1.3
+
+
+@pytest.mark.parametrize("sigma", [1e-11, 0.3, 40.0])
+def test_white_noise_is_measured(sigma):
+    image = np.random.default_rng(0).normal(1000 * sigma, sigma, SHAPE)
+    check_noise(find_noise(image, EVERYWHERE), sigma)
+
+
+def test_noise_is_that_of_the_place_and_goes_on_under_holes():
+    sigma = np.linspace(2, 8, SHAPE[0])[:, np.newaxis] * np.ones(SHAPE)
+    valid = EVERYWHERE.copy()
+    valid[100:164, 100:164] = False
+    image = np.where(valid, np.random.default_rng(0).normal(0, sigma), 1e9)
+    inside = np.s_[32:-32]
+    check_noise(find_noise(image, valid)[inside], sigma[inside])
+
+
+def test_structure_along_columns_is_no_noise():
+    image = np.random.default_rng(0).normal(0, 5, SHAPE) + 1000 * np.sin(np.arange(SHAPE[0]) / 3)[:, np.newaxis]
+    check_noise(find_noise(image, EVERYWHERE), 5)
+
+
+def test_profile_is_the_median_of_rings():
+    radius, _ = polar()
+    truth = 1e4 / np.maximum(radius, 10)
+    image = truth * np.random.default_rng(0).normal(1, 0.05, SHAPE)
+    image[::9, ::9] *= 50
+    valid = outside(20)
+    valid[100:132, 200:264] = False
+    profile = radial_profile(image, valid, CENTER)
+    far = (radius > 24) & (radius < 140)
+    np.testing.assert_allclose(profile[far], truth[far], rtol=0.04)
+    assert (profile > 0).all()
+    other = radial_profile(np.where(valid, image, 1e9), valid, CENTER)
+    np.testing.assert_array_equal(other, profile)
+    np.testing.assert_allclose(radial_profile(3 * image, valid, CENTER), 3 * profile, rtol=1e-6)
+
+
+@given(seed=st.integers(0, 1000), ny=st.integers(1, 13), nx=st.integers(1, 13), share=st.floats(0, 1))
+@settings(max_examples=40, deadline=None)
+def test_medians_of_cells(seed, ny, nx, share):
+    rng = np.random.default_rng(seed)
+    image, valid = rng.normal(size=(ny, nx)), rng.random((ny, nx)) < share
+    medians, known = cell_medians(image, valid)
+    assert medians.shape == known.shape == (-(-ny // 4), -(-nx // 4))
+    for row, column in np.ndindex(*known.shape):
+        cell = np.s_[4 * row : 4 * row + 4, 4 * column : 4 * column + 4]
+        values = np.sort(image[cell][valid[cell]])
+        assert known[row, column] == (len(values) >= 8)
+        # Of an even number the lower one in the middle
+        expected = values[(len(values) - 1) // 2] if len(values) else 0
+        assert medians[row, column] == np.float32(expected)

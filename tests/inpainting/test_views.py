@@ -1,0 +1,144 @@
+"""Laws of the views: back is the inverse of forward, and what is under the mask is not looked at."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sunpy_restore.inpainting.frame import Frame
+from sunpy_restore.inpainting.views import VIEWS
+
+SHAPE, CENTER, BIAS = (224, 256), (90.4, 117.8), 400.0
+DEVIATIONS = ("pixel", "polar")
+
+
+def frame(rubbish=0.0, gain=1.0, shift=0.0, **changes):
+    """A corona with a lost block and an occulter; ``gain`` and ``shift`` change its unit and its bias."""
+    y, x = np.indices(SHAPE)
+    radius = np.hypot(x - CENTER[0], y - CENTER[1])
+    light = 3e5 / np.maximum(radius, 20) ** 1.5 * np.random.default_rng(0).normal(1, 0.02, SHAPE)
+    blind = radius < 30
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[32:64, 160:192] = mask[96:128, 96:160] = True
+    mask &= ~blind
+    image = np.where(mask | blind, rubbish, gain * (light + BIAS) + shift)
+    options = {"mask": mask, "blind": blind, "center": CENTER, "detector": "C3"} | changes
+    return Frame(image=image, bias=gain * BIAS + shift, **options)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("pattern", [None, np.linspace(-1, 0, SHAPE[1]) * np.ones(SHAPE)])
+def test_back_is_the_inverse_of_forward(name, pattern):
+    one = frame(pattern=pattern)
+    view = VIEWS[name](one)
+    y, x = np.nonzero(view.valid)
+    found = view.back(view.image[view.valid], y, x)
+    truth = one.image[view.valid]
+    if name == "equalized":
+        # Which keeps 65536 ranks at most, and no value beyond the last one
+        truth = np.clip(truth, found.min(), found.max())
+    np.testing.assert_allclose(found, truth, rtol=2e-4 if name == "equalized" else 1e-5)
+    again = view.forward(np.where(view.valid, one.image, 0))
+    np.testing.assert_array_equal(again[view.valid], view.image[view.valid])
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_other_images_of_the_same_pixels_are_presented_alike(name):
+    one = frame()
+    view = VIEWS[name](one)
+    rows, columns = np.nonzero(one.mask)
+    other = np.where(view.valid, one.image, 700 + np.arange(SHAPE[1]))
+    found = view.back(view.forward(other)[one.mask], rows, columns)
+    np.testing.assert_allclose(found, other[one.mask], rtol=2e-4)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("rubbish", [-1e9, 1e9, np.nan])
+def test_nothing_under_the_mask_or_hidden_is_looked_at(name, rubbish):
+    one, other = (VIEWS[name](frame(fill)) for fill in (0.0, rubbish))
+    np.testing.assert_array_equal(other.image, one.image)
+    np.testing.assert_array_equal(other.valid, one.valid)
+    values, (y, x) = np.linspace(-0.9, 0.9, one.image.size).reshape(SHAPE), np.indices(SHAPE)
+    np.testing.assert_array_equal(other.back(values, y, x), one.back(values, y, x))
+    if name in DEVIATIONS:
+        np.testing.assert_array_equal(other.noise, one.noise)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_valid_is_neither_lost_nor_hidden(name):
+    one = frame()
+    view = VIEWS[name](one)
+    np.testing.assert_array_equal(view.valid, ~(one.mask | one.blind))
+    assert not view.image[~view.valid].any()
+    assert np.isfinite(view.image).all()
+    assert view.expected is None
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_the_frame_is_not_changed(name):
+    one = frame(neighbours=np.full(SHAPE, 900.0), pattern=np.zeros(SHAPE))
+    before = {key: np.copy(getattr(one, key)) for key in ("image", "mask", "blind", "neighbours", "pattern")}
+    VIEWS[name](one)
+    for key, value in before.items():
+        np.testing.assert_array_equal(getattr(one, key), value, err_msg=key)
+
+
+@pytest.mark.parametrize("name", [name for name in VIEWS if name != "brightness"])
+@pytest.mark.parametrize(("gain", "shift"), [(1e-13, 0.0), (7.0, 0.0), (1.0, 350.0), (0.5, -200.0)])
+def test_unit_and_bias_do_not_matter(name, gain, shift):
+    one, other = VIEWS[name](frame()), VIEWS[name](frame(gain=gain, shift=shift))
+    np.testing.assert_allclose(other.image, one.image, rtol=1e-3, atol=1e-3 * np.abs(one.image).max())
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_neighbours_are_presented_as_the_image_is(name):
+    one = frame()
+    rng = np.random.default_rng(0)
+    expected = np.where(rng.random(SHAPE) < 0.2, np.nan, 700 + 50 * rng.random(SHAPE))
+    view = VIEWS[name](replace(one, neighbours=expected))
+    np.testing.assert_array_equal(np.isnan(view.expected), np.isnan(expected))
+    seen = np.isfinite(expected)
+    np.testing.assert_array_equal(view.expected[seen], view.forward(np.nan_to_num(expected))[seen])
+
+
+@pytest.mark.parametrize("name", DEVIATIONS)
+def test_deviations_are_in_units_of_the_noise(name):
+    view = VIEWS[name](frame())
+    assert np.median(view.image[view.valid]) == pytest.approx(0, abs=0.1)
+    assert view.image[view.valid].std() == pytest.approx(1, abs=0.25)
+    assert np.median(view.noise) == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("name", DEVIATIONS)
+def test_what_stands_out_by_far_is_cut(name):
+    one = frame()
+    image = one.image.copy()
+    image[10, 10], image[200, 200] = 1e12, -1e12
+    view = VIEWS[name](replace(one, image=image))
+    assert view.image[10, 10] == 2000
+    assert view.image[200, 200] == -2000
+
+
+def test_profile_is_a_ratio():
+    view = VIEWS["profile"](frame())
+    assert np.median(view.image[view.valid]) == pytest.approx(1, abs=0.01)
+    assert view.image[view.valid].std() == pytest.approx(0.02, abs=0.02)
+
+
+def test_equalized_is_flat_and_in_order():
+    one = frame()
+    view = VIEWS["equalized"](one)
+    shown = view.image[view.valid]
+    counts, _ = np.histogram(shown, 10, (-1, 1))
+    np.testing.assert_allclose(counts / shown.size, 0.1, atol=0.005)
+    order = np.argsort(one.image[view.valid])
+    assert (np.diff(shown[order]) >= 0).all()
+
+
+def test_equalized_of_few_different_values():
+    """Counts, of which many pixels share one, still come back."""
+    one = frame()
+    one = replace(one, image=np.where(one.mask | one.blind, 0, np.round(one.image / 20) * 20))
+    view = VIEWS["equalized"](one)
+    y, x = np.nonzero(view.valid)
+    np.testing.assert_allclose(view.back(view.image[view.valid], y, x), one.image[view.valid], rtol=1e-4)
