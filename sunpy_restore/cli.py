@@ -142,6 +142,7 @@ def _add_training(parser):
     _add_data(parser)
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for checkpoints, logs and weights")
     parser.add_argument("--config", metavar="NAME", default="compact", help="configuration (default: %(default)s)")
+    parser.add_argument("--start", metavar="FILE", help="weights to begin with")
     parser.add_argument("--resume", action="store_true", help="continue from the last checkpoint in the folder")
     parser.add_argument("--steps", type=int, metavar="N", help="train for another number of steps")
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes that prepare batches")
@@ -195,7 +196,7 @@ def _train(args):
     from sunpy_restore.training import train
 
     get_task(args.task)
-    options = {"config": args.config, "resume": args.resume, "steps": args.steps, "workers": args.workers}
+    options = {name: getattr(args, name) for name in ("config", "resume", "start", "steps", "workers")}
     print(train(args.task, args.data, args.out, progress=not args.no_progress, **options))
 
 

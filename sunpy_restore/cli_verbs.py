@@ -39,6 +39,12 @@ def _read_mask(path):
     return read_mask(path)
 
 
+def _read_maps(paths):
+    from sunpy_restore.files import read_map
+
+    return [read_map(path) for path in paths.split(",")]
+
+
 _MASK = Option(
     "mask", "pixels to fill, where it is not zero: FITS image or .npy (default: found)", "FILE", read=_read_mask
 )
@@ -48,7 +54,11 @@ _CONSISTENCY = Option(
     choices=("diffraction", "none"),
 )
 
+_NEIGHBOURS = Option("neighbours", "frames taken before and after, separated by commas", "FILES", read=_read_maps)
+_TEXTURE = Option("texture", "add noise to the fill, for looking at", choices=("yes", "no"), read="yes".__eq__)
+
 VERBS = (
     Verb("enhance", "deconvolve images and magnetograms of SDO/HMI and double their sampling"),
     Verb("desaturate", "recover the saturated cores of flares in images of SDO/AIA", (_MASK, _CONSISTENCY)),
+    Verb("inpaint", "fill the blocks of telemetry that images of SOHO/LASCO lost", (_MASK, _NEIGHBOURS, _TEXTURE)),
 )

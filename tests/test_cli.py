@@ -25,6 +25,7 @@ from sunpy_restore.tasks import TASKS
 SAMPLE = sample_path("hmi_magnetogram")
 SPOT = sample_path("hmi_continuum_spot")
 FLARE = sample_path("aia_193_flare")
+CORONA = sample_path("lasco_c3_cme")
 HYPERPARAMETERS = {
     "enhance": {
         "architecture": "ResidualRestorer",
@@ -34,6 +35,7 @@ HYPERPARAMETERS = {
         "spectral_index": 1.0,
     },
     "desaturate": {"architecture": "FillingUNet", "widths": [4, 8]},
+    "inpaint": {"architecture": "CoronaUNet", "widths": [4, 8]},
 }
 """Of a small network for each verb."""
 
@@ -115,7 +117,7 @@ def test_help_is_light():
         "import sys; from sunpy_restore.cli import main\ntry: main(['--help'])\nfinally: print('torch' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    for command in ("demo", "enhance", "desaturate", "train", "evaluate", "weights"):
+    for command in ("demo", "enhance", "desaturate", "inpaint", "train", "evaluate", "weights"):
         assert f"\n    {command}" in found.stdout
     assert found.stdout.endswith("False\n")
     assert found.stderr == ""
@@ -123,7 +125,7 @@ def test_help_is_light():
 
 @pytest.mark.parametrize(
     "command",
-    [["enhance"], ["desaturate"], ["demo"], ["train"], ["evaluate"], ["weights"], ["weights", "fetch"]],
+    [["enhance"], ["desaturate"], ["inpaint"], ["demo"], ["train"], ["evaluate"], ["weights"], ["weights", "fetch"]],
 )
 def test_every_command_has_help(run, command):
     code, out, err = run(*command, "--help")
@@ -178,6 +180,27 @@ def test_network_of_the_registry_and_of_a_file(run, networks, tmp_path):
     assert file.meta["rstmodel"] == weights.name
     assert default.meta["rstsha"] == file.meta["rstsha"] == hashlib.sha256(weights.read_bytes()).hexdigest()
     np.testing.assert_array_equal(default.data, file.data)
+
+
+def test_inpaints_a_file_as_python_does(run, networks, tmp_path):
+    target, lost = tmp_path / "inpainted.fits", tmp_path / "lost.fits"
+    observed = sunpy.map.Map(CORONA)
+    observed.data[320:352, 640:704] = 0
+    observed.save(lost)
+    assert run("inpaint", lost, "-o", target, "--device", "cpu") == (0, f"{target}\n", "")
+    found, expected = sunpy.map.Map(target), sunpy_restore.inpaint(observed)
+    assert type(found) is type(expected)
+    np.testing.assert_array_equal(found.data, expected.data)
+    changed = found.data != observed.data
+    assert changed.sum() == expected.mask.sum() == 2048
+    later = sample_path("lasco_c3_later")
+    options = ("-o", target, "--overwrite", "--neighbours", later, "--method", "temporal")
+    assert run("inpaint", lost, *options) == (0, f"{target}\n", "")
+    expected = sunpy_restore.inpaint(observed, neighbours=sunpy.map.Map(later), method="temporal")
+    np.testing.assert_array_equal(sunpy.map.Map(target).data, expected.data)
+    assert run("inpaint", lost, *options, "--texture", "yes")[0] == 0
+    added = (sunpy.map.Map(target).data - expected.data)[expected.mask]
+    assert added.std() > 1
 
 
 def test_desaturates_a_file_as_python_does(run, networks, tmp_path):
@@ -548,10 +571,10 @@ def test_training_and_evaluation_are_called(run, monkeypatch, tmp_path):
 
     monkeypatch.setattr(training, "train", train)
     monkeypatch.setattr(training, "evaluate", evaluate)
-    options = ["--config", "paper", "--resume", "--steps", "7", "--workers", "2", "--no-progress"]
+    options = ["--config", "paper", "--resume", "--steps", "7", "--workers", "2", "--start", "W", "--no-progress"]
     code, out, _ = run("train", "enhance-continuum", "--data", "D", "--out", "R", *options)
     assert (code, out) == (0, "R/weights.safetensors\n")
-    wanted = {"config": "paper", "resume": True, "steps": 7, "workers": 2, "progress": False}
+    wanted = {"config": "paper", "resume": True, "start": "W", "steps": 7, "workers": 2, "progress": False}
     assert calls["train"] == ("enhance-continuum", "D", "R", wanted)
     file = tmp_path / "scores.json"
     options = ["--method", "bicubic", "--method", "network", "--weights", "V", "W", "--device", "cpu", "--json", file]

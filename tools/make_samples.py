@@ -3,8 +3,8 @@ Make the sample images of ``sunpy_restore/data`` out of their sources, which ``C
 
     python tools/make_samples.py DIRECTORY_OF_THE_SOURCES
 
-All files are 16-bit integers, Rice compressed: images of AIA and LASCO and the magnetogram without loss, the continuum
-images to half a DN/s.
+All files are 16-bit integers, Rice or H compressed: images of AIA and LASCO and the magnetogram without loss, the
+continuum images to half a DN/s.
 """
 
 import argparse
@@ -80,7 +80,8 @@ def coronagraph(source, name):
     for line in lines:
         # Tabs are not allowed in headers
         header.add_history(line.replace("\t", " "))
-    hdu = fits.CompImageHDU(data.astype(np.int16), header, compression_type="RICE_1")
+    # By which they were compressed on board, so that little is left
+    hdu = fits.CompImageHDU(data.astype(np.int16), header, compression_type="HCOMPRESS_1", tile_shape=(128, 128))
     hdu.writeto(SAMPLES / f"{name}.fits", overwrite=True)
 
 

@@ -10,7 +10,7 @@ from sunpy_restore.core.header import Provenance
 from sunpy_restore.core.inference import apply_tiled
 from sunpy_restore.core.task import Task
 
-__all__ = ["Restorer", "load_restorer"]
+__all__ = ["Restorer", "fit", "load_restorer"]
 
 
 @dataclass(frozen=True)
@@ -121,18 +121,11 @@ def load_restorer(task, method="network", *, weights=None, device=None, progress
 
 def _network_restorer(task, weights, device, progress):
     from sunpy_restore.core.inference import network_function
-    from sunpy_restore.core.weights import read, resolve
+    from sunpy_restore.core.weights import read_metadata, resolve
 
     local = resolve(weights, task=task.name, progress=progress)
-    state, metadata = read(local)
-    network = task.build_network(metadata["hyperparameters"])
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise WeightsError(
-            f"The tensors in {local.path} do not fit the network that its metadata describe: "
-            f"{' '.join(str(error).split())}. Fetch or train the weights again."
-        ) from error
+    network = task.build_network(read_metadata(local)["hyperparameters"])
+    fit(network, local)
     predict = network_function(network, device)
 
     def function(batch):
@@ -145,6 +138,33 @@ def _network_restorer(task, weights, device, progress):
     reach = None if network.reach is None else network.reach + task.finish_reach
     traits = {"multiple": getattr(network, "multiple", 1), "view": getattr(network, "view", "")}
     return Restorer(task, function, reach, provenance, **traits)
+
+
+def fit(network, local):
+    """
+    Give a network the numbers of a weights file.
+
+    Parameters
+    ----------
+    network : `torch.nn.Module`
+        The network.
+    local : `~sunpy_restore.core.weights.LocalWeights`
+        The file, as `sunpy_restore.core.weights.resolve` gives it.
+
+    Raises
+    ------
+    ~sunpy_restore.core.exceptions.WeightsError
+        They do not fit.
+    """
+    from sunpy_restore.core.weights import read
+
+    try:
+        network.load_state_dict(read(local)[0])
+    except RuntimeError as error:
+        raise WeightsError(
+            f"The tensors in {local.path} do not fit the network, that of its metadata or of the configuration: "
+            f"{' '.join(str(error).split())}. Fetch or train the weights again."
+        ) from error
 
 
 def _each(function):

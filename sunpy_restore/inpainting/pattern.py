@@ -13,7 +13,7 @@ from sunpy_restore.inpainting.obscuration import detector_pixels
 __all__ = ["detector_pattern"]
 
 
-def detector_pattern(shape, lasco):
+def detector_pattern(shape, lasco, empty=None):
     """
     Logarithm of the response of the detector at the pixels of an image.
 
@@ -26,6 +26,8 @@ def detector_pattern(shape, lasco):
         Shape ``(ny, nx)`` of the image.
     lasco : `~sunpy_restore.inpainting.detector.Lasco`
         What the image is.
+    empty : `numpy.ndarray` of `bool`, optional
+        Pixels without value, which tell where a cutout lies to the pixel.
 
     Returns
     -------
@@ -37,13 +39,14 @@ def detector_pattern(shape, lasco):
     pattern = _of_c3()
     if lasco.is_full(shape) and lasco.binning == 1:
         return pattern
-    x, y = (np.broadcast_to(places, shape) for places in detector_pixels(shape, lasco))
+    x, y = (np.broadcast_to(places, shape) for places in detector_pixels(shape, lasco, empty))
     return ndimage.map_coordinates(pattern, [y, x], order=1, mode="constant", cval=np.nan).astype(np.float32)
 
 
 @cache
 def _of_c3():
-    with as_file(files("sunpy_restore.data") / "lasco_c3_pattern.fits") as path, fits.open(path) as hdus:
+    file = files("sunpy_restore.data") / "calibration" / "lasco_c3_pattern.fits"
+    with as_file(file) as path, fits.open(path) as hdus:
         header, data = hdus[1].header, hdus[1].data
         pattern = np.where(data == header["NOTHING"], np.nan, header["STEP"] * data.astype(np.float32))
     pattern.setflags(write=False)

@@ -185,7 +185,7 @@ def _frame(smap, lasco, mask, blind, neighbours):
         detector=lasco.detector,
         level=lasco.level,
         bias=lasco.bias,
-        pattern=detector_pattern(smap.data.shape, lasco),
+        pattern=detector_pattern(smap.data.shape, lasco, empty_pixels(smap.data, lasco)),
         neighbours=expected,
     )
 

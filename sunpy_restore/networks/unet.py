@@ -120,9 +120,9 @@ class CoronaUNet(_UNet):
     Correction of a first fill of a corona, by what is around and what neighbours in time let expect.
 
     Input: planes ``(batch, 7, h, w)``, namely the deviation from a smooth background in units of the noise with a first
-    fill of the damaged pixels, the mask of these, the pixels that show nothing, the pattern of the detector, the
-    noise, the deviation that neighbours let expect, and where they do. Output: ``(batch, 1, h, w)``, the deviation with
-    a better fill; outside of the mask it is the input. The fill is ``image + 4 c + g seen (neighbours - image)`` with two
+    fill of the damaged pixels, the mask of these, the pixels that show nothing, the pattern of the detector, the noise,
+    the deviation that neighbours let expect, and where they do. Output: ``(batch, 1, h, w)``, the deviation with a
+    better fill; outside of the mask it is the input. The fill is ``image + 4 c + g seen (neighbours - image)`` with two
     planes ``c`` and ``g`` that the last layer, zero at the start, gives.
 
     Parameters

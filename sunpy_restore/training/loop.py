@@ -13,7 +13,8 @@ import lightning.pytorch as pl
 from lightning.pytorch import callbacks, loggers
 from torch.utils.data import DataLoader
 
-from sunpy_restore.core.weights import write
+from sunpy_restore.core.restorer import fit
+from sunpy_restore.core.weights import resolve, write
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.adversarial import AdversarialModule
 from sunpy_restore.training.continuation import Continuation, Continued, as_json
@@ -23,7 +24,7 @@ from sunpy_restore.version import __version__
 __all__ = ["train"]
 
 
-def train(task, data, out, *, config="compact", resume=False, steps=None, progress=True, workers=0):
+def train(task, data, out, *, config="compact", resume=False, start=None, steps=None, progress=True, workers=0):
     """
     Train a network of a task and write its weights.
 
@@ -42,6 +43,8 @@ def train(task, data, out, *, config="compact", resume=False, steps=None, progre
     resume : `bool`
         Continue from ``last.ckpt`` in ``out``: the result is that of a training that was not interrupted. Checkpoints
         are pickles, which can run any code: resume only what you trained.
+    start : path-like, optional
+        Weights file to begin with, of a network of the same architecture.
     steps : `int`, optional
         Another number of optimiser steps than the configuration's.
     progress : `bool`
@@ -60,6 +63,8 @@ def train(task, data, out, *, config="compact", resume=False, steps=None, progre
         No such task or configuration, or the checkpoint belongs to another configuration.
     FileNotFoundError
         The data, or the checkpoint to resume from, are missing.
+    ~sunpy_restore.core.exceptions.WeightsError
+        The weights to begin with can't be read, or don't fit the network.
     FileExistsError
         ``out`` has the checkpoint of an earlier training, and ``resume`` is False.
     """
@@ -76,6 +81,8 @@ def train(task, data, out, *, config="compact", resume=False, steps=None, progre
     pairs = Continued(pairs)
     continuation = Continuation(pairs, config)
     module = (AdversarialModule if config.adversary else RestorationModule)(task, config, validation)
+    if start is not None and not resume:
+        fit(module.network, resolve(start, task=task.name))
     loaders = [DataLoader(dataset, config.batch_size) for dataset in validation.values()]
     with _quiet():
         averaging = [callbacks.EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []

@@ -132,7 +132,7 @@ def interruptible(tmp_path):
     from sunpy_restore.training import train
 
     def make(recipe, door):
-        def run(out, *, interrupt=None, resume=False, **changes):
+        def run(out, *, interrupt=None, resume=False, start=None, **changes):
             """Interrupted before the step of that number if one is given."""
             loss = getattr(recipe, door)
             recipe.seen.clear()
@@ -145,7 +145,8 @@ def interruptible(tmp_path):
             setattr(recipe, door, interrupted)
             try:
                 config = replace(recipe.config, **changes)
-                return train("toy", tmp_path, tmp_path / out, config=config, resume=resume, progress=False)
+                options = {"config": config, "resume": resume, "start": start, "progress": False}
+                return train("toy", tmp_path, tmp_path / out, **options)
             finally:
                 setattr(recipe, door, loss)
 

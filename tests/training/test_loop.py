@@ -6,6 +6,7 @@ import torch
 
 pytest.importorskip("lightning", reason="training needs the extra 'train'")
 
+from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.weights import read
 from sunpy_restore.training import train
 
@@ -52,6 +53,15 @@ def test_time_of_resumed_trainings_adds_up(run, tmp_path):
     torch.save(checkpoint, path)
     _, metadata = read(run("out", resume=True))
     assert 5000 <= int(metadata["wall_time"].removesuffix(" s")) < 5060
+
+
+def test_training_begins_with_given_weights(run, toy, assert_equal_states, tmp_path):
+    first = run("first", ema_decay=0.0)
+    run("second", start=first)
+    begun, weights = toy.seen[0], read(first)[0]
+    assert_equal_states(begun, weights)
+    with pytest.raises(WeightsError, match="do not fit the network"):
+        run("third", start=first, network={"architecture": "Toy", "channels": 9})
 
 
 def test_averaged_weights_are_written(run, toy):

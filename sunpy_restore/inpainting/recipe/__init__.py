@@ -7,6 +7,7 @@ from torch.utils.data import Dataset, TensorDataset
 
 from sunpy_restore.core.task import TrainingConfig
 from sunpy_restore.inpainting.recipe.pairs import damaged, patterns_of, views_of
+from sunpy_restore.inpainting.recipe.paper import layered_configs, loss_of_layers
 from sunpy_restore.inpainting.recipe.scenes import read_frames
 from sunpy_restore.inpainting.recipe.scores import evaluation_pairs, measure, restorers
 
@@ -46,7 +47,8 @@ def configs(task):
     """
     The training configurations of the task.
 
-    ``compact`` made the weights in the package.
+    ``compact`` made the weights in the package; the others are those of
+    `~sunpy_restore.inpainting.recipe.paper.layered_configs`.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def configs(task):
         validation_interval=1_000,
         options={"views": 3_000},
     )
-    return {"compact": compact}
+    return {"compact": compact} | layered_configs()
 
 
 class ViewDataset(Dataset):
@@ -141,11 +143,12 @@ def datasets(task, directory, config):
     # The shape of the mask of level 1, not what the frame shows
     hidden = next(frame.blind for frame in kept if frame.level >= 1)
     patterns, odds = patterns_of(frames), _odds(frames)
+    side = max(_SIDE, config.patch_size)
     views = []
     while len(views) < config.options["views"]:
         frame = frames[rng.choice(len(frames), p=odds)]
         pair = damaged(frame, patterns.get(frame.name), rng, level_1=hidden)
-        views += views_of(pair, rng, count=_PER_FRAME, side=_SIDE, view=view)
+        views += views_of(pair, rng, count=_PER_FRAME, side=side, view=view)
     training = ViewDataset(
         views, config.steps * config.batch_size, patch_size=config.patch_size, seed=config.seed,
         turnable=view != "polar",
@@ -201,7 +204,9 @@ def scored_pixels(observed, truth):
 
 
 def loss(network, batch, config):
-    """Huber loss under the mask, every view with nearly the same weight."""
+    """Huber loss under the mask, every view with nearly the same weight; of the layered network the paper's."""
+    if "loss" in config.options:
+        return loss_of_layers(network, batch, config)
     observed, truth = batch
     scored = scored_pixels(observed, truth)
     found = predict(network, observed, config).float()

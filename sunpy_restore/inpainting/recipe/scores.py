@@ -5,10 +5,11 @@ from scipy import ndimage
 
 from sunpy_restore.core.restorer import load_restorer
 from sunpy_restore.inpainting.background import find_noise
+from sunpy_restore.inpainting.detector import Lasco
 from sunpy_restore.inpainting.fill import fill
 from sunpy_restore.inpainting.forward import BLOCK, lose
 from sunpy_restore.inpainting.frame import Frame
-from sunpy_restore.inpainting.recipe.pairs import patterns_of
+from sunpy_restore.inpainting.pattern import detector_pattern
 from sunpy_restore.inpainting.recipe.scenes import front_through, read_frames, streamer_through
 from sunpy_restore.inpainting.task import INPAINT
 
@@ -43,14 +44,15 @@ def evaluation_pairs(task, directory):
     source : `str`
         Detector, level and size of the hole, or what crosses it.
     observed : `~sunpy_restore.inpainting.frame.Frame`
-        The frame without the blocks; its pattern is from frames of other years.
+        The frame without the blocks; its pattern is that of the package, from frames of other years.
     truth : `numpy.ndarray`
         Shape ``(ny, nx)``.
     """
     kept = read_frames(directory, "validation")
-    patterns = patterns_of(read_frames(directory) + kept)
     for index, exposure in enumerate(kept):
-        name, pattern = f"{exposure.detector}, level {exposure.level:g}", patterns.get(exposure.name)
+        name = f"{exposure.detector}, level {exposure.level:g}"
+        lasco = Lasco(detector=exposure.detector, level=exposure.level, center=exposure.center, bias=exposure.bias)
+        pattern = detector_pattern(exposure.image.shape, lasco)
         for size, blocks in SHAPES.items():
             rng = np.random.default_rng([index, *blocks])
             for place in _places(exposure.blind, blocks, rng, _FEW.get(size, _HOLES)):
