@@ -75,15 +75,14 @@ def polar_planes(frame, view, grid):
         Shape ``(len(PLANES), *grid.shape)``.
     """
     image, known = grid.sampled(view.image, view.valid)
-    mask = ~known & (grid.covered(frame.mask) > 0)
-    everywhere = np.ones_like(frame.mask)
+    mask = ~known & (grid.interpolated(frame.mask) > 0)
     parts = {}
     if frame.pattern is not None:
-        parts["pattern"], _ = grid.sampled(np.nan_to_num(frame.pattern), everywhere)
+        parts["pattern"] = grid.interpolated(np.nan_to_num(frame.pattern))
     if view.expected is not None:
         parts["neighbours"], parts["seen"] = grid.sampled(view.expected, np.isfinite(view.expected))
     if view.noise is not None:
-        parts["noise"], _ = grid.sampled(np.log(view.noise), everywhere)
+        parts["noise"] = grid.interpolated(np.log(view.noise))
     return _stacked(image, mask, ~known & ~mask, parts)
 
 

@@ -143,11 +143,11 @@ class PolarGrid:
         known = share > _ALL
         return np.where(known, values, 0).astype(np.float32), known
 
-    def covered(self, mask):
-        """Share of pixels of a mask in the interpolation at each place of the grid; none beyond the image."""
+    def interpolated(self, image):
+        """A smooth image, or a mask as the share of its pixels, at the places of the grid; zero beyond the image."""
         y, x, _ = self.pixels()
-        box, y, x = _box(y, x, mask.shape)
-        return _interpolated(mask[box].astype(np.float32), y, x)
+        box, y, x = _box(y, x, image.shape)
+        return _interpolated(image[box].astype(np.float32), y, x)
 
     def at_pixels(self, values, known, y, x):
         """

@@ -37,7 +37,9 @@ DATA = {
 
 _SIDE = 256
 _PER_FRAME = 20
-_HUBER = 2.0
+_HUBER = 2.0  # units of the noise
+_QUIET = 0.5  # units of the noise; an error of the first fill that is not worth while
+_FEW = 300  # pixels; a view with less counts less
 _VALIDATED = 2  # damages of each frame that is kept back
 _C2 = 0.45  # share of C2
 _FIRST = 0.4  # of these, share of the one with a normal exposure
@@ -60,7 +62,7 @@ def configs(task):
         network={"architecture": "CoronaUNet", "widths": [32, 56, 80, 96, 112], "view": "polar"},
         patch_size=192,
         batch_size=6,
-        steps=8_000,
+        steps=7_000,
         learning_rate=1e-3,
         ema_decay=0.999,
         precision="bf16-mixed",
@@ -204,11 +206,17 @@ def scored_pixels(observed, truth):
 
 
 def loss(network, batch, config):
-    """Huber loss under the mask, every view with nearly the same weight; of the layered network the paper's."""
+    """
+    Huber loss under the mask, relative to the error of the first fill; of the layered network the paper's.
+
+    A bright corona has errors of tens of its noise, a faint one hardly any: each view counts by what could be won.
+    """
     if "loss" in config.options:
         return loss_of_layers(network, batch, config)
     observed, truth = batch
     scored = scored_pixels(observed, truth)
     found = predict(network, observed, config).float()
     error = functional.smooth_l1_loss(found, torch.where(scored, truth, found), beta=_HUBER, reduction="none")
-    return (error.sum(dim=(1, 2, 3)) / (scored.sum(dim=(1, 2, 3)) + 300)).mean()
+    count = scored.sum(dim=(1, 2, 3)) + _FEW
+    first = torch.where(scored, truth - observed[:, :1], 0).abs().sum(dim=(1, 2, 3)) / count
+    return (error.sum(dim=(1, 2, 3)) / count / (first + _QUIET)).mean()
