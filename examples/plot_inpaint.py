@@ -32,9 +32,8 @@ found = find_missing(whole)
 print(f"{whole.date.isot}, level {lasco.level}: {found.mask.sum()} pixels are lost, {found.blind.sum()} show nothing")
 
 ###############################################################################
-# Blocks of 32 x 32 pixels are drawn as telemetry loses them, single ones, rows and clusters, in the half of the field
-# where most of the corona is. Three places are scored one by one: the front and the core of the ejection; its leg and
-# the edge of the occulter; and streamers.
+# Blocks of 32 x 32 pixels are drawn as telemetry loses them, single ones, rows and clusters, in the inner quarter of
+# the field. Three places are scored one by one: the ejection; its leg and the edge of the occulter; and streamers.
 
 part = np.s_[320:832, 224:736]
 mask = np.zeros(whole.data.shape, dtype=bool)
@@ -63,11 +62,10 @@ kept = [np.array_equal(smap.data[~mask], whole.data[~mask]) for smap in filled.v
 print("all other pixels are unchanged:", all(kept))
 
 ###############################################################################
-# The corona is hundreds of times brighter at the occulter than at the edge of the field. To see the ejection, images
-# are divided by the smooth background of the whole image, which holds the pattern of the detector, too. Axes are solar
-# radii. The arc in the left half is the front of the ejection, and the bright patch behind it its core; the white
-# streak above the occulter is a comet, 96P/Machholz, and that to its right a planet, whose charge has bled along the
-# rows.
+# The corona is much brighter at the occulter than at the edge of the field. To see the ejection, images are divided by
+# the smooth background of the whole image, which holds the pattern of the detector, too. Axes are solar radii. The arc
+# in the left half is the front of the ejection; the white streak above the occulter is a comet, 96P/Machholz, and that
+# to its right a planet, whose charge has bled along the rows.
 
 brightness = np.where(found.blind, 0, whole.data - lasco.bias)
 pattern = np.nan_to_num(detector_pattern(whole.data.shape, lasco))
@@ -126,7 +124,7 @@ figure.colorbar(errors, ax=panels[1], label="Error / noise", shrink=0.9)
 
 ###############################################################################
 # In numbers: the root mean square of the error in the holes over the median brightness of the image, in per cent. The
-# last row is the noise from pixel to pixel, which no fill can go below.
+# last row is the noise from pixel to pixel, which no fill can go far below.
 
 typical = np.median(whole.data[~found.blind])
 everywhere = {"all": mask, **places}
