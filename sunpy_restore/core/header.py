@@ -18,7 +18,8 @@ __all__ = ["Provenance", "update_header"]
 _OF_THE_VALUES = frozenset(
     "datamin datamax datamean datamedn datarms dataskew datakurt "
     "datamin2 datamax2 datamea2 datamed2 datarms2 dataske2 datakur2 datacent "
-    "datap01 datap10 datap25 datap75 datap90 datap95 datap98 datap99 "
+    "datazer datasat dataavg datasig "
+    "datap01 datap10 datap25 datap50 datap75 datap90 datap95 datap98 datap99 "
     "datavals totvals missvals satvals nsatpix percentd "
     "bitpix blank bscale bzero checksum datasum zblank zscale zzero zhecksum zdatasum".split()
 )
