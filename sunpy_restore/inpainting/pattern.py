@@ -37,7 +37,7 @@ def detector_pattern(shape, lasco, empty=None):
     if lasco.detector != "C3" or lasco.level >= 1:
         return None
     pattern = _of_c3()
-    if lasco.is_full(shape) and lasco.binning == 1:
+    if lasco.is_full(shape) and lasco.binning == 1 and lasco.turn % 360 == 0:
         return pattern
     x, y = (np.broadcast_to(places, shape) for places in detector_pixels(shape, lasco, empty))
     return ndimage.map_coordinates(pattern, [y, x], order=1, mode="constant", cval=np.nan).astype(np.float32)
@@ -49,5 +49,6 @@ def _of_c3():
     with as_file(file) as path, fits.open(path) as hdus:
         header, data = hdus[1].header, hdus[1].data
         pattern = np.where(data == header["NOTHING"], np.nan, header["STEP"] * data.astype(np.float32))
+    pattern = pattern.astype(np.float32)
     pattern.setflags(write=False)
-    return pattern.astype(np.float32)
+    return pattern

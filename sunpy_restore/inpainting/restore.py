@@ -1,6 +1,7 @@
 """The verb `inpaint`."""
 
 import warnings
+from itertools import repeat
 
 import numpy as np
 
@@ -111,15 +112,25 @@ def inpaint(
     (4096, True)
     """
     maps, rebuild = as_maps(image)
-    instruments = [check_lasco(smap) for smap in maps]
+    masks = masks_for(maps, mask)
+    looked_at = list(map(_without_masked, maps, masks))
+    instruments = [check_lasco(smap) for smap in looked_at]
     if neighbours is not None and len(maps) > 1:
         raise ValueError(f"Found neighbours for {len(maps)} images, expected them for one. Inpaint each by itself.")
     if neighbours is None and method == "temporal":
         raise ValueError("Found no neighbours for the method 'temporal', expected neighbours=[before, after].")
-    losses = [_lost(*parts) for parts in zip(maps, instruments, masks_for(maps, mask), strict=True)]
+    losses = [_lost(*parts) for parts in zip(looked_at, instruments, masks, strict=True)]
     restorer = load_restorer(INPAINT, method, weights=weights, device=device, progress=progress)
-    each = zip(maps, instruments, losses, strict=True)
-    return rebuild([_inpaint(*parts, neighbours, restorer, texture, progress) for parts in each])
+    same = map(repeat, (neighbours, restorer, texture, progress))
+    # No comprehension, which some versions of Python count as one more level of a warning
+    return rebuild(list(map(_inpaint, maps, looked_at, instruments, losses, *same)))
+
+
+def _without_masked(smap, mask):
+    """The Map with zeros under a given mask; one that is none is refused later."""
+    if mask is None or np.shape(mask) != smap.data.shape or np.asarray(mask).dtype != bool:
+        return smap
+    return smap._new_instance(np.where(mask, 0, smap.data).astype(smap.data.dtype), smap.meta, mask=smap.mask)
 
 
 def _lost(smap, lasco, mask):
@@ -131,7 +142,7 @@ def _lost(smap, lasco, mask):
     if smap.mask is not None:
         valid &= ~np.broadcast_to(smap.mask, valid.shape)
     mask = checked_hole(np.where(valid, smap.data, np.nan), mask)
-    never = _never_sent(np.where(mask, 0, smap.data), lasco)
+    never = _never_sent(smap.data, lasco)
     return mask, ~valid & ~mask, never & mask if (never & ~mask & ~valid).any() else np.zeros_like(mask)
 
 
@@ -141,8 +152,8 @@ def _never_sent(data, lasco):
     return empty & obscured(data.shape, lasco) if lasco.level >= 1 else blind_pixels(data, lasco, empty)
 
 
-def _inpaint(smap, lasco, lost, neighbours, restorer, texture, progress):
-    """One Map."""
+def _inpaint(smap, looked_at, lasco, lost, neighbours, restorer, texture, progress):
+    """One Map, of which the values under a given mask are not looked at."""
     mask, blind, never = lost
     if not mask.any():
         warnings.warn(
@@ -159,7 +170,7 @@ def _inpaint(smap, lasco, lost, neighbours, restorer, texture, progress):
             RestoreWarning,
             stacklevel=3,
         )
-    frame = _frame(smap, lasco, mask & ~never, blind | never, neighbours)
+    frame = _frame(looked_at, lasco, mask & ~never, blind | never, neighbours)
     filled = fill(frame, restorer, progress=progress)
     if texture:
         filled = with_texture(filled, frame)
@@ -191,6 +202,6 @@ def _frame(smap, lasco, mask, blind, neighbours):
 
 
 def _usual(values):
-    """The value that most of them have, of those that are numbers."""
+    """The value that most of them have, NaN if none is a number."""
     found, counts = np.unique(values[np.isfinite(values)], return_counts=True)
-    return found[counts.argmax()] if found.size else 0
+    return found[counts.argmax()] if found.size else np.nan
