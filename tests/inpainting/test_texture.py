@@ -1,0 +1,59 @@
+"""Noise for looking at: of the right size, the same in every run, in filled pixels alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sunpy_restore.inpainting.frame import Frame
+from sunpy_restore.inpainting.texture import with_texture
+
+SHAPE = (256, 288)
+
+
+def frame(sigma=20.0, seed=0, rubbish=0.0):
+    sigma = sigma * np.linspace(0.5, 2, SHAPE[1])
+    image = 1000 + np.random.default_rng(seed).normal(0, 1, SHAPE) * sigma
+    blind, mask = np.zeros((2, *SHAPE), dtype=bool)
+    blind[:, :20], mask[96:192, 64:224] = True, True
+    image = np.where(mask | blind, rubbish, image)
+    return Frame(image=image, mask=mask, blind=blind, center=(3.0, 4.0), detector="C2"), sigma
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-13])
+def test_noise_is_like_that_around(unit):
+    one, sigma = frame()
+    one = replace(one, image=unit * one.image)
+    filled = np.full(SHAPE, 1000.0 * unit)
+    added = (with_texture(filled, one) - filled)[96:192, 64:224] / unit
+    assert np.abs(added.mean()) < 0.05 * added.std()
+    for columns in (slice(0, 60), slice(50, 110), slice(100, 160)):
+        expected = np.sqrt(np.mean(sigma[64:224][columns] ** 2))
+        assert added[:, columns].std() == pytest.approx(expected, rel=0.2)
+    # White: a pixel tells nothing of the next
+    assert np.abs(np.mean(added[:, 1:] * added[:, :-1])) < 0.05 * added.var()
+
+
+def test_only_filled_pixels_change():
+    one, _ = frame()
+    filled = np.random.default_rng(1).normal(900, 1, SHAPE)
+    before = filled.copy()
+    result = with_texture(filled, one)
+    np.testing.assert_array_equal(result[~one.mask], filled[~one.mask])
+    assert (result != filled)[one.mask].all()
+    np.testing.assert_array_equal(filled, before)
+
+
+def test_same_for_the_same_frame_and_other_for_another():
+    filled = np.full(SHAPE, 1000.0)
+    (one, _), (other, _) = frame(), frame(seed=1)
+    first = with_texture(filled, one)
+    np.testing.assert_array_equal(with_texture(filled, one), first)
+    noise, different = (part[one.mask] - 1000 for part in (first, with_texture(filled, other)))
+    assert np.abs(np.corrcoef(noise, different)[0, 1]) < 0.05
+
+
+def test_noiseless_surroundings_get_next_to_none():
+    one, _ = frame(sigma=0)
+    result = with_texture(np.full(SHAPE, 1000.0), one)
+    np.testing.assert_allclose(result, 1000, atol=1e-3)
