@@ -226,3 +226,69 @@ def test_checked_hole_gives_its_own_array():
 def test_holes_that_cannot_be_filled_are_refused(check, image, mask, error, message):
     with pytest.raises(error, match=message):
         check(image, mask)
+
+
+@st.composite
+def holes_and_blind(draw):
+    """A mask, and pixels beside it that show nothing; some pixel is valid."""
+    mask = draw(holes())
+    seed, share = draw(st.integers(0, 2**32 - 1)), draw(st.floats(0, 0.5))
+    blind = (np.random.default_rng(seed).random(mask.shape) < share) & ~mask
+    valid = np.argwhere(~mask)
+    blind[tuple(valid[draw(st.integers(0, len(valid) - 1))])] = False
+    return mask, blind
+
+
+@given(pair=holes_and_blind(), seed=st.integers(0, 1000))
+@settings(max_examples=30, deadline=None)
+def test_film_ends_level_at_what_is_blind(pair, seed):
+    """It is that of an image without these pixels; what hangs on nothing becomes zero."""
+    mask, blind = pair
+    image = random_image(seed)
+    filled = harmonic(image, mask, blind)
+    np.testing.assert_array_equal(filled[~mask], image[~mask])
+    shown = ~blind
+    for y, x in np.argwhere(mask):
+        near = [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
+        near = [place for place in near if 0 <= min(place) and np.less(place, mask.shape).all() and shown[place]]
+        values = [filled[place] for place in near]
+        scale = image.max()
+        assert filled[y, x] == pytest.approx(np.mean(values) if values else 0, abs=1e-5 * scale)
+
+
+@given(pair=holes_and_blind(), rubbish=st.sampled_from([np.nan, np.inf, -1e30, 0.0]))
+@settings(max_examples=20, deadline=None)
+def test_blind_pixels_are_no_data(pair, rubbish):
+    mask, blind = pair
+    image = random_image(1)
+    expected = harmonic(image, mask, blind)[mask]
+    found = harmonic(np.where(blind, rubbish, image), mask, blind)
+    np.testing.assert_array_equal(found[mask], expected)
+    valid = image[~(mask | blind)]
+    assert expected.max() <= valid.max() * (1 + 1e-6)
+    assert (expected[np.abs(expected) > 1e-3] >= valid.min() * (1 - 1e-4)).all()
+
+
+def test_nothing_sinks_beside_what_is_blind():
+    image = np.full((40, 40), 5.0)
+    image[:, :15] = 0
+    mask = box(image.shape, slice(10, 30), slice(15, 30))
+    np.testing.assert_allclose(harmonic(image, mask, box(image.shape, slice(None), slice(0, 15)))[mask], 5, rtol=1e-6)
+    assert harmonic(image, mask)[mask].min() < 1
+
+
+def test_holes_amid_what_is_blind_become_zero():
+    mask = box((20, 20), slice(5, 8), slice(5, 8)) | box((20, 20), slice(14, 17), slice(12, 15))
+    blind = box((20, 20), slice(3, 10), slice(3, 10)) & ~mask
+    filled = harmonic(np.full((20, 20), 7.0), mask, blind)
+    np.testing.assert_allclose(filled[5:8, 5:8], 0, atol=1e-12)
+    np.testing.assert_allclose(filled[14:17, 12:15], 7, rtol=1e-6)
+
+
+@given(mask=holes())
+@settings(max_examples=15, deadline=None)
+def test_nothing_blind_changes_nothing(mask):
+    image = random_image(2)
+    np.testing.assert_allclose(harmonic(image, mask, np.zeros_like(mask)), harmonic(image, mask), rtol=1e-5)
+    # What is both is filled
+    np.testing.assert_allclose(harmonic(image, mask, mask), harmonic(image, mask), rtol=1e-5)

@@ -17,7 +17,7 @@ import sunpy.map
 from sunpy.map.sources import HMIMap
 
 from sunpy_restore.core.header import update_header
-from sunpy_restore.core.maps import Provenance, as_maps, restored_map
+from sunpy_restore.core.maps import Provenance, as_maps, masks_for, restored_map
 from sunpy_restore.data import sample_path
 
 SHA = "0123456789abcdef" * 4
@@ -418,3 +418,43 @@ def test_rebuild_wants_as_many_maps(number):
     _, rebuild = as_maps([hmi(), hmi()])
     with pytest.raises(ValueError, match=f"expected 2 restored Maps.*found {number}"):
         rebuild([hmi()] * number)
+
+
+def test_no_mask_or_one_for_all():
+    maps = [object()] * 3
+    assert masks_for(maps, None) == [None] * 3
+    mask = np.eye(4, dtype=bool)
+    found = masks_for(maps, mask)
+    assert len(found) == 3
+    assert all(part is mask for part in found)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.stack])
+def test_one_mask_each(kind):
+    masks = [np.eye(4, dtype=bool), np.zeros((4, 4), dtype=bool)]
+    found = masks_for([object()] * 2, kind(masks))
+    assert isinstance(found, list)
+    for part, mask in zip(found, masks, strict=True):
+        np.testing.assert_array_equal(part, mask)
+
+
+def test_masks_may_differ_in_shape_and_be_none():
+    masks = [np.ones((2, 3), dtype=bool), None, np.ones((5, 4), dtype=bool)]
+    assert all(part is mask for part, mask in zip(masks_for([object()] * 3, masks), masks, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("mask", "error", "message"),
+    [
+        (True, TypeError, "Found the mask True, expected a boolean array"),
+        (np.bool_(False), TypeError, "Found the mask"),
+        (3.0, TypeError, r"Found the mask 3\.0"),
+        ([[True, False], [False, True]], TypeError, r"nested list as the mask.*numpy\.array\(mask\)"),
+        ([np.ones((2, 2), dtype=bool)] * 3, ValueError, "Found 3 masks for 2 images, expected one for all or one each"),
+        (np.ones((1, 2, 2), dtype=bool), ValueError, "Found 1 masks for 2 images"),
+        ([], ValueError, "Found 0 masks for 2 images"),
+    ],
+)
+def test_masks_that_fit_no_images_are_refused(mask, error, message):
+    with pytest.raises(error, match=message):
+        masks_for([object()] * 2, mask)

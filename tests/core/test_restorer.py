@@ -120,3 +120,26 @@ def test_another_number_of_planes_is_refused(shape):
             load_restorer(task, "same")(np.zeros(shape))
     else:
         assert load_restorer(task, "same")(np.zeros(shape)).shape == shape
+
+
+def test_methods_tell_how_they_see_an_image():
+    """Where there are several ways; else there is nothing to tell."""
+    methods = {
+        "one": Method(lambda observed: observed[0], 0, "profile"),
+        "other": Method(lambda observed: observed[0], 0),
+    }
+    task = replace(TASK, classical=methods)
+    assert load_restorer(task, "one").view == "profile"
+    assert load_restorer(task, "other").view == ""
+
+
+@pytest.mark.parametrize("view", ["polar", None])
+def test_networks_tell_how_they_see_an_image(weights, view):
+    def build(hyperparameters):
+        network = build_network(hyperparameters)
+        if view is not None:
+            network.view = view
+        return network
+
+    restorer = load_restorer(replace(TASK, build_network=build), weights=weights(3), device="cpu")
+    assert restorer.view == (view or "")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sunpy_restore.core.inference import apply_tiled, network_function
-from sunpy_restore.networks.unet import FillingUNet
+from sunpy_restore.networks.unet import CoronaUNet, FillingUNet
 
 
 def network(widths, seed=0):
@@ -151,3 +151,105 @@ def test_default_network_is_compact():
     count = sum(parameter.numel() for parameter in FillingUNet().parameters())
     assert count == expected
     assert 4 * count < 8e6
+
+
+def corona_network(widths=(4, 6), seed=0, **options):
+    """With all its numbers at random."""
+    generator = torch.Generator().manual_seed(seed)
+    network = CoronaUNet(widths=list(widths), **options).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            spread = parameter[0].numel() ** -0.5 if parameter.ndim > 1 else 0.1
+            parameter.copy_(spread * torch.randn(parameter.shape, generator=generator))
+    return network
+
+
+def corona_planes(ny, nx, seed=0, seen=0.5, batch=1):
+    rng = np.random.default_rng(seed)
+    shape = (batch, 1, ny, nx)
+    mask = rng.random(shape) < 0.3
+    seen = rng.random(shape) < seen
+    stack = [
+        3 * rng.normal(size=shape), mask, ~mask & (rng.random(shape) < 0.1), rng.normal(size=shape),
+        rng.normal(size=shape), np.where(seen, 3 * rng.normal(size=shape), 0), seen,
+    ]  # fmt: skip
+    return torch.from_numpy(np.concatenate(stack, axis=1).astype(np.float32))
+
+
+@pytest.mark.parametrize("view", ["polar", "pixel"])
+def test_corona_starts_from_the_first_fill(view):
+    planes = corona_planes(40, 37)
+    restorer = CoronaUNet(widths=[4, 6], view=view)
+    assert (restorer.reach, restorer.view, restorer.multiple) == (None, view, 4)
+    with torch.inference_mode():
+        torch.testing.assert_close(restorer(planes), planes[:, :1], rtol=0, atol=0)
+
+
+def test_corona_leaves_valid_pixels_alone():
+    planes = corona_planes(40, 37)
+    mask = planes[:, 1:2] > 0
+    with torch.inference_mode():
+        filled = corona_network()(planes)
+    torch.testing.assert_close(filled[~mask], planes[:, :1][~mask], rtol=0, atol=0)
+    assert (filled[mask] != planes[:, :1][mask]).float().mean() > 0.99
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 23), (17, 2), (31, 50)])
+def test_corona_of_any_size(shape):
+    with torch.inference_mode():
+        filled = corona_network([4, 6, 8])(corona_planes(*shape))
+    assert filled.shape == (1, 1, *shape)
+    assert torch.isfinite(filled).all()
+
+
+@pytest.mark.parametrize("plane", range(7))
+def test_corona_looks_at_every_plane(plane):
+    planes = corona_planes(24, 24).requires_grad_()
+    filled = corona_network()(planes)
+    (gradient,) = torch.autograd.grad(filled[planes[:, 1:2] > 0].sum(), planes)
+    assert gradient[:, plane].abs().max() > 0
+
+
+def test_neighbours_that_show_nothing_are_not_looked_at():
+    planes, other = (corona_planes(24, 24) for _ in range(2))
+    other[:, 5] = torch.where(planes[:, 6] > 0, planes[:, 5], 1e3)
+    with torch.inference_mode():
+        torch.testing.assert_close(corona_network()(other), corona_network()(planes))
+
+
+def test_neighbours_can_be_taken_as_they_are():
+    """A weight of one and no correction: what they let expect stands under the mask."""
+    restorer = CoronaUNet(widths=[4, 6])
+    with torch.no_grad():
+        restorer.leave.bias[4:] = 1
+    planes = corona_planes(24, 20)
+    with torch.inference_mode():
+        filled = restorer(planes)
+    mask, seen = planes[:, 1:2] > 0, planes[:, 6:] > 0
+    torch.testing.assert_close(filled[mask & seen], planes[:, 5:6][mask & seen])
+    torch.testing.assert_close(filled[mask & ~seen], planes[:, :1][mask & ~seen])
+
+
+def test_corona_images_of_a_batch_do_not_see_each_other():
+    planes = corona_planes(20, 24, batch=2)
+    restorer = corona_network()
+    with torch.inference_mode():
+        alone = torch.cat([restorer(one[None]) for one in planes])
+        torch.testing.assert_close(restorer(planes), alone)
+
+
+def test_what_stands_out_by_far_stays_finite():
+    planes = corona_planes(24, 24)
+    planes[:, 0, 3:9, 3:9] = 2000
+    with torch.inference_mode():
+        calm, loud = corona_network()(corona_planes(24, 24)), corona_network()(planes)
+    mask = planes[0, 1] > 0
+    mask[3:9, 3:9] = False
+    assert (loud - calm)[0, 0][mask].abs().max() < 100
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_corona_in_mixed_precision_is_single(dtype):
+    planes = corona_planes(16, 16)
+    with torch.inference_mode(), torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+        assert corona_network()(planes).dtype == torch.float32
