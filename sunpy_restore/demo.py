@@ -1,5 +1,6 @@
 """The demonstration: real images that come with the package, restored by several methods and compared."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,11 @@ from sunpy_restore.desaturation.restore import desaturate
 from sunpy_restore.desaturation.saturation import find_saturation
 from sunpy_restore.enhancement.forward import reconvolve
 from sunpy_restore.enhancement.restore import enhance
+from sunpy_restore.inpainting.background import find_background
+from sunpy_restore.inpainting.detector import check_lasco
+from sunpy_restore.inpainting.forward import draw_losses
+from sunpy_restore.inpainting.pattern import detector_pattern
+from sunpy_restore.inpainting.restore import inpaint
 
 __all__ = ["demo"]
 
@@ -36,7 +42,13 @@ def demo(folder, *, device=None):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for show, name in ((_enhance, "hmi_continuum_spot"), (_enhance, "hmi_magnetogram"), (_desaturate, "aia_193_flare")):
+    shows = (
+        (_enhance, "hmi_continuum_spot"),
+        (_enhance, "hmi_magnetogram"),
+        (_desaturate, "aia_193_flare"),
+        (_inpaint, "lasco_c3_cme"),
+    )
+    for show, name in shows:
         yield f"{SAMPLES[name]}:"
         yield from show(name, sunpy.map.Map(sample_path(name)), folder, device)
 
@@ -82,6 +94,39 @@ def _desaturate(name, observed, folder, device):
     figure = _figure({"before": observed, **restored}, _around(mask, 12), cmap=observed.cmap, norm=norm)
     _outline(figure.axes[len(restored) + 1], find_saturation(observed))
     yield _drawn(figure, restored, folder / f"{name}.png")
+
+
+def _inpaint(name, observed, folder, device):
+    """A frame of LASCO that lost nothing, and what methods make of it when it loses blocks."""
+    mask = draw_losses(observed.data.shape, np.random.default_rng(14), 0.1) & (observed.data > 0)
+    lost = copy.deepcopy(observed)
+    lost.data[mask] = 0
+    restored = {method: inpaint(lost, method=method, device=device) for method in ("harmonic", "radial", "network")}
+    typical = np.median(observed.data[observed.data > 0])
+    for method, smap in restored.items():
+        error = (smap.data - observed.data)[mask] / typical
+        path = _saved(smap, folder / f"{name}_{method}.fits")
+        yield f"  {method:<15}  error in the holes {100 * np.sqrt(np.mean(error**2)):5.2f} % of the median  {path}"
+    yield _drawn(_coronas({"lost": lost, **restored, "truth": observed}), restored, folder / f"{name}.png")
+
+
+def _coronas(images):
+    """Deviations from a smooth corona, all in one stretch."""
+    from matplotlib.figure import Figure
+
+    truth = images["truth"]
+    lasco = check_lasco(truth)
+    shown = truth.data > 0
+    pattern = detector_pattern(truth.data.shape, lasco)
+    level = find_background(truth.data - lasco.bias, shown, lasco.center, pattern).level
+    figure = Figure(figsize=(4 * len(images), 4.6), layout="constrained")
+    figure.suptitle(f"{truth.instrument} {lasco.detector}, {truth.date.strftime('%Y-%m-%d %H:%M:%S')}")
+    for axes, (name, smap) in zip(figure.subplots(1, len(images)), images.items(), strict=True):
+        deviation = np.where(smap.data > 0, (smap.data - lasco.bias) / level - 1, np.nan)
+        image = axes.imshow(100 * deviation, origin="lower", cmap="gray", vmin=-10, vmax=10, interpolation="nearest")
+        axes.set(title=name, xticks=[], yticks=[], facecolor="tab:blue")
+    figure.colorbar(image, ax=figure.axes, label="deviation from a smooth corona [%]", shrink=0.8)
+    return figure
 
 
 def _outline(axes, saturation):

@@ -432,6 +432,7 @@ def test_demo(run, networks, tmp_path, monkeypatch):
     stems = ("hmi_continuum_spot", "hmi_magnetogram")
     ends = (".png", "_network.fits", "_richardson-lucy.fits")
     flare = [f"aia_193_flare{end}" for end in (".png", "_biharmonic.fits", "_diffraction.fits", "_network.fits")]
+    flare += [f"lasco_c3_cme{end}" for end in (".png", "_harmonic.fits", "_network.fits", "_radial.fits")]
     assert files == sorted([*flare, *(f"{stem}{end}" for stem in stems for end in ends)])
     for name in files:
         assert str(folder / name) in out
@@ -452,9 +453,20 @@ def test_demo(run, networks, tmp_path, monkeypatch):
     np.testing.assert_array_equal(smap.data[~mask], observed.data[~mask])
     assert f"residual {100 * fringe_residual(smap.data, mask, 193):6.2f} %" in line
     assert f"core {1e-6 * smap.data[mask].sum():.2f} million DN" in line
-    assert [len(figure.axes) for figure in figures] == [7, 7, 9]
-    for figure in figures:
+    line = next(line for line in out.splitlines() if line.endswith("cme_radial.fits"))
+    observed, smap = sunpy.map.Map(CORONA), sunpy.map.Map(folder / "lasco_c3_cme_radial.fits")
+    changed = smap.data != observed.data
+    # A fill may hit the truth by chance
+    assert 0.08 < changed.mean() < 0.2
+    error = np.sqrt(np.mean((smap.data - observed.data)[changed] ** 2)) / np.median(observed.data[observed.data > 0])
+    assert float(line.split()[5]) == pytest.approx(100 * error, rel=0.02)
+    assert [len(figure.axes) for figure in figures] == [7, 7, 9, 6]
+    for figure in figures[:3]:
         check_figure(figure)
+    *panels, bar = figures[3].axes
+    assert "[%]" in bar.get_ylabel()
+    assert [axes.get_title() for axes in panels] == ["lost", "harmonic", "radial", "network", "truth"]
+    assert len({axes.images[0].get_clim() for axes in panels}) == 1
 
 
 def check_figure(figure):

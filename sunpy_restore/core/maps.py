@@ -13,7 +13,7 @@ from sunpy_restore.core.cubes import image_headers, rebuilt_cube
 from sunpy_restore.core.header import Provenance, update_header
 from sunpy_restore.core.pixels import repeated
 
-__all__ = ["Provenance", "as_maps", "masks_for", "restored_map"]
+__all__ = ["Provenance", "as_maps", "masks_for", "restored_map", "with_data"]
 
 
 def as_maps(image):
@@ -161,6 +161,25 @@ def restored_map(smap, data, *, provenance, scale=1, mask=None):
         meta["cdelt1"], meta["cdelt2"] = (meta.get(f"cdelt{i}", 1.0) for i in (1, 2))
     update_header(meta, shape=shape, scale=scale, provenance=provenance)
     return smap._new_instance(data, meta, plot_settings=copy.deepcopy(smap.plot_settings), mask=mask)
+
+
+def with_data(smap, data):
+    """
+    A Map with other values, and all else as it is.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.GenericMap`
+        The Map. It is not changed.
+    data : `~numpy.ndarray`
+        Array of the same shape.
+
+    Returns
+    -------
+    `~sunpy.map.GenericMap`
+    """
+    meta, settings = copy.deepcopy(smap.meta), copy.deepcopy(smap.plot_settings)
+    return smap._new_instance(data, meta, plot_settings=settings, mask=smap.mask)
 
 
 def _refusal(image):

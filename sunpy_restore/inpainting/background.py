@@ -163,7 +163,7 @@ def _trend(logarithm, valid, center):
         coefficients = np.linalg.solve(gram, left.T @ deviation)
         error = np.abs(deviation - basis @ coefficients)
         weight = 1 / np.maximum(1, error / (_HUBER * 1.4826 * np.median(error) + 1e-12))
-    profile = _ring_medians(ring, values - basis @ coefficients)
+    profile = _extended(*_ring_medians(ring, values - basis @ coefficients))
     y, x = np.ogrid[: logarithm.shape[0], : logarithm.shape[1]]
     radius, basis = _coordinates(x.astype(np.float32), y.astype(np.float32), center)
     fine = np.arange(int(radius.max()) + 2)
@@ -180,6 +180,16 @@ def _ring_medians(ring, values):
     found, starts = np.unique(ring[order], return_index=True)
     medians = [np.median(part) for part in np.split(values[order], starts[1:])]
     return (found + 0.5) * _RING, np.array(medians)
+
+
+def _extended(radii, values):
+    """A profile that goes on for two rings at both ends as steeply as it ends."""
+    if len(radii) < 2:
+        return radii, values
+    beyond = 2 * _RING
+    inner, outer = ((values[b] - values[a]) / (radii[b] - radii[a]) for a, b in ((0, 1), (-2, -1)))
+    radii = np.concatenate([[radii[0] - beyond], radii, [radii[-1] + beyond]])
+    return radii, np.concatenate([[values[0] - inner * beyond], values, [values[-1] + outer * beyond]])
 
 
 def _coordinates(x, y, center):

@@ -7,7 +7,7 @@ import numpy as np
 
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.filling import checked_hole
-from sunpy_restore.core.maps import as_maps, masks_for, restored_map
+from sunpy_restore.core.maps import as_maps, masks_for, restored_map, with_data
 from sunpy_restore.core.restorer import load_restorer
 from sunpy_restore.inpainting.damage import find_missing, mostly_lost
 from sunpy_restore.inpainting.detector import check_lasco
@@ -130,7 +130,7 @@ def _without_masked(smap, mask):
     """The Map with zeros under a given mask; one that is none is refused later."""
     if mask is None or np.shape(mask) != smap.data.shape or np.asarray(mask).dtype != bool:
         return smap
-    return smap._new_instance(np.where(mask, 0, smap.data).astype(smap.data.dtype), smap.meta, mask=smap.mask)
+    return with_data(smap, np.where(mask, 0, smap.data).astype(smap.data.dtype))
 
 
 def _lost(smap, lasco, mask):
