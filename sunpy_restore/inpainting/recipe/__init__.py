@@ -6,6 +6,7 @@ from torch.nn import functional
 from torch.utils.data import Dataset, TensorDataset
 
 from sunpy_restore.core.task import TrainingConfig
+from sunpy_restore.inpainting.recipe.mixtures import MixtureDataset, polar_of
 from sunpy_restore.inpainting.recipe.pairs import damaged, patterns_of, views_of
 from sunpy_restore.inpainting.recipe.paper import layered_configs, loss_of_layers
 from sunpy_restore.inpainting.recipe.scenes import read_frames
@@ -59,15 +60,14 @@ def configs(task):
     """
     compact = TrainingConfig(
         name="compact",
-        network={"architecture": "CoronaUNet", "widths": [32, 56, 80, 96, 112], "view": "polar"},
+        network={"architecture": "CoronaUNet", "widths": [24, 48, 64, 80, 96], "view": "polar"},
         patch_size=192,
         batch_size=6,
-        steps=7_000,
-        learning_rate=1e-3,
-        ema_decay=0.999,
+        steps=4_000,
+        learning_rate=6e-4,
+        ema_decay=0.998,
         precision="bf16-mixed",
         validation_interval=1_000,
-        options={"views": 3_000},
     )
     return {"compact": compact} | layered_configs()
 
@@ -128,16 +128,15 @@ def datasets(task, directory, config):
     directory : path-like
         Holds ``lasco/``.
     config : `~sunpy_restore.core.task.TrainingConfig`
-        The configuration; its options are ``views``, the number of views to make, and ``without``, names of frames to
-        leave out.
+        The configuration. Its option ``views`` is the number of views to make in advance; without it coronas are mixed
+        on the way. ``without`` are names of frames to leave out.
 
     Returns
     -------
-    training : `ViewDataset`
+    training : `~sunpy_restore.inpainting.recipe.mixtures.MixtureDataset` or `ViewDataset`
     validation : `dict`
         Name of the source to pairs that are the same in every run.
     """
-    rng = np.random.default_rng(config.seed)
     view = config.network.get("view", "polar")
     without = config.options.get("without", ())
     frames = [frame for frame in read_frames(directory) if frame.name not in without]
@@ -145,19 +144,43 @@ def datasets(task, directory, config):
     # The shape of the mask of level 1, not what the frame shows
     hidden = next(frame.blind for frame in kept if frame.level >= 1)
     patterns, odds = patterns_of(frames), _odds(frames)
-    side = max(_SIDE, config.patch_size)
+    training = _mixtures if "views" not in config.options else _views
+    training = training(frames, patterns, odds, hidden, config)
+    patterns = patterns_of(frames + [frame for frame in kept if frame.level < 1])
+    validation = {name: [frame for frame in kept if frame.detector == name] for name in ("C2", "C3")}
+    return training, {name: _validation(frames, patterns, view) for name, frames in validation.items()}
+
+
+def _mixtures(frames, patterns, odds, hidden, config):
+    """Coronas mixed on log-polar grids; those of C3 with and without their pattern, and as at level 1."""
+    polars, weights = [], []
+    for frame, weight in zip(frames, odds, strict=True):
+        pattern = patterns.get(frame.name)
+        kinds = [(frame, pattern, None, 1.0)]
+        if pattern is not None:
+            flat = (frame.image - frame.bias) / np.exp(np.clip(np.nan_to_num(pattern), -3, 3))
+            as_level_1 = frame._replace(image=flat, bias=0.0)
+            kinds = [(frame, pattern, None, 0.55), (frame, None, None, 0.2), (as_level_1, None, hidden, 0.25)]
+        for exposure, known, covered, share in kinds:
+            polars.append(polar_of(exposure, known, hidden=covered))
+            weights.append(weight * share)
+    length = config.steps * config.batch_size
+    return MixtureDataset(polars, np.array(weights) / sum(weights), length, side=config.patch_size, seed=config.seed)
+
+
+def _views(frames, patterns, odds, hidden, config):
+    """Views made in advance of frames that lost blocks."""
+    rng = np.random.default_rng(config.seed)
+    view, side = config.network["view"], max(_SIDE, config.patch_size)
     views = []
     while len(views) < config.options["views"]:
         frame = frames[rng.choice(len(frames), p=odds)]
         pair = damaged(frame, patterns.get(frame.name), rng, level_1=hidden)
         views += views_of(pair, rng, count=_PER_FRAME, side=side, view=view)
-    training = ViewDataset(
+    return ViewDataset(
         views, config.steps * config.batch_size, patch_size=config.patch_size, seed=config.seed,
         turnable=view != "polar",
     )  # fmt: skip
-    patterns = patterns_of(frames + [frame for frame in kept if frame.level < 1])
-    validation = {name: [frame for frame in kept if frame.detector == name] for name in ("C2", "C3")}
-    return training, {name: _validation(frames, patterns, view) for name, frames in validation.items()}
 
 
 def _odds(frames):

@@ -19,6 +19,7 @@ __all__ = [
     "read_frames",
     "streamer_through",
     "structure",
+    "structure_fields",
 ]
 
 TRAINING = {
@@ -154,7 +155,7 @@ def structure(shape, center, rng, strength, *, moved=None):
     columns = np.arctan2(dy, dx) * (STEPS / (2 * np.pi)) % STEPS
     top = int(rows.max()) + 2
     first = max(top - 470, 0)
-    fields = _fields(top - first, rng, strength, moved)
+    fields = structure_fields(top - first, rng, strength, moved)
     places = [rows - first, columns]
     images = [
         np.clip(ndimage.map_coordinates(field, places, order=1, mode="grid-wrap"), -0.6, 3.0).astype(np.float32)
@@ -163,8 +164,22 @@ def structure(shape, center, rng, strength, *, moved=None):
     return images[0] if moved is None else tuple(images)
 
 
-def _fields(rows, rng, strength, moved):
-    """The change on a log-polar grid, now and, if asked for, some time away."""
+def structure_fields(rows, rng, strength, moved):
+    """
+    The relative change of `structure` on a log-polar grid.
+
+    Parameters
+    ----------
+    rows : `int`
+        Rows of the grid.
+    rng, strength, moved
+        As for `structure`.
+
+    Returns
+    -------
+    `list` of `numpy.ndarray`
+        Now and, if asked for, some time away; shape ``(rows, STEPS)``.
+    """
     parts = []
     if rng.random() < 0.7:
         parts += [_streamer(rows, rng, strength) for _ in range(rng.integers(1, 12))]
