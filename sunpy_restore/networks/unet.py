@@ -8,6 +8,9 @@ from torch.nn import functional
 
 __all__ = ["CoronaUNet", "FillingUNet"]
 
+_CELL = 16  # pixels
+_QUIET = 0.3  # units of the noise
+
 
 class _Block(nn.Module):
     """Two 3x3 convolutions about a shortcut."""
@@ -122,8 +125,9 @@ class CoronaUNet(_UNet):
     Input: planes ``(batch, 7, h, w)``, namely the deviation from a smooth background in units of the noise with a first
     fill of the damaged pixels, the mask of these, the pixels that show nothing, the pattern of the detector, the noise,
     the deviation that neighbours let expect, and where they do. Output: ``(batch, 1, h, w)``, the deviation with a
-    better fill; outside of the mask it is the input. The fill is ``image + 4 c + g seen (neighbours - image)`` with two
-    planes ``c`` and ``g`` that the last layer, zero at the start, gives.
+    better fill; outside of the mask it is the input. The fill is ``image + a c + g seen (neighbours - image)`` with two
+    planes ``c`` and ``g`` that the last layer, zero at the start, gives, and the mean deviation ``a`` of the image from
+    its own average over about 80 pixels; in units of ``a`` from that average the network sees the image, too.
 
     Parameters
     ----------
@@ -136,15 +140,34 @@ class CoronaUNet(_UNet):
     reach = None
     """How far a pixel of the result looks: a whole window."""
 
-    def __init__(self, widths=(48, 64, 96, 128, 128), view="polar"):
-        super().__init__(7, 2, widths)
+    def __init__(self, widths=(24, 48, 64, 80, 96), view="polar"):
+        super().__init__(8, 2, widths)
         self.view = view
+
+    @property
+    def multiple(self):
+        """Sides of the windows that share one sampling are multiples of this."""
+        return max(super().multiple, _CELL)
 
     def forward(self, planes):
         ny, nx = planes.shape[-2:]
         image, mask, blind, pattern, noise, neighbours, seen = self.padded(planes).split(1, dim=1)
-        # What stands out by far does so in no linear way
-        features = [torch.asinh(image), mask, blind, pattern, noise, torch.asinh(neighbours) * seen, seen]
-        own, weight = self.correction(torch.cat(features, dim=1)).split(1, dim=1)
-        filled = image + 4 * own + weight * seen * (neighbours - image)
+        # Brightness in single precision, whatever that of the convolutions
+        with torch.autocast(planes.device.type, enabled=False):
+            mean = _average(image, blind)
+            size = _average((image - mean).abs(), blind) + _QUIET
+            near, there = torch.asinh((image - mean) / size), torch.asinh((neighbours - image) / size) * seen
+        features = [near, mask, blind, pattern, noise, torch.log(size) / 2, there, seen]
+        own, weight = self.correction(torch.cat(features, dim=1)).to(image.dtype).split(1, dim=1)
+        filled = image + size * own + weight * seen * (neighbours - image)
         return torch.where(mask > 0, filled, image)[..., :ny, :nx]
+
+
+def _average(image, blind):
+    """Average of what is not blind over 5 x 5 cells, linear between their centres."""
+    known = 1 - blind
+    total, weight = (functional.avg_pool2d(plane, _CELL) for plane in (image * known, known))
+    total, weight = (
+        functional.avg_pool2d(functional.pad(plane, (2, 2, 2, 2), mode="replicate"), 5, 1) for plane in (total, weight)
+    )
+    return functional.interpolate(total / (weight + 1e-3), scale_factor=float(_CELL), mode="bilinear")
