@@ -180,7 +180,7 @@ def corona_planes(ny, nx, seed=0, seen=0.5, batch=1):
 def test_corona_starts_from_the_first_fill(view):
     planes = corona_planes(40, 37)
     restorer = CoronaUNet(widths=[4, 6], view=view)
-    assert (restorer.reach, restorer.view, restorer.multiple) == (None, view, 4)
+    assert (restorer.reach, restorer.view, restorer.multiple) == (None, view, 16)
     with torch.inference_mode():
         torch.testing.assert_close(restorer(planes), planes[:, :1], rtol=0, atol=0)
 
@@ -245,7 +245,7 @@ def test_what_stands_out_by_far_stays_finite():
         calm, loud = corona_network()(corona_planes(24, 24)), corona_network()(planes)
     mask = planes[0, 1] > 0
     mask[3:9, 3:9] = False
-    assert (loud - calm)[0, 0][mask].abs().max() < 100
+    assert (loud - calm)[0, 0][mask].abs().max() < 1000
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
