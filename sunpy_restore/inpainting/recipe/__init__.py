@@ -27,11 +27,12 @@ __all__ = [
 DATA = {
     "inpaint": (
         "LASCO level 0.5: C2 of 2001-10-23 and 2010-01-12, 13, 15 and 16, C3 of 2000-01-20, 2003-07-21, 2004-10-08, "
-        "2007-08-18 and 2010-01-05. Losses drawn like those of telemetry (blocks of 32 pixels, rows, clusters, "
-        "squares up to 256 pixels, 2-30 % of the field). In three of four, streamers, mass ejections and rays were "
-        "added, in a third noise, in 40 % neighbours in time were made; a quarter of the C3 frames was flattened as "
-        "level 1 is. Patterns of C3 came from the other years. Kept back: 2002-01-08 to 10 (C3, with the only frame of "
-        "level 1) and 2010-01-18 (C2)."
+        "2007-08-18 and 2010-01-05, on log-polar grids. Each view is a frame turned, mirrored and scaled by chance, to "
+        "which the structure of another one (60 %), streamers, mass ejections and rays (75 %) and noise (35 %) were "
+        "added; 40 % have neighbours in time. A quarter of the C3 views is flattened as level 1 is. Losses as those of "
+        "telemetry: blocks of 32 pixels, rows, clusters, squares up to 256 pixels, 3-30 % of the field. Patterns of C3 "
+        "came from the other years. Kept back: 2002-01-08 to 10 (C3, with the only frame of level 1) and 2010-01-18 "
+        "(C2). What level 1 hides was taken from the frame of 2002."
     ),
 }
 """What the weights of the task were trained on."""

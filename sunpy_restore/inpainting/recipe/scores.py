@@ -1,5 +1,7 @@
 """How well holes in frames that were kept back are filled, by size, and where structure crosses them."""
 
+from collections import Counter
+
 import numpy as np
 from scipy import ndimage
 
@@ -18,9 +20,9 @@ __all__ = ["evaluation_pairs", "frame_with_hole", "measure", "restorers"]
 SHAPES = {"32 px": (1, 1), "64 px": (2, 2), "96 px": (3, 3), "256 px": (8, 8), "32 x 512 px": (1, 16)}
 """Sizes of holes in blocks."""
 
-_HOLES = 8  # of each size in each frame
-_FEW = {"256 px": 4}
-_CROSSED = 6  # holes in each frame with a streamer, a front, or the occulter's edge across them
+_HOLES = 16  # of each size, shared among the frames of a detector and level
+_FEW = {"256 px": 8}
+_CROSSED = 4  # holes in each frame with a streamer, a front, or the occulter's edge across them
 _BLIND = 0.25  # largest share of a hole that shows nothing
 _OCCULTER = {"C2": (2.0, 2.7), "C3": (3.7, 5.0)}  # solar radii; where its edge and the rings about it are
 _RADIUS = 960.0  # arcsec, of the Sun
@@ -49,13 +51,15 @@ def evaluation_pairs(task, directory):
         Shape ``(ny, nx)``.
     """
     kept = read_frames(directory, "validation")
+    kinds = Counter((exposure.detector, exposure.level) for exposure in kept)
     for index, exposure in enumerate(kept):
         name = f"{exposure.detector}, level {exposure.level:g}"
         lasco = Lasco(detector=exposure.detector, level=exposure.level, center=exposure.center, bias=exposure.bias)
         pattern = detector_pattern(exposure.image.shape, lasco)
         for size, blocks in SHAPES.items():
             rng = np.random.default_rng([index, *blocks])
-            for place in _places(exposure.blind, blocks, rng, _FEW.get(size, _HOLES)):
+            count = -(-_FEW.get(size, _HOLES) // kinds[exposure.detector, exposure.level])
+            for place in _places(exposure.blind, blocks, rng, count):
                 yield f"{name}: {size}", *frame_with_hole(exposure, pattern, place)
         yield from _crossed(exposure, pattern, np.random.default_rng([index, 7]))
 
