@@ -27,6 +27,7 @@ _BLIND = 0.25  # largest share of a hole that shows nothing
 _OCCULTER = {"C2": (2.0, 2.7), "C3": (3.7, 5.0)}  # solar radii; where its edge and the rings about it are
 _RADIUS = 960.0  # arcsec, of the Sun
 _SCALE = {"C2": 11.9, "C3": 56.0}  # arcsec per pixel
+_LEAST_NOISE = 0.3  # of the median
 _BIN = 8  # pixels; of the radial profile
 
 
@@ -190,6 +191,8 @@ def measure(task, observed, restored, truth):
     typical = np.median(truth[shown])
     error = np.where(hole, restored - truth, 0)
     noise = find_noise(np.where(shown, truth, 0).astype(np.float32), shown)
+    # The lossy compression on board has left none in places
+    noise = np.maximum(noise, _LEAST_NOISE * np.median(noise[shown]))
     relative = error[hole] / noise[hole]
     rows, columns = np.nonzero(hole)
     ring = (np.hypot(columns - observed.center[0], rows - observed.center[1]) / _BIN).astype(int)
