@@ -2,10 +2,9 @@
 
 import numpy as np
 
-__all__ = ["BLOCK", "KINDS", "draw_losses", "lose"]
+from sunpy_restore.inpainting.obscuration import BLOCK
 
-BLOCK = 32
-"""Side of a telemetry block in pixels."""
+__all__ = ["KINDS", "draw_losses", "lose"]
 
 KINDS = {"single": 0.3, "row": 0.25, "cluster": 0.25, "square": 0.2}
 """

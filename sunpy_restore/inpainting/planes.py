@@ -4,7 +4,7 @@ import numpy as np
 
 from sunpy_restore.core.filling import harmonic
 
-__all__ = ["PLANES", "pixel_planes", "polar_planes"]
+__all__ = ["NOISELESS", "PLANES", "pixel_planes", "polar_planes"]
 
 PLANES = ("image", "mask", "blind", "pattern", "noise", "neighbours", "seen")
 """
@@ -26,7 +26,8 @@ Names of the planes of an observation.
     1 where ``neighbours`` holds something.
 """
 
-_NOISELESS = -6.0  # in place of smaller logarithms of the noise
+NOISELESS = -6.0
+"""In place of smaller logarithms of the noise."""
 
 
 def pixel_planes(frame, view, place):
@@ -91,5 +92,5 @@ def _stacked(image, mask, blind, parts):
         image = harmonic(np.where(mask | blind, 0, image), mask, blind)
     nothing = np.zeros(mask.shape)
     parts = {name: parts.get(name, nothing) for name in PLANES}
-    parts |= {"image": image, "mask": mask, "blind": blind, "noise": np.maximum(parts["noise"], _NOISELESS)}
+    parts |= {"image": image, "mask": mask, "blind": blind, "noise": np.maximum(parts["noise"], NOISELESS)}
     return np.stack([parts[name] for name in PLANES])

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["STEPS", "PolarGrid"]
+__all__ = ["ROWS", "STEPS", "PolarGrid"]
 
 STEPS = 1024
 """Columns in a full turn."""
+
+ROWS = 470
+"""Rows of a grid of a whole frame, which are a factor of 18 in radius."""
 
 _STEP = 2 * np.pi / STEPS  # of the azimuth in radian, and of the logarithm of the radius
 _SMOOTHINGS = ((0.0, 1.0), (0.7, 2.0), (1.3, 3.2))  # of the image, standard deviation, and the grid's step, in pixels
@@ -65,6 +68,23 @@ class PolarGrid:
         start = taken[(np.argmax(gaps) + 1) % len(taken)]
         width = STEPS - gaps.max()
         return cls(center, rows, slice(int(start) - margin, int(np.ceil(start + width)) + margin + 1))
+
+    @classmethod
+    def whole(cls, shown, center, turns=1.0):
+        """
+        A grid of the outermost factor of 18 in radius.
+
+        Parameters
+        ----------
+        shown : `numpy.ndarray` of `bool`
+            Pixels that show something, shape ``(ny, nx)``.
+        center : pair of `float`
+            Centre of the Sun as ``(x, y)`` in pixels.
+        turns : `float`
+            How often it goes round.
+        """
+        last = cls.around(*np.nonzero(shown), shown.shape, center, 0).rows.stop
+        return cls(center, slice(last - ROWS, last), slice(0, int(turns * STEPS)))
 
     @property
     def shape(self):

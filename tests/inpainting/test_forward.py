@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from sunpy_restore.inpainting.forward import BLOCK, KINDS, draw_losses, lose
+from sunpy_restore.inpainting.forward import KINDS, draw_losses, lose
+from sunpy_restore.inpainting.obscuration import BLOCK
 
 
 def cells(mask, block=BLOCK):

@@ -10,18 +10,17 @@ from torch.utils.data import Dataset
 from sunpy_restore.core.filling import harmonic
 from sunpy_restore.inpainting.forward import draw_losses
 from sunpy_restore.inpainting.frame import Frame
-from sunpy_restore.inpainting.planes import PLANES
-from sunpy_restore.inpainting.polar import STEPS, PolarGrid
+from sunpy_restore.inpainting.planes import NOISELESS, PLANES
+from sunpy_restore.inpainting.polar import ROWS, STEPS, PolarGrid
+from sunpy_restore.inpainting.recipe.pairs import STRENGTHS
 from sunpy_restore.inpainting.recipe.scenes import structure_fields
 from sunpy_restore.inpainting.views import VIEWS
 
 __all__ = ["MixtureDataset", "Polar", "polar_of"]
 
-_ROWS = 470  # of the log-polar grid, which is a factor of 18 in radius
 _FIELDS = 120  # of added structure
 _MASKS = 160  # of lost blocks
 _SHARES = (0.03, 0.3)  # of lost blocks
-_STRENGTHS = {"C2": 0.12, "C3": 0.05}  # typical relative brightness of added structure
 _MOST_BLIND = 0.5  # of a view
 _LOST = (0.004, 0.6)  # of what is not blind in a view
 _TRIES = 30
@@ -79,8 +78,7 @@ def polar_of(exposure, pattern, *, hidden=None):
         detector=exposure.detector, bias=exposure.bias, pattern=pattern,
     )  # fmt: skip
     view = VIEWS["polar"](frame)
-    last = PolarGrid.around(*np.nonzero(~blind), blind.shape, frame.center, 0).rows.stop
-    grid = PolarGrid(frame.center, slice(last - _ROWS, last), slice(0, STEPS))
+    grid = PolarGrid.whole(~blind, frame.center)
     image, known = grid.sampled(view.image, view.valid)
     y, x = np.indices(blind.shape)
     zero = view.back(np.zeros(blind.size), y.ravel(), x.ravel()).reshape(blind.shape)
@@ -115,7 +113,7 @@ class MixtureDataset(Dataset):
         self.frames, self.odds, self.length, self.side, self.seed = frames, odds, length, side, seed
         rng = np.random.default_rng([seed, 2])
         self.masks = [draw_losses((1024, 1024), rng, np.exp(rng.uniform(*np.log(_SHARES)))) for _ in range(_MASKS)]
-        fields = [structure_fields(_ROWS, rng, 1.0, rng) for _ in range(_FIELDS)]
+        fields = [structure_fields(ROWS, rng, 1.0, rng) for _ in range(_FIELDS)]
         self.fields = [tuple(np.asarray(field, dtype=np.float16) for field in pair) for pair in fields]
 
     def __len__(self):
@@ -134,7 +132,7 @@ class MixtureDataset(Dataset):
     def _view(self, rng):
         """Planes without a first fill, and truth."""
         frame = self.frames[rng.choice(len(self.frames), p=self.odds)]
-        top = int(rng.integers(0, _ROWS - self.side + 1))
+        top = int(rng.integers(0, ROWS - self.side + 1))
         place = _Place(slice(top, top + self.side), int(rng.integers(STEPS)), int(rng.choice([1, -1])), self.side)
         image, known, noise = (place.of(plane) for plane in (frame.image, frame.known, frame.noise))
         image = image * np.exp(rng.normal(0, 0.3))
@@ -161,7 +159,7 @@ class MixtureDataset(Dataset):
             )
         parts = {
             "image": image, "mask": mask, "blind": ~known, "pattern": place.of(frame.pattern),
-            "noise": np.maximum(noise, -6), "neighbours": expected, "seen": seen,
+            "noise": np.maximum(noise, NOISELESS), "neighbours": expected, "seen": seen,
         }  # fmt: skip
         return np.stack([parts[name] for name in PLANES]).astype(float), np.where(known, image, np.nan)
 
@@ -169,7 +167,7 @@ class MixtureDataset(Dataset):
         """Relative changes of the brightness, now and some time away."""
         if rng.random() > 0.75:
             return 0.0, 0.0
-        strength = _STRENGTHS[frame.detector] * np.exp(rng.normal(0, 0.7))
+        strength = STRENGTHS[frame.detector] * np.exp(rng.normal(0, 0.7))
         return (
             strength * np.clip(place.of(field).astype(float), -4, 8) for field in self.fields[rng.integers(_FIELDS)]
         )

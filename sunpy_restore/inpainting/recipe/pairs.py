@@ -5,17 +5,17 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.inpainting.forward import BLOCK, draw_losses, lose
+from sunpy_restore.inpainting.forward import draw_losses, lose
 from sunpy_restore.inpainting.frame import Frame
 from sunpy_restore.inpainting.planes import pixel_planes, polar_planes
-from sunpy_restore.inpainting.polar import STEPS, PolarGrid
+from sunpy_restore.inpainting.polar import PolarGrid
 from sunpy_restore.inpainting.recipe.patterns import make_pattern
 from sunpy_restore.inpainting.recipe.scenes import structure
 from sunpy_restore.inpainting.views import VIEWS
 
-__all__ = ["Damaged", "damaged", "patterns_of", "views_of"]
+__all__ = ["STRENGTHS", "Damaged", "damaged", "patterns_of", "views_of"]
 
-_STRENGTHS = {"C2": 0.12, "C3": 0.05}
+STRENGTHS = {"C2": 0.12, "C3": 0.05}
 """Typical relative brightness of added structure."""
 
 _ADDED = 0.75  # probability of added structure
@@ -27,7 +27,6 @@ _WITHOUT_PATTERN = 0.2  # of a pattern that is not known
 _SHARES = (0.02, 0.3)  # of lost blocks
 _MOST_BLIND = 0.5  # of a view
 _LEAST_LOST = 0.003  # of a view
-_ROWS = 470  # of the log-polar grid, which is a factor of 18 in radius
 
 
 class Damaged(NamedTuple):
@@ -99,13 +98,13 @@ def damaged(exposure, pattern, rng, *, level_1=None):
     smooth = ndimage.gaussian_filter(np.where(blind, 0, image), 1.5)
     change = later = np.zeros(image.shape, np.float32)
     if rng.random() < _ADDED:
-        strength = _STRENGTHS[exposure.detector] * np.exp(rng.normal(0, 0.7))
+        strength = STRENGTHS[exposure.detector] * np.exp(rng.normal(0, 0.7))
         change, later = structure(image.shape, exposure.center, rng, strength, moved=rng)
     noise = _noise_of(image, blind)
     truth = image * (1 + change)
     if rng.random() < _NOISIER:
         truth = truth + noise * rng.uniform(0.3, 2) * rng.standard_normal(image.shape)
-    mask = draw_losses(image.shape, rng, np.exp(rng.uniform(*np.log(_SHARES))), block=BLOCK) & ~blind
+    mask = draw_losses(image.shape, rng, np.exp(rng.uniform(*np.log(_SHARES)))) & ~blind
     neighbours = _neighbours(smooth, later, noise, exposure.center, rng) if rng.random() < _NEIGHBOURS else None
     if neighbours is not None:
         neighbours = np.where(blind, np.nan, neighbours + bias)
@@ -190,7 +189,6 @@ def _whole(pair, view):
     truth = np.where(shown, presented.forward(np.where(shown, pair.truth, 0)), np.nan)
     if view != "polar":
         return pixel_planes(frame, presented, np.s_[:, :]), truth
-    last = PolarGrid.around(*np.nonzero(shown), shown.shape, frame.center, 0).rows.stop
-    grid = PolarGrid(frame.center, slice(last - _ROWS, last), slice(0, STEPS + STEPS // 2))
+    grid = PolarGrid.whole(shown, frame.center, turns=1.5)
     truth, known = grid.sampled(truth, shown)
     return polar_planes(frame, presented, grid), np.where(known, truth, np.nan)

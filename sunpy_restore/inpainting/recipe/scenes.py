@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from astropy.io import fits
 
-from sunpy_restore.inpainting.polar import STEPS
+from sunpy_restore.inpainting.polar import ROWS, STEPS
 
 __all__ = [
     "TRAINING",
@@ -154,7 +154,7 @@ def structure(shape, center, rng, strength, *, moved=None):
     rows = np.log(np.maximum(np.hypot(dx, dy), 1)) * (STEPS / (2 * np.pi))
     columns = np.arctan2(dy, dx) * (STEPS / (2 * np.pi)) % STEPS
     top = int(rows.max()) + 2
-    first = max(top - 470, 0)
+    first = max(top - ROWS, 0)
     fields = structure_fields(top - first, rng, strength, moved)
     places = [rows - first, columns]
     images = [

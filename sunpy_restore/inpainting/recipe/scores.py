@@ -9,8 +9,9 @@ from sunpy_restore.core.restorer import load_restorer
 from sunpy_restore.inpainting.background import find_noise
 from sunpy_restore.inpainting.detector import Lasco
 from sunpy_restore.inpainting.fill import fill
-from sunpy_restore.inpainting.forward import BLOCK, lose
+from sunpy_restore.inpainting.forward import lose
 from sunpy_restore.inpainting.frame import Frame
+from sunpy_restore.inpainting.obscuration import BLOCK
 from sunpy_restore.inpainting.pattern import detector_pattern
 from sunpy_restore.inpainting.recipe.scenes import front_through, read_frames, streamer_through
 from sunpy_restore.inpainting.task import INPAINT

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from sunpy_restore.inpainting import forward, recipe
+from sunpy_restore.inpainting import polar as polar_module
 from sunpy_restore.inpainting.planes import PLANES
 from sunpy_restore.inpainting.recipe import ViewDataset, configs, datasets, loss, patterns, predict, scored_pixels
 from sunpy_restore.inpainting.recipe import pairs as pairs_module
@@ -29,7 +30,7 @@ def small():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(forward, "_LARGEST", 3)
         patch.setattr(pairs_module, "structure", waves)
-        patch.setattr(pairs_module, "_ROWS", 260)
+        patch.setattr(polar_module, "ROWS", 260)
         patch.setattr(recipe, "_VALIDATED", 1)
         patch.setattr(patterns, "_ROUNDS", 1)
         yield
