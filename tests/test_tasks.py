@@ -63,6 +63,7 @@ def observation(task, ny, nx, seed=0):
         image = harmonic(np.where(blind, 0, planes["image"]), mask, blind)
         planes |= {"image": image, "mask": mask, "level": mask & ~upper, "blind": blind, "seen": upper & ~blind}
         planes |= {"pattern": scene(ny, nx, seed + 1) - 1, "noise": np.full((ny, nx), -0.5)}
+        planes["plain"] = np.where(mask, image + 0.1 * scene(ny, nx, seed + 3), image)
         planes["neighbours"] = np.where(planes["seen"], scene(ny, nx, seed + 2), 0)
     observed = np.stack([planes[name] for name in task.planes]).astype(float)
     return observed if len(observed) > 1 else observed[0]
@@ -123,7 +124,7 @@ def test_record(task):
     assert task.scale >= 1
     assert task.planes[0] == "image"
     assert len(set(task.planes)) == len(task.planes)
-    assert set(task.planes) <= {"image", "mask", "level", "blind", "pattern", "noise", "neighbours", "seen"}
+    assert set(task.planes) <= {"image", "mask", "level", "blind", "pattern", "noise", "neighbours", "seen", "plain"}
     with pytest.raises(dataclasses.FrozenInstanceError):
         task.scale = 3
 

@@ -54,9 +54,10 @@ def harmonic(image, mask, blind=None):
     Parameters
     ----------
     image : `numpy.ndarray`
-        Shape ``(ny, nx)``; finite outside of the mask and of ``blind``. It is not changed.
+        Shape ``(..., ny, nx)``; finite outside of the mask and of ``blind``. It is not changed. Several images that
+        have the same holes take hardly longer than one.
     mask : `numpy.ndarray` of `bool`
-        True where a pixel is to be filled.
+        True where a pixel is to be filled, shape ``(ny, nx)``.
     blind : `numpy.ndarray` of `bool`, optional
         Pixels outside of the mask that show nothing. Holes that have none but such about them become zero.
 
@@ -77,8 +78,10 @@ def harmonic(image, mask, blind=None):
     >>> harmonic(np.array([[1.0, np.nan, 3.0, np.nan, 5.0]]), np.array([[False, True, False, True, False]]))
     array([[1., 2., 3., 4., 5.]])
     """
-    mask = checked_hole(image, mask)
     filled = np.array(image, dtype=float)
+    layers = filled.reshape(-1, *filled.shape[-2:])
+    for layer in layers:
+        mask = checked_hole(layer, mask)
     number = np.full(mask.shape, -1)
     number[mask] = np.arange(mask.sum())
     count = mask.sum()
@@ -86,7 +89,7 @@ def harmonic(image, mask, blind=None):
         return filled
     # What hangs on nothing would make the equations singular
     slack = 0.0 if blind is None else _SLACK
-    degree, known, rows, columns = np.full(count, slack), np.zeros(count), [], []
+    degree, known, rows, columns = np.full(count, slack), np.zeros((count, len(layers))), [], []
     for axis in (0, 1):
         near, far = ([slice(None)] * 2 for _ in range(2))
         near[axis], far[axis] = slice(None, -1), slice(1, None)
@@ -97,11 +100,11 @@ def harmonic(image, mask, blind=None):
             inside = other >= 0
             rows.append(own[inside])
             columns.append(other[inside])
-            border = filled[there][hole][~inside]
-            known += np.bincount(own[~inside], border, minlength=count)
+            for index, layer in enumerate(layers):
+                known[:, index] += np.bincount(own[~inside], layer[there][hole][~inside], minlength=count)
     rows, columns = np.concatenate(rows), np.concatenate(columns)
     neighbours = sparse.coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(count, count))
-    filled[mask] = spsolve((sparse.diags(degree) - neighbours).tocsc(), known)
+    layers[:, mask] = spsolve((sparse.diags(degree) - neighbours).tocsc(), known).reshape(count, -1).T
     return filled
 
 

@@ -11,6 +11,7 @@ _CELL = 4  # pixels; medians over these make fits robust and fast
 _RING = 4  # pixels between the radii of the profile
 _FLOOR = 1e-3  # of the median brightness: what is fainter counts as that in logarithms
 _ROUNDS = 5  # of reweighting
+_RIDGE = 1e-5  # what keeps the fit finite where much is missing
 _HUBER = 2.0  # standard deviations
 _SCALES = (2.0, 8.0, 32.0, 128.0)  # cells; of the neighbourhoods over which the noise is averaged
 _ENOUGH = 0.02  # share of valid cells from which on a neighbourhood counts
@@ -153,17 +154,18 @@ def _trend(logarithm, valid, center):
     radius, basis = _coordinates(_CELL * columns + half, _CELL * rows + half, center)
     basis = np.stack(basis, axis=1)
     ring = (radius / _RING).astype(int)
-    profile = _ring_medians(ring, values)
-    deviation = values - np.interp(radius, *profile)
+    deviation = values - np.interp(radius, *_ring_medians(ring, values))
     weight = np.ones(len(values))
     for _ in range(_ROUNDS):
         left = basis * weight[:, np.newaxis]
         # A little ridge, where much is missing
-        gram = left.T @ basis + 1e-3 * len(values) * np.eye(basis.shape[1])
+        gram = left.T @ basis + _RIDGE * len(values) * np.eye(basis.shape[1])
         coefficients = np.linalg.solve(gram, left.T @ deviation)
         error = np.abs(deviation - basis @ coefficients)
         weight = 1 / np.maximum(1, error / (_HUBER * 1.4826 * np.median(error) + 1e-12))
-    profile = _extended(*_ring_medians(ring, values - basis @ coefficients))
+        profile = _ring_medians(ring, values - basis @ coefficients)
+        deviation = values - np.interp(radius, *profile)
+    profile = _extended(*profile)
     y, x = np.ogrid[: logarithm.shape[0], : logarithm.shape[1]]
     radius, basis = _coordinates(x.astype(np.float32), y.astype(np.float32), center)
     fine = np.arange(int(radius.max()) + 2)

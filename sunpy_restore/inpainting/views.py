@@ -29,6 +29,9 @@ class View(NamedTuple):
         Standard deviation of the noise in these units, where it is known.
     expected : `numpy.ndarray` or `None`
         What neighbours let expect, in these units; NaN where nothing.
+    unit, contrast : `numpy.ndarray` or `None`
+        Of deviations from a background: the brightness of a deviation of 1, and the deviation of a brightness that is
+        twice the background.
     """
 
     image: np.ndarray
@@ -37,6 +40,8 @@ class View(NamedTuple):
     back: object
     noise: np.ndarray | None = None
     expected: np.ndarray | None = None
+    unit: np.ndarray | None = None
+    contrast: np.ndarray | None = None
 
 
 def brightness(frame):
@@ -69,7 +74,7 @@ def deviation(frame):
     def back(values, y, x):
         return frame.bias + level[y, x].astype(float) + unit[y, x] * values
 
-    return _presented(frame, forward, back)._replace(noise=background.noise / unit)
+    return _presented(frame, forward, back)._replace(noise=background.noise / unit, unit=unit, contrast=level / unit)
 
 
 def equalized(frame):

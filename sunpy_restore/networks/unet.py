@@ -122,12 +122,13 @@ class CoronaUNet(_UNet):
     """
     Correction of a first fill of a corona, by what is around and what neighbours in time let expect.
 
-    Input: planes ``(batch, 7, h, w)``, namely the deviation from a smooth background in units of the noise with a first
+    Input: planes ``(batch, 8, h, w)``, namely the deviation from a smooth background in units of the noise with a first
     fill of the damaged pixels, the mask of these, the pixels that show nothing, the pattern of the detector, the noise,
-    the deviation that neighbours let expect, and where they do. Output: ``(batch, 1, h, w)``, the deviation with a
-    better fill; outside of the mask it is the input. The fill is ``image + a c + g seen (neighbours - image)`` with two
-    planes ``c`` and ``g`` that the last layer, zero at the start, gives, and the mean deviation ``a`` of the image from
-    its own average over about 80 pixels; in units of ``a`` from that average the network sees the image, too.
+    the deviation that neighbours let expect, where they do, and the deviation with another first fill. Output: ``(batch, 1, h, w)``, the deviation with a
+    better fill; outside of the mask it is the input. The fill is ``image + a c + g seen (neighbours - image) +
+    h (other - image)`` with three planes ``c``, ``g`` and ``h`` that the last layer, zero at the start, gives, and the
+    mean deviation ``a`` of the image from its own average over about 80 pixels; in units of ``a`` from that average the
+    network sees the image, too.
 
     Parameters
     ----------
@@ -141,7 +142,7 @@ class CoronaUNet(_UNet):
     """How far a pixel of the result looks: a whole window."""
 
     def __init__(self, widths=(24, 48, 64, 80, 96), view="polar"):
-        super().__init__(8, 2, widths)
+        super().__init__(9, 3, widths)
         self.view = view
 
     @property
@@ -151,15 +152,16 @@ class CoronaUNet(_UNet):
 
     def forward(self, planes):
         ny, nx = planes.shape[-2:]
-        image, mask, blind, pattern, noise, neighbours, seen = self.padded(planes).split(1, dim=1)
+        image, mask, blind, pattern, noise, neighbours, seen, other = self.padded(planes).split(1, dim=1)
         # Brightness in single precision, whatever that of the convolutions
         with torch.autocast(planes.device.type, enabled=False):
             mean = _average(image, blind)
             size = _average((image - mean).abs(), blind) + _QUIET
             near, there = torch.asinh((image - mean) / size), torch.asinh((neighbours - image) / size) * seen
-        features = [near, mask, blind, pattern, noise, torch.log(size) / 2, there, seen]
-        own, weight = self.correction(torch.cat(features, dim=1)).to(image.dtype).split(1, dim=1)
-        filled = image + size * own + weight * seen * (neighbours - image)
+            apart = torch.asinh((other - image) / size)
+        features = [near, mask, blind, pattern, noise, torch.log(size) / 2, there, seen, apart]
+        own, weight, share = self.correction(torch.cat(features, dim=1)).to(image.dtype).split(1, dim=1)
+        filled = image + size * own + weight * seen * (neighbours - image) + share * (other - image)
         return torch.where(mask > 0, filled, image)[..., :ny, :nx]
 
 

@@ -169,9 +169,11 @@ def corona_planes(ny, nx, seed=0, seen=0.5, batch=1):
     shape = (batch, 1, ny, nx)
     mask = rng.random(shape) < 0.3
     seen = rng.random(shape) < seen
+    image = 3 * rng.normal(size=shape)
     stack = [
-        3 * rng.normal(size=shape), mask, ~mask & (rng.random(shape) < 0.1), rng.normal(size=shape),
+        image, mask, ~mask & (rng.random(shape) < 0.1), rng.normal(size=shape),
         rng.normal(size=shape), np.where(seen, 3 * rng.normal(size=shape), 0), seen,
+        np.where(mask, 3 * rng.normal(size=shape), image),
     ]  # fmt: skip
     return torch.from_numpy(np.concatenate(stack, axis=1).astype(np.float32))
 
@@ -202,7 +204,7 @@ def test_corona_of_any_size(shape):
     assert torch.isfinite(filled).all()
 
 
-@pytest.mark.parametrize("plane", range(7))
+@pytest.mark.parametrize("plane", range(8))
 def test_corona_looks_at_every_plane(plane):
     planes = corona_planes(24, 24).requires_grad_()
     filled = corona_network()(planes)
@@ -221,13 +223,22 @@ def test_neighbours_can_be_taken_as_they_are():
     """A weight of one and no correction: what they let expect stands under the mask."""
     restorer = CoronaUNet(widths=[4, 6])
     with torch.no_grad():
-        restorer.leave.bias[4:] = 1
+        restorer.leave.bias[4:8] = 1
     planes = corona_planes(24, 20)
     with torch.inference_mode():
         filled = restorer(planes)
-    mask, seen = planes[:, 1:2] > 0, planes[:, 6:] > 0
+    mask, seen = planes[:, 1:2] > 0, planes[:, 6:7] > 0
     torch.testing.assert_close(filled[mask & seen], planes[:, 5:6][mask & seen])
     torch.testing.assert_close(filled[mask & ~seen], planes[:, :1][mask & ~seen])
+
+
+def test_the_other_fill_can_be_taken_as_it_is():
+    restorer = CoronaUNet(widths=[4, 6])
+    with torch.no_grad():
+        restorer.leave.bias[8:] = 1
+    planes = corona_planes(24, 20)
+    with torch.inference_mode():
+        torch.testing.assert_close(restorer(planes), planes[:, 7:])
 
 
 def test_corona_images_of_a_batch_do_not_see_each_other():

@@ -63,12 +63,12 @@ def configs(task):
         name="compact",
         network={"architecture": "CoronaUNet", "widths": [24, 48, 64, 80, 96], "view": "polar"},
         patch_size=192,
-        batch_size=6,
-        steps=3_000,
-        learning_rate=6e-4,
+        batch_size=8,
+        steps=10_000,
+        learning_rate=3e-4,
         ema_decay=0.998,
         precision="bf16-mixed",
-        validation_interval=500,
+        validation_interval=1_000,
     )
     return {"compact": compact} | layered_configs()
 

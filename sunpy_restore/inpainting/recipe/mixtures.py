@@ -7,10 +7,9 @@ import torch
 from scipy import ndimage
 from torch.utils.data import Dataset
 
-from sunpy_restore.core.filling import harmonic
 from sunpy_restore.inpainting.forward import draw_losses
 from sunpy_restore.inpainting.frame import Frame
-from sunpy_restore.inpainting.planes import NOISELESS, PLANES
+from sunpy_restore.inpainting.planes import NOISELESS, PLANES, first_fills
 from sunpy_restore.inpainting.polar import ROWS, STEPS, PolarGrid
 from sunpy_restore.inpainting.recipe.pairs import STRENGTHS
 from sunpy_restore.inpainting.recipe.scenes import structure_fields
@@ -42,8 +41,8 @@ class Polar(NamedTuple):
         Where it is known.
     pattern, noise : `numpy.ndarray`
         As in `~sunpy_restore.inpainting.planes.PLANES`.
-    contrast : `numpy.ndarray`
-        Deviation that a brightness of twice the background would have.
+    unit, contrast : `numpy.ndarray`
+        As in `~sunpy_restore.inpainting.views.View`.
     """
 
     detector: str
@@ -52,6 +51,7 @@ class Polar(NamedTuple):
     known: np.ndarray
     pattern: np.ndarray
     noise: np.ndarray
+    unit: np.ndarray
     contrast: np.ndarray
 
 
@@ -80,10 +80,8 @@ def polar_of(exposure, pattern, *, hidden=None):
     view = VIEWS["polar"](frame)
     grid = PolarGrid.whole(~blind, frame.center)
     image, known = grid.sampled(view.image, view.valid)
-    y, x = np.indices(blind.shape)
-    zero = view.back(np.zeros(blind.size), y.ravel(), x.ravel()).reshape(blind.shape)
-    double = view.forward(2 * zero - frame.bias)
-    planes = [np.zeros(blind.shape) if pattern is None else np.nan_to_num(pattern), np.log(view.noise), double]
+    pattern = np.zeros(blind.shape) if pattern is None else np.nan_to_num(pattern)
+    planes = [pattern, np.log(view.noise), view.unit, view.contrast]
     return Polar(exposure.detector, grid, image, known, *(grid.interpolated(plane) for plane in planes))
 
 
@@ -122,15 +120,16 @@ class MixtureDataset(Dataset):
     def __getitem__(self, index):
         rng = np.random.default_rng([self.seed, 1, index])
         for _ in range(_TRIES):
-            planes, truth = self._view(rng)
+            planes, truth, unit, contrast = self._view(rng)
             free = 1 - planes[2].mean()
             if free > _MOST_BLIND and _LOST[0] < planes[1].mean() / free < _LOST[1]:
                 break
-        planes[0] = harmonic(np.where(planes[1] + planes[2] > 0, 0, planes[0]), planes[1] > 0, planes[2] > 0)
+        fills = first_fills(planes[0], planes[1] > 0, planes[2] > 0, unit, contrast)
+        planes[PLANES.index("image")], planes[PLANES.index("plain")] = fills
         return torch.from_numpy(planes.astype(np.float32)), torch.from_numpy(truth[np.newaxis].astype(np.float32))
 
     def _view(self, rng):
-        """Planes without a first fill, and truth."""
+        """Planes without first fills, truth, unit and contrast."""
         frame = self.frames[rng.choice(len(self.frames), p=self.odds)]
         top = int(rng.integers(0, ROWS - self.side + 1))
         place = _Place(slice(top, top + self.side), int(rng.integers(STEPS)), int(rng.choice([1, -1])), self.side)
@@ -159,9 +158,10 @@ class MixtureDataset(Dataset):
             )
         parts = {
             "image": image, "mask": mask, "blind": ~known, "pattern": place.of(frame.pattern),
-            "noise": np.maximum(noise, NOISELESS), "neighbours": expected, "seen": seen,
+            "noise": np.maximum(noise, NOISELESS), "neighbours": expected, "seen": seen, "plain": image,
         }  # fmt: skip
-        return np.stack([parts[name] for name in PLANES]).astype(float), np.where(known, image, np.nan)
+        planes = np.stack([parts[name] for name in PLANES]).astype(float)
+        return planes, np.where(known, image, np.nan), place.of(frame.unit), contrast
 
     def _added(self, place, frame, rng):
         """Relative changes of the brightness, now and some time away."""
