@@ -1,12 +1,13 @@
 """The restoration tasks that the package knows."""
 
+from sunpy_restore.cleaning.task import BACKPROJ
 from sunpy_restore.desaturation.task import DESATURATE
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
 from sunpy_restore.inpainting.task import INPAINT
 
 __all__ = ["TASKS", "get_task"]
 
-TASKS = (CONTINUUM, MAGNETOGRAM, DESATURATE, INPAINT)
+TASKS = (CONTINUUM, MAGNETOGRAM, DESATURATE, INPAINT, BACKPROJ)
 """All tasks; a new one is listed here."""
 
 

@@ -1,0 +1,1 @@
+"""The dirty beam of STIX and of other Fourier imagers of X-rays."""

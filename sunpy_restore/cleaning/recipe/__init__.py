@@ -1,0 +1,151 @@
+"""How the networks of `sunpy_restore.backproj_to_clean` are trained: scenes, loss and the configurations."""
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, TensorDataset
+
+from sunpy_restore.cleaning.forward import draw_scene, draw_subcollimators, noisy_visibilities
+from sunpy_restore.cleaning.fourier import Grid
+from sunpy_restore.cleaning.planes import BEAM, PIXEL, planes_of
+from sunpy_restore.cleaning.scenes import image_of
+from sunpy_restore.cleaning.uvplane import stix_uv
+from sunpy_restore.core.task import TrainingConfig
+
+__all__ = ["SceneDataset", "configs", "datasets", "loss", "predict"]
+
+DATA = {
+    "backproj": (
+        "Simulated scenes of one to four sources, 3 to 80 arcsec wide: points, ellipses, loops, pairs of ribbons, with "
+        "flux ratios to 1:10 and separations from 6 arcsec, anywhere in fields of 192 to 384 arcsec, at the (u, v) "
+        "points of STIX: sub-collimators 3-10 (75 %) or other sets of 1-10, with noise of 0.5-30 % of the flux or of the "
+        "amplitude. No observation is among them."
+    ),
+}
+"""What the weights of the task were trained on."""
+
+_SIDES = (48, 64, 80, 96)
+_ODDS = (0.2, 0.4, 0.3, 0.1)
+_FLUX = 0.1  # weight of the total flux
+
+
+def configs(task):
+    """
+    The training configurations of the task.
+
+    Returns
+    -------
+    `dict`
+        Name to `~sunpy_restore.core.task.TrainingConfig`.
+    """
+    plane = stix_uv(range(1, 11))
+    uv = np.stack([plane.u, plane.v], axis=1).reshape(10, 3, 2).tolist()
+    compact = TrainingConfig(
+        name="compact",
+        network={
+            "architecture": "UnrolledUNet", "uv": uv, "pixel": PIXEL, "beam": BEAM, "widths": [32, 48, 64, 96],
+            "stages": 2,
+        },
+        patch_size=64,
+        batch_size=24,
+        steps=7_000,
+        learning_rate=1e-3,
+        ema_decay=0.998,
+        precision="bf16-mixed",
+        validation_interval=500,
+    )  # fmt: skip
+    return {"compact": compact}
+
+
+class SceneDataset(Dataset):
+    """
+    Random scenes seen by STIX; item ``i`` is the same in every run, and fields of a batch have one size.
+
+    Parameters
+    ----------
+    length : `int`
+        Number of items.
+    batch_size : `int`
+        Items that have the same size.
+    seed : `int`
+        Seed.
+    """
+
+    def __init__(self, length, *, batch_size, seed):
+        self.length, self.batch_size, self.seed = length, batch_size, seed
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        side = np.random.default_rng([self.seed, 2, index // self.batch_size]).choice(_SIDES, p=_ODDS)
+        planes, truth = simulated(np.random.default_rng([self.seed, 1, index]), int(side))
+        return torch.from_numpy(planes), torch.from_numpy(truth[np.newaxis])
+
+
+def simulated(rng, side):
+    """
+    Draw a scene, and what STIX makes of it.
+
+    Parameters
+    ----------
+    rng : `numpy.random.Generator`
+        Source of chance.
+    side : `int`
+        Rows and columns of the field.
+
+    Returns
+    -------
+    planes : `numpy.ndarray` of ``float32``
+        See `~sunpy_restore.cleaning.planes.PLANES`.
+    truth : `numpy.ndarray` of ``float32``
+        The scene seen with the clean beam, in the same unit, shape ``(side, side)``.
+    """
+    grid = Grid((side, side), (PIXEL, PIXEL))
+    scene = draw_scene(rng, PIXEL * side)
+    plane = stix_uv(draw_subcollimators(rng))
+    planes, unit = planes_of(noisy_visibilities(scene, plane, rng), plane, grid)
+    return planes, (image_of(scene, grid, BEAM) / unit).astype(np.float32)
+
+
+def datasets(task, directory, config):
+    """
+    Training pairs and validation sets; both are simulated.
+
+    Parameters
+    ----------
+    task : `str`
+        Name of the task.
+    directory : path-like
+        Not used.
+    config : `~sunpy_restore.core.task.TrainingConfig`
+        The configuration.
+
+    Returns
+    -------
+    training : `SceneDataset`
+    validation : `dict`
+        Name of the source to pairs that are the same in every run.
+    """
+    length = config.steps * config.batch_size
+    pairs = [simulated(np.random.default_rng([99, index]), 64) for index in range(192)]
+    planes, truth = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
+    kept = {"scenes": TensorDataset(planes, truth[:, np.newaxis])}
+    return SceneDataset(length, batch_size=config.batch_size, seed=config.seed), kept
+
+
+def predict(network, observed, config):
+    """The network's answer for a batch."""
+    return network(observed)
+
+
+def loss(network, batch, config):
+    """
+    Square error over the square of the truth, every scene with the same weight.
+
+    A little of the square error of the total flux is added, which is small in every pixel.
+    """
+    observed, truth = batch
+    found = predict(network, observed, config).float()
+    error = (found - truth).square().sum(dim=(1, 2, 3)) / truth.square().sum(dim=(1, 2, 3))
+    flux = found.sum(dim=(1, 2, 3)) / truth.sum(dim=(1, 2, 3)) - 1
+    return (error + _FLUX * flux.square().clamp(max=1)).mean()
