@@ -4,14 +4,14 @@ import numpy as np
 
 from sunpy_restore.cleaning.scenes import ellipse, joined, loop, point, visibilities_of_scene
 
-__all__ = ["draw_scene", "draw_subcollimators", "noisy_visibilities"]
+__all__ = ["draw_scene", "draw_subcollimators", "noisy_visibilities", "with_noise"]
 
 _MARGIN = 20.0  # arcsec from the edge of the field
 _KINDS = ("point", "ellipse", "loop", "ribbons")
 _SHARES = (0.3, 0.4, 0.2, 0.1)
 _LEVELS = (0.005, 0.3)  # of noise
 _USUAL = 0.75  # share of the usual sub-collimators
-_SETS = ((1, 10), (2, 10), (4, 10), (3, 9), (5, 10), (3, 8))
+_SETS = ((1, 10), (2, 10), (4, 10), (3, 9), (5, 10), (7, 10), (7, 10))
 
 
 def draw_scene(rng, field):
@@ -115,3 +115,28 @@ def noisy_visibilities(scene, plane, rng):
     sigma = level * np.hypot(share * scene.flux.sum(), (1 - share) * np.abs(true))
     noise = rng.standard_normal((2, len(true)))
     return true + sigma * (noise[0] + 1j * noise[1])
+
+
+def with_noise(found, level, rng):
+    """
+    Add noise of a known size, alike for all visibilities.
+
+    Parameters
+    ----------
+    found : `numpy.ndarray` of `complex`
+        Visibilities without noise, shape ``(n,)``.
+    level : `float`
+        RMS of the complex noise, over the largest amplitude.
+    rng : `numpy.random.Generator`
+        Source of chance.
+
+    Returns
+    -------
+    found : `numpy.ndarray` of `complex`
+        With noise.
+    error : `float`
+        Standard deviation of its real and imaginary part.
+    """
+    error = level * np.abs(found).max() / np.sqrt(2)
+    noise = rng.standard_normal((2, len(found)))
+    return found + error * (noise[0] + 1j * noise[1]), error

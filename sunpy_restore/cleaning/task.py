@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sunpy_restore.cleaning.clean import METHODS
 from sunpy_restore.cleaning.planes import PLANES
 from sunpy_restore.core.task import Task
 
@@ -32,7 +33,7 @@ BACKPROJ = Task(
     scale=1,
     planes=PLANES,
     build_network=_build_network,
-    classical={},
+    classical=METHODS,
     finish=_not_negative,
     finish_reach=0,
     recipe="sunpy_restore.cleaning.recipe",

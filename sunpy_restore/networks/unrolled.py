@@ -18,8 +18,8 @@ class UnrolledUNet(nn.Module):
     Input: planes ``(batch, 1 + n + 1, h, w)``, namely the back-projection of all visibilities and those of n groups of
     them, each the mean over its points, zero where a group is not used; the last plane is not looked at. Output: ``(batch, 1, h, w)``, the brightness
     seen with the clean beam, per beam, in the unit of the input. The first stage sees the planes; each further one the
-    image so far, and the groups' back-projections of the difference between the visibilities that were measured and
-    those of the image without its beam. Nothing depends on where the phase centre is.
+    image so far, and the groups' back-projections of the difference between the visibilities that were measured, as the
+    clean beam would damp them, and those of the image. Nothing depends on where the phase centre is.
 
     Parameters
     ----------
@@ -44,11 +44,11 @@ class UnrolledUNet(nn.Module):
         self.groups, self.points = uv.shape[:2]
         self.pixel = pixel
         sigma = beam / math.sqrt(8 * math.log(2))
-        # What the beam leaves of a visibility; per beam, the sum over pixels is the flux times the beam's area
+        # Per beam, the sum over pixels is the flux times the beam's area
+        self.scale = pixel**2 / (2 * math.pi * sigma**2)
         damping = torch.exp(-2 * math.pi**2 * sigma**2 * (uv**2).sum(dim=-1))
+        self.register_buffer("damping", damping.mean(dim=1)[:, None, None], persistent=False)
         self.register_buffer("uv", uv.reshape(-1, 2), persistent=False)
-        scale = pixel**2 / (2 * math.pi * sigma**2) / damping
-        self.register_buffer("scale", scale.reshape(-1), persistent=False)
         inputs = [1 + 2 * self.groups] + [2 + 3 * self.groups] * (stages - 1)
         self.stages = nn.ModuleList([_UNet(count, 1, list(widths)) for count in inputs])
 
@@ -58,17 +58,33 @@ class UnrolledUNet(nn.Module):
         return self.stages[0].multiple
 
     def forward(self, planes):
+        return self.forward_stages(planes)[-1]
+
+    def forward_stages(self, planes):
+        """
+        The image after each stage.
+
+        Parameters
+        ----------
+        planes : `torch.Tensor`
+            As for the network.
+
+        Returns
+        -------
+        `list` of `torch.Tensor`
+            Shape ``(batch, 1, h, w)`` each.
+        """
         ny, nx = planes.shape[-2:]
         planes = functional.pad(planes, (0, -nx % self.multiple, 0, -ny % self.multiple))
         planes = planes[:, : 1 + self.groups]
         groups = planes[:, 1:]
         used = (groups.abs().amax(dim=(2, 3), keepdim=True) > 0).to(groups.dtype)
         flags = used.expand_as(groups)
-        image = self._answer(0, [planes, flags])
+        images = [self._answer(0, [planes, flags])]
         for number in range(1, len(self.stages)):
-            left = (groups - self.explained(image)) * used
-            image = image + self._answer(number, [planes, image, left, flags])
-        return image[..., :ny, :nx]
+            left = (self.damping * groups - self.explained(images[-1])) * used
+            images.append(images[-1] + self._answer(number, [planes, images[-1], left, flags]))
+        return [image[..., :ny, :nx] for image in images]
 
     def _answer(self, number, features):
         features = torch.cat(features, dim=1)
@@ -76,7 +92,7 @@ class UnrolledUNet(nn.Module):
 
     def explained(self, image):
         """
-        The groups' back-projections of an image without its beam.
+        The groups' back-projections of an image.
 
         Parameters
         ----------

@@ -17,7 +17,8 @@ from astropy.time import Time
 import sunpy.map
 from sunpy.coordinates import HeliographicStonyhurst, Helioprojective
 
-from sunpy_restore.cleaning.observations import Attitude, attitude_of, sky_header, visibilities_of
+from sunpy_restore.cleaning.attitude import Attitude, attitude_of, sky_header
+from sunpy_restore.cleaning.observations import visibilities_of
 
 START = Time("2022-11-11T10:00:00")
 RATE = u.ct / (u.s * u.keV * u.cm**2)

@@ -1,0 +1,149 @@
+"""Visibilities that a user gives, and how they belong to a Map."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+import astropy.units as u
+
+from sunpy_restore.cleaning.uvplane import UVPlane, stix_uv
+
+__all__ = ["Measured", "belonging", "read_visibilities", "shifted"]
+
+_APART = 0.05  # RMS by which the visibilities of a Map and those given may differ, of the latter
+_SAME = 1e-5  # 1 / arcsec
+
+
+class Measured(NamedTuple):
+    """
+    Measured visibilities.
+
+    Parameters
+    ----------
+    plane : `~sunpy_restore.cleaning.uvplane.UVPlane`
+        Their places.
+    found : `numpy.ndarray` of `complex`
+        Values, shape ``(n,)``.
+    errors : `numpy.ndarray` or `None`
+        Standard deviations of real and imaginary part, shape ``(n,)``.
+    unit : `~astropy.units.Unit`
+        Unit of both.
+    center : pair of `float`
+        Phase centre as ``(x, y)`` in arcsec.
+    """
+
+    plane: UVPlane
+    found: np.ndarray
+    errors: np.ndarray | None
+    unit: u.UnitBase
+    center: tuple[float, float]
+
+
+def read_visibilities(given):
+    """
+    Take visibilities apart.
+
+    Parameters
+    ----------
+    given : `xrayvision.visibility.Visibilities`
+        Or what has the same attributes: ``visibilities``, ``u``, ``v``, ``phase_center`` in the order (y, x), and
+        ``amplitude_uncertainty`` or ``uncertainty``.
+
+    Returns
+    -------
+    `Measured`
+        With the labels of STIX where the points are those of STIX.
+
+    Raises
+    ------
+    TypeError
+        Something else.
+    ValueError
+        Values that are not finite, or errors that are not positive.
+    """
+    try:
+        values = u.Quantity(given.visibilities)
+        plane = [u.Quantity(part).to_value(1 / u.arcsec) for part in (given.u, given.v)]
+        y, x = (float(u.Quantity(part).to_value(u.arcsec)) for part in given.phase_center)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise TypeError(
+            f"Found {type(given).__name__} for the visibilities, expected xrayvision.visibility.Visibilities, or "
+            f"something with its visibilities, u, v and phase_center: {error}."
+        ) from error
+    errors = getattr(given, "amplitude_uncertainty", None)
+    errors = getattr(given, "uncertainty", None) if errors is None else errors
+    if errors is not None:
+        errors = np.broadcast_to(u.Quantity(errors).to_value(values.unit).real, values.shape).astype(float)
+        if not (np.isfinite(errors) & (errors > 0)).all():
+            raise ValueError("Found errors of the visibilities that are not positive numbers. Leave such points out.")
+    if values.ndim != 1 or not np.isfinite(values).all():
+        raise ValueError(f"Found visibilities of shape {values.shape}, expected finite numbers in one dimension.")
+    return Measured(_labelled(*plane), np.asarray(values.value, dtype=complex), errors, values.unit, (x, y))
+
+
+def _labelled(u_points, v_points):
+    """Points with the labels of STIX, or numbers; of a point and its opposite both have the label."""
+    stix = stix_uv(range(1, 11))
+    labels = []
+    for index, point in enumerate(zip(u_points, v_points, strict=True)):
+        apart = np.minimum(*(np.hypot(stix.u - sign * point[0], stix.v - sign * point[1]) for sign in (1, -1)))
+        nearest = int(np.argmin(apart))
+        labels.append(stix.labels[nearest] if apart[nearest] < _SAME else f"#{index}")
+    return UVPlane(np.asarray(u_points, dtype=float), np.asarray(v_points, dtype=float), tuple(labels))
+
+
+def shifted(found, plane, x, y):
+    """
+    Visibilities with another phase centre.
+
+    Parameters
+    ----------
+    found : `numpy.ndarray` of `complex`
+        Visibilities, shape ``(n,)``.
+    plane : `~sunpy_restore.cleaning.uvplane.UVPlane`
+        Their places.
+    x, y : `float`
+        New phase centre in arcsec from the present one.
+
+    Returns
+    -------
+    `numpy.ndarray` of `complex`
+    """
+    return found * np.exp(-2j * np.pi * (plane.u * x + plane.v * y))
+
+
+def belonging(measured, back, middle):
+    """
+    Given visibilities with the middle of a Map as phase centre, if it is their back-projection.
+
+    Parameters
+    ----------
+    measured : `Measured`
+        The visibilities.
+    back : `~sunpy_restore.cleaning.stix.Backprojection`
+        The Map.
+    middle : pair of `float`
+        Middle of the Map as ``(x, y)`` in arcsec, in its coordinates.
+
+    Returns
+    -------
+    `numpy.ndarray` of `complex`
+        In the unit of the Map.
+
+    Raises
+    ------
+    ValueError
+        It is not their back-projection: the phase centre is neither the Map's middle nor where its header says.
+    """
+    size = np.sqrt(np.mean(np.abs(back.found) ** 2))
+    away = middle[0] - measured.center[0], middle[1] - measured.center[1]
+    tried = [shifted(measured.found, measured.plane, *shift) for shift in ((0.0, 0.0), away, middle)]
+    apart = [np.sqrt(np.mean(np.abs(one - back.found) ** 2)) / size for one in tried]
+    best = int(np.argmin(apart))
+    if apart[best] > _APART:
+        raise ValueError(
+            f"The Map is not the back-projection of these visibilities: they differ by {apart[best]:.0%} of those that "
+            "explain the Map. Give visibilities of the same time, energy, phase centre and calibration, in the unit "
+            f"of the Map; found {measured.unit}."
+        )
+    return tried[best]

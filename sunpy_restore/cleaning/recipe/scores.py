@@ -1,0 +1,242 @@
+"""How images made of simulated visibilities are scored."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from sunpy_restore.cleaning.agreement import chi_squared, modelled
+from sunpy_restore.cleaning.clean import beam_area, clean
+from sunpy_restore.cleaning.forward import with_noise
+from sunpy_restore.cleaning.fourier import Grid, back_projection, dirty_beam, weights_of
+from sunpy_restore.cleaning.planes import BEAM
+from sunpy_restore.cleaning.restore import brightness
+from sunpy_restore.cleaning.scenes import Scene, ellipse, image_of, joined, visibilities_of_scene
+from sunpy_restore.cleaning.stix import Backprojection
+from sunpy_restore.cleaning.task import BACKPROJ
+from sunpy_restore.cleaning.uvplane import UVPlane, stix_uv
+from sunpy_restore.core.restorer import load_restorer
+
+__all__ = ["GRID", "Simulated", "evaluation_pairs", "found_sources", "measure", "restorers", "simulated_scene"]
+
+GRID = Grid((129, 129), (2.0, 2.0))
+"""Pixels on which images are compared."""
+
+LEVELS = (0.05, 0.1, 0.2)
+"""Noise of the visibilities, over the largest amplitude."""
+
+_SCENES = 40  # of each kind and level
+_FAINTEST = 0.15  # of the maximum; what is fainter is no source
+_NEAR = 8.0  # arcsec; farther off is another source
+_CLEANS = {"clean": 100, "clean, 1000 iterations": 1000}
+
+
+class Simulated(NamedTuple):
+    """
+    Visibilities of a scene, as measured.
+
+    Parameters
+    ----------
+    scene : `~sunpy_restore.cleaning.scenes.Scene`
+        The sources.
+    found : `numpy.ndarray` of `complex`
+        Visibilities with noise, shape ``(n,)``.
+    plane : `~sunpy_restore.cleaning.uvplane.UVPlane`
+        Their places.
+    error : `float`
+        Standard deviation of real and imaginary part.
+    """
+
+    scene: Scene
+    found: np.ndarray
+    plane: UVPlane
+    error: float
+
+
+def simulated_scene(kind, rng, *, separation=None):
+    """
+    Draw a scene of a kind.
+
+    Parameters
+    ----------
+    kind : ``"single"``, ``"double"`` or ``"extended"``
+        One source of 4 to 20 arcsec; two of 3 to 12 arcsec, the fainter one with 0.3 to 1 of the flux of the other,
+        15 to 70 arcsec apart; one of 30 to 70 arcsec.
+    rng : `numpy.random.Generator`
+        Source of chance.
+    separation : `float`, optional
+        That of a double source in arcsec.
+
+    Returns
+    -------
+    `~sunpy_restore.cleaning.scenes.Scene`
+        Its flux is 1.
+    """
+    angle = rng.uniform(0, 2 * np.pi)
+    if kind == "double":
+        middle = rng.uniform(-50, 50, 2)
+        apart = rng.uniform(15, 70) if separation is None else separation
+        half = apart / 2 * np.array([np.cos(angle), np.sin(angle)])
+        ratio, widths = rng.uniform(0.3, 1), rng.uniform(3, 12, 2)
+        fluxes = np.array([1, ratio]) / (1 + ratio)
+        places = (middle + half, middle - half)
+        return joined(
+            [ellipse(flux, *at, width, width, 0.0) for flux, at, width in zip(fluxes, places, widths, strict=True)]
+        )
+    limits, reach = ((4, 20), 70) if kind == "single" else ((30, 70), 50)
+    width = rng.uniform(*limits)
+    return ellipse(1.0, *rng.uniform(-reach, reach, 2), width, width * rng.uniform(0.4, 1), angle)
+
+
+def evaluation_pairs(task, directory):
+    """
+    Simulated observations that no training has seen, for their seeds are others.
+
+    Parameters
+    ----------
+    task : `str`
+        Name of the task.
+    directory : path-like
+        Not used.
+
+    Yields
+    ------
+    source : `str`
+        Kind of the scene and noise.
+    observed : `Simulated`
+    truth : `numpy.ndarray`
+        The scene seen with the clean beam, per beam, on `GRID`.
+    """
+    plane = stix_uv()
+    for kind in ("single", "double", "extended"):
+        for level in LEVELS:
+            for index in range(_SCENES):
+                rng = np.random.default_rng([2022, round(1000 * level), index])
+                scene = simulated_scene(kind, rng)
+                found, error = with_noise(visibilities_of_scene(scene, plane), level, rng)
+                yield f"{kind}, noise {level:.0%}", Simulated(scene, found, plane, error), image_of(scene, GRID, BEAM)
+
+
+def restorers(task, methods, *, weights, device):
+    """
+    Functions that make an image per beam on `GRID` of a `Simulated`.
+
+    Parameters
+    ----------
+    task : `str`
+        Name of the task.
+    methods : `list` of `str` or `None`
+        ``"network"`` and names of `CLEAN` with numbers of iterations; all for `None`.
+    weights, device
+        Of the network.
+
+    Returns
+    -------
+    `dict`
+        Name to function.
+    """
+    functions = {}
+    if methods is None or "network" in methods:
+        functions["network"] = _network(load_restorer(BACKPROJ, weights=weights, device=device))
+    for name, iterations in _CLEANS.items():
+        if methods is None or name in methods:
+            functions[name] = _cleaning(iterations)
+    unknown = set(methods or ()) - functions.keys()
+    if unknown:
+        raise ValueError(f"Found the methods {sorted(unknown)}, expected some of network, {', '.join(_CLEANS)}.")
+    return functions
+
+
+def _network(restorer):
+    def image(observed):
+        matrix = np.diag([GRID.pixel[1], GRID.pixel[0]])
+        return brightness(Backprojection(matrix, observed.found, observed.plane, GRID.shape), restorer)
+
+    return image
+
+
+def _cleaning(iterations):
+    wide = GRID._replace(shape=tuple(2 * n - 1 for n in GRID.shape))
+
+    def image(observed):
+        weights = weights_of(observed.plane)
+        dirty = back_projection(observed.found, observed.plane, GRID, weights)
+        beam = dirty_beam(observed.plane, wide, weights)
+        return beam_area() * clean(dirty, beam, GRID, iterations=iterations).image
+
+    return image
+
+
+def measure(task, observed, restored, truth):
+    """
+    Scores of an image.
+
+    Parameters
+    ----------
+    task : `str`
+        Name of the task.
+    observed : `Simulated`
+        What it was made of.
+    restored, truth : `numpy.ndarray`
+        Images per beam on `GRID`.
+
+    Returns
+    -------
+    `dict`
+        ``scaled_error``, RMS error of the image at its best scale over the RMS of the truth; ``flux_error``, relative
+        error of the total flux, and ``median_flux_error`` for its median size; ``chi_squared``, reduced; of single
+        sources ``median_position``, in arcsec; of double ones ``both_found``, 1 where both and nothing else was found.
+    """
+    scale = (restored * truth).sum() / np.square(restored).sum()
+    flux = restored.sum() / truth.sum() - 1
+    errors = np.full(len(observed.found), observed.error)
+    explained = modelled(restored / beam_area(), observed.plane, GRID)
+    scores = {
+        "scaled_error": float(np.sqrt(np.square(scale * restored - truth).mean() / np.square(truth).mean())),
+        "flux_error": float(flux),
+        "median_flux_error": float(flux),
+        "median_chi_squared": float(chi_squared(explained, observed.found, errors)),
+    }
+    sources = np.stack([observed.scene.x, observed.scene.y], axis=1)
+    places = found_sources(restored)
+    if len(sources) == 1:
+        scores["median_position"] = float(np.hypot(*(places[0] - sources[0])))
+    else:
+        apart = np.hypot(*(places[:, np.newaxis] - sources[np.newaxis]).transpose(2, 0, 1))
+        own = apart.argmin(axis=1)
+        scores["both_found"] = float(len(places) == 2 and set(own) == {0, 1} and (apart.min(axis=1) < _NEAR).all())
+    return scores
+
+
+def found_sources(image):
+    """
+    Places of the local maxima of an image, the brightest first.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Image on `GRID`.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        As (x, y) in arcsec, shape ``(n, 2)``; from a parabola through the pixels about each.
+    """
+    peaks = (image == ndimage.maximum_filter(image, 3)) & (image >= _FAINTEST * image.max())
+    rows, columns = np.nonzero(peaks)
+    order = np.argsort(image[rows, columns])[::-1]
+    places = []
+    for row, column in zip(rows[order], columns[order], strict=True):
+        x = GRID.x[column] + GRID.pixel[1] * _vertex(image[row], column)
+        y = GRID.y[row] + GRID.pixel[0] * _vertex(image[:, column], row)
+        places.append((x, y))
+    return np.array(places)
+
+
+def _vertex(values, index):
+    """Vertex of the parabola through a maximum and its neighbours, from there."""
+    if not 0 < index < len(values) - 1:
+        return 0.0
+    left, middle, right = values[index - 1 : index + 2]
+    bend = left - 2 * middle + right
+    return 0.5 * (left - right) / bend if bend < 0 else 0.0
