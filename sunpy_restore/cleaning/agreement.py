@@ -10,7 +10,7 @@ from sunpy_restore.cleaning.uvplane import UVPlane
 
 __all__ = ["chi_squared", "modelled", "reconciled"]
 
-_STEPS = 3
+_STEPS = 4
 _FLOOR = 3e-4  # of the brightest: a source that the image lacks can still come up
 _SCALES = (-8.0, 12.0)  # decades of the prior variance, in units of the noise
 _RIDGE = 1e-12  # of the largest eigenvalue; what is below can't be told from rounding
@@ -67,8 +67,9 @@ def reconciled(image, plane, grid, measured, errors, *, fwhm=BEAM):
     Given the image, the brightness without the beam is taken for Gaussian, with a variance in each pixel that is in
     proportion to the image, as in the metric of the entropy (Skilling & Bryan 1984): changes stay where the emission
     is. The factor of that variance is the one for which the most probable brightness has a reduced chi squared of 1; an
-    image that has 1 or less is left as it is. Negative values are set to zero, and what that breaks is mended up to two
-    times.
+    image that has 1 or less is left as it is. It is approached in two steps, by way of the geometric mean of the chi
+    squared that there is and 1, because a source that the image lacks comes up where the image of the first step puts
+    it. Negative values are set to zero, and what that breaks is mended up to two times.
 
     Parameters
     ----------
@@ -106,11 +107,12 @@ def reconciled(image, plane, grid, measured, errors, *, fwhm=BEAM):
     best = image = np.maximum(image, 0)
     left = measured - modelled(image, plane, grid, fwhm)
     least = chi_squared(0, left, errors)
-    for _ in range(_STEPS):
+    for step in range(_STEPS):
         if least <= 1 or not image.any():
             break
         weight = image / image.max() + _FLOOR
-        change = weight * back_projection(_multipliers(weight, plane, grid, left, errors), plane, grid, 1)
+        goal = 1 if step else np.sqrt(least)
+        change = weight * back_projection(_multipliers(weight, plane, grid, left, errors, goal), plane, grid, 1)
         image = np.maximum(image + seen_with_beam(change, grid, fwhm) / beam_area(fwhm), 0)
         left = measured - modelled(image, plane, grid, fwhm)
         found = chi_squared(0, left, errors)
@@ -119,12 +121,12 @@ def reconciled(image, plane, grid, measured, errors, *, fwhm=BEAM):
     return best
 
 
-def _multipliers(weight, plane, grid, left, errors):
+def _multipliers(weight, plane, grid, left, errors, goal):
     """
     The c for which weight A^T c is the most probable change of the flux in each pixel.
 
     A gives the real and the imaginary parts of visibilities: c = s (s A W A^T + S)^-1 r with the noise S and what is
-    left r, in the eigenvectors of A W A^T in units of the noise.
+    left r, in the eigenvectors of A W A^T in units of the noise, and the least s that reaches a goal of chi squared.
     """
     count = len(errors)
     noise = np.concatenate([errors, errors])
@@ -135,7 +137,7 @@ def _multipliers(weight, plane, grid, left, errors):
     low, high = _SCALES - np.log10(values[-1])
     for _ in range(50):
         middle = (low + high) / 2
-        enough = np.mean((along / (1 + 10**middle * values)) ** 2) < 1
+        enough = np.mean((along / (1 + 10**middle * values)) ** 2) < goal
         low, high = (low, middle) if enough else (middle, high)
     scale = 10**high
     parts = vectors @ (along * known * scale / (1 + scale * values)) / noise
