@@ -54,11 +54,29 @@ _CONSISTENCY = Option(
     choices=("diffraction", "none"),
 )
 
+
+def _read_numbers(text):
+    return [int(number) for number in text.split(",")]
+
+
+def _open_visibilities(path):
+    from sunpy_restore.cleaning.measured import open_visibilities
+
+    return open_visibilities(path)
+
+
 _NEIGHBOURS = Option("neighbours", "frames taken before and after, separated by commas", "FILES", read=_read_maps)
 _TEXTURE = Option("texture", "add noise to the fill, for looking at", choices=("yes", "no"), read="yes".__eq__)
+_STIX = (
+    Option("visibilities", "FITS file with the table VISIBILITIES to agree with", "FILE", read=_open_visibilities),
+    Option("subcollimators", "numbers of those used, separated by commas (default: 3-10)", "N,N", read=_read_numbers),
+    Option("weighting", "weights of the back-projection (default: natural)", choices=("natural", "uniform")),
+    Option("instrument", "what a file shows whose header names no instrument", choices=("STIX",)),
+)
 
 VERBS = (
     Verb("enhance", "deconvolve images and magnetograms of SDO/HMI and double their sampling"),
     Verb("desaturate", "recover the saturated cores of flares in images of SDO/AIA", (_MASK, _CONSISTENCY)),
     Verb("inpaint", "fill the blocks of telemetry that images of SOHO/LASCO lost", (_MASK, _NEIGHBOURS, _TEXTURE)),
+    Verb("backproj_to_clean", "take the dirty beam out of back-projections of STIX", _STIX),
 )

@@ -8,6 +8,8 @@ from scipy import ndimage
 
 import sunpy.map
 
+from sunpy_restore.cleaning.measured import open_visibilities
+from sunpy_restore.cleaning.restore import backproj_to_clean
 from sunpy_restore.core.metrics import flux_error, residual_fraction
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.desaturation.report import fringe_residual, fringe_strength
@@ -47,6 +49,7 @@ def demo(folder, *, device=None):
         (_enhance, "hmi_magnetogram"),
         (_desaturate, "aia_193_flare"),
         (_inpaint, "lasco_c3_cme"),
+        (_clean, "stix_flare"),
     )
     for show, name in shows:
         yield f"{SAMPLES[name]}:"
@@ -108,6 +111,42 @@ def _inpaint(name, observed, folder, device):
         path = _saved(smap, folder / f"{name}_{method}.fits")
         yield f"  {method:<15}  error in the holes {100 * np.sqrt(np.mean(error**2)):5.2f} % of the median  {path}"
     yield _drawn(_coronas({"lost": lost, **restored, "truth": observed}), restored, folder / f"{name}.png")
+
+
+def _clean(name, observed, folder, device):
+    """A back-projection of STIX. Its images should have the visibilities that were measured."""
+    measured = open_visibilities(sample_path(name))
+    restored = {}
+    for method in ("clean", "network"):
+        agreeing = backproj_to_clean(observed, method=method, visibilities=measured, device=device)
+        restored[method] = backproj_to_clean(observed, method=method, device=device)
+        restored[f"{method}, agreeing"] = agreeing
+        for label in (method, f"{method}, agreeing"):
+            smap = restored[label]
+            chi_squared = agreeing.meta["rstchi0" if label == method else "rstchi2"]
+            flux = smap.data.sum() * smap.scale.axis1.value * smap.scale.axis2.value
+            path = _saved(smap, folder / f"{name}_{label.replace(', ', '_')}.fits")
+            yield f"  {label:<18}  chi square {chi_squared:6.2f}  flux {flux:5.1f} counts / (s keV cm2)  {path}"
+    yield _drawn(_sources({"back-projection": observed, **restored}), restored, folder / f"{name}.png")
+
+
+def _sources(images):
+    """Maps of X-rays, each in its own stretch about zero."""
+    from matplotlib.figure import Figure
+
+    observed = next(iter(images.values()))
+    figure = Figure(figsize=(3.6 * len(images), 4.2), layout="constrained")
+    energies = "-".join(f"{observed.meta[key]:.0f}" for key in ("energy_l", "energy_h"))
+    figure.suptitle(f"STIX, {energies} keV, {observed.date.strftime('%Y-%m-%d %H:%M:%S')}")
+    for axes, (name, smap) in zip(figure.subplots(1, len(images)), images.items(), strict=True):
+        high = smap.data.max()
+        half = smap.data.shape[0] / 2 * smap.scale.axis1.value
+        image = axes.imshow(
+            smap.data, origin="lower", cmap="inferno", vmin=-0.2 * high, vmax=high, extent=[-half, half, -half, half]
+        )
+        axes.set(title=name, xlabel="x of STIX [arcsec]")
+        figure.colorbar(image, ax=axes, orientation="horizontal", label=f"{smap.unit:unicode}", shrink=0.9)
+    return figure
 
 
 def _coronas(images):

@@ -36,6 +36,12 @@ HYPERPARAMETERS = {
     },
     "desaturate": {"architecture": "FillingUNet", "widths": [4, 8]},
     "inpaint": {"architecture": "CoronaUNet", "widths": [4, 8]},
+    "backproj_to_clean": {
+        "architecture": "UnrolledUNet",
+        "uv": [[[0.01 * number, 0.0]] for number in range(1, 11)],
+        "pixel": 4.0,
+        "widths": [4, 8],
+    },
 }
 """Of a small network for each verb."""
 
@@ -117,7 +123,7 @@ def test_help_is_light():
         "import sys; from sunpy_restore.cli import main\ntry: main(['--help'])\nfinally: print('torch' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    for command in ("demo", "enhance", "desaturate", "inpaint", "train", "evaluate", "weights"):
+    for command in ("demo", "enhance", "desaturate", "inpaint", "backproj_to_clean", "train", "evaluate", "weights"):
         assert f"\n    {command}" in found.stdout
     assert found.stdout.endswith("False\n")
     assert found.stderr == ""
@@ -125,7 +131,17 @@ def test_help_is_light():
 
 @pytest.mark.parametrize(
     "command",
-    [["enhance"], ["desaturate"], ["inpaint"], ["demo"], ["train"], ["evaluate"], ["weights"], ["weights", "fetch"]],
+    [
+        ["enhance"],
+        ["desaturate"],
+        ["inpaint"],
+        ["backproj_to_clean"],
+        ["demo"],
+        ["train"],
+        ["evaluate"],
+        ["weights"],
+        ["weights", "fetch"],
+    ],
 )
 def test_every_command_has_help(run, command):
     code, out, err = run(*command, "--help")
@@ -433,6 +449,8 @@ def test_demo(run, networks, tmp_path, monkeypatch):
     ends = (".png", "_network.fits", "_richardson-lucy.fits")
     flare = [f"aia_193_flare{end}" for end in (".png", "_biharmonic.fits", "_diffraction.fits", "_network.fits")]
     flare += [f"lasco_c3_cme{end}" for end in (".png", "_harmonic.fits", "_network.fits", "_radial.fits")]
+    ends_of_stix = ("", "_agreeing")
+    flare += ["stix_flare.png", *(f"stix_flare_{m}{end}.fits" for m in ("clean", "network") for end in ends_of_stix)]
     assert files == sorted([*flare, *(f"{stem}{end}" for stem in stems for end in ends)])
     for name in files:
         assert str(folder / name) in out

@@ -9,8 +9,12 @@ import astropy.units as u
 from astropy.io import fits
 
 import sunpy.map
+from sunpy.map import GenericMap
 from sunpy.map.sources import AIAMap, HMIMap, LASCOMap
 
+from sunpy_restore.cleaning.fourier import Grid, back_projection, weights_of
+from sunpy_restore.cleaning.measured import open_visibilities, read_visibilities
+from sunpy_restore.cleaning.uvplane import stix_uv
 from sunpy_restore.core.metrics import contrast
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.desaturation.saturation import find_saturation
@@ -19,16 +23,18 @@ from sunpy_restore.inpainting.damage import find_missing
 CONTINUUM = ("hmi_continuum_spot", "hmi_continuum_quiet")
 HMI = [name for name in SAMPLES if name.startswith("hmi_")]
 LASCO = [name for name in SAMPLES if name.startswith("lasco_")]
-SDO = [name for name in SAMPLES if name not in LASCO]
+SDO = [name for name in SAMPLES if name.startswith(("hmi_", "aia_"))]
 
 
 KINDS = {"hmi": (HMIMap, "SDO", 0.504, "f"), "aia": (AIAMap, "SDO", 0.6, "fi"), "lasco": (LASCOMap, "SOHO", 56, "i")}
+KINDS["stix"] = (GenericMap, "Solar Orbiter", 2, "f")
 """Class of the Map, observatory, size of a pixel in arcsec and kind of the data, by the first word of the name."""
-SIZES = {"hmi": 300_000, "aia": 300_000, "lasco": 650_000}
+SIZES = {"hmi": 300_000, "aia": 300_000, "lasco": 650_000, "stix": 100_000}
 CREDITS = {
     "hmi": "Courtesy of NASA/SDO and the AIA, EVE, and HMI science teams",
     "aia": "Courtesy of NASA/SDO and the AIA, EVE, and HMI science teams",
     "lasco": "SOHO/LASCO consortium. SOHO is a project of international cooperation between ESA and NASA",
+    "stix": "Courtesy of the Solar Orbiter/STIX consortium. Solar Orbiter is a mission of ESA",
 }
 
 
@@ -149,6 +155,22 @@ def test_coronagraph_images_show_the_same_field():
     for key in ("crpix1", "crpix2", "crval1", "crval2", "crota1", "filter", "polar", "readport"):
         assert ejection.meta[key] == later.meta[key]
     assert (later.date - ejection.date).to_value("hour") == pytest.approx(12, abs=0.001)
+
+
+def test_flare_of_stix_is_the_back_projection_of_its_visibilities():
+    path = sample_path("stix_flare")
+    smap, measured = sunpy.map.Map(path), open_visibilities(path)
+    assert (smap.data.shape, smap.date.isot) == ((129, 129), "2020-06-07T21:38:49.384")
+    assert smap.unit == u.ct / (u.s * u.keV * u.cm**2)
+    assert (smap.meta["energy_l"], smap.meta["energy_h"]) == (6, 10)
+    assert 0.5 * u.AU < smap.observer_coordinate.radius.to(u.AU) < 0.55 * u.AU
+    assert smap.rsun_obs > 1800 * u.arcsec
+    read = read_visibilities(measured)
+    assert sorted(read.plane.labels) == sorted(stix_uv().labels)
+    image = back_projection(read.found, read.plane, Grid((129, 129), (2.0, 2.0)), weights_of(read.plane))
+    np.testing.assert_allclose(image, smap.data, atol=1e-6 * smap.data.max())
+    signal = np.abs(read.found) / read.errors
+    assert 0 < np.median(signal) < 30
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -11,13 +11,16 @@ __all__ = ["BACKPROJ"]
 
 def _build_network(hyperparameters):
     """The network of a configuration or of a weights file."""
+    from sunpy_restore.networks.pix2pix_clean import CleanPix2Pix
     from sunpy_restore.networks.unrolled import UnrolledUNet
 
     options = dict(hyperparameters)
     architecture = options.pop("architecture", None)
     if architecture == "UnrolledUNet":
         return UnrolledUNet(**options)
-    raise ValueError(f"Found the architecture {architecture!r}, expected 'UnrolledUNet'.")
+    if architecture == "CleanPix2Pix":
+        return CleanPix2Pix(**options)
+    raise ValueError(f"Found the architecture {architecture!r}, expected 'UnrolledUNet' or 'CleanPix2Pix'.")
 
 
 def _not_negative(restored, planes):

@@ -13,6 +13,7 @@ SAMPLES = {
     "aia_171_quiet": "AIA 171 angstrom image of an active region without a flare, 2013-03-10, 256 x 256 pixels",
     "lasco_c3_cme": "LASCO C3 image of a coronal mass ejection, level 0.5, 2002-01-08 20:18, 1024 x 1024 pixels",
     "lasco_c3_later": "LASCO C3 image 12 hours after that, level 0.5, 2002-01-09 08:18, 1024 x 1024 pixels",
+    "stix_flare": "STIX back-projection of a flare, 6-10 keV, 2020-06-07, with its visibilities, 129 x 129 pixels",
 }
 
 

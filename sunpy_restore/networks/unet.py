@@ -124,11 +124,11 @@ class CoronaUNet(_UNet):
 
     Input: planes ``(batch, 8, h, w)``, namely the deviation from a smooth background in units of the noise with a first
     fill of the damaged pixels, the mask of these, the pixels that show nothing, the pattern of the detector, the noise,
-    the deviation that neighbours let expect, where they do, and the deviation with another first fill. Output: ``(batch, 1, h, w)``, the deviation with a
-    better fill; outside of the mask it is the input. The fill is ``image + a c + g seen (neighbours - image) +
-    h (other - image)`` with three planes ``c``, ``g`` and ``h`` that the last layer, zero at the start, gives, and the
-    mean deviation ``a`` of the image from its own average over about 80 pixels; in units of ``a`` from that average the
-    network sees the image, too.
+    the deviation that neighbours let expect, where they do, and the deviation with another first fill. Output:
+    ``(batch, 1, h, w)``, the deviation with a better fill; outside of the mask it is the input. The fill is
+    ``image + a c + g seen (neighbours - image) + h (other - image)`` with three planes ``c``, ``g`` and ``h`` that the
+    last layer, zero at the start, gives, and the mean deviation ``a`` of the image from its own average over about 80
+    pixels; in units of ``a`` from that average the network sees the image, too.
 
     Parameters
     ----------

@@ -16,10 +16,11 @@ class UnrolledUNet(nn.Module):
     Images from back-projections, in stages each of which sees what the last one leaves unexplained.
 
     Input: planes ``(batch, 1 + n + 1, h, w)``, namely the back-projection of all visibilities and those of n groups of
-    them, each the mean over its points, zero where a group is not used; the last plane is not looked at. Output: ``(batch, 1, h, w)``, the brightness
-    seen with the clean beam, per beam, in the unit of the input. The first stage sees the planes; each further one the
-    image so far, and the groups' back-projections of the difference between the visibilities that were measured, as the
-    clean beam would damp them, and those of the image. Nothing depends on where the phase centre is.
+    them, each the mean over its points, zero where a group is not used; the last plane is not looked at. Output:
+    ``(batch, 1, h, w)``, the brightness seen with the clean beam, per beam, in the unit of the input. The first stage
+    sees the planes; each further one the image so far, and the groups' back-projections of the difference between the
+    visibilities that were measured, as the clean beam would damp them, and those of the image. Nothing depends on where
+    the phase centre is.
 
     Parameters
     ----------

@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional
 from torch.utils.data import Dataset, TensorDataset
 
+from sunpy_restore.cleaning.clean import clean_planes
 from sunpy_restore.cleaning.forward import draw_scene, draw_subcollimators, noisy_visibilities
 from sunpy_restore.cleaning.fourier import Grid
 from sunpy_restore.cleaning.planes import BEAM, PIXEL, planes_of
@@ -12,10 +13,13 @@ from sunpy_restore.cleaning.recipe.scores import evaluation_pairs, measure, rest
 from sunpy_restore.cleaning.scenes import image_of
 from sunpy_restore.cleaning.uvplane import stix_uv
 from sunpy_restore.core.task import TrainingConfig
+from sunpy_restore.networks.pix2pix_clean import CleanDiscriminator
 
 __all__ = [
     "SceneDataset",
+    "build_adversary",
     "configs",
+    "content_loss",
     "datasets",
     "evaluation_pairs",
     "loss",
@@ -35,8 +39,8 @@ DATA = {
 }
 """What the weights of the task were trained on."""
 
-_SIDES = (48, 64, 80, 96)
-_ODDS = (0.2, 0.4, 0.3, 0.1)
+_SIDES = {"48": 0.2, "64": 0.4, "80": 0.3, "96": 0.1}  # with their probabilities
+_LARGEST = 96  # pixels; sources of a larger field are within its middle
 _EARLIER = 0.3  # weight of a stage over that of the next one
 _QUIET = 1e-4  # of the square error
 _FLUX = 0.3  # weight of the total flux
@@ -47,10 +51,14 @@ def configs(task):
     """
     The training configurations of the task.
 
+    ``compact`` made the weights in the package. ``paper`` is pix2pix as in Lastufka (2022): it sees the back-projection
+    alone, on 256 pixels, and imitates CLEAN; cGAN and 100 times the l1 norm, as in Isola et al. (2017).
+
     Returns
     -------
     `dict`
-        Name to `~sunpy_restore.core.task.TrainingConfig`.
+        Name to `~sunpy_restore.core.task.TrainingConfig`. The option ``target`` is what is imitated: ``"truth"``, the
+        scene seen with the clean beam, or ``"clean"``; ``sides`` are those of the fields, in pixels of 4 arcsec.
     """
     plane = stix_uv(range(1, 11))
     uv = np.stack([plane.u, plane.v], axis=1).reshape(10, 3, 2).tolist()
@@ -67,8 +75,24 @@ def configs(task):
         ema_decay=0.998,
         precision="bf16-mixed",
         validation_interval=500,
+        options={"target": "truth", "sides": _SIDES},
     )  # fmt: skip
-    return {"compact": compact}
+    paper = TrainingConfig(
+        name="paper",
+        network={"architecture": "CleanPix2Pix", "width": 64, "norm": "batch"},
+        adversary={"architecture": "CleanDiscriminator", "width": 64, "norm": "batch"},
+        patch_size=256,
+        batch_size=1,
+        steps=100_000,
+        learning_rate=2e-4,
+        betas=(0.5, 0.999),
+        schedule="constant",
+        ema_decay=0.0,
+        gradient_clip=0.0,
+        validation_interval=2_000,
+        options={"target": "clean", "sides": {"256": 1.0}, "l1": 100.0},
+    )
+    return {"compact": compact, "paper": paper}
 
 
 class SceneDataset(Dataset):
@@ -81,19 +105,25 @@ class SceneDataset(Dataset):
         Number of items.
     batch_size : `int`
         Items that have the same size.
+    options : mapping
+        ``sides`` and ``target`` of the configuration, see `configs`.
     seed : `int`
         Seed.
     """
 
-    def __init__(self, length, *, batch_size, seed):
+    def __init__(self, length, *, batch_size, options, seed):
         self.length, self.batch_size, self.seed = length, batch_size, seed
+        self.sides, self.target = options["sides"], options["target"]
 
     def __len__(self):
         return self.length
 
     def __getitem__(self, index):
-        side = np.random.default_rng([self.seed, 2, index // self.batch_size]).choice(_SIDES, p=_ODDS)
+        sides, odds = zip(*self.sides.items(), strict=True)
+        side = np.random.default_rng([self.seed, 2, index // self.batch_size]).choice([int(n) for n in sides], p=odds)
         planes, truth = simulated(np.random.default_rng([self.seed, 1, index]), int(side))
+        if self.target == "clean":
+            truth = clean_planes(planes).astype(np.float32)
         return torch.from_numpy(planes), torch.from_numpy(truth[np.newaxis])
 
 
@@ -116,7 +146,7 @@ def simulated(rng, side):
         The scene seen with the clean beam, in the same unit, shape ``(side, side)``.
     """
     grid = Grid((side, side), (PIXEL, PIXEL))
-    scene = draw_scene(rng, PIXEL * side)
+    scene = draw_scene(rng, PIXEL * min(side, _LARGEST))
     plane = stix_uv(draw_subcollimators(rng))
     planes, unit = planes_of(noisy_visibilities(scene, plane, rng), plane, grid)
     return planes, (image_of(scene, grid, BEAM) / unit).astype(np.float32)
@@ -145,12 +175,26 @@ def datasets(task, directory, config):
     pairs = [simulated(np.random.default_rng([99, index]), 64) for index in range(192)]
     planes, truth = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
     kept = {"scenes": TensorDataset(planes, truth[:, np.newaxis])}
-    return SceneDataset(length, batch_size=config.batch_size, seed=config.seed), kept
+    return SceneDataset(length, batch_size=config.batch_size, options=config.options, seed=config.seed), kept
 
 
 def predict(network, observed, config):
     """The network's answer for a batch."""
     return network(observed)
+
+
+def build_adversary(hyperparameters):
+    """The discriminator of a configuration."""
+    options = dict(hyperparameters)
+    architecture = options.pop("architecture")
+    if architecture != "CleanDiscriminator":
+        raise ValueError(f"Found the architecture {architecture!r}, expected 'CleanDiscriminator'.")
+    return CleanDiscriminator(**options)
+
+
+def content_loss(restored, batch, config):
+    """What an adversarial training adds to the discriminator's loss: the l1 norm of the error."""
+    return config.options["l1"] * (restored - batch[1]).abs().mean()
 
 
 def loss(network, batch, config):
