@@ -9,12 +9,14 @@ __all__ = ["draw_scene", "draw_subcollimators", "noisy_visibilities", "with_nois
 _MARGIN = 20.0  # arcsec from the edge of the field
 _KINDS = ("point", "ellipse", "loop", "ribbons")
 _SHARES = (0.3, 0.4, 0.2, 0.1)
+_CLOSE = (12.0, 40.0)  # arcsec
+_LONG = 0.25  # of what looks like close pairs
 _LEVELS = (0.005, 0.3)  # of noise
 _USUAL = 0.75  # share of the usual sub-collimators
 _SETS = ((1, 10), (2, 10), (4, 10), (3, 9), (5, 10), (7, 10), (7, 10))
 
 
-def draw_scene(rng, field):
+def draw_scene(rng, field, close=0.0):
     """
     Draw one to four sources of different kinds, anywhere in a field.
 
@@ -24,12 +26,16 @@ def draw_scene(rng, field):
         Source of chance.
     field : `float`
         Side of the field in arcsec.
+    close : `float`
+        Share of scenes that are two compact sources about a beam apart.
 
     Returns
     -------
     `~sunpy_restore.cleaning.scenes.Scene`
         Its flux is 1.
     """
+    if close and rng.random() < close:
+        return _close_pair(rng, field)
     count = rng.choice([1, 2, 3, 4], p=[0.4, 0.35, 0.15, 0.1])
     half = field / 2 - _MARGIN
     places = [rng.uniform(-half, half, 2)]
@@ -44,6 +50,19 @@ def draw_scene(rng, field):
     fluxes[0] = 1
     scene = joined([_source(rng, flux, *place) for flux, place in zip(fluxes, places, strict=True)])
     return scene._replace(flux=scene.flux / scene.flux.sum())
+
+
+def _close_pair(rng, field):
+    """What is hardest to tell from one source that is a little longer, which some of them are."""
+    x, y = rng.uniform(_MARGIN - field / 2, field / 2 - _MARGIN, 2)
+    apart, angle = rng.uniform(*_CLOSE), rng.uniform(0, 2 * np.pi)
+    if rng.random() < _LONG:
+        return ellipse(1.0, x, y, rng.uniform(15, 50), rng.uniform(2, 15), angle)
+    dx, dy = apart / 2 * np.cos(angle), apart / 2 * np.sin(angle)
+    ratio, widths = np.exp(rng.uniform(np.log(0.25), 0)), rng.uniform(0, 14, 2)
+    share = 1 / (1 + ratio)
+    pair = ((share, x + dx, y + dy, widths[0]), (1 - share, x - dx, y - dy, widths[1]))
+    return joined([ellipse(flux, *at, width, width, 0.0) for flux, *at, width in pair])
 
 
 def _source(rng, flux, x, y):

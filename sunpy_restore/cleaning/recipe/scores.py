@@ -17,7 +17,16 @@ from sunpy_restore.cleaning.task import BACKPROJ
 from sunpy_restore.cleaning.uvplane import UVPlane, stix_uv
 from sunpy_restore.core.restorer import load_restorer
 
-__all__ = ["GRID", "Simulated", "evaluation_pairs", "found_sources", "measure", "restorers", "simulated_scene"]
+__all__ = [
+    "GRID",
+    "Simulated",
+    "evaluation_pairs",
+    "found_sources",
+    "measure",
+    "restorers",
+    "share_found",
+    "simulated_scene",
+]
 
 GRID = Grid((129, 129), (2.0, 2.0))
 """Pixels on which images are compared."""
@@ -206,6 +215,37 @@ def measure(task, observed, restored, truth):
         own = apart.argmin(axis=1)
         scores["both_found"] = float(len(places) == 2 and set(own) == {0, 1} and (apart.min(axis=1) < _NEAR).all())
     return scores
+
+
+def share_found(function, separation, *, level=0.05, count=40):
+    """
+    How often both of two sources are found, and nothing else.
+
+    Parameters
+    ----------
+    function : callable
+        Makes an image per beam on `GRID` of a `Simulated`.
+    separation : `float`
+        Distance of the sources in arcsec.
+    level : `float`
+        Noise of the visibilities, over the largest amplitude.
+    count : `int`
+        Number of scenes.
+
+    Returns
+    -------
+    `float`
+        From 0 to 1.
+    """
+    plane, total = stix_uv(), 0.0
+    for index in range(count):
+        rng = np.random.default_rng([2023, round(1000 * level), index])
+        scene = simulated_scene("double", rng, separation=separation)
+        found, error = with_noise(visibilities_of_scene(scene, plane), level, rng)
+        observed = Simulated(scene, found, plane, error)
+        scores = measure("backproj", observed, function(observed), image_of(scene, GRID, BEAM))
+        total += scores["both_found"]
+    return total / count
 
 
 def found_sources(image):
