@@ -86,7 +86,7 @@ def configs(task):
     compact = replace(
         broad,
         name="compact",
-        steps=3_000,
+        steps=2_000,
         learning_rate=4e-4,
         options={"target": "truth", "sides": _SIDES, "close": 0.35, "curvature": 0.3},
     )
