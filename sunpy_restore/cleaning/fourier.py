@@ -10,7 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["WEIGHTINGS", "Grid", "back_projection", "dirty_beam", "fitted_visibilities", "visibilities", "weights_of"]
+__all__ = [
+    "WEIGHTINGS",
+    "Grid",
+    "back_projection",
+    "dirty_beam",
+    "fitted_visibilities",
+    "shifted",
+    "visibilities",
+    "weights_of",
+]
 
 WEIGHTINGS = ("natural", "uniform")
 """Weights of visibilities in a back-projection."""
@@ -184,6 +193,26 @@ def fitted_visibilities(image, plane, grid, weights):
     total = np.sqrt(np.mean(image[known].astype(float) ** 2)) if known.any() else 0.0
     misfit = np.sqrt(np.mean(misfit[known] ** 2)) / total if total else 0.0
     return found / weights, misfit
+
+
+def shifted(found, plane, x, y):
+    """
+    Visibilities with another phase centre.
+
+    Parameters
+    ----------
+    found : `numpy.ndarray` of `complex`
+        Visibilities, shape ``(n,)``.
+    plane : `~sunpy_restore.cleaning.uvplane.UVPlane`
+        Their places.
+    x, y : `float`
+        New phase centre in arcsec from the present one.
+
+    Returns
+    -------
+    `numpy.ndarray` of `complex`
+    """
+    return found * np.exp(-2j * np.pi * (plane.u * x + plane.v * y))
 
 
 def _waves(plane, grid, sign):

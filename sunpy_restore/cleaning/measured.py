@@ -5,10 +5,13 @@ from typing import NamedTuple
 import numpy as np
 
 import astropy.units as u
+from astropy.io import fits
+from astropy.table import QTable
 
+from sunpy_restore.cleaning.fourier import shifted
 from sunpy_restore.cleaning.uvplane import UVPlane, stix_uv
 
-__all__ = ["Measured", "belonging", "read_visibilities", "shifted"]
+__all__ = ["Measured", "Table", "belonging", "open_visibilities", "read_visibilities"]
 
 _APART = 0.05  # RMS by which the visibilities of a Map and those given may differ, of the latter
 _SAME = 1e-5  # 1 / arcsec
@@ -37,6 +40,58 @@ class Measured(NamedTuple):
     errors: np.ndarray | None
     unit: u.UnitBase
     center: tuple[float, float]
+
+
+class Table(NamedTuple):
+    """
+    Visibilities of a file, with the attributes of `xrayvision.visibility.Visibilities` that matter here.
+
+    Parameters
+    ----------
+    visibilities : `~astropy.units.Quantity`
+        Complex, shape ``(n,)``.
+    u, v : `~astropy.units.Quantity`
+        Their places.
+    amplitude_uncertainty : `~astropy.units.Quantity`
+        Their errors.
+    phase_center : `~astropy.units.Quantity`
+        As (y, x).
+    """
+
+    visibilities: u.Quantity
+    u: u.Quantity
+    v: u.Quantity
+    amplitude_uncertainty: u.Quantity
+    phase_center: u.Quantity
+
+
+def open_visibilities(path):
+    """
+    Visibilities of a FITS file.
+
+    Parameters
+    ----------
+    path : path-like
+        Has a table ``VISIBILITIES`` with the columns ``u``, ``v``, ``real``, ``imag`` and ``error`` and their units, as
+        the sample ``stix_flare`` has it. The phase centre is in the middle of the image.
+
+    Returns
+    -------
+    `Table`
+
+    Raises
+    ------
+    ValueError
+        There is no such table in it.
+    """
+    try:
+        with fits.open(path) as file:
+            table = QTable.read(file["VISIBILITIES"])
+        columns = [u.Quantity(table[name]) for name in ("real", "imag", "u", "v", "error")]
+    except (KeyError, OSError, ValueError) as error:
+        raise ValueError(f"Found no table VISIBILITIES with u, v, real, imag and error in {path}: {error}.") from error
+    real, imaginary, *others = columns
+    return Table(real + 1j * imaginary, *others, [0, 0] * u.arcsec)
 
 
 def read_visibilities(given):
@@ -90,26 +145,6 @@ def _labelled(u_points, v_points):
         nearest = int(np.argmin(apart))
         labels.append(stix.labels[nearest] if apart[nearest] < _SAME else f"#{index}")
     return UVPlane(np.asarray(u_points, dtype=float), np.asarray(v_points, dtype=float), tuple(labels))
-
-
-def shifted(found, plane, x, y):
-    """
-    Visibilities with another phase centre.
-
-    Parameters
-    ----------
-    found : `numpy.ndarray` of `complex`
-        Visibilities, shape ``(n,)``.
-    plane : `~sunpy_restore.cleaning.uvplane.UVPlane`
-        Their places.
-    x, y : `float`
-        New phase centre in arcsec from the present one.
-
-    Returns
-    -------
-    `numpy.ndarray` of `complex`
-    """
-    return found * np.exp(-2j * np.pi * (plane.u * x + plane.v * y))
 
 
 def belonging(measured, back, middle):

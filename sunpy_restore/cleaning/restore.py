@@ -7,10 +7,16 @@ import astropy.units as u
 
 from sunpy_restore.cleaning.agreement import chi_squared, modelled, reconciled
 from sunpy_restore.cleaning.clean import beam_area, clean
-from sunpy_restore.cleaning.fourier import Grid, back_projection, dirty_beam, weights_of
-from sunpy_restore.cleaning.measured import belonging, read_visibilities, shifted
+from sunpy_restore.cleaning.fourier import Grid, back_projection, dirty_beam, shifted, weights_of
+from sunpy_restore.cleaning.measured import belonging, read_visibilities
 from sunpy_restore.cleaning.planes import BEAM, PIXEL, planes_of
-from sunpy_restore.cleaning.stix import check_backprojection, read_backprojection
+from sunpy_restore.cleaning.stix import (
+    check_backprojection,
+    made_by_idl,
+    read_backprojection,
+    scale_matrix,
+    without_unused,
+)
 from sunpy_restore.cleaning.task import BACKPROJ
 from sunpy_restore.cleaning.uvplane import SUBCOLLIMATORS, stix_uv
 from sunpy_restore.core.maps import as_maps, restored_map
@@ -18,6 +24,7 @@ from sunpy_restore.core.restorer import load_restorer
 
 __all__ = ["backproj_to_clean", "brightness"]
 
+_IDL_UNIT = u.count / (u.s * u.keV * u.cm**2)
 _STEP = 16  # pixels; sides of the field that a network sees are multiples of it
 _SIDES = (48, 96)  # pixels; the smallest and the largest of these fields
 
@@ -26,7 +33,7 @@ def backproj_to_clean(
     image,
     *,
     visibilities=None,
-    subcollimators=SUBCOLLIMATORS,
+    subcollimators=None,
     weighting="natural",
     instrument=None,
     method="network",
@@ -50,9 +57,9 @@ def backproj_to_clean(
     visibilities : `xrayvision.visibility.Visibilities`, or `list` of them, one for each image, optional
         What the image is the back-projection of. The result is made to agree with them within their errors. With
         ``method="clean"`` they may be those of another Fourier imager, such as RHESSI.
-    subcollimators : iterable of `int`
-        Numbers from 1 to 10 of the sub-collimators that the back-projection was made of; of no use where the
-        visibilities are given.
+    subcollimators : iterable of `int`, optional
+        Numbers from 1 to 10 of the sub-collimators that the back-projection was made of, where the visibilities are
+        not given. By default 3 to 10, or those of them that a file of the IDL software has something of.
     weighting : ``"natural"`` or ``"uniform"``
         Weights with which it was made. Both methods use natural ones, whatever these are.
     instrument : ``"STIX"``, optional
@@ -110,13 +117,13 @@ def backproj_to_clean(
     for smap, measured in zip(maps, given, strict=True):
         check_backprojection(smap, instrument, named=measured is None)
     restorer = load_restorer(BACKPROJ, method, weights=weights, device=device, progress=progress)
-    plane = stix_uv(subcollimators)
-    return rebuild([_cleaned(*pair, plane, weighting, restorer) for pair in zip(maps, given, strict=True)])
+    backs = [_read(*pair, subcollimators, weighting) for pair in zip(maps, given, strict=True)]
+    return rebuild([_cleaned(*parts, restorer) for parts in zip(maps, given, backs, strict=True)])
 
 
 def _given(visibilities, count):
     """Measured visibilities for each image, or `None`."""
-    several = isinstance(visibilities, (list, tuple))
+    several = isinstance(visibilities, (list, tuple)) and not hasattr(visibilities, "visibilities")
     if several and len(visibilities) != count:
         raise ValueError(f"Found {len(visibilities)} sets of visibilities for {count} images, expected one each.")
     if visibilities is None:
@@ -126,28 +133,37 @@ def _given(visibilities, count):
     return [read_visibilities(part) for part in (visibilities if several else [visibilities])]
 
 
-def _cleaned(smap, measured, plane, weighting, restorer):
-    back = read_backprojection(smap, plane if measured is None else measured.plane, weighting)
+def _read(smap, measured, subcollimators, weighting):
+    """The visibilities in a Map, or those that were given for it."""
     if measured is not None:
-        back = back._replace(found=belonging(measured, back, _middle(smap)))
+        back = read_backprojection(smap, measured.plane, weighting)
+        return back._replace(found=belonging(measured, back, _middle(smap)))
+    back = read_backprojection(smap, stix_uv(SUBCOLLIMATORS if subcollimators is None else subcollimators), weighting)
+    found_out = subcollimators is None and weighting == "natural" and made_by_idl(smap)
+    return without_unused(back) if found_out else back
+
+
+def _cleaned(smap, measured, back, restorer):
     by = brightness if restorer.provenance.method == "network" else _by_clean
     density = by(back, restorer) / beam_area()
     header = {"bmaj": BEAM / 3600, "bmin": BEAM / 3600, "bpa": 0.0}
     if measured is not None and measured.errors is not None:
         density, before, after = _reconciled(density, back, measured.errors)
         header |= {"rstchi0": before, "rstchi2": after}
-    unit = (smap.unit or u.dimensionless_unscaled) / u.arcsec**2
+    unit = _IDL_UNIT if made_by_idl(smap) else smap.unit or u.dimensionless_unscaled
     restored = restored_map(smap, density, provenance=restorer.provenance)
-    restored.meta.update({"bunit": unit.to_string("fits")} | header)
+    restored.meta.update({"bunit": (unit / u.arcsec**2).to_string("fits")} | header)
     return restored
 
 
 def _middle(smap):
-    """Middle of a Map in its coordinates, as (x, y) in arcsec."""
-    (place,) = smap.wcs.wcs_pix2world([[(n - 1) / 2 for n in smap.data.shape[::-1]]], 0)
-    return tuple(
-        (value * u.Unit(str(unit))).to_value(u.arcsec) for value, unit in zip(place, smap.wcs.wcs.cunit, strict=True)
-    )
+    """Middle of a Map in its coordinates, as (x, y) in arcsec, in the plane of the image."""
+    away = [(n - 1) / 2 - place.value for n, place in zip(smap.data.shape[::-1], smap.reference_pixel, strict=True)]
+    reference = [
+        (smap.meta.get(f"crval{axis}", 0.0) * unit).to_value(u.arcsec)
+        for axis, unit in zip((1, 2), smap.spatial_units, strict=True)
+    ]
+    return tuple(reference + scale_matrix(smap) @ away)
 
 
 def brightness(back, restorer):

@@ -3,19 +3,24 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import optimize
 
 import astropy.units as u
 
 from sunpy.map import GenericMap
 
-from sunpy_restore.cleaning.fourier import Grid, fitted_visibilities, weights_of
+from sunpy_restore.cleaning.fourier import Grid, fitted_visibilities, shifted, weights_of
 from sunpy_restore.cleaning.uvplane import UVPlane
 
-__all__ = ["Backprojection", "check_backprojection", "read_backprojection"]
+__all__ = ["Backprojection", "check_backprojection", "made_by_idl", "read_backprojection", "without_unused"]
 
 _MISFIT = 0.02  # RMS of what is no back-projection; interpolation leaves less
-_TURNS = 180  # orientations that are tried; half a turn makes no difference
-_PART = 97  # rows and columns on which they are tried
+_TURNS = 90  # orientations that are tried; half a turn makes no difference
+_AROUND = 130.0  # arcsec from the maximum, where they are tried
+_FEW = 12  # pixels
+_ROUGHLY = 0.02  # radian that this is good to
+_ENOUGH = 64  # rows and columns; of more some are left out
+_NOTHING = 0.01  # of the largest visibility; interpolation puts less where there is none
 _SKEW = 1e-3  # of the axes of an image
 _PIXELS = Grid((1, 1), (1.0, 1.0))
 
@@ -144,8 +149,8 @@ def read_backprojection(smap, plane, weighting="natural"):
     """
     Find the visibilities that a Map is the back-projection of.
 
-    The axes of the instrument are those of the Map's coordinates, or, where these are helioprojective ones, turned
-    against them by an angle that is found, for the roll of the spacecraft is part of it.
+    The axes of the instrument are those of the Map's coordinates or of its pixels, or turned against them by an angle
+    that is found: files of the IDL software don't tell the roll of the spacecraft.
 
     Parameters
     ----------
@@ -165,32 +170,82 @@ def read_backprojection(smap, plane, weighting="natural"):
     ValueError
         It is none of these points.
     """
-    world, data = scale_matrix(smap), np.asarray(smap.data, dtype=float)
+    world, data = scale_matrix(smap), np.array(smap.data, dtype=float)
+    # What software that turns images has no value for
+    data[data == 0] = np.nan
     if smap.mask is not None:
-        data = np.where(smap.mask, np.nan, data)
+        data[np.broadcast_to(smap.mask, data.shape)] = np.nan
     weights = weights_of(plane, weighting)
-    result, misfit = _fitted(data, world, plane, weights)
-    if misfit > _MISFIT:
-        angle = _orientation(data, world, plane, weights)
-        result, misfit = _fitted(data, _turn(angle) @ world, plane, weights)
-    if misfit > _MISFIT:
-        labels = f"{plane.labels[0]} to {plane.labels[-1]}"
-        raise ValueError(
-            f"The image is no back-projection of {len(plane.u)} points of the (u, v) plane ({labels}): {misfit:.0%} of "
-            "it are left unexplained, in any orientation. Say which sub-collimators it was made of, or give a "
-            "back-projection as it was made, without resampling."
-        )
-    return result
+    own = np.diag(np.linalg.norm(world, axis=0) * [np.sign(np.linalg.det(world)), 1])
+    for matrix in (world, own, None):
+        matrix = own @ _turn(_orientation(data, own, plane, weights)) if matrix is None else matrix
+        result, misfit = _fitted(data, matrix, plane, weights)
+        if misfit < _MISFIT:
+            return result
+    raise ValueError(
+        f"The image is no back-projection of these {len(plane.u)} points of the (u, v) plane ({plane.labels[0]} to "
+        f"{plane.labels[-1]}): {misfit:.0%} of it are left unexplained, in any orientation. Say which sub-collimators "
+        "it was made of, or give the back-projection as it was made, without resampling."
+    )
+
+
+def made_by_idl(smap):
+    """Whether a Map is a back-projection by the IDL software, whose header tells no unit but one that is wrong."""
+    return str(smap.meta.get("creator", "")).startswith("stx_map2fits")
+
+
+def without_unused(back):
+    """
+    Leave out sub-collimators in which there is nothing, not even noise.
+
+    The IDL software finds flares with sub-collimators 7 to 10 alone, and its headers don't tell.
+
+    Parameters
+    ----------
+    back : `Backprojection`
+        With natural weights, of all sub-collimators that may have been used.
+
+    Returns
+    -------
+    `Backprojection`
+    """
+    numbers = np.array([label[:-1] for label in back.plane.labels])
+    strength = {number: np.abs(back.found[numbers == number]).max() for number in numbers}
+    used = np.array([strength[number] > _NOTHING * max(strength.values()) for number in numbers])
+    labels = tuple(label for label, kept in zip(back.plane.labels, used, strict=True) if kept)
+    plane = UVPlane(back.plane.u[used], back.plane.v[used], labels)
+    # The back-projection is the mean over fewer of them
+    return back._replace(found=back.found[used] * used.mean(), plane=plane)
 
 
 def _fitted(data, matrix, plane, weights):
-    grid = _PIXELS._replace(shape=data.shape)
-    found, misfit = fitted_visibilities(data, in_pixels(plane, matrix), grid, weights)
+    """What explains an image, of which every so many rows and columns are enough."""
+    steps = np.array([max(n // _ENOUGH, 1) for n in data.shape])
+    thin = data[:: steps[0], :: steps[1]]
+    grid = _PIXELS._replace(shape=thin.shape)
+    found, misfit = fitted_visibilities(thin, in_pixels(plane, matrix * steps[::-1]), grid, weights)
+    # From the middle of these to that of the image
+    away = [(n - 1) / 2 - step * (m - 1) / 2 for n, m, step in zip(data.shape, thin.shape, steps, strict=True)]
+    found = shifted(found, plane, *(matrix @ away[::-1]))
     return Backprojection(matrix, found, plane, data.shape), misfit
 
 
 def in_pixels(plane, matrix):
-    """Points of the (u, v) plane in cycles per pixel."""
+    """
+    Points of the (u, v) plane along the axes of pixels.
+
+    Parameters
+    ----------
+    plane : `~sunpy_restore.cleaning.uvplane.UVPlane`
+        The points.
+    matrix : `numpy.ndarray`
+        As of a `Backprojection`.
+
+    Returns
+    -------
+    `~sunpy_restore.cleaning.uvplane.UVPlane`
+        In cycles per step.
+    """
     return plane._replace(
         u=matrix[0, 0] * plane.u + matrix[1, 0] * plane.v, v=matrix[0, 1] * plane.u + matrix[1, 1] * plane.v
     )
@@ -201,21 +256,23 @@ def _turn(angle):
     return np.array([[cosine, -sine], [sine, cosine]])
 
 
-def _orientation(data, world, plane, weights):
-    """The angle by which the coordinates are to be turned for the smallest misfit, on a part of the image."""
-    from scipy.optimize import minimize_scalar
+def _orientation(data, own, plane, weights):
+    """
+    The angle from the axes of the instrument to those of the pixels that leaves the smallest misfit.
 
+    First about the maximum, where some degrees make little difference, then on all of the image.
+    """
     middle = np.unravel_index(np.nanargmax(data), data.shape)
-    part = tuple(
-        slice(*(int(edge) for edge in np.clip([place - _PART // 2, place + _PART // 2 + 1], 0, n)))
-        for place, n in zip(middle, data.shape, strict=True)
-    )
-    part = data[part]
+    halves = np.maximum(_AROUND / np.abs(np.diag(own))[::-1], _FEW).astype(int)
+    parts = [slice(max(place - half, 0), place + half + 1) for place, half in zip(middle, halves, strict=True)]
+    near = data[tuple(parts)]
 
-    def misfit(angle):
-        return _fitted(part, _turn(angle) @ world, plane, weights)[1]
+    def misfit(angle, image):
+        return _fitted(image, own @ _turn(angle), plane, weights)[1]
 
     angles = np.pi * np.arange(_TURNS) / _TURNS
-    best = angles[np.argmin([misfit(angle) for angle in angles])]
-    step = np.pi / _TURNS
-    return minimize_scalar(misfit, bounds=(best - step, best + step), method="bounded", options={"xatol": 1e-7}).x
+    best = angles[np.argmin([misfit(angle, near) for angle in angles])]
+    for image, around in ((near, np.pi / _TURNS), (data, _ROUGHLY)):
+        limits = (best - around, best + around)
+        best = optimize.minimize_scalar(misfit, limits, bounds=limits, args=(image,), options={"xatol": 1e-5}).x
+    return best
