@@ -174,7 +174,7 @@ def fitted_visibilities(image, plane, grid, weights):
     """
     known = np.isfinite(image)
     along_y, along_x = _waves(plane, grid, -1)
-    count = len(plane.u)
+    along_y, count = along_y * weights[:, np.newaxis], len(plane.u)
     gram, right = np.zeros((2 * count, 2 * count)), np.zeros(2 * count)
     rows = max(_CHUNK // image.shape[1], 1)
     for top in range(0, image.shape[0], rows):
@@ -183,16 +183,21 @@ def fitted_visibilities(image, plane, grid, weights):
         basis = np.concatenate([waves.real, -waves.imag])
         gram += basis @ basis.T
         right += basis @ image[here][known[here]].astype(float)
-    size = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
-    gram, right = gram / np.outer(size, size), right / size
+    if not known.any() or not image[known].any():
+        return np.zeros(count, dtype=complex), 0.0
     values, vectors = np.linalg.eigh(gram)
-    kept = values > _RIDGE * values[-1]
-    parts = vectors[:, kept] @ ((vectors[:, kept].T @ right) / values[kept]) / size
-    found = parts[:count] + 1j * parts[count:]
-    misfit = np.where(known, image - back_projection(found, plane, grid, np.ones(count)), 0)
-    total = np.sqrt(np.mean(image[known].astype(float) ** 2)) if known.any() else 0.0
-    misfit = np.sqrt(np.mean(misfit[known] ** 2)) / total if total else 0.0
-    return found / weights, misfit
+    told = values > _RIDGE * values[-1]
+    values, vectors = values[told], vectors[:, told]
+    right = vectors.T @ right
+    size, noise = np.abs(image[known]).max(), 0.0
+    for _ in range(2):
+        # What the image hardly shows, such as waves longer than it, would be rounding and interpolation alone: a
+        # visibility is about as large as the image, and the noise is what was left of it
+        parts = vectors @ (right / (values + (noise / size) ** 2))
+        found = parts[:count] + 1j * parts[count:]
+        left = np.where(known, image - back_projection(found, plane, grid, weights), 0)[known]
+        noise = np.sqrt(np.mean(np.square(left)))
+    return found, noise / np.sqrt(np.mean(np.square(image[known], dtype=float)))
 
 
 def shifted(found, plane, x, y):

@@ -3,18 +3,20 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import optimize
 
 import astropy.units as u
 from astropy.io import fits
 from astropy.table import QTable
 
-from sunpy_restore.cleaning.fourier import shifted
+from sunpy_restore.cleaning.fourier import Grid, back_projection, shifted
 from sunpy_restore.cleaning.uvplane import UVPlane, stix_uv
 
 __all__ = ["Measured", "Table", "belonging", "open_visibilities", "read_visibilities"]
 
 _APART = 0.05  # RMS by which the visibilities of a Map and those given may differ, of the latter
 _SAME = 1e-5  # 1 / arcsec
+_ACROSS, _STEP = 401, 5.0  # pixels and their size in arcsec, of the shifts that are tried
 
 
 class Measured(NamedTuple):
@@ -168,17 +170,31 @@ def belonging(measured, back, middle):
     Raises
     ------
     ValueError
-        It is not their back-projection: the phase centre is neither the Map's middle nor where its header says.
+        It is not their back-projection, wherever their phase centre is.
     """
     size = np.sqrt(np.mean(np.abs(back.found) ** 2))
+
+    def apart(shift):
+        return np.sqrt(np.mean(np.abs(shifted(measured.found, measured.plane, *shift) - back.found) ** 2)) / size
+
     away = middle[0] - measured.center[0], middle[1] - measured.center[1]
-    tried = [shifted(measured.found, measured.plane, *shift) for shift in ((0.0, 0.0), away, middle)]
-    apart = [np.sqrt(np.mean(np.abs(one - back.found) ** 2)) / size for one in tried]
-    best = int(np.argmin(apart))
-    if apart[best] > _APART:
+    best = min(((0.0, 0.0), away), key=apart)
+    if apart(best) > _APART:
+        best = _alignment(measured, back, apart)
+    if apart(best) > _APART:
         raise ValueError(
-            f"The Map is not the back-projection of these visibilities: they differ by {apart[best]:.0%} of those that "
-            "explain the Map. Give visibilities of the same time, energy, phase centre and calibration, in the unit "
-            f"of the Map; found {measured.unit}."
+            f"The Map is not the back-projection of these visibilities: they differ by {apart(best):.0%} of those that "
+            "explain the Map, wherever their phase centre is. Give visibilities of the same time, energy and "
+            f"calibration, in the unit of the Map; found {measured.unit}."
         )
-    return tried[best]
+    return shifted(measured.found, measured.plane, *best)
+
+
+def _alignment(measured, back, apart):
+    """The shift between two phase centres: the phase centre that a header tells is not always that of the pixels."""
+    grid = Grid((_ACROSS, _ACROSS), (_STEP, _STEP))
+    product = measured.found * np.conj(back.found)
+    aligned = back_projection(product, measured.plane, grid, np.ones(len(product)))
+    row, column = np.unravel_index(np.argmax(aligned), aligned.shape)
+    options = {"xatol": 1e-7, "fatol": 1e-12}
+    return optimize.minimize(apart, (grid.x[column], grid.y[row]), method="Nelder-Mead", options=options).x

@@ -22,6 +22,8 @@ _WCS_KEYWORDS |= {f"{name}{i}_{j}" for name in ("pc", "cd") for i in (1, 2, 3) f
 # They place a whole series of images in time, and sunpy would take an instrument's own (T_OBS) for that of each.
 _TIME_KEYWORDS = set("date-obs date_obs time-obs date-avg date-beg date-end t_obs t_rec".split())
 _TIME_KEYWORDS |= {"mjd-obs", "mjd-avg", "mjd-beg", "mjd-end"}
+# What verbs say of their result
+_TOLD = ("bunit", "bmaj", "bmin", "bpa", "rstguess", "rstchi0", "rstchi2")
 
 
 def image_headers(cube):
@@ -87,8 +89,8 @@ def rebuilt_cube(cube, originals, restored):
     Returns
     -------
     `~ndcube.NDCube`
-        Cube of the class of ``cube``, with its unit and coordinates. WCS and ``meta`` follow the images' pixel grid and
-        provenance, the mask is theirs, an uncertainty is dropped: it was that of the pixels before the restoration.
+        Cube of the class of ``cube``, with its coordinates. WCS, unit and ``meta`` follow the images' pixel grid, unit
+        and provenance, the mask is theirs, an uncertainty is dropped: it was that of the pixels before the restoration.
 
     Raises
     ------
@@ -114,7 +116,7 @@ def rebuilt_cube(cube, originals, restored):
         wcs=_scaled_wcs(cube.wcs, scale),
         mask=mask,
         meta=_restored_meta(cube, originals[0].meta, restored[0].meta, shape, scale),
-        unit=cube.unit,
+        unit=cube.unit if restored[0].unit == originals[0].unit else restored[0].unit,
         global_coords=coordinates,
     )
     if not cube.extra_coords.is_empty:
@@ -176,4 +178,8 @@ def _restored_meta(cube, before, after, shape, scale):
     if after.get("history") != before.get("history"):
         provenance = Provenance(*(after.get(key) for key in ("rsttask", "rstmeth", "rstmodel", "rstsha", "rstvers")))
     update_header(meta, shape=shape, scale=scale, provenance=provenance)
+    names = {str(key).lower(): key for key in meta}
+    for key in _TOLD:
+        if after.get(key) != before.get(key):
+            meta[names.get(key, key)] = after[key]
     return meta

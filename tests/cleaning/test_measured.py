@@ -109,25 +109,23 @@ def test_values_that_are_no_numbers_are_refused(truth):
 
 
 @pytest.mark.parametrize("center", [(0.0, 0.0), (100.0, -50.0)])
-def test_phase_centre_is_the_middle_or_in_the_header_or_the_origin(back, truth, center):
+def test_phase_centre_is_the_middle_or_in_the_header_or_anywhere(back, truth, center):
     """And if it is the middle, whatever the header says."""
     for middle in ((0.0, 0.0), (130.0, -62.0)):
         found = belonging(read_visibilities(table(truth, center=center)), back, middle)
         np.testing.assert_allclose(found, truth, rtol=1e-9)
     middle = (130.0, -62.0)
-    for away in ((middle[0] - center[0], middle[1] - center[1]), middle):
+    away = (middle[0] - center[0], middle[1] - center[1])
+    for away, tolerance in ((away, 1e-9), (middle, 1e-5), ((-400.0, 733.0), 1e-5)):
         moved = shifted(truth, PLANE, -away[0], -away[1])
         found = belonging(read_visibilities(table(moved, center=center)), back, middle)
-        np.testing.assert_allclose(found, truth, rtol=1e-9)
+        np.testing.assert_allclose(found, truth, rtol=tolerance, atol=tolerance)
 
 
-def test_order_of_the_phase_centre(back, truth):
+def test_order_of_the_phase_centre(truth):
     """As (y, x), as xrayvision has it."""
-    middle = (130.0, -62.0)
-    moved = shifted(truth, PLANE, -30.0, 12.0)
-    np.testing.assert_allclose(belonging(read_visibilities(table(moved, center=(100.0, -50.0))), back, middle), truth)
-    with pytest.raises(ValueError, match="not the back-projection of these visibilities"):
-        belonging(read_visibilities(table(moved, center=(-50.0, 100.0))), back, middle)
+    given = table(truth)._replace(phase_center=[-50, 100] * u.arcsec)
+    assert read_visibilities(given).center == (100, -50)
 
 
 def test_measured_values_are_kept_where_they_differ_a_little(back, truth):
@@ -138,9 +136,9 @@ def test_measured_values_are_kept_where_they_differ_a_little(back, truth):
     np.testing.assert_array_equal(belonging(read_visibilities(table(near)), back, (0.0, 0.0)), near)
 
 
-def test_visibilities_of_another_scene_unit_or_place_are_refused(back, truth):
+def test_visibilities_of_another_scene_or_unit_are_refused(back, truth):
     other = visibilities_of_scene(ellipse(7, 5, -30, 20, 14, 0.7), PLANE)
-    for values in (other, 1.1 * truth, shifted(truth, PLANE, 5.0, 0.0), truth.conj()):
+    for values in (other, 1.1 * truth, truth.conj()):
         with pytest.raises(ValueError, match=r"they differ by .*; found ct / \(.*cm2.*\)"):
             belonging(read_visibilities(table(values)), back, (0.0, 0.0))
 
