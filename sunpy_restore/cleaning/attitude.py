@@ -126,8 +126,8 @@ def sky_header(visibilities, shape, pixel):
 
     Parameters
     ----------
-    visibilities : `xrayvision.visibility.Visibilities`
-        From `visibilities_of`, with an ephemeris.
+    visibilities : ``xrayvision.visibility.Visibilities``
+        From `~sunpy_restore.cleaning.observations.visibilities_of`, with an ephemeris.
     shape : pair of `int`
         Rows and columns of the image; the phase centre is in its middle.
     pixel : `float`

@@ -1,7 +1,7 @@
 """
 From images to visibilities and back.
 
-As in `xrayvision`, the visibility of a brightness I is V(u, v) = sum I(x, y) exp(2 pi i (u x + v y)), x along columns
+As in ``xrayvision``, the visibility of a brightness I is V(u, v) = sum I(x, y) exp(2 pi i (u x + v y)), x along columns
 and y along rows in arcsec from the middle of the image, and the back-projection of visibilities is the real part of
 sum w V exp(-2 pi i (u x + v y)).
 """

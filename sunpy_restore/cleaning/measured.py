@@ -46,7 +46,7 @@ class Measured(NamedTuple):
 
 class Table(NamedTuple):
     """
-    Visibilities of a file, with the attributes of `xrayvision.visibility.Visibilities` that matter here.
+    Visibilities of a file, with the attributes of ``xrayvision.visibility.Visibilities`` that matter here.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def read_visibilities(given):
 
     Parameters
     ----------
-    given : `xrayvision.visibility.Visibilities`
+    given : ``xrayvision.visibility.Visibilities``
         Or what has the same attributes: ``visibilities``, ``u``, ``v``, ``phase_center`` in the order (y, x), and
         ``amplitude_uncertainty`` or ``uncertainty``.
 

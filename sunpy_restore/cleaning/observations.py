@@ -1,4 +1,4 @@
-"""Observations of STIX: from pixel data to visibilities, through `stixpy`."""
+"""Observations of STIX: from pixel data to visibilities, through ``stixpy``."""
 
 import gzip
 import shutil
@@ -56,21 +56,21 @@ def visibilities_of(
     subcollimators : iterable of `int`
         Numbers from 1 (finest) to 10; the phases of 1 and 2 are not calibrated.
     ephemeris : path-like, optional
-        Auxiliary file, see `attitude_of`. Without it `stixpy` downloads it, unless ``flare_location`` is in
-        ``STIXImaging``.
+        Auxiliary file, see `~sunpy_restore.cleaning.attitude.attitude_of`. Without it ``stixpy`` downloads it, unless
+        ``flare_location`` is in ``STIXImaging``.
 
     Returns
     -------
-    `xrayvision.visibility.Visibilities`
+    ``xrayvision.visibility.Visibilities``
         In counts / (s keV cm2), in the frame of STIX relative to the phase centre, with the uncertainties of the
         amplitudes (counting statistics, compression, and 5 % for the calibration). Of ``meta``, ``offset`` is the phase
-        centre in ``STIXImaging``, and ``observer_coordinate``, ``roll`` and ``pointing`` are those of `Attitude` where
-        that is known.
+        centre in ``STIXImaging``, and ``observer_coordinate``, ``roll`` and ``pointing`` are those of
+        `~sunpy_restore.cleaning.attitude.Attitude` where that is known.
 
     Raises
     ------
     ImportError
-        `stixpy` isn't installed.
+        ``stixpy`` isn't installed.
     ValueError
         Another kind of file; times or energies that it doesn't have; the attenuator moved or detectors or pixels were
         switched in the time range; unknown sub-collimators.

@@ -42,7 +42,7 @@ def paired(visibilities, *, side=256, pixel=1.0, iterations=100):
 
     Parameters
     ----------
-    visibilities : `xrayvision.visibility.Visibilities`
+    visibilities : ``xrayvision.visibility.Visibilities``
         From `~sunpy_restore.cleaning.observations.visibilities_of`, with an ephemeris. They are rates, so that
         exposures of different length compare.
     side : `int`

@@ -1,4 +1,4 @@
-"""The verb `backproj_to_clean`."""
+"""The verb `sunpy_restore.backproj_to_clean`."""
 
 import numpy as np
 from scipy import ndimage
@@ -54,7 +54,7 @@ def backproj_to_clean(
         Back-projections of STIX by xrayvision, stixpy or the IDL software, of any pixel size, orientation and shape
         ``(ny, nx)``, also cut out. Values are in the unit of the visibilities, counts / (s keV cm2) for instance: a
         point source has its flux as its maximum. It is not changed.
-    visibilities : `xrayvision.visibility.Visibilities`, or `list` of them, one for each image, optional
+    visibilities : ``xrayvision.visibility.Visibilities``, or `list` of them, one for each image, optional
         What the image is the back-projection of. The result is made to agree with them within their errors. With
         ``method="clean"`` they may be those of another Fourier imager, such as RHESSI.
     subcollimators : iterable of `int`, optional

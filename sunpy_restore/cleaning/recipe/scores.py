@@ -112,9 +112,9 @@ def evaluation_pairs(task, directory):
     ------
     source : `str`
         Kind of the scene and noise.
-    observed : `Simulated`
+    observed : `~sunpy_restore.cleaning.recipe.scores.Simulated`
     truth : `numpy.ndarray`
-        The scene seen with the clean beam, per beam, on `GRID`.
+        The scene seen with the clean beam, per beam, on `~sunpy_restore.cleaning.recipe.scores.GRID`.
     """
     plane = stix_uv()
     for kind in ("single", "double", "extended"):
@@ -128,14 +128,14 @@ def evaluation_pairs(task, directory):
 
 def restorers(task, methods, *, weights, device):
     """
-    Functions that make an image per beam on `GRID` of a `Simulated`.
+    Functions that make an image of a simulated observation.
 
     Parameters
     ----------
     task : `str`
         Name of the task.
     methods : `list` of `str` or `None`
-        ``"network"`` and names of `CLEAN` with numbers of iterations; all for `None`.
+        ``"network"`` and ``"clean"`` or ``"clean, 1000 iterations"``; all for `None`.
     weights, device
         Of the network.
 
@@ -184,10 +184,10 @@ def measure(task, observed, restored, truth):
     ----------
     task : `str`
         Name of the task.
-    observed : `Simulated`
+    observed : `~sunpy_restore.cleaning.recipe.scores.Simulated`
         What it was made of.
     restored, truth : `numpy.ndarray`
-        Images per beam on `GRID`.
+        Images per beam on `~sunpy_restore.cleaning.recipe.scores.GRID`.
 
     Returns
     -------
@@ -224,7 +224,7 @@ def share_found(function, separation, *, level=0.05, count=40):
     Parameters
     ----------
     function : callable
-        Makes an image per beam on `GRID` of a `Simulated`.
+        Makes an image of a simulated observation, as `restorers` gives them.
     separation : `float`
         Distance of the sources in arcsec.
     level : `float`
@@ -255,28 +255,31 @@ def found_sources(image):
     Parameters
     ----------
     image : `numpy.ndarray`
-        Image on `GRID`.
+        Image on `~sunpy_restore.cleaning.recipe.scores.GRID`.
 
     Returns
     -------
     `numpy.ndarray`
-        As (x, y) in arcsec, shape ``(n, 2)``; from a parabola through the pixels about each.
+        As (x, y) in arcsec, shape ``(n, 2)``; of the paraboloid through each and the eight pixels about it.
     """
     peaks = (image == ndimage.maximum_filter(image, 3)) & (image >= _FAINTEST * image.max())
     rows, columns = np.nonzero(peaks)
     order = np.argsort(image[rows, columns])[::-1]
     places = []
     for row, column in zip(rows[order], columns[order], strict=True):
-        x = GRID.x[column] + GRID.pixel[1] * _vertex(image[row], column)
-        y = GRID.y[row] + GRID.pixel[0] * _vertex(image[:, column], row)
-        places.append((x, y))
+        up, right = _vertex(image[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2])
+        places.append((GRID.x[column] + GRID.pixel[1] * right, GRID.y[row] + GRID.pixel[0] * up))
     return np.array(places)
 
 
-def _vertex(values, index):
-    """Vertex of the parabola through a maximum and its neighbours, from there."""
-    if not 0 < index < len(values) - 1:
-        return 0.0
-    left, middle, right = values[index - 1 : index + 2]
-    bend = left - 2 * middle + right
-    return 0.5 * (left - right) / bend if bend < 0 else 0.0
+def _vertex(near):
+    """Rows and columns from the middle of 3 x 3 pixels to the vertex of a paraboloid; none at the edge of an image."""
+    if near.shape != (3, 3):
+        return 0.0, 0.0
+    middle = near[1, 1]
+    slope = np.array([near[2, 1] - near[0, 1], near[1, 2] - near[1, 0]]) / 2
+    mixed = (near[2, 2] + near[0, 0] - near[2, 0] - near[0, 2]) / 4
+    bend = np.array([[near[2, 1] - 2 * middle + near[0, 1], mixed], [mixed, near[1, 2] - 2 * middle + near[1, 0]]])
+    if not (bend[0, 0] < 0 and np.linalg.det(bend) > 0):
+        return 0.0, 0.0
+    return tuple(np.clip(-np.linalg.solve(bend, slope), -1, 1))
