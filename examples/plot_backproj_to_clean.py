@@ -60,7 +60,8 @@ for place, (name, smap) in enumerate({"back-projection": dirty, **images}.items(
     figure.colorbar(image, ax=axes, orientation="horizontal", label=f"{smap.unit:unicode}", shrink=0.9)
 
 ###############################################################################
-# What visibilities do these images have? The clean beam is taken out first. The upper panel has the amplitudes, the
+# What visibilities do these images have? The clean beam is taken out first. The image of CLEAN holds its residual,
+# which is no source seen with a beam, and it is that which disagrees: its components alone would fit about as well. The upper panel has the amplitudes, the
 # lower one the differences from what was measured, in units of the errors. Sub-collimators 10 are the coarsest, with
 # 179 arcsec; 3 are the finest, with 15.
 
@@ -132,12 +133,13 @@ figure.supylabel("y of STIX [arcsec]")
 # has a maximum within 8 arcsec of each, and no other one above 15 % of the brightest. Side lobes that CLEAN leaves are
 # such others.
 
-separations = (12, 16, 20, 25, 30, 40, 50, 60, 70)
+separations = (12, 16, 18, 20, 22, 25, 30, 40, 50, 60, 70)
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-for (name, function), colour in zip(restorers("backproj", None, weights=None, device=None).items(), "brg", strict=True):
-    for level, style in ((0.05, "-"), (0.1, "--")):
+functions = restorers("backproj", ["network", "clean"], weights=None, device=None)
+for (name, function), colour in zip(functions.items(), ("tab:blue", "tab:red"), strict=True):
+    for level, style in ((0.05, "-"), (0.1, "--"), (0.2, ":")):
         shares = [100 * share_found(function, separation, level=level, count=30) for separation in separations]
-        axes.plot(separations, shares, colour + style, label=f"{name}, noise {level:.0%}")
+        axes.plot(separations, shares, style, color=colour, label=f"{name}, noise {level:.0%}")
 axes.axvline(14.6, color="0.8", zorder=0)
 axes.set_xlabel("separation [arcsec]; grey: the beam")
 axes.set_ylabel("both found, and nothing else [%]")
