@@ -61,9 +61,9 @@ for place, (name, smap) in enumerate({"back-projection": dirty, **images}.items(
 
 ###############################################################################
 # What visibilities do these images have? The clean beam is taken out first. The image of CLEAN holds its residual,
-# which is no source seen with a beam, and it is that which disagrees: its components alone would fit about as well. The upper panel has the amplitudes, the
-# lower one the differences from what was measured, in units of the errors. Sub-collimators 10 are the coarsest, with
-# 179 arcsec; 3 are the finest, with 15.
+# which is no source seen with a beam, and it is that which disagrees: its components alone would fit about as well. The
+# upper panel has the amplitudes, the lower one the differences from what was measured, in units of the errors.
+# Sub-collimators 10 are the coarsest, with 179 arcsec; 3 are the finest, with 15.
 
 pixels = (dirty.scale.axis2.value, dirty.scale.axis1.value)
 grid = Grid(dirty.data.shape, pixels)
