@@ -478,12 +478,18 @@ def test_demo(run, networks, tmp_path, monkeypatch):
     assert 0.08 < changed.mean() < 0.2
     error = np.sqrt(np.mean((smap.data - observed.data)[changed] ** 2)) / np.median(observed.data[observed.data > 0])
     assert float(line.split()[5]) == pytest.approx(100 * error, rel=0.02)
-    assert [len(figure.axes) for figure in figures] == [7, 7, 9, 6]
+    assert [len(figure.axes) for figure in figures] == [7, 7, 9, 6, 10]
     for figure in figures[:3]:
         check_figure(figure)
     *panels, bar = figures[3].axes
     assert "[%]" in bar.get_ylabel()
     assert [axes.get_title() for axes in panels] == ["lost", "harmonic", "radial", "network", "truth"]
+    titles = [axes.get_title() for axes in figures[4].axes if axes.get_title()]
+    assert titles == ["back-projection", "clean", "clean, agreeing", "network", "network, agreeing"]
+    line = next(line for line in out.splitlines() if line.endswith("stix_flare_clean_agreeing.fits"))
+    assert "chi square   1.00" in line
+    flux = 4 * sunpy.map.Map(folder / "stix_flare_clean_agreeing.fits").data.sum()
+    assert f"flux {flux:5.1f} counts" in line
     assert len({axes.images[0].get_clim() for axes in panels}) == 1
 
 

@@ -6,13 +6,13 @@ import numpy as np
 
 import astropy.units as u
 
-import sunpy.map
 from sunpy.map import GenericMap
 
 from sunpy_restore.cleaning.attitude import sky_header
 from sunpy_restore.cleaning.clean import clean
 from sunpy_restore.cleaning.fourier import Grid, back_projection, dirty_beam, weights_of
 from sunpy_restore.cleaning.measured import read_visibilities
+from sunpy_restore.core.maps import made_map
 
 __all__ = ["Pair", "normalized", "paired"]
 
@@ -73,7 +73,7 @@ def paired(visibilities, *, side=256, pixel=1.0, iterations=100):
     maps = []
     for image, unit in ((dirty, measured.unit), (cleaned, measured.unit / u.arcsec**2)):
         own = {**header, "naxis1": side, "naxis2": side, "bunit": unit.to_string("fits")}
-        maps.append(sunpy.map.Map(image[:side, :side], own))
+        maps.append(made_map(image[:side, :side], own))
     return Pair(*maps)
 
 

@@ -13,7 +13,7 @@ from sunpy_restore.core.cubes import image_headers, rebuilt_cube
 from sunpy_restore.core.header import Provenance, update_header
 from sunpy_restore.core.pixels import repeated
 
-__all__ = ["Provenance", "as_maps", "masks_for", "restored_map", "with_data"]
+__all__ = ["Provenance", "as_maps", "made_map", "masks_for", "restored_map", "with_data"]
 
 
 def as_maps(image):
@@ -161,6 +161,24 @@ def restored_map(smap, data, *, provenance, scale=1, mask=None):
         meta["cdelt1"], meta["cdelt2"] = (meta.get(f"cdelt{i}", 1.0) for i in (1, 2))
     update_header(meta, shape=shape, scale=scale, provenance=provenance)
     return smap._new_instance(data, meta, plot_settings=copy.deepcopy(smap.plot_settings), mask=mask)
+
+
+def made_map(data, header):
+    """
+    A Map of an array that was no Map before.
+
+    Parameters
+    ----------
+    data : `~numpy.ndarray`
+        Image of shape (ny, nx).
+    header : mapping
+        Its header.
+
+    Returns
+    -------
+    `~sunpy.map.GenericMap`
+    """
+    return sunpy.map.Map(data, dict(header))
 
 
 def with_data(smap, data):
