@@ -84,8 +84,9 @@ def backproj_to_clean(
     TypeError
         No Map, one of another instrument, or no visibilities.
     ValueError
-        No back-projection of these (u, v) points, or not of these visibilities; no pixel above zero; a Map that was
-        restored already; points of another instrument for the network; no such sub-collimator, weighting or method.
+        No back-projection of these (u, v) points, or not of these visibilities; no pixel above zero; a field of less
+        than an arcmin; a Map that was restored already; points of another instrument for the network; no such
+        sub-collimator, weighting or method.
     ~sunpy_restore.core.exceptions.WeightsError
         Weights can't be found or read.
 

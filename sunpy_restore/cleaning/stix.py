@@ -20,6 +20,7 @@ _AROUND = 130.0  # arcsec from the maximum, where they are tried
 _FEW = 12  # pixels
 _ROUGHLY = 0.02  # radian that this is good to
 _ENOUGH = 64  # rows and columns; of more some are left out
+_SMALLEST = 60.0  # arcsec
 _NOTHING = 0.01  # of the largest visibility; interpolation puts less where there is none
 _SKEW = 1e-3  # of the axes of an image
 _PIXELS = Grid((1, 1), (1.0, 1.0))
@@ -168,7 +169,7 @@ def read_backprojection(smap, plane, weighting="natural"):
     Raises
     ------
     ValueError
-        It is none of these points.
+        It is none of these points, or too small to tell.
     """
     world, data = scale_matrix(smap), np.array(smap.data, dtype=float)
     # What software that turns images has no value for
@@ -176,6 +177,12 @@ def read_backprojection(smap, plane, weighting="natural"):
     if smap.mask is not None:
         data[np.broadcast_to(smap.mask, data.shape)] = np.nan
     weights = weights_of(plane, weighting)
+    extent = np.linalg.norm(world, axis=0)[::-1] * data.shape
+    if extent.min() < _SMALLEST:
+        raise ValueError(
+            f"Found a field of {extent[0]:.0f} x {extent[1]:.0f} arcsec, expected {_SMALLEST:.0f} or more: the waves of "
+            "coarse sub-collimators can't be told apart in a smaller one. Cut the result instead."
+        )
     own = np.diag(np.linalg.norm(world, axis=0) * [np.sign(np.linalg.det(world)), 1])
     for matrix in (world, own, None):
         matrix = own @ _turn(_orientation(data, own, plane, weights)) if matrix is None else matrix

@@ -264,3 +264,10 @@ def test_images_without_a_source_and_arrays_are_refused(make_backprojection, sce
 def test_maps_of_the_idl_software_are_known_by_their_header(make_backprojection, make_idl, scene):
     assert made_by_idl(make_idl(scene, side=9))
     assert not made_by_idl(make_backprojection(scene, shape=(9, 9)))
+
+
+@pytest.mark.parametrize(("shape", "pixel"), [((1, 129), 2.0), ((3, 3), 2.0), ((129, 20), 2.0), ((40, 40), 1.0)])
+def test_fields_that_cannot_tell_the_waves_apart_are_refused(make_backprojection, scene, shape, pixel):
+    smap = make_backprojection(scene, shape=shape, pixel=(pixel, pixel))
+    with pytest.raises(ValueError, match=f"Found a field of {shape[0] * pixel:.0f} x .* expected 60 or more"):
+        read_backprojection(smap, PLANE)
