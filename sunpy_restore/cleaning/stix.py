@@ -180,8 +180,8 @@ def read_backprojection(smap, plane, weighting="natural"):
     extent = np.linalg.norm(world, axis=0)[::-1] * data.shape
     if extent.min() < _SMALLEST:
         raise ValueError(
-            f"Found a field of {extent[0]:.0f} x {extent[1]:.0f} arcsec, expected {_SMALLEST:.0f} or more: the waves of "
-            "coarse sub-collimators can't be told apart in a smaller one. Cut the result instead."
+            f"Found a field of {extent[0]:.0f} x {extent[1]:.0f} arcsec, expected {_SMALLEST:.0f} or more: the waves "
+            "of coarse sub-collimators can't be told apart in a smaller one. Cut the result instead."
         )
     own = np.diag(np.linalg.norm(world, axis=0) * [np.sign(np.linalg.det(world)), 1])
     for matrix in (world, own, None):
