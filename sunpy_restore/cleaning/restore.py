@@ -55,8 +55,8 @@ def backproj_to_clean(
         ``(ny, nx)``, also cut out. Values are in the unit of the visibilities, counts / (s keV cm2) for instance: a
         point source has its flux as its maximum. It is not changed.
     visibilities : ``xrayvision.visibility.Visibilities``, or `list` of them, one for each image, optional
-        What the image is the back-projection of. The result is made to agree with them within their errors. With
-        ``method="clean"`` they may be those of another Fourier imager, such as RHESSI.
+        What the image is the back-projection of. The result is made to agree with them within their errors, and is
+        nowhere negative. With ``method="clean"`` they may be those of another Fourier imager, such as RHESSI.
     subcollimators : iterable of `int`, optional
         Numbers from 1 to 10 of the sub-collimators that the back-projection was made of, where the visibilities are
         not given. By default 3 to 10, or those of them that a file of the IDL software has something of.
