@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sunpy_restore.cleaning.fourier import Grid, dirty_beam, weights_of
+from sunpy_restore.cleaning.fourier import Grid, back_projection, dirty_beam, weights_of
 from sunpy_restore.cleaning.planes import BEAM, PLANES
 from sunpy_restore.cleaning.scenes import FWHM
 from sunpy_restore.cleaning.uvplane import stix_uv
 from sunpy_restore.core.task import Method
 
-__all__ = ["METHODS", "Cleaned", "beam_area", "clean", "clean_planes", "seen_with_beam"]
+__all__ = ["METHODS", "Cleaned", "beam_area", "clean", "clean_planes", "clean_visibilities", "seen_with_beam"]
 
 _NUMBERS = [(number, PLANES.index(f"subcollimator{number}")) for number in range(1, 11)]
 _PIXEL = PLANES.index("pixel")
@@ -143,6 +143,35 @@ def _check(dirty, beam, grid, fwhm):
         raise ValueError(f"Found a clean beam of {fwhm} arcsec, expected a positive width.")
 
 
+def clean_visibilities(found, plane, grid, *, iterations=100):
+    """
+    CLEAN of the back-projection of visibilities with natural weights.
+
+    Parameters
+    ----------
+    found : `numpy.ndarray` of `complex`
+        Visibilities, shape ``(n,)``.
+    plane : `~sunpy_restore.cleaning.uvplane.UVPlane`
+        Their places.
+    grid : `~sunpy_restore.cleaning.fourier.Grid`
+        Pixels wanted.
+    iterations : `int`, optional
+        Largest number of iterations.
+
+    Returns
+    -------
+    `Cleaned`
+    """
+    dirty = back_projection(found, plane, grid, weights_of(plane))
+    return clean(dirty, _wide_beam(plane, grid), grid, iterations=iterations)
+
+
+def _wide_beam(plane, grid):
+    """The dirty beam of natural weights about any pixel of a field."""
+    wide = grid._replace(shape=tuple(2 * n - 1 for n in grid.shape))
+    return dirty_beam(plane, wide, weights_of(plane))
+
+
 def clean_planes(planes):
     """
     CLEAN with 100 iterations.
@@ -166,8 +195,7 @@ def clean_planes(planes):
         return np.array(planes[0], dtype=float)
     plane = stix_uv(numbers)
     grid = Grid(planes.shape[1:], (pixel, pixel))
-    wide = grid._replace(shape=tuple(2 * n - 1 for n in grid.shape))
-    return clean(planes[0], dirty_beam(plane, wide, weights_of(plane)), grid).image * beam_area()
+    return clean(planes[0], _wide_beam(plane, grid), grid).image * beam_area()
 
 
 METHODS = {"clean": Method(clean_planes, None)}

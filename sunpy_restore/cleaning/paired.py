@@ -9,8 +9,8 @@ import astropy.units as u
 from sunpy.map import GenericMap
 
 from sunpy_restore.cleaning.attitude import sky_header
-from sunpy_restore.cleaning.clean import clean
-from sunpy_restore.cleaning.fourier import Grid, back_projection, dirty_beam, weights_of
+from sunpy_restore.cleaning.clean import clean_visibilities
+from sunpy_restore.cleaning.fourier import Grid, back_projection, weights_of
 from sunpy_restore.cleaning.measured import read_visibilities
 from sunpy_restore.core.maps import made_map
 
@@ -65,10 +65,8 @@ def paired(visibilities, *, side=256, pixel=1.0, iterations=100):
         raise ValueError(f"Found {side} rows and columns, expected an even number: one more is cut off.")
     measured = read_visibilities(visibilities)
     grid = Grid((side + 1, side + 1), (pixel, pixel))
-    weights = weights_of(measured.plane)
-    wide = grid._replace(shape=(2 * side + 1, 2 * side + 1))
-    dirty = back_projection(measured.found, measured.plane, grid, weights)
-    cleaned = clean(dirty, dirty_beam(measured.plane, wide, weights), grid, iterations=iterations).image
+    dirty = back_projection(measured.found, measured.plane, grid, weights_of(measured.plane))
+    cleaned = clean_visibilities(measured.found, measured.plane, grid, iterations=iterations).image
     header = sky_header(visibilities, grid.shape, pixel)
     maps = []
     for image, unit in ((dirty, measured.unit), (cleaned, measured.unit / u.arcsec**2)):

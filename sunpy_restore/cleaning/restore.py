@@ -6,8 +6,8 @@ from scipy import ndimage
 import astropy.units as u
 
 from sunpy_restore.cleaning.agreement import chi_squared, modelled, reconciled
-from sunpy_restore.cleaning.clean import beam_area, clean
-from sunpy_restore.cleaning.fourier import Grid, back_projection, dirty_beam, shifted, weights_of
+from sunpy_restore.cleaning.clean import beam_area, clean_visibilities
+from sunpy_restore.cleaning.fourier import Grid, back_projection, shifted, weights_of
 from sunpy_restore.cleaning.measured import belonging, read_visibilities
 from sunpy_restore.cleaning.planes import BEAM, PIXEL, planes_of
 from sunpy_restore.cleaning.stix import (
@@ -227,12 +227,7 @@ def _field(back, x, y):
 
 def _by_clean(back, restorer):
     """Flux per beam by CLEAN, on the pixels of a Map."""
-    plane, grid = back.own_axes()
-    weights = weights_of(plane)
-    # Wide enough for the beam about each pixel
-    wide = grid._replace(shape=tuple(2 * n - 1 for n in grid.shape))
-    dirty = back_projection(back.found, plane, grid, weights)
-    return beam_area() * clean(dirty, dirty_beam(plane, wide, weights), grid).image
+    return beam_area() * clean_visibilities(back.found, *back.own_axes()).image
 
 
 def _reconciled(density, back, errors):

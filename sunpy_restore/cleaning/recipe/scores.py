@@ -6,9 +6,9 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.cleaning.agreement import chi_squared, modelled
-from sunpy_restore.cleaning.clean import beam_area, clean
+from sunpy_restore.cleaning.clean import beam_area, clean_visibilities
 from sunpy_restore.cleaning.forward import with_noise
-from sunpy_restore.cleaning.fourier import Grid, back_projection, dirty_beam, weights_of
+from sunpy_restore.cleaning.fourier import Grid
 from sunpy_restore.cleaning.planes import BEAM
 from sunpy_restore.cleaning.restore import brightness
 from sunpy_restore.cleaning.scenes import Scene, ellipse, image_of, joined, visibilities_of_scene
@@ -116,14 +116,18 @@ def evaluation_pairs(task, directory):
     truth : `numpy.ndarray`
         The scene seen with the clean beam, per beam, on `~sunpy_restore.cleaning.recipe.scores.GRID`.
     """
-    plane = stix_uv()
     for kind in ("single", "double", "extended"):
         for level in LEVELS:
             for index in range(_SCENES):
                 rng = np.random.default_rng([2022, round(1000 * level), index])
-                scene = simulated_scene(kind, rng)
-                found, error = with_noise(visibilities_of_scene(scene, plane), level, rng)
-                yield f"{kind}, noise {level:.0%}", Simulated(scene, found, plane, error), image_of(scene, GRID, BEAM)
+                yield f"{kind}, noise {level:.0%}", *_pair(simulated_scene(kind, rng), level, rng)
+
+
+def _pair(scene, level, rng):
+    """A scene as measured, and its truth."""
+    plane = stix_uv()
+    found, error = with_noise(visibilities_of_scene(scene, plane), level, rng)
+    return Simulated(scene, found, plane, error), image_of(scene, GRID, BEAM)
 
 
 def restorers(task, methods, *, weights, device):
@@ -165,13 +169,8 @@ def _network(restorer):
 
 
 def _cleaning(iterations):
-    wide = GRID._replace(shape=tuple(2 * n - 1 for n in GRID.shape))
-
     def image(observed):
-        weights = weights_of(observed.plane)
-        dirty = back_projection(observed.found, observed.plane, GRID, weights)
-        beam = dirty_beam(observed.plane, wide, weights)
-        return beam_area() * clean(dirty, beam, GRID, iterations=iterations).image
+        return beam_area() * clean_visibilities(observed.found, observed.plane, GRID, iterations=iterations).image
 
     return image
 
@@ -237,14 +236,11 @@ def share_found(function, separation, *, level=0.05, count=40):
     `float`
         From 0 to 1.
     """
-    plane, total = stix_uv(), 0.0
+    total = 0.0
     for index in range(count):
         rng = np.random.default_rng([2023, round(1000 * level), index])
-        scene = simulated_scene("double", rng, separation=separation)
-        found, error = with_noise(visibilities_of_scene(scene, plane), level, rng)
-        observed = Simulated(scene, found, plane, error)
-        scores = measure("backproj", observed, function(observed), image_of(scene, GRID, BEAM))
-        total += scores["both_found"]
+        observed, truth = _pair(simulated_scene("double", rng, separation=separation), level, rng)
+        total += measure("backproj", observed, function(observed), truth)["both_found"]
     return total / count
 
 
