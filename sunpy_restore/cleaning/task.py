@@ -4,23 +4,9 @@ import numpy as np
 
 from sunpy_restore.cleaning.clean import METHODS
 from sunpy_restore.cleaning.planes import PLANES
-from sunpy_restore.core.task import Task
+from sunpy_restore.core.task import Task, network_builder
 
 __all__ = ["BACKPROJ"]
-
-
-def _build_network(hyperparameters):
-    """The network of a configuration or of a weights file."""
-    from sunpy_restore.networks.pix2pix_clean import CleanPix2Pix
-    from sunpy_restore.networks.unrolled import UnrolledUNet
-
-    options = dict(hyperparameters)
-    architecture = options.pop("architecture", None)
-    if architecture == "UnrolledUNet":
-        return UnrolledUNet(**options)
-    if architecture == "CleanPix2Pix":
-        return CleanPix2Pix(**options)
-    raise ValueError(f"Found the architecture {architecture!r}, expected 'UnrolledUNet' or 'CleanPix2Pix'.")
 
 
 def _not_negative(restored, planes):
@@ -35,7 +21,7 @@ BACKPROJ = Task(
     unit="maximum of the back-projection with natural weights, per clean beam",
     scale=1,
     planes=PLANES,
-    build_network=_build_network,
+    build_network=network_builder(UnrolledUNet="unrolled", CleanPix2Pix="pix2pix_clean"),
     classical=METHODS,
     finish=_not_negative,
     finish_reach=0,

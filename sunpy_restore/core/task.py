@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
-__all__ = ["Method", "Task", "TrainingConfig"]
+__all__ = ["Method", "Task", "TrainingConfig", "network_builder"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,3 +148,29 @@ class Task:
     finish_reach: int
     recipe: str
     planes: tuple[str, ...] = ("image",)
+
+
+def network_builder(**modules):
+    """
+    What makes networks from their hyperparameters, see `Task`.
+
+    Parameters
+    ----------
+    **modules : `str`
+        For each architecture, which is the name of its class, the module of ``sunpy_restore.networks`` that has it. It
+        is imported when it is wanted, because it needs torch.
+
+    Returns
+    -------
+    callable
+        ``build_network(hyperparameters) -> torch.nn.Module``, which refuses other architectures with a `ValueError`.
+    """
+
+    def build_network(hyperparameters):
+        options = dict(hyperparameters)
+        architecture = options.pop("architecture", None)
+        if architecture not in modules:
+            raise ValueError(f"Found the architecture {architecture!r}, expected {' or '.join(map(repr, modules))}.")
+        return getattr(import_module(f"sunpy_restore.networks.{modules[architecture]}"), architecture)(**options)
+
+    return build_network

@@ -2,25 +2,11 @@
 
 import numpy as np
 
-from sunpy_restore.core.task import Task
+from sunpy_restore.core.task import Task, network_builder
 from sunpy_restore.inpainting.classical import METHODS
 from sunpy_restore.inpainting.planes import PLANES
 
 __all__ = ["INPAINT"]
-
-
-def _build_network(hyperparameters):
-    """The network of a configuration or of a weights file."""
-    from sunpy_restore.networks.partialconv import LayeredPartialUNet
-    from sunpy_restore.networks.unet import CoronaUNet
-
-    options = dict(hyperparameters)
-    architecture = options.pop("architecture", None)
-    if architecture == "CoronaUNet":
-        return CoronaUNet(**options)
-    if architecture == "LayeredPartialUNet":
-        return LayeredPartialUNet(**options)
-    raise ValueError(f"Found the architecture {architecture!r}, expected 'CoronaUNet' or 'LayeredPartialUNet'.")
 
 
 def _valid_pixels_as_they_were(restored, planes):
@@ -35,7 +21,7 @@ INPAINT = Task(
     unit="deviation from a smooth background in units of the noise",
     scale=1,
     planes=PLANES,
-    build_network=_build_network,
+    build_network=network_builder(CoronaUNet="unet", LayeredPartialUNet="partialconv"),
     classical=METHODS,
     finish=_valid_pixels_as_they_were,
     finish_reach=0,

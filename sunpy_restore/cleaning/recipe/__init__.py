@@ -14,8 +14,7 @@ from sunpy_restore.cleaning.planes import BEAM, PIXEL, planes_of
 from sunpy_restore.cleaning.recipe.scores import evaluation_pairs, measure, restorers
 from sunpy_restore.cleaning.scenes import image_of
 from sunpy_restore.cleaning.uvplane import stix_uv
-from sunpy_restore.core.task import TrainingConfig
-from sunpy_restore.networks.pix2pix_clean import CleanDiscriminator
+from sunpy_restore.core.task import TrainingConfig, network_builder
 
 __all__ = [
     "SceneDataset",
@@ -198,13 +197,8 @@ def predict(network, observed, config):
     return network(observed)
 
 
-def build_adversary(hyperparameters):
-    """The discriminator of a configuration."""
-    options = dict(hyperparameters)
-    architecture = options.pop("architecture")
-    if architecture != "CleanDiscriminator":
-        raise ValueError(f"Found the architecture {architecture!r}, expected 'CleanDiscriminator'.")
-    return CleanDiscriminator(**options)
+build_adversary = network_builder(CleanDiscriminator="pix2pix_clean")
+"""The discriminator of a configuration."""
 
 
 def content_loss(restored, batch, config):

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 from torch.utils.data import Dataset, TensorDataset
 
-from sunpy_restore.core.task import TrainingConfig
+from sunpy_restore.core.task import TrainingConfig, network_builder
 from sunpy_restore.desaturation.recipe.losses import weighted_l1
 from sunpy_restore.desaturation.recipe.pairs import injected_pair, mixed_views, pair_of, paper_crops, paper_views
 from sunpy_restore.desaturation.recipe.paper import adversarial_configs
@@ -179,15 +179,8 @@ def predict(network, observed, config):
     return network(observed)
 
 
-def build_adversary(hyperparameters):
-    """The discriminator of a configuration."""
-    from sunpy_restore.networks.pix2pix import MaskDiscriminator
-
-    options = dict(hyperparameters)
-    architecture = options.pop("architecture")
-    if architecture != "MaskDiscriminator":
-        raise ValueError(f"Found the architecture {architecture!r}, expected 'MaskDiscriminator'.")
-    return MaskDiscriminator(**options)
+build_adversary = network_builder(MaskDiscriminator="pix2pix")
+"""The discriminator of a configuration."""
 
 
 def content_loss(restored, batch, config):
