@@ -1,14 +1,18 @@
-"""The restoration tasks that the package knows."""
+"""The tasks that the package knows."""
 
 from sunpy_restore.cleaning.task import BACKPROJ
 from sunpy_restore.desaturation.task import DESATURATE
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
+from sunpy_restore.granulation.task import GENERATORS
 from sunpy_restore.inpainting.task import INPAINT
 
-__all__ = ["TASKS", "get_task"]
+__all__ = ["RESTORATIONS", "TASKS", "get_task"]
 
-TASKS = (CONTINUUM, MAGNETOGRAM, DESATURATE, INPAINT, BACKPROJ)
-"""All tasks; a new one is listed here."""
+RESTORATIONS = (CONTINUUM, MAGNETOGRAM, DESATURATE, INPAINT, BACKPROJ)
+"""Tasks that make an image of an observation; a new one is listed here."""
+
+TASKS = (*RESTORATIONS, *GENERATORS)
+"""All tasks."""
 
 
 def get_task(name):

@@ -4,7 +4,7 @@ import numpy as np
 
 from sunpy_restore.cleaning.clean import METHODS
 from sunpy_restore.cleaning.planes import PLANES
-from sunpy_restore.core.task import Task, network_builder
+from sunpy_restore.core.task import Restoration, network_builder
 
 __all__ = ["BACKPROJ"]
 
@@ -13,7 +13,7 @@ def _not_negative(restored, planes):
     return np.maximum(restored, 0)
 
 
-BACKPROJ = Task(
+BACKPROJ = Restoration(
     name="backproj",
     verb="backproj_to_clean",
     title="CLEAN-like images from back-projections of STIX",

@@ -8,7 +8,7 @@ import numpy as np
 from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.header import Provenance
 from sunpy_restore.core.inference import apply_tiled
-from sunpy_restore.core.task import Task
+from sunpy_restore.core.task import Restoration
 
 __all__ = ["Restorer", "fit", "load_restorer"]
 
@@ -20,7 +20,7 @@ class Restorer:
 
     Parameters
     ----------
-    task : `~sunpy_restore.core.task.Task`
+    task : `~sunpy_restore.core.task.Restoration`
         The task.
     function : callable
         Restores a batch of tiles, see `~sunpy_restore.core.inference.apply_tiled`.
@@ -34,7 +34,7 @@ class Restorer:
         How the verb presents an image to it, where there are several ways.
     """
 
-    task: Task
+    task: Restoration
     function: Any
     reach: int | None
     provenance: Provenance
@@ -86,7 +86,7 @@ def load_restorer(task, method="network", *, weights=None, device=None, progress
 
     Parameters
     ----------
-    task : `~sunpy_restore.core.task.Task`
+    task : `~sunpy_restore.core.task.Restoration`
         The task.
     method : `str`
         ``"network"`` or the name of a classical method.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-__all__ = ["Method", "Task", "TrainingConfig", "network_builder"]
+__all__ = ["Method", "Restoration", "Task", "TrainingConfig", "network_builder"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class Method:
     Parameters
     ----------
     function : callable
-        ``function(observed) -> restored`` for a normalised observation, see `Task`.
+        ``function(observed) -> restored`` for a normalised observation, see `Restoration`.
     reach : `int` or `None`
         How far, in input pixels, a pixel of the result looks; `None` if at all of the image, which is then not cut into
         tiles.
@@ -94,10 +94,7 @@ class Method:
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """
-    One restoration problem that has its own weights.
-
-    An observation is a `numpy.ndarray` of shape ``(ny, nx)``, or ``(len(planes), ny, nx)`` where a method sees more
-    than the image; what it gives has shape ``(scale * ny, scale * nx)``.
+    A problem that has networks with weights of their own.
 
     Parameters
     ----------
@@ -110,30 +107,15 @@ class Task:
     doi : `str`
         DOI of the paper that the network follows.
     unit : `str`
-        Unit of the normalised images that the network sees.
-    scale : `int`
-        Output pixels per input pixel along each axis.
+        Unit of the normalised images that the network sees or makes.
     build_network : callable
-        ``build_network(hyperparameters) -> torch.nn.Module`` from ``(batch, len(planes), ny, nx)`` to ``(batch, 1,
-        scale * ny, scale * nx)``. Its attribute ``reach`` is its reach in input pixels, `None` if it looks at all of
-        the image. One that samples its input on a coarser grid, by pooling for instance, tells that grid's step as
-        ``multiple``; its reach is then that of windows which begin at a multiple of the step, the farthest of all
-        pixels. Where the verb can present images in several ways, its attribute ``view`` names one.
-    classical : mapping
-        Name to `Method`.
-    finish : callable
-        ``finish(restored, observed) -> restored``: the physics that every network's answer goes through, on a
-        normalised 2-D array and the observation that it was made from.
-    finish_reach : `int`
-        Its reach in input pixels.
+        ``build_network(hyperparameters) -> torch.nn.Module``.
     recipe : `str`
         Module with ``configs(task)``, ``datasets(task, directory, config)``, ``predict(network, observed, config)``,
         ``loss(network, batch, config)``, ``evaluation_pairs(task, directory)``, ``measure(task, observed, restored,
         truth)`` and ``DATA``, where ``task`` is the name; named and not imported, because it needs torch. See
-        `sunpy_restore.training.evaluate` for what the last two doors give.
-    planes : tuple of `str`
-        Names of the planes of an observation, the image first. A plane ``"mask"`` is 1 where a pixel is to be filled
-        and 0 elsewhere; every method then leaves pixels outside of it as they are.
+        `sunpy_restore.training.evaluate` for what the last two doors give. A recipe may have ``calibrated(task,
+        network, directory, config)``, which is called with the trained network before its weights are written.
     """
 
     name: str
@@ -141,12 +123,45 @@ class Task:
     title: str
     doi: str
     unit: str
-    scale: int
     build_network: Callable[[Mapping[str, Any]], Any]
+    recipe: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restoration(Task):
+    """
+    A task that makes an image of an observation.
+
+    An observation is a `numpy.ndarray` of shape ``(ny, nx)``, or ``(len(planes), ny, nx)`` where a method sees more
+    than the image; what it gives has shape ``(scale * ny, scale * nx)``. ``build_network`` gives a network from
+    ``(batch, len(planes), ny, nx)`` to ``(batch, 1, scale * ny, scale * nx)``. Its attribute ``reach`` is its reach in
+    input pixels, `None` if it looks at all of the image. One that samples its input on a coarser grid, by pooling for
+    instance, tells that grid's step as ``multiple``; its reach is then that of windows which begin at a multiple of the
+    step, the farthest of all pixels. Where the verb can present images in several ways, its attribute ``view`` names
+    one.
+
+    Parameters
+    ----------
+    name, verb, title, doi, unit, build_network, recipe
+        See `Task`.
+    scale : `int`
+        Output pixels per input pixel along each axis.
+    classical : mapping
+        Name to `Method`.
+    finish : callable
+        ``finish(restored, observed) -> restored``: the physics that every network's answer goes through, on a
+        normalised 2-D array and the observation that it was made from.
+    finish_reach : `int`
+        Its reach in input pixels.
+    planes : tuple of `str`
+        Names of the planes of an observation, the image first. A plane ``"mask"`` is 1 where a pixel is to be filled
+        and 0 elsewhere; every method then leaves pixels outside of it as they are.
+    """
+
+    scale: int
     classical: Mapping[str, Method]
     finish: Callable
     finish_reach: int
-    recipe: str
     planes: tuple[str, ...] = ("image",)
 
 

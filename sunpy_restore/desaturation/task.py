@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sunpy_restore.core.task import Task, network_builder
+from sunpy_restore.core.task import Restoration, network_builder
 from sunpy_restore.desaturation.classical import METHODS
 
 __all__ = ["DESATURATE"]
@@ -12,7 +12,7 @@ def _valid_pixels_as_they_were(restored, planes):
     return np.where(planes[1] > 0, restored, planes[0])
 
 
-DESATURATE = Task(
+DESATURATE = Restoration(
     name="desaturate",
     verb="desaturate",
     title="Over-exposed flare cores of AIA",

@@ -1,7 +1,7 @@
 """The two tasks of `sunpy_restore.enhance`: continuum and line-of-sight magnetogram."""
 
 from sunpy_restore.core.pixels import repeated
-from sunpy_restore.core.task import Task
+from sunpy_restore.core.task import Restoration
 from sunpy_restore.enhancement.classical import CONTINUUM_METHODS, MAGNETOGRAM_METHODS, bicubic
 from sunpy_restore.enhancement.forward import MAGNETOGRAM_NOISE, transfer_kernel
 from sunpy_restore.enhancement.linear import FILTER_SIZE, SMOOTHING, data_consistency, significance, wiener_filter
@@ -55,7 +55,7 @@ _COMMON = {
     "recipe": "sunpy_restore.enhancement.recipe",
 }
 
-CONTINUUM = Task(
+CONTINUUM = Restoration(
     name="enhance-continuum",
     title="Deconvolution and x2 super-resolution of HMI continuum images",
     unit="quiet-Sun intensity",
@@ -64,7 +64,7 @@ CONTINUUM = Task(
     **_COMMON,
 )
 
-MAGNETOGRAM = Task(
+MAGNETOGRAM = Restoration(
     name="enhance-magnetogram",
     title="Deconvolution and x2 super-resolution of HMI line-of-sight magnetograms",
     unit="kG",

@@ -14,7 +14,8 @@ class AdversarialModule(RestorationModule):
 
     A step is one of the discriminator, then one of the generator. The discriminator's loss is half the binary
     cross-entropy of telling truth from restoration, given what was observed; the generator's is that of being taken for
-    the truth, plus the recipe's ``content_loss``. It needs two more doors of the task's recipe:
+    the truth, plus the recipe's ``content_loss``. With the option ``gradient_penalty`` the discriminator also loses half
+    as many times the squared gradient of its logits in true images. It needs two more doors of the task's recipe:
 
     ``build_adversary(hyperparameters)``
         A `torch.nn.Module` that is called as ``adversary(observed, image)`` and gives logits, of any shape, of the
@@ -37,6 +38,7 @@ class AdversarialModule(RestorationModule):
     References
     ----------
     * Isola et al. 2017, https://arxiv.org/abs/1611.07004
+    * Mescheder et al. 2018, https://arxiv.org/abs/1801.04406
     """
 
     def __init__(self, task, config, sources=()):
@@ -57,6 +59,9 @@ class AdversarialModule(RestorationModule):
         told = (
             _entropy(self.adversary(observed, truth), 1) + _entropy(self.adversary(observed, restored.detach()), 0)
         ) / 2
+        penalty = self.config.options.get("gradient_penalty")
+        if penalty:
+            told = told + penalty / 2 * self._slope(observed, truth)
         # Not Lightning's wrapper of it, which would count this as a step of the training
         self._descend(told, adversary.optimizer)
 
@@ -70,6 +75,13 @@ class AdversarialModule(RestorationModule):
         for schedule in schedules:
             schedule.step()
         self.log_dict({"loss": taken + content, "content": content, "adversary": told}, prog_bar=True)
+
+    def _slope(self, observed, truth):
+        """Mean squared gradient of the logits of true images (Mescheder et al. 2018)."""
+        truth = truth.detach().requires_grad_()
+        logits = self.adversary(observed, truth).float().sum()
+        (gradient,) = torch.autograd.grad(logits, truth, create_graph=True)
+        return gradient.square().sum() / len(truth)
 
     def _descend(self, loss, optimizer):
         optimizer.zero_grad()

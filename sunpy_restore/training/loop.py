@@ -101,6 +101,9 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
             trainer.validate(module, loaders, verbose=False)
     path = out / f"{task.name}-{config.name}.safetensors"
     if trainer.is_global_zero:
+        recipe = import_module(task.recipe)
+        if hasattr(recipe, "calibrated"):
+            recipe.calibrated(task.name, module.network, data, config)
         metadata = _metadata(task, config, trainer, continuation.seconds) | {"commit": commit}
         write(path, module.network.state_dict(), metadata)
     return path

@@ -19,7 +19,8 @@ class RestorationModule(pl.LightningModule):
     ----------
     task : `~sunpy_restore.core.task.Task`
         The task. Where its recipe has ``scored_pixels(observed, truth)``, which gives a `torch.Tensor` of `bool` in the
-        shape of the truth, validation is over these pixels alone.
+        shape of the truth, validation is over these pixels alone. Where it has ``validated(restored, truth)``, the
+        figures by name that this gives of a batch are what a validation reports.
     config : `~sunpy_restore.core.task.TrainingConfig`
         The configuration.
     sources : `list` of `str`
@@ -60,6 +61,10 @@ class RestorationModule(pl.LightningModule):
             scored = self.recipe.scored_pixels(observed, truth)
             restored, truth = restored[scored], truth[scored]
         name = self.sources[dataloader_idx]
+        if hasattr(self.recipe, "validated"):
+            figures = self.recipe.validated(restored, truth)
+            self.log_dict({f"{key}/{name}": value for key, value in figures.items()}, add_dataloader_idx=False)
+            return
         error = functional.mse_loss(restored, truth) / truth.var()
         self.log(f"nmse/{name}", error, add_dataloader_idx=False, prog_bar=True)
         self.log(f"contrast/{name}", restored.std() / truth.std(), add_dataloader_idx=False)

@@ -9,7 +9,7 @@ from torch import nn
 
 from sunpy_restore.core.filling import biharmonic
 from sunpy_restore.core.restorer import load_restorer
-from sunpy_restore.core.task import Method, Task
+from sunpy_restore.core.task import Method, Restoration
 from sunpy_restore.core.weights import write
 
 
@@ -36,7 +36,7 @@ def valid_pixels_as_they_were(restored, observed):
     return np.where(observed[1] > 0, restored, observed[0])
 
 
-TASK = Task(
+TASK = Restoration(
     name="fill",
     verb="fill",
     title="Masked pixels",

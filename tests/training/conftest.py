@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 import sunpy_restore.tasks
-from sunpy_restore.core.task import Method, Task, TrainingConfig
+from sunpy_restore.core.task import Method, Restoration, TrainingConfig
 
 FILTER = torch.tensor([0.5, 1.0, -0.5, 2.0])
 
@@ -103,7 +103,7 @@ def toy(monkeypatch, one_thread):
         seed=3,
         options={"margin": 0},
     )
-    task = Task(
+    task = Restoration(
         name="toy",
         verb="enhance",
         title="A toy",

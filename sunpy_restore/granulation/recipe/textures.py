@@ -1,0 +1,163 @@
+"""Images that generators of textures are trained on, and the parts of them that training never sees."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+from skimage.io import imread
+from torch.utils.data import Dataset
+
+from astropy.io import fits
+
+__all__ = ["SIDE", "SPLIT", "Texture", "TileDataset", "read_texture", "turned"]
+
+SIDE = 128
+"""Side of a tile in pixels."""
+
+SPLIT = 0.75
+"""Share of the columns of an image that training sees; the others are kept back."""
+
+_FILES = (("photosphere/muram_intensity_48km.npy", 48.0),)
+
+
+class Texture(NamedTuple):
+    """
+    A texture to learn.
+
+    Parameters
+    ----------
+    images : `list` of `numpy.ndarray`
+        Relative intensities, each with a mean of 1 over the whole image, on the same pixels.
+    pixel : `float`
+        Side of a pixel on the Sun in km.
+    span : pair of `float`
+        Least and greatest intensity of the first image, -1 and 1 in normalised units.
+    """
+
+    images: list
+    pixel: float
+    span: tuple[float, float]
+
+    def normalised(self, image):
+        """Relative intensity in normalised units."""
+        low, high = self.span
+        return 2 * (image - low) / (high - low) - 1
+
+
+def read_texture(directory, split="train", files=None):
+    """
+    Read the images of a texture.
+
+    Parameters
+    ----------
+    directory : path-like
+        Folder of the training data.
+    split : ``"train"`` or ``"validation"``
+        The first three quarters of the columns of each image, or the others.
+    files : sequence of pairs, optional
+        Names of images (``.npy``, FITS or 8-bit) and their pixels in km. All are brought to the pixel of the first. By
+        default the emergent intensity of a MURaM simulation in ``photosphere/``.
+
+    Returns
+    -------
+    `Texture`
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        What a file holds is no image of positive mean, or too small for tiles in both parts.
+    """
+    files = _FILES if files is None else files
+    pixel = files[0][1]
+    wholes = [_read(Path(directory) / name, size / pixel) for name, size in files]
+    cuts = [round(SPLIT * image.shape[1]) for image in wholes]
+    parts = [np.s_[:, :cut] if split == "train" else np.s_[:, cut:] for cut in cuts]
+    # The range, too, must not tell of what is kept back
+    seen = wholes[0][:, : cuts[0]]
+    span = (float(seen.min()), float(seen.max()))
+    return Texture([image[part] for image, part in zip(wholes, parts, strict=True)], pixel, span)
+
+
+def _read(path, zoom):
+    if not path.exists():
+        raise FileNotFoundError(f"Found no file {path}, expected an image to learn its texture.")
+    if path.suffix == ".npy":
+        image = np.load(path)
+    elif path.suffix in (".png", ".jpg", ".tif", ".tiff"):
+        image = imread(path, as_gray=True)
+    else:
+        image = fits.getdata(path)
+    image = np.asarray(image, dtype=np.float32)
+    if image.ndim != 2 or not np.isfinite(image).all() or not image.mean() > 0:
+        raise ValueError(f"Found no image of finite values and positive mean in {path}.")
+    if zoom != 1:
+        image = ndimage.zoom(image, zoom, order=5)
+    least = 2 * SIDE
+    if min(image.shape[0], (1 - SPLIT) * image.shape[1], SPLIT * image.shape[1] - least) < SIDE:
+        raise ValueError(
+            f"Found an image of shape {image.shape} in {path}, expected at least {(SIDE, 4 * SIDE)} pixels."
+        )
+    return image / image.mean()
+
+
+def turned(image):
+    """
+    An image and the same turned by 45 degrees, with the places where tiles can be cut from them, if there are any.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``.
+
+    Returns
+    -------
+    `list` of pairs
+        An image and the corners ``(row, column)`` of the tiles of `SIDE` pixels that lie in it, shape ``(n, 2)``.
+    """
+    result = []
+    for angle in (0, 45):
+        other = ndimage.rotate(image, angle, order=5, mode="reflect") if angle else image
+        inside = np.ones(image.shape, bool)
+        if angle:
+            inside = ndimage.rotate(inside.astype(float), angle, order=1, mode="constant") > 0.999
+        # What is not inside grows towards corners of tiles that touch it
+        free = ndimage.minimum_filter(inside, SIDE, origin=-(SIDE // 2), mode="constant")
+        corners = np.argwhere(free[: 1 - SIDE, : 1 - SIDE])
+        if len(corners):
+            result.append((other, corners))
+    return result
+
+
+class TileDataset(Dataset):
+    """
+    Tiles at random places, mirrored and turned by multiples of 45 degrees; item ``i`` is the same in every run.
+
+    Parameters
+    ----------
+    texture : `Texture`
+        The texture.
+    length : `int`
+        Number of items.
+    seed : `int`
+        Seed.
+    noise : `tuple` of `int`, optional
+        Shape of the noise that goes with a tile; by default the tile itself takes its place.
+    """
+
+    def __init__(self, texture, length, *, seed, noise=None):
+        self.places = [pair for image in texture.images for pair in turned(texture.normalised(image))]
+        self.length, self.seed, self.noise = length, seed, noise
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng([self.seed, 1, index])
+        image, corners = self.places[rng.integers(len(self.places))]
+        row, column = corners[rng.integers(len(corners))]
+        tile = np.rot90(image[row : row + SIDE, column : column + SIDE], rng.integers(4))[:: rng.choice([1, -1])]
+        tile = np.ascontiguousarray(tile[np.newaxis], dtype=np.float32)
+        return (tile if self.noise is None else rng.standard_normal(self.noise, dtype=np.float32)), tile

@@ -1,0 +1,33 @@
+"""The tasks of `sunpy_restore.synthesize_granulation`: one for each kind of generator."""
+
+from sunpy_restore.core.task import Task, network_builder
+
+__all__ = ["GENERATORS", "generator_of"]
+
+
+def _generator(kind, title, doi, **architectures):
+    return Task(
+        name=f"synthesize-{kind}",
+        verb="synthesize_granulation",
+        title=title,
+        doi=doi,
+        unit="range of intensities of the texture that was learned, as -1 to 1",
+        build_network=network_builder(**architectures),
+        recipe="sunpy_restore.granulation.recipe",
+    )
+
+
+GENERATORS = (
+    _generator(
+        "convolutional",
+        "photospheric textures of any size by a spatial GAN",
+        "10.48550/arXiv.1611.08207",
+        SpatialGenerator="spatial",
+    ),
+)
+"""Tasks, by the method of the verb that uses them, which is the second part of their names."""
+
+
+def generator_of(method):
+    """The task of a method."""
+    return next(task for task in GENERATORS if task.name == f"synthesize-{method}")

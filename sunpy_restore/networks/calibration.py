@@ -1,0 +1,100 @@
+"""From what a generator of textures gives to intensities with the statistics of the texture it was trained on."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+__all__ = ["Calibrated", "Calibration"]
+
+
+class Calibration(nn.Module):
+    """
+    A linear filter and a monotone curve, both measured, from normalised units to relative intensity.
+
+    The filter mends the power spectrum, the curve the distribution of intensities. As it is made, it does neither: it
+    gives ``1 + image``.
+
+    Parameters
+    ----------
+    taps : `int`
+        Side of the filter in pixels, odd.
+    knots : `int`
+        Knots of the curve, between which it is linear, as it is beyond the outer ones.
+
+    Attributes
+    ----------
+    kernel : `torch.Tensor`
+        The filter, shape ``(taps, taps)``.
+    given, wanted : `torch.Tensor`
+        Abscissae and ordinates of the knots, shape ``(knots,)``, increasing.
+    span : `torch.Tensor`
+        Relative intensities that -1 and 1 stand for in the normalised units, shape ``(2,)``.
+    pixel : `torch.Tensor`
+        Side of a pixel on the Sun in km, a scalar.
+
+    Raises
+    ------
+    ValueError
+        The filter's side is even, or there are fewer than two knots.
+
+    Notes
+    -----
+    Input and output ``(batch, 1, ny, nx)``; beyond the edges the filter sees the nearest pixel.
+    """
+
+    def __init__(self, taps=1, knots=257):
+        super().__init__()
+        if taps % 2 == 0 or knots < 2:
+            raise ValueError(f"Found {taps} taps and {knots} knots, expected an odd number and at least 2.")
+        self.taps, self.knots = taps, knots
+        kernel = torch.zeros(taps, taps)
+        kernel[taps // 2, taps // 2] = 1
+        given = torch.linspace(-1, 1, knots)
+        buffers = {"kernel": kernel, "given": given, "wanted": 1 + given, "span": torch.tensor([0.0, 2.0])}
+        for name, values in (buffers | {"pixel": torch.tensor(1.0)}).items():
+            self.register_buffer(name, values)
+
+    @property
+    def reach(self):
+        """How many pixels away from a pixel of the result the filter looks."""
+        return self.taps // 2
+
+    def forward(self, image):
+        return self.curve(self.filtered(image))
+
+    def filtered(self, image):
+        """The image after the filter."""
+        if not self.reach:
+            return image * self.kernel[0, 0]
+        image = functional.pad(image, [self.reach] * 4, mode="replicate")
+        return functional.conv2d(image, self.kernel[None, None].to(image.dtype))
+
+    def curve(self, image):
+        """The image after the curve."""
+        given, wanted = self.given.to(image.dtype), self.wanted.to(image.dtype)
+        place = torch.searchsorted(given, image.contiguous()).clamp(1, self.knots - 1)
+        slope = (wanted[1:] - wanted[:-1]) / (given[1:] - given[:-1])
+        return wanted[place - 1] + slope[place - 1] * (image - given[place - 1])
+
+
+class Calibrated(nn.Module):
+    """
+    A generator with its calibration.
+
+    Parameters
+    ----------
+    generator : `torch.nn.Module`
+        It has a `Calibration` as ``calibration`` and, as ``stride``, the pixels along a cell of what it takes.
+    """
+
+    def __init__(self, generator):
+        super().__init__()
+        self.generator, self.calibration = generator, generator.calibration
+
+    @property
+    def reach(self):
+        """How many cells away from a pixel the noise still matters to it."""
+        return self.generator.reach + -(-self.calibration.reach // self.generator.stride)
+
+    def forward(self, noise):
+        return self.calibration(self.generator(noise))

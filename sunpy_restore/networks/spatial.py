@@ -1,0 +1,162 @@
+"""Spatial GAN (Jetchev et al. 2016): a generator that makes textures of any size from fields of noise."""
+
+import torch
+from torch import nn
+
+from sunpy_restore.networks.calibration import Calibration
+
+__all__ = ["SpatialDiscriminator", "SpatialGenerator"]
+
+_SLOPE = 0.2
+_TINY = 1e-8
+
+
+class _PixelNorm(nn.Module):
+    """Unit mean square over the channels of each pixel (Karras et al. 2018)."""
+
+    def forward(self, features):
+        return features * torch.rsqrt(features.square().mean(dim=1, keepdim=True) + _TINY)
+
+
+def _layer(inputs, outputs):
+    """A convolution of 3 pixels, LeakyReLU and pixel norm; what lies beyond the edge is the opposite edge."""
+    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="circular")
+    return nn.Sequential(convolution, nn.LeakyReLU(_SLOPE), _PixelNorm())
+
+
+class _Block(nn.Module):
+    """Two layers, the second added to what enters."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.first, self.second = _layer(width, width), _layer(width, width)
+
+    def forward(self, features):
+        return features + self.second(self.first(features))
+
+
+class SpatialGenerator(nn.Module):
+    """
+    Convolutional generator of textures.
+
+    The noise of a cell of 8 x 8 pixels is split among the levels: most channels enter at the level of the cells, 4 become
+    one channel at a quarter of the sampling of the image and 16 one at half of it. At the first level come a layer and
+    ``blocks`` residual blocks, at each further one nearest upsampling, the noise of that level, a layer and, but for the
+    last, another one. A layer is a convolution of 3 pixels, LeakyReLU and pixel norm.
+
+    Parameters
+    ----------
+    latent : `int`
+        Channels of noise, more than 20.
+    widths : `tuple` of `int`
+        Channels at an eighth, a quarter, half and all of the sampling of the image.
+    blocks : `int`
+        Residual blocks at the first level.
+    taps : `int`
+        Side of the filter of its `~sunpy_restore.networks.calibration.Calibration`.
+
+    Raises
+    ------
+    ValueError
+        Too few channels of noise, or not four widths.
+
+    Notes
+    -----
+    Input: standard normal noise ``(batch, latent, ny, nx)``. Output: ``(batch, 1, 8 ny, 8 nx)`` in normalised units, not
+    yet calibrated, which goes on at the opposite edge. Parts of a larger field are the same wherever they are cut from, ``reach`` cells within their edges.
+
+    References
+    ----------
+    * Jetchev et al. 2016, https://arxiv.org/abs/1611.08207
+    * Karras et al. 2018, https://arxiv.org/abs/1710.10196
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sunpy_restore.networks.spatial import SpatialGenerator
+    >>> network = SpatialGenerator(latent=24, widths=(8, 8, 4, 4), blocks=1).eval()
+    >>> with torch.no_grad():
+    ...     network(torch.randn(1, 24, 5, 6)).shape
+    torch.Size([1, 1, 40, 48])
+    """
+
+    stride = 8
+    """Pixels along a cell of noise."""
+
+    _SHARES = (4, 16)
+
+    def __init__(self, latent=64, widths=(128, 64, 32, 16), blocks=3, taps=33):
+        super().__init__()
+        if latent <= sum(self._SHARES) or len(widths) != 4:
+            raise ValueError(
+                f"Found {latent} channels of noise and {len(widths)} widths, expected more than {sum(self._SHARES)} and "
+                "4 widths."
+            )
+        self.latent, self.blocks = latent, blocks
+        coarse, quarter, half, full = widths
+        self.cells = nn.Sequential(_layer(latent - sum(self._SHARES), coarse), *(_Block(coarse) for _ in range(blocks)))
+        self.up = nn.ModuleList(
+            nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(*sizes, 3, padding=1, padding_mode="circular"))
+            for sizes in ((coarse, quarter), (quarter, half), (half, full))
+        )
+        self.noise = nn.ModuleList(nn.Conv2d(1, width, 1, bias=False) for width in (quarter, half))
+        self.spread = nn.ModuleList(nn.PixelShuffle(factor) for factor in (2, 4))
+        self.refine = nn.ModuleList([_layer(quarter, quarter), _layer(half, half), nn.Identity()])
+        self.activation = nn.Sequential(nn.LeakyReLU(_SLOPE), _PixelNorm())
+        self.last = nn.Conv2d(full, 1, 3, padding=1, padding_mode="circular")
+        self.calibration = Calibration(taps)
+        for part in self.modules():
+            if isinstance(part, nn.Conv2d):
+                nn.init.kaiming_normal_(part.weight, a=_SLOPE)
+        self.to(memory_format=torch.channels_last)
+
+    @property
+    def reach(self):
+        """How many cells away from a pixel the noise still matters to it."""
+        # Pixels of reach: of the first layer and two in each block, of an upsampling and its layer at each level
+        pixels = 8 * (1 + 2 * self.blocks) + 4 * 2 + 2 * 2 + 1 + 1
+        return -(-pixels // 8)
+
+    def forward(self, noise):
+        coarse = noise[:, : self.latent - sum(self._SHARES)]
+        quarter = noise[:, coarse.shape[1] : coarse.shape[1] + self._SHARES[0]]
+        half = noise[:, coarse.shape[1] + self._SHARES[0] :]
+        features = self.cells(coarse)
+        for up, refine, spread, weigh, fine in zip(
+            self.up[:2], self.refine[:2], self.spread, self.noise, (quarter, half), strict=True
+        ):
+            features = refine(self.activation(up(features) + weigh(spread(fine))))
+        return self.last(self.activation(self.up[2](features)))
+
+
+class SpatialDiscriminator(nn.Module):
+    """
+    Discriminator of patches of a texture.
+
+    A convolution of 3 pixels, then convolutions of 4 pixels and stride 2 with LeakyReLU, and one of 3 pixels to a logit
+    for each place. Nothing is padded, so that no edge tells a patch from another.
+
+    Parameters
+    ----------
+    widths : sequence of `int`
+        Channels of the first convolution and of those of stride 2.
+
+    Notes
+    -----
+    It is called with what the generator saw, which it ignores, and images ``(batch, 1, ny, nx)`` of at least 94 pixels
+    with four convolutions of stride 2.
+    """
+
+    def __init__(self, widths=(16, 32, 64, 128, 192)):
+        super().__init__()
+        layers = [nn.Conv2d(1, widths[0], 3), nn.LeakyReLU(_SLOPE)]
+        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+            layers += [nn.Conv2d(inputs, outputs, 4, stride=2), nn.LeakyReLU(_SLOPE)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 3))
+        for part in self.modules():
+            if isinstance(part, nn.Conv2d):
+                nn.init.kaiming_normal_(part.weight, a=_SLOPE)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, observed, image):
+        return self.layers(image)
