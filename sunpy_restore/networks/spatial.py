@@ -1,5 +1,7 @@
 """Spatial GAN (Jetchev et al. 2016): a generator that makes textures of any size from fields of noise."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -39,10 +41,10 @@ class SpatialGenerator(nn.Module):
     """
     Convolutional generator of textures.
 
-    The noise of a cell of 8 x 8 pixels is split among the levels: most channels enter at the level of the cells, 4 become
-    one channel at a quarter of the sampling of the image and 16 one at half of it. At the first level come a layer and
-    ``blocks`` residual blocks, at each further one nearest upsampling, the noise of that level, a layer and, but for the
-    last, another one. A layer is a convolution of 3 pixels, LeakyReLU and pixel norm.
+    The noise of a cell of 8 x 8 pixels is split among the levels: most channels enter at the level of the cells, 4
+    become one channel at a quarter of the sampling of the image and 16 one at half of it. At the first level come a
+    layer and ``blocks`` residual blocks, at each further one nearest upsampling, the noise of that level, a layer and,
+    but for the last, another one. A layer is a convolution of 3 pixels, LeakyReLU and pixel norm.
 
     Parameters
     ----------
@@ -62,8 +64,9 @@ class SpatialGenerator(nn.Module):
 
     Notes
     -----
-    Input: standard normal noise ``(batch, latent, ny, nx)``. Output: ``(batch, 1, 8 ny, 8 nx)`` in normalised units, not
-    yet calibrated, which goes on at the opposite edge. Parts of a larger field are the same wherever they are cut from, ``reach`` cells within their edges.
+    Input: standard normal noise ``(batch, latent, ny, nx)``. Output: ``(batch, 1, 8 ny, 8 nx)`` in normalised units,
+    not yet calibrated, which goes on at the opposite edge. Parts of a larger field are the same wherever they are cut
+    from, ``reach`` cells within their edges.
 
     References
     ----------
@@ -89,8 +92,8 @@ class SpatialGenerator(nn.Module):
         super().__init__()
         if latent <= sum(self._SHARES) or len(widths) != 4:
             raise ValueError(
-                f"Found {latent} channels of noise and {len(widths)} widths, expected more than {sum(self._SHARES)} and "
-                "4 widths."
+                f"Found {latent} channels of noise and {len(widths)} widths, expected more than {sum(self._SHARES)} "
+                "and 4 widths."
             )
         self.latent, self.blocks = latent, blocks
         coarse, quarter, half, full = widths
@@ -150,7 +153,7 @@ class SpatialDiscriminator(nn.Module):
     def __init__(self, widths=(16, 32, 64, 128, 192)):
         super().__init__()
         layers = [nn.Conv2d(1, widths[0], 3), nn.LeakyReLU(_SLOPE)]
-        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+        for inputs, outputs in pairwise(widths):
             layers += [nn.Conv2d(inputs, outputs, 4, stride=2), nn.LeakyReLU(_SLOPE)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 3))
         for part in self.modules():
