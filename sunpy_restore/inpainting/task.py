@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sunpy_restore.core.task import Task, network_builder
+from sunpy_restore.core.task import Restoration, network_builder
 from sunpy_restore.inpainting.classical import METHODS
 from sunpy_restore.inpainting.planes import PLANES
 
@@ -13,7 +13,7 @@ def _valid_pixels_as_they_were(restored, planes):
     return np.where(planes[1] > 0, restored, planes[0])
 
 
-INPAINT = Task(
+INPAINT = Restoration(
     name="inpaint",
     verb="inpaint",
     title="Missing telemetry blocks of LASCO",
