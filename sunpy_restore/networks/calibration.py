@@ -24,9 +24,9 @@ class Calibration(nn.Module):
     Attributes
     ----------
     kernel : `torch.Tensor`
-        The filter, shape ``(taps, taps)``.
-    given, wanted : `torch.Tensor`
-        Abscissae and ordinates of the knots, shape ``(knots,)``, increasing.
+        The filter, shape ``(1, 1, taps, taps)``.
+    given, wanted, slope : `torch.Tensor`
+        Abscissae and ordinates of the knots, shape ``(knots,)``, increasing, and the slopes between them.
     span : `torch.Tensor`
         Relative intensities that -1 and 1 stand for in the normalised units, shape ``(2,)``.
     pixel : `torch.Tensor`
@@ -50,8 +50,9 @@ class Calibration(nn.Module):
         kernel = torch.zeros(taps, taps)
         kernel[taps // 2, taps // 2] = 1
         given = torch.linspace(-1, 1, knots)
-        buffers = {"kernel": kernel, "given": given, "wanted": 1 + given, "span": torch.tensor([0.0, 2.0])}
-        for name, values in (buffers | {"pixel": torch.tensor(1.0)}).items():
+        curve = {"given": given, "wanted": 1 + given, "slope": torch.ones(knots - 1)}
+        scales = {"span": torch.tensor([0.0, 2.0]), "pixel": torch.tensor(1.0)}
+        for name, values in ({"kernel": kernel[None, None]} | curve | scales).items():
             self.register_buffer(name, values)
 
     @property
@@ -64,17 +65,31 @@ class Calibration(nn.Module):
 
     def filtered(self, image):
         """The image after the filter."""
-        if not self.reach:
-            return image * self.kernel[0, 0]
-        image = functional.pad(image, [self.reach] * 4, mode="replicate")
-        return functional.conv2d(image, self.kernel[None, None].to(image.dtype))
+        if self.reach:
+            image = functional.pad(image, [self.reach] * 4, mode="replicate")
+        return functional.conv2d(image, self.kernel.to(image.dtype))
 
     def curve(self, image):
         """The image after the curve."""
-        given, wanted = self.given.to(image.dtype), self.wanted.to(image.dtype)
-        place = torch.searchsorted(given, image.contiguous()).clamp(1, self.knots - 1)
-        slope = (wanted[1:] - wanted[:-1]) / (given[1:] - given[:-1])
-        return wanted[place - 1] + slope[place - 1] * (image - given[place - 1])
+        given, wanted, slope = (values.to(image.dtype) for values in (self.given, self.wanted, self.slope))
+        place = torch.searchsorted(given, image.contiguous()).clamp(1, self.knots - 1) - 1
+        return wanted[place] + slope[place] * (image - given[place])
+
+    def set_curve(self, given, wanted):
+        """
+        Set the knots of the curve.
+
+        Parameters
+        ----------
+        given, wanted : array-like
+            Their abscissae and ordinates, shape ``(knots,)``. Of equal abscissae all but the first are moved on a little.
+        """
+        given, wanted = (torch.as_tensor(values, dtype=torch.float64) for values in (given, wanted))
+        apart = (given[-1] - given[0]).clamp_min(1e-6) * 1e-6 * torch.arange(self.knots)
+        given = given.cummax(dim=0).values + apart
+        self.given.copy_(given)
+        self.wanted.copy_(wanted)
+        self.slope.copy_((wanted[1:] - wanted[:-1]) / (given[1:] - given[:-1]))
 
 
 class Calibrated(nn.Module):

@@ -40,8 +40,7 @@ def calibrate(calibration, made, texture):
         for _ in range(_ROUNDS if calibration.reach else 1):
             filtered = calibration.filtered(made)
             given = np.quantile(filtered.numpy(), np.linspace(0, 1, calibration.knots))
-            calibration.given.copy_(torch.from_numpy(_increasing(given)))
-            calibration.wanted.copy_(torch.from_numpy(wanted))
+            calibration.set_curve(given, wanted)
             if calibration.reach:
                 found = radial_power(_windows(calibration(made)[:, 0].numpy(), side))
                 strong = target > _LEAST * target.max()
@@ -49,12 +48,7 @@ def calibrate(calibration, made, texture):
                 calibration.kernel.copy_(torch.from_numpy(_kernel(response, side, calibration.taps)))
         filtered = calibration.filtered(made).numpy()
         given = np.quantile(filtered, np.linspace(0, 1, calibration.knots))
-        calibration.given.copy_(torch.from_numpy(_increasing(given)))
-
-
-def _increasing(knots):
-    """Knots of which no two are equal."""
-    return np.maximum.accumulate(knots) + np.arange(len(knots)) * 1e-7
+        calibration.set_curve(given, wanted)
 
 
 def _windows(images, side):
