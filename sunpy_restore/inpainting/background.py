@@ -178,7 +178,8 @@ def _trend(logarithm, valid, center):
 
 def _ring_medians(ring, values):
     """Radii and medians over rings."""
-    order = np.argsort(ring, kind="stable")
+    # Short numbers are sorted by counting, many times faster
+    order = np.argsort(ring.astype(np.uint16), kind="stable")
     found, starts = np.unique(ring[order], return_index=True)
     medians = [np.median(part) for part in np.split(values[order], starts[1:])]
     return (found + 0.5) * _RING, np.array(medians)
