@@ -1,0 +1,297 @@
+"""Generator and discriminator of tiles of granulation, as in Sierra Acosta (2020)."""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+__all__ = [
+    "SIDE",
+    "EqualizedConv2d",
+    "EqualizedInput",
+    "EqualizedLinear",
+    "PixelNorm",
+    "TileDiscriminator",
+    "TileGenerator",
+    "check_latent",
+    "check_tile",
+    "check_widths",
+]
+
+SIDE = 128
+"""Side of a tile in pixels."""
+
+_SLOPE = 0.2  # of leaky ReLU, appendix A of Karras et al.
+_TAIL = 3  # doublings that the tail of a generator has: its features are of 16 x 16 per tile
+_INPUT = 4  # side of the first and of the last features
+
+
+class EqualizedConv2d(nn.Module):
+    """
+    Convolution with equalised learning rate.
+
+    The weights are drawn from N(0, 1) and multiplied by ``sqrt(gain / fan_in)`` whenever they are used (section 4.1 of
+    Karras et al. 2018), so that all of them have the same range, and Adam the same step in it. Offsets start at zero.
+
+    Parameters
+    ----------
+    inputs, outputs : `int`
+        Channels.
+    kernel : `int`
+        Side of the kernel.
+    stride, padding : `int`
+        As of `torch.nn.Conv2d`.
+    gain : `float`
+        Variance of the result for inputs of unit mean square: 2 before a ReLU (He et al. 2015), 1 where none follows.
+
+    References
+    ----------
+    * Karras et al. 2018, https://arxiv.org/abs/1710.10196
+    * He et al. 2015, https://arxiv.org/abs/1502.01852
+    """
+
+    def __init__(self, inputs, outputs, kernel, stride=1, padding=0, gain=2.0):
+        super().__init__()
+        self.stride, self.padding = stride, padding
+        self.scale = math.sqrt(gain / (inputs * kernel**2))
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, features):
+        return functional.conv2d(features, self.scale * self.weight, self.bias, self.stride, self.padding)
+
+
+class EqualizedLinear(nn.Module):
+    """
+    Dense layer with equalised learning rate.
+
+    Parameters
+    ----------
+    inputs, outputs : `int`
+        Numbers of values.
+    gain : `float`
+        See `EqualizedConv2d`.
+    """
+
+    def __init__(self, inputs, outputs, gain=2.0):
+        super().__init__()
+        self.scale = math.sqrt(gain / inputs)
+        self.weight = nn.Parameter(torch.randn(outputs, inputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, values):
+        return functional.linear(values, self.scale * self.weight, self.bias)
+
+
+class EqualizedInput(nn.Module):
+    """
+    Transposed convolution of a latent vector, taken as one pixel, to a square, with equalised learning rate.
+
+    Parameters
+    ----------
+    latent, outputs : `int`
+        Length of the vector, and channels of the square.
+    side : `int`
+        Side of the square.
+    """
+
+    def __init__(self, latent, outputs, side):
+        super().__init__()
+        # Each pixel of the square is a sum over the latent vector alone
+        self.scale = math.sqrt(2 / latent)
+        self.weight = nn.Parameter(torch.randn(latent, outputs, side, side))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, z):
+        return functional.conv_transpose2d(z[:, :, None, None], self.scale * self.weight, self.bias)
+
+
+class PixelNorm(nn.Module):
+    """
+    Each pixel divided by the root mean square of its channels (section 4.2 of Karras et al. 2018).
+
+    Parameters
+    ----------
+    eps : `float`
+        Added to the mean square.
+    """
+
+    def __init__(self, eps=1e-8):
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, features):
+        return features * torch.rsqrt(features.square().mean(dim=1, keepdim=True) + self.eps)
+
+
+class TileGenerator(nn.Module):
+    """
+    Generator of a progressive GAN (Karras et al. 2018) that does not grow.
+
+    A 4 x 4 convolution of the normalised latent vector, then for each of 8, 16, ..., 128 px a nearest upsampling and a
+    3 x 3 convolution, each convolution with leaky ReLU and pixel-wise normalisation; a 1 x 1 convolution, linear, makes
+    the tile. All weights have an equalised learning rate.
+
+    Parameters
+    ----------
+    latent : `int`
+        Length of the latent vector.
+    widths : sequence of `int`
+        Channels at 4, 8, 16, 32, 64 and 128 px.
+
+    Attributes
+    ----------
+    side, stride, reach : `int`
+        Pixels of a side of a tile; pixels per feature of `head`, 8; and how many of those features away, at most, a
+        pixel of `tail` looks, 1.
+
+    Raises
+    ------
+    ValueError
+        For widths that are not six positive numbers, or latent vectors of another length.
+
+    Notes
+    -----
+    The table of the thesis gives the kinds of layers and the number of parameters, 12,848,641. How these are split over
+    the levels it does not: 512 channels and one convolution everywhere is the only split that fits, among those of
+    powers of two that do not rise towards 128 px, with one or two convolutions per level.
+
+    References
+    ----------
+    * Karras et al. 2018, https://arxiv.org/abs/1710.10196
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sunpy_restore.networks.granulation_gan import TileGenerator
+    >>> generator = TileGenerator(16, widths=(16, 16, 16, 8, 8, 8))
+    >>> generator(torch.randn(2, 16)).shape
+    torch.Size([2, 1, 128, 128])
+    >>> features = generator.head(torch.randn(1, 16))
+    >>> features.shape
+    torch.Size([1, 16, 16, 16])
+    >>> generator.tail(torch.cat([features, features], dim=-1)).shape
+    torch.Size([1, 1, 128, 256])
+    """
+
+    side = SIDE
+    stride = 2**_TAIL
+    reach = 1
+
+    def __init__(self, latent=128, widths=(512, 512, 512, 512, 512, 512)):
+        super().__init__()
+        widths = check_widths(widths)
+        self.latent = latent
+        self.norm = PixelNorm()
+        self.first = nn.Sequential(EqualizedInput(latent, widths[0], _INPUT), nn.LeakyReLU(_SLOPE), PixelNorm())
+        self.levels = nn.ModuleList(_doubling(*pair) for pair in pairwise(widths))
+        self.last = EqualizedConv2d(widths[-1], 1, 1, gain=1.0)
+
+    def forward(self, z):
+        """Tiles ``(batch, 1, 128, 128)`` of latent vectors ``(batch, latent)``."""
+        return self.tail(self.head(z))
+
+    def head(self, z):
+        """Features ``(batch, widths[2], 16, 16)`` of latent vectors ``(batch, latent)``."""
+        features = self.first(self.norm(check_latent(z, self.latent)))
+        for level in self.levels[:-_TAIL]:
+            features = level(features)
+        return features
+
+    def tail(self, features):
+        """Image ``(batch, 1, 8 h, 8 w)`` of features ``(batch, widths[2], h, w)`` as `head` has them, of any size."""
+        for level in self.levels[-_TAIL:]:
+            features = level(features)
+        return self.last(features)
+
+    def draw_tiles(self, z):
+        """As `forward`; the name that all sources of tiles have in common."""
+        return self(z)
+
+
+class TileDiscriminator(nn.Module):
+    """
+    Discriminator of a progressive GAN (Karras et al. 2018) that does not grow.
+
+    A 1 x 1 convolution, then for each of 128, 64, ..., 8 px a 3 x 3 convolution, batch normalisation, leaky ReLU and a
+    bilinear downsampling by two; a dense layer makes one logit of the 4 x 4 features. Weights of convolutions and of
+    the dense layer have an equalised learning rate.
+
+    Parameters
+    ----------
+    widths : sequence of `int`
+        Channels at 4, 8, 16, 32, 64 and 128 px, in the order of `TileGenerator`.
+
+    Raises
+    ------
+    ValueError
+        For widths that are not six positive numbers, or tiles of another size than 128 x 128 px.
+
+    Notes
+    -----
+    The table of the thesis gives the kinds of layers and the number of parameters, 11,813,377. As in `TileGenerator`
+    512 channels and one convolution everywhere is the only split that fits, with no layer between the 4 x 4 features
+    and the logit. A channel with the standard deviation over the batch, which Karras et al. append at 4 x 4, does not
+    fit.
+
+    References
+    ----------
+    * Karras et al. 2018, https://arxiv.org/abs/1710.10196
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sunpy_restore.networks.granulation_gan import TileDiscriminator
+    >>> discriminator = TileDiscriminator(widths=(16, 16, 16, 8, 8, 8))
+    >>> discriminator(None, torch.rand(2, 1, 128, 128)).shape
+    torch.Size([2, 1])
+    """
+
+    def __init__(self, widths=(512, 512, 512, 512, 512, 512)):
+        super().__init__()
+        widths = check_widths(widths)[::-1]
+        self.first = nn.Sequential(EqualizedConv2d(1, widths[0], 1), nn.LeakyReLU(_SLOPE))
+        self.levels = nn.Sequential(*(_halving(*pair) for pair in pairwise(widths)))
+        self.last = EqualizedLinear(widths[-1] * _INPUT**2, 1, gain=1.0)
+
+    def forward(self, observed, image):
+        """Logits ``(batch, 1)`` that images ``(batch, 1, 128, 128)`` are true; what was observed is not looked at."""
+        features = self.levels(self.first(check_tile(image)))
+        return self.last(features.flatten(start_dim=1))
+
+
+def _doubling(inputs, outputs):
+    convolution = EqualizedConv2d(inputs, outputs, 3, padding=1)
+    return nn.Sequential(nn.Upsample(scale_factor=2), convolution, nn.LeakyReLU(_SLOPE), PixelNorm())
+
+
+def _halving(inputs, outputs):
+    convolution = EqualizedConv2d(inputs, outputs, 3, padding=1)
+    half = nn.Upsample(scale_factor=0.5, mode="bilinear", align_corners=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.LeakyReLU(_SLOPE), half)
+
+
+def check_widths(widths):
+    """Widths as a tuple; `ValueError` unless they are six positive integers."""
+    widths = tuple(widths)
+    if len(widths) != 6 or any(int(width) != width or width < 1 for width in widths):
+        raise ValueError(f"Got the widths {widths}, expected six positive numbers of channels, one per level.")
+    return widths
+
+
+def check_latent(z, latent):
+    """The latent vectors; `ValueError` unless they are of shape ``(batch, latent)``."""
+    if z.ndim != 2 or z.shape[1] != latent:
+        raise ValueError(f"Got latent vectors of shape {tuple(z.shape)}, expected (batch, {latent}).")
+    return z
+
+
+def check_tile(tile):
+    """The tiles; `ValueError` unless they are of shape ``(batch, 1, 128, 128)``."""
+    if tile.ndim != 4 or tile.shape[1:] != (1, SIDE, SIDE):
+        raise ValueError(
+            f"Got tiles of shape {tuple(tile.shape)}, expected (batch, 1, {SIDE}, {SIDE}); cut the images to that size."
+        )
+    return tile
