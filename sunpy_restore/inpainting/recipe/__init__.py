@@ -84,9 +84,9 @@ def configs(task):
         broad,
         name="compact",
         network=broad.network | {"others": 4},
-        steps=3_800,
-        learning_rate=1.5e-4,
-        validation_interval=400,
+        steps=2_000,
+        learning_rate=2e-4,
+        validation_interval=500,
         options={"aimed": 0.55, "C2": 0.6, "local": 1.0},
     )
     return {"broad": broad, "compact": compact} | layered_configs()
