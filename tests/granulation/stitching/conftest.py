@@ -1,0 +1,99 @@
+"""Sources of tiles that need no network."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+SIDE, STRIDE, CHANNELS = 32, 4, 3
+
+
+def draw(features):
+    """Nearest upsampling and a filter of 5 px, beyond the edges of zeros: a pixel looks no further than one feature."""
+    fine = np.kron(features, np.ones((STRIDE, STRIDE)))
+    filtered = ndimage.uniform_filter(fine, size=(0, 5, 5), mode="constant")
+    return (1 + filtered.sum(axis=0)).astype(np.float32)
+
+
+class Source:
+    """What sources have in common; tiles are drawn of features, one by one."""
+
+    side, stride, reach = SIDE, STRIDE, 1
+
+    def __init__(self):
+        self.made = 0
+
+    def tiles(self, z):
+        self.made += len(z)
+        return np.stack([draw(one) for one in self.features(z)])
+
+    def draw(self, features):
+        return draw(features)
+
+
+class LinearSource(Source):
+    """Features are a fixed linear map of z: smooth noise."""
+
+    latent = 12
+
+    def __init__(self, seed=0):
+        super().__init__()
+        size = SIDE // STRIDE
+        noise = np.random.default_rng(seed).standard_normal((self.latent, CHANNELS, size, size))
+        self.maps = ndimage.gaussian_filter(noise, (0, 0, 0.7, 0.7)) / 10
+
+    def features(self, z):
+        return np.tensordot(z, self.maps, axes=1)
+
+
+class CropSource(Source):
+    """z is where a tile lies, in features, in one large image."""
+
+    latent = 2
+
+    def __init__(self, places, overlap):
+        super().__init__()
+        self.step = (SIDE - overlap) // STRIDE
+        size = [count * self.step + overlap // STRIDE for count in places]
+        noise = np.random.default_rng(1).standard_normal((CHANNELS, *size))
+        self.map = ndimage.gaussian_filter(noise, (0, 1, 1)) / 10
+        self.image = draw(self.map)
+        self.z = self.step * np.moveaxis(np.indices(places), 0, -1).astype(np.float32)
+
+    def features(self, z):
+        size = SIDE // STRIDE
+        return np.stack([self.map[:, y : y + size, x : x + size] for y, x in z.astype(int)])
+
+    def tiles(self, z):
+        starts = STRIDE * z.astype(int)
+        return np.stack([self.image[y : y + SIDE, x : x + SIDE] for y, x in starts])
+
+
+class NoiseSource:
+    """Tiles that have nothing to do with each other, of smooth noise; z is a seed."""
+
+    side, latent = 64, 1
+
+    def tiles(self, z):
+        noise = np.stack([np.random.default_rng(int(seed)).standard_normal((64, 64)) for seed in z[:, 0]])
+        return (5 + 0.8 * ndimage.gaussian_filter(noise, (0, 2, 2), mode="wrap") * 7).astype(np.float32)
+
+
+@pytest.fixture
+def source():
+    return LinearSource()
+
+
+@pytest.fixture
+def other():
+    """Another network of the same side and latent."""
+    return LinearSource(seed=9)
+
+
+@pytest.fixture
+def crops():
+    return CropSource
+
+
+@pytest.fixture
+def noise():
+    return NoiseSource()
