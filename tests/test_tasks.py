@@ -15,13 +15,20 @@ from sunpy_restore.core.filling import harmonic
 from sunpy_restore.core.restorer import load_restorer
 from sunpy_restore.core.task import TrainingConfig
 from sunpy_restore.core.weights import default_for, read_metadata
-from sunpy_restore.tasks import TASKS, get_task
+from sunpy_restore.tasks import RESTORATIONS, TASKS, get_task
 
-CONFIGS = [(task, config) for task in TASKS for config in import_module(task.recipe).configs(task.name).values()]
-IDS = [f"{task.name}-{config.name}" for task, config in CONFIGS]
+
+
+def configured(tasks):
+    pairs = [(task, config) for task in tasks for config in import_module(task.recipe).configs(task.name).values()]
+    names = [f"{task.name}-{config.name}" for task, config in pairs]
+    return pytest.mark.parametrize(("task", "config"), pairs, ids=names)
+
 
 every_task = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-every_config = pytest.mark.parametrize(("task", "config"), CONFIGS, ids=IDS)
+every_config = configured(TASKS)
+every_restoration = pytest.mark.parametrize("task", RESTORATIONS, ids=lambda task: task.name)
+every_restoring_config = configured(RESTORATIONS)
 
 
 def random_network(task, config):
@@ -128,6 +135,12 @@ def test_record(task):
     assert re.fullmatch(r"10\.\d{4,}/\S+", task.doi)
     assert task.title
     assert task.unit
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        task.title = "another"
+
+
+@every_restoration
+def test_record_of_a_restoration(task):
     assert task.scale >= 1
     assert task.planes[0] == "image"
     assert len(set(task.planes)) == len(task.planes)
@@ -180,7 +193,7 @@ def test_unknown_architecture_is_refused(task):
         task.build_network({"architecture": "Unknown"})
 
 
-@every_config
+@every_restoring_config
 @pytest.mark.parametrize("shape", [(32, 40), (33, 29), (2, 31)])
 def test_shape_law(task, config, shape):
     network = task.build_network(config.network).eval()
@@ -190,7 +203,7 @@ def test_shape_law(task, config, shape):
     assert torch.isfinite(restored).all()
 
 
-@every_config
+@every_restoring_config
 def test_reach_is_true(task, config):
     """Of all places in the grid on which a network samples its input, where it does, the farthest counts."""
     network = random_network(task, config)
@@ -211,7 +224,7 @@ def test_reach_is_true(task, config):
         assert far >= network.reach - 1, (axis, first)
 
 
-@every_task
+@every_restoration
 def test_reach_of_the_finish_is_true(task):
     side = 2 * task.finish_reach + 11
     observed = observation(task, side, side)
@@ -236,7 +249,7 @@ def test_reach_of_the_finish_is_true(task):
     assert farthest_change(finish, restored, pixel, scale=1, tolerance=1e-12) <= task.scale * (task.finish_reach + 1)
 
 
-@every_task
+@every_restoration
 def test_classical_methods(task):
     assert task.classical
     for name, method in task.classical.items():
@@ -254,7 +267,7 @@ def test_classical_methods(task):
         assert far <= method.reach, name
 
 
-@every_task
+@every_restoration
 def test_methods_that_look_at_all_of_the_image_get_it_whole(task):
     whole = [name for name, method in task.classical.items() if method.reach is None]
     observed = observation(task, 50, 41).astype(np.float32)
@@ -263,7 +276,7 @@ def test_methods_that_look_at_all_of_the_image_get_it_whole(task):
         np.testing.assert_allclose(restored, task.classical[name].function(observed), rtol=1e-6, err_msg=name)
 
 
-@every_task
+@every_restoration
 def test_valid_pixels_stay_as_they_are(task):
     """Of tasks that fill masked pixels, by every method."""
     if "mask" not in task.planes:
@@ -276,7 +289,7 @@ def test_valid_pixels_stay_as_they_are(task):
         assert np.isfinite(restored).all(), method
 
 
-@every_config
+@every_restoring_config
 def test_prediction_and_loss_of_a_batch(task, config):
     recipe = import_module(task.recipe)
     if config.options.get("features") == "vgg19":
@@ -317,7 +330,7 @@ def test_sizes_of_the_papers_networks(name):
     assert 36_000 < trained < total < 41_000
 
 
-@every_task
+@every_restoration
 def test_tiled_equals_untiled(task):
     """Of every method, with the weights of the package; Richardson-Lucy looks farther than its tiles by a trace."""
     image = observation(task, 110, 90)
@@ -328,7 +341,7 @@ def test_tiled_equals_untiled(task):
         assert np.abs(restorer(image, tile=48) - whole).max() < tolerance * whole.std(), method
 
 
-@every_task
+@every_restoration
 def test_default_weights_beat_the_classical_methods(task):
     """By their own score table, on every source that was kept back and has such a score."""
     entry = default_for(task.name)

@@ -24,6 +24,18 @@ GENERATORS = (
         "10.48550/arXiv.1611.08207",
         SpatialGenerator="spatial",
     ),
+    _generator(
+        "gan",
+        "tiles of photospheric texture by a GAN, stitched",
+        "10.48550/arXiv.1710.10196",
+        TileGenerator="granulation_gan",
+    ),
+    _generator(
+        "vae",
+        "tiles of photospheric texture by a variational autoencoder, stitched",
+        "10.48550/arXiv.1312.6114",
+        TileVAE="granulation_vae",
+    ),
 )
 """Tasks, by the method of the verb that uses them, which is the second part of their names."""
 

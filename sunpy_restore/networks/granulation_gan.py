@@ -7,6 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sunpy_restore.networks.calibration import Calibration
+
 __all__ = [
     "SIDE",
     "EqualizedConv2d",
@@ -146,6 +148,8 @@ class TileGenerator(nn.Module):
     side, stride, reach : `int`
         Pixels of a side of a tile; pixels per feature of `head`, 8; and how many of those features away, at most, a
         pixel of `tail` looks, 1.
+    calibration : `~sunpy_restore.networks.calibration.Calibration`
+        From what it makes to intensities; it is not applied here, and has no parameters.
 
     Raises
     ------
@@ -188,6 +192,9 @@ class TileGenerator(nn.Module):
         self.first = nn.Sequential(EqualizedInput(latent, widths[0], _INPUT), nn.LeakyReLU(_SLOPE), PixelNorm())
         self.levels = nn.ModuleList(_doubling(*pair) for pair in pairwise(widths))
         self.last = EqualizedConv2d(widths[-1], 1, 1, gain=1.0)
+        self.calibration = Calibration()
+        # The layout in which convolutions are fastest
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, z):
         """Tiles ``(batch, 1, 128, 128)`` of latent vectors ``(batch, latent)``."""
@@ -255,6 +262,7 @@ class TileDiscriminator(nn.Module):
         self.first = nn.Sequential(EqualizedConv2d(1, widths[0], 1), nn.LeakyReLU(_SLOPE))
         self.levels = nn.Sequential(*(_halving(*pair) for pair in pairwise(widths)))
         self.last = EqualizedLinear(widths[-1] * _INPUT**2, 1, gain=1.0)
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, observed, image):
         """Logits ``(batch, 1)`` that images ``(batch, 1, 128, 128)`` are true; what was observed is not looked at."""

@@ -5,6 +5,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
+from sunpy_restore.networks.calibration import Calibration
 from sunpy_restore.networks.granulation_gan import (
     SIDE,
     EqualizedConv2d,
@@ -40,7 +41,7 @@ class TileVAE(nn.Module):
 
     Attributes
     ----------
-    side, stride, reach : `int`
+    side, stride, reach, calibration
         See `~sunpy_restore.networks.granulation_gan.TileGenerator`: as a source of tiles, with `head`, `tail` and
         `draw_tiles`, the decoder is the same.
 
@@ -91,6 +92,8 @@ class TileVAE(nn.Module):
         self.first = nn.Sequential(EqualizedInput(latent, widths[0], _INPUT), nn.LeakyReLU(_SLOPE))
         self.levels = nn.ModuleList(_doubling(*pair) for pair in pairwise(widths))
         self.last = nn.Sequential(nn.Upsample(scale_factor=2), EqualizedConv2d(widths[-1], 1, 3, padding=1, gain=1.0))
+        self.calibration = Calibration()
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, tile):
         """

@@ -15,7 +15,7 @@ class AdversarialModule(RestorationModule):
     A step is one of the discriminator, then one of the generator. The discriminator's loss is half the binary
     cross-entropy of telling truth from restoration, given what was observed; the generator's is that of being taken for
     the truth, plus the recipe's ``content_loss``. With the option ``gradient_penalty`` the discriminator also loses
-    half as many times the squared gradient of its logits in true images. It needs two more doors of the task's recipe:
+    half as many times the squared gradient of its mean logit in true images. It needs two more doors of the task's recipe:
 
     ``build_adversary(hyperparameters)``
         A `torch.nn.Module` that is called as ``adversary(observed, image)`` and gives logits, of any shape, of the
@@ -77,10 +77,10 @@ class AdversarialModule(RestorationModule):
         self.log_dict({"loss": taken + content, "content": content, "adversary": told}, prog_bar=True)
 
     def _slope(self, observed, truth):
-        """Mean squared gradient of the logits of true images (Mescheder et al. 2018)."""
+        """Mean squared gradient of the mean logit of a true image (Mescheder et al. 2018)."""
         truth = truth.detach().requires_grad_()
-        logits = self.adversary(observed, truth).float().sum()
-        (gradient,) = torch.autograd.grad(logits, truth, create_graph=True)
+        logits = self.adversary(observed, truth).float().flatten(start_dim=1)
+        (gradient,) = torch.autograd.grad(logits.mean(dim=1).sum(), truth, create_graph=True)
         return gradient.square().sum() / len(truth)
 
     def _descend(self, loss, optimizer):

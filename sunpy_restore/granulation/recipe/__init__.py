@@ -1,5 +1,7 @@
 """How the generators of `sunpy_restore.synthesize_granulation` are trained: tiles, losses and the configurations."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch.nn import functional
@@ -9,6 +11,7 @@ from sunpy_restore.core.task import TrainingConfig, network_builder
 from sunpy_restore.granulation.recipe.calibration import calibrate, radial_power
 from sunpy_restore.granulation.recipe.losses import histogram_loss, spectrum_loss
 from sunpy_restore.granulation.recipe.textures import SIDE, TileDataset, read_texture
+from sunpy_restore.networks.granulation_vae import kl_divergence
 
 __all__ = [
     "build_adversary",
@@ -60,22 +63,84 @@ _CONVOLUTIONAL = TrainingConfig(
     name="compact",
     network={"architecture": "SpatialGenerator", "latent": 64, "widths": [128, 64, 32, 16], "blocks": 3},
     patch_size=SIDE,
-    batch_size=8,
-    steps=6_000,
+    batch_size=4,
+    steps=12_000,
     learning_rate=4e-4,
     betas=(0.0, 0.99),
     schedule="halving",
-    halving=1_500,
+    halving=3_000,
     ema_decay=0.998,
     gradient_clip=10.0,
     precision="bf16-mixed",
-    validation_interval=500,
+    validation_interval=1_000,
     adversary={"architecture": "SpatialDiscriminator", "widths": [16, 32, 64, 128, 192]},
-    options={"gradient_penalty": 0.1, "spectrum": 0.3, "histogram": 1.0},
+    options={"gradient_penalty": 1.0, "spectrum": 0.3, "histogram": 1.0},
+)
+
+_PAPER_GAN = TrainingConfig(
+    name="paper",
+    network={"architecture": "TileGenerator", "latent": 128},
+    patch_size=SIDE,
+    batch_size=8,
+    steps=100_000,
+    learning_rate=1e-3,
+    betas=(0.0, 0.99),
+    schedule="constant",
+    ema_decay=0.0,
+    gradient_clip=0.0,
+    validation_interval=1_000,
+    adversary={"architecture": "TileDiscriminator"},
+)
+
+_GAN = replace(
+    _PAPER_GAN,
+    name="compact",
+    network={"architecture": "TileGenerator", "latent": 64, "widths": [160, 128, 128, 64, 32, 16]},
+    batch_size=4,
+    steps=6_000,
+    learning_rate=4e-4,
+    schedule="halving",
+    halving=2_000,
+    ema_decay=0.998,
+    gradient_clip=10.0,
+    precision="bf16-mixed",
+    validation_interval=1_000,
+    adversary=_CONVOLUTIONAL.adversary,
+    options=_CONVOLUTIONAL.options,
+)
+
+_PAPER_VAE = TrainingConfig(
+    name="paper",
+    network={"architecture": "TileVAE", "hidden": 512, "latent": 256},
+    patch_size=SIDE,
+    batch_size=8,
+    steps=100_000,
+    learning_rate=1e-3,
+    betas=(0.5, 0.999),
+    schedule="constant",
+    ema_decay=0.0,
+    gradient_clip=0.0,
+    validation_interval=1_000,
+    options={"kl": 1.0},
+)
+
+_VAE = replace(
+    _PAPER_VAE,
+    name="compact",
+    network={"architecture": "TileVAE", "hidden": 256, "latent": 128, "widths": [96, 96, 96, 80, 64, 32]},
+    steps=4_000,
+    schedule="halving",
+    halving=1_000,
+    ema_decay=0.998,
+    precision="bf16-mixed",
+    validation_interval=500,
+    options={"kl": 0.1},
 )
 
 _CONFIGS = {
     "synthesize-convolutional": (_CONVOLUTIONAL,),
+    "synthesize-gan": (_GAN, _PAPER_GAN),
+    "synthesize-vae": (_VAE, _PAPER_VAE),
 }
 
 
@@ -137,7 +202,7 @@ def loss(network, batch, config):
     tiles = batch[0]
     made, mean, log_variance = network(tiles)
     error = functional.mse_loss(made.float(), tiles, reduction="sum")
-    divergence = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).float().sum()
+    divergence = kl_divergence(mean.float(), log_variance.float()).sum()
     return (error + config.options["kl"] * divergence) / tiles.numel()
 
 

@@ -1,0 +1,163 @@
+"""The verb, by the method that needs no network; what holds for the networks is in test_generators."""
+
+import numpy as np
+import pytest
+
+import astropy.units as u
+from astropy.io import fits
+
+import sunpy.map
+from sunpy.map import GenericMap
+
+from sunpy_restore import synthesize_granulation
+
+
+def made(shape=(40, 60), **options):
+    return synthesize_granulation(shape, **{"method": "spectrum", "seed": 1} | options)
+
+
+def test_a_map_with_the_right_scale():
+    """48 km from 1 au, at the centre of the disk: 0.06618 arcsec."""
+    smap = made()
+    assert type(smap) is GenericMap
+    assert smap.data.shape == (40, 60)
+    assert smap.data.dtype == np.float32
+    assert np.isfinite(smap.data).all()
+    for scale in smap.scale:
+        assert scale.to_value(u.arcsec / u.pix) == pytest.approx(48 / 725.2709, rel=1e-5)
+    middle = smap.wcs.pixel_to_world(29.5, 19.5)
+    assert abs(middle.Tx.to_value(u.arcsec)) < 1e-9
+    assert abs(middle.Ty.to_value(u.arcsec)) < 1e-9
+    assert smap.observer_coordinate.radius.to_value(u.au) == pytest.approx(1)
+
+
+def test_header_says_that_it_is_synthetic():
+    meta = made(seed=5).meta
+    assert meta["synthetic"] is True
+    assert meta["rstsynth"] is True
+    assert meta["rstseed"] == 5
+    assert meta["rsttask"] == "synthesize-spectrum"
+    assert meta["rstmeth"] == "spectrum"
+    assert "synthesize-spectrum" in meta["history"]
+    assert "restored" not in meta
+    assert "instrume" not in meta
+
+
+def test_seed_makes_it_and_a_new_one_is_told():
+    np.testing.assert_array_equal(made(seed=3).data, made(seed=3).data)
+    one, other = made(seed=None), made(seed=None)
+    assert not np.array_equal(one.data, other.data)
+    np.testing.assert_array_equal(one.data, made(seed=one.meta["rstseed"]).data)
+
+
+def test_smaller_ones_are_parts_of_larger_ones():
+    np.testing.assert_allclose(made((30, 40)).data, made((600, 50)).data[:30, :40], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "scale", [96 * u.km, 96 * u.km / u.pix, 0.132364327 * u.arcsec, 0.132364327 * u.arcsec / u.pix]
+)
+def test_larger_pixels(scale):
+    smap = made((20, 30), scale=scale)
+    assert smap.scale.axis1.to_value(u.arcsec / u.pix) == pytest.approx(96 / 725.2709, rel=1e-5)
+    fine = made((44, 64)).data[2:42, 2:62]
+    np.testing.assert_allclose(smap.data, fine.reshape(20, 2, 30, 2).mean(axis=(1, 3)), atol=1e-4)
+
+
+def test_smaller_pixels_show_nothing_smaller():
+    smap = made((80, 80), scale=12 * u.km)
+    power = np.abs(np.fft.rfft2((smap.data - smap.data.mean()) * np.outer(np.hanning(80), np.hanning(80)))) ** 2
+    frequency = np.hypot(np.fft.fftfreq(80)[:, np.newaxis], np.fft.rfftfreq(80))
+    # Beyond twice the Nyquist frequency of the pixels of 48 km
+    assert power[frequency > 0.25].sum() < 1e-3 * power.sum()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 700), (700, 1), (513, 3)])
+def test_thin_shapes(shape):
+    assert made(shape).data.shape == shape
+
+
+def test_fits_file_is_the_same_and_stays_on_disk(tmp_path):
+    path = tmp_path / "new" / "granules.fits"
+    smap = made((700, 50), out=path)
+    assert isinstance(smap.data, np.memmap)
+    np.testing.assert_array_equal(smap.data, made((700, 50)).data)
+    with fits.open(path) as hdus:
+        hdus.verify("exception")
+        np.testing.assert_array_equal(hdus[0].data, smap.data)
+        assert hdus[0].header["SYNTHETIC"] is True
+        assert hdus[0].header["RSTSYNTH"] is True
+        assert hdus[0].header.comments["SYNTHETIC"].startswith("no observation")
+    read = sunpy.map.Map(path)
+    assert type(read) is GenericMap
+    assert read.meta["synthetic"] is True
+    assert read.meta["rstseed"] == 1
+    assert read.scale.axis1 == smap.scale.axis1
+    assert [file.name for file in path.parent.iterdir()] == ["granules.fits"]
+
+
+def test_saved_by_sunpy_it_still_says_so(tmp_path):
+    path = tmp_path / "granules.fits"
+    with pytest.warns(match="synthetic is too long"):
+        made().save(path)
+    assert sunpy.map.Map(path).meta["rstsynth"] is True
+
+
+def test_zarr_array_is_the_same(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    path = tmp_path / "granules.zarr"
+    smap = made((700, 50), out=path)
+    np.testing.assert_array_equal(np.asarray(smap.data), made((700, 50)).data)
+    assert zarr.open_array(str(path), mode="r").attrs["SYNTHETIC"] is True
+
+
+def test_nothing_is_left_of_a_file_that_was_not_finished(tmp_path, monkeypatch):
+    from sunpy_restore.granulation import fields
+
+    def fails(self, rows, columns):
+        if rows.start:
+            raise RuntimeError("no more")
+        return np.ones((rows.stop - rows.start, columns.stop - columns.start), np.float32)
+
+    monkeypatch.setattr(fields.SpectrumField, "window", fails)
+    with pytest.raises(RuntimeError, match="no more"):
+        made((700, 50), out=tmp_path / "granules.fits")
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_are_not_replaced(tmp_path):
+    path = tmp_path / "granules.fits"
+    path.write_text("precious")
+    with pytest.raises(FileExistsError, match="exists"):
+        made(out=path)
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"shape": 40}, TypeError, "two numbers of pixels"),
+        ({"shape": (40, 50, 60)}, TypeError, "two numbers of pixels"),
+        ({"shape": (40.0, 60)}, TypeError, "two whole numbers"),
+        ({"shape": (True, 60)}, TypeError, "two whole numbers"),
+        ({"shape": (0, 60)}, ValueError, "at least one pixel"),
+        ({"seed": -1}, ValueError, "a number from 0"),
+        ({"seed": 1.5}, TypeError, "a whole number"),
+        ({"scale": 48}, TypeError, "a quantity"),
+        ({"scale": 48 * u.s}, TypeError, "a length on the Sun or an angle"),
+        ({"scale": [48, 50] * u.km}, TypeError, "a quantity"),
+        ({"scale": 0 * u.km}, ValueError, "expected 4.8 to 4800 km"),
+        ({"scale": -48 * u.km}, ValueError, "expected 4.8 to 4800 km"),
+        ({"scale": np.nan * u.km}, ValueError, "expected 4.8 to 4800 km"),
+        ({"method": "network"}, ValueError, "expected one of convolutional, gan, vae, spectrum"),
+        ({"stitching": "seam"}, ValueError, "has no tiles"),
+        ({"method": "gan", "stitching": "glue"}, ValueError, "expected one of seam, greedy, latent, genetic"),
+        ({"weights": "any"}, ValueError, "which has none"),
+        ({"refine_worst": 3}, ValueError, "has no tiles"),
+        ({"method": "gan", "refine_worst": -3}, ValueError, "a number of tiles"),
+        ({"out": "granules.png"}, ValueError, "ending in .fits or .zarr"),
+    ],
+)
+def test_wrong_input_is_refused(options, error, words):
+    with pytest.raises(error, match=words):
+        made(**options)
