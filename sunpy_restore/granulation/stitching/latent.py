@@ -40,8 +40,8 @@ class FeatureDrawing:
         Features of a row, given the row and a `range` of columns: shape ``(columns, channels, s, s)``.
     blending : `str`
         One of `~sunpy_restore.granulation.stitching.blending.BLENDINGS`.
-    mean : `numpy.ndarray`
-        Mean of each channel, shape ``(channels, 1, 1)``.
+    mean : `numpy.ndarray` or `None`
+        Mean of each channel, shape ``(channels, 1, 1)``, where the blending needs it.
     """
 
     def __init__(self, source, layout, features, blending, mean):

@@ -105,15 +105,15 @@ class Mosaic:
     def _new_drawing(self):
         if self.stitching == "seam":
             return SeamBlend(self.layout, self._tiles)
+        function = self.source.features if self.stitching == "latent" else self.source.tiles
+        mean = None
+        if self.blending == "variance":
+            some = function(self.z.reshape(-1, self.source.latent)[:BATCH])
+            mean = some.mean(axis=(0, -2, -1), keepdims=True)[0]
         if self.stitching == "latent":
-            features = _Made(self.source.features, self.z)
-            mean = self._mean(self.source.features).mean(axis=(1, 2), keepdims=True)
+            features = _Made(function, self.z)
             return FeatureDrawing(self.source, self.layout, features, self.blending, mean)
-        return BLENDINGS[self.blending](self.layout, self._tiles, self._mean(self.source.tiles).mean())
-
-    def _mean(self, made):
-        """Mean over some of the tiles, or of their features."""
-        return made(self.z.reshape(-1, self.source.latent)[:BATCH]).mean(axis=0)
+        return BLENDINGS[self.blending](self.layout, self._tiles, mean)
 
     def seams(self):
         """

@@ -30,23 +30,21 @@ def minimum_error_paths(errors):
     ----------
     * Efros & Freeman 2001, https://doi.org/10.1145/383259.383296
     """
-    length = errors.shape[-2]
-    costs = np.moveaxis(errors, -2, 0).astype(np.float64)
-    for index in range(1, length):
-        costs[index] += np.min(_reachable(costs[index - 1]), axis=0)
+    *many, length, across = errors.shape
+    flat = np.moveaxis(errors.reshape(-1, length, across), 0, 1)
+    # Cumulated costs; what is outside of the overlap costs most
+    costs = np.full((length, flat.shape[1], across + 2), np.inf)
+    inner = costs[..., 1:-1]
+    inner[...] = flat
+    for before, here in zip(costs, inner[1:], strict=False):
+        here += np.minimum(np.minimum(before[:, :-2], before[:, 1:-1]), before[:, 2:])
     path = np.empty(costs.shape[:-1], dtype=np.intp)
-    path[-1] = costs[-1].argmin(axis=-1)
+    path[-1] = inner[-1].argmin(axis=-1)
+    each, reachable = np.arange(costs.shape[1])[:, np.newaxis], np.arange(3)
     for index in range(length - 2, -1, -1):
-        reachable = np.take_along_axis(_reachable(costs[index]), path[index + 1][np.newaxis, ..., np.newaxis], axis=-1)
-        path[index] = path[index + 1] + reachable[..., 0].argmin(axis=0) - 1
-    return np.moveaxis(path, 0, -1)
-
-
-def _reachable(costs):
-    """Costs before, at and behind each pixel across, shape (3, ..., across)."""
-    outside = np.full((*costs.shape[:-1], 1), np.inf)
-    padded = np.concatenate([outside, costs, outside], axis=-1)
-    return np.stack([padded[..., :-2], costs, padded[..., 2:]])
+        found = costs[index][each, path[index + 1][:, np.newaxis] + reachable]
+        path[index] = path[index + 1] + found.argmin(axis=-1) - 1
+    return path.T.reshape(*many, length)
 
 
 class SeamBlend(Assembly):
@@ -67,11 +65,17 @@ class SeamBlend(Assembly):
 
     def __init__(self, layout, tiles, mean=None):
         super().__init__(layout, tiles)
+        self._paths_left = {}
         self.path_above = lru_cache(maxsize=None)(self._path_above)
 
     def joined_across(self, row, columns, left, right):
         """The overlaps of tiles of a row, of what both have there."""
-        paths = minimum_error_paths((left - right) ** 2)
+        places = [(row, column) for column in columns[1:]]
+        missing = [index for index, place in enumerate(places) if place not in self._paths_left]
+        if missing:
+            paths = minimum_error_paths((left[missing] - right[missing]) ** 2).astype(np.int16)
+            self._paths_left |= zip([places[index] for index in missing], paths, strict=True)
+        paths = np.array([self._paths_left[place] for place in places]).reshape(left.shape[:-1])
         return left + self._weights(paths) * (right - left)
 
     def joined_down(self, row, columns, above, below):
@@ -84,7 +88,7 @@ class SeamBlend(Assembly):
         """Where the whole of a row is cut from the one above."""
         overlap, columns = self.layout.overlap, range(self.layout.places[1])
         above, below = (self.band(place, columns) for place in (row - 1, row))
-        return minimum_error_paths(((above[-overlap:] - below[:overlap]) ** 2).T).astype(np.int32)
+        return minimum_error_paths(((above[-overlap:] - below[:overlap]) ** 2).T).astype(np.int16)
 
     def _weights(self, paths):
         offsets = np.arange(self.layout.overlap) - paths[..., np.newaxis]
