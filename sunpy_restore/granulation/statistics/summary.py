@@ -1,0 +1,108 @@
+"""All measures at once."""
+
+import numpy as np
+
+from sunpy_restore.core.metrics import contrast
+from sunpy_restore.granulation.statistics.granules import granule_distance
+from sunpy_restore.granulation.statistics.intensities import histogram_distance
+from sunpy_restore.granulation.statistics.lags import largest_repetition, repetition
+from sunpy_restore.granulation.statistics.patches import novelty
+from sunpy_restore.granulation.statistics.seams import seam_ratio
+from sunpy_restore.granulation.statistics.spectrum import spectrum_distance
+
+__all__ = ["compare"]
+
+GRAIN = 1500
+"""Lag in km beyond which granulation does not know of itself, about the size of a granule."""
+
+
+def compare(image, reference, pixel, *, training=None, rows=(), columns=(), period=None):
+    """
+    All figures of a texture for a table.
+
+    Parameters
+    ----------
+    image : `~numpy.ndarray`
+        Intensity of the texture, shape (ny, nx).
+    reference : `~numpy.ndarray`
+        Intensity of the physics that nothing was trained on, shape (my, mx).
+    pixel : `float`
+        Pixel size of all images in km.
+    training : `~numpy.ndarray`, optional
+        Intensity that was trained on, shape (ly, lx); without it novelty is not measured.
+    rows, columns : iterable of `int`
+        Stitching lines as in `seam_ratio`; without any seams are not measured.
+    period : `int` or pair of `int`, optional
+        Period of the tiles in pixels; without it repetition is measured at no particular lag alone.
+
+    Returns
+    -------
+    `dict` of `float`
+        These figures, of which each group has the same meaning as in the function in parentheses:
+
+        ``contrast``, ``contrast_ratio``
+            Rms contrast, and that over the reference's (`~sunpy_restore.core.metrics.contrast`).
+        ``histogram_ks``
+            `histogram_distance`.
+        ``spectrum_worst``, ``spectrum_median``, ``spectrum_chi2``, ``spectrum_significance``, ``spectrum_error``
+            `spectrum_distance`; the error is the largest of those of the ratios.
+        ``granules_ks``, ``granules_chance``, ``granules_median``, ``granules_median_ratio``, ``granules_density_ratio``
+            `granule_distance`; needs sunkit-image.
+        ``repetition``, ``repetition_level``
+            ``peak`` and ``level`` of `repetition`.
+        ``repetition_anywhere``, ``repetition_anywhere_chance``
+            ``value`` and ``chance`` of `largest_repetition` beyond 1.5 Mm.
+        ``seam_ratio``, ``seam_error``, ``seam_across``, ``seam_along``
+            `seam_ratio`.
+        ``nearest_copy``, ``nearest_smallest``, ``nearest_median``, ``held_back_smallest``, ``held_back_median``
+            ``ratio`` and distances of `novelty`.
+
+    Raises
+    ------
+    ImportError
+        If sunkit-image is not installed.
+    ValueError
+        As the functions named.
+    """
+    spectrum = spectrum_distance(image, reference, pixel)
+    granules = granule_distance(image, reference, pixel)
+    anywhere = largest_repetition(image, GRAIN / pixel)
+    own = contrast(image)
+    figures = {
+        "contrast": own,
+        "contrast_ratio": own / contrast(reference),
+        "histogram_ks": histogram_distance(image, reference),
+        "spectrum_worst": spectrum["worst"],
+        "spectrum_median": spectrum["median"],
+        "spectrum_chi2": spectrum["chi2"],
+        "spectrum_significance": spectrum["significance"],
+        "spectrum_error": spectrum["ratio_error"].max(),
+        "granules_ks": granules["ks"],
+        "granules_chance": granules["chance"],
+        "granules_median": granules["median"],
+        "granules_density_ratio": granules["density_ratio"],
+        "granules_median_ratio": granules["median"] / granules["reference_median"],
+        "repetition_anywhere": anywhere["value"],
+        "repetition_anywhere_chance": anywhere["chance"],
+    }
+    if period is not None:
+        found = repetition(image, period)
+        figures |= {"repetition": found["peak"], "repetition_level": found["level"]}
+    if np.size(rows) or np.size(columns):
+        found = seam_ratio(image, rows, columns)
+        figures |= {
+            "seam_ratio": found["ratio"],
+            "seam_error": found["error"],
+            "seam_across": found["across"],
+            "seam_along": found["along"],
+        }
+    if training is not None:
+        found = novelty(image, training, reference)
+        figures |= {
+            "nearest_copy": found["ratio"],
+            "nearest_smallest": found["smallest"],
+            "nearest_median": found["median"],
+            "held_back_smallest": found["held_back_smallest"],
+            "held_back_median": found["held_back_median"],
+        }
+    return {name: float(figure) for name, figure in figures.items()}
