@@ -7,6 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
+from sunpy_restore.cli_synthesis import add_synthesis, synthesize
 from sunpy_restore.cli_verbs import VERBS
 from sunpy_restore.version import __version__
 
@@ -100,6 +101,10 @@ def _parser():
     _add_device(demo)
     for verb in VERBS:
         _add_verb(command(verb.name, _restore, verb.help), verb)
+    synthesis = command("synthesize", synthesize, "make photospheric texture of any size")
+    add_synthesis(synthesis)
+    _add_weights(synthesis)
+    _add_device(synthesis)
     _add_training(command("train", _train, "train a network"))
     evaluate = command("evaluate", _evaluate, "score a network beside the classical methods on data kept back")
     _add_data(evaluate)

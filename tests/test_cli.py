@@ -13,14 +13,14 @@ from astropy.io import fits
 import sunpy.map
 
 import sunpy_restore
-from sunpy_restore import cli, cli_verbs
+from sunpy_restore import cli, cli_verbs, synthesize_granulation
 from sunpy_restore.core import registry
 from sunpy_restore.core.weights import write
 from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.report import fringe_residual
 from sunpy_restore.desaturation.saturation import find_saturation
 from sunpy_restore.enhancement.forward import reconvolve
-from sunpy_restore.tasks import TASKS
+from sunpy_restore.tasks import RESTORATIONS, TASKS
 
 SAMPLE = sample_path("hmi_magnetogram")
 SPOT = sample_path("hmi_continuum_spot")
@@ -42,8 +42,17 @@ HYPERPARAMETERS = {
         "pixel": 4.0,
         "widths": [4, 8],
     },
+    "synthesize-convolutional": {
+        "architecture": "SpatialGenerator",
+        "latent": 24,
+        "widths": [8, 8, 4, 4],
+        "blocks": 1,
+        "taps": 3,
+    },
+    "synthesize-gan": {"architecture": "TileGenerator", "latent": 8, "widths": [8, 8, 8, 8, 4, 4]},
+    "synthesize-vae": {"architecture": "TileVAE", "hidden": 8, "latent": 8, "widths": [8, 8, 8, 8, 4, 4]},
 }
-"""Of a small network for each verb."""
+"""Of a small network for each verb, or for each of its tasks."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +62,7 @@ def untrained(tmp_path_factory):
     text = f'base_url = ""\nfolder = {json.dumps(str(folder))}\n'
     for task in TASKS:
         torch.manual_seed(0)
-        hyperparameters = HYPERPARAMETERS[task.verb]
+        hyperparameters = HYPERPARAMETERS.get(task.verb) or HYPERPARAMETERS[task.name]
         network = task.build_network(hyperparameters)
         path = folder / f"{task.name}.safetensors"
         architecture = hyperparameters["architecture"]
@@ -123,7 +132,7 @@ def test_help_is_light():
         "import sys; from sunpy_restore.cli import main\ntry: main(['--help'])\nfinally: print('torch' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    for command in ("demo", "enhance", "desaturate", "inpaint", "backproj_to_clean", "train", "evaluate", "weights"):
+    for command in ("demo", "enhance", "desaturate", "inpaint", "backproj_to_clean", "synthesize", "train", "weights"):
         assert f"\n    {command}" in found.stdout
     assert found.stdout.endswith("False\n")
     assert found.stderr == ""
@@ -137,6 +146,7 @@ def test_help_is_light():
         ["inpaint"],
         ["backproj_to_clean"],
         ["demo"],
+        ["synthesize"],
         ["train"],
         ["evaluate"],
         ["weights"],
@@ -155,7 +165,7 @@ def test_version(run):
 
 def test_verbs_are_functions_of_the_package():
     names = [verb.name for verb in cli_verbs.VERBS]
-    assert set(names) == {task.verb for task in TASKS}
+    assert set(names) == {task.verb for task in RESTORATIONS}
     assert all(callable(getattr(sunpy_restore, name)) for name in names)
 
 
@@ -621,3 +631,40 @@ def test_training_and_evaluation_are_called(run, monkeypatch, tmp_path):
     assert calls["evaluate"] == ("enhance-continuum", "D", wanted)
     rows = [{"source": "MURaM", "method": "bicubic", "psnr": 30.0}]
     assert json.loads(file.read_text()) == {"task": "enhance-continuum", "rows": rows}
+
+
+SIZES = ("--shape", "40", "150", "--seed", "3", "--device", "cpu")
+
+
+@pytest.mark.parametrize("method", ["convolutional", "gan", "vae", "spectrum"])
+def test_synthesis_makes_a_file(run, networks, tmp_path, method):
+    target = tmp_path / "texture.fits"
+    assert run("synthesize", *SIZES, "--method", method, "-o", str(target)) == (0, f"{target}\n", "")
+    smap = sunpy.map.Map(target)
+    assert smap.data.shape == (40, 150)
+    assert np.isfinite(smap.data).all()
+    assert smap.meta["synthetic"] is True
+    assert smap.meta["rstseed"] == 3
+    assert smap.meta["rsttask"] == f"synthesize-{method}"
+    again = synthesize_granulation((40, 150), method=method, seed=3, device="cpu")
+    np.testing.assert_array_equal(again.data, smap.data)
+
+
+def test_synthesis_replaces_a_file_only_when_told(run, fails, networks, tmp_path):
+    target = tmp_path / "texture.fits"
+    arguments = ("synthesize", *SIZES, "--method", "spectrum", "-o", str(target))
+    target.write_text("precious")
+    fails(*arguments, texts=["exists"])
+    assert target.read_text() == "precious"
+    fails(*arguments, "--overwrite", "--scale", "-3", texts=["-3 km"])
+    assert target.read_text() == "precious"
+    assert run(*arguments, "--overwrite", "--scale", "96")[0] == 0
+    assert sunpy.map.Map(target).meta["cdelt1"] == pytest.approx(96 / 725.2709, rel=1e-5)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_synthesis_by_tiles_names_how_they_were_stitched(run, networks, tmp_path):
+    target = tmp_path / "texture.fits"
+    arguments = ("synthesize", *SIZES, "--method", "gan", "--stitching", "greedy", "--refine-worst", "1")
+    assert run(*arguments, "-o", str(target))[0] == 0
+    assert sunpy.map.Map(target).meta["rstmeth"] == "gan, greedy"

@@ -15,7 +15,7 @@ class AdversarialModule(RestorationModule):
     A step is one of the discriminator, then one of the generator. The discriminator's loss is half the binary
     cross-entropy of telling truth from restoration, given what was observed; the generator's is that of being taken for
     the truth, plus the recipe's ``content_loss``. With the option ``gradient_penalty`` the discriminator also loses
-    half as many times the squared gradient of its mean logit in true images. It needs two more doors of the task's recipe:
+    half as many times the squared gradient of its mean logit in true images. It needs two more doors of the recipe:
 
     ``build_adversary(hyperparameters)``
         A `torch.nn.Module` that is called as ``adversary(observed, image)`` and gives logits, of any shape, of the
