@@ -101,7 +101,7 @@ def _parser():
     _add_device(demo)
     for verb in VERBS:
         _add_verb(command(verb.name, _restore, verb.help), verb)
-    synthesis = command("synthesize", synthesize, "make photospheric texture of any size")
+    synthesis = command("synthesize", _synthesize, "make photospheric texture of any size")
     add_synthesis(synthesis)
     _add_weights(synthesis)
     _add_device(synthesis)
@@ -194,6 +194,10 @@ def _restore(args):
                 raise
             raise _FileError(f"{source}: {error}") from error
         tqdm.write(str(target))
+
+
+def _synthesize(args):
+    print(synthesize(args))
 
 
 def _train(args):

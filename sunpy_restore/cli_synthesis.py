@@ -3,10 +3,9 @@
 import sys
 from pathlib import Path
 
-__all__ = ["add_synthesis", "synthesize"]
+from sunpy_restore.granulation.task import METHODS, STITCHINGS
 
-_METHODS = ("convolutional", "gan", "vae", "spectrum")
-_STITCHINGS = ("seam", "greedy", "latent", "genetic")
+__all__ = ["add_synthesis", "synthesize"]
 
 
 def add_synthesis(parser):
@@ -14,18 +13,16 @@ def add_synthesis(parser):
     parser.add_argument("--shape", nargs=2, type=int, metavar=("NY", "NX"), required=True, help="pixels")
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="file .fits or .zarr")
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed makes the same image (default: drawn)")
-    parser.add_argument("--method", choices=_METHODS, default=_METHODS[0], help="generator (default: %(default)s)")
-    parser.add_argument("--stitching", choices=_STITCHINGS, help="of tiles, with gan and vae (default: seam)")
-    parser.add_argument(
-        "--scale", type=float, metavar="KM", help="side of a pixel on the Sun (default: the generator's)"
-    )
+    parser.add_argument("--method", choices=METHODS, default=METHODS[0], help="generator (default: %(default)s)")
+    parser.add_argument("--stitching", choices=STITCHINGS, help="of tiles, with gan and vae (default: seam)")
+    parser.add_argument("--scale", type=float, metavar="KM", help="side of a pixel on the Sun (default: as learned)")
     parser.add_argument("--refine-worst", type=int, default=0, metavar="N", help="tiles to look for better ones of")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
 
 def synthesize(args):
-    """Make an image and write it band by band."""
+    """Make an image and write it band by band; the file."""
     import astropy.units as u
 
     from sunpy_restore import synthesize_granulation
@@ -52,4 +49,4 @@ def synthesize(args):
     finally:
         if replaced:
             out.unlink(missing_ok=True)
-    print(target)
+    return target

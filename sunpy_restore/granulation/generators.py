@@ -3,15 +3,9 @@
 import numpy as np
 
 from sunpy_restore.granulation.fields import ConvolutionalField, SpectrumField
-from sunpy_restore.granulation.task import generator_of
+from sunpy_restore.granulation.task import STITCHINGS, generator_of
 
-__all__ = ["METHODS", "STITCHINGS", "load_generator", "load_texture", "measured_kernel"]
-
-METHODS = ("convolutional", "gan", "vae", "spectrum")
-"""Kinds of generators."""
-
-STITCHINGS = ("seam", "greedy", "latent", "genetic")
-"""Ways to put tiles together."""
+__all__ = ["load_generator", "load_texture", "measured_kernel"]
 
 _PIXEL = 48.0  # km, of the measured spectrum
 _SIDE = 256

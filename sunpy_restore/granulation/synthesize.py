@@ -8,9 +8,10 @@ import astropy.units as u
 
 from sunpy_restore.core.header import Provenance
 from sunpy_restore.core.maps import made_map
-from sunpy_restore.granulation.generators import METHODS, STITCHINGS, load_texture
+from sunpy_restore.granulation.generators import load_texture
 from sunpy_restore.granulation.output import checked_target, drawn, synthetic_header
 from sunpy_restore.granulation.regrid import Regridded
+from sunpy_restore.granulation.task import METHODS, STITCHINGS
 
 __all__ = ["synthesize_granulation"]
 

@@ -2,7 +2,13 @@
 
 from sunpy_restore.core.task import Task, network_builder
 
-__all__ = ["GENERATORS", "generator_of"]
+__all__ = ["GENERATORS", "METHODS", "STITCHINGS", "generator_of"]
+
+METHODS = ("convolutional", "gan", "vae", "spectrum")
+"""Methods of the verb: kinds of generators, the default first, and a random field that needs no network."""
+
+STITCHINGS = ("seam", "greedy", "latent", "genetic")
+"""Ways to put tiles together, the default first."""
 
 
 def _generator(kind, title, doi, **architectures):
