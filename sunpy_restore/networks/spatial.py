@@ -111,6 +111,9 @@ class SpatialGenerator(nn.Module):
         for part in self.modules():
             if isinstance(part, nn.Conv2d):
                 nn.init.kaiming_normal_(part.weight, a=_SLOPE)
+        # Noise of the finer levels would hide what the first one shows
+        for part in self.noise:
+            nn.init.zeros_(part.weight)
         self.to(memory_format=torch.channels_last)
 
     @property

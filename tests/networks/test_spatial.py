@@ -14,7 +14,11 @@ SMALL = {"latent": 24, "widths": (8, 8, 4, 4), "blocks": 2, "taps": 5}
 @pytest.fixture
 def network():
     torch.manual_seed(1)
-    return SpatialGenerator(**SMALL).double().eval()
+    network = SpatialGenerator(**SMALL).double().eval()
+    # Zero before a training
+    for part in network.noise:
+        torch.nn.init.normal_(part.weight)
+    return network
 
 
 def test_any_size_and_one_channel(network):

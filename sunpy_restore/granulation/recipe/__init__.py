@@ -64,17 +64,17 @@ _CONVOLUTIONAL = TrainingConfig(
     network={"architecture": "SpatialGenerator", "latent": 64, "widths": [128, 64, 32, 16], "blocks": 3},
     patch_size=SIDE,
     batch_size=4,
-    steps=12_000,
-    learning_rate=4e-4,
+    steps=11_000,
+    learning_rate=5e-4,
     betas=(0.0, 0.99),
     schedule="halving",
-    halving=3_000,
+    halving=3_500,
     ema_decay=0.998,
     gradient_clip=10.0,
     precision="bf16-mixed",
     validation_interval=1_000,
     adversary={"architecture": "SpatialDiscriminator", "widths": [16, 32, 64, 128, 192]},
-    options={"gradient_penalty": 1.0, "spectrum": 0.3, "histogram": 1.0},
+    options={"gradient_penalty": 0.25, "spectrum": 0.3, "histogram": 1.0},
 )
 
 _PAPER_GAN = TrainingConfig(
