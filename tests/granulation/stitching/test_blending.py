@@ -82,3 +82,17 @@ def test_constant_tiles_have_no_correlation_and_stay():
     layout = Layout((40, 30), 16, 4)
     tiles = np.full((*layout.places, 16, 16), 2, dtype=np.float32)
     np.testing.assert_array_equal(whole(VarianceBlend(layout, given_tiles(tiles), 2.0)), 2)
+
+
+def test_correlations_change_smoothly_from_column_to_column():
+    """Of equal tiles next to such that have nothing to do with each other."""
+    layout, rng = Layout((36, 36), 20, 4), np.random.default_rng(0)
+    tiles = rng.normal(0, 1, (2, 2, 20, 20)).astype(np.float32)
+    tiles[1, 0, :4] = tiles[0, 0, -4:]
+    blend = VarianceBlend(layout, given_tiles(tiles), 0.0)
+    ones = np.ones((4, 36), dtype=np.float32)
+    middle = blend.joined_down(1, range(2), ones, ones)[1]
+    np.testing.assert_allclose(middle[:16], 1, rtol=1e-5)
+    assert (np.diff(middle[15:21]) > 0).all()
+    np.testing.assert_array_equal(middle[20:], middle[20])
+    assert middle[20] == pytest.approx(np.sqrt(2), rel=0.2)
