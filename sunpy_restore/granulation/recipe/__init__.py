@@ -10,6 +10,7 @@ from torch.utils.data import Subset
 from sunpy_restore.core.task import TrainingConfig, network_builder
 from sunpy_restore.granulation.recipe.calibration import calibrate, radial_power
 from sunpy_restore.granulation.recipe.losses import histogram_loss, spectrum_loss
+from sunpy_restore.granulation.recipe.scores import evaluation_pairs, measure, restorers
 from sunpy_restore.granulation.recipe.textures import SIDE, TileDataset, read_texture
 from sunpy_restore.networks.granulation_vae import kl_divergence
 
@@ -19,8 +20,11 @@ __all__ = [
     "configs",
     "content_loss",
     "datasets",
+    "evaluation_pairs",
     "loss",
+    "measure",
     "predict",
+    "restorers",
     "validated",
 ]
 
