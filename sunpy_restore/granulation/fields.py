@@ -1,9 +1,10 @@
 """Textures that are drawn part by part from a field of noise."""
 
+from itertools import product
+
 import numpy as np
 from scipy.signal import oaconvolve
 
-from sunpy_restore.core.inference import apply_tiled
 from sunpy_restore.granulation.noise import noise_field
 
 __all__ = ["CELL", "ConvolutionalField", "SpectrumField"]
@@ -11,12 +12,12 @@ __all__ = ["CELL", "ConvolutionalField", "SpectrumField"]
 CELL = 8
 """Pixels along a cell of noise."""
 
-_TILE = 64  # cells; what is computed at once
+_TILE = 128  # cells; what is computed at once
 
 
-def _cells(part, margin=0):
+def _cells(part):
     """First cell and the one after the last that hold a slice of pixels, and where it begins in them."""
-    first, last = part.start // CELL - margin, -(-part.stop // CELL) + margin
+    first, last = part.start // CELL, -(-part.stop // CELL)
     return (first, last), part.start - CELL * first
 
 
@@ -57,11 +58,20 @@ class ConvolutionalField:
         -------
         `numpy.ndarray` of ``float32``
         """
-        (row_cells, top), (column_cells, left) = (_cells(part, self.reach) for part in (rows, columns))
-        noise = noise_field(self.seed, row_cells, column_cells, self.latent)
-        # What the edges of this part spoil is no further than its reach, and cut off
-        drawn = apply_tiled(self.function, noise, scale=CELL, halo=self.reach, tile=_TILE, batch=1)
+        (row_cells, top), (column_cells, left) = (_cells(part) for part in (rows, columns))
+        drawn = np.empty([CELL * (last - first) for first, last in (row_cells, column_cells)], np.float32)
+        for row, column in product(*(range(*cells, _TILE) for cells in (row_cells, column_cells))):
+            tile = self._tile((row, min(row + _TILE, row_cells[1])), (column, min(column + _TILE, column_cells[1])))
+            y, x = CELL * (row - row_cells[0]), CELL * (column - column_cells[0])
+            drawn[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
         return drawn[top : top + rows.stop - rows.start, left : left + columns.stop - columns.start]
+
+    def _tile(self, rows, columns):
+        """What the cells show; the edges of what is computed spoil no more than their reach, which is cut off."""
+        wide = ((first - self.reach, last + self.reach) for first, last in (rows, columns))
+        drawn = self.function(noise_field(self.seed, *wide, self.latent)[np.newaxis])[0, 0]
+        edge = CELL * self.reach
+        return drawn[edge:-edge, edge:-edge] if edge else drawn
 
 
 class SpectrumField:

@@ -10,7 +10,7 @@ from astropy.io import fits
 
 __all__ = ["checked_target", "drawn", "synthetic_header"]
 
-_BAND = 512
+_BAND = 1024
 _BLOCK = 2880  # bytes of FITS
 _ASTRONOMICAL_UNIT = 149597870.7  # km
 _COMMENTS = {
@@ -159,7 +159,7 @@ def _to_fits(images, shape, header, path):
 def _to_zarr(images, shape, header, path):
     from dask import array
 
-    stored = _zarr().open_array(str(path), mode="w-", shape=tuple(shape), chunks=(_BAND, _BAND), dtype="f4")
+    stored = _zarr().open_array(str(path), mode="w-", shape=tuple(shape), chunks=(_BAND // 2, _BAND // 2), dtype="f4")
     for rows, image in images:
         stored[rows] = image
     stored.attrs.update(header)

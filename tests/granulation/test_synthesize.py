@@ -51,7 +51,7 @@ def test_seed_makes_it_and_a_new_one_is_told():
 
 
 def test_smaller_ones_are_parts_of_larger_ones():
-    np.testing.assert_allclose(made((30, 40)).data, made((600, 50)).data[:30, :40], atol=1e-5)
+    np.testing.assert_allclose(made((30, 40)).data, made((1100, 50)).data[:30, :40], atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ def test_thin_shapes(shape):
 
 def test_fits_file_is_the_same_and_stays_on_disk(tmp_path):
     path = tmp_path / "new" / "granules.fits"
-    smap = made((700, 50), out=path)
+    smap = made((1200, 50), out=path)
     assert isinstance(smap.data, np.memmap)
-    np.testing.assert_array_equal(smap.data, made((700, 50)).data)
+    np.testing.assert_array_equal(smap.data, made((1200, 50)).data)
     with fits.open(path) as hdus:
         hdus.verify("exception")
         np.testing.assert_array_equal(hdus[0].data, smap.data)
@@ -106,8 +106,8 @@ def test_saved_by_sunpy_it_still_says_so(tmp_path):
 def test_zarr_array_is_the_same(tmp_path):
     zarr = pytest.importorskip("zarr")
     path = tmp_path / "granules.zarr"
-    smap = made((700, 50), out=path)
-    np.testing.assert_array_equal(np.asarray(smap.data), made((700, 50)).data)
+    smap = made((1200, 50), out=path)
+    np.testing.assert_array_equal(np.asarray(smap.data), made((1200, 50)).data)
     assert zarr.open_array(str(path), mode="r").attrs["SYNTHETIC"] is True
 
 
@@ -121,7 +121,7 @@ def test_nothing_is_left_of_a_file_that_was_not_finished(tmp_path, monkeypatch):
 
     monkeypatch.setattr(fields.SpectrumField, "window", fails)
     with pytest.raises(RuntimeError, match="no more"):
-        made((700, 50), out=tmp_path / "granules.fits")
+        made((1200, 50), out=tmp_path / "granules.fits")
     assert not list(tmp_path.iterdir())
 
 
