@@ -27,14 +27,15 @@ SDO = [name for name in SAMPLES if name.startswith(("hmi_", "aia_"))]
 
 
 KINDS = {"hmi": (HMIMap, "SDO", 0.504, "f"), "aia": (AIAMap, "SDO", 0.6, "fi"), "lasco": (LASCOMap, "SOHO", 56, "i")}
-KINDS["stix"] = (GenericMap, "Solar Orbiter", 2, "f")
+KINDS |= {"stix": (GenericMap, "Solar Orbiter", 2, "f"), "granulation": (GenericMap, "", 0.0662, "f")}
 """Class of the Map, observatory, size of a pixel in arcsec and kind of the data, by the first word of the name."""
-SIZES = {"hmi": 300_000, "aia": 300_000, "lasco": 650_000, "stix": 100_000}
+SIZES = {"hmi": 300_000, "aia": 300_000, "lasco": 650_000, "stix": 100_000, "granulation": 150_000}
 CREDITS = {
     "hmi": "Courtesy of NASA/SDO and the AIA, EVE, and HMI science teams",
     "aia": "Courtesy of NASA/SDO and the AIA, EVE, and HMI science teams",
     "lasco": "SOHO/LASCO consortium. SOHO is a project of international cooperation between ESA and NASA",
     "stix": "Courtesy of the Solar Orbiter/STIX consortium. Solar Orbiter is a mission of ESA",
+    "granulation": "`doi:10.1051/0004-6361:20041507 <https://doi.org/10.1051/0004-6361:20041507>`__",
 }
 
 
@@ -171,6 +172,18 @@ def test_flare_of_stix_is_the_back_projection_of_its_visibilities():
     np.testing.assert_allclose(image, smap.data, atol=1e-6 * smap.data.max())
     signal = np.abs(read.found) / read.errors
     assert 0 < np.median(signal) < 30
+
+
+def test_granulation_is_a_simulation_and_says_so():
+    smap = sunpy.map.Map(sample_path("granulation_muram"))
+    assert smap.data.shape == (480, 170)
+    assert smap.meta["synthetic"] is smap.meta["rstsynth"] is True
+    assert "simulation" in smap.meta["object"]
+    assert not {"telescop", "instrume", "detector", "wavelnth"} & set(smap.meta)
+    assert smap.coordinate_frame.name == "helioprojective"
+    # Relative to the whole image and not to this part of it
+    assert smap.data.mean() == pytest.approx(0.99583, abs=1e-5)
+    assert contrast(smap.data) == pytest.approx(0.16168, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", SAMPLES)

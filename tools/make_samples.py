@@ -4,7 +4,7 @@ Make the sample images of ``sunpy_restore/data`` out of their sources, which ``C
     python tools/make_samples.py DIRECTORY_OF_THE_SOURCES
 
 All files are 16-bit integers, Rice or H compressed: images of AIA and LASCO and the magnetogram without loss, the
-continuum images to half a DN/s.
+continuum images to half a DN/s, the simulation to 2.5e-5 of its mean intensity.
 """
 
 import argparse
@@ -18,12 +18,16 @@ from astropy.time import Time
 
 from sunpy.coordinates import sun
 
+from sunpy_restore.granulation.output import synthetic_header
+
 SAMPLES = Path(__file__).resolve().parents[1] / "sunpy_restore" / "data"
 RSUN_REF = 696e6
 # Rows and columns of the magnetogram: the spots of NOAA 11158 and some of the plage and quiet Sun around them.
 SPOTS = (slice(130, 330), slice(150, 350))
 # Rows and columns of the image of AIA: the core of the active region and its fans.
 FANS = (slice(300, 556), slice(130, 386))
+# Rows and columns of the simulation that no training sees.
+KEPT_BACK = (slice(0, 480), slice(510, 680))
 
 
 def write(name, data, header, *, step, zero=0.0):
@@ -138,9 +142,26 @@ def quiet(source):
     write("hmi_continuum_quiet", data, header, step=1.0, zero=60000.0)
 
 
+def granulation(source):
+    """Take the part of the simulation that was kept back from training, relative to the mean of the whole image."""
+    image = np.load(source)
+    data = (image / image.mean(dtype=float))[KEPT_BACK]
+    coordinates = synthetic_header(data.shape, 48.0, {})
+    header = fits.Header({key: value for key, value in coordinates.items() if not key.startswith("naxis")})
+    header["CONTENT"], header["OBJECT"] = "SIMULATED RELATIVE INTENSITY", "MURaM simulation of the quiet Sun"
+    header["HIERARCH SYNTHETIC"] = (True, "no observation: a simulation")
+    header["RSTSYNTH"] = (True, "no observation: a simulation")
+    comment(
+        header,
+        "Emergent intensity over its mean. No instrument took it. NOMINAL:\n"
+        "pointing (disk centre), date and observer.",
+    )
+    write("granulation_muram", data, header, step=5e-5)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sources", type=Path, help="directory with hmi/, aia/ and lasco/")
+    parser.add_argument("sources", type=Path, help="directory with hmi/, aia/, lasco/ and photosphere/")
     sources = parser.parse_args().sources
     magnetogram(sources / "hmi" / "hmi_blos_20110214_203412.fits.gz")
     spot(sources / "hmi" / "hmi_continuum_sunspot_series.fits.gz")
@@ -150,6 +171,7 @@ def main():
     euv(sources / "aia" / "aia_171_cutout_20130310.fits.gz", "aia_171_quiet", FANS, remark)
     coronagraph(sources / "lasco" / "comet_p6p_level0pt5_32082084.fts.gz", "lasco_c3_cme")
     coronagraph(sources / "lasco" / "comet_96p_32082111.fts.gz", "lasco_c3_later")
+    granulation(sources / "photosphere" / "muram_intensity_48km.npy")
 
 
 if __name__ == "__main__":

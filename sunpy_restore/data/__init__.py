@@ -1,4 +1,4 @@
-"""Small real images, so that everything runs without a network. ``CREDITS.rst`` names their sources."""
+"""Small images, real but for one, so that everything runs without a network. ``CREDITS.rst`` names their sources."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +14,7 @@ SAMPLES = {
     "lasco_c3_cme": "LASCO C3 image of a coronal mass ejection, level 0.5, 2002-01-08 20:18, 1024 x 1024 pixels",
     "lasco_c3_later": "LASCO C3 image 12 hours after that, level 0.5, 2002-01-09 08:18, 1024 x 1024 pixels",
     "stix_flare": "STIX back-projection of a flare, 6-10 keV, 2020-06-07, with its visibilities, 129 x 129 pixels",
+    "granulation_muram": "MURaM simulation of granulation, the part that no training saw, 48 km, 480 x 170 pixels",
 }
 
 
