@@ -1,6 +1,7 @@
 """Images that generators of textures are trained on, and the parts of them that training never sees."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,8 @@ from skimage.io import imread
 from torch.utils.data import Dataset
 
 from astropy.io import fits
+
+from sunpy_restore.granulation.regrid import Regridded
 
 __all__ = ["SIDE", "SPLIT", "Texture", "TileDataset", "read_texture", "turned"]
 
@@ -56,8 +59,9 @@ def read_texture(directory, split="train", files=None):
     split : ``"train"`` or ``"validation"``
         The first three quarters of the columns of each image, or the others.
     files : sequence of pairs, optional
-        Names of images (``.npy``, FITS or 8-bit) and their pixels in km. All are brought to the pixel of the first. By
-        default the emergent intensity of a MURaM simulation in ``photosphere/``.
+        Names of images (``.npy``, FITS or 8-bit) and their pixels in km. All are brought to the pixel of the first:
+        larger ones hold the mean of what they cover. By default the emergent intensity of a MURaM simulation in
+        ``photosphere/``.
 
     Returns
     -------
@@ -68,20 +72,32 @@ def read_texture(directory, split="train", files=None):
     FileNotFoundError
         There is no such file.
     ValueError
-        What a file holds is no image of positive mean, or too small for tiles in both parts.
+        What a file holds is no image of positive mean and with structure, or too small for tiles in both parts.
     """
     files = _FILES if files is None else files
     pixel = files[0][1]
-    wholes = [_read(Path(directory) / name, size / pixel) for name, size in files]
-    cuts = [round(SPLIT * image.shape[1]) for image in wholes]
-    parts = [np.s_[:, :cut] if split == "train" else np.s_[:, cut:] for cut in cuts]
+    parts = [_parts(Path(directory) / name, pixel / size) for name, size in files]
     # The range, too, must not tell of what is kept back
-    seen = wholes[0][:, : cuts[0]]
+    seen = parts[0][0]
     span = (float(seen.min()), float(seen.max()))
-    return Texture([image[part] for image, part in zip(wholes, parts, strict=True)], pixel, span)
+    return Texture([part[split != "train"] for part in parts], pixel, span)
 
 
-def _read(path, zoom):
+def _parts(path, ratio):
+    """The part of an image that training sees and the other, on pixels so many times as large."""
+    image = _read(path)
+    cut = round(SPLIT * image.shape[1])
+    seen, kept = (_regridded(part, ratio) for part in (image[:, :cut], image[:, cut:]))
+    if min(seen.shape[0], seen.shape[1] - 2 * SIDE, kept.shape[1]) < SIDE:
+        found = seen.shape[0], seen.shape[1] + kept.shape[1]
+        raise ValueError(
+            f"Found in {path} an image of shape {found} on the pixels of the first image, expected at least "
+            f"{(SIDE, 4 * SIDE)}."
+        )
+    return seen, kept
+
+
+def _read(path):
     if not path.exists():
         raise FileNotFoundError(f"Found no file {path}, expected an image to learn its texture.")
     if path.suffix == ".npy":
@@ -91,16 +107,19 @@ def _read(path, zoom):
     else:
         image = fits.getdata(path)
     image = np.asarray(image, dtype=np.float32)
-    if image.ndim != 2 or not np.isfinite(image).all() or not image.mean() > 0:
-        raise ValueError(f"Found no image of finite values and positive mean in {path}.")
-    if zoom != 1:
-        image = ndimage.zoom(image, zoom, order=5)
-    least = 2 * SIDE
-    if min(image.shape[0], (1 - SPLIT) * image.shape[1], SPLIT * image.shape[1] - least) < SIDE:
-        raise ValueError(
-            f"Found an image of shape {image.shape} in {path}, expected at least {(SIDE, 4 * SIDE)} pixels."
-        )
+    if image.ndim != 2 or not np.isfinite(image).all() or not image.mean() > 0 or image.min() == image.max():
+        raise ValueError(f"Found no image of finite values, positive mean and structure in {path}.")
     return image / image.mean()
+
+
+def _regridded(image, ratio):
+    if ratio == 1:
+        return image
+    # Its interpolation looks two pixels beyond the edges
+    whole = np.pad(image, 2, mode="symmetric")
+    shape = tuple(max(1, int(length / ratio + 1e-6)) for length in image.shape)
+    texture = Regridded(lambda _: SimpleNamespace(window=lambda rows, columns: whole[rows, columns]), shape, ratio)
+    return texture.window(*(slice(0, length) for length in shape))
 
 
 def turned(image):
