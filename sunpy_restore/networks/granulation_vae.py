@@ -6,15 +6,8 @@ import torch
 from torch import nn
 
 from sunpy_restore.networks.calibration import Calibration
-from sunpy_restore.networks.granulation_gan import (
-    SIDE,
-    EqualizedConv2d,
-    EqualizedInput,
-    EqualizedLinear,
-    check_latent,
-    check_tile,
-    check_widths,
-)
+from sunpy_restore.networks.equalized import EqualizedConv2d, EqualizedInput, EqualizedLinear
+from sunpy_restore.networks.granulation_gan import SIDE, check_latent, check_tile, check_widths
 
 __all__ = ["TileVAE", "kl_divergence"]
 

@@ -6,24 +6,17 @@ import torch
 from torch import nn
 
 from sunpy_restore.networks.calibration import Calibration
+from sunpy_restore.networks.equalized import PixelNorm
 
 __all__ = ["SpatialDiscriminator", "SpatialGenerator"]
 
 _SLOPE = 0.2
-_TINY = 1e-8
-
-
-class _PixelNorm(nn.Module):
-    """Unit mean square over the channels of each pixel (Karras et al. 2018)."""
-
-    def forward(self, features):
-        return features * torch.rsqrt(features.square().mean(dim=1, keepdim=True) + _TINY)
 
 
 def _layer(inputs, outputs):
     """A convolution of 3 pixels, LeakyReLU and pixel norm; what lies beyond the edge is the opposite edge."""
     convolution = nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="circular")
-    return nn.Sequential(convolution, nn.LeakyReLU(_SLOPE), _PixelNorm())
+    return nn.Sequential(convolution, nn.LeakyReLU(_SLOPE), PixelNorm())
 
 
 class _Block(nn.Module):
@@ -105,7 +98,7 @@ class SpatialGenerator(nn.Module):
         self.noise = nn.ModuleList(nn.Conv2d(1, width, 1, bias=False) for width in (quarter, half))
         self.spread = nn.ModuleList(nn.PixelShuffle(factor) for factor in (2, 4))
         self.refine = nn.ModuleList([_layer(quarter, quarter), _layer(half, half), nn.Identity()])
-        self.activation = nn.Sequential(nn.LeakyReLU(_SLOPE), _PixelNorm())
+        self.activation = nn.Sequential(nn.LeakyReLU(_SLOPE), PixelNorm())
         self.last = nn.Conv2d(full, 1, 3, padding=1, padding_mode="circular")
         self.calibration = Calibration(taps)
         for part in self.modules():

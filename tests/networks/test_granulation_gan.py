@@ -5,14 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from sunpy_restore.networks.granulation_gan import (
-    EqualizedConv2d,
-    EqualizedInput,
-    EqualizedLinear,
-    PixelNorm,
-    TileDiscriminator,
-    TileGenerator,
-)
+from sunpy_restore.networks.equalized import EqualizedConv2d, EqualizedInput, EqualizedLinear, PixelNorm
+from sunpy_restore.networks.granulation_gan import TileDiscriminator, TileGenerator
 
 WIDTHS = (12, 10, 8, 6, 5, 4)
 
