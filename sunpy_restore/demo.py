@@ -1,4 +1,4 @@
-"""The demonstration: real images that come with the package, restored by several methods and compared."""
+"""The demonstration: images that come with the package, restored or imitated by several methods and compared."""
 
 import copy
 from pathlib import Path
@@ -10,13 +10,15 @@ import sunpy.map
 
 from sunpy_restore.cleaning.measured import open_visibilities
 from sunpy_restore.cleaning.restore import backproj_to_clean
-from sunpy_restore.core.metrics import flux_error, residual_fraction
+from sunpy_restore.core.metrics import contrast, flux_error, residual_fraction
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.desaturation.report import fringe_residual, fringe_strength
 from sunpy_restore.desaturation.restore import desaturate
 from sunpy_restore.desaturation.saturation import find_saturation
 from sunpy_restore.enhancement.forward import reconvolve
 from sunpy_restore.enhancement.restore import enhance
+from sunpy_restore.granulation.statistics.intensities import histogram_distance
+from sunpy_restore.granulation.synthesize import synthesize_granulation
 from sunpy_restore.inpainting.background import find_background
 from sunpy_restore.inpainting.detector import check_lasco
 from sunpy_restore.inpainting.forward import draw_losses
@@ -28,7 +30,7 @@ __all__ = ["demo"]
 
 def demo(folder, *, device=None):
     """
-    Restore the samples and compare the methods.
+    Restore the samples, imitate that of granulation, and compare the methods.
 
     Parameters
     ----------
@@ -50,6 +52,7 @@ def demo(folder, *, device=None):
         (_desaturate, "aia_193_flare"),
         (_inpaint, "lasco_c3_cme"),
         (_clean, "stix_flare"),
+        (_granulation, "granulation_muram"),
     )
     for show, name in shows:
         yield f"{SAMPLES[name]}:"
@@ -128,6 +131,42 @@ def _clean(name, observed, folder, device):
             path = _saved(smap, folder / f"{name}_{label.replace(', ', '_')}.fits")
             yield f"  {label:<18}  chi square {chi_squared:6.2f}  flux {flux:5.1f} counts / (s keV cm2)  {path}"
     yield _drawn(_sources({"back-projection": observed, **restored}), restored, folder / f"{name}.png")
+
+
+def _granulation(name, simulated, folder, device):
+    """A simulation of granulation. Textures should have its contrast and the distribution of its intensities."""
+    seed, textures = 1, {}
+    for method in ("spectrum", "convolutional"):
+        path = folder / f"{name}_{method}.fits"
+        path.unlink(missing_ok=True)
+        smap = synthesize_granulation(simulated.data.shape, method=method, seed=seed, device=device, out=path)
+        figures = [f"{100 * contrast(image.data):5.2f} %" for image in (smap, simulated)]
+        distance = histogram_distance(smap.data, simulated.data)
+        yield (
+            f"  {method:<15}  contrast {figures[0]} (simulation {figures[1]})  histogram KS {distance:.3f}  "
+            f"seed {seed}  {path}"
+        )
+        textures[method] = smap
+    figure, path = _textures({**textures, "simulation": simulated}), folder / f"{name}.png"
+    figure.savefig(path, dpi=150)
+    yield f"  {', '.join(textures)}, simulation: {path}"
+
+
+def _textures(images):
+    """Intensities side by side, all in one stretch, on axes in Mm."""
+    from matplotlib.figure import Figure
+
+    ny, nx = images["simulation"].data.shape
+    pixel = 1e-6 * images["simulation"].scale.axis2.to_value("rad/pix") * images["simulation"].dsun.to_value("m")
+    figure = Figure(figsize=(3 * len(images) + 1, 8), layout="constrained")
+    panels = figure.subplots(1, len(images), sharey=True)
+    for axes, (name, smap) in zip(panels, images.items(), strict=True):
+        extent = [0, pixel * nx, 0, pixel * ny]
+        image = axes.imshow(smap.data, origin="lower", cmap="gray", vmin=0.6, vmax=1.5, extent=extent)
+        axes.set(title=name, xlabel="x [Mm]")
+    panels[0].set_ylabel("y [Mm]")
+    figure.colorbar(image, ax=panels, label="intensity / mean", shrink=0.7)
+    return figure
 
 
 def _sources(images):

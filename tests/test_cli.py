@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+import astropy.units as u
 from astropy.io import fits
 
 import sunpy.map
@@ -15,6 +16,7 @@ import sunpy.map
 import sunpy_restore
 from sunpy_restore import cli, cli_verbs, synthesize_granulation
 from sunpy_restore.core import registry
+from sunpy_restore.core.metrics import contrast
 from sunpy_restore.core.weights import write
 from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.report import fringe_residual
@@ -461,6 +463,7 @@ def test_demo(run, networks, tmp_path, monkeypatch):
     flare += [f"lasco_c3_cme{end}" for end in (".png", "_harmonic.fits", "_network.fits", "_radial.fits")]
     ends_of_stix = ("", "_agreeing")
     flare += ["stix_flare.png", *(f"stix_flare_{m}{end}.fits" for m in ("clean", "network") for end in ends_of_stix)]
+    flare += [f"granulation_muram{end}" for end in (".png", "_convolutional.fits", "_spectrum.fits")]
     assert files == sorted([*flare, *(f"{stem}{end}" for stem in stems for end in ends)])
     for name in files:
         assert str(folder / name) in out
@@ -488,7 +491,7 @@ def test_demo(run, networks, tmp_path, monkeypatch):
     assert 0.08 < changed.mean() < 0.2
     error = np.sqrt(np.mean((smap.data - observed.data)[changed] ** 2)) / np.median(observed.data[observed.data > 0])
     assert float(line.split()[5]) == pytest.approx(100 * error, rel=0.02)
-    assert [len(figure.axes) for figure in figures] == [7, 7, 9, 6, 10]
+    assert [len(figure.axes) for figure in figures] == [7, 7, 9, 6, 10, 4]
     for figure in figures[:3]:
         check_figure(figure)
     *panels, bar = figures[3].axes
@@ -501,6 +504,27 @@ def test_demo(run, networks, tmp_path, monkeypatch):
     flux = 4 * sunpy.map.Map(folder / "stix_flare_clean_agreeing.fits").data.sum()
     assert f"flux {flux:5.1f} counts" in line
     assert len({axes.images[0].get_clim() for axes in panels}) == 1
+    check_granulation(folder, out, figures[5])
+
+
+def check_granulation(folder, out, figure):
+    """Textures of the size and the pixels of the simulation, with figures that are measured."""
+    simulated = sunpy.map.Map(sample_path("granulation_muram"))
+    *panels, _ = figure.axes
+    assert [axes.get_title() for axes in panels] == ["spectrum", "convolutional", "simulation"]
+    assert len({(axes.images[0].get_clim(), *axes.images[0].get_extent()) for axes in panels}) == 1
+    assert panels[0].images[0].get_extent() == pytest.approx([0, 170 * 0.048, 0, 480 * 0.048])
+    for method in ("spectrum", "convolutional"):
+        line = next(line for line in out.splitlines() if line.endswith(f"granulation_muram_{method}.fits"))
+        smap = sunpy.map.Map(folder / f"granulation_muram_{method}.fits")
+        assert smap.meta["synthetic"] is True
+        assert smap.data.shape == simulated.data.shape
+        assert f"seed {smap.meta['rstseed']} " in line
+        for image in (smap, simulated):
+            assert f"{100 * contrast(image.data):.2f} %" in line
+    spectrum = sunpy.map.Map(folder / "granulation_muram_spectrum.fits")
+    assert u.allclose(u.Quantity(spectrum.scale), u.Quantity(simulated.scale))
+    assert "histogram KS 0.0" in next(line for line in out.splitlines() if "granulation_muram_spectrum" in line)
 
 
 def check_figure(figure):
