@@ -28,7 +28,8 @@ def calibrate(calibration, made, texture):
     texture : `~sunpy_restore.granulation.recipe.textures.Texture`
         The first of its images is the truth.
     """
-    truth, side = texture.images[0], min(made.shape[-1], _SIDE)
+    truth = texture.images[0]
+    side = min(made.shape[-1], *truth.shape, _SIDE)
     low, high = texture.span
     calibration.span.copy_(torch.tensor([low, high]))
     calibration.pixel.fill_(texture.pixel)
