@@ -15,7 +15,8 @@ class AdversarialModule(RestorationModule):
     A step is one of the discriminator, then one of the generator. The discriminator's loss is half the binary
     cross-entropy of telling truth from restoration, given what was observed; the generator's is that of being taken for
     the truth, plus the recipe's ``content_loss``. With the option ``gradient_penalty`` the discriminator also loses
-    half as many times the squared gradient of its mean logit in true images. It needs two more doors of the recipe:
+    half as many times the squared gradient of its mean logit in true images, and with ``adversary_rate`` it has a
+    learning rate of its own (Heusel et al. 2017). It needs two more doors of the recipe:
 
     ``build_adversary(hyperparameters)``
         A `torch.nn.Module` that is called as ``adversary(observed, image)`` and gives logits, of any shape, of the
@@ -38,6 +39,7 @@ class AdversarialModule(RestorationModule):
     References
     ----------
     * Isola et al. 2017, https://arxiv.org/abs/1611.07004
+    * Heusel et al. 2017, https://arxiv.org/abs/1706.08500
     * Mescheder et al. 2018, https://arxiv.org/abs/1801.04406
     """
 
@@ -91,7 +93,8 @@ class AdversarialModule(RestorationModule):
         optimizer.step()
 
     def configure_optimizers(self):
-        return [self.optimization(self.network), self.optimization(self.adversary)]
+        rate = self.config.options.get("adversary_rate")
+        return [self.optimization(self.network), self.optimization(self.adversary, rate)]
 
 
 def _entropy(logits, truth):

@@ -72,9 +72,16 @@ class RestorationModule(pl.LightningModule):
     def configure_optimizers(self):
         return self.optimization(self.network)
 
-    def optimization(self, network):
+    def optimization(self, network, rate=None):
         """
         Adam for a network, with the schedule of the learning rate.
+
+        Parameters
+        ----------
+        network : `torch.nn.Module`
+            The network.
+        rate : `float`, optional
+            Learning rate; by default that of the configuration.
 
         Returns
         -------
@@ -82,13 +89,14 @@ class RestorationModule(pl.LightningModule):
             As `lightning.pytorch.LightningModule.configure_optimizers` gives it.
         """
         config, schedules = self.config, torch.optim.lr_scheduler
+        rate = config.learning_rate if rate is None else rate
         optimizer = torch.optim.Adam(
-            network.parameters(), lr=config.learning_rate, betas=tuple(config.betas), weight_decay=config.weight_decay
+            network.parameters(), lr=rate, betas=tuple(config.betas), weight_decay=config.weight_decay
         )
         if config.schedule == "constant":
             return {"optimizer": optimizer}
         if config.schedule == "halving":
             schedule = schedules.StepLR(optimizer, config.halving, gamma=0.5)
         else:
-            schedule = schedules.OneCycleLR(optimizer, config.learning_rate, total_steps=config.steps, pct_start=0.1)
+            schedule = schedules.OneCycleLR(optimizer, rate, total_steps=config.steps, pct_start=0.1)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
