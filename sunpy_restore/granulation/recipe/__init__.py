@@ -57,8 +57,8 @@ def configs(task):
     `dict`
         Name to `~sunpy_restore.core.task.TrainingConfig`. Of the options, ``files`` are the images to learn, as
         `~sunpy_restore.granulation.recipe.textures.read_texture` takes them, ``spectrum`` and ``histogram`` weights of
-        `~sunpy_restore.granulation.recipe.losses`, ``gradient_penalty`` and ``adversary_rate`` those of the discriminator, ``kl`` that of the
-        divergence of a VAE.
+        `~sunpy_restore.granulation.recipe.losses`, ``gradient_penalty`` and ``adversary_rate`` those of
+        `~sunpy_restore.training.adversarial.AdversarialModule`, ``kl`` that of the divergence of a VAE.
     """
     return {config.name: config for config in _CONFIGS[task]}
 
