@@ -153,8 +153,7 @@ def granulation(source):
     header["RSTSYNTH"] = (True, "no observation: a simulation")
     comment(
         header,
-        "Emergent intensity over its mean. No instrument took it. NOMINAL:\n"
-        "pointing (disk centre), date and observer.",
+        "Emergent intensity over its mean. No instrument took it. NOMINAL:\npointing (disk centre), date and observer.",
     )
     write("granulation_muram", data, header, step=5e-5)
 
