@@ -102,7 +102,7 @@ def test_only_the_generator_is_written(run, gan):
     assert metadata["recipe"]["betas"] == [0.5, 0.999]
 
 
-def by_hand(gan, network, adversary, rates):
+def by_hand(gan, network, adversary, rates, penalty=0.0):
     """The training in plain PyTorch."""
     entropy = nn.BCEWithLogitsLoss()
     optimizers = [torch.optim.Adam(part.parameters(), betas=(0.5, 0.999)) for part in (network, adversary)]
@@ -114,6 +114,13 @@ def by_hand(gan, network, adversary, rates):
         restored = network(observed)
         real, fake = adversary(observed, truth), adversary(observed, restored.detach())
         told = (entropy(real, torch.ones_like(real)) + entropy(fake, torch.zeros_like(fake))) / 2
+        if penalty:
+            truth = truth.clone().requires_grad_()
+            logits = adversary(observed, truth)
+            # In a batch norm an image matters to the logits of the others too
+            total = sum(logit.mean() for logit in logits)
+            (slope,) = torch.autograd.grad(total, truth, create_graph=True)
+            told = told + penalty / 2 * sum(image.square().sum() for image in slope) / len(slope)
         descend(told, optimizers[1], adversary)
         fake = adversary(observed, restored)
         taken = entropy(fake, torch.ones_like(fake)) + nn.functional.l1_loss(restored, truth)
@@ -127,7 +134,8 @@ def descend(loss, optimizer, part):
     optimizer.step()
 
 
-def test_a_step_is_one_of_the_discriminator_and_then_one_of_the_generator(run, gan, monkeypatch):
+@pytest.mark.parametrize("penalty", [0.0, 2.0])
+def test_a_step_is_one_of_the_discriminator_and_then_one_of_the_generator(run, gan, monkeypatch, penalty):
     """The rate is halved every four steps."""
     (task,) = sunpy_restore.tasks.TASKS
     monkeypatch.setattr(
@@ -135,11 +143,11 @@ def test_a_step_is_one_of_the_discriminator_and_then_one_of_the_generator(run, g
         "TASKS",
         (replace(task, build_network=lambda h: nn.Sequential(nn.Conv2d(1, 4, 1), nn.PixelShuffle(2))),),
     )
-    written, _ = read(run("out", ema_decay=0.0, steps=10))
+    written, _ = read(run("out", ema_decay=0.0, steps=10, options={"gradient_penalty": penalty}))
     network, adversary = nn.Sequential(nn.Conv2d(1, 4, 1), nn.PixelShuffle(2)), Adversary(4)
     for part, state in zip((network, adversary), gan.seen[0], strict=True):
         part.load_state_dict(state)
-    by_hand(gan, network, adversary, [0.01] * 4 + [0.005] * 4 + [0.0025] * 2)
+    by_hand(gan, network, adversary, [0.01] * 4 + [0.005] * 4 + [0.0025] * 2, penalty)
     for part, state in ((network, written), (adversary, gan.adversaries[-1].state_dict())):
         for name, tensor in part.state_dict().items():
             torch.testing.assert_close(state[name], tensor, msg=name)
@@ -217,3 +225,16 @@ def test_validation_is_over_the_scored_pixels(run, gan):
     for source in ("noise", "other noise"):
         assert metadata["validation"][f"nmse/{source}"] == pytest.approx(0, abs=1e-10)
         assert metadata["validation"][f"contrast/{source}"] == pytest.approx(1)
+
+
+def test_a_gradient_penalty_makes_the_discriminator_flat(run, gan):
+    """Of Mescheder et al. (2018), in true images; without it the training is another one."""
+    slopes = []
+    for penalty in (0.0, 100.0):
+        run(f"penalty {penalty}", steps=60, options={"gradient_penalty": penalty})
+        adversary = gan.adversaries[-1].eval()
+        observed, truth = (torch.stack(part) for part in zip(*(gan.made[-1][i] for i in range(8)), strict=True))
+        truth.requires_grad_()
+        (slope,) = torch.autograd.grad(adversary(observed, truth).mean(dim=(1, 2, 3)).sum(), truth)
+        slopes.append(slope.square().sum(dim=(1, 2, 3)).mean())
+    assert slopes[1] < 0.5 * slopes[0]

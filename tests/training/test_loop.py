@@ -224,3 +224,39 @@ def test_configuration_by_name_and_steps(toy, tmp_path):
     _, metadata = read(train("toy", tmp_path, tmp_path / "out", steps=3, progress=False))
     assert metadata["steps"] == "3"
     assert json.loads(json.dumps(metadata["recipe"]))["steps"] == 3
+
+
+def test_a_recipe_calibrates_what_is_written(run, toy, tmp_path, assert_equal_states):
+    """The averaged weights, once, after the training."""
+    plain, _ = read(run("plain"))
+    calls = []
+
+    def calibrated(task, network, directory, config):
+        calls.append((task, directory, config.steps))
+        assert_equal_states(network.state_dict(), plain)
+        with torch.no_grad():
+            network[2].bias += 5
+
+    toy.calibrated = calibrated
+    written, _ = read(run("out"))
+    assert calls == [("toy", tmp_path, 12)]
+    for name, tensor in written.items():
+        torch.testing.assert_close(tensor, plain[name] + 5 if name == "2.bias" else plain[name], rtol=0, atol=0)
+    # Nothing but the weights: a training that goes on is the same
+    resumed, _ = read(run("out", resume=True))
+    assert_equal_states(resumed, written)
+
+
+def test_a_recipe_says_what_a_validation_reports(run, toy, tmp_path):
+    """Means over two batches of four, under the names of the sources."""
+    toy.validated = lambda restored, truth: {"bias": float((restored - truth).mean()), "size": float(len(truth))}
+    state, metadata = read(run("out"))
+    network = toy_network(state)
+    expected = {f"size/{name}": 4.0 for name in ("noise", "other noise")}
+    with torch.no_grad():
+        for name in ("noise", "other noise"):
+            observed, truth = (torch.stack(images) for images in zip(*toy_pairs(name), strict=True))
+            expected[f"bias/{name}"] = (network(observed) - truth).mean().item()
+    assert metadata["validation"] == pytest.approx(expected, abs=1e-6)
+    logs = (tmp_path / "out" / "logs" / "version_0" / "metrics.csv").read_text()
+    assert set(expected) <= set(logs.splitlines()[0].split(","))

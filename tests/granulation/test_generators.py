@@ -1,0 +1,174 @@
+"""The contract of the methods with networks, here untrained ones."""
+
+import hashlib
+import json
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+
+import astropy.units as u
+
+from sunpy_restore import synthesize_granulation
+from sunpy_restore.core import registry
+from sunpy_restore.core.weights import write
+from sunpy_restore.granulation.generators import load_generator
+from sunpy_restore.granulation.stitching import genetic
+from sunpy_restore.granulation.task import GENERATORS, STITCHINGS, generator_of
+
+PIXEL = 60.0
+WIDTHS = [8, 8, 8, 8, 4, 4]
+NETWORKS = {
+    "convolutional": {"architecture": "SpatialGenerator", "latent": 24, "widths": [8, 8, 4, 4], "blocks": 1, "taps": 3},
+    "gan": {"architecture": "TileGenerator", "latent": 8, "widths": WIDTHS},
+    "vae": {"architecture": "TileVAE", "hidden": 8, "latent": 8, "widths": WIDTHS},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Untrained networks on pixels of 60 km, with a registry."""
+    folder = tmp_path_factory.mktemp("generators")
+    text = f'base_url = ""\nfolder = {json.dumps(str(folder))}\n'
+    for task in GENERATORS:
+        torch.manual_seed(0)
+        hyperparameters = NETWORKS[task.name.removeprefix("synthesize-")]
+        network = task.build_network(hyperparameters)
+        network.calibration.pixel.fill_(PIXEL)
+        path = folder / f"{task.name}.safetensors"
+        architecture = hyperparameters["architecture"]
+        write(
+            path,
+            network.state_dict(),
+            {"task": task.name, "architecture": architecture, "hyperparameters": hyperparameters},
+        )
+        text += f"""
+[weights.{task.name}-tiny]
+task = "{task.name}"
+kind = "compact"
+file = "{path.name}"
+sha256 = "{hashlib.sha256(path.read_bytes()).hexdigest()}"
+size = {path.stat().st_size}
+licence = "BSD-3-Clause"
+doi = "{task.doi}"
+default = true
+description = "A tiny network."
+"""
+    (folder / "registry.toml").write_text(text)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _registry(folder, monkeypatch):
+    monkeypatch.setattr(registry, "REGISTRY", folder / "registry.toml")
+    # In place of a thousand tiles for each place
+    for name, value in {"population": 20, "generations": 3}.items():
+        monkeypatch.setitem(genetic.refine.__kwdefaults__, name, value)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def made(method, shape=(60, 75), **options):
+    return synthesize_granulation(shape, **{"method": method, "seed": 1, "device": "cpu"} | options)
+
+
+def test_every_generator_is_tested():
+    assert {f"synthesize-{method}" for method in NETWORKS} == {task.name for task in GENERATORS}
+
+
+@pytest.mark.parametrize("method", NETWORKS)
+def test_seed_makes_it(method):
+    one, same, other = (made(method, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one.data, same.data)
+    assert (one.data - other.data).std() > 0.3 * one.data.std()
+    drawn = made(method, seed=None)
+    np.testing.assert_array_equal(made(method, seed=drawn.meta["rstseed"]).data, drawn.data)
+
+
+@pytest.mark.parametrize("method", NETWORKS)
+@pytest.mark.parametrize("shape", [(1, 1), (13, 150), (130, 9), (128, 129)])
+def test_any_shape(method, shape):
+    smap = made(method, shape)
+    assert smap.data.shape == shape
+    assert smap.data.dtype == np.float32
+    assert np.isfinite(smap.data).all()
+    assert smap.data.size == 1 or smap.data.std() > 0.01
+
+
+@pytest.mark.parametrize("method", NETWORKS)
+def test_header_names_the_weights(method, folder):
+    path = folder / f"synthesize-{method}.safetensors"
+    named, given, default = (made(method, weights=weights) for weights in (f"synthesize-{method}-tiny", path, None))
+    assert named.meta["rstmodel"] == default.meta["rstmodel"] == f"synthesize-{method}-tiny"
+    assert given.meta["rstmodel"] == path.name
+    for smap in (named, given, default):
+        # An abbreviation, or all of it
+        assert hashlib.sha256(path.read_bytes()).hexdigest().startswith(smap.meta["rstsha"])
+        assert len(smap.meta["rstsha"]) >= 12
+        assert smap.meta["rsttask"] == f"synthesize-{method}"
+        assert smap.meta["synthetic"] is True
+        np.testing.assert_array_equal(smap.data, named.data)
+
+
+def test_header_names_the_stitching():
+    assert made("convolutional").meta["rstmeth"] == "convolutional"
+    assert made("gan").meta["rstmeth"] == f"gan, {STITCHINGS[0]}"
+    assert made("vae", stitching="latent").meta["rstmeth"] == "vae, latent"
+
+
+def test_the_default_is_convolutional():
+    smap = synthesize_granulation((20, 30), seed=1, device="cpu")
+    np.testing.assert_array_equal(smap.data, made("convolutional", (20, 30)).data)
+    assert smap.meta["rsttask"] == "synthesize-convolutional"
+
+
+@pytest.mark.parametrize("method", NETWORKS)
+def test_pixels_are_those_of_the_weights(method):
+    assert made(method).scale.axis1.to_value(u.arcsec / u.pix) == pytest.approx(PIXEL / 725.2709, rel=1e-5)
+    # Twice as large, of the mean of four
+    coarse, fine = made(method, (20, 25), scale=2 * PIXEL * u.km), made(method, (44, 54))
+    assert coarse.scale.axis1.to_value(u.arcsec / u.pix) == pytest.approx(2 * PIXEL / 725.2709, rel=1e-5)
+    expected = fine.data[2:42, 2:52].reshape(20, 2, 25, 2).mean(axis=(1, 3))
+    np.testing.assert_allclose(coarse.data, expected, atol=1e-4)
+    with pytest.raises(ValueError, match="expected 6 to 6000 km for a texture learned at 60 km"):
+        made(method, scale=5 * u.km)
+
+
+@pytest.mark.parametrize("shape", [(30, 40), (77, 41)])
+def test_smaller_ones_are_parts_of_larger_ones(shape):
+    large = made("convolutional", (600, 90)).data
+    np.testing.assert_allclose(made("convolutional", shape).data, large[: shape[0], : shape[1]], atol=1e-4)
+
+
+@pytest.mark.parametrize("method", NETWORKS)
+def test_files_are_the_same(method, tmp_path):
+    smap = made(method, (140, 60), out=tmp_path / "granules.fits")
+    np.testing.assert_array_equal(smap.data, made(method, (140, 60)).data)
+
+
+def test_stitchings_differ():
+    images = {stitching: made("gan", (100, 140), stitching=stitching).data for stitching in STITCHINGS}
+    for one, other in combinations(STITCHINGS, 2):
+        assert not np.array_equal(images[one], images[other]), (one, other)
+
+
+def test_refined_tiles_are_drawn():
+    assert not np.array_equal(made("gan", (100, 140), refine_worst=1).data, made("gan", (100, 140)).data)
+
+
+@pytest.mark.parametrize("method", NETWORKS)
+def test_weights_of_another_method_are_refused(method, folder):
+    other = next(name for name in NETWORKS if name != method)
+    with pytest.raises(ValueError, match=f"synthesize-{other}.*synthesize-{method}"):
+        made(method, weights=folder / f"synthesize-{other}.safetensors")
+
+
+@pytest.mark.parametrize("method", NETWORKS)
+def test_generators_are_loaded_ready_to_draw(method):
+    network, local = load_generator(method)
+    assert not network.training
+    assert float(network.calibration.pixel) == PIXEL
+    assert local.name == f"{generator_of(method).name}-tiny"
