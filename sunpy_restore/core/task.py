@@ -115,7 +115,8 @@ class Task:
         ``loss(network, batch, config)``, ``evaluation_pairs(task, directory)``, ``measure(task, observed, restored,
         truth)`` and ``DATA``, where ``task`` is the name; named and not imported, because it needs torch. See
         `sunpy_restore.training.evaluate` for what the last two doors give. A recipe may have ``calibrated(task,
-        network, directory, config)``, which is called with the trained network before its weights are written.
+        network, directory, config)``, which is called with the trained network before its weights are written, and
+        ``training_data(task, config)``, which says what a configuration learns where that is not what ``DATA`` says.
     """
 
     name: str

@@ -191,6 +191,8 @@ def _metadata(task, config, trainer, seconds):
     """What a model card needs to know of a training."""
     recipe = json.loads(as_json(config))
     recipe.pop("network")
+    module = import_module(task.recipe)
+    data = module.training_data(task.name, config) if hasattr(module, "training_data") else module.DATA[task.name]
     measured = {key: float(value) for key, value in trainer.callback_metrics.items() if "/" in key}
     return {
         "task": task.name,
@@ -198,7 +200,7 @@ def _metadata(task, config, trainer, seconds):
         "architecture": config.network["architecture"],
         "hyperparameters": json.dumps(dict(config.network)),
         "normalization": task.unit,
-        "training_data": import_module(task.recipe).DATA[task.name],
+        "training_data": data,
         "recipe": json.dumps(recipe),
         "validation": json.dumps(measured),
         "steps": str(trainer.global_step),

@@ -25,6 +25,7 @@ __all__ = [
     "measure",
     "predict",
     "restorers",
+    "training_data",
     "validated",
 ]
 
@@ -176,6 +177,15 @@ def datasets(task, directory, config):
     )
     kept = TileDataset(read_texture(directory, "validation", files), 64, seed=1, noise=noise)
     return training, {"kept back": Subset(kept, range(64))}
+
+
+def training_data(task, config):
+    """What a configuration learns, in words for its model card."""
+    files = config.options.get("files")
+    if files is None:
+        return DATA[task]
+    named = ", ".join(f"{name} (pixels of {pixel:g} km)" for name, pixel in files)
+    return f"{named}: the first three quarters of the columns of each image; the others were kept back."
 
 
 def _noise(task, config):
