@@ -94,7 +94,7 @@ def _parser():
         added.set_defaults(run=run)
         return added
 
-    demo = command("demo", _demo, "restore the real samples of the package and make granulation; leaves FITS files and figures")
+    demo = command("demo", _demo, "restore the samples of the package, make granulation; leaves FITS files and figures")
     demo.add_argument(
         "-o", "--output", metavar="DIR", default="sunpy-restore-demo", help="folder (default: %(default)s)"
     )
