@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from sunpy_restore.inpainting.fills import first_fills
+from sunpy_restore.core.filling import harmonic
 
 __all__ = ["NOISELESS", "PLANES", "pixel_planes", "polar_planes"]
 
-PLANES = ("image", "mask", "blind", "pattern", "noise", "neighbours", "seen", "plain", "radial",
-          "plate", "radial_plate")  # fmt: skip
+PLANES = ("image", "mask", "blind", "pattern", "noise", "neighbours", "seen", "plain")
 """
 Names of the planes of an observation.
 
@@ -27,16 +26,10 @@ Names of the planes of an observation.
     1 where ``neighbours`` holds something.
 ``plain``
     As ``image``, with the harmonic fill of the brightness instead of that of the image in these units.
-``radial``
-    As ``image``, with the harmonic fill of the ratio to the radial profile.
-``plate``, ``radial_plate``
-    As ``plain`` and ``radial``, with a bent plate instead of a film: about the solution of the biharmonic equation.
 """
 
 NOISELESS = -6.0
 """In place of smaller logarithms of the noise."""
-
-_SCALES = ("unit", "contrast", "profile")  # of a view of deviations
 
 
 def pixel_planes(frame, view, place):
@@ -65,7 +58,7 @@ def pixel_planes(frame, view, place):
         parts |= {"neighbours": np.where(seen, view.expected[place], 0), "seen": seen}
     if view.noise is not None:
         parts["noise"] = np.log(view.noise[place])
-        parts |= {name: getattr(view, name)[place] for name in _SCALES}
+        parts |= {"unit": view.unit[place], "contrast": view.contrast[place]}
     return _stacked(view.image[place], frame.mask[place], frame.blind[place] & ~frame.mask[place], parts)
 
 
@@ -94,14 +87,45 @@ def polar_planes(frame, view, grid):
         parts["neighbours"], parts["seen"] = grid.sampled(view.expected, np.isfinite(view.expected))
     if view.noise is not None:
         parts["noise"] = grid.interpolated(np.log(view.noise))
-        parts |= {name: grid.interpolated(getattr(view, name)) for name in _SCALES}
+        parts |= {"unit": grid.interpolated(view.unit), "contrast": grid.interpolated(view.contrast)}
     return _stacked(image, mask, ~known & ~mask, parts)
 
 
 def _stacked(image, mask, blind, parts):
-    fills = first_fills(image, mask, blind, *(parts.pop(name, None) for name in _SCALES))
+    unit, contrast = (parts.pop(name, None) for name in ("unit", "contrast"))
+    image, plain = first_fills(image, mask, blind, unit, contrast)
     nothing = np.zeros(mask.shape)
     parts = {name: parts.get(name, nothing) for name in PLANES}
-    parts |= fills | {"mask": mask, "blind": blind}
+    parts |= {"image": image, "plain": plain, "mask": mask, "blind": blind}
     parts["noise"] = np.maximum(parts["noise"], NOISELESS)
     return np.stack([parts[name] for name in PLANES])
+
+
+def first_fills(image, mask, blind, unit=None, contrast=None):
+    """
+    An image with its harmonic fill, and with that of the brightness.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        The image in the units of a view, shape ``(ny, nx)``.
+    mask, blind : `numpy.ndarray` of `bool`
+        Pixels to fill, and pixels of which nothing is known.
+    unit, contrast : `numpy.ndarray`, optional
+        See `~sunpy_restore.inpainting.views.View`. Without them the view is not of deviations, and has one fill.
+
+    Returns
+    -------
+    image, plain : `numpy.ndarray`
+        Zero where blind.
+    """
+    empty = mask | blind
+    image = np.where(empty, 0, image)
+    if not mask.any() or empty.all():
+        return image, image
+    if unit is None:
+        image = harmonic(image, mask, blind)
+        return image, image
+    unit = np.where(unit > 0, unit, 1)
+    image, brightness = harmonic(np.stack([image, np.where(empty, 0, (image + contrast) * unit)]), mask, blind)
+    return image, np.where(mask, brightness / unit - contrast, image)

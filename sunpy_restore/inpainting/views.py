@@ -6,10 +6,9 @@ import numpy as np
 
 from sunpy_restore.inpainting.background import find_background, radial_profile
 
-__all__ = ["BRIGHTEST", "VIEWS", "View"]
+__all__ = ["VIEWS", "View"]
 
-BRIGHTEST = 2000.0
-"""The deviation of what is brighter is cut."""
+_BRIGHTEST = 2000.0  # the deviation of what is brighter is cut
 
 
 class View(NamedTuple):
@@ -33,8 +32,6 @@ class View(NamedTuple):
     unit, contrast : `numpy.ndarray` or `None`
         Of deviations from a background: the brightness of a deviation of 1, and the deviation of a brightness that is
         twice the background.
-    profile : `numpy.ndarray` or `None`
-        Then also the median brightness of rings about the Sun.
     """
 
     image: np.ndarray
@@ -45,7 +42,6 @@ class View(NamedTuple):
     expected: np.ndarray | None = None
     unit: np.ndarray | None = None
     contrast: np.ndarray | None = None
-    profile: np.ndarray | None = None
 
 
 def brightness(frame):
@@ -69,20 +65,16 @@ def deviation(frame):
     valid = ~(frame.mask | frame.blind)
     # What the pattern does not cover, corners for instance, is fitted as if it had none
     known = None if frame.pattern is None else np.nan_to_num(frame.pattern)
-    above = np.where(valid, frame.image - frame.bias, 0)
-    background = find_background(above, valid, frame.center, known)
+    background = find_background(np.where(valid, frame.image - frame.bias, 0), valid, frame.center, known)
     level, unit = background.level, background.unit
 
     def forward(image):
-        return np.clip((image - frame.bias - level) / unit, -BRIGHTEST, BRIGHTEST).astype(np.float32)
+        return np.clip((image - frame.bias - level) / unit, -_BRIGHTEST, _BRIGHTEST).astype(np.float32)
 
     def back(values, y, x):
         return frame.bias + level[y, x].astype(float) + unit[y, x] * values
 
-    return _presented(frame, forward, back)._replace(
-        noise=background.noise / unit, unit=unit, contrast=level / unit,
-        profile=radial_profile(above, valid, frame.center),
-    )  # fmt: skip
+    return _presented(frame, forward, back)._replace(noise=background.noise / unit, unit=unit, contrast=level / unit)
 
 
 def equalized(frame):
