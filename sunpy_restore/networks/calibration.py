@@ -82,8 +82,8 @@ class Calibration(nn.Module):
         Parameters
         ----------
         given, wanted : array-like
-            Their abscissae and ordinates, shape ``(knots,)``. Of equal abscissae all but the first are moved on a
-            little.
+            Their abscissae and ordinates, shape ``(knots,)``. Abscissae are moved apart by a millionth of their range,
+            so that no two are equal.
         """
         given, wanted = (torch.as_tensor(values, dtype=torch.float64) for values in (given, wanted))
         apart = (given[-1] - given[0]).clamp_min(1e-6) * 1e-6 * torch.arange(self.knots)

@@ -122,13 +122,14 @@ class CoronaUNet(_UNet):
     """
     Correction of a first fill of a corona, by what is around and what neighbours in time let expect.
 
-    Input: planes ``(batch, 8, h, w)``, namely the deviation from a smooth background in units of the noise with a first
-    fill of the damaged pixels, the mask of these, the pixels that show nothing, the pattern of the detector, the noise,
-    the deviation that neighbours let expect, where they do, and the deviation with another first fill. Output:
-    ``(batch, 1, h, w)``, the deviation with a better fill; outside of the mask it is the input. The fill is
-    ``image + a c + g seen (neighbours - image) + h (other - image)`` with three planes ``c``, ``g`` and ``h`` that the
-    last layer, zero at the start, gives, and the mean deviation ``a`` of the image from its own average over about 80
-    pixels; in units of ``a`` from that average the network sees the image, too.
+    Input: planes ``(batch, 7 + others, h, w)``, namely the deviation from a smooth background in units of the noise
+    with a first fill of the damaged pixels, the mask of these, the pixels that show nothing, the pattern of the
+    detector, the noise, the deviation that neighbours let expect, where they do, and the deviation with other first
+    fills; more planes are not looked at. Output: ``(batch, 1, h, w)``, the deviation with a better fill; outside of the
+    mask it is the input. The fill is ``image + a c + g seen (neighbours - image) + h (other - image) + ...`` with
+    planes ``c``, ``g`` and a ``h`` for each of the others, that the last layer, zero at the start, gives, and the mean
+    deviation ``a`` of the image from its own average over about 80 pixels; in units of ``a`` from that average the
+    network sees the image, too.
 
     Parameters
     ----------
@@ -136,14 +137,16 @@ class CoronaUNet(_UNet):
         Channels at 1/2, 1/4, ... of the resolution.
     view : `str`
         How images are presented to it: ``"polar"``, on a log-polar grid, or ``"pixel"``, as they are.
+    others : `int`
+        Number of the other first fills.
     """
 
     reach = None
     """How far a pixel of the result looks: a whole window."""
 
-    def __init__(self, widths=(24, 48, 64, 80, 96), view="polar"):
-        super().__init__(9, 3, widths)
-        self.view = view
+    def __init__(self, widths=(24, 48, 64, 80, 96), view="polar", others=1):
+        super().__init__(8 + others, 2 + others, widths)
+        self.view, self.others = view, others
 
     @property
     def multiple(self):
@@ -152,17 +155,36 @@ class CoronaUNet(_UNet):
 
     def forward(self, planes):
         ny, nx = planes.shape[-2:]
-        image, mask, blind, pattern, noise, neighbours, seen, other = self.padded(planes).split(1, dim=1)
+        planes = self.padded(planes[:, : 7 + self.others])
+        (image, mask, blind, pattern, noise, neighbours, seen), others = planes[:, :7].split(1, dim=1), planes[:, 7:]
         # Brightness in single precision, whatever that of the convolutions
         with torch.autocast(planes.device.type, enabled=False):
             mean = _average(image, blind)
             size = _average((image - mean).abs(), blind) + _QUIET
             near, there = torch.asinh((image - mean) / size), torch.asinh((neighbours - image) / size) * seen
-            apart = torch.asinh((other - image) / size)
+            apart = torch.asinh((others - image) / size)
         features = [near, mask, blind, pattern, noise, torch.log(size) / 2, there, seen, apart]
-        own, weight, share = self.correction(torch.cat(features, dim=1)).to(image.dtype).split(1, dim=1)
-        filled = image + size * own + weight * seen * (neighbours - image) + share * (other - image)
+        corrections = self.correction(torch.cat(features, dim=1)).to(image.dtype)
+        own, weight, shares = corrections[:, :1], corrections[:, 1:2], corrections[:, 2:]
+        filled = image + size * own + weight * seen * (neighbours - image)
+        filled = filled + (shares * (others - image)).sum(dim=1, keepdim=True)
         return torch.where(mask > 0, filled, image)[..., :ny, :nx]
+
+    def load_state_dict(self, state_dict, *args, **kwargs):
+        """
+        Take the numbers of another network, which may know fewer of the first fills.
+
+        What it says of the others is zero then: the answers are those of that network.
+        """
+        state, axes = dict(state_dict), {"enter.weight": 1, "leave.weight": 0, "leave.bias": 0}
+        if axes.keys() <= state.keys():
+            wanted = self.state_dict()
+            missing = {wanted[name].shape[axis] - state[name].shape[axis] for name, axis in axes.items()}
+            if len(missing) == 1 and 0 < (count := missing.pop()) <= 4 * self.others:
+                for name, axis in axes.items():
+                    # Pairs of the last axis come first
+                    state[name] = functional.pad(state[name], [0, 0] * (state[name].ndim - 1 - axis) + [0, count])
+        return super().load_state_dict(state, *args, **kwargs)
 
 
 def _average(image, blind):

@@ -45,7 +45,9 @@ def calibrate(calibration, made, texture):
             if calibration.reach:
                 found = radial_power(_windows(calibration(made)[:, 0].numpy(), side))
                 strong = target > _LEAST * target.max()
-                response = np.clip(response * np.where(strong, np.sqrt(target / found), 1), *_LIMITS)
+                response = response * np.where(strong, np.sqrt(target / found), 1)
+                # How strong it is on the whole is for the curve to say
+                response = np.clip(response / np.median(response[strong]), *_LIMITS)
                 calibration.kernel.copy_(torch.from_numpy(_kernel(response, side, calibration.taps)))
         filtered = calibration.filtered(made).numpy()
         given = np.quantile(filtered, np.linspace(0, 1, calibration.knots))

@@ -31,7 +31,7 @@ class Texture(NamedTuple):
     Parameters
     ----------
     images : `list` of `numpy.ndarray`
-        Relative intensities, each with a mean of 1 over the whole image, on the same pixels.
+        Relative intensities on the same pixels, each with a mean of 1 over the part of its image that training sees.
     pixel : `float`
         Side of a pixel on the Sun in km.
     span : pair of `float`
@@ -87,6 +87,7 @@ def _parts(path, ratio):
     """The part of an image that training sees and the other, on pixels so many times as large."""
     image = _read(path)
     cut = round(SPLIT * image.shape[1])
+    image = image / image[:, :cut].mean()
     seen, kept = (_regridded(part, ratio) for part in (image[:, :cut], image[:, cut:]))
     if min(seen.shape[0], seen.shape[1] - 2 * SIDE, kept.shape[1]) < SIDE:
         found = seen.shape[0], seen.shape[1] + kept.shape[1]
@@ -109,7 +110,7 @@ def _read(path):
     image = np.asarray(image, dtype=np.float32)
     if image.ndim != 2 or not np.isfinite(image).all() or not image.mean() > 0 or image.min() == image.max():
         raise ValueError(f"Found no image of finite values, positive mean and structure in {path}.")
-    return image / image.mean()
+    return image
 
 
 def _regridded(image, ratio):
