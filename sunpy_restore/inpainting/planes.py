@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from sunpy_restore.core.filling import harmonic
+from sunpy_restore.inpainting.fills import first_fills
 
 __all__ = ["NOISELESS", "PLANES", "pixel_planes", "polar_planes"]
 
-PLANES = ("image", "mask", "blind", "pattern", "noise", "neighbours", "seen", "plain")
+PLANES = ("image", "mask", "blind", "pattern", "noise", "neighbours", "seen", "plain", "radial",
+          "plate", "radial_plate")  # fmt: skip
 """
 Names of the planes of an observation.
 
@@ -26,10 +27,16 @@ Names of the planes of an observation.
     1 where ``neighbours`` holds something.
 ``plain``
     As ``image``, with the harmonic fill of the brightness instead of that of the image in these units.
+``radial``
+    As ``image``, with the harmonic fill of the ratio to the radial profile.
+``plate``, ``radial_plate``
+    As ``plain`` and ``radial``, with a bent plate instead of a film: about the solution of the biharmonic equation.
 """
 
 NOISELESS = -6.0
 """In place of smaller logarithms of the noise."""
+
+_SCALES = ("unit", "contrast", "profile")  # of a view of deviations
 
 
 def pixel_planes(frame, view, place):
@@ -58,7 +65,7 @@ def pixel_planes(frame, view, place):
         parts |= {"neighbours": np.where(seen, view.expected[place], 0), "seen": seen}
     if view.noise is not None:
         parts["noise"] = np.log(view.noise[place])
-        parts |= {"unit": view.unit[place], "contrast": view.contrast[place]}
+        parts |= {name: getattr(view, name)[place] for name in _SCALES}
     return _stacked(view.image[place], frame.mask[place], frame.blind[place] & ~frame.mask[place], parts)
 
 
@@ -87,45 +94,14 @@ def polar_planes(frame, view, grid):
         parts["neighbours"], parts["seen"] = grid.sampled(view.expected, np.isfinite(view.expected))
     if view.noise is not None:
         parts["noise"] = grid.interpolated(np.log(view.noise))
-        parts |= {"unit": grid.interpolated(view.unit), "contrast": grid.interpolated(view.contrast)}
+        parts |= {name: grid.interpolated(getattr(view, name)) for name in _SCALES}
     return _stacked(image, mask, ~known & ~mask, parts)
 
 
 def _stacked(image, mask, blind, parts):
-    unit, contrast = (parts.pop(name, None) for name in ("unit", "contrast"))
-    image, plain = first_fills(image, mask, blind, unit, contrast)
+    fills = first_fills(image, mask, blind, *(parts.pop(name, None) for name in _SCALES))
     nothing = np.zeros(mask.shape)
     parts = {name: parts.get(name, nothing) for name in PLANES}
-    parts |= {"image": image, "plain": plain, "mask": mask, "blind": blind}
+    parts |= fills | {"mask": mask, "blind": blind}
     parts["noise"] = np.maximum(parts["noise"], NOISELESS)
     return np.stack([parts[name] for name in PLANES])
-
-
-def first_fills(image, mask, blind, unit=None, contrast=None):
-    """
-    An image with its harmonic fill, and with that of the brightness.
-
-    Parameters
-    ----------
-    image : `numpy.ndarray`
-        The image in the units of a view, shape ``(ny, nx)``.
-    mask, blind : `numpy.ndarray` of `bool`
-        Pixels to fill, and pixels of which nothing is known.
-    unit, contrast : `numpy.ndarray`, optional
-        See `~sunpy_restore.inpainting.views.View`. Without them the view is not of deviations, and has one fill.
-
-    Returns
-    -------
-    image, plain : `numpy.ndarray`
-        Zero where blind.
-    """
-    empty = mask | blind
-    image = np.where(empty, 0, image)
-    if not mask.any() or empty.all():
-        return image, image
-    if unit is None:
-        image = harmonic(image, mask, blind)
-        return image, image
-    unit = np.where(unit > 0, unit, 1)
-    image, brightness = harmonic(np.stack([image, np.where(empty, 0, (image + contrast) * unit)]), mask, blind)
-    return image, np.where(mask, brightness / unit - contrast, image)

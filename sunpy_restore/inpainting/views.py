@@ -6,9 +6,10 @@ import numpy as np
 
 from sunpy_restore.inpainting.background import find_background, radial_profile
 
-__all__ = ["VIEWS", "View"]
+__all__ = ["BRIGHTEST", "VIEWS", "View"]
 
-_BRIGHTEST = 2000.0  # the deviation of what is brighter is cut
+BRIGHTEST = 2000.0
+"""The deviation of what is brighter is cut."""
 
 
 class View(NamedTuple):
@@ -32,6 +33,8 @@ class View(NamedTuple):
     unit, contrast : `numpy.ndarray` or `None`
         Of deviations from a background: the brightness of a deviation of 1, and the deviation of a brightness that is
         twice the background.
+    profile : `numpy.ndarray` or `None`
+        Then also the median brightness of rings about the Sun.
     """
 
     image: np.ndarray
@@ -42,6 +45,7 @@ class View(NamedTuple):
     expected: np.ndarray | None = None
     unit: np.ndarray | None = None
     contrast: np.ndarray | None = None
+    profile: np.ndarray | None = None
 
 
 def brightness(frame):
@@ -65,16 +69,20 @@ def deviation(frame):
     valid = ~(frame.mask | frame.blind)
     # What the pattern does not cover, corners for instance, is fitted as if it had none
     known = None if frame.pattern is None else np.nan_to_num(frame.pattern)
-    background = find_background(np.where(valid, frame.image - frame.bias, 0), valid, frame.center, known)
+    above = np.where(valid, frame.image - frame.bias, 0)
+    background = find_background(above, valid, frame.center, known)
     level, unit = background.level, background.unit
 
     def forward(image):
-        return np.clip((image - frame.bias - level) / unit, -_BRIGHTEST, _BRIGHTEST).astype(np.float32)
+        return np.clip((image - frame.bias - level) / unit, -BRIGHTEST, BRIGHTEST).astype(np.float32)
 
     def back(values, y, x):
         return frame.bias + level[y, x].astype(float) + unit[y, x] * values
 
-    return _presented(frame, forward, back)._replace(noise=background.noise / unit, unit=unit, contrast=level / unit)
+    return _presented(frame, forward, back)._replace(
+        noise=background.noise / unit, unit=unit, contrast=level / unit,
+        profile=radial_profile(above, valid, frame.center),
+    )  # fmt: skip
 
 
 def equalized(frame):

@@ -164,7 +164,7 @@ def corona_network(widths=(4, 6), seed=0, **options):
     return network
 
 
-def corona_planes(ny, nx, seed=0, seen=0.5, batch=1):
+def corona_planes(ny, nx, seed=0, seen=0.5, batch=1, others=1):
     rng = np.random.default_rng(seed)
     shape = (batch, 1, ny, nx)
     mask = rng.random(shape) < 0.3
@@ -173,7 +173,7 @@ def corona_planes(ny, nx, seed=0, seen=0.5, batch=1):
     stack = [
         image, mask, ~mask & (rng.random(shape) < 0.1), rng.normal(size=shape),
         rng.normal(size=shape), np.where(seen, 3 * rng.normal(size=shape), 0), seen,
-        np.where(mask, 3 * rng.normal(size=shape), image),
+        *(np.where(mask, 3 * rng.normal(size=shape), image) for _ in range(others)),
     ]  # fmt: skip
     return torch.from_numpy(np.concatenate(stack, axis=1).astype(np.float32))
 
@@ -264,3 +264,46 @@ def test_corona_in_mixed_precision_is_single(dtype):
     planes = corona_planes(16, 16)
     with torch.inference_mode(), torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
         assert corona_network()(planes).dtype == torch.float32
+
+
+@pytest.mark.parametrize("others", [1, 3])
+def test_any_of_the_other_fills_can_be_taken(others):
+    planes = corona_planes(24, 20, others=others)
+    for number in range(others):
+        restorer = CoronaUNet(widths=[4, 6], others=others)
+        with torch.no_grad():
+            restorer.leave.bias[8 + 4 * number : 12 + 4 * number] = 1
+        with torch.inference_mode():
+            torch.testing.assert_close(restorer(planes), planes[:, 7 + number : 8 + number])
+
+
+def test_corona_looks_at_all_fills_it_knows_and_no_more():
+    planes = corona_planes(24, 24, others=4).requires_grad_()
+    filled = corona_network(others=3)(planes)
+    (gradient,) = torch.autograd.grad(filled[planes[:, 1:2] > 0].sum(), planes)
+    assert (gradient[:, :10].abs().amax(dim=(0, 2, 3)) > 0).all()
+    assert not gradient[:, 10:].any()
+
+
+@pytest.mark.parametrize("others", [1, 2, 4])
+def test_numbers_of_a_network_that_knows_fewer_fills_give_its_answers(others):
+    narrow, wide = corona_network(), CoronaUNet(widths=[4, 6], others=others).eval()
+    wide.load_state_dict(narrow.state_dict())
+    planes = corona_planes(40, 37, others=4)
+    with torch.inference_mode():
+        torch.testing.assert_close(wide(planes), narrow(planes))
+    # And what it does not use yet can be learned
+    wide.zero_grad()
+    wide(planes).square().sum().backward()
+    assert (wide.leave.weight.grad.abs().amax(dim=(1, 2, 3)) > 0).all()
+
+
+def test_numbers_of_another_network_are_refused():
+    """Of other widths, or of one that knows more."""
+    for other in (CoronaUNet(widths=[4, 8]), CoronaUNet(widths=[4, 6], others=3), FillingUNet(widths=[4, 6])):
+        with pytest.raises(RuntimeError, match="size mismatch"):
+            CoronaUNet(widths=[4, 6]).load_state_dict(other.state_dict())
+    state = CoronaUNet(widths=[4, 6]).state_dict()
+    del state["enter.weight"]
+    with pytest.raises(RuntimeError, match="Missing key"):
+        CoronaUNet(widths=[4, 6]).load_state_dict(state)

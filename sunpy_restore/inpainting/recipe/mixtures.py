@@ -7,9 +7,10 @@ import torch
 from scipy import ndimage
 from torch.utils.data import Dataset
 
+from sunpy_restore.inpainting.fills import FILLS, first_fills
 from sunpy_restore.inpainting.forward import draw_losses
 from sunpy_restore.inpainting.frame import Frame
-from sunpy_restore.inpainting.planes import NOISELESS, PLANES, first_fills
+from sunpy_restore.inpainting.planes import NOISELESS, PLANES
 from sunpy_restore.inpainting.polar import ROWS, STEPS, PolarGrid
 from sunpy_restore.inpainting.recipe.pairs import STRENGTHS
 from sunpy_restore.inpainting.recipe.scenes import structure_fields
@@ -23,6 +24,11 @@ _SHARES = (0.03, 0.3)  # of lost blocks
 _MOST_BLIND = 0.5  # of a view
 _LOST = (0.004, 0.6)  # of what is not blind in a view
 _TRIES = 30
+_RING = 128  # columns all around, whose medians make the radial profile
+_AIMS = {"anywhere": 0.4, "edge": 0.3, "front": 0.3}  # with their probabilities
+_HOLES = {(32, 32): 0.2, (64, 64): 0.25, (96, 96): 0.2, (256, 256): 0.2, (32, 512): 0.15}  # pixels in y and x
+_NEAR = 24  # rows from what is hidden, where a hole is aimed at its edge
+_ACROSS = 4  # rows from the middle of a front to both of its sides
 
 
 class Polar(NamedTuple):
@@ -105,10 +111,16 @@ class MixtureDataset(Dataset):
         Rows and columns of a view.
     seed : `int`
         Seed.
+    aimed : `float`
+        Share of views that have a single hole, of a size that scores are given for, which often lies at the edge of
+        what the instrument hides, or where the added structure has a front.
+    weighted : `bool`
+        Whether items have the unit of the brightness as a third part, of mean 1 under the mask.
     """
 
-    def __init__(self, frames, odds, length, *, side, seed):
+    def __init__(self, frames, odds, length, *, side, seed, aimed=0.0, weighted=False):
         self.frames, self.odds, self.length, self.side, self.seed = frames, odds, length, side, seed
+        self.aimed, self.weighted = aimed, weighted
         rng = np.random.default_rng([seed, 2])
         self.masks = [draw_losses((1024, 1024), rng, np.exp(rng.uniform(*np.log(_SHARES)))) for _ in range(_MASKS)]
         fields = [structure_fields(ROWS, rng, 1.0, rng) for _ in range(_FIELDS)]
@@ -120,16 +132,21 @@ class MixtureDataset(Dataset):
     def __getitem__(self, index):
         rng = np.random.default_rng([self.seed, 1, index])
         for _ in range(_TRIES):
-            planes, truth, unit, contrast = self._view(rng)
+            planes, truth, scales = self._view(rng)
             free = 1 - planes[2].mean()
             if free > _MOST_BLIND and _LOST[0] < planes[1].mean() / free < _LOST[1]:
                 break
-        fills = first_fills(planes[0], planes[1] > 0, planes[2] > 0, unit, contrast)
-        planes[PLANES.index("image")], planes[PLANES.index("plain")] = fills
-        return torch.from_numpy(planes.astype(np.float32)), torch.from_numpy(truth[np.newaxis].astype(np.float32))
+        mask = planes[1] > 0
+        for name, fill in first_fills(planes[0], mask, planes[2] > 0, *scales).items():
+            planes[PLANES.index(name)] = fill
+        parts = [planes, truth[np.newaxis]]
+        if self.weighted:
+            typical = scales[0][mask].mean() if mask.any() else 1.0
+            parts.append(scales[0][np.newaxis] / typical)
+        return tuple(torch.from_numpy(part.astype(np.float32)) for part in parts)
 
     def _view(self, rng):
-        """Planes without first fills, truth, unit and contrast."""
+        """Planes without first fills; truth; unit, contrast and profile."""
         frame = self.frames[rng.choice(len(self.frames), p=self.odds)]
         top = int(rng.integers(0, ROWS - self.side + 1))
         place = _Place(slice(top, top + self.side), int(rng.integers(STEPS)), int(rng.choice([1, -1])), self.side)
@@ -149,19 +166,26 @@ class MixtureDataset(Dataset):
             more = rng.uniform(0.3, 2)
             image = image + more * noise_now * rng.standard_normal(image.shape)
             noise = noise + 0.5 * np.log1p(more**2)
-        y, x, _ = frame.grid.pixels()
-        mask = self._lost(place.of(y), place.of(x), rng) & known
+        unit, part = place.of(frame.unit), np.s_[:, : self.side]
+        profile = _medians(((image + contrast) * unit)[:, self.side :], known[:, self.side :])
+        corona = corona + contrast * later
+        image, known, noise, noise_now, corona, contrast, unit = (
+            plane[part] for plane in (image, known, noise, noise_now, corona, contrast, unit)
+        )
+        y, x = (place.of(plane)[part] for plane in frame.grid.pixels()[:2])
+        if self.aimed and rng.random() < self.aimed:
+            mask = _aimed(y, x, known, np.broadcast_to(change, place.shape)[part], rng) & known
+        else:
+            mask = self._lost(y, x, rng) & known
         expected, seen = np.zeros_like(image), np.zeros_like(known)
         if rng.random() < 0.4:
-            expected, seen = self._expected(
-                corona + contrast * later, noise_now, known, (place.of(y), place.of(x)), rng
-            )
+            expected, seen = self._expected(corona, noise_now, known, (y, x), rng)
         parts = {
-            "image": image, "mask": mask, "blind": ~known, "pattern": place.of(frame.pattern),
-            "noise": np.maximum(noise, NOISELESS), "neighbours": expected, "seen": seen, "plain": image,
-        }  # fmt: skip
+            "image": image, "mask": mask, "blind": ~known, "pattern": place.of(frame.pattern)[part],
+            "noise": np.maximum(noise, NOISELESS), "neighbours": expected, "seen": seen,
+        } | dict.fromkeys(FILLS, image)  # fmt: skip
         planes = np.stack([parts[name] for name in PLANES]).astype(float)
-        return planes, np.where(known, image, np.nan), place.of(frame.unit), contrast
+        return planes, np.where(known, image, np.nan), (unit, contrast, np.broadcast_to(profile, image.shape))
 
     def _added(self, place, frame, rng):
         """Relative changes of the brightness, now and some time away."""
@@ -191,17 +215,59 @@ class MixtureDataset(Dataset):
         return np.where(seen, expected, 0), seen
 
 
+def _aimed(y, x, known, change, rng):
+    """A single hole at one of some places, that which suits its aim best."""
+    rows, columns = np.nonzero(known)
+    if not len(rows):
+        return np.zeros_like(known)
+    picked = rng.integers(len(rows), size=64)
+    rows, columns = rows[picked], columns[picked]
+    aim, (height, width) = (_drawn(odds, rng) for odds in (_AIMS, _HOLES))
+    if aim == "edge":
+        height, width = min(height, 64), min(width, 64)
+        suits = (rows < _NEAR) | ~known[rows - _NEAR, columns]
+    else:
+        sides = (np.clip(rows + step, 0, len(known) - 1) for step in (_ACROSS, -_ACROSS))
+        suits = np.abs(np.subtract(*(change[side, columns] for side in sides))) if aim == "front" else picked
+    best = np.argmax(suits)
+    place = rows[best], columns[best]
+    low, left = y[place] - height * rng.uniform(0.15, 0.85), x[place] - width * rng.uniform(0.15, 0.85)
+    # Linear interpolation would look at it from a pixel away
+    return (y > low - 1) & (y < low + height) & (x > left - 1) & (x < left + width)
+
+
+def _drawn(odds, rng):
+    return list(odds)[rng.choice(len(odds), p=list(odds.values()))]
+
+
+def _medians(brightness, known):
+    """Medians of rows, as a column; what is not known has those of its neighbours."""
+    count = known.sum(axis=1)
+    if not count.any():
+        return np.ones((len(known), 1))
+    values = np.sort(np.where(known, brightness, np.inf), axis=1)
+    medians = np.take_along_axis(values, np.maximum(count - 1, 0)[:, np.newaxis] // 2, axis=1)[:, 0]
+    rows = np.nonzero(count)[0]
+    medians = np.interp(np.arange(len(known)), rows, medians[rows])
+    smooth = ndimage.gaussian_filter1d(medians, 1.5, mode="nearest")
+    return np.maximum(smooth, 1e-3 * max(np.median(smooth), 1e-30))[:, np.newaxis]
+
+
 class _Place(NamedTuple):
-    """Rows and columns of a log-polar grid, maybe mirrored."""
+    """Rows and columns of a log-polar grid, maybe mirrored, and beyond ``side`` columns some all around."""
 
     rows: slice
     first: int
     step: int
     side: int
 
+    @property
+    def shape(self):
+        return self.rows.stop - self.rows.start, self.side + _RING
+
     def of(self, plane):
-        columns = (self.first + self.step * np.arange(self.side)) % STEPS
-        return plane[self.rows][:, columns]
+        away = np.concatenate([np.arange(self.side), np.arange(0, STEPS, STEPS // _RING)])
+        return plane[self.rows][:, (self.first + self.step * away) % STEPS]
 
     def elsewhere(self, rng):
         return self._replace(first=int(rng.integers(STEPS)), step=int(rng.choice([1, -1])))
