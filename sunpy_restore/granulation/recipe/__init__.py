@@ -102,7 +102,7 @@ _GAN = replace(
     name="compact",
     network={"architecture": "TileGenerator", "latent": 64, "widths": [160, 128, 128, 64, 32, 16]},
     batch_size=4,
-    steps=3_000,
+    steps=5_000,
     # Weights of unit variance change by as much as those of a usual start do at a thirtieth of this rate
     learning_rate=8e-3,
     schedule="halving",
@@ -134,14 +134,13 @@ _VAE = replace(
     _PAPER_VAE,
     name="compact",
     network={"architecture": "TileVAE", "hidden": 256, "latent": 128, "widths": [96, 96, 96, 80, 64, 32]},
-    steps=2_000,
-    learning_rate=8e-3,
-    schedule="halving",
-    halving=700,
+    steps=5_000,
+    learning_rate=3e-3,
+    schedule="one-cycle",
     ema_decay=0.998,
     precision="bf16-mixed",
     validation_interval=500,
-    options={"kl": 0.1},
+    options={"kl": 0.02},
 )
 
 _CONFIGS = {
