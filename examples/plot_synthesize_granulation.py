@@ -122,11 +122,11 @@ axes.set_ylabel("Share of granules with less")
 axes.legend()
 
 ###############################################################################
-# The larger texture: 48 x 48 Mm, of no tiles. Any size is made like this, in bands of rows, and to a file with ``out=``
-# if it is larger than memory.
+# A field of 96 x 96 Mm, twice as wide as the simulation. It has no tiles. Any size is made like this, in bands of rows,
+# and goes to a file with ``out=`` if it is larger than memory.
 
-figure, axes = plt.subplots(figsize=(9, 8), layout="constrained")
-smap = larger["convolutional"]
+smap = synthesize_granulation((2000, 2000), seed=3)
+figure, axes = plt.subplots(figsize=(14, 12.5), layout="constrained")
 image = axes.imshow(smap.data, extent=extent(smap.data), **stretch)
 axes.set_xlabel("x [Mm]")
 axes.set_ylabel("y [Mm]")

@@ -18,7 +18,6 @@ from sunpy_restore.core.weights import default_for, read_metadata
 from sunpy_restore.tasks import RESTORATIONS, TASKS, get_task
 
 
-
 def configured(tasks):
     pairs = [(task, config) for task in tasks for config in import_module(task.recipe).configs(task.name).values()]
     names = [f"{task.name}-{config.name}" for task, config in pairs]
