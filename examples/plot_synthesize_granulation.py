@@ -126,7 +126,7 @@ axes.legend()
 # and goes to a file with ``out=`` if it is larger than memory.
 
 smap = synthesize_granulation((2000, 2000), seed=3)
-figure, axes = plt.subplots(figsize=(14, 12.5), layout="constrained")
+figure, axes = plt.subplots(figsize=(14, 12), layout="compressed")
 image = axes.imshow(smap.data, extent=extent(smap.data), **stretch)
 axes.set_xlabel("x [Mm]")
 axes.set_ylabel("y [Mm]")

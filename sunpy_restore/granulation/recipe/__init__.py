@@ -51,15 +51,16 @@ def configs(task):
     """
     The training configurations of a task.
 
-    ``paper`` has the networks and numbers of Sierra Acosta (2020), ``compact`` made the weights in the package.
+    ``paper`` has the networks and numbers of Sierra Acosta (2020), ``compact`` made the weights in the package; that of
+    the autoencoder made none.
 
     Returns
     -------
     `dict`
         Name to `~sunpy_restore.core.task.TrainingConfig`. Of the options, ``files`` are the images to learn, as
-        `~sunpy_restore.granulation.recipe.textures.read_texture` takes them, ``spectrum`` and ``histogram`` weights of
-        `~sunpy_restore.granulation.recipe.losses`, ``gradient_penalty`` and ``adversary_rate`` those of
-        `~sunpy_restore.training.adversarial.AdversarialModule`, ``kl`` that of the divergence of a VAE.
+        `~sunpy_restore.granulation.recipe.textures.read_texture` takes them, ``spectrum`` and ``histogram`` the weights
+        of `~sunpy_restore.granulation.recipe.losses`, ``gradient_penalty`` and ``adversary_rate`` those of the
+        adversarial training, and ``kl`` that of the divergence of a VAE.
     """
     return {config.name: config for config in _CONFIGS[task]}
 
