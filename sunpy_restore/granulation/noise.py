@@ -32,8 +32,8 @@ def noise_field(seed, rows, columns, channels):
     --------
     >>> from sunpy_restore.granulation.noise import noise_field
     >>> field = noise_field(1, (0, 50), (0, 40), 2)
-    >>> (noise_field(1, (20, 40), (30, 35), 2) == field[:, 20:40, 30:35]).all()
-    np.True_
+    >>> bool((noise_field(1, (20, 40), (30, 35), 2) == field[:, 20:40, 30:35]).all())
+    True
     """
     result = np.empty((channels, rows[1] - rows[0], columns[1] - columns[0]), np.float32)
     for row in range(rows[0] // _BLOCK, -(-rows[1] // _BLOCK)):
