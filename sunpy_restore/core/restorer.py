@@ -10,7 +10,7 @@ from sunpy_restore.core.header import Provenance
 from sunpy_restore.core.inference import apply_tiled
 from sunpy_restore.core.task import Restoration
 
-__all__ = ["Restorer", "fit", "load_restorer"]
+__all__ = ["Restorer", "fit", "load_network", "load_restorer"]
 
 
 @dataclass(frozen=True)
@@ -119,13 +119,38 @@ def load_restorer(task, method="network", *, weights=None, device=None, progress
     )
 
 
-def _network_restorer(task, weights, device, progress):
-    from sunpy_restore.core.inference import network_function
+def load_network(task, weights=None, *, progress=False):
+    """
+    A network of a task with its numbers.
+
+    Parameters
+    ----------
+    task : `~sunpy_restore.core.task.Task`
+        The task.
+    weights
+        See `sunpy_restore.enhance`.
+    progress : `bool`
+        Show the download of weights.
+
+    Returns
+    -------
+    network : `torch.nn.Module`
+        The network.
+    local : `~sunpy_restore.core.weights.LocalWeights`
+        The file.
+    """
     from sunpy_restore.core.weights import read_metadata, resolve
 
     local = resolve(weights, task=task.name, progress=progress)
     network = task.build_network(read_metadata(local)["hyperparameters"])
     fit(network, local)
+    return network, local
+
+
+def _network_restorer(task, weights, device, progress):
+    from sunpy_restore.core.inference import network_function
+
+    network, local = load_network(task, weights, progress=progress)
     predict = network_function(network, device)
 
     def function(batch):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sunpy_restore.core.restorer import load_network
 from sunpy_restore.granulation.fields import ConvolutionalField, SpectrumField
 from sunpy_restore.granulation.task import STITCHINGS, generator_of
 
@@ -55,13 +56,7 @@ def load_generator(method, weights=None, *, progress=False):
     local : `~sunpy_restore.core.weights.LocalWeights`
         The file.
     """
-    from sunpy_restore.core.restorer import fit
-    from sunpy_restore.core.weights import read_metadata, resolve
-
-    task = generator_of(method)
-    local = resolve(weights, task=task.name, progress=progress)
-    network = task.build_network(read_metadata(local)["hyperparameters"])
-    fit(network, local)
+    network, local = load_network(generator_of(method), weights, progress=progress)
     return network.eval(), local
 
 

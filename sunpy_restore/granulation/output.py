@@ -8,11 +8,14 @@ from tqdm.auto import tqdm
 
 from astropy.io import fits
 
-__all__ = ["checked_target", "drawn", "synthetic_header"]
+__all__ = ["KM_PER_ARCSEC", "checked_target", "drawn", "synthetic_header"]
 
 _BAND = 1024
 _BLOCK = 2880  # bytes of FITS
 _ASTRONOMICAL_UNIT = 149597870.7  # km
+KM_PER_ARCSEC = float(_ASTRONOMICAL_UNIT * np.deg2rad(1 / 3600))
+"""At the centre of the disk, from 1 au."""
+
 _COMMENTS = {
     "SYNTHETIC": "no observation: made by sunpy_restore",
     "RSTSYNTH": "no observation: made by sunpy_restore",
@@ -39,7 +42,7 @@ def synthetic_header(shape, pixel, cards):
     `dict`
         Helioprojective coordinates about the middle of the disk, seen from 1 au at a reference epoch.
     """
-    scale = float(np.rad2deg(pixel / _ASTRONOMICAL_UNIT) * 3600)
+    scale = pixel / KM_PER_ARCSEC
     header = {"naxis": 2, "naxis1": shape[1], "naxis2": shape[0]}
     for axis, name in ((1, "HPLN-TAN"), (2, "HPLT-TAN")):
         header |= {

@@ -9,13 +9,12 @@ import astropy.units as u
 from sunpy_restore.core.header import Provenance
 from sunpy_restore.core.maps import made_map
 from sunpy_restore.granulation.generators import load_texture
-from sunpy_restore.granulation.output import checked_target, drawn, synthetic_header
+from sunpy_restore.granulation.output import KM_PER_ARCSEC, checked_target, drawn, synthetic_header
 from sunpy_restore.granulation.regrid import Regridded
 from sunpy_restore.granulation.task import METHODS, STITCHINGS
 
 __all__ = ["synthesize_granulation"]
 
-_KM_PER_ARCSEC = 149597870.7 * np.pi / 648000
 _FINEST, _COARSEST = 0.1, 100.0  # pixels of a result in those of a generator
 
 
@@ -165,7 +164,7 @@ def _pixel(scale):
     if unit.is_equivalent(u.km):
         return float(value.to_value(u.km))
     if unit.is_equivalent(u.arcsec):
-        return float(value.to_value(u.arcsec)) * _KM_PER_ARCSEC
+        return float(value.to_value(u.arcsec)) * KM_PER_ARCSEC
     raise TypeError(f"Found the scale {scale}, expected a length on the Sun or an angle, such as 48 * u.km.")
 
 

@@ -93,5 +93,5 @@ def mosaic_of(network, shape, *, stitching, seed, device=None, refine_worst=0, p
     """
     mosaic = stitch(TileSource(network, device), shape, stitching=stitching, seed=seed, progress=progress)
     if refine_worst:
-        mosaic.refine_worst(min(refine_worst, int(np.prod(mosaic.layout.places))), seed=seed, progress=progress)
+        mosaic.refine_worst(refine_worst, seed=seed, progress=progress)
     return CalibratedMosaic(mosaic, network.calibration)

@@ -8,6 +8,7 @@ from torch.nn import functional
 from torch.utils.data import Subset
 
 from sunpy_restore.core.task import TrainingConfig, network_builder
+from sunpy_restore.granulation.fields import CELL
 from sunpy_restore.granulation.recipe.calibration import calibrate, radial_power
 from sunpy_restore.granulation.recipe.losses import histogram_loss, spectrum_loss
 from sunpy_restore.granulation.recipe.scores import evaluation_pairs, measure, restorers
@@ -176,6 +177,7 @@ def datasets(task, directory, config):
         read_texture(directory, "train", files), config.steps * config.batch_size, seed=config.seed, noise=noise
     )
     kept = TileDataset(read_texture(directory, "validation", files), 64, seed=1, noise=noise)
+    # Iterated over, the drawn tiles have no end
     return training, {"kept back": Subset(kept, range(64))}
 
 
@@ -193,7 +195,7 @@ def _noise(task, config):
     if task == "synthesize-vae":
         return None
     latent = config.network.get("latent", 128)
-    return (latent, SIDE // 8, SIDE // 8) if task == "synthesize-convolutional" else (latent,)
+    return (latent, SIDE // CELL, SIDE // CELL) if task == "synthesize-convolutional" else (latent,)
 
 
 def predict(network, observed, config):

@@ -33,25 +33,26 @@ def calibrate(calibration, made, texture):
     low, high = texture.span
     calibration.span.copy_(torch.tensor([low, high]))
     calibration.pixel.fill_(texture.pixel)
-    wanted = np.quantile(truth, np.linspace(0, 1, calibration.knots))
     target = radial_power(_windows(truth[np.newaxis], side))
     response = np.ones_like(target)
     made = made.float().cpu()
     with torch.no_grad():
-        for _ in range(_ROUNDS if calibration.reach else 1):
-            filtered = calibration.filtered(made)
-            given = np.quantile(filtered.numpy(), np.linspace(0, 1, calibration.knots))
-            calibration.set_curve(given, wanted)
-            if calibration.reach:
-                found = radial_power(_windows(calibration(made)[:, 0].numpy(), side))
-                strong = target > _LEAST * target.max()
-                response = response * np.where(strong, np.sqrt(target / found), 1)
-                # How strong it is on the whole is for the curve to say
-                response = np.clip(response / np.median(response[strong]), *_LIMITS)
-                calibration.kernel.copy_(torch.from_numpy(_kernel(response, side, calibration.taps)))
-        filtered = calibration.filtered(made).numpy()
-        given = np.quantile(filtered, np.linspace(0, 1, calibration.knots))
-        calibration.set_curve(given, wanted)
+        _match_quantiles(calibration, made, truth)
+        for _ in range(_ROUNDS if calibration.reach else 0):
+            found = radial_power(_windows(calibration(made)[:, 0].numpy(), side))
+            strong = target > _LEAST * target.max()
+            response = response * np.where(strong, np.sqrt(target / found), 1)
+            # How strong it is on the whole is for the curve to say
+            response = np.clip(response / np.median(response[strong]), *_LIMITS)
+            calibration.kernel.copy_(torch.from_numpy(_kernel(response, side, calibration.taps)))
+            _match_quantiles(calibration, made, truth)
+
+
+def _match_quantiles(calibration, made, truth):
+    """Set the curve that takes the distribution of filtered images to that of the truth."""
+    shares = np.linspace(0, 1, calibration.knots)
+    given = np.quantile(calibration.filtered(made).numpy(), shares)
+    calibration.set_curve(given, np.quantile(truth, shares))
 
 
 def _windows(images, side):
