@@ -14,6 +14,7 @@ __all__ = ["TileVAE", "kl_divergence"]
 _SLOPE = 0.2
 _TAIL = 3
 _INPUT = 2  # side of the deepest features
+_LOG_VARIANCE = -4.0  # of latent vectors at the start
 
 
 class TileVAE(nn.Module):
@@ -23,7 +24,8 @@ class TileVAE(nn.Module):
     Encoder: six 4 x 4 convolutions of stride 2, from 128 to 2 px, two dense layers of ``hidden`` values, and a dense
     layer each for mean and logarithm of the variance of the latent vector. Decoder: a 2 x 2 convolution of the latent
     vector, and six times a nearest upsampling and a 3 x 3 convolution; the last of them, linear, makes the tile. The
-    others are followed by leaky ReLU. All weights have an equalised learning rate.
+    others are followed by leaky ReLU. All weights have an equalised learning rate. The last layer starts at zero, and the
+    variance of the latent vector at exp(-4).
 
     Parameters
     ----------
@@ -86,7 +88,15 @@ class TileVAE(nn.Module):
         self.levels = nn.ModuleList(_doubling(*pair) for pair in pairwise(widths))
         self.last = nn.Sequential(nn.Upsample(scale_factor=2), EqualizedConv2d(widths[-1], 1, 3, padding=1, gain=1.0))
         self.calibration = Calibration()
+        self._start()
         self.to(memory_format=torch.channels_last)
+
+    def _start(self):
+        # A decoder of random tiles first learns to make none, which Adam remembers for longer than it lasts; and
+        # noise as large as the latent numbers would hide what these say
+        nn.init.zeros_(self.last[1].weight)
+        nn.init.zeros_(self.log_variance.weight)
+        nn.init.constant_(self.log_variance.bias, _LOG_VARIANCE)
 
     def forward(self, tile):
         """

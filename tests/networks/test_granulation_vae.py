@@ -13,7 +13,12 @@ WIDTHS = (12, 10, 8, 6, 5, 4)
 
 def vae(hidden=9, latent=7, widths=WIDTHS, seed=0):
     torch.manual_seed(seed)
-    return TileVAE(hidden, latent, widths).eval()
+    network = TileVAE(hidden, latent, widths).eval()
+    # As after some training: it starts with tiles of zeros, and with one variance
+    for layer in (network.last[1], network.log_variance):
+        torch.nn.init.normal_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    return network
 
 
 def random(*shape, seed=0):
@@ -99,6 +104,14 @@ def test_variance_is_about_one_at_every_width(width, seeds):
         found.append(torch.stack([values.square().mean() for values in (mean, log_variance, tile)]))
     for variance in torch.stack(found).mean(dim=0):
         assert 0.2 < variance < 2
+
+
+def test_start_is_a_flat_tile_and_little_noise():
+    network, tile = TileVAE(9, 7, WIDTHS), random(2, 1, 128, 128)
+    reconstruction, mean, log_variance = network(tile)
+    assert torch.equal(reconstruction, torch.zeros_like(tile))
+    assert mean.std() > 0
+    assert (log_variance == -4).all()
 
 
 def test_in_evaluation_the_mean_is_decoded():

@@ -135,14 +135,16 @@ _PAPER_VAE = TrainingConfig(
 _VAE = replace(
     _PAPER_VAE,
     name="compact",
-    network={"architecture": "TileVAE", "hidden": 256, "latent": 128, "widths": [96, 96, 96, 80, 64, 32]},
-    steps=5_000,
+    network={"architecture": "TileVAE", "hidden": 192, "latent": 128, "widths": [64, 64, 64, 64, 48, 32]},
+    steps=24_000,
     learning_rate=3e-3,
+    # A longer memory of squared gradients keeps steps small for long after the first, large ones
+    betas=(0.5, 0.99),
     schedule="one-cycle",
     ema_decay=0.998,
     precision="bf16-mixed",
-    validation_interval=500,
-    options={"kl": 0.02},
+    validation_interval=1_000,
+    options={"kl": 0.1},
 )
 
 _CONFIGS = {
