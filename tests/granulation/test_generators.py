@@ -27,14 +27,14 @@ NETWORKS = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, with_all_weights):
     """Untrained networks on pixels of 60 km, with a registry."""
     folder = tmp_path_factory.mktemp("generators")
     text = f'base_url = ""\nfolder = {json.dumps(str(folder))}\n'
     for task in GENERATORS:
         torch.manual_seed(0)
         hyperparameters = NETWORKS[task.name.removeprefix("synthesize-")]
-        network = task.build_network(hyperparameters)
+        network = with_all_weights(task.build_network(hyperparameters))
         network.calibration.pixel.fill_(PIXEL)
         path = folder / f"{task.name}.safetensors"
         architecture = hyperparameters["architecture"]

@@ -24,9 +24,9 @@ def _short_evolution(monkeypatch):
 
 
 @pytest.fixture(params=list(NETWORKS))
-def network(request):
+def network(request, with_all_weights):
     torch.manual_seed(0)
-    network = NETWORKS[request.param]()
+    network = with_all_weights(NETWORKS[request.param]())
     # Normalised units of -1 and 1 are 0.4 and 1.8
     knots = torch.linspace(-3, 3, network.calibration.knots)
     network.calibration.set_curve(knots, 1.1 + 0.7 * knots)
