@@ -1,5 +1,7 @@
 """Filling the missing blocks of a frame by any method."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from sunpy_restore.core.windows import damaged_windows
@@ -36,6 +38,8 @@ def fill(frame, restorer, *, progress=False):
     view = VIEWS[restorer.view](frame)
     filled = np.array(frame.image, dtype=float)
     one = _fill_polar if restorer.view == "polar" else _fill_pixels
+    if restorer.view == "polar":
+        restorer = replace(restorer, function=_both_ways(restorer.function))
     margin = _MARGINS.get(restorer.view, _BORDER)
     for window in damaged_windows(frame.mask, margin, gap=_GAP):
         y, x = (places + part.start for places, part in zip(np.nonzero(window.own), window.place, strict=True))
@@ -51,11 +55,19 @@ def _fill_pixels(frame, view, restorer, window, y, x, progress):
 
 
 def _fill_polar(frame, view, restorer, window, y, x, progress):
-    """Brightness of the pixels of a window that a method fills on a log-polar grid, mean of two mirror images."""
+    """Brightness of the pixels of a window that a method fills on a log-polar grid."""
     grid = PolarGrid.around(y, x, frame.mask.shape, frame.center, _POLAR_MARGIN)
     planes = polar_planes(frame, view, grid)
-    mirrored = [np.s_[..., ::step] for step in (1, -1)]
-    restored = np.mean([restorer(planes[part], progress=progress)[part] for part in mirrored], axis=0)
-    values = grid.at_pixels(restored, planes[2] == 0, y, x)
+    values = grid.at_pixels(restorer(planes, progress=progress), planes[2] == 0, y, x)
     # Where all around is blind nothing is known but the background
     return view.back(np.nan_to_num(values), y, x)
+
+
+def _both_ways(function):
+    """The mean of what a function makes of tiles and of their mirror images."""
+
+    def mean(batch):
+        straight, mirrored = np.split(function(np.concatenate([batch, batch[..., ::-1]])), 2)
+        return (straight + mirrored[..., ::-1]) / 2
+
+    return mean

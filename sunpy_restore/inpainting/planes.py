@@ -64,8 +64,7 @@ def pixel_planes(frame, view, place):
         seen = np.isfinite(view.expected[place])
         parts |= {"neighbours": np.where(seen, view.expected[place], 0), "seen": seen}
     if view.noise is not None:
-        parts["noise"] = np.log(view.noise[place])
-        parts |= {name: getattr(view, name)[place] for name in _SCALES}
+        parts |= {name: getattr(view, name)[place] for name in ("noise", *_SCALES)}
     return _stacked(view.image[place], frame.mask[place], frame.blind[place] & ~frame.mask[place], parts)
 
 
@@ -86,15 +85,15 @@ def polar_planes(frame, view, grid):
         Shape ``(len(PLANES), *grid.shape)``.
     """
     image, known = grid.sampled(view.image, view.valid)
-    mask = ~known & (grid.interpolated(frame.mask) > 0)
-    parts = {}
+    smooth = {"mask": frame.mask}
     if frame.pattern is not None:
-        parts["pattern"] = grid.interpolated(np.nan_to_num(frame.pattern))
+        smooth["pattern"] = np.nan_to_num(frame.pattern)
+    if view.noise is not None:
+        smooth |= {name: getattr(view, name) for name in ("noise", *_SCALES)}
+    parts = dict(zip(smooth, grid.interpolated(*smooth.values()), strict=True))
+    mask = ~known & (parts.pop("mask") > 0)
     if view.expected is not None:
         parts["neighbours"], parts["seen"] = grid.sampled(view.expected, np.isfinite(view.expected))
-    if view.noise is not None:
-        parts["noise"] = grid.interpolated(np.log(view.noise))
-        parts |= {name: grid.interpolated(getattr(view, name)) for name in _SCALES}
     return _stacked(image, mask, ~known & ~mask, parts)
 
 

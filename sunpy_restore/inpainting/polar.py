@@ -145,29 +145,38 @@ class PolarGrid:
         y, x, step = self.pixels()
         box, y, x = _box(y, x, image.shape)
         valid = valid[box]
-        image = np.where(valid, image[box], 0).astype(np.float32)
-        weight = valid.astype(np.float32)
-        share = _interpolated(weight, y, x)
+        planes = np.stack([np.where(valid, image[box], 0), valid]).astype(np.float32)
+        share = _interpolated(planes[1], y, x)
         values = np.zeros(self.shape, dtype=np.float32)
-        for index, (sigma, coarse) in enumerate(_SMOOTHINGS):
+        for index, (sigma, _) in enumerate(_SMOOTHINGS):
             part = _share(step, index)
             rows = np.nonzero(part[:, 0] > 0)[0]
             if not len(rows):
                 continue
-            smooth, norm = image, weight
-            if sigma:
-                smooth, norm = (ndimage.gaussian_filter(plane, sigma, mode="constant") for plane in (image, weight))
+            smooth = ndimage.gaussian_filter(planes, (0, sigma, sigma), mode="constant") if sigma else planes
             here = slice(rows[0], rows[-1] + 1)
-            norm = _interpolated(norm, y[here], x[here])
-            values[here] += part[here] * _interpolated(smooth, y[here], x[here]) / np.maximum(norm, 1e-3)
+            smooth, norm = _interpolated(smooth, y[here], x[here])
+            values[here] += part[here] * smooth / np.maximum(norm, 1e-3)
         known = share > _ALL
         return np.where(known, values, 0).astype(np.float32), known
 
-    def interpolated(self, image):
-        """A smooth image, or a mask as the share of its pixels, at the places of the grid; zero beyond the image."""
+    def interpolated(self, *images):
+        """
+        Smooth images, or masks as the share of their pixels, at the places of the grid.
+
+        Parameters
+        ----------
+        *images : `numpy.ndarray`
+            All of shape ``(ny, nx)``.
+
+        Returns
+        -------
+        `numpy.ndarray` of ``float32``
+            Shape ``(len(images), *shape)``; zero beyond the image.
+        """
         y, x, _ = self.pixels()
-        box, y, x = _box(y, x, image.shape)
-        return _interpolated(image[box].astype(np.float32), y, x)
+        box, y, x = _box(y, x, images[0].shape)
+        return _interpolated(np.stack([image[box].astype(np.float32) for image in images]), y, x)
 
     def at_pixels(self, values, known, y, x):
         """
@@ -203,7 +212,18 @@ def _box(y, x, shape):
 
 
 def _interpolated(image, y, x):
-    return ndimage.map_coordinates(image, [y, x], order=1, mode="constant", cval=0.0)
+    """Linear interpolation of all planes of an image, of which `scipy.ndimage` would look at one at a time."""
+    ny, nx = image.shape[-2:]
+    inside = (y >= 0) & (y <= ny - 1) & (x >= 0) & (x <= nx - 1)
+    row, column = (np.clip(part.astype(np.intp), 0, max(n - 2, 0)) for part, n in ((y, ny), (x, nx)))
+    down, right = ((part - low).astype(np.float32) for part, low in ((y, row), (x, column)))
+    flat, corner = image.reshape(*image.shape[:-2], -1), row * nx + column
+    below, beside = nx * (ny > 1), int(nx > 1)
+    upper, lower = (
+        np.take(flat, start, axis=-1) * (1 - right) + np.take(flat, start + beside, axis=-1) * right
+        for start in (corner, corner + below)
+    )
+    return np.where(inside, upper * (1 - down) + lower * down, 0)
 
 
 def _share(step, index):

@@ -27,7 +27,7 @@ class View(NamedTuple):
     back : callable
         ``back(values, y, x)`` gives the brightness that values at pixels of the image mean.
     noise : `numpy.ndarray` or `None`
-        Standard deviation of the noise in these units, where it is known.
+        Logarithm of the standard deviation of the noise in these units, where it is known.
     expected : `numpy.ndarray` or `None`
         What neighbours let expect, in these units; NaN where nothing.
     unit, contrast : `numpy.ndarray` or `None`
@@ -80,7 +80,7 @@ def deviation(frame):
         return frame.bias + level[y, x].astype(float) + unit[y, x] * values
 
     return _presented(frame, forward, back)._replace(
-        noise=background.noise / unit, unit=unit, contrast=level / unit,
+        noise=np.log(background.noise / unit), unit=unit, contrast=level / unit,
         profile=radial_profile(above, valid, frame.center),
     )  # fmt: skip
 

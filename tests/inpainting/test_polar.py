@@ -151,7 +151,7 @@ def test_known_are_places_whose_pixels_are_all_valid():
     assert known[around].all()
     # But for what is a thousandth of a pixel away
     assert (known & ~around).mean() < 3e-3
-    covered = grid.interpolated(~valid)
+    (covered,) = grid.interpolated(~valid)
     assert covered.min() >= 0
     assert (covered[~known & (y > 1) & (y < SHAPE[0] - 2) & (x > 1) & (x < SHAPE[1] - 2)] > 5e-4).all()
     assert not grid.interpolated(np.zeros(SHAPE, dtype=bool)).any()

@@ -87,8 +87,8 @@ def polar_of(exposure, pattern, *, hidden=None):
     grid = PolarGrid.whole(~blind, frame.center)
     image, known = grid.sampled(view.image, view.valid)
     pattern = np.zeros(blind.shape) if pattern is None else np.nan_to_num(pattern)
-    planes = [pattern, np.log(view.noise), view.unit, view.contrast]
-    return Polar(exposure.detector, grid, image, known, *(grid.interpolated(plane) for plane in planes))
+    planes = [pattern, view.noise, view.unit, view.contrast]
+    return Polar(exposure.detector, grid, image, known, *grid.interpolated(*planes))
 
 
 class MixtureDataset(Dataset):
