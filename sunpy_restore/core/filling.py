@@ -45,7 +45,7 @@ def checked_hole(image, mask):
     return mask
 
 
-def harmonic(image, mask, blind=None):
+def harmonic(image, mask, blind=None, *, tension=(1.0, 1.0)):
     """
     Fill holes with the solution of Laplace's equation, the surface of a soap film.
 
@@ -60,6 +60,9 @@ def harmonic(image, mask, blind=None):
         True where a pixel is to be filled, shape ``(ny, nx)``.
     blind : `numpy.ndarray` of `bool`, optional
         Pixels outside of the mask that show nothing. Holes that have none but such about them become zero.
+    tension : pair of `float`
+        Of the film along columns and along rows: where they differ, it goes on as the image does in the direction of
+        the larger one.
 
     Returns
     -------
@@ -90,20 +93,22 @@ def harmonic(image, mask, blind=None):
     # What hangs on nothing would make the equations singular
     slack = 0.0 if blind is None else _SLACK
     degree, known, rows, columns = np.full(count, slack), np.zeros((count, len(layers))), [], []
-    for axis in (0, 1):
+    entries = []
+    for axis, pull in enumerate(tension):
         near, far = ([slice(None)] * 2 for _ in range(2))
         near[axis], far[axis] = slice(None, -1), slice(1, None)
         for here, there in ((tuple(near), tuple(far)), (tuple(far), tuple(near))):
             hole = mask[here] if blind is None else mask[here] & ~(blind[there] & ~mask[there])
             own, other = number[here][hole], number[there][hole]
-            degree += np.bincount(own, minlength=count)
+            degree += pull * np.bincount(own, minlength=count)
             inside = other >= 0
             rows.append(own[inside])
             columns.append(other[inside])
+            entries.append(np.full(np.count_nonzero(inside), pull))
             for index, layer in enumerate(layers):
-                known[:, index] += np.bincount(own[~inside], layer[there][hole][~inside], minlength=count)
-    rows, columns = np.concatenate(rows), np.concatenate(columns)
-    neighbours = sparse.coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(count, count))
+                known[:, index] += pull * np.bincount(own[~inside], layer[there][hole][~inside], minlength=count)
+    entries, rows, columns = map(np.concatenate, (entries, rows, columns))
+    neighbours = sparse.coo_matrix((entries, (rows, columns)), shape=(count, count))
     layers[:, mask] = spsolve((sparse.diags(degree) - neighbours).tocsc(), known).reshape(count, -1).T
     return filled
 

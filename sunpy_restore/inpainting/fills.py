@@ -10,15 +10,16 @@ from sunpy_restore.inpainting.views import BRIGHTEST
 
 __all__ = ["FILLS", "first_fills"]
 
-FILLS = ("image", "plain", "radial", "plate", "radial_plate")
+FILLS = ("image", "plain", "radial", "plate", "radial_plate", "rings", "rays")
 """Names of the first fills, which are planes of an observation; see `~sunpy_restore.inpainting.planes.PLANES`."""
 
 _CELL = 3  # pixels along the side; slopes are those of averages, for a plate goes on with the noise of its border
 _TENSION = 0.1  # of a plate, per cell: what bends freely flies off where a hole is wider than some 1 / _TENSION cells
+_ACROSS = {"rings": 0.04, "rays": 0.01}  # tension of films with a direction, across it; fronts are no exact circles
 _SLACK = 1e-9  # of a plate towards zero, where parts of it may hang on nothing
 
 
-def first_fills(image, mask, blind, unit=None, contrast=None, profile=None):
+def first_fills(image, mask, blind, unit=None, contrast=None, profile=None, *, polar=False):
     """
     An image with each of the first fills.
 
@@ -30,6 +31,8 @@ def first_fills(image, mask, blind, unit=None, contrast=None, profile=None):
         Pixels to fill, and pixels of which nothing is known.
     unit, contrast, profile : `numpy.ndarray`, optional
         See `~sunpy_restore.inpainting.views.View`. Without them the view is not of deviations, and has one fill.
+    polar : `bool`
+        Whether rows are rings about the Sun, and columns rays from it. Elsewhere films have no direction.
 
     Returns
     -------
@@ -50,7 +53,12 @@ def first_fills(image, mask, blind, unit=None, contrast=None, profile=None):
     film = harmonic(np.concatenate([image[np.newaxis], scaled, rest]), mask, blind)
     low, high = (limit(scaled[:, ~empty], axis=1)[:, np.newaxis, np.newaxis] for limit in (np.min, np.max))
     plates = np.clip(plates + film[3:], low, high)
-    found = dict(zip(FILLS[1:], (film[1], film[2] * profile, plates[0], plates[1] * profile), strict=True))
+    rings, rays = film[1:3]
+    if polar:
+        rings = harmonic(scaled[0], mask, blind, tension=(_ACROSS["rings"], 1.0))
+        rays = harmonic(scaled[1], mask, blind, tension=(1.0, _ACROSS["rays"]))
+    fills = (film[1], film[2] * profile, plates[0], plates[1] * profile, rings, rays * profile)
+    found = dict(zip(FILLS[1:], fills, strict=True))
     deviations = {name: np.clip(fill / unit - contrast, -BRIGHTEST, BRIGHTEST) for name, fill in found.items()}
     return {"image": film[0]} | {name: np.where(mask, fill, image) for name, fill in deviations.items()}
 

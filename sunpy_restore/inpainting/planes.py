@@ -7,7 +7,7 @@ from sunpy_restore.inpainting.fills import first_fills
 __all__ = ["NOISELESS", "PLANES", "pixel_planes", "polar_planes"]
 
 PLANES = ("image", "mask", "blind", "pattern", "noise", "neighbours", "seen", "plain", "radial",
-          "plate", "radial_plate")  # fmt: skip
+          "plate", "radial_plate", "rings", "rays")  # fmt: skip
 """
 Names of the planes of an observation.
 
@@ -31,6 +31,9 @@ Names of the planes of an observation.
     As ``image``, with the harmonic fill of the ratio to the radial profile.
 ``plate``, ``radial_plate``
     As ``plain`` and ``radial``, with a bent plate instead of a film: about the solution of the biharmonic equation.
+``rings``, ``rays``
+    As ``plain`` and ``radial``, with a film that goes on around the Sun, as fronts and the occulter's edge do, and away
+    from it, as streamers do. On a log-polar grid alone; else the same as those.
 """
 
 NOISELESS = -6.0
@@ -94,11 +97,11 @@ def polar_planes(frame, view, grid):
     mask = ~known & (parts.pop("mask") > 0)
     if view.expected is not None:
         parts["neighbours"], parts["seen"] = grid.sampled(view.expected, np.isfinite(view.expected))
-    return _stacked(image, mask, ~known & ~mask, parts)
+    return _stacked(image, mask, ~known & ~mask, parts, polar=True)
 
 
-def _stacked(image, mask, blind, parts):
-    fills = first_fills(image, mask, blind, *(parts.pop(name, None) for name in _SCALES))
+def _stacked(image, mask, blind, parts, polar=False):
+    fills = first_fills(image, mask, blind, *(parts.pop(name, None) for name in _SCALES), polar=polar)
     nothing = np.zeros(mask.shape)
     parts = {name: parts.get(name, nothing) for name in PLANES}
     parts |= fills | {"mask": mask, "blind": blind}

@@ -293,3 +293,23 @@ def test_nothing_blind_changes_nothing(mask):
     np.testing.assert_allclose(harmonic(image, mask, np.zeros_like(mask)), harmonic(image, mask), rtol=1e-5)
     # What is both is filled
     np.testing.assert_allclose(harmonic(image, mask, mask), harmonic(image, mask), rtol=1e-5)
+
+
+def test_film_under_unequal_tension_follows_the_stronger():
+    """Its equation holds with weights, and along a row of equal borders the stripe goes on."""
+    image, mask = random_image(3), box((14, 17), slice(4, 10), slice(5, 12))
+    filled = harmonic(image, mask, tension=(0.04, 1.0))
+    rows = filled[:-2] + filled[2:] - 2 * filled[1:-1]
+    columns = filled[:, :-2] + filled[:, 2:] - 2 * filled[:, 1:-1]
+    balance = 0.04 * rows[:, 1:-1] + columns[1:-1]
+    np.testing.assert_allclose(balance[mask[1:-1, 1:-1]], 0, atol=1e-9 * image.max())
+    stripe = np.zeros((31, 31))
+    stripe[15] = 1.0
+    hole = box((31, 31), slice(8, 23), slice(10, 20))
+    along, evenly, across = (harmonic(stripe, hole, tension=pull)[15, 15] for pull in ((0.01, 1), (1, 1), (1, 0.01)))
+    assert along > 0.7 > 3 * evenly > 9 * across
+
+
+def test_film_under_equal_tension_is_the_same():
+    image, mask = random_image(4), box((14, 17), slice(4, 10), slice(5, 12))
+    np.testing.assert_allclose(harmonic(image, mask, tension=(3.0, 3.0)), harmonic(image, mask), rtol=1e-10)

@@ -175,3 +175,23 @@ def test_planes_of_both_grids_hold_them(kind, name):
         error = view.back(found, rows, columns) / truth[frame.mask] - 1
         assert np.abs(error).max() < 0.01
     np.testing.assert_allclose(view.unit[frame.mask] * (pixels - polar), 0, atol=0.006 * truth[frame.mask].max())
+
+
+def test_rings_and_rays_go_on_along_their_directions():
+    """On a log-polar grid rows are rings; a front is one of them, a streamer a column."""
+    mask, (unit, contrast, _) = hole(), scales()
+    front, streamer = 400 + 80 * np.exp(-(((Y - 46) / 4) ** 2)), 400 + 80 * np.exp(-(((X - 60) / 4) ** 2))
+    errors = {}
+    for kind, brightness in (("rings", front), ("rays", streamer)):
+        deviation = np.where(mask, 0, brightness / unit - contrast)
+        fills = first_fills(deviation, mask, NO_BLIND, unit, contrast, np.ones(SHAPE), polar=True)
+        for name, fill in fills.items():
+            errors[kind, name] = np.abs(brightness_of(fill, unit, contrast, None) - brightness)[mask].mean()
+    for kind in ("rings", "rays"):
+        assert errors[kind, kind] < 0.55 * min(errors[kind, name] for name in ("plain", "plate", "radial_plate"))
+
+
+def test_without_a_polar_grid_films_have_no_direction():
+    _, fills = filled(500 + 40 * np.sin(X / 7), hole())
+    np.testing.assert_array_equal(fills["rings"], fills["plain"])
+    np.testing.assert_array_equal(fills["rays"], fills["radial"])

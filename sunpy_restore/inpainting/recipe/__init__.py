@@ -38,7 +38,8 @@ DATA = {
         "came from the other years. Kept back: 2002-01-08 to 10 (C3, with the only frame of level 1) and 2010-01-18 "
         "(C2). What level 1 hides was taken from the frame of 2002. After 10,000 steps of these (configuration "
         "broad) came 2,000 with 60 % of C2, in which 55 % of the views have a single hole of 32 to 256 or of 32 x 512 "
-        "pixels, at the edge of the occulter and across fronts more often than by chance."
+        "pixels, at the edge of the occulter and across fronts more often than by chance (configuration aimed), and "
+        "4,000 more with first fills that go on along rings and rays."
     ),
 }
 """What the weights of the task were trained on."""
@@ -59,9 +60,10 @@ def configs(task):
     """
     The training configurations of the task.
 
-    ``broad`` and then ``compact``, which starts from its weights (``start`` of `sunpy_restore.training.train`), made
-    the weights in the package. The second one has three more first fills, more holes of the kinds that scores are
-    given for, and a loss relative to the best of the first fills. The others are those of
+    ``broad``, then ``aimed`` and then ``compact``, each of which starts from the weights of the one before (``start``
+    of `sunpy_restore.training.train`), made the weights in the package. The second one has three more first fills, more
+    holes of the kinds that scores are given for, and a loss relative to the best of the first fills; the third has the
+    two first fills with a direction besides. The others are those of
     `~sunpy_restore.inpainting.recipe.paper.layered_configs`.
 
     Returns
@@ -82,16 +84,17 @@ def configs(task):
         precision="bf16-mixed",
         validation_interval=1_000,
     )
-    compact = replace(
+    aimed = replace(
         broad,
-        name="compact",
+        name="aimed",
         network=broad.network | {"others": 4},
         steps=2_000,
         learning_rate=2e-4,
         validation_interval=500,
         options={"aimed": 0.55, "C2": 0.6, "local": 1.0},
     )
-    return {"broad": broad, "compact": compact} | layered_configs()
+    compact = replace(aimed, name="compact", network=broad.network | {"others": 6}, steps=4_000)
+    return {"broad": broad, "aimed": aimed, "compact": compact} | layered_configs()
 
 
 class ViewDataset(Dataset):

@@ -137,7 +137,7 @@ class MixtureDataset(Dataset):
             if free > _MOST_BLIND and _LOST[0] < planes[1].mean() / free < _LOST[1]:
                 break
         mask = planes[1] > 0
-        for name, fill in first_fills(planes[0], mask, planes[2] > 0, *scales).items():
+        for name, fill in first_fills(planes[0], mask, planes[2] > 0, *scales, polar=True).items():
             planes[PLANES.index(name)] = fill
         parts = [planes, truth[np.newaxis]]
         if self.weighted:
