@@ -29,6 +29,7 @@ _OCCULTER = {"C2": (2.0, 2.7), "C3": (3.7, 5.0)}  # solar radii; where its edge 
 _RADIUS = 960.0  # arcsec, of the Sun
 _SCALE = {"C2": 11.9, "C3": 56.0}  # arcsec per pixel
 _LEAST_NOISE = 0.3  # of the median
+_STAR = 3.0  # times the noise; larger errors at the border are none of a step
 _BIN = 8  # pixels; of the radial profile
 
 
@@ -182,11 +183,14 @@ def measure(task, observed, restored, truth):
             frames.
         ``noise_floor``
             The same of the truth about its own local average: no method can know that.
-        ``profile_error``
+        ``profile_error``, ``median_profile_error``
             Root mean square of the error of the radial profile across the holes, in units of the noise from pixel to
-            pixel.
+            pixel; mean and median over frames.
         ``border_jump``
-            Mean error of the outermost filled pixels, in units of that noise: the step that is seen along the border.
+            Mean error of the outermost filled pixels, in units of that noise.
+        ``border_step``
+            The same, but errors count as 3 at most: without the stars that the truth has there, it is the step that is
+            seen along the border.
     """
     hole, shown = observed.mask, ~observed.blind
     typical = np.median(truth[shown])
@@ -201,13 +205,17 @@ def measure(task, observed, restored, truth):
     profile = np.bincount(ring, relative)[counts >= _BIN] / counts[counts >= _BIN]
     rim = hole & ~ndimage.binary_erosion(hole, border_value=1)
     rim &= ndimage.binary_dilation(shown & ~hole)
+    rim_error = error[rim] / noise[rim]
     worst = float(np.sqrt(np.mean(error[hole] ** 2)) / typical)
+    across = float(np.sqrt(np.mean(profile**2))) if profile.size else None
     return {
         "hole_error": worst,
         "median_hole_error": worst,
         "noise_floor": _scatter(truth, shown, hole) / typical,
-        "profile_error": float(np.sqrt(np.mean(profile**2))) if profile.size else None,
-        "border_jump": float((error[rim] / noise[rim]).mean()) if rim.any() else None,
+        "profile_error": across,
+        "median_profile_error": across,
+        "border_jump": float(rim_error.mean()) if rim.any() else None,
+        "border_step": float(np.clip(rim_error, -_STAR, _STAR).mean()) if rim.any() else None,
     }
 
 

@@ -9,7 +9,10 @@ from sunpy_restore.inpainting import pattern as pattern_module
 from sunpy_restore.inpainting.recipe import scores
 from sunpy_restore.inpainting.recipe.scores import evaluation_pairs, frame_with_hole, measure, restorers
 
-NUMBERS = {"hole_error", "median_hole_error", "noise_floor", "profile_error", "border_jump"}
+NUMBERS = {
+    "hole_error", "median_hole_error", "noise_floor", "profile_error", "median_profile_error", "border_jump",
+    "border_step",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +48,20 @@ def test_offset_of_so_many_noises(pair, size):
     frame, truth = pair
     found = measured(pair, size * noise(pair))
     assert found["border_jump"] == pytest.approx(size, rel=1e-4)
-    assert found["profile_error"] == pytest.approx(abs(size), rel=1e-4)
+    assert found["border_step"] == pytest.approx(np.clip(size, -3, 3), rel=1e-4)
+    assert found["profile_error"] == found["median_profile_error"] == pytest.approx(abs(size), rel=1e-4)
     typical = np.median(truth[~frame.blind])
     expected = abs(size) * np.sqrt(np.mean(noise(pair)[frame.mask] ** 2)) / typical
     assert found["hole_error"] == found["median_hole_error"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_star_at_the_border_is_no_step(pair):
+    change = np.zeros(pair[1].shape)
+    change[64, 190] = -1e5 * noise(pair)[64, 190]
+    found = measured(pair, change)
+    rim = 4 * 63
+    assert found["border_jump"] == pytest.approx(-1e5 / rim, rel=1e-3)
+    assert found["border_step"] == pytest.approx(-3 / rim, rel=1e-3)
 
 
 def test_errors_inside_make_no_jump(pair):
