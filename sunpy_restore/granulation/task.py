@@ -8,7 +8,18 @@ METHODS = ("convolutional", "gan", "vae", "spectrum")
 """Methods of the verb: kinds of generators, the default first, and a random field that needs no network."""
 
 STITCHINGS = ("seam", "greedy", "latent", "genetic")
-"""Ways to put tiles together, the default first."""
+"""
+Ways of stitching tiles, the default of the verb first.
+
+``greedy``
+    Tiles chosen row by row, blended by weights.
+``seam``
+    Tiles chosen row by row, cut where they differ least.
+``latent``
+    Tiles chosen row by row, their features blended by weights.
+``genetic``
+    Tiles chosen row by row and refined by evolution, blended by weights.
+"""
 
 
 def _generator(kind, title, doi, **architectures):

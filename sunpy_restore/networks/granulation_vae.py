@@ -24,8 +24,8 @@ class TileVAE(nn.Module):
     Encoder: six 4 x 4 convolutions of stride 2, from 128 to 2 px, two dense layers of ``hidden`` values, and a dense
     layer each for mean and logarithm of the variance of the latent vector. Decoder: a 2 x 2 convolution of the latent
     vector, and six times a nearest upsampling and a 3 x 3 convolution; the last of them, linear, makes the tile. The
-    others are followed by leaky ReLU. All weights have an equalised learning rate. The last layer starts at zero, and the
-    variance of the latent vector at exp(-4).
+    others are followed by leaky ReLU. All weights have an equalised learning rate. The last layer starts at zero, and
+    the variance of the latent vector at exp(-4).
 
     Parameters
     ----------

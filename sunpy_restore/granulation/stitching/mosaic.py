@@ -12,22 +12,9 @@ from sunpy_restore.granulation.stitching.fit import Fit
 from sunpy_restore.granulation.stitching.latent import FeatureDrawing, check_features
 from sunpy_restore.granulation.stitching.layout import Layout
 from sunpy_restore.granulation.stitching.seam import SeamBlend
+from sunpy_restore.granulation.task import STITCHINGS
 
-__all__ = ["STITCHINGS", "Mosaic"]
-
-STITCHINGS = ("greedy", "seam", "latent", "genetic")
-"""
-Ways of stitching.
-
-``greedy``
-    Tiles chosen row by row, blended by weights.
-``seam``
-    Tiles chosen row by row, cut where they differ least.
-``latent``
-    Tiles chosen row by row, their features blended by weights.
-``genetic``
-    Tiles chosen row by row and refined by evolution, blended by weights.
-"""
+__all__ = ["Mosaic"]
 
 _KIND = "mosaic of tiles"
 
@@ -48,7 +35,7 @@ class Mosaic:
     z : `numpy.ndarray`
         z of each place, shape ``(rows, columns, latent)``.
     stitching : `str`
-        One of `STITCHINGS`.
+        One of `~sunpy_restore.granulation.task.STITCHINGS`.
     blending : ``"linear"`` or ``"variance"``
         Linear weights, or such that preserve the variance; see `~sunpy_restore.granulation.stitching.blending`. Cuts
         have neither.

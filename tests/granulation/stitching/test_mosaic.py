@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from sunpy_restore.granulation.stitching.database import TileDatabase
 from sunpy_restore.granulation.stitching.layout import Layout
-from sunpy_restore.granulation.stitching.mosaic import STITCHINGS, Mosaic
+from sunpy_restore.granulation.stitching.mosaic import Mosaic
 from sunpy_restore.granulation.stitching.stitch import stitch
+from sunpy_restore.granulation.task import STITCHINGS
 
 EVERYTHING = slice(None), slice(None)
 WAYS = [(name, "linear") for name in STITCHINGS] + [("greedy", "variance"), ("latent", "variance")]
@@ -132,7 +133,7 @@ def test_wrong_inputs_are_refused(source):
         Mosaic(source, layout, z[:1])
     with pytest.raises(ValueError, match=r"found \(7, 7, 12\) and 16 px"):
         Mosaic(source, Layout((60, 60), 16, 8), np.zeros((7, 7, 12)))
-    with pytest.raises(ValueError, match="Unknown stitching 'quilt', expected one of 'greedy'"):
+    with pytest.raises(ValueError, match="Unknown stitching 'quilt', expected one of 'seam'"):
         Mosaic(source, layout, z, stitching="quilt")
     with pytest.raises(ValueError, match="Unknown blending 'cubic', expected one of 'linear'"):
         Mosaic(source, layout, z, blending="cubic")
