@@ -45,7 +45,7 @@ def synthesize_granulation(
         Pixels ``(ny, nx)``.
     method : ``"convolutional"``, ``"gan"``, ``"vae"`` or ``"spectrum"``
         Spatial GAN; tiles of a GAN or of a variational autoencoder; or a Gaussian random field with the power spectrum
-        of granulation, which has no granules. No weights of an autoencoder come with the package.
+        of granulation, which has no granules.
     stitching : ``"seam"``, ``"greedy"``, ``"latent"`` or ``"genetic"``, optional
         How tiles are put together, by default ``"seam"``: see `sunpy_restore.granulation.stitching.stitch`.
     seed : `int`, optional

@@ -52,8 +52,7 @@ def configs(task):
     """
     The training configurations of a task.
 
-    ``paper`` has the networks and numbers of Sierra Acosta (2020), ``compact`` made the weights in the package; that of
-    the autoencoder made none.
+    ``paper`` has the networks and numbers of Sierra Acosta (2020), ``compact`` made the weights in the package.
 
     Returns
     -------

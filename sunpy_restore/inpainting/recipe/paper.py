@@ -9,7 +9,7 @@ from sunpy_restore.inpainting.recipe.losses import FINE_TUNING, PRE_TRAINING, co
 
 __all__ = ["COMPARED_STEPS", "layered_configs", "loss_of_layers"]
 
-COMPARED_STEPS = 1_500
+COMPARED_STEPS = 1_000
 """Optimiser steps of each network that is only there to be compared."""
 
 _COMPARED = {"layered-equalized": ("equalized", False), "layered-pixel": ("pixel", False)}
