@@ -39,7 +39,7 @@ DATA = {
         "(C2). What level 1 hides was taken from the frame of 2002. After 10,000 steps of these (configuration "
         "broad) came 2,000 with 60 % of C2, in which 55 % of the views have a single hole of 32 to 256 or of 32 x 512 "
         "pixels, at the edge of the occulter and across fronts more often than by chance (configuration aimed), and "
-        "4,000 more with first fills that go on along rings and rays."
+        "3,200 more with first fills that go on along rings and rays."
     ),
 }
 """What the weights of the task were trained on."""
@@ -93,7 +93,7 @@ def configs(task):
         validation_interval=500,
         options={"aimed": 0.55, "C2": 0.6, "local": 1.0},
     )
-    compact = replace(aimed, name="compact", network=broad.network | {"others": 6}, steps=4_000)
+    compact = replace(aimed, name="compact", network=broad.network | {"others": 6}, steps=3_200)
     return {"broad": broad, "aimed": aimed, "compact": compact} | layered_configs()
 
 

@@ -212,9 +212,9 @@ def _streamer(rows, rng, strength):
 
 
 def _ejection(rows, rng, strength):
-    """A bright shell around a cavity and a core, with a wavy front."""
+    """A bright shell around a cavity and a core, with a wavy front, flat or as bent as a bubble's."""
     column, front = rng.uniform(0, STEPS), rng.uniform(0.2, 1.0) * rows
-    half, thick = rng.uniform(25, 140), rng.uniform(2, 14)
+    half, thick, bow = rng.uniform(25, 140), rng.uniform(1.2, 14), rng.uniform(0.2, 2.0)
     shell, core, cavity = strength * rng.exponential(size=3) * np.array([1, 1, -0.3])
     waves = rng.normal(0, 1, 6) * thick / (1 + np.arange(6))
     phases, inner = rng.uniform(0, 2 * np.pi, 6), rng.uniform(0.3, 0.7)
@@ -232,7 +232,7 @@ def _ejection(rows, rng, strength):
                 for number, (wave, phase) in enumerate(zip(waves, phases, strict=True))
             )
         )
-        reach = top - 0.6 * half * angle**2 - row
+        reach = top - bow * half * angle**2 - row
         wide = np.exp(-(np.abs(angle) ** 4))
         arc = np.exp(-0.5 * (reach / thick) ** 2)
         inside = expit(reach / thick)
