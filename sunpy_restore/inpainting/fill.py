@@ -11,7 +11,7 @@ from sunpy_restore.inpainting.views import VIEWS
 
 __all__ = ["fill"]
 
-_POLAR_MARGIN = 80  # rows and columns around the damage that a network looks at
+_POLAR_MARGIN = 64  # rows and columns around the damage that a network looks at
 _MARGINS = {"pixel": 128, "equalized": 128}  # pixels
 _BORDER = 16  # classical methods need no more
 _GAP = 32  # pixels; blocks that are closer are filled together

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -47,7 +48,9 @@ class RestorationModule(pl.LightningModule):
 
     def on_train_batch_start(self, batch, index):
         # What a layer draws, dropout for instance, depends on the step alone, and not on interruptions before it
-        torch.manual_seed(self.config.seed + (self.trainer.global_step << 32) + (self.global_rank << 16))
+        source = np.random.SeedSequence([self.config.seed, self.trainer.global_step, self.global_rank])
+        # PyTorch looks at 32 bits of a seed alone
+        torch.manual_seed(int(source.generate_state(1)[0]))
 
     def training_step(self, batch, index):
         loss = self.recipe.loss(self.network, batch, self.config)

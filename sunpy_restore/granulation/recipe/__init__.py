@@ -135,7 +135,7 @@ _VAE = replace(
     _PAPER_VAE,
     name="compact",
     network={"architecture": "TileVAE", "hidden": 192, "latent": 128, "widths": [64, 64, 64, 64, 48, 32]},
-    steps=24_000,
+    steps=16_000,
     learning_rate=3e-3,
     # A longer memory of squared gradients keeps steps small for long after the first, large ones
     betas=(0.5, 0.99),

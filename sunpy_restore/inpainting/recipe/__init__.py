@@ -5,19 +5,18 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch.nn import functional
-from torch.utils.data import Dataset, TensorDataset
+from torch.utils.data import TensorDataset
 
 from sunpy_restore.core.task import TrainingConfig
 from sunpy_restore.inpainting.fills import FILLS
 from sunpy_restore.inpainting.planes import PLANES
 from sunpy_restore.inpainting.recipe.mixtures import MixtureDataset, polar_of
-from sunpy_restore.inpainting.recipe.pairs import damaged, patterns_of, views_of
+from sunpy_restore.inpainting.recipe.pairs import ViewDataset, damaged, patterns_of, views_of
 from sunpy_restore.inpainting.recipe.paper import layered_configs, loss_of_layers
 from sunpy_restore.inpainting.recipe.scenes import read_frames
 from sunpy_restore.inpainting.recipe.scores import evaluation_pairs, measure, restorers
 
 __all__ = [
-    "ViewDataset",
     "configs",
     "datasets",
     "evaluation_pairs",
@@ -97,51 +96,6 @@ def configs(task):
     return {"broad": broad, "aimed": aimed, "compact": compact} | layered_configs()
 
 
-class ViewDataset(Dataset):
-    """
-    Random parts of views made in advance, mirrored in azimuth; item ``i`` is the same in every run.
-
-    Parameters
-    ----------
-    views : `list` of pairs of `numpy.ndarray`
-        Planes and truth, see `~sunpy_restore.inpainting.recipe.pairs.views_of`.
-    length : `int`
-        Number of items.
-    patch_size : `int`
-        Side of a part.
-    seed : `int`
-        Seed.
-    turnable : `bool`
-        Whether rows may be mirrored and become columns too, which on a polar grid are radii.
-    """
-
-    def __init__(self, views, length, *, patch_size, seed, turnable=False):
-        self.views, self.length, self.patch_size, self.seed = views, length, patch_size, seed
-        self.turnable = turnable
-
-    def __len__(self):
-        return self.length
-
-    def __getitem__(self, index):
-        rng = np.random.default_rng([self.seed, 1, index])
-        planes, truth = self.views[rng.integers(len(self.views))]
-        side = self.patch_size
-        for _ in range(8):
-            top, left = rng.integers(0, planes.shape[-1] - side + 1, size=2)
-            part = np.s_[:, top : top + side, left : left + side]
-            if (planes[1][part[1:]] > 0).any():
-                break
-        both = np.concatenate([planes[part], truth[part]]).astype(np.float32)[:, :, :: rng.choice([1, -1])]
-        if self.turnable:
-            both = both[:, :: rng.choice([1, -1])]
-            both = both.swapaxes(1, 2) if rng.integers(2) else both
-        # Neighbours are not always at hand, also not for a view that has them
-        if rng.random() < 0.3:
-            both[5:7] = 0
-        both = torch.from_numpy(both.copy())
-        return both[:-1], both[-1:]
-
-
 def datasets(task, directory, config):
     """
     Training pairs and validation sets.
@@ -158,7 +112,8 @@ def datasets(task, directory, config):
 
     Returns
     -------
-    training : `~sunpy_restore.inpainting.recipe.mixtures.MixtureDataset` or `ViewDataset`
+    training : `~sunpy_restore.inpainting.recipe.mixtures.MixtureDataset` or
+        `~sunpy_restore.inpainting.recipe.pairs.ViewDataset`
     validation : `dict`
         Name of the source to pairs that are the same in every run.
     """

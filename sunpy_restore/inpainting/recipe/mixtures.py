@@ -13,7 +13,7 @@ from sunpy_restore.inpainting.frame import Frame
 from sunpy_restore.inpainting.planes import NOISELESS, PLANES
 from sunpy_restore.inpainting.polar import ROWS, STEPS, PolarGrid
 from sunpy_restore.inpainting.recipe.pairs import STRENGTHS
-from sunpy_restore.inpainting.recipe.scenes import structure_fields
+from sunpy_restore.inpainting.recipe.structure import structure_fields
 from sunpy_restore.inpainting.views import VIEWS
 
 __all__ = ["MixtureDataset", "Polar", "polar_of"]

@@ -1,19 +1,21 @@
-"""Frames with lost blocks and their truth, made of real frames that are whole."""
+"""Frames with lost blocks and their truth, made of real frames that are whole, and parts of them to train on."""
 
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from scipy import ndimage
+from torch.utils.data import Dataset
 
 from sunpy_restore.inpainting.forward import draw_losses, lose
 from sunpy_restore.inpainting.frame import Frame
 from sunpy_restore.inpainting.planes import pixel_planes, polar_planes
 from sunpy_restore.inpainting.polar import PolarGrid
 from sunpy_restore.inpainting.recipe.patterns import make_pattern
-from sunpy_restore.inpainting.recipe.scenes import structure
+from sunpy_restore.inpainting.recipe.structure import structure
 from sunpy_restore.inpainting.views import VIEWS
 
-__all__ = ["STRENGTHS", "Damaged", "damaged", "patterns_of", "views_of"]
+__all__ = ["STRENGTHS", "Damaged", "ViewDataset", "damaged", "patterns_of", "views_of"]
 
 STRENGTHS = {"C2": 0.12, "C3": 0.05}
 """Typical relative brightness of added structure."""
@@ -192,3 +194,48 @@ def _whole(pair, view):
     grid = PolarGrid.whole(shown, frame.center, turns=1.5)
     truth, known = grid.sampled(truth, shown)
     return polar_planes(frame, presented, grid), np.where(known, truth, np.nan)
+
+
+class ViewDataset(Dataset):
+    """
+    Random parts of views made in advance, mirrored in azimuth; item ``i`` is the same in every run.
+
+    Parameters
+    ----------
+    views : `list` of pairs of `numpy.ndarray`
+        Planes and truth, see `views_of`.
+    length : `int`
+        Number of items.
+    patch_size : `int`
+        Side of a part.
+    seed : `int`
+        Seed.
+    turnable : `bool`
+        Whether rows may be mirrored and become columns too, which on a polar grid are radii.
+    """
+
+    def __init__(self, views, length, *, patch_size, seed, turnable=False):
+        self.views, self.length, self.patch_size, self.seed = views, length, patch_size, seed
+        self.turnable = turnable
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng([self.seed, 1, index])
+        planes, truth = self.views[rng.integers(len(self.views))]
+        side = self.patch_size
+        for _ in range(8):
+            top, left = rng.integers(0, planes.shape[-1] - side + 1, size=2)
+            part = np.s_[:, top : top + side, left : left + side]
+            if (planes[1][part[1:]] > 0).any():
+                break
+        both = np.concatenate([planes[part], truth[part]]).astype(np.float32)[:, :, :: rng.choice([1, -1])]
+        if self.turnable:
+            both = both[:, :: rng.choice([1, -1])]
+            both = both.swapaxes(1, 2) if rng.integers(2) else both
+        # Neighbours are not always at hand, also not for a view that has them
+        if rng.random() < 0.3:
+            both[5:7] = 0
+        both = torch.from_numpy(both.copy())
+        return both[:-1], both[-1:]

@@ -13,7 +13,8 @@ from sunpy_restore.inpainting.forward import lose
 from sunpy_restore.inpainting.frame import Frame
 from sunpy_restore.inpainting.obscuration import BLOCK
 from sunpy_restore.inpainting.pattern import detector_pattern
-from sunpy_restore.inpainting.recipe.scenes import front_through, read_frames, streamer_through
+from sunpy_restore.inpainting.recipe.scenes import read_frames
+from sunpy_restore.inpainting.recipe.structure import front_through, streamer_through
 from sunpy_restore.inpainting.task import INPAINT
 
 __all__ = ["evaluation_pairs", "frame_with_hole", "measure", "restorers"]

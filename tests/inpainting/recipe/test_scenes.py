@@ -3,14 +3,8 @@
 import numpy as np
 import pytest
 
-from sunpy_restore.inpainting.recipe.scenes import (
-    TRAINING,
-    VALIDATION,
-    front_through,
-    read_frames,
-    streamer_through,
-    structure,
-)
+from sunpy_restore.inpainting.recipe.scenes import TRAINING, VALIDATION, read_frames
+from sunpy_restore.inpainting.recipe.structure import front_through, streamer_through, structure
 
 SHAPE, CENTER = (192, 224), (101.3, 88.8)
 STRENGTHS = (0.02, 0.05, 0.2)

@@ -9,8 +9,9 @@ import torch
 from sunpy_restore.inpainting import forward, recipe
 from sunpy_restore.inpainting import polar as polar_module
 from sunpy_restore.inpainting.planes import PLANES
-from sunpy_restore.inpainting.recipe import ViewDataset, configs, datasets, loss, patterns, predict, scored_pixels
+from sunpy_restore.inpainting.recipe import configs, datasets, loss, patterns, predict, scored_pixels
 from sunpy_restore.inpainting.recipe import pairs as pairs_module
+from sunpy_restore.inpainting.recipe.pairs import ViewDataset
 from sunpy_restore.inpainting.recipe.scenes import TRAINING, VALIDATION, read_frames
 from sunpy_restore.inpainting.task import INPAINT
 
