@@ -260,3 +260,22 @@ def test_a_recipe_says_what_a_validation_reports(run, toy, tmp_path):
     assert metadata["validation"] == pytest.approx(expected, abs=1e-6)
     logs = (tmp_path / "out" / "logs" / "version_0" / "metrics.csv").read_text()
     assert set(expected) <= set(logs.splitlines()[0].split(","))
+
+
+def test_each_step_draws_numbers_of_its_own(run, toy, monkeypatch):
+    """As dropout and the latent vectors of an autoencoder do; the same ones in a training that was interrupted."""
+    drawn, loss = [], toy.loss
+
+    def noted(network, batch, config):
+        drawn.append(float(torch.rand(())))
+        return loss(network, batch, config)
+
+    monkeypatch.setattr(toy, "loss", noted)
+    run("whole")
+    whole = drawn.copy()
+    assert len(set(whole)) == len(whole) == 12
+    drawn.clear()
+    with pytest.raises(run.interrupted):
+        run("parts", interrupt=8)
+    run("parts", resume=True)
+    assert drawn[-7:] == whole[5:]
