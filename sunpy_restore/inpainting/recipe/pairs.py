@@ -203,7 +203,7 @@ class ViewDataset(Dataset):
     Parameters
     ----------
     views : `list` of pairs of `numpy.ndarray`
-        Planes and truth, see `views_of`.
+        Planes and truth, see `~sunpy_restore.inpainting.recipe.pairs.views_of`.
     length : `int`
         Number of items.
     patch_size : `int`
