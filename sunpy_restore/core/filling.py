@@ -61,8 +61,8 @@ def harmonic(image, mask, blind=None, *, tension=(1.0, 1.0)):
     blind : `numpy.ndarray` of `bool`, optional
         Pixels outside of the mask that show nothing. Holes that have none but such about them become zero.
     tension : pair of `float`
-        Of the film along columns and along rows: where they differ, it goes on as the image does in the direction of
-        the larger one.
+        Of the film along columns and along rows, both positive: where they differ, it goes on as the image does in the
+        direction of the larger one.
 
     Returns
     -------

@@ -40,6 +40,7 @@ NOISELESS = -6.0
 """In place of smaller logarithms of the noise."""
 
 _SCALES = ("unit", "contrast", "profile")  # of a view of deviations
+_SMOOTH = ("noise", *_SCALES)  # of these, and as smooth as the background
 
 
 def pixel_planes(frame, view, place):
@@ -67,7 +68,7 @@ def pixel_planes(frame, view, place):
         seen = np.isfinite(view.expected[place])
         parts |= {"neighbours": np.where(seen, view.expected[place], 0), "seen": seen}
     if view.noise is not None:
-        parts |= {name: getattr(view, name)[place] for name in ("noise", *_SCALES)}
+        parts |= {name: getattr(view, name)[place] for name in _SMOOTH}
     return _stacked(view.image[place], frame.mask[place], frame.blind[place] & ~frame.mask[place], parts)
 
 
@@ -92,7 +93,7 @@ def polar_planes(frame, view, grid):
     if frame.pattern is not None:
         smooth["pattern"] = np.nan_to_num(frame.pattern)
     if view.noise is not None:
-        smooth |= {name: getattr(view, name) for name in ("noise", *_SCALES)}
+        smooth |= {name: getattr(view, name) for name in _SMOOTH}
     parts = dict(zip(smooth, grid.interpolated(*smooth.values()), strict=True))
     mask = ~known & (parts.pop("mask") > 0)
     if view.expected is not None:

@@ -143,10 +143,8 @@ def streamer_through(shape, center, place, rng):
 
     Parameters
     ----------
-    shape : pair of `int`
-        Shape ``(ny, nx)`` of the image.
-    center : pair of `float`
-        Centre of the Sun as ``(x, y)`` in pixels.
+    shape, center
+        As for `structure`.
     place : pair of `float`
         Row and column.
     rng : `numpy.random.Generator`
