@@ -2,10 +2,10 @@
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import spsolve
+from scipy.sparse.linalg import splu
 from skimage.restoration import inpaint_biharmonic
 
-__all__ = ["biharmonic", "checked_hole", "harmonic"]
+__all__ = ["AXES", "at_rest", "biharmonic", "checked_hole", "ends", "harmonic"]
 
 _SLACK = 1e-9  # of the film towards zero, where parts of it may hang on nothing
 
@@ -85,32 +85,80 @@ def harmonic(image, mask, blind=None, *, tension=(1.0, 1.0)):
     layers = filled.reshape(-1, *filled.shape[-2:])
     for layer in layers:
         mask = checked_hole(layer, mask)
-    number = np.full(mask.shape, -1)
-    number[mask] = np.arange(mask.sum())
-    count = mask.sum()
+    used = np.ones(mask.shape, dtype=bool) if blind is None else mask | ~blind
+    pulls = [pull * (used[near] & used[far]) for pull, (near, far) in zip(tension, map(ends, AXES), strict=True)]
+    layers[:, mask] = at_rest(layers, mask, dict(zip(AXES, pulls, strict=True)), slack=_SLACK * (blind is not None))
+    return filled
+
+
+AXES = ((1, 0), (0, 1))
+"""Steps in rows and columns from a pixel to those below and to the right of it."""
+
+
+def ends(step):
+    """
+    The parts of an image between whose pixels there is a step.
+
+    Parameters
+    ----------
+    step : pair of `int`
+        In rows and columns, from -1 to 1.
+
+    Returns
+    -------
+    near, far : pair of `slice`
+        Where it begins, and where it ends.
+    """
+    near = tuple(slice(max(-way, 0), -way if way > 0 else None) for way in step)
+    return near, tuple(slice(max(way, 0), way if way < 0 else None) for way in step)
+
+
+def at_rest(layers, mask, springs, *, slack=_SLACK):
+    """
+    Values in holes to which springs between pixels pull.
+
+    Parameters
+    ----------
+    layers : `numpy.ndarray`
+        Images, shape ``(count, ny, nx)``; finite where a spring ends outside of the mask.
+    mask : `numpy.ndarray` of `bool`
+        True where a pixel is to be filled.
+    springs : `dict`
+        Step from pixel to pixel, see `ends`, to the stiffness of the springs, of the shape of these parts.
+    slack : `float`
+        Stiffness of more springs from all pixels to zero, without which what hangs on nothing has no place of rest.
+
+    Returns
+    -------
+    `numpy.ndarray` of ``float64``
+        Shape ``(count, mask.sum())``.
+    """
+    count = int(mask.sum())
     if not count:
-        return filled
-    # What hangs on nothing would make the equations singular
-    slack = 0.0 if blind is None else _SLACK
-    degree, known, rows, columns = np.full(count, slack), np.zeros((count, len(layers))), [], []
-    entries = []
-    for axis, pull in enumerate(tension):
-        near, far = ([slice(None)] * 2 for _ in range(2))
-        near[axis], far[axis] = slice(None, -1), slice(1, None)
-        for here, there in ((tuple(near), tuple(far)), (tuple(far), tuple(near))):
-            hole = mask[here] if blind is None else mask[here] & ~(blind[there] & ~mask[there])
-            own, other = number[here][hole], number[there][hole]
-            degree += pull * np.bincount(own, minlength=count)
+        return np.zeros((len(layers), 0))
+    number = np.full(mask.shape, -1)
+    number[mask] = np.arange(count)
+    degree, known = np.zeros(count), np.zeros((count, len(layers)))
+    rows, columns, entries = [], [], []
+    for step, stiffness in springs.items():
+        near, far = ends(step)
+        for here, there in ((near, far), (far, near)):
+            pulled = mask[here] & (stiffness != 0)
+            own, other, pull = number[here][pulled], number[there][pulled], stiffness[pulled]
+            degree += np.bincount(own, pull, minlength=count)
             inside = other >= 0
             rows.append(own[inside])
             columns.append(other[inside])
-            entries.append(np.full(np.count_nonzero(inside), pull))
+            entries.append(-pull[inside])
             for index, layer in enumerate(layers):
-                known[:, index] += pull * np.bincount(own[~inside], layer[there][hole][~inside], minlength=count)
-    entries, rows, columns = map(np.concatenate, (entries, rows, columns))
-    neighbours = sparse.coo_matrix((entries, (rows, columns)), shape=(count, count))
-    layers[:, mask] = spsolve((sparse.diags(degree) - neighbours).tocsc(), known).reshape(count, -1).T
-    return filled
+                values = pull[~inside] * layer[there][pulled][~inside]
+                known[:, index] += np.bincount(own[~inside], values, minlength=count)
+    rows, columns, entries = map(np.concatenate, (rows, columns, entries))
+    own = np.arange(count)
+    places = np.concatenate([rows, own]), np.concatenate([columns, own])
+    stiffness = sparse.coo_matrix((np.concatenate([entries, degree + slack]), places), shape=(count, count))
+    solved = splu(stiffness.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(known)
+    return solved.T
 
 
 def biharmonic(image, mask):

@@ -4,13 +4,14 @@ import numpy as np
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
 
+from sunpy_restore.core.diffusion import cell_sums, coherent
 from sunpy_restore.core.filling import harmonic
 from sunpy_restore.core.inference import fill_invalid
 from sunpy_restore.inpainting.views import BRIGHTEST
 
 __all__ = ["FILLS", "first_fills"]
 
-FILLS = ("image", "plain", "radial", "plate", "radial_plate", "rings", "rays")
+FILLS = ("image", "plain", "radial", "plate", "radial_plate", "rings", "rays", "coherent")
 """Names of the first fills, which are planes of an observation; see `~sunpy_restore.inpainting.planes.PLANES`."""
 
 _CELL = 3  # pixels along the side; slopes are those of averages, for a plate goes on with the noise of its border
@@ -53,21 +54,22 @@ def first_fills(image, mask, blind, unit=None, contrast=None, profile=None, *, p
     film = harmonic(np.concatenate([image[np.newaxis], scaled, rest]), mask, blind)
     low, high = (limit(scaled[:, ~empty], axis=1)[:, np.newaxis, np.newaxis] for limit in (np.min, np.max))
     plates = np.clip(plates + film[3:], low, high)
-    rings, rays = film[1:3]
+    (rings, rays), along = film[1:3], film[0]
     if polar:
+        along = np.clip(coherent(image, mask, blind), image[~empty].min(), image[~empty].max())
         rings = harmonic(scaled[0], mask, blind, tension=(_ACROSS["rings"], 1.0))
         rays = harmonic(scaled[1], mask, blind, tension=(1.0, _ACROSS["rays"]))
     fills = (film[1], film[2] * profile, plates[0], plates[1] * profile, rings, rays * profile)
-    found = dict(zip(FILLS[1:], fills, strict=True))
+    found = dict(zip(FILLS[1:-1], fills, strict=True))
     deviations = {name: np.clip(fill / unit - contrast, -BRIGHTEST, BRIGHTEST) for name, fill in found.items()}
+    deviations["coherent"] = along
     return {"image": film[0]} | {name: np.where(mask, fill, image) for name, fill in deviations.items()}
 
 
 def _plates(images, mask, blind):
     """Images as plates that are bent by the averages of cells about the holes, in and near these."""
     known = ~(mask | blind)
-    pads = [(0, -length % _CELL) for length in mask.shape]
-    share, lost, *values = (_sums(plane, pads) for plane in (known, mask, *np.where(known, images, 0)))
+    share, lost, *values = (cell_sums(plane, _CELL) for plane in (known, mask, *np.where(known, images, 0)))
     sure = share >= _CELL**2 / 2
     hole = ~sure & (lost > 0)
     values = np.where(sure, np.stack(values) / np.maximum(share, 1), 0)
@@ -79,13 +81,6 @@ def _plates(images, mask, blind):
         ndimage.map_coordinates(fill_invalid(plane, sure | hole)[0], places, order=1, mode="nearest")
         for plane in values
     ])  # fmt: skip
-
-
-def _sums(plane, pads):
-    """Sums over cells."""
-    plane = np.pad(plane.astype(float), pads)
-    rows, columns = (length // _CELL for length in plane.shape)
-    return plane.reshape(rows, _CELL, columns, _CELL).sum(axis=(1, 3))
 
 
 def _bent(values, used, hole):

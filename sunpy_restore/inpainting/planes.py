@@ -7,7 +7,7 @@ from sunpy_restore.inpainting.fills import first_fills
 __all__ = ["NOISELESS", "PLANES", "pixel_planes", "polar_planes"]
 
 PLANES = ("image", "mask", "blind", "pattern", "noise", "neighbours", "seen", "plain", "radial",
-          "plate", "radial_plate", "rings", "rays")  # fmt: skip
+          "plate", "radial_plate", "rings", "rays", "coherent")  # fmt: skip
 """
 Names of the planes of an observation.
 
@@ -34,6 +34,9 @@ Names of the planes of an observation.
 ``rings``, ``rays``
     As ``plain`` and ``radial``, with a film that goes on around the Sun, as fronts and the occulter's edge do, and away
     from it, as streamers do. On a log-polar grid alone; else the same as those.
+``coherent``
+    As ``image``, with what `~sunpy_restore.core.diffusion.coherent` makes of it, which goes on along the lines that
+    lead into the hole. On a log-polar grid alone; else the same.
 """
 
 NOISELESS = -6.0

@@ -139,14 +139,16 @@ class CoronaUNet(_UNet):
         How images are presented to it: ``"polar"``, on a log-polar grid, or ``"pixel"``, as they are.
     others : `int`
         Number of the other first fills.
+    base : `int`
+        Which of them takes the place of that of the first plane in all of this, and that one its; 0 for none.
     """
 
     reach = None
     """How far a pixel of the result looks: a whole window."""
 
-    def __init__(self, widths=(24, 48, 64, 80, 96), view="polar", others=1):
+    def __init__(self, widths=(24, 48, 64, 80, 96), view="polar", others=1, base=0):
         super().__init__(8 + others, 2 + others, widths)
-        self.view, self.others = view, others
+        self.view, self.others, self.base = view, others, base
 
     @property
     def multiple(self):
@@ -156,7 +158,10 @@ class CoronaUNet(_UNet):
     def forward(self, planes):
         ny, nx = planes.shape[-2:]
         planes = self.padded(planes[:, : 7 + self.others])
-        (image, mask, blind, pattern, noise, neighbours, seen), others = planes[:, :7].split(1, dim=1), planes[:, 7:]
+        fills = torch.cat([planes[:, :1], planes[:, 7:]], dim=1)
+        order = [self.base if number == 0 else 0 if number == self.base else number for number in range(1 + self.others)]
+        image, others = fills[:, order].split([1, self.others], dim=1)
+        mask, blind, pattern, noise, neighbours, seen = planes[:, 1:7].split(1, dim=1)
         # Brightness in single precision, whatever that of the convolutions
         with torch.autocast(planes.device.type, enabled=False):
             mean = _average(image, blind)
@@ -174,7 +179,8 @@ class CoronaUNet(_UNet):
         """
         Take the numbers of another network, which may know fewer of the first fills.
 
-        What it says of the others is zero then: the answers are those of that network.
+        What it says of the others is zero then: the answers are those of that network; or the first fill that this
+        one corrects, if that network did not know it.
         """
         state, axes = dict(state_dict), {"enter.weight": 1, "leave.weight": 0, "leave.bias": 0}
         if axes.keys() <= state.keys():
@@ -184,6 +190,8 @@ class CoronaUNet(_UNet):
                 for name, axis in axes.items():
                     # Pairs of the last axis come first
                     state[name] = functional.pad(state[name], [0, 0] * (state[name].ndim - 1 - axis) + [0, count])
+                if self.base > self.others - count // 4:
+                    state |= {name: torch.zeros_like(state[name]) for name in ("leave.weight", "leave.bias")}
         return super().load_state_dict(state, *args, **kwargs)
 
 

@@ -92,7 +92,7 @@ def configs(task):
         validation_interval=500,
         options={"aimed": 0.55, "C2": 0.6, "local": 1.0},
     )
-    compact = replace(aimed, name="compact", network=broad.network | {"others": 6}, steps=3_200)
+    compact = replace(aimed, name="compact", network=broad.network | {"others": 7, "base": 7}, steps=4_000)
     return {"broad": broad, "aimed": aimed, "compact": compact} | layered_configs()
 
 

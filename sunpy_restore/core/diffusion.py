@@ -1,0 +1,174 @@
+"""Filling holes by going on along the lines that an image shows around them."""
+
+import numpy as np
+from scipy import ndimage
+
+from sunpy_restore.core.filling import AXES, at_rest, checked_hole, ends, harmonic
+
+__all__ = ["cell_sums", "coherent"]
+
+_DIAGONALS = ((1, 1), (1, -1))
+_SMOOTHING = 2.5  # pixels; standard deviation of the image whose gradients tell the direction
+_AROUND = 8.0  # pixels; standard deviation of the average over these
+_LEAST = (0.7, 2.0)  # the same two in cells, where these are large
+_ACROSS = 3e-4  # conductivity across lines, of that along them
+_NOISE = 0.03  # squared gradient of the smoothed noise, in units of the noise per pixel; weaker lines are not followed
+_ROUNDS = {4: 4, 2: 3, 1: 2}  # by the side of the cells in pixels
+_FEW = 6000  # pixels to fill; more of them end with larger cells
+_RIM = 2  # pixels next to where nothing is known, whose gradients are not looked at
+_TRUNCATE = 3.0  # standard deviations
+
+
+def coherent(image, mask, blind=None, *, noise=1.0):
+    """
+    Fill holes by diffusion along the lines that lead into them.
+
+    Heat that flows along the edges and ridges of an image but not across them carries these through a hole, bent or
+    straight, also where those on one side don't face those on the other. Where there are none it is a soap film.
+    It is the steady state of edge-enhancing diffusion, with the structure tensor of the filled image, from coarse cells
+    to pixels.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``; finite outside of the mask and of ``blind``. It is not changed.
+    mask : `numpy.ndarray` of `bool`
+        True where a pixel is to be filled.
+    blind : `numpy.ndarray` of `bool`, optional
+        Pixels outside of the mask that show nothing; no heat flows there.
+    noise : `float`
+        Standard deviation of the noise of the image.
+
+    Returns
+    -------
+    `numpy.ndarray` of ``float64``
+        Other pixels keep their values.
+
+    Raises
+    ------
+    ValueError
+        The mask has another shape, or leaves no valid pixel.
+
+    References
+    ----------
+    * Weickert 1996, https://doi.org/10.1007/978-3-7091-6586-7_13
+    * Galić et al. 2008, https://doi.org/10.1007/s10851-008-0087-0
+    """
+    filled = np.array(image, dtype=float)
+    mask = checked_hole(filled, mask)
+    if not mask.any():
+        return filled
+    blind = np.zeros(mask.shape, dtype=bool) if blind is None else blind & ~mask
+    reach = int(_TRUNCATE * (_AROUND + _SMOOTHING))
+    box = tuple(
+        slice(max(places.min() - reach, 0), places.max() + reach + 1) for places in np.nonzero(mask)
+    )  # fmt: skip
+    filled[box] = _coarse_to_fine(filled[box], mask[box], blind[box], noise)
+    return filled
+
+
+def _coarse_to_fine(image, mask, blind, noise):
+    finest = next(size for size in (1, 2, 4) if size == 4 or mask.sum() <= _FEW * size**2)
+    found, last = None, None
+    for size, rounds in _ROUNDS.items():
+        if size < finest:
+            continue
+        values, hole, nothing = _cells(image, mask, blind, size)
+        if not hole.any() or not (~hole & ~nothing).any():
+            continue
+        values = harmonic(values, hole, nothing) if found is None else np.where(hole, _finer(found, last, values.shape, size), values)
+        found, last = _diffused(values, hole, nothing, noise / size, size, rounds), size
+    if found is None:
+        return harmonic(image, mask, blind)
+    if last == 1:
+        return found
+    smooth = _finer(found, last, image.shape, 1)
+    # What cells leave of the border is small and rough
+    rest = harmonic(np.where(mask | blind, 0, image - smooth), mask, blind)
+    return np.where(mask, smooth + rest, image)
+
+
+def _cells(image, mask, blind, size):
+    """Averages over cells, where these are to be filled, and where they show nothing."""
+    if size == 1:
+        return image, mask, blind
+    known = ~(mask | blind)
+    share, lost = (cell_sums(plane, size) for plane in (known, mask))
+    values = cell_sums(np.where(known, image, 0), size) / np.maximum(share, 1)
+    unsure = share < size**2 / 2
+    return values, unsure & (lost > 0), unsure & (lost == 0)
+
+
+def cell_sums(plane, size):
+    """
+    Sums over square cells of an image.
+
+    Parameters
+    ----------
+    plane : `numpy.ndarray`
+        Shape ``(ny, nx)``.
+    size : `int`
+        Side of a cell; the last ones may be cut.
+
+    Returns
+    -------
+    `numpy.ndarray` of ``float64``
+    """
+    plane = np.pad(plane.astype(float), [(0, -length % size) for length in plane.shape])
+    rows, columns = (length // size for length in plane.shape)
+    return plane.reshape(rows, size, columns, size).sum(axis=(1, 3))
+
+
+def _finer(values, size, shape, wanted):
+    """Values of cells of one size at the middle of those of another one."""
+    places = [(np.arange(length) * wanted + (wanted - size) / 2) / size for length in shape]
+    return ndimage.map_coordinates(values, np.meshgrid(*places, indexing="ij"), order=1, mode="nearest")
+
+
+def _diffused(values, mask, blind, noise, size, rounds):
+    """The steady state, whose lines are those of the one before."""
+    sigma, around = (max(width / size, least) for width, least in zip((_SMOOTHING, _AROUND), _LEAST, strict=True))
+    values = np.where(blind, 0, values)
+    for _ in range(rounds):
+        springs = _springs(*_conductivity(values, blind, noise, sigma, around), blind)
+        values[mask] = at_rest(values[np.newaxis], mask, springs)[0]
+    return values
+
+
+def _conductivity(values, blind, noise, sigma, around):
+    """Components along rows and columns, and between them, of the tensor that conducts along lines alone."""
+    known = ~blind
+    weight = np.maximum(_smoothed(known.astype(float), sigma), 1e-3)
+    rows, columns = np.gradient(_smoothed(np.where(known, values, 0), sigma) / weight)
+    sure = ndimage.binary_erosion(known, iterations=_RIM, border_value=1).astype(float)
+    norm = np.maximum(_smoothed(sure, around), 1e-3)
+    pairs = ((rows, rows), (columns, columns), (rows, columns))
+    down, right, both = (_smoothed(sure * one * other, around) / norm for one, other in pairs)
+    # Eigenvalues of the structure tensor differ by this
+    apart = np.sqrt((down - right) ** 2 + 4 * both**2)
+    coherence = (apart / (down + right + _NOISE * noise**2)) ** 2
+    across = _ACROSS**coherence
+    middle, half = (1 + across) / 2, (across - 1) / 2
+    apart = np.maximum(apart, np.finfo(float).tiny)
+    return middle + half * (down - right) / apart, middle - half * (down - right) / apart, half * 2 * both / apart
+
+
+def _smoothed(plane, sigma):
+    return ndimage.gaussian_filter(plane, sigma, truncate=_TRUNCATE)
+
+
+def _springs(down, right, both, blind):
+    """Springs between neighbours whose energy is that of a flow through the pixels between them."""
+    used = ~blind
+    springs = {}
+    for step, plane in zip(AXES, (down, right), strict=True):
+        near, far = ends(step)
+        springs[step] = np.where(used[near] & used[far], plane[near] + plane[far], 0)
+    # A pixel without all of its neighbours has no use for the mixed term
+    both = np.where(ndimage.binary_erosion(used, border_value=0), both, 0) / 2
+    for step, sign in zip(_DIAGONALS, (1, -1), strict=True):
+        corners = both[:-1, 1:], both[1:, :-1]
+        if sign < 0:
+            corners = both[:-1, :-1], both[1:, 1:]
+        springs[step] = sign * (corners[0] + corners[1])
+    return springs
