@@ -69,7 +69,7 @@ def observation(task, ny, nx, seed=0):
         image = harmonic(np.where(blind, 0, planes["image"]), mask, blind)
         planes |= {"image": image, "mask": mask, "level": mask & ~upper, "blind": blind, "seen": upper & ~blind}
         planes |= {"pattern": scene(ny, nx, seed + 1) - 1, "noise": np.full((ny, nx), -0.5)}
-        others = enumerate(("plain", "radial", "plate", "radial_plate", "rings", "rays"), seed + 3)
+        others = enumerate(("plain", "radial", "plate", "radial_plate", "rings", "rays", "coherent"), seed + 3)
         planes |= {name: np.where(mask, image + 0.1 * scene(ny, nx, number), image) for number, name in others}
         planes["neighbours"] = np.where(planes["seen"], scene(ny, nx, seed + 2), 0)
     # Back-projections of the visibilities of some sub-collimators, as much as an image has of them
@@ -144,7 +144,7 @@ def test_record_of_a_restoration(task):
     assert task.planes[0] == "image"
     assert len(set(task.planes)) == len(task.planes)
     known = {"image", "mask", "level", "blind", "pattern", "noise", "neighbours", "seen", "pixel"}
-    known |= {"plain", "radial", "plate", "radial_plate", "rings", "rays"}
+    known |= {"plain", "radial", "plate", "radial_plate", "rings", "rays", "coherent"}
     assert set(task.planes) <= known | {f"subcollimator{number}" for number in range(1, 11)}
     with pytest.raises(dataclasses.FrozenInstanceError):
         task.scale = 3

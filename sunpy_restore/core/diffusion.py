@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.filling import AXES, at_rest, checked_hole, ends, harmonic
+from sunpy_restore.core.inference import fill_invalid
 
 __all__ = ["cell_sums", "coherent"]
 
@@ -59,30 +60,34 @@ def coherent(image, mask, blind=None, *, noise=1.0):
     if not mask.any():
         return filled
     blind = np.zeros(mask.shape, dtype=bool) if blind is None else blind & ~mask
-    reach = int(_TRUNCATE * (_AROUND + _SMOOTHING))
+    reach, cell = int(_TRUNCATE * (_AROUND + _SMOOTHING)), max(_ROUNDS)
     box = tuple(
-        slice(max(places.min() - reach, 0), places.max() + reach + 1) for places in np.nonzero(mask)
-    )  # fmt: skip
+        slice(max((places.min() - reach) // cell * cell, 0), -(-(places.max() + reach + 1) // cell) * cell)
+        for places in np.nonzero(mask)
+    )
     filled[box] = _coarse_to_fine(filled[box], mask[box], blind[box], noise)
     return filled
 
 
 def _coarse_to_fine(image, mask, blind, noise):
-    finest = next(size for size in (1, 2, 4) if size == 4 or mask.sum() <= _FEW * size**2)
-    found, last = None, None
+    """The fill by cells of several sizes, each of which begins with what the larger ones made of it."""
+    finest = next(size for size in sorted(_ROUNDS) if size == max(_ROUNDS) or mask.sum() <= _FEW * size**2)
+    found = last = None
     for size, rounds in _ROUNDS.items():
-        if size < finest:
-            continue
         values, hole, nothing = _cells(image, mask, blind, size)
-        if not hole.any() or not (~hole & ~nothing).any():
+        if size < finest or (hole | nothing).all():
             continue
-        values = harmonic(values, hole, nothing) if found is None else np.where(hole, _finer(found, last, values.shape, size), values)
-        found, last = _diffused(values, hole, nothing, noise / size, size, rounds), size
+        if found is None:
+            values = harmonic(np.where(nothing, 0, values), hole, nothing)
+        else:
+            values = np.where(hole, _resampled(found, last, size, values.shape), values)
+        values = _diffused(values, hole, nothing, noise / size, size, rounds)
+        found, last = fill_invalid(values, ~nothing)[0], size
     if found is None:
-        return harmonic(image, mask, blind)
+        return harmonic(np.where(blind, 0, image), mask, blind)
     if last == 1:
-        return found
-    smooth = _finer(found, last, image.shape, 1)
+        return np.where(mask, found, image)
+    smooth = _resampled(found, last, 1, image.shape)
     # What cells leave of the border is small and rough
     rest = harmonic(np.where(mask | blind, 0, image - smooth), mask, blind)
     return np.where(mask, smooth + rest, image)
@@ -93,9 +98,9 @@ def _cells(image, mask, blind, size):
     if size == 1:
         return image, mask, blind
     known = ~(mask | blind)
-    share, lost = (cell_sums(plane, size) for plane in (known, mask))
+    share, lost, count = (cell_sums(plane, size) for plane in (known, mask, np.ones(mask.shape)))
     values = cell_sums(np.where(known, image, 0), size) / np.maximum(share, 1)
-    unsure = share < size**2 / 2
+    unsure = share < count / 2
     return values, unsure & (lost > 0), unsure & (lost == 0)
 
 
@@ -119,7 +124,7 @@ def cell_sums(plane, size):
     return plane.reshape(rows, size, columns, size).sum(axis=(1, 3))
 
 
-def _finer(values, size, shape, wanted):
+def _resampled(values, size, wanted, shape):
     """Values of cells of one size at the middle of those of another one."""
     places = [(np.arange(length) * wanted + (wanted - size) / 2) / size for length in shape]
     return ndimage.map_coordinates(values, np.meshgrid(*places, indexing="ij"), order=1, mode="nearest")

@@ -159,7 +159,8 @@ class CoronaUNet(_UNet):
         ny, nx = planes.shape[-2:]
         planes = self.padded(planes[:, : 7 + self.others])
         fills = torch.cat([planes[:, :1], planes[:, 7:]], dim=1)
-        order = [self.base if number == 0 else 0 if number == self.base else number for number in range(1 + self.others)]
+        order = list(range(1 + self.others))
+        order[0], order[self.base] = self.base, 0
         image, others = fills[:, order].split([1, self.others], dim=1)
         mask, blind, pattern, noise, neighbours, seen = planes[:, 1:7].split(1, dim=1)
         # Brightness in single precision, whatever that of the convolutions

@@ -191,7 +191,20 @@ def test_rings_and_rays_go_on_along_their_directions():
         assert errors[kind, kind] < 0.55 * min(errors[kind, name] for name in ("plain", "plate", "radial_plate"))
 
 
+def test_coherent_fill_follows_what_is_neither_ring_nor_ray():
+    mask, unit, contrast = hole(), np.full(SHAPE, 2.0), np.full(SHAPE, 30.0)
+    brightness = 3000 + 800 * np.exp(-(((Y - 46 - 0.6 * (X - 60)) / 4) ** 2))
+    deviation = np.where(mask, 0, brightness / unit - contrast)
+    fills = first_fills(deviation, mask, NO_BLIND, unit, contrast, np.ones(SHAPE), polar=True)
+    errors = {
+        name: np.abs(brightness_of(fill, unit, contrast, None) - brightness)[mask].mean()
+        for name, fill in fills.items()
+    }
+    assert errors.pop("coherent") < 0.5 * min(errors.values())
+
+
 def test_without_a_polar_grid_films_have_no_direction():
     _, fills = filled(500 + 40 * np.sin(X / 7), hole())
+    np.testing.assert_array_equal(fills["coherent"], fills["image"])
     np.testing.assert_array_equal(fills["rings"], fills["plain"])
     np.testing.assert_array_equal(fills["rays"], fills["radial"])

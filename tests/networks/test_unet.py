@@ -298,6 +298,31 @@ def test_numbers_of_a_network_that_knows_fewer_fills_give_its_answers(others):
     assert (wide.leave.weight.grad.abs().amax(dim=(1, 2, 3)) > 0).all()
 
 
+@pytest.mark.parametrize("base", range(4))
+def test_any_fill_can_be_the_one_that_is_corrected(base):
+    planes = corona_planes(24, 20, others=3)
+    fill = 6 + base if base else 0
+    swapped = planes.clone()
+    swapped[:, 0], swapped[:, fill] = planes[:, fill], planes[:, 0]
+    with torch.inference_mode():
+        start = CoronaUNet(widths=[4, 6], others=3, base=base)(planes)
+        torch.testing.assert_close(start, planes[:, fill : fill + 1], rtol=0, atol=0)
+        found, expected = corona_network(others=3, base=base)(planes), corona_network(others=3)(swapped)
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_network_starts_from_a_fill_that_the_one_before_did_not_know():
+    narrow, planes = corona_network(others=2), corona_planes(24, 20, others=4)
+    for base in range(5):
+        wide = CoronaUNet(widths=[4, 6], others=4, base=base).eval()
+        wide.load_state_dict(narrow.state_dict())
+        # What it learned to look at is kept
+        torch.testing.assert_close(wide.enter.weight[:, : narrow.enter.weight.shape[1]], narrow.enter.weight)
+        with torch.inference_mode():
+            starts = torch.equal(wide(planes), planes[:, 6 + base : 7 + base])
+        assert starts == (base > 2)
+
+
 def test_numbers_of_another_network_are_refused():
     """Of other widths, or of one that knows more."""
     for other in (CoronaUNet(widths=[4, 8]), CoronaUNet(widths=[4, 6], others=3), FillingUNet(widths=[4, 6])):
