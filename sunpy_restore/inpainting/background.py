@@ -1,5 +1,6 @@
 """What the corona is like on the whole: a smooth background, and the noise about it."""
 
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -123,7 +124,7 @@ def cell_medians(image, valid):
     return np.where(count > 0, middle, 0).astype(np.float32), count >= _CELL**2 // 2
 
 
-def find_noise(image, valid):
+def find_noise(image, valid, *, order=1):
     """
     The noise from pixel to pixel, from differences in rows, which structure hardly enters.
 
@@ -133,16 +134,23 @@ def find_noise(image, valid):
         Shape ``(ny, nx)``.
     valid : `numpy.ndarray` of `bool`
         Pixels that can be trusted.
+    order : `int`
+        Of the differences. Those of the first order are cheap, but where the image is steep, as at the occulter, they
+        are several times the noise; to those of the third order that makes no difference.
 
     Returns
     -------
     `numpy.ndarray`
         Standard deviation, smoothly over the image, also where it isn't valid.
     """
-    difference = np.abs(np.diff(image, axis=1, append=image[:, -1:])) / np.sqrt(2) / 0.6745
-    both = valid & np.roll(valid, -1, axis=1)
-    both[:, -1] = False
-    return _spread(*cell_medians(difference, both), image.shape)
+    difference, known = image, valid
+    for _ in range(order):
+        difference = np.diff(difference, axis=1, append=difference[:, -1:])
+        known = known & np.roll(known, -1, axis=1)
+        known[:, -1] = False
+    # Squares of the binomial coefficients add up to this
+    difference = np.abs(difference) / np.float32(np.sqrt(comb(2 * order, order)) * 0.6745)
+    return _spread(*cell_medians(difference, known), image.shape)
 
 
 def _trend(logarithm, valid, center):

@@ -26,6 +26,6 @@ def with_texture(filled, frame):
         White noise was added to the pixels that were filled, the same whenever the frame is.
     """
     valid = ~(frame.mask | frame.blind)
-    noise = find_noise(np.where(valid, frame.image, 0).astype(np.float32), valid)
+    noise = find_noise(np.where(valid, frame.image, 0).astype(np.float32), valid, order=3)
     rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(frame.image)))
     return np.where(frame.mask, filled + noise * rng.standard_normal(filled.shape), filled)

@@ -142,19 +142,30 @@ def check_noise(found, expected):
     assert 0.7 < ratio.min() < ratio.max() < 1.3
 
 
+@pytest.mark.parametrize("order", [1, 3])
 @pytest.mark.parametrize("sigma", [1e-11, 0.3, 40.0])
-def test_white_noise_is_measured(sigma):
+def test_white_noise_is_measured(sigma, order):
     image = np.random.default_rng(0).normal(1000 * sigma, sigma, SHAPE)
-    check_noise(find_noise(image, EVERYWHERE), sigma)
+    check_noise(find_noise(image, EVERYWHERE, order=order), sigma)
 
 
-def test_noise_is_that_of_the_place_and_goes_on_under_holes():
+def test_differences_of_high_order_do_not_take_a_slope_for_noise():
+    """An edge as wide as that of the occulter, 100 times as high as the noise."""
+    edge = 500 * np.tanh((np.arange(SHAPE[1]) - 170) / 12)
+    image = np.random.default_rng(0).normal(0, 5, SHAPE) + edge
+    steep = np.s_[:, 160:180]
+    assert np.median(find_noise(image, EVERYWHERE)[steep]) > 12
+    assert np.median(find_noise(image, EVERYWHERE, order=3)[steep]) == pytest.approx(5, rel=0.15)
+
+
+@pytest.mark.parametrize("order", [1, 3])
+def test_noise_is_that_of_the_place_and_goes_on_under_holes(order):
     sigma = np.linspace(2, 8, SHAPE[0])[:, np.newaxis] * np.ones(SHAPE)
     valid = EVERYWHERE.copy()
     valid[100:164, 100:164] = False
     image = np.where(valid, np.random.default_rng(0).normal(0, sigma), 1e9)
     inside = np.s_[32:-32]
-    check_noise(find_noise(image, valid)[inside], sigma[inside])
+    check_noise(find_noise(image, valid, order=order)[inside], sigma[inside])
 
 
 def test_structure_along_columns_is_no_noise():

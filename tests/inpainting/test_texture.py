@@ -34,6 +34,15 @@ def test_noise_is_like_that_around(unit):
     assert np.abs(np.mean(added[:, 1:] * added[:, :-1])) < 0.05 * added.var()
 
 
+def test_noise_at_a_steep_edge_is_no_larger():
+    one, sigma = frame()
+    edge = 4000 * np.tanh((np.arange(SHAPE[1]) - 144) / 12)
+    filled = 1000 + np.broadcast_to(edge, SHAPE)
+    steep = replace(one, image=np.where(one.mask | one.blind, 0, one.image + edge))
+    added = (with_texture(filled, steep) - filled)[96:192, 134:154]
+    assert added.std() == pytest.approx(sigma[134:154].mean(), rel=0.2)
+
+
 def test_only_filled_pixels_change():
     one, _ = frame()
     filled = np.random.default_rng(1).normal(900, 1, SHAPE)

@@ -22,9 +22,9 @@ __all__ = ["evaluation_pairs", "frame_with_hole", "measure", "restorers"]
 SHAPES = {"32 px": (1, 1), "64 px": (2, 2), "96 px": (3, 3), "256 px": (8, 8), "32 x 512 px": (1, 16)}
 """Sizes of holes in blocks."""
 
-_HOLES = 16  # of each size, shared among the frames of a detector and level
+_HOLES = 16  # of each size and of each kind of structure, shared among the frames of a detector and level
 _FEW = {"256 px": 8}
-_CROSSED = 4  # holes in each frame with a streamer, a front, or the occulter's edge across them
+_CROSSED = 4  # at least, in each frame, with a streamer, a front, or the occulter's edge across them
 _BLIND = 0.25  # largest share of a hole that shows nothing
 _OCCULTER = {"C2": (2.0, 2.7), "C3": (3.7, 5.0)}  # solar radii; where its edge and the rings about it are
 _RADIUS = 960.0  # arcsec, of the Sun
@@ -65,13 +65,14 @@ def evaluation_pairs(task, directory):
             count = -(-_FEW.get(size, _HOLES) // kinds[exposure.detector, exposure.level])
             for place in _places(exposure.blind, blocks, rng, count):
                 yield f"{name}: {size}", *frame_with_hole(exposure, pattern, place)
-        yield from _crossed(exposure, pattern, np.random.default_rng([index, 7]))
+        count = max(_CROSSED, -(-_HOLES // sum(other.detector == exposure.detector for other in kept)))
+        yield from _crossed(exposure, pattern, np.random.default_rng([index, 7]), count)
 
 
-def _crossed(exposure, pattern, rng):
-    """Holes of 64 and 96 pixels that structure crosses."""
+def _crossed(exposure, pattern, rng, count):
+    """Holes of 32 to 96 pixels that structure crosses, or the edge of the occulter."""
     name = exposure.detector
-    for number in range(_CROSSED):
+    for number in range(count):
         blocks = ((2, 2), (3, 3))[number % 2]
         for place in _places(exposure.blind, blocks, rng, 1):
             middle = [(part.start + part.stop - 1) / 2 for part in place]
@@ -84,7 +85,7 @@ def _crossed(exposure, pattern, rng):
     radius = np.hypot(x - exposure.center[0], y - exposure.center[1]) / solar
     low, high = _OCCULTER[name]
     edge = (radius > low) & (radius < high) & ~exposure.blind
-    for number in range(_CROSSED):
+    for number in range(count):
         blocks = ((1, 1), (2, 2))[number % 2]
         for place in _places(exposure.blind, blocks, rng, 1, wanted=edge):
             yield f"{name}: occulter's edge across", *frame_with_hole(exposure, pattern, place)
@@ -196,7 +197,7 @@ def measure(task, observed, restored, truth):
     hole, shown = observed.mask, ~observed.blind
     typical = np.median(truth[shown])
     error = np.where(hole, restored - truth, 0)
-    noise = find_noise(np.where(shown, truth, 0).astype(np.float32), shown)
+    noise = find_noise(np.where(shown, truth, 0).astype(np.float32), shown, order=3)
     # The lossy compression on board has left none in places
     noise = np.maximum(noise, _LEAST_NOISE * np.median(noise[shown]))
     relative = error[hole] / noise[hole]
