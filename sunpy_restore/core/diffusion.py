@@ -8,7 +8,6 @@ from sunpy_restore.core.inference import fill_invalid
 
 __all__ = ["cell_sums", "coherent"]
 
-_DIAGONALS = ((1, 1), (1, -1))
 _SMOOTHING = 2.5  # pixels; standard deviation of the image whose gradients tell the direction
 _AROUND = 8.0  # pixels; standard deviation of the average over these
 _LEAST = (0.7, 2.0)  # the same two in cells, where these are large
@@ -17,7 +16,7 @@ _NOISE = 0.03  # squared gradient of the smoothed noise, in units of the noise p
 _ROUNDS = {4: 4, 2: 3, 1: 2}  # by the side of the cells in pixels
 _FEW = 6000  # pixels to fill; more of them end with larger cells
 _RIM = 2  # pixels next to where nothing is known, whose gradients are not looked at
-_TRUNCATE = 3.0  # standard deviations
+_TRUNCATE = 2.5  # standard deviations
 
 
 def coherent(image, mask, blind=None, *, noise=1.0):
@@ -132,48 +131,61 @@ def _resampled(values, size, wanted, shape):
 
 def _diffused(values, mask, blind, noise, size, rounds):
     """The steady state, whose lines are those of the one before."""
-    sigma, around = (max(width / size, least) for width, least in zip((_SMOOTHING, _AROUND), _LEAST, strict=True))
+    conductor = _Conductor(blind, noise, size)
     values = np.where(blind, 0, values)
     for _ in range(rounds):
-        springs = _springs(*_conductivity(values, blind, noise, sigma, around), blind)
-        values[mask] = at_rest(values[np.newaxis], mask, springs)[0]
+        values[mask] = at_rest(values[np.newaxis], mask, conductor.springs(values))[0]
     return values
 
 
-def _conductivity(values, blind, noise, sigma, around):
-    """Components along rows and columns, and between them, of the tensor that conducts along lines alone."""
-    known = ~blind
-    weight = np.maximum(_smoothed(known.astype(float), sigma), 1e-3)
-    rows, columns = np.gradient(_smoothed(np.where(known, values, 0), sigma) / weight)
-    sure = ndimage.binary_erosion(known, iterations=_RIM, border_value=1).astype(float)
-    norm = np.maximum(_smoothed(sure, around), 1e-3)
-    pairs = ((rows, rows), (columns, columns), (rows, columns))
-    down, right, both = (_smoothed(sure * one * other, around) / norm for one, other in pairs)
-    # Eigenvalues of the structure tensor differ by this
-    apart = np.sqrt((down - right) ** 2 + 4 * both**2)
-    coherence = (apart / (down + right + _NOISE * noise**2)) ** 2
-    across = _ACROSS**coherence
-    middle, half = (1 + across) / 2, (across - 1) / 2
-    apart = np.maximum(apart, np.finfo(float).tiny)
-    return middle + half * (down - right) / apart, middle - half * (down - right) / apart, half * 2 * both / apart
+class _Conductor:
+    """
+    What conducts along the lines of an image alone.
+
+    Parameters
+    ----------
+    blind : `numpy.ndarray` of `bool`
+        Cells that show nothing and don't conduct.
+    noise : `float`
+        Standard deviation of the noise from cell to cell.
+    size : `int`
+        Pixels along the side of a cell.
+    """
+
+    def __init__(self, blind, noise, size):
+        widths = zip((_SMOOTHING, _AROUND), _LEAST, strict=True)
+        self.sigma, self.around = (max(width / size, least) for width, least in widths)
+        self.known = ~blind
+        # A cell without all of its neighbours has no use for the mixed term
+        self.inner = ndimage.binary_erosion(self.known)
+        self.weight = np.maximum(_smoothed(self.known.astype(float), self.sigma), 1e-3)
+        self.sure = ndimage.binary_erosion(self.known, iterations=_RIM, border_value=1).astype(float)
+        self.floor = _NOISE * noise**2 * np.maximum(_smoothed(self.sure, self.around), 1e-3)
+
+    def springs(self, values):
+        """Springs between neighbours, whose energy is that of a flow through the cells between them."""
+        down, right, both = self.tensor(values)
+        springs = {}
+        for step, plane in zip(AXES, (down, right), strict=True):
+            near, far = ends(step)
+            springs[step] = np.where(self.known[near] & self.known[far], plane[near] + plane[far], 0)
+        both = np.where(self.inner, both, 0) / 2
+        springs[1, 1] = both[:-1, 1:] + both[1:, :-1]
+        springs[1, -1] = -(both[:-1, :-1] + both[1:, 1:])
+        return springs
+
+    def tensor(self, values):
+        """Conductivity along rows, along columns, and between these."""
+        smooth = _smoothed(np.where(self.known, values, 0), self.sigma) / self.weight
+        rows, columns = np.gradient(smooth)
+        pairs = ((rows, rows), (columns, columns), (rows, columns))
+        down, right, both = (_smoothed(self.sure * one * other, self.around) for one, other in pairs)
+        # Eigenvalues of the structure tensor differ by this
+        apart = np.sqrt((down - right) ** 2 + 4 * both**2)
+        across = _ACROSS ** ((apart / (down + right + self.floor)) ** 2)
+        middle, half = (1 + across) / 2, (across - 1) / 2 / np.maximum(apart, np.finfo(float).tiny)
+        return middle + half * (down - right), middle - half * (down - right), 2 * half * both
 
 
 def _smoothed(plane, sigma):
     return ndimage.gaussian_filter(plane, sigma, truncate=_TRUNCATE)
-
-
-def _springs(down, right, both, blind):
-    """Springs between neighbours whose energy is that of a flow through the pixels between them."""
-    used = ~blind
-    springs = {}
-    for step, plane in zip(AXES, (down, right), strict=True):
-        near, far = ends(step)
-        springs[step] = np.where(used[near] & used[far], plane[near] + plane[far], 0)
-    # A pixel without all of its neighbours has no use for the mixed term
-    both = np.where(ndimage.binary_erosion(used, border_value=0), both, 0) / 2
-    for step, sign in zip(_DIAGONALS, (1, -1), strict=True):
-        corners = both[:-1, 1:], both[1:, :-1]
-        if sign < 0:
-            corners = both[:-1, :-1], both[1:, 1:]
-        springs[step] = sign * (corners[0] + corners[1])
-    return springs
