@@ -155,7 +155,7 @@ class _Conductor:
     def __init__(self, blind, noise, size):
         widths = zip((_SMOOTHING, _AROUND), _LEAST, strict=True)
         self.sigma, self.around = (max(width / size, least) for width, least in widths)
-        self.known = ~blind
+        self.known, self.noise = ~blind, noise
         # A cell without all of its neighbours has no use for the mixed term
         self.inner = ndimage.binary_erosion(self.known)
         self.weight = np.maximum(_smoothed(self.known.astype(float), self.sigma), 1e-3)
@@ -178,8 +178,10 @@ class _Conductor:
         """Conductivity along rows, along columns, and between these."""
         smooth = _smoothed(np.where(self.known, values, 0), self.sigma) / self.weight
         rows, columns = np.gradient(smooth)
+        # So that a star or a single bright line does not tell the direction of all around
+        weight = self.sure / np.sqrt(1 + (rows**2 + columns**2) / self.noise**2)
         pairs = ((rows, rows), (columns, columns), (rows, columns))
-        down, right, both = (_smoothed(self.sure * one * other, self.around) for one, other in pairs)
+        down, right, both = (_smoothed(weight * one * other, self.around) for one, other in pairs)
         # Eigenvalues of the structure tensor differ by this
         apart = np.sqrt((down - right) ** 2 + 4 * both**2)
         across = _ACROSS ** ((apart / (down + right + self.floor)) ** 2)
