@@ -38,7 +38,7 @@ DATA = {
         "(C2). What level 1 hides was taken from the frame of 2002. After 10,000 steps of these (configuration "
         "broad) came 2,000 with 60 % of C2, in which 55 % of the views have a single hole of 32 to 256 or of 32 x 512 "
         "pixels, at the edge of the occulter and across fronts more often than by chance (configuration aimed), and "
-        "3,200 more with first fills that go on along rings and rays."
+        "4,000 more of these for a network that begins with the fill along the lines around, not with the harmonic one."
     ),
 }
 """What the weights of the task were trained on."""
@@ -61,8 +61,8 @@ def configs(task):
 
     ``broad``, then ``aimed`` and then ``compact``, each of which starts from the weights of the one before (``start``
     of `sunpy_restore.training.train`), made the weights in the package. The second one has three more first fills, more
-    holes of the kinds that scores are given for, and a loss relative to the best of the first fills; the third has the
-    two first fills with a direction besides. The others are those of
+    holes of the kinds that scores are given for, and a loss relative to the best of the first fills; the third has three
+    first fills with a direction besides, and corrects the one along the lines around. The others are those of
     `~sunpy_restore.inpainting.recipe.paper.layered_configs`.
 
     Returns
