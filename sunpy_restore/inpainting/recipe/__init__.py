@@ -61,8 +61,8 @@ def configs(task):
 
     ``broad``, then ``aimed`` and then ``compact``, each of which starts from the weights of the one before (``start``
     of `sunpy_restore.training.train`), made the weights in the package. The second one has three more first fills, more
-    holes of the kinds that scores are given for, and a loss relative to the best of the first fills; the third has three
-    first fills with a direction besides, and corrects the one along the lines around. The others are those of
+    holes of the kinds that scores are given for, and a loss relative to the best of the first fills; the third has
+    three first fills with a direction besides, and corrects the one along the lines around. The others are those of
     `~sunpy_restore.inpainting.recipe.paper.layered_configs`.
 
     Returns
