@@ -114,16 +114,18 @@ class MixtureDataset(Dataset):
     aimed : `float`
         Share of views that have a single hole, of a size that scores are given for, which often lies at the edge of
         what the instrument hides, or where the added structure has a front.
+    rippled : `float`
+        Share of the added mass ejections that are clumpy; others are smooth.
     weighted : `bool`
         Whether items have the unit of the brightness as a third part, of mean 1 under the mask.
     """
 
-    def __init__(self, frames, odds, length, *, side, seed, aimed=0.0, weighted=False):
+    def __init__(self, frames, odds, length, *, side, seed, aimed=0.0, rippled=1.0, weighted=False):
         self.frames, self.odds, self.length, self.side, self.seed = frames, odds, length, side, seed
         self.aimed, self.weighted = aimed, weighted
         rng = np.random.default_rng([seed, 2])
         self.masks = [draw_losses((1024, 1024), rng, np.exp(rng.uniform(*np.log(_SHARES)))) for _ in range(_MASKS)]
-        fields = [structure_fields(ROWS, rng, 1.0, rng) for _ in range(_FIELDS)]
+        fields = [structure_fields(ROWS, rng, 1.0, rng, rippled=rippled) for _ in range(_FIELDS)]
         self.fields = [tuple(np.asarray(field, dtype=np.float16) for field in pair) for pair in fields]
 
     def __len__(self):

@@ -48,7 +48,7 @@ def structure(shape, center, rng, strength, *, moved=None):
     return images[0] if moved is None else tuple(images)
 
 
-def structure_fields(rows, rng, strength, moved):
+def structure_fields(rows, rng, strength, moved, *, rippled=1.0):
     """
     The relative change of `structure` on a log-polar grid.
 
@@ -58,6 +58,8 @@ def structure_fields(rows, rng, strength, moved):
         Rows of the grid.
     rng, strength, moved
         As for `structure`.
+    rippled : `float`
+        Share of mass ejections that are clumpy; others are smooth.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def structure_fields(rows, rng, strength, moved):
     if rng.random() < 0.7:
         parts += [_streamer(rows, rng, strength) for _ in range(rng.integers(1, 12))]
     if rng.random() < 0.5:
-        parts += [_ejection(rows, rng, 2 * strength) for _ in range(rng.integers(1, 3))]
+        parts += [_ejection(rows, rng, 2 * strength, rippled) for _ in range(rng.integers(1, 3))]
     texture = strength * rng.uniform(0, 0.6) * _rays(rows, rng)
     now = texture + sum(part(0.0, 1.0) for part in parts)
     if moved is None:
@@ -95,7 +97,7 @@ def _streamer(rows, rng, strength):
     return field
 
 
-def _ejection(rows, rng, strength):
+def _ejection(rows, rng, strength, rippled):
     """A bright shell around a cavity and a core, with a wavy front, flat or as bent as a bubble's."""
     column, front = rng.uniform(0, STEPS), rng.uniform(0.2, 1.0) * rows
     half, thick, bow = rng.uniform(25, 140), rng.uniform(1.2, 14), rng.uniform(0.2, 2.0)
@@ -103,6 +105,8 @@ def _ejection(rows, rng, strength):
     waves = rng.normal(0, 1, 6) * thick / (1 + np.arange(6))
     phases, inner = rng.uniform(0, 2 * np.pi, 6), rng.uniform(0.3, 0.7)
     ripple = rng.uniform(0, 0.8) * ndimage.gaussian_filter(rng.standard_normal((rows, STEPS)), 4, mode="wrap") * 14
+    if rippled < 1 and rng.random() > rippled:
+        ripple = 0 * ripple
 
     def field(drift, growth):
         row, place = np.arange(rows)[:, np.newaxis], np.arange(STEPS)
