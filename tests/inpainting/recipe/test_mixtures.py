@@ -14,7 +14,7 @@ from sunpy_restore.inpainting.views import BRIGHTEST
 SIDE, ITEMS = 64, range(12)
 
 
-def bands(rows, rng, strength, moved):
+def bands(rows, rng, strength, moved, *, rippled):
     """In the place of structure, which takes long to draw and has tests of its own."""
     field = strength * np.sin(np.arange(rows) / rng.uniform(3, 20))[:, np.newaxis] * np.ones(mixtures.STEPS)
     return [field, 0.9 * field]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sunpy_restore.inpainting.recipe.scenes import TRAINING, VALIDATION, read_frames
-from sunpy_restore.inpainting.recipe.structure import front_through, streamer_through, structure
+from sunpy_restore.inpainting.recipe.structure import _ejection, front_through, streamer_through, structure
 
 SHAPE, CENTER = (192, 224), (101.3, 88.8)
 STRENGTHS = (0.02, 0.05, 0.2)
@@ -87,6 +87,21 @@ def test_structure_some_time_away_is_much_the_same():
         similar.append(np.corrcoef(now.ravel(), later.ravel())[0, 1])
     # The texture alone stays where it is
     assert 0.6 < np.median(similar) < 1 - 1e-6
+
+
+def test_mass_ejections_are_clumpy_or_smooth():
+    """But for their steep sides, which both have."""
+
+    def roughness(rippled):
+        fields = [_ejection(200, np.random.default_rng(seed), 1.0, rippled)(0.0, 1.0) for seed in range(8)]
+        return np.array([np.abs(np.diff(field, 2, axis=1)).mean() / np.abs(field).mean() for field in fields])
+
+    smooth, mixed, clumpy = map(roughness, (0.0, 0.5, 1.0))
+    assert (smooth < 0.8 * clumpy).sum() >= 4
+    assert (smooth < 1.05 * clumpy).all()
+    # Each is one or the other
+    assert set(np.isclose(mixed, clumpy) | np.isclose(mixed, smooth)) == {True}
+    assert 0 < np.isclose(mixed, clumpy).sum() < 8
 
 
 def test_structure_goes_round_without_a_seam():
