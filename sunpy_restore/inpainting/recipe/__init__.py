@@ -38,8 +38,7 @@ DATA = {
         "(C2). What level 1 hides was taken from the frame of 2002. After 10,000 steps of these (configuration "
         "broad) came 2,000 with 60 % of C2, in which 55 % of the views have a single hole of 32 to 256 or of 32 x 512 "
         "pixels, at the edge of the occulter and across fronts more often than by chance (configuration aimed), and "
-        "3,000 more for a network that begins with the fill along the lines around, not with the harmonic one; 70 % of "
-        "the mass ejections in these are smooth, not clumpy."
+        "3,200 more with first fills that go on along rings and rays."
     ),
 }
 """What the weights of the task were trained on."""
