@@ -27,7 +27,7 @@ def measured(pair, change):
 
 def noise(pair):
     frame, truth = pair
-    return scores.find_noise(truth.astype(np.float32), ~frame.blind)
+    return scores.find_noise(truth.astype(np.float32), ~frame.blind, order=3)
 
 
 def test_perfect_fill(pair):
