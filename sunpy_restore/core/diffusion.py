@@ -3,10 +3,11 @@
 import numpy as np
 from scipy import ndimage
 
+from sunpy_restore.core.cells import between_cells, cell_sums
 from sunpy_restore.core.filling import AXES, at_rest, checked_hole, ends, harmonic
 from sunpy_restore.core.inference import fill_invalid
 
-__all__ = ["cell_sums", "coherent"]
+__all__ = ["coherent"]
 
 _SMOOTHING = 2.5  # pixels; standard deviation of the image whose gradients tell the direction
 _AROUND = 8.0  # pixels; standard deviation of the average over these
@@ -79,14 +80,14 @@ def _coarse_to_fine(image, mask, blind, noise):
         if found is None:
             values = harmonic(np.where(nothing, 0, values), hole, nothing)
         else:
-            values = np.where(hole, _resampled(found, last, size, values.shape), values)
+            values = np.where(hole, between_cells(found, last, size, values.shape), values)
         values = _diffused(values, hole, nothing, noise / size, size, rounds)
         found, last = fill_invalid(values, ~nothing)[0], size
     if found is None:
         return harmonic(np.where(blind, 0, image), mask, blind)
     if last == 1:
         return np.where(mask, found, image)
-    smooth = _resampled(found, last, 1, image.shape)
+    smooth = between_cells(found, last, 1, image.shape)
     # What cells leave of the border is small and rough
     rest = harmonic(np.where(mask | blind, 0, image - smooth), mask, blind)
     return np.where(mask, smooth + rest, image)
@@ -101,32 +102,6 @@ def _cells(image, mask, blind, size):
     values = cell_sums(np.where(known, image, 0), size) / np.maximum(share, 1)
     unsure = share < count / 2
     return values, unsure & (lost > 0), unsure & (lost == 0)
-
-
-def cell_sums(plane, size):
-    """
-    Sums over square cells of an image.
-
-    Parameters
-    ----------
-    plane : `numpy.ndarray`
-        Shape ``(ny, nx)``.
-    size : `int`
-        Side of a cell; the last ones may be cut.
-
-    Returns
-    -------
-    `numpy.ndarray` of ``float64``
-    """
-    plane = np.pad(plane.astype(float), [(0, -length % size) for length in plane.shape])
-    rows, columns = (length // size for length in plane.shape)
-    return plane.reshape(rows, size, columns, size).sum(axis=(1, 3))
-
-
-def _resampled(values, size, wanted, shape):
-    """Values of cells of one size at the middle of those of another one."""
-    places = [(np.arange(length) * wanted + (wanted - size) / 2) / size for length in shape]
-    return ndimage.map_coordinates(values, np.meshgrid(*places, indexing="ij"), order=1, mode="nearest")
 
 
 def _diffused(values, mask, blind, noise, size, rounds):

@@ -4,7 +4,8 @@ import numpy as np
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
 
-from sunpy_restore.core.diffusion import cell_sums, coherent
+from sunpy_restore.core.cells import between_cells, cell_sums
+from sunpy_restore.core.diffusion import coherent
 from sunpy_restore.core.filling import harmonic
 from sunpy_restore.core.inference import fill_invalid
 from sunpy_restore.inpainting.views import BRIGHTEST
@@ -76,10 +77,8 @@ def _plates(images, mask, blind):
     if not hole.any() or not sure.any():
         return np.zeros_like(images)
     values = _bent(values, sure | hole, hole)
-    places = np.meshgrid(*((np.arange(n) - (_CELL - 1) / 2) / _CELL for n in mask.shape), indexing="ij")
     return np.stack([
-        ndimage.map_coordinates(fill_invalid(plane, sure | hole)[0], places, order=1, mode="nearest")
-        for plane in values
+        between_cells(fill_invalid(plane, sure | hole)[0], _CELL, 1, mask.shape) for plane in values
     ])  # fmt: skip
 
 

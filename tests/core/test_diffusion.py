@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from sunpy_restore.core import diffusion
-from sunpy_restore.core.diffusion import cell_sums, coherent
+from sunpy_restore.core.diffusion import coherent
 from sunpy_restore.core.filling import harmonic
 
 SHAPE = (96, 112)
@@ -178,12 +178,3 @@ def test_nothing_lost():
 def test_refused(mask, error_type, message):
     with pytest.raises(error_type, match=message):
         coherent(noisy(X), mask)
-
-
-def test_sums_of_cells():
-    image = np.arange(35.0).reshape(5, 7)
-    sums = cell_sums(image, 3)
-    assert sums.shape == (2, 3)
-    assert sums[0, 0] == image[:3, :3].sum()
-    assert sums[1, 2] == image[3:, 6:].sum()
-    assert sums.sum() == image.sum()
