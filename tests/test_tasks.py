@@ -71,6 +71,7 @@ def observation(task, ny, nx, seed=0):
         planes |= {"pattern": scene(ny, nx, seed + 1) - 1, "noise": np.full((ny, nx), -0.5)}
         others = enumerate(("plain", "radial", "plate", "radial_plate", "rings", "rays", "coherent"), seed + 3)
         planes |= {name: np.where(mask, image + 0.1 * scene(ny, nx, number), image) for number, name in others}
+        planes["coherence"] = np.clip(np.where(blind, 0, scene(ny, nx, seed + 9)), 0, 1)
         planes["neighbours"] = np.where(planes["seen"], scene(ny, nx, seed + 2), 0)
     # Back-projections of the visibilities of some sub-collimators, as much as an image has of them
     used = {f"subcollimator{number}": scene(ny, nx, seed + number) - 1 for number in range(3, 11)}
@@ -144,7 +145,7 @@ def test_record_of_a_restoration(task):
     assert task.planes[0] == "image"
     assert len(set(task.planes)) == len(task.planes)
     known = {"image", "mask", "level", "blind", "pattern", "noise", "neighbours", "seen", "pixel"}
-    known |= {"plain", "radial", "plate", "radial_plate", "rings", "rays", "coherent"}
+    known |= {"plain", "radial", "plate", "radial_plate", "rings", "rays", "coherent", "coherence"}
     assert set(task.planes) <= known | {f"subcollimator{number}" for number in range(1, 11)}
     with pytest.raises(dataclasses.FrozenInstanceError):
         task.scale = 3

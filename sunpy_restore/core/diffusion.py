@@ -42,8 +42,10 @@ def coherent(image, mask, blind=None, *, noise=1.0):
 
     Returns
     -------
-    `numpy.ndarray` of ``float64``
+    filled : `numpy.ndarray` of ``float64``
         Other pixels keep their values.
+    coherence : `numpy.ndarray` of ``float64``
+        From 0, where there are no lines around, to 1, where all lines have one direction; 0 far from holes.
 
     Raises
     ------
@@ -57,16 +59,17 @@ def coherent(image, mask, blind=None, *, noise=1.0):
     """
     filled = np.array(image, dtype=float)
     mask = checked_hole(filled, mask)
+    coherence = np.zeros_like(filled)
     if not mask.any():
-        return filled
+        return filled, coherence
     blind = np.zeros(mask.shape, dtype=bool) if blind is None else blind & ~mask
     reach, cell = int(_TRUNCATE * (_AROUND + _SMOOTHING)), max(_ROUNDS)
     box = tuple(
         slice(max((places.min() - reach) // cell * cell, 0), -(-(places.max() + reach + 1) // cell) * cell)
         for places in np.nonzero(mask)
     )
-    filled[box] = _coarse_to_fine(filled[box], mask[box], blind[box], noise)
-    return filled
+    filled[box], coherence[box] = _coarse_to_fine(filled[box], mask[box], blind[box], noise)
+    return filled, coherence
 
 
 def _coarse_to_fine(image, mask, blind, noise):
@@ -81,16 +84,16 @@ def _coarse_to_fine(image, mask, blind, noise):
             values = harmonic(np.where(nothing, 0, values), hole, nothing)
         else:
             values = np.where(hole, between_cells(found, last, size, values.shape), values)
-        values = _diffused(values, hole, nothing, noise / size, size, rounds)
+        values, coherence = _diffused(values, hole, nothing, noise / size, size, rounds)
         found, last = fill_invalid(values, ~nothing)[0], size
     if found is None:
-        return harmonic(np.where(blind, 0, image), mask, blind)
+        return harmonic(np.where(blind, 0, image), mask, blind), np.zeros(image.shape)
     if last == 1:
-        return np.where(mask, found, image)
-    smooth = between_cells(found, last, 1, image.shape)
+        return np.where(mask, found, image), coherence
+    smooth, coherence = (between_cells(plane, last, 1, image.shape) for plane in (found, coherence))
     # What cells leave of the border is small and rough
     rest = harmonic(np.where(mask | blind, 0, image - smooth), mask, blind)
-    return np.where(mask, smooth + rest, image)
+    return np.where(mask, smooth + rest, image), coherence
 
 
 def _cells(image, mask, blind, size):
@@ -105,12 +108,13 @@ def _cells(image, mask, blind, size):
 
 
 def _diffused(values, mask, blind, noise, size, rounds):
-    """The steady state, whose lines are those of the one before."""
+    """The steady state, whose lines are those of the one before, and the coherence of these."""
     conductor = _Conductor(blind, noise, size)
     values = np.where(blind, 0, values)
     for _ in range(rounds):
-        values[mask] = at_rest(values[np.newaxis], mask, conductor.springs(values))[0]
-    return values
+        springs, coherence = conductor.springs(values)
+        values[mask] = at_rest(values[np.newaxis], mask, springs)[0]
+    return values, coherence
 
 
 class _Conductor:
@@ -138,8 +142,8 @@ class _Conductor:
         self.floor = _NOISE * noise**2 * np.maximum(_smoothed(self.sure, self.around), 1e-3)
 
     def springs(self, values):
-        """Springs between neighbours, whose energy is that of a flow through the cells between them."""
-        down, right, both = self.tensor(values)
+        """Springs between neighbours, whose energy is that of a flow through the cells between them; coherence."""
+        down, right, both, coherence = self.tensor(values)
         springs = {}
         for step, plane in zip(AXES, (down, right), strict=True):
             near, far = ends(step)
@@ -147,10 +151,10 @@ class _Conductor:
         both = np.where(self.inner, both, 0) / 2
         springs[1, 1] = both[:-1, 1:] + both[1:, :-1]
         springs[1, -1] = -(both[:-1, :-1] + both[1:, 1:])
-        return springs
+        return springs, coherence
 
     def tensor(self, values):
-        """Conductivity along rows, along columns, and between these."""
+        """Conductivity along rows, along columns, and between these; coherence."""
         smooth = _smoothed(np.where(self.known, values, 0), self.sigma) / self.weight
         rows, columns = np.gradient(smooth)
         # So that a star or a single bright line does not tell the direction of all around
@@ -159,9 +163,10 @@ class _Conductor:
         down, right, both = (_smoothed(weight * one * other, self.around) for one, other in pairs)
         # Eigenvalues of the structure tensor differ by this
         apart = np.sqrt((down - right) ** 2 + 4 * both**2)
-        across = _ACROSS ** ((apart / (down + right + self.floor)) ** 2)
+        coherence = (apart / (down + right + self.floor)) ** 2
+        across = _ACROSS**coherence
         middle, half = (1 + across) / 2, (across - 1) / 2 / np.maximum(apart, np.finfo(float).tiny)
-        return middle + half * (down - right), middle - half * (down - right), 2 * half * both
+        return middle + half * (down - right), middle - half * (down - right), 2 * half * both, coherence
 
 
 def _smoothed(plane, sigma):

@@ -39,13 +39,14 @@ def first_fills(image, mask, blind, unit=None, contrast=None, profile=None, *, p
     Returns
     -------
     `dict`
-        Name in `FILLS` to an image, zero where blind.
+        Name in `FILLS` to an image, zero where blind; and ``coherence``, see
+        `~sunpy_restore.core.diffusion.coherent`, zero on another grid.
     """
     empty = mask | blind
     image = np.where(empty, 0, image)
     if not mask.any() or empty.all() or unit is None:
         image = image if empty.all() else harmonic(image, mask, blind)
-        return dict.fromkeys(FILLS, image)
+        return dict.fromkeys(FILLS, image) | {"coherence": np.zeros(mask.shape)}
     unit, profile = (np.where(scale > 0, scale, 1) for scale in (unit, profile))
     brightness = np.where(empty, 0, (image + contrast) * unit)
     scaled = np.stack([brightness, brightness / profile])
@@ -55,16 +56,18 @@ def first_fills(image, mask, blind, unit=None, contrast=None, profile=None, *, p
     film = harmonic(np.concatenate([image[np.newaxis], scaled, rest]), mask, blind)
     low, high = (limit(scaled[:, ~empty], axis=1)[:, np.newaxis, np.newaxis] for limit in (np.min, np.max))
     plates = np.clip(plates + film[3:], low, high)
-    (rings, rays), along = film[1:3], film[0]
+    (rings, rays), along, coherence = film[1:3], film[0], np.zeros(mask.shape)
     if polar:
-        along = np.clip(coherent(image, mask, blind), image[~empty].min(), image[~empty].max())
+        along, coherence = coherent(image, mask, blind)
+        along = np.clip(along, image[~empty].min(), image[~empty].max())
         rings = harmonic(scaled[0], mask, blind, tension=(_ACROSS["rings"], 1.0))
         rays = harmonic(scaled[1], mask, blind, tension=(1.0, _ACROSS["rays"]))
     fills = (film[1], film[2] * profile, plates[0], plates[1] * profile, rings, rays * profile)
     found = dict(zip(FILLS[1:-1], fills, strict=True))
     deviations = {name: np.clip(fill / unit - contrast, -BRIGHTEST, BRIGHTEST) for name, fill in found.items()}
     deviations["coherent"] = along
-    return {"image": film[0]} | {name: np.where(mask, fill, image) for name, fill in deviations.items()}
+    filled = {name: np.where(mask, fill, image) for name, fill in deviations.items()}
+    return {"image": film[0]} | filled | {"coherence": coherence}
 
 
 def _plates(images, mask, blind):

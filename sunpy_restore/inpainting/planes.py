@@ -7,7 +7,7 @@ from sunpy_restore.inpainting.fills import first_fills
 __all__ = ["NOISELESS", "PLANES", "pixel_planes", "polar_planes"]
 
 PLANES = ("image", "mask", "blind", "pattern", "noise", "neighbours", "seen", "plain", "radial",
-          "plate", "radial_plate", "rings", "rays", "coherent")  # fmt: skip
+          "plate", "radial_plate", "rings", "rays", "coherent", "coherence")  # fmt: skip
 """
 Names of the planes of an observation.
 
@@ -37,6 +37,8 @@ Names of the planes of an observation.
 ``coherent``
     As ``image``, with what `~sunpy_restore.core.diffusion.coherent` makes of it, which goes on along the lines that
     lead into the hole. On a log-polar grid alone; else the same.
+``coherence``
+    1 where these lines have one direction, 0 where there are none or where that is not known.
 """
 
 NOISELESS = -6.0

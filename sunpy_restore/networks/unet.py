@@ -125,7 +125,8 @@ class CoronaUNet(_UNet):
     Input: planes ``(batch, 7 + others, h, w)``, namely the deviation from a smooth background in units of the noise
     with a first fill of the damaged pixels, the mask of these, the pixels that show nothing, the pattern of the
     detector, the noise, the deviation that neighbours let expect, where they do, and the deviation with other first
-    fills; more planes are not looked at. Output: ``(batch, 1, h, w)``, the deviation with a better fill; outside of the
+    fills, and, if it is gated, how coherent the lines are that one of these follows, from 0 to 1; more planes are not
+    looked at. Output: ``(batch, 1, h, w)``, the deviation with a better fill; outside of the
     mask it is the input. The fill is ``image + a c + g seen (neighbours - image) + h (other - image) + ...`` with
     planes ``c``, ``g`` and a ``h`` for each of the others, that the last layer, zero at the start, gives, and the mean
     deviation ``a`` of the image from its own average over about 80 pixels; in units of ``a`` from that average the
@@ -141,14 +142,16 @@ class CoronaUNet(_UNet):
         Number of the other first fills.
     base : `int`
         Which of them takes the place of that of the first plane in all of this, and that one its; 0 for none.
+    gated : `bool`
+        Whether the first fill stays the more as it is the more coherent the lines are, but for what neighbours say.
     """
 
     reach = None
     """How far a pixel of the result looks: a whole window."""
 
-    def __init__(self, widths=(24, 48, 64, 80, 96), view="polar", others=1, base=0):
+    def __init__(self, widths=(24, 48, 64, 80, 96), view="polar", others=1, base=0, gated=False):
         super().__init__(8 + others, 2 + others, widths)
-        self.view, self.others, self.base = view, others, base
+        self.view, self.others, self.base, self.gated = view, others, base, gated
 
     @property
     def multiple(self):
@@ -157,8 +160,8 @@ class CoronaUNet(_UNet):
 
     def forward(self, planes):
         ny, nx = planes.shape[-2:]
-        planes = self.padded(planes[:, : 7 + self.others])
-        fills = torch.cat([planes[:, :1], planes[:, 7:]], dim=1)
+        planes = self.padded(planes[:, : 7 + self.others + self.gated])
+        fills = torch.cat([planes[:, :1], planes[:, 7 : 7 + self.others]], dim=1)
         order = list(range(1 + self.others))
         order[0], order[self.base] = self.base, 0
         image, others = fills[:, order].split([1, self.others], dim=1)
@@ -172,8 +175,10 @@ class CoronaUNet(_UNet):
         features = [near, mask, blind, pattern, noise, torch.log(size) / 2, there, seen, apart]
         corrections = self.correction(torch.cat(features, dim=1)).to(image.dtype)
         own, weight, shares = corrections[:, :1], corrections[:, 1:2], corrections[:, 2:]
-        filled = image + size * own + weight * seen * (neighbours - image)
-        filled = filled + (shares * (others - image)).sum(dim=1, keepdim=True)
+        change = size * own + (shares * (others - image)).sum(dim=1, keepdim=True)
+        if self.gated:
+            change = (1 - planes[:, -1:]) * change
+        filled = image + change + weight * seen * (neighbours - image)
         return torch.where(mask > 0, filled, image)[..., :ny, :nx]
 
     def load_state_dict(self, state_dict, *args, **kwargs):

@@ -23,6 +23,10 @@ def box(*place, shape=SHAPE):
 HOLE = box(slice(32, 64), slice(40, 72))
 
 
+def filled(image, mask, blind=None, **keywords):
+    return coherent(image, mask, blind, **keywords)[0]
+
+
 def error(found, truth, mask=HOLE):
     return np.sqrt(np.mean((found - truth)[mask] ** 2))
 
@@ -38,9 +42,9 @@ def test_straight_lines_go_on_in_any_direction(angle, profile):
     angle = np.deg2rad(angle)
     away = (X - 55.5) * np.sin(angle) - (Y - 47.5) * np.cos(angle)
     truth = 20 * (np.exp(-0.5 * (away / 4) ** 2) if profile == "ridge" else np.tanh(away / 4))
-    film, found = harmonic(truth, HOLE), coherent(truth, HOLE)
+    film, found = harmonic(truth, HOLE), filled(truth, HOLE)
     assert error(found, truth) < 0.12 * error(film, truth)
-    film, found = harmonic(noisy(truth), HOLE), coherent(noisy(truth), HOLE)
+    film, found = harmonic(noisy(truth), HOLE), filled(noisy(truth), HOLE)
     assert error(found, truth) < 0.35 * error(film, truth)
 
 
@@ -50,26 +54,26 @@ def test_a_bent_front_goes_on_where_its_ends_do_not_face_each_other():
     truth = 20 * np.exp(-0.5 * ((Y - middle) / 3) ** 2)
     film = harmonic(truth, HOLE)
     along = harmonic(truth, HOLE, tension=(0.04, 1.0))
-    found = coherent(truth, HOLE)
+    found = filled(truth, HOLE)
     assert error(found, truth) < 0.35 * min(error(film, truth), error(along, truth))
 
 
 def test_crossing_structure_is_no_worse_than_a_film():
     truth = 10 * np.exp(-0.5 * ((Y - 47) / 3) ** 2) + 10 * np.exp(-0.5 * ((X - 55) / 3) ** 2)
-    assert error(coherent(truth, HOLE), truth) < error(harmonic(truth, HOLE), truth)
+    assert error(filled(truth, HOLE), truth) < error(harmonic(truth, HOLE), truth)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_in_noise_alone_it_is_as_good_as_a_film(seed):
     truth = 0.05 * X - 0.03 * Y
     image = noisy(truth, seed)
-    assert error(coherent(image, HOLE), truth) < 1.5 * error(harmonic(image, HOLE), truth)
+    assert error(filled(image, HOLE), truth) < 1.5 * error(harmonic(image, HOLE), truth)
 
 
 def test_planes_stay_planes():
     """A soap film has them exactly; here the border of the image bends the gradient a little."""
     truth = 3 + 0.4 * X - 0.7 * Y
-    assert error(coherent(truth, HOLE), truth) < 0.02 * truth[HOLE].std()
+    assert error(filled(truth, HOLE), truth) < 0.02 * truth[HOLE].std()
 
 
 @st.composite
@@ -95,12 +99,12 @@ def scenes(draw):
 def test_valid_pixels_stay_and_others_are_not_looked_at(scene):
     image, mask, blind = scene
     before = image.copy()
-    found = coherent(image, mask, blind)
+    found = filled(image, mask, blind)
     np.testing.assert_array_equal(image, before)
     np.testing.assert_array_equal(found[~mask], image[~mask])
     assert np.isfinite(found).all()
     for value in (1e9, np.nan):
-        other = coherent(np.where(mask, value, np.where(blind, -value, image)), mask, blind)
+        other = filled(np.where(mask, value, np.where(blind, -value, image)), mask, blind)
         np.testing.assert_array_equal(other[mask], found[mask])
 
 
@@ -108,8 +112,8 @@ def test_valid_pixels_stay_and_others_are_not_looked_at(scene):
 @settings(max_examples=25, deadline=None)
 def test_unit_and_zero_of_the_image_do_not_matter(scene, factor, offset):
     image, mask, _ = scene
-    found = coherent(image, mask)
-    other = coherent(factor * image + offset, mask, noise=factor)
+    found = filled(image, mask)
+    other = filled(factor * image + offset, mask, noise=factor)
     np.testing.assert_allclose((other - offset) / factor, found, rtol=0, atol=1e-4 * np.ptp(image))
 
 
@@ -117,34 +121,62 @@ def test_unit_and_zero_of_the_image_do_not_matter(scene, factor, offset):
 @settings(max_examples=25, deadline=None)
 def test_axes_are_alike(scene):
     image, mask, _ = scene
-    found = coherent(image, mask)
-    turned = coherent(image.T, mask.T).T
+    found = filled(image, mask)
+    turned = filled(image.T, mask.T).T
     np.testing.assert_allclose(turned, found, rtol=0, atol=1e-6 * np.ptp(image))
 
 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_handedness_does_not_matter(axis):
     image = noisy(10 * np.sin(X / 7 + Y / 11))
-    found = coherent(image, HOLE)
-    mirrored = np.flip(coherent(np.flip(image, axis), np.flip(HOLE, axis)), axis)
+    found = filled(image, HOLE)
+    mirrored = np.flip(filled(np.flip(image, axis), np.flip(HOLE, axis)), axis)
     np.testing.assert_allclose(mirrored, found, rtol=0, atol=1e-6)
 
 
 def test_far_away_nothing_matters():
     image = noisy(10 * np.sin(X / 7 + Y / 11))
-    found = coherent(image, HOLE)
+    found = filled(image, HOLE)
     other = image.copy()
     other[:, :4] += 100
-    np.testing.assert_array_equal(coherent(other, HOLE)[HOLE], found[HOLE])
+    np.testing.assert_array_equal(filled(other, HOLE)[HOLE], found[HOLE])
+
+
+def test_coherence_of_lines_and_of_none():
+    """The same whatever their direction, less the weaker they are, none in noise, and all of it within 0 and 1."""
+    found = {}
+    for height in (0, 1, 4, 30):
+        for angle in np.deg2rad([0, 30, 90]):
+            away = (X - 55.5) * np.sin(angle) - (Y - 47.5) * np.cos(angle)
+            image = noisy(height * np.exp(-0.5 * (away / 4) ** 2))
+            _, coherence = coherent(image, HOLE)
+            assert coherence.shape == SHAPE
+            assert 0 <= coherence.min() <= coherence.max() <= 1
+            found.setdefault(height, []).append(coherence[HOLE & (np.abs(away) < 8)].mean())
+    low, faint, line, strong = (np.array(values) for values in found.values())
+    assert (low < 0.01).all()
+    assert (low < faint).all()
+    assert (faint < line).all()
+    assert (line < strong).all()
+    assert (strong > 0.9).all()
+
+
+def test_coherence_is_not_known_where_nothing_is():
+    image = noisy(10 * X)
+    assert not coherent(image, np.zeros(SHAPE, dtype=bool))[1].any()
+    assert not coherent(image, HOLE, ~HOLE)[1].any()
+    far = coherent(image, box(slice(0, 8), slice(0, 8)))[1]
+    assert not far[60:, 60:].any()
+    assert far[:8, :8].min() > 0.9
 
 
 @pytest.mark.parametrize("few", [1, 100])
 def test_many_pixels_are_filled_by_cells_that_join_their_border(monkeypatch, few):
     """Larger cells give up what is finer than they are, and no step along the border."""
     truth = 20 * np.exp(-0.5 * (((X - 55.5) - (Y - 47.5)) / 8) ** 2)
-    fine = coherent(truth, HOLE)
+    fine = filled(truth, HOLE)
     monkeypatch.setattr(diffusion, "_FEW", few)
-    coarse = coherent(truth, HOLE)
+    coarse = filled(truth, HOLE)
     assert not np.array_equal(coarse, fine)
     np.testing.assert_array_equal(coarse[~HOLE], truth[~HOLE])
     assert error(coarse, truth) < 0.4 * error(harmonic(truth, HOLE), truth)
@@ -155,16 +187,16 @@ def test_many_pixels_are_filled_by_cells_that_join_their_border(monkeypatch, few
 def test_what_hangs_on_nothing_is_zero():
     image = 5 + noisy(np.zeros(SHAPE))
     mask, blind = box(slice(40, 50), slice(40, 50)), box(slice(30, 60), slice(30, 60))
-    found = coherent(image, mask, blind)
+    found = filled(image, mask, blind)
     np.testing.assert_allclose(found[mask], 0, atol=1e-6)
     # And what has a neighbour is not
     mask[:, 50:70] = mask[:, 49:50]
-    assert np.abs(coherent(image, mask, blind)[mask] - 5).max() < 3
+    assert np.abs(filled(image, mask, blind)[mask] - 5).max() < 3
 
 
 def test_nothing_lost():
     image = noisy(X)
-    np.testing.assert_array_equal(coherent(image, np.zeros(SHAPE, dtype=bool)), image)
+    np.testing.assert_array_equal(filled(image, np.zeros(SHAPE, dtype=bool)), image)
 
 
 @pytest.mark.parametrize(
@@ -177,4 +209,4 @@ def test_nothing_lost():
 )
 def test_refused(mask, error_type, message):
     with pytest.raises(error_type, match=message):
-        coherent(noisy(X), mask)
+        filled(noisy(X), mask)

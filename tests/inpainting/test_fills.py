@@ -39,7 +39,8 @@ def filled(brightness, mask, blind=NO_BLIND, lost=0.0):
     unit, contrast, profile = scales()
     deviation = np.where(mask | blind, lost, brightness / unit - contrast)
     fills = first_fills(deviation, mask, blind, unit, contrast, profile)
-    assert tuple(fills) == FILLS
+    assert tuple(fills) == (*FILLS, "coherence")
+    assert not fills.pop("coherence").any()
     return {name: brightness_of(fill, unit, contrast, profile) for name, fill in fills.items()}, fills
 
 
@@ -139,8 +140,11 @@ def test_where_there_is_nothing_to_fill_from(kind):
         blind = ~mask
     else:
         blind = ~mask & (Y < 80)
-    for name, fill in first_fills(np.full(SHAPE, 3.0), mask, blind, *scales()).items():
+    fills = first_fills(np.full(SHAPE, 3.0), mask, blind, *scales())
+    for name, fill in fills.items():
         assert np.isfinite(fill).all(), name
+    for name in FILLS:
+        fill = fills[name]
         assert (fill[~(mask | blind)] == 3).all(), name
         assert not fill[blind].any(), name
 
@@ -196,6 +200,7 @@ def test_coherent_fill_follows_what_is_neither_ring_nor_ray():
     brightness = 3000 + 800 * np.exp(-(((Y - 46 - 0.6 * (X - 60)) / 4) ** 2))
     deviation = np.where(mask, 0, brightness / unit - contrast)
     fills = first_fills(deviation, mask, NO_BLIND, unit, contrast, np.ones(SHAPE), polar=True)
+    assert fills.pop("coherence")[mask].min() > 0.9
     errors = {
         name: np.abs(brightness_of(fill, unit, contrast, None) - brightness)[mask].mean()
         for name, fill in fills.items()

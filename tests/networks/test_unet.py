@@ -311,6 +311,24 @@ def test_any_fill_can_be_the_one_that_is_corrected(base):
     torch.testing.assert_close(found, expected)
 
 
+def test_a_gated_network_keeps_its_first_fill_where_lines_are_coherent():
+    """But for what neighbours show."""
+    planes = corona_planes(24, 20, others=3, seen=0.5)
+    coherence = torch.zeros(1, 1, 24, 20)
+    coherence[..., 8:16], coherence[..., 16:] = 0.75, 1
+    restorer, free = corona_network(others=3, base=2, gated=True), corona_network(others=3, base=2)
+    alone = planes.clone()
+    alone[:, 6] = 0
+    with torch.inference_mode():
+        found, expected = restorer(torch.cat([alone, coherence], dim=1)), free(alone)
+        both = restorer(torch.cat([planes, coherence], dim=1))
+    first = planes[:, 8:9]
+    torch.testing.assert_close(found - first, (1 - coherence) * (expected - first))
+    changed = planes[:, 1:2] * planes[:, 6:7] * (coherence == 1) > 0
+    assert (both != first)[changed].all()
+    assert (both == first)[(coherence == 1) & ~changed].all()
+
+
 def test_a_network_starts_from_a_fill_that_the_one_before_did_not_know():
     narrow, planes = corona_network(others=2), corona_planes(24, 20, others=4)
     for base in range(5):

@@ -59,10 +59,11 @@ def configs(task):
     """
     The training configurations of the task.
 
-    ``broad``, then ``aimed`` and then ``compact``, each of which starts from the weights of the one before (``start``
-    of `sunpy_restore.training.train`), made the weights in the package. The second one has three more first fills, more
-    holes of the kinds that scores are given for, and a loss relative to the best of the first fills; the third has
-    three first fills with a direction besides, and corrects the one along the lines around. The others are those of
+    ``broad``, then ``aimed``, ``lines`` and ``compact``, each of which starts from the weights of the one before
+    (``start`` of `sunpy_restore.training.train`), made the weights in the package. The second one has three more first
+    fills, more holes of the kinds that scores are given for, and a loss relative to the best of the first fills; the
+    third has three first fills with a direction besides, and corrects the one along the lines around; the last leaves
+    that one as it is where these lines are coherent. The others are those of
     `~sunpy_restore.inpainting.recipe.paper.layered_configs`.
 
     Returns
@@ -92,14 +93,15 @@ def configs(task):
         validation_interval=500,
         options={"aimed": 0.55, "C2": 0.6, "local": 1.0},
     )
-    compact = replace(
+    lines = replace(
         aimed,
-        name="compact",
+        name="lines",
         network=broad.network | {"others": 7, "base": 7},
         steps=3_000,
         options=aimed.options | {"rippled": 0.3},
     )
-    return {"broad": broad, "aimed": aimed, "compact": compact} | layered_configs()
+    compact = replace(lines, name="compact", network=lines.network | {"gated": True}, steps=2_000, learning_rate=1e-4)
+    return {config.name: config for config in (broad, aimed, lines, compact)} | layered_configs()
 
 
 def datasets(task, directory, config):

@@ -185,7 +185,7 @@ class MixtureDataset(Dataset):
         parts = {
             "image": image, "mask": mask, "blind": ~known, "pattern": place.of(frame.pattern)[part],
             "noise": np.maximum(noise, NOISELESS), "neighbours": expected, "seen": seen,
-        } | dict.fromkeys(FILLS, image)  # fmt: skip
+        } | dict.fromkeys((*FILLS, "coherence"), image)  # fmt: skip
         planes = np.stack([parts[name] for name in PLANES]).astype(float)
         return planes, np.where(known, image, np.nan), (unit, contrast, np.broadcast_to(profile, image.shape))
 
