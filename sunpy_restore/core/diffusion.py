@@ -25,9 +25,9 @@ def coherent(image, mask, blind=None, *, noise=1.0):
     Fill holes by diffusion along the lines that lead into them.
 
     Heat that flows along the edges and ridges of an image but not across them carries these through a hole, bent or
-    straight, also where those on one side don't face those on the other. Where there are none it is a soap film.
-    It is the steady state of edge-enhancing diffusion, with the structure tensor of the filled image, from coarse cells
-    to pixels.
+    straight, also where those on one side don't face those on the other. Where there are none it is a soap film. It is
+    the steady state of edge-enhancing diffusion, with the structure tensor of the filled image, from coarse cells to
+    pixels, and stays within the values next to the holes.
 
     Parameters
     ----------
@@ -68,7 +68,12 @@ def coherent(image, mask, blind=None, *, noise=1.0):
         slice(max((places.min() - reach) // cell * cell, 0), -(-(places.max() + reach + 1) // cell) * cell)
         for places in np.nonzero(mask)
     )
-    filled[box], coherence[box] = _coarse_to_fine(filled[box], mask[box], blind[box], noise)
+    found, coherence[box] = _coarse_to_fine(filled[box], mask[box], blind[box], noise)
+    rim = filled[ndimage.binary_dilation(mask) & ~mask & ~blind]
+    if rim.size:
+        # As heat does, which the mixed term on a grid does not see to
+        found = np.clip(found, rim.min(), rim.max())
+    filled[mask] = found[mask[box]]
     return filled, coherence
 
 

@@ -59,7 +59,6 @@ def first_fills(image, mask, blind, unit=None, contrast=None, profile=None, *, p
     (rings, rays), along, coherence = film[1:3], film[0], np.zeros(mask.shape)
     if polar:
         along, coherence = coherent(image, mask, blind)
-        along = np.clip(along, image[~empty].min(), image[~empty].max())
         rings = harmonic(scaled[0], mask, blind, tension=(_ACROSS["rings"], 1.0))
         rays = harmonic(scaled[1], mask, blind, tension=(1.0, _ACROSS["rays"]))
     fills = (film[1], film[2] * profile, plates[0], plates[1] * profile, rings, rays * profile)

@@ -134,6 +134,17 @@ def test_handedness_does_not_matter(axis):
     np.testing.assert_allclose(mirrored, found, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("bright", [1, -1])
+@pytest.mark.parametrize("width", [1, 2, 4])
+def test_the_fill_stays_within_the_values_next_to_the_hole(width, bright):
+    """Beside a bright line that ends there, where heat on a grid would become negative."""
+    image = noisy(1000 * np.exp(-0.5 * ((Y - 62.5 - (X - 55.5)) / width) ** 2) * (X < 60)) * bright
+    rim = ndimage.binary_dilation(HOLE) & ~HOLE
+    found = filled(image, HOLE)
+    assert image[rim].min() <= found[HOLE].min()
+    assert found[HOLE].max() <= image[rim].max()
+
+
 def test_far_away_nothing_matters():
     image = noisy(10 * np.sin(X / 7 + Y / 11))
     found = filled(image, HOLE)
