@@ -18,6 +18,7 @@ FILLS = ("image", "plain", "radial", "plate", "radial_plate", "rings", "rays", "
 _CELL = 3  # pixels along the side; slopes are those of averages, for a plate goes on with the noise of its border
 _TENSION = 0.1  # of a plate, per cell: what bends freely flies off where a hole is wider than some 1 / _TENSION cells
 _ACROSS = {"rings": 0.04, "rays": 0.01}  # tension of films with a direction, across it; fronts are no exact circles
+_FARTHEST = 120.0  # noises, from the fill without lines; a comet at the border of a hole is no line that goes on
 _SLACK = 1e-9  # of a plate towards zero, where parts of it may hang on nothing
 
 
@@ -59,6 +60,7 @@ def first_fills(image, mask, blind, unit=None, contrast=None, profile=None, *, p
     (rings, rays), along, coherence = film[1:3], film[0], np.zeros(mask.shape)
     if polar:
         along, coherence = coherent(image, mask, blind)
+        along = film[0] + np.clip(along - film[0], -_FARTHEST, _FARTHEST)
         rings = harmonic(scaled[0], mask, blind, tension=(_ACROSS["rings"], 1.0))
         rays = harmonic(scaled[1], mask, blind, tension=(1.0, _ACROSS["rays"]))
     fills = (film[1], film[2] * profile, plates[0], plates[1] * profile, rings, rays * profile)

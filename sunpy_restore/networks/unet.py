@@ -125,7 +125,7 @@ class CoronaUNet(_UNet):
     Input: planes ``(batch, 7 + others, h, w)``, namely the deviation from a smooth background in units of the noise
     with a first fill of the damaged pixels, the mask of these, the pixels that show nothing, the pattern of the
     detector, the noise, the deviation that neighbours let expect, where they do, and the deviation with other first
-    fills, and, if it is gated, how coherent the lines are that one of these follows, from 0 to 1; more planes are not
+    fills, and, if it has a gate, how coherent the lines are that one of these follows, from 0 to 1; more planes are not
     looked at. Output: ``(batch, 1, h, w)``, the deviation with a better fill; outside of the
     mask it is the input. The fill is ``image + a c + g seen (neighbours - image) + h (other - image) + ...`` with
     planes ``c``, ``g`` and a ``h`` for each of the others, that the last layer, zero at the start, gives, and the mean
@@ -142,16 +142,18 @@ class CoronaUNet(_UNet):
         Number of the other first fills.
     base : `int`
         Which of them takes the place of that of the first plane in all of this, and that one its; 0 for none.
-    gated : `bool`
-        Whether the first fill stays the more as it is the more coherent the lines are, but for what neighbours say.
+    gate : `float`
+        How much of its correction, in units of the noise, is left out where lines are coherent; in between it is that
+        share. What neighbours say is not. Not so while training: a network that is trained with this only makes up
+        for it by larger corrections.
     """
 
     reach = None
     """How far a pixel of the result looks: a whole window."""
 
-    def __init__(self, widths=(24, 48, 64, 80, 96), view="polar", others=1, base=0, gated=False):
+    def __init__(self, widths=(24, 48, 64, 80, 96), view="polar", others=1, base=0, gate=0.0):
         super().__init__(8 + others, 2 + others, widths)
-        self.view, self.others, self.base, self.gated = view, others, base, gated
+        self.view, self.others, self.base, self.gate = view, others, base, gate
 
     @property
     def multiple(self):
@@ -160,7 +162,7 @@ class CoronaUNet(_UNet):
 
     def forward(self, planes):
         ny, nx = planes.shape[-2:]
-        planes = self.padded(planes[:, : 7 + self.others + self.gated])
+        planes = self.padded(planes[:, : 7 + self.others + (self.gate > 0)])
         fills = torch.cat([planes[:, :1], planes[:, 7 : 7 + self.others]], dim=1)
         order = list(range(1 + self.others))
         order[0], order[self.base] = self.base, 0
@@ -176,8 +178,8 @@ class CoronaUNet(_UNet):
         corrections = self.correction(torch.cat(features, dim=1)).to(image.dtype)
         own, weight, shares = corrections[:, :1], corrections[:, 1:2], corrections[:, 2:]
         change = size * own + (shares * (others - image)).sum(dim=1, keepdim=True)
-        if self.gated:
-            change = (1 - planes[:, -1:]) * change
+        if self.gate and not self.training:
+            change = change - planes[:, -1:] * change.clamp(-self.gate, self.gate)
         filled = image + change + weight * seen * (neighbours - image)
         return torch.where(mask > 0, filled, image)[..., :ny, :nx]
 

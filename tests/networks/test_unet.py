@@ -311,22 +311,30 @@ def test_any_fill_can_be_the_one_that_is_corrected(base):
     torch.testing.assert_close(found, expected)
 
 
-def test_a_gated_network_keeps_its_first_fill_where_lines_are_coherent():
-    """But for what neighbours show."""
-    planes = corona_planes(24, 20, others=3, seen=0.5)
+@pytest.mark.parametrize("gate", [1e9, 0.5])
+def test_a_network_with_a_gate_keeps_its_first_fill_where_lines_are_coherent(gate):
+    """But for what is left of large corrections."""
+    planes = corona_planes(24, 20, others=3, seen=0)
     coherence = torch.zeros(1, 1, 24, 20)
     coherence[..., 8:16], coherence[..., 16:] = 0.75, 1
-    restorer, free = corona_network(others=3, base=2, gated=True), corona_network(others=3, base=2)
-    alone = planes.clone()
-    alone[:, 6] = 0
+    restorer, free = corona_network(others=3, base=2, gate=gate), corona_network(others=3, base=2)
     with torch.inference_mode():
-        found, expected = restorer(torch.cat([alone, coherence], dim=1)), free(alone)
-        both = restorer(torch.cat([planes, coherence], dim=1))
+        found, expected = restorer(torch.cat([planes, coherence], dim=1)), free(planes)
     first = planes[:, 8:9]
-    torch.testing.assert_close(found - first, (1 - coherence) * (expected - first))
-    changed = planes[:, 1:2] * planes[:, 6:7] * (coherence == 1) > 0
-    assert (both != first)[changed].all()
-    assert (both == first)[(coherence == 1) & ~changed].all()
+    change = expected - first
+    torch.testing.assert_close(found - first, change - coherence * change.clamp(-gate, gate))
+    restorer.train()
+    with torch.inference_mode():
+        torch.testing.assert_close(restorer(torch.cat([planes, coherence], dim=1)), expected)
+
+
+def test_a_gate_lets_neighbours_through():
+    planes, coherence = corona_planes(24, 20, others=3), torch.ones(1, 1, 24, 20)
+    with torch.inference_mode():
+        found = corona_network(others=3, gate=1e9)(torch.cat([planes, coherence], dim=1))
+    seen = planes[:, 1:2] * planes[:, 6:7] > 0
+    assert (found != planes[:, :1])[seen].all()
+    assert (found == planes[:, :1])[~seen].all()
 
 
 def test_a_network_starts_from_a_fill_that_the_one_before_did_not_know():
