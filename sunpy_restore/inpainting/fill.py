@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from sunpy_restore.core.windows import damaged_windows
+from sunpy_restore.inpainting.detail import with_detail
 from sunpy_restore.inpainting.planes import pixel_planes, polar_planes
 from sunpy_restore.inpainting.polar import PolarGrid
 from sunpy_restore.inpainting.views import VIEWS
@@ -44,6 +45,9 @@ def fill(frame, restorer, *, progress=False):
     for window in damaged_windows(frame.mask, margin, gap=_GAP):
         y, x = (places + part.start for places, part in zip(np.nonzero(window.own), window.place, strict=True))
         filled[y, x] = one(frame, view, restorer, window, y, x, progress)
+    if frame.neighbours is not None and restorer.view == "polar":
+        # Which the sampling on that grid has taken out
+        filled = with_detail(filled, frame)
     return filled
 
 
