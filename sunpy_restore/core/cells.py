@@ -1,9 +1,11 @@
-"""Images in larger cells than pixels."""
+"""Sums and averages of pixels: in cells, and of those that are known around each."""
 
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["between_cells", "cell_sums"]
+__all__ = ["average_of_known", "between_cells", "cell_sums"]
+
+_LEAST = 1e-3  # share of what is known in an average, below which this is drawn to zero
 
 
 def cell_sums(plane, size):
@@ -46,3 +48,25 @@ def between_cells(values, size, wanted, shape):
     """
     places = [(np.arange(length) * wanted + (wanted - size) / 2) / size for length in shape]
     return ndimage.map_coordinates(values, np.meshgrid(*places, indexing="ij"), order=1, mode="nearest")
+
+
+def average_of_known(image, known, sigma):
+    """
+    A Gaussian average of the pixels of an image that are known.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``, of a floating type, which is also that of the result.
+    known : `numpy.ndarray` of `bool`
+        Pixels that count; others may have any value.
+    sigma : `float`
+        Standard deviation in pixels.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Also where the pixel itself isn't known; zero where none is near.
+    """
+    weight = ndimage.gaussian_filter(known.astype(image.dtype), sigma)
+    return ndimage.gaussian_filter(np.where(known, image, 0), sigma) / np.maximum(weight, _LEAST)

@@ -7,6 +7,8 @@ The corona is not known, but it changes little over two pixels, and fringes chan
 import numpy as np
 from scipy import ndimage
 
+from sunpy_restore.core.cells import average_of_known
+
 __all__ = ["BLUR", "GUARD", "LAG", "comparable", "differences", "differences_adjoint", "usual_variance"]
 
 BLUR = 0.7
@@ -73,8 +75,7 @@ def comparable(image, usable):
     pairs = np.zeros((2, *far.shape), dtype=bool)
     pairs[0, :-LAG] = far[:-LAG] & far[LAG:]
     pairs[1, :, :-LAG] = far[:, :-LAG] & far[:, LAG:]
-    share = ndimage.gaussian_filter(usable.astype(float), BLUR)
-    return ndimage.gaussian_filter(np.where(usable, image, 0), BLUR) / np.maximum(share, 1e-3), pairs
+    return average_of_known(image, usable, BLUR), pairs
 
 
 def usual_variance(found, trusted):

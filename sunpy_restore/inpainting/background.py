@@ -133,17 +133,17 @@ def find_noise(image, valid, *, order=1):
     image : `numpy.ndarray`
         Shape ``(ny, nx)``.
     valid : `numpy.ndarray` of `bool`
-        Pixels that can be trusted.
+        Pixels that can be trusted; others may have any value.
     order : `int`
         Of the differences. Those of the first order are cheap, but where the image is steep, as at the occulter, they
         are several times the noise; to those of the third order that makes no difference.
 
     Returns
     -------
-    `numpy.ndarray`
+    `numpy.ndarray` of ``float32``
         Standard deviation, smoothly over the image, also where it isn't valid.
     """
-    difference, known = image, valid
+    difference, known = np.where(valid, image, 0).astype(np.float32, copy=False), valid
     for _ in range(order):
         difference = np.diff(difference, axis=1, append=difference[:, -1:])
         known = known & np.roll(known, -1, axis=1)

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.cells import between_cells, cell_sums
+from sunpy_restore.core.cells import average_of_known, between_cells, cell_sums
 from sunpy_restore.inpainting.background import find_noise
 
 __all__ = ["with_detail"]
@@ -39,7 +39,7 @@ def with_detail(filled, frame):
     valid, hole = ~(frame.mask | frame.blind) & seen, frame.mask & seen
     if not valid.any() or not hole.any():
         return filled
-    noise = find_noise(np.where(valid, frame.image, 0).astype(np.float32), valid, order=3).astype(float)
+    noise = find_noise(frame.image, valid, order=3).astype(float)
     noise = np.maximum(noise, np.finfo(np.float32).tiny)
     expected, observed, already = (
         np.clip(_detail(image, known) / noise, -_STAR, _STAR)
@@ -51,9 +51,7 @@ def with_detail(filled, frame):
 
 def _detail(image, known):
     """The difference from the average of what is known around; 0 elsewhere."""
-    weight = ndimage.gaussian_filter(known.astype(float), _FINE)
-    average = ndimage.gaussian_filter(np.where(known, image, 0.0), _FINE) / np.maximum(weight, 1e-3)
-    return np.where(known, image - average, 0)
+    return np.where(known, image - average_of_known(image, known, _FINE), 0)
 
 
 def _share(expected, observed, where):

@@ -31,6 +31,6 @@ def with_texture(filled, frame):
     bright = np.where(frame.mask, filled, frame.image) - frame.bias
     # The noise of roots is about the same in bright and faint parts, such as both sides of the occulter's edge
     root = np.sqrt(np.maximum(bright, _FLOOR * np.median(np.abs(bright[valid]))))
-    noise = 2 * root * find_noise(np.where(valid, root, 0).astype(np.float32), valid, order=3)
+    noise = 2 * root * find_noise(root, valid, order=3)
     rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(frame.image)))
     return np.where(frame.mask, filled + noise * rng.standard_normal(filled.shape), filled)

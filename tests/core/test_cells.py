@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from sunpy_restore.core.cells import between_cells, cell_sums
+from sunpy_restore.core.cells import average_of_known, between_cells, cell_sums
 
 PLANE = np.add.outer(3.0 * np.arange(24), -np.arange(36.0))
 
@@ -29,3 +30,16 @@ def test_planes_stay_planes(size, wanted):
 def test_cells_of_the_same_size_are_kept():
     image = np.random.default_rng(0).normal(size=(9, 11))
     np.testing.assert_array_equal(between_cells(image, 3, 3, image.shape), image)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_averages_are_of_what_is_known(dtype):
+    known = np.random.default_rng(1).random(PLANE.shape) < 0.7
+    known[:12, :24] = False
+    image = np.where(known, dtype(3), dtype(np.nan))
+    found = average_of_known(image, known, 1.5)
+    assert found.dtype == dtype
+    near = ndimage.binary_dilation(known, iterations=2)
+    np.testing.assert_allclose(found[near], 3, rtol=1e-5)
+    assert found[0, 0] == 0
+    np.testing.assert_array_equal(average_of_known(np.where(known, image, dtype(7)), known, 1.5), found)

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
+from sunpy_restore.core.cells import average_of_known
 from sunpy_restore.inpainting.background import find_background
 
 __all__ = ["make_pattern"]
@@ -75,8 +76,7 @@ def _denoised(pattern):
     valid = np.isfinite(pattern)
     rest, result = np.where(valid, pattern, 0), np.zeros_like(pattern)
     for size in _BANDS:
-        weight = ndimage.gaussian_filter(valid.astype(np.float32), size)
-        smooth = ndimage.gaussian_filter(np.where(valid, rest, 0), size) / np.maximum(weight, 1e-3)
+        smooth = average_of_known(rest, valid, size)
         band = np.where(valid, rest - smooth, 0)
         # A Wiener filter whose noise is that of the quietest places around
         power = ndimage.gaussian_filter(band**2, 2 * size)

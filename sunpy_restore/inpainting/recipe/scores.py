@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 from scipy import ndimage
 
+from sunpy_restore.core.cells import average_of_known
 from sunpy_restore.core.restorer import load_restorer
 from sunpy_restore.inpainting.background import find_noise
 from sunpy_restore.inpainting.detector import Lasco
@@ -197,7 +198,7 @@ def measure(task, observed, restored, truth):
     hole, shown = observed.mask, ~observed.blind
     typical = np.median(truth[shown])
     error = np.where(hole, restored - truth, 0)
-    noise = find_noise(np.where(shown, truth, 0).astype(np.float32), shown, order=3)
+    noise = find_noise(truth, shown, order=3)
     # The lossy compression on board has left none in places
     noise = np.maximum(noise, _LEAST_NOISE * np.median(noise[shown]))
     relative = error[hole] / noise[hole]
@@ -223,7 +224,6 @@ def measure(task, observed, restored, truth):
 
 def _scatter(truth, shown, hole):
     """How much the truth scatters about its average over about 20 pixels, in holes."""
-    weight = ndimage.gaussian_filter(shown.astype(float), 2)
-    smooth = ndimage.gaussian_filter(np.where(shown, truth, 0), 2) / np.maximum(weight, 1e-3)
+    smooth = average_of_known(truth, shown, 2)
     # A Gaussian of this width has a share 1 / (4 pi 2^2) of the pixel itself
     return float(np.sqrt(np.mean((truth - smooth)[hole] ** 2)) / (1 - 1 / (16 * np.pi)))
