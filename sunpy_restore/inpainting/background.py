@@ -60,6 +60,11 @@ def find_background(image, valid, center, pattern=None):
     -------
     `Background`
         Arrays of ``float32``.
+
+    Raises
+    ------
+    ValueError
+        Nowhere are half of the pixels of a cell of 4 x 4 valid.
     """
     image = image.astype(np.float32)
     floor = _FLOOR * np.median(np.abs(image[valid]))
@@ -156,6 +161,12 @@ def find_noise(image, valid, *, order=1):
 def _trend(logarithm, valid, center):
     """The smooth background, in logarithms."""
     medians, known = cell_medians(logarithm, valid)
+    if not known.any():
+        shape = " x ".join(map(str, valid.shape))
+        raise ValueError(
+            f"Found no {_CELL} x {_CELL} pixels of the {shape} of the image of which half are valid, expected some to "
+            "fit a smooth background to. Give a larger part of it, or use method='harmonic'."
+        )
     rows, columns = np.nonzero(known)
     half = (_CELL - 1) / 2
     values = medians[known].astype(float)

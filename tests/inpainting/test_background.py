@@ -203,3 +203,9 @@ def test_medians_of_cells(seed, ny, nx, share):
         # Of an even number the lower one in the middle
         expected = values[(len(values) - 1) // 2] if len(values) else 0
         assert medians[row, column] == np.float32(expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 64), (64, 1)])
+def test_too_little_to_fit_a_background_to_is_refused(shape):
+    with pytest.raises(ValueError, match=f"of the {shape[0]} x {shape[1]} of the image.*use method='harmonic'"):
+        find_background(np.full(shape, 5.0), np.ones(shape, dtype=bool), (3.0, 4.0))
