@@ -1,6 +1,6 @@
 """The tasks that the package knows."""
 
-from sunpy_restore.cleaning.task import BACKPROJ
+from sunpy_restore.backprojection.task import BACKPROJ
 from sunpy_restore.desaturation.task import DESATURATE
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
 from sunpy_restore.granulation.task import GENERATORS

@@ -12,13 +12,13 @@ import sunpy.map
 from sunpy.map import GenericMap
 from sunpy.map.sources import AIAMap, HMIMap, LASCOMap
 
-from sunpy_restore.cleaning.fourier import Grid, back_projection, weights_of
-from sunpy_restore.cleaning.measured import open_visibilities, read_visibilities
-from sunpy_restore.cleaning.uvplane import stix_uv
+from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_of
+from sunpy_restore.backprojection.measured import open_visibilities, read_visibilities
+from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.core.metrics import contrast
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.desaturation.saturation import find_saturation
-from sunpy_restore.inpainting.damage import find_missing
+from sunpy_restore.inpainting.lasco.missing_blocks import find_missing
 
 CONTINUUM = ("hmi_continuum_spot", "hmi_continuum_quiet")
 HMI = [name for name in SAMPLES if name.startswith("hmi_")]

@@ -129,7 +129,7 @@ def test_import_loads_neither_torch_nor_lightning():
     verbs = ", ".join(sorted({task.verb for task in TASKS}))
     lines = [
         f"from sunpy_restore import {verbs}",
-        "import sunpy_restore.cli, sunpy_restore.data, sunpy_restore.tasks",
+        "import sunpy_restore.cli.main, sunpy_restore.data, sunpy_restore.tasks",
         "import sunpy_restore.core.inference, sunpy_restore.core.maps, sunpy_restore.core.weights",
         "import sys",
         f"print(*sorted({HEAVY} & sys.modules.keys()))",

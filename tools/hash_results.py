@@ -72,7 +72,7 @@ def visibilities():
     try:
         from sunpy_restore.backprojection.measured import open_visibilities
     except ImportError:
-        from sunpy_restore.cleaning.measured import open_visibilities
+        from sunpy_restore.backprojection.measured import open_visibilities
     return open_visibilities(sample_path("stix_flare"))
 
 

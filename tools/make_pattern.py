@@ -14,7 +14,7 @@ import numpy as np
 
 from astropy.io import fits
 
-from sunpy_restore.inpainting.recipe.patterns import make_pattern
+from sunpy_restore.inpainting.recipe.flat_fields import make_pattern
 from sunpy_restore.inpainting.recipe.scenes import read_frames
 
 TARGET = Path(__file__).resolve().parents[1] / "sunpy_restore" / "data" / "calibration" / "lasco_c3_pattern.fits"

@@ -16,8 +16,8 @@ import astropy.units as u
 from astropy.io import fits
 from astropy.table import QTable
 
-from sunpy_restore.cleaning.attitude import sky_header
-from sunpy_restore.cleaning.observations import visibilities_of
+from sunpy_restore.backprojection.attitude import sky_header
+from sunpy_restore.backprojection.observations import visibilities_of
 
 FLARE = "solo_L1_stix-sci-xray-cpd_20200607T213709-20200607T215208_V01_1178428688-49155.fits"
 BACKGROUND = "solo_L1_stix-sci-xray-cpd_20200607T003001-20200607T012900_V01_1178082832-49778.fits"

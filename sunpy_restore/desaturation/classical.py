@@ -19,7 +19,7 @@ def biharmonic(planes):
     Parameters
     ----------
     planes : `numpy.ndarray`
-        Image, mask and level, shape ``(3, ny, nx)``, see `~sunpy_restore.desaturation.planes.planes_of`.
+        Image, mask and level, shape ``(3, ny, nx)``, see `~sunpy_restore.desaturation.channels.planes_of`.
 
     Returns
     -------

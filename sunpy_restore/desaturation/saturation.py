@@ -10,7 +10,7 @@ import astropy.units as u
 
 from sunpy.map.sources import AIAMap
 
-from sunpy_restore.desaturation.bleeding import separate_bleed
+from sunpy_restore.desaturation.blooming import separate_bleed
 from sunpy_restore.desaturation.forward import FULL_WELL
 from sunpy_restore.desaturation.psf import CHANNELS
 

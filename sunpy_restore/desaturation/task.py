@@ -20,7 +20,7 @@ DESATURATE = Restoration(
     unit="full well, or the mean of the harmonic fill",
     scale=1,
     planes=("image", "mask", "level"),
-    build_network=network_builder(FillingUNet="unet", MaskPix2Pix="pix2pix"),
+    build_network=network_builder(FillingUNet="unet", MaskPix2Pix="papers.pix2pix"),
     classical=METHODS,
     finish=_valid_pixels_as_they_were,
     finish_reach=0,

@@ -19,7 +19,7 @@ point spread function, and should find their magnetogram again within 5 %, its u
 
 def _build_network(hyperparameters):
     """The network of a configuration or of a weights file."""
-    from sunpy_restore.networks.enhance import Enhance
+    from sunpy_restore.networks.papers.enhance import Enhance
     from sunpy_restore.networks.residual import ResidualRestorer
 
     options = dict(hyperparameters)

@@ -5,8 +5,8 @@ import numpy as np
 from sunpy_restore.core import filling
 from sunpy_restore.core.inference import fill_invalid
 from sunpy_restore.core.task import Method
-from sunpy_restore.inpainting import neighbours
-from sunpy_restore.inpainting.planes import PLANES
+from sunpy_restore.inpainting.channels import PLANES
+from sunpy_restore.inpainting.temporal import neighbours
 
 __all__ = ["METHODS", "biharmonic", "harmonic", "temporal"]
 
@@ -20,7 +20,7 @@ def harmonic(planes):
     Parameters
     ----------
     planes : `numpy.ndarray`
-        Shape ``(len(PLANES), ny, nx)``, see `~sunpy_restore.inpainting.planes.PLANES`.
+        Shape ``(len(PLANES), ny, nx)``, see `~sunpy_restore.inpainting.channels.PLANES`.
 
     Returns
     -------

@@ -13,7 +13,7 @@ from sunpy_restore.inpainting.views import BRIGHTEST
 __all__ = ["FILLS", "first_fills"]
 
 FILLS = ("image", "plain", "radial", "plate", "radial_plate", "rings", "rays", "coherent")
-"""Names of the first fills, which are planes of an observation; see `~sunpy_restore.inpainting.planes.PLANES`."""
+"""Names of the first fills, which are planes of an observation; see `~sunpy_restore.inpainting.channels.PLANES`."""
 
 _CELL = 3  # pixels along the side; slopes are those of averages, for a plate goes on with the noise of its border
 _TENSION = 0.1  # of a plate, per cell: what bends freely flies off where a hole is wider than some 1 / _TENSION cells

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sunpy_restore.inpainting.obscuration import BLOCK
+from sunpy_restore.inpainting.lasco.geometry import BLOCK
 
 __all__ = ["KINDS", "draw_losses", "lose"]
 

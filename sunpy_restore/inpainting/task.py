@@ -3,8 +3,8 @@
 import numpy as np
 
 from sunpy_restore.core.task import Restoration, network_builder
+from sunpy_restore.inpainting.channels import PLANES
 from sunpy_restore.inpainting.classical import METHODS
-from sunpy_restore.inpainting.planes import PLANES
 
 __all__ = ["INPAINT"]
 
@@ -21,7 +21,7 @@ INPAINT = Restoration(
     unit="deviation from a smooth background in units of the noise",
     scale=1,
     planes=PLANES,
-    build_network=network_builder(CoronaUNet="unet", LayeredPartialUNet="partialconv"),
+    build_network=network_builder(CoronaUNet="unet", LayeredPartialUNet="papers.partialconv"),
     classical=METHODS,
     finish=_valid_pixels_as_they_were,
     finish_reach=0,

@@ -19,7 +19,7 @@ def with_texture(filled, frame):
     ----------
     filled : `numpy.ndarray`
         The frame, filled; shape ``(ny, nx)``.
-    frame : `~sunpy_restore.inpainting.frame.Frame`
+    frame : `~sunpy_restore.inpainting.observation.Frame`
         The frame with its holes.
 
     Returns

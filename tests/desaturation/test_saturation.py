@@ -10,8 +10,8 @@ import astropy.units as u
 
 import sunpy.map
 
-from sunpy_restore.desaturation import bleeding
-from sunpy_restore.desaturation.bleeding import separate_bleed
+from sunpy_restore.desaturation import blooming as bleeding
+from sunpy_restore.desaturation.blooming import separate_bleed
 from sunpy_restore.desaturation.saturation import check_aia, find_saturation, margin, plateau
 
 WELL = 16383.0

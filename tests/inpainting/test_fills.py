@@ -5,9 +5,9 @@ import pytest
 
 from sunpy_restore.core.diffusion import coherent
 from sunpy_restore.core.filling import harmonic
+from sunpy_restore.inpainting.channels import PLANES, pixel_planes, polar_planes
 from sunpy_restore.inpainting.fills import FILLS, first_fills
-from sunpy_restore.inpainting.frame import Frame
-from sunpy_restore.inpainting.planes import PLANES, pixel_planes, polar_planes
+from sunpy_restore.inpainting.observation import Frame
 from sunpy_restore.inpainting.polar import PolarGrid
 from sunpy_restore.inpainting.views import BRIGHTEST, VIEWS
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from sunpy_restore.inpainting.forward import KINDS, draw_losses, lose
-from sunpy_restore.inpainting.obscuration import BLOCK
+from sunpy_restore.inpainting.lasco.geometry import BLOCK
 
 
 def cells(mask, block=BLOCK):

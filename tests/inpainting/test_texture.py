@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sunpy_restore.inpainting.frame import Frame
+from sunpy_restore.inpainting.observation import Frame
 from sunpy_restore.inpainting.texture import with_texture
 
 SHAPE = (256, 288)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sunpy_restore.inpainting.frame import Frame
+from sunpy_restore.inpainting.observation import Frame
 from sunpy_restore.inpainting.views import VIEWS
 
 SHAPE, CENTER, BIAS = (224, 256), (90.4, 117.8), 400.0

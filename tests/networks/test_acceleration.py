@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from sunpy_restore.networks.acceleration import accelerate
-from sunpy_restore.networks.enhance import Enhance
+from sunpy_restore.networks.papers.enhance import Enhance
 
 MODES = ["zeros", "reflect", "replicate", "circular"]
 

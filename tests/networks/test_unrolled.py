@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from sunpy_restore.cleaning.forward import draw_scene, noisy_visibilities
-from sunpy_restore.cleaning.fourier import Grid
-from sunpy_restore.cleaning.planes import BEAM, PIXEL, planes_of
-from sunpy_restore.cleaning.scenes import FWHM, ellipse, image_of, joined, loop, point, visibilities_of_scene
-from sunpy_restore.cleaning.uvplane import stix_uv
+from sunpy_restore.backprojection.channels import BEAM, PIXEL, planes_of
+from sunpy_restore.backprojection.forward import draw_scene, noisy_visibilities
+from sunpy_restore.backprojection.fourier import Grid
+from sunpy_restore.backprojection.scenes import FWHM, ellipse, image_of, joined, loop, point, visibilities_of_scene
+from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.networks.acceleration import accelerate
 from sunpy_restore.networks.unrolled import UnrolledUNet
 

@@ -179,7 +179,7 @@ def predict(network, observed, config):
     return network(observed)
 
 
-build_adversary = network_builder(MaskDiscriminator="pix2pix")
+build_adversary = network_builder(MaskDiscriminator="papers.pix2pix")
 """The discriminator of a configuration."""
 
 

@@ -4,8 +4,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk
 
+from sunpy_restore.desaturation.channels import planes_of
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes, paper_damage
-from sunpy_restore.desaturation.planes import planes_of
 from sunpy_restore.desaturation.psf import CHANNELS
 from sunpy_restore.desaturation.recipe.scenes import crop, flare
 
@@ -21,7 +21,7 @@ def pair_of(image, mask, truth, **known):
     Parameters
     ----------
     image, mask, **known
-        See `~sunpy_restore.desaturation.planes.planes_of`.
+        See `~sunpy_restore.desaturation.channels.planes_of`.
     truth : `numpy.ndarray`
         Shape ``(ny, nx)``.
 

@@ -8,8 +8,8 @@ from astropy.io import fits
 
 from sunpy_restore.core.metrics import flux_error, psnr, ssim
 from sunpy_restore.core.restorer import load_restorer
-from sunpy_restore.desaturation.bleeding import separate_bleed
-from sunpy_restore.desaturation.exposure import Exposure, fill
+from sunpy_restore.desaturation.blooming import separate_bleed
+from sunpy_restore.desaturation.filling import Exposure, fill
 from sunpy_restore.desaturation.forward import FULL_WELL
 from sunpy_restore.desaturation.recipe.pairs import injected, paper_crops
 from sunpy_restore.desaturation.recipe.scenes import read_disks
@@ -50,7 +50,7 @@ def evaluation_pairs(task, directory):
     ------
     source : `str`
         Name of the source.
-    observed : `~sunpy_restore.desaturation.exposure.Exposure`
+    observed : `~sunpy_restore.desaturation.filling.Exposure`
         The saturated image.
     truth : `numpy.ndarray`
         Shape ``(ny, nx)``.
@@ -80,7 +80,7 @@ def saturated(image, channel):
 
     Returns
     -------
-    `~sunpy_restore.desaturation.exposure.Exposure`
+    `~sunpy_restore.desaturation.filling.Exposure`
     """
     full, level = plateau(image)
     primary = separate_bleed(full, image, level)
@@ -103,7 +103,7 @@ def restorers(task, methods, *, weights, device):
     Returns
     -------
     `dict`
-        Name to a function of an `~sunpy_restore.desaturation.exposure.Exposure`, which gives the filled image, or
+        Name to a function of an `~sunpy_restore.desaturation.filling.Exposure`, which gives the filled image, or
         `None` where the method needs a diffraction pattern and there is none.
     """
     known = {"network": False, "network+diffraction": True, "biharmonic": False, "diffraction": True}
@@ -135,7 +135,7 @@ def measure(task, observed, restored, truth):
     ----------
     task : `str`
         Name of the task.
-    observed : `~sunpy_restore.desaturation.exposure.Exposure`
+    observed : `~sunpy_restore.desaturation.filling.Exposure`
         The saturated image.
     restored, truth : `numpy.ndarray`
         Shape ``(ny, nx)``.

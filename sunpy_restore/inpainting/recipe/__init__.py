@@ -8,8 +8,8 @@ from torch.nn import functional
 from torch.utils.data import TensorDataset
 
 from sunpy_restore.core.task import TrainingConfig
+from sunpy_restore.inpainting.channels import PLANES
 from sunpy_restore.inpainting.fills import FILLS
-from sunpy_restore.inpainting.planes import PLANES
 from sunpy_restore.inpainting.recipe.mixtures import MixtureDataset, polar_of
 from sunpy_restore.inpainting.recipe.pairs import ViewDataset, damaged, patterns_of, views_of
 from sunpy_restore.inpainting.recipe.paper import layered_configs, loss_of_layers

@@ -7,10 +7,10 @@ import torch
 from scipy import ndimage
 from torch.utils.data import Dataset
 
+from sunpy_restore.inpainting.channels import NOISELESS, PLANES
 from sunpy_restore.inpainting.fills import FILLS, first_fills
 from sunpy_restore.inpainting.forward import draw_losses
-from sunpy_restore.inpainting.frame import Frame
-from sunpy_restore.inpainting.planes import NOISELESS, PLANES
+from sunpy_restore.inpainting.observation import Frame
 from sunpy_restore.inpainting.polar import ROWS, STEPS, PolarGrid
 from sunpy_restore.inpainting.recipe.pairs import STRENGTHS
 from sunpy_restore.inpainting.recipe.structure import structure_fields
@@ -46,7 +46,7 @@ class Polar(NamedTuple):
     known : `numpy.ndarray` of `bool`
         Where it is known.
     pattern, noise : `numpy.ndarray`
-        As in `~sunpy_restore.inpainting.planes.PLANES`.
+        As in `~sunpy_restore.inpainting.channels.PLANES`.
     unit, contrast : `numpy.ndarray`
         As in `~sunpy_restore.inpainting.views.View`.
     """

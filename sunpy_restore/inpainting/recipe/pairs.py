@@ -7,11 +7,11 @@ import torch
 from scipy import ndimage
 from torch.utils.data import Dataset
 
+from sunpy_restore.inpainting.channels import pixel_planes, polar_planes
 from sunpy_restore.inpainting.forward import draw_losses, lose
-from sunpy_restore.inpainting.frame import Frame
-from sunpy_restore.inpainting.planes import pixel_planes, polar_planes
+from sunpy_restore.inpainting.observation import Frame
 from sunpy_restore.inpainting.polar import PolarGrid
-from sunpy_restore.inpainting.recipe.patterns import make_pattern
+from sunpy_restore.inpainting.recipe.flat_fields import make_pattern
 from sunpy_restore.inpainting.recipe.structure import structure
 from sunpy_restore.inpainting.views import VIEWS
 
@@ -37,7 +37,7 @@ class Damaged(NamedTuple):
 
     Parameters
     ----------
-    frame : `~sunpy_restore.inpainting.frame.Frame`
+    frame : `~sunpy_restore.inpainting.observation.Frame`
         The frame.
     truth : `numpy.ndarray`
         Brightness before the loss, shape ``(ny, nx)``; not to be looked at where ``frame.blind``.

@@ -80,7 +80,7 @@ def loss_of_layers(network, batch, config):
 
     Parameters
     ----------
-    network : `~sunpy_restore.networks.partialconv.LayeredPartialUNet`
+    network : `~sunpy_restore.networks.papers.partialconv.LayeredPartialUNet`
         The network.
     batch : pair of `torch.Tensor`
         Planes and truth.
@@ -107,7 +107,7 @@ def loss_of_layers(network, batch, config):
 @cache
 def _features(name):
     from sunpy_restore.core.weights import entry_named, fetch, read_features
-    from sunpy_restore.networks.vgg import OrientedFeatures, VGG19Features
+    from sunpy_restore.networks.papers.vgg import OrientedFeatures, VGG19Features
 
     if name == "oriented":
         return OrientedFeatures()

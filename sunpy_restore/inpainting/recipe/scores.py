@@ -8,14 +8,14 @@ from scipy import ndimage
 from sunpy_restore.core.cells import average_of_known
 from sunpy_restore.core.restorer import load_restorer
 from sunpy_restore.inpainting.background import find_noise
-from sunpy_restore.inpainting.detector import Lasco
-from sunpy_restore.inpainting.fill import fill
 from sunpy_restore.inpainting.forward import lose
-from sunpy_restore.inpainting.frame import Frame
-from sunpy_restore.inpainting.obscuration import BLOCK
-from sunpy_restore.inpainting.pattern import detector_pattern
+from sunpy_restore.inpainting.lasco.flat_field import detector_pattern
+from sunpy_restore.inpainting.lasco.geometry import BLOCK
+from sunpy_restore.inpainting.lasco.header import Lasco
+from sunpy_restore.inpainting.observation import Frame
 from sunpy_restore.inpainting.recipe.scenes import read_frames
 from sunpy_restore.inpainting.recipe.structure import front_through, streamer_through
+from sunpy_restore.inpainting.restore import fill
 from sunpy_restore.inpainting.task import INPAINT
 
 __all__ = ["evaluation_pairs", "frame_with_hole", "measure", "restorers"]
@@ -50,7 +50,7 @@ def evaluation_pairs(task, directory):
     ------
     source : `str`
         Detector, level and size of the hole, or what crosses it.
-    observed : `~sunpy_restore.inpainting.frame.Frame`
+    observed : `~sunpy_restore.inpainting.observation.Frame`
         The frame without the blocks; its pattern is that of the package, from frames of other years.
     truth : `numpy.ndarray`
         Shape ``(ny, nx)``.
@@ -121,7 +121,7 @@ def frame_with_hole(exposure, pattern, place):
 
     Returns
     -------
-    observed : `~sunpy_restore.inpainting.frame.Frame`
+    observed : `~sunpy_restore.inpainting.observation.Frame`
     truth : `numpy.ndarray`
     """
     mask = np.zeros(exposure.blind.shape, dtype=bool)
@@ -150,7 +150,7 @@ def restorers(task, methods, *, weights, device):
     Returns
     -------
     `dict`
-        Name to a function of a `~sunpy_restore.inpainting.frame.Frame`, which gives the filled image.
+        Name to a function of a `~sunpy_restore.inpainting.observation.Frame`, which gives the filled image.
     """
     if methods is None:
         methods = ["network", *(name for name in INPAINT.classical if name != "temporal")]
@@ -173,7 +173,7 @@ def measure(task, observed, restored, truth):
     ----------
     task : `str`
         Name of the task.
-    observed : `~sunpy_restore.inpainting.frame.Frame`
+    observed : `~sunpy_restore.inpainting.observation.Frame`
         The frame with its holes.
     restored, truth : `numpy.ndarray`
         Shape ``(ny, nx)``.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sunpy_restore.desaturation.forward import edge_mask
 from sunpy_restore.desaturation.recipe.losses import edge_band, edge_l1, l1, masked_l1, weighted_l1
 from sunpy_restore.desaturation.recipe.paper import adversarial_configs
-from sunpy_restore.networks.pix2pix import MaskDiscriminator, MaskPix2Pix
+from sunpy_restore.networks.papers.pix2pix import MaskDiscriminator, MaskPix2Pix
 
 SEEDS = st.integers(0, 2**32 - 1)
 

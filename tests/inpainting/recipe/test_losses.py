@@ -11,8 +11,8 @@ from sunpy_restore.inpainting.recipe.losses import (
     layered_loss,
     radial_directions,
 )
-from sunpy_restore.networks.partialconv import LayeredPartialUNet
-from sunpy_restore.networks.vgg import OrientedFeatures
+from sunpy_restore.networks.papers.partialconv import LayeredPartialUNet
+from sunpy_restore.networks.papers.vgg import OrientedFeatures
 
 SEEDS = st.integers(0, 2**32 - 1)
 FEATURES = OrientedFeatures(2)

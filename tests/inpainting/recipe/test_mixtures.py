@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy import ndimage
 
+from sunpy_restore.inpainting.channels import PLANES
 from sunpy_restore.inpainting.fills import FILLS
-from sunpy_restore.inpainting.planes import PLANES
 from sunpy_restore.inpainting.recipe import configs, loss, mixtures
 from sunpy_restore.inpainting.recipe.mixtures import MixtureDataset, polar_of
 from sunpy_restore.inpainting.views import BRIGHTEST

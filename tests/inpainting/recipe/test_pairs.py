@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sunpy_restore.inpainting.planes import PLANES
+from sunpy_restore.inpainting.channels import PLANES
+from sunpy_restore.inpainting.recipe.flat_fields import make_pattern
 from sunpy_restore.inpainting.recipe.pairs import damaged, patterns_of, views_of
-from sunpy_restore.inpainting.recipe.patterns import make_pattern
 from sunpy_restore.inpainting.views import VIEWS
 
 SEEDS = range(14)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sunpy_restore.inpainting import pattern as pattern_module
+from sunpy_restore.inpainting.lasco import flat_field as pattern_module
 from sunpy_restore.inpainting.recipe import scores
 from sunpy_restore.inpainting.recipe.scores import evaluation_pairs, frame_with_hole, measure, restorers
 

@@ -8,7 +8,7 @@ import torch
 
 from sunpy_restore.inpainting import forward, recipe
 from sunpy_restore.inpainting import polar as polar_module
-from sunpy_restore.inpainting.planes import PLANES
+from sunpy_restore.inpainting.channels import PLANES
 from sunpy_restore.inpainting.recipe import configs, datasets, loss, patterns, predict, scored_pixels
 from sunpy_restore.inpainting.recipe import pairs as pairs_module
 from sunpy_restore.inpainting.recipe.pairs import ViewDataset

@@ -1,0 +1,1 @@
+"""LASCO itself: header, geometry, missing blocks and flat field."""

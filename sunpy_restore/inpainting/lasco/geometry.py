@@ -1,0 +1,281 @@
+"""Which pixels of an image of SOHO/LASCO show nothing by construction, and where its pixels lie on the detector."""
+
+from dataclasses import replace
+from functools import cache, lru_cache
+
+import numpy as np
+from scipy import ndimage
+
+from sunpy_restore.inpainting.lasco.header import FULL, SUN, WANDER
+
+__all__ = ["BLOCK", "MARGIN", "blind_pixels", "block_grid", "detector_pixels", "empty_pixels", "obscured"]
+
+BLOCK = 32
+"""Pixels along each axis of a block of telemetry."""
+
+_BZERO = np.float32(3.2501e-9)  # what pixels without value hold in C3, level 1: that of the stored integer 0
+
+# Blocks that the instrument zeroes on board, the same in the frames of 2000 to 2010: 61 of C2 and 99 of C3, and the 4
+# and 7 in the middle of the occulter, which are sent sometimes. A word for each row of blocks, the lowest row first,
+# the leftmost block in the highest bit.
+_BLOCKS = {
+    "C2": """
+        c0000003 80000001 00000000 00000000 00000000 00000000 00000000 00000000
+        00000000 00000000 00000000 00000000 0007c000 0007e000 000ff000 000ff000
+        000ff000 000ff000 0007e000 0003c000 00000000 00000000 00000000 00000000
+        00000000 00000000 00000000 00000000 00000000 00000000 80000001 c0000003""",
+    "C3": """
+        ff0000ff fc00003f f800001f f8000007 f8000003 c0000003 80000001 80000000
+        00000000 00000000 00000000 00000000 00000000 00000000 00000000 00018000
+        0001c000 00018000 00000000 00000000 00000000 00000000 00000000 00000000
+        00000000 80000000 80000001 c0000001 e0000003 f0000007 f800000f fc00003f""",
+}
+
+# What c3_cl_mask_lvl1.fts hides at level 1, from a frame of 2002, in pixels of the detector, the first of which is 0.
+# The pylon is given along its axis from the centre of the Sun: there it reaches from one side to the other.
+_BORDER = 5
+_DISC = {"C3": (517.3, 529.9, 73.5)}
+_STOP = {"C3": (518.6, 531.2, 544.0)}
+_PYLON = 225.05  # degrees counter-clockwise from the rows
+_ALONG = (58, 70, 82, 106, 136, 226, 346, 436, 526)
+_ACROSS = (
+    (-46, -32.5, -23, -11.5, -8, -8.5, -10, -12, -13.5),
+    (47, 39, 30.5, 22, 18.3, 18.3, 19.5, 21.5, 23.5),
+)
+# A disc or a field that somebody else has masked, in pixels of the detector around the centre of the Sun: the radii
+# that are believed, and how much of a circle has to be empty.
+_DISCS = {"C2": (60, 200), "C3": (50, 100)}
+_STOPS = {"C2": (480, 620), "C3": (500, 570)}
+_RING = 0.9
+
+MARGIN = 5
+"""Pixels around what the calibration masks that aren't taken for lost: the mask stays, the Sun and the pylon move."""
+
+
+def empty_pixels(data, lasco):
+    """
+    Pixels that hold no value: not finite, ``BLANK``, zero, or a value of level 1 that is none.
+
+    Parameters
+    ----------
+    data : `numpy.ndarray`
+        Image, shape ``(ny, nx)``.
+    lasco : `~sunpy_restore.inpainting.lasco.header.Lasco`
+        What it is.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        Shape ``(ny, nx)``.
+    """
+    empty = (data == 0) | ~np.isfinite(data)
+    if lasco.blank is not None:
+        empty |= data == lasco.blank
+    if lasco.level < 1 and (low := data.min(where=~empty, initial=0)) < 0:
+        # A negative value is none if a block holds nothing else: what was zero before the bias was subtracted
+        lowest = data == low
+        empty |= lowest if lowest.sum() >= BLOCK**2 / 2 or low == np.iinfo(np.int16).min else False
+    elif data.dtype.kind == "f" and lasco.level == 1:
+        empty |= np.abs(data - _BZERO) < 1e-6 * _BZERO
+        # What saturates may share a value too, but not where nothing is seen
+        sample = data[_zeroed(data.shape, lasco, 0) & ~empty]
+        values, counts = np.unique(sample[::4], return_counts=True)
+        if counts.size and counts.max() > 0.5 * counts.sum():
+            empty |= data == values[counts.argmax()]
+    return empty
+
+
+def blind_pixels(data, lasco, empty=None):
+    """
+    Pixels that show nothing by construction, and hold no value in this image.
+
+    At level 0.5 these are the blocks that are zeroed on board behind the occulter and in the corners. At level 1 it is
+    what the calibration masks: occulter, pylon and what lies outside of the field. Discs and fields that somebody else
+    has masked around the centre of the Sun are found at either.
+
+    Parameters
+    ----------
+    data : `numpy.ndarray`
+        Image, shape ``(ny, nx)``.
+    lasco : `~sunpy_restore.inpainting.lasco.header.Lasco`
+        What it is.
+    empty : `numpy.ndarray` of `bool`, optional
+        What `empty_pixels` returns, if that is known.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        Shape ``(ny, nx)``.
+    """
+    empty = empty_pixels(data, lasco) if empty is None else empty
+    blind = empty & _masked_rings(empty, lasco)
+    if lasco.level == 1:
+        # Blocks without counts are left negative where no other was lost
+        return blind | (empty & obscured(data.shape, lasco, MARGIN)) | (~(data > 0) & _zeroed(data.shape, lasco, 0))
+    rows, columns = (np.arange(n) - first for n, first in zip(data.shape, block_grid(empty, lasco), strict=True))
+    rows, columns = rows // BLOCK, columns // BLOCK
+    table = _table(lasco.detector, lasco.binning)
+    table = table[::-1, ::-1] if lasco.turn % 360 == 180 else table
+    inside = [(index >= 0) & (index < len(table)) for index in (rows, columns)]
+    blocks = np.zeros(data.shape, dtype=bool)
+    blocks[np.ix_(*inside)] = table[np.ix_(rows[inside[0]], columns[inside[1]])]
+    number = (rows[:, np.newaxis] * len(table) + columns)[blocks]
+    # A frame's last word may lie in a block of a corner
+    share = np.bincount(number, empty[blocks]) / np.maximum(np.bincount(number), 1)
+    blind[blocks] |= share[number] > 0.9
+    return blind
+
+
+def block_grid(empty, lasco):
+    """
+    Row and column of the first pixel of the grid of blocks, which may lie outside of a cutout.
+
+    Parameters
+    ----------
+    empty : `numpy.ndarray` of `bool`
+        What `empty_pixels` returns, shape ``(ny, nx)``: the edges in it refine the grid of a cutout.
+    lasco : `~sunpy_restore.inpainting.lasco.header.Lasco`
+        What the image is.
+
+    Returns
+    -------
+    `tuple` of `int`
+        Row and column.
+    """
+    if lasco.is_full(empty.shape):
+        return 0, 0
+    # Where it would be without a shift, from the pixel in which the Sun's centre lies on the detector
+    expected = [FULL - 1 - sun if lasco.turn % 360 == 180 else sun for sun in SUN[lasco.detector]]
+    origin = []
+    for axis, (center, sun) in enumerate(zip(lasco.center[::-1], expected[::-1], strict=True)):
+        nominal = round(center - ((sun + 0.5) / lasco.binning - 0.5))
+        edges = np.diff(empty, axis=axis).sum(axis=1 - axis)
+        places = np.arange(1, len(edges) + 1)
+        offsets = sorted(range(-WANDER, WANDER + 1), key=abs)
+        # The first of equals
+        origin.append(nominal + max(offsets, key=lambda off: edges[(places - nominal - off) % BLOCK == 0].sum()))
+    return tuple(origin)
+
+
+def detector_pixels(shape, lasco, empty=None):
+    """
+    Where the pixels of an image lie on the detector.
+
+    Parameters
+    ----------
+    shape : pair of `int`
+        Shape of the image, ``(ny, nx)``.
+    lasco : `~sunpy_restore.inpainting.lasco.header.Lasco`
+        What the image is.
+    empty : `numpy.ndarray` of `bool`, optional
+        What `empty_pixels` returns. A cutout of level 0.5 is then placed by whole pixels as `block_grid` has them, so
+        that what is fixed to the detector fits to the pixel. Otherwise a cutout is placed by the centre of the Sun,
+        which is known to about two pixels; a full frame needs neither.
+
+    Returns
+    -------
+    x, y : `numpy.ndarray` of ``float32``
+        Pixels of the full detector of 1024 x 1024, the first of which is 0, for the centre of each pixel of the image.
+        Shapes ``(1, nx)`` and ``(ny, 1)``, or ``(ny, nx)`` both where the image was turned by other angles than 180
+        degrees. What lies outside of the detector has coordinates outside of it.
+    """
+    y, x = np.indices(shape, dtype=np.float32, sparse=True)
+    straight, upright = lasco.turn % 180 == 0, lasco.turn % 360 == 0
+    snapped = empty is not None and lasco.level < 1
+    if straight and (snapped or lasco.is_full(shape)):
+        row, column = (0, 0) if lasco.is_full(shape) else block_grid(empty, lasco)
+        x, y = (lasco.binning * (axis - first + 0.5) - 0.5 for axis, first in ((x, column), (y, row)))
+        return (x, y) if upright else (FULL - 1 - x, FULL - 1 - y)
+    x, y = (lasco.binning * (axis - first) for axis, first in zip((x, y), lasco.center, strict=True))
+    # The centres of level 1 lie a pixel above those of level 0.5
+    sun = np.array(SUN[lasco.detector], dtype=np.float32) + (lasco.level == 1)
+    if straight:
+        return (sun[0] + x, sun[1] + y) if upright else (sun[0] - x, sun[1] - y)
+    cosine, sine = (np.float32(function(np.radians(lasco.turn))) for function in (np.cos, np.sin))
+    return sun[0] + x * cosine + y * sine, sun[1] + y * cosine - x * sine
+
+
+def obscured(shape, lasco, margin=0):
+    """
+    Pixels in which the calibration to level 1 leaves nothing, by geometry alone.
+
+    Parameters
+    ----------
+    shape : pair of `int`
+        Shape of the image, ``(ny, nx)``.
+    lasco : `~sunpy_restore.inpainting.lasco.header.Lasco`
+        What the image is.
+    margin : `float`
+        Pixels of the detector that are added around.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        Shape ``(ny, nx)``, read-only: images of one geometry share it.
+    """
+    return _obscured(tuple(shape), _placing(shape, lasco), margin)
+
+
+def _placing(shape, lasco):
+    """What says where the pixels of an image lie, the same for all full frames of a kind."""
+    center = (0.0, 0.0) if lasco.is_full(shape) and lasco.turn % 180 == 0 else lasco.center
+    return replace(lasco, center=center, bias=0.0, exposure=0.0, blank=None)
+
+
+@lru_cache(maxsize=4)
+def _obscured(shape, lasco, margin):
+    x, y = detector_pixels(shape, lasco)
+    border = margin + (_BORDER if lasco.detector in _STOP else -1)
+    hidden = _zeroed(shape, lasco, margin) | (np.minimum(x, y) < border) | (np.maximum(x, y) > FULL - 1 - border)
+    if lasco.detector in _STOP:
+        for (x0, y0, radius), sign in ((_DISC[lasco.detector], 1), (_STOP[lasco.detector], -1)):
+            hidden |= sign * ((x - x0) ** 2 + (y - y0) ** 2) <= sign * (radius + sign * margin) ** 2
+        sun = SUN[lasco.detector]
+        cosine, sine = np.cos(np.radians(_PYLON)), np.sin(np.radians(_PYLON))
+        along = (x - sun[0] - 1) * cosine + (y - sun[1] - 1) * sine
+        across = (y - sun[1] - 1) * cosine - (x - sun[0] - 1) * sine
+        near = (along > 0) & (np.abs(across) < 50 + margin) & ~hidden
+        low, high = (np.interp(along[near], _ALONG, side) for side in _ACROSS)
+        hidden[near] = (across[near] > low - margin) & (across[near] < high + margin)
+    hidden.setflags(write=False)
+    return hidden
+
+
+def _zeroed(shape, lasco, margin):
+    """Pixels of the blocks that are zeroed on board, and some around."""
+    x, y = (np.rint(axis).astype(int).clip(-1, FULL) for axis in detector_pixels(shape, lasco))
+    # One more on either side, False, for what lies outside
+    return _table_pixels(lasco.detector, margin)[y + 1, x + 1]
+
+
+@cache
+def _table_pixels(detector, margin):
+    pixels = np.kron(_table(detector), np.ones((BLOCK, BLOCK), dtype=bool))
+    return np.pad(ndimage.maximum_filter(pixels, 2 * margin + 1), 1)
+
+
+@cache
+def _table(detector, binning=1):
+    """Blocks that are zeroed on board, True; of a binned image those that are so as a whole. Don't change it."""
+    words = [int(word, 16) for word in _BLOCKS[detector].split()]
+    table = np.array([[bool(word >> (31 - column) & 1) for column in range(BLOCK)] for word in words])
+    number = len(table) // binning
+    return table.reshape(number, binning, number, binning).all(axis=(1, 3))
+
+
+def _masked_rings(empty, lasco):
+    """A disc around the centre of the Sun that is empty, and all beyond a circle if that is."""
+    y, x = np.indices(empty.shape, dtype=np.float32, sparse=True)
+    radius = (lasco.binning * np.hypot(x - lasco.center[0], y - lasco.center[1])).astype(int)
+    counts = np.bincount(radius[::2, ::2].ravel())
+    share = np.bincount(radius[::2, ::2].ravel(), empty[::2, ::2].ravel()) / np.maximum(counts, 1)
+    seen = np.flatnonzero((share < _RING) & (counts > 0))
+    if not seen.size:
+        return np.zeros_like(empty)
+    (low, high), (near, far) = _DISCS[lasco.detector], _STOPS[lasco.detector]
+    rings = np.zeros_like(empty)
+    if np.flatnonzero(counts)[0] < low / 4 and low <= seen[0] <= high:
+        rings |= radius <= seen[0] + 1
+    if lasco.is_full(empty.shape) and near <= seen[-1] <= far:
+        rings |= radius >= seen[-1] - 1
+    return rings

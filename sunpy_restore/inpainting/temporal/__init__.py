@@ -1,0 +1,1 @@
+"""Prediction from frames taken before and after an image."""

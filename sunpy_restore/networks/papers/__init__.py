@@ -1,0 +1,1 @@
+"""Networks that only a configuration of a paper needs."""

@@ -1,0 +1,694 @@
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import astropy.units as u
+from astropy.io import fits
+
+import sunpy.map
+
+import sunpy_restore
+from sunpy_restore import cli, cli_verbs, synthesize_granulation
+from sunpy_restore.core import registry
+from sunpy_restore.core.metrics import contrast
+from sunpy_restore.core.weights import write
+from sunpy_restore.data import sample_path
+from sunpy_restore.desaturation.report import fringe_residual
+from sunpy_restore.desaturation.saturation import find_saturation
+from sunpy_restore.enhancement.forward import reconvolve
+from sunpy_restore.tasks import RESTORATIONS, TASKS
+
+SAMPLE = sample_path("hmi_magnetogram")
+SPOT = sample_path("hmi_continuum_spot")
+FLARE = sample_path("aia_193_flare")
+CORONA = sample_path("lasco_c3_cme")
+HYPERPARAMETERS = {
+    "enhance": {
+        "architecture": "ResidualRestorer",
+        "blocks": 1,
+        "channels": 4,
+        "noise_to_signal": 1e-2,
+        "spectral_index": 1.0,
+    },
+    "desaturate": {"architecture": "FillingUNet", "widths": [4, 8]},
+    "inpaint": {"architecture": "CoronaUNet", "widths": [4, 8]},
+    "backproj_to_clean": {
+        "architecture": "UnrolledUNet",
+        "uv": [[[0.01 * number, 0.0]] for number in range(1, 11)],
+        "pixel": 4.0,
+        "widths": [4, 8],
+    },
+    "synthesize-convolutional": {
+        "architecture": "SpatialGenerator",
+        "latent": 24,
+        "widths": [8, 8, 4, 4],
+        "blocks": 1,
+        "taps": 3,
+    },
+    "synthesize-gan": {"architecture": "TileGenerator", "latent": 8, "widths": [8, 8, 8, 8, 4, 4]},
+    "synthesize-vae": {"architecture": "TileVAE", "hidden": 8, "latent": 8, "widths": [8, 8, 8, 8, 4, 4]},
+}
+"""Of a small network for each verb, or for each of its tasks."""
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    """A folder with a registry of one small network per task, whose answer is the linear restoration or first fill."""
+    folder = tmp_path_factory.mktemp("untrained")
+    text = f'base_url = ""\nfolder = {json.dumps(str(folder))}\n'
+    for task in TASKS:
+        torch.manual_seed(0)
+        hyperparameters = HYPERPARAMETERS.get(task.verb) or HYPERPARAMETERS[task.name]
+        network = task.build_network(hyperparameters)
+        path = folder / f"{task.name}.safetensors"
+        architecture = hyperparameters["architecture"]
+        metadata = {"task": task.name, "architecture": architecture, "hyperparameters": hyperparameters}
+        write(path, network.state_dict(), metadata)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        text += f"""
+[weights.{task.name}-tiny]
+task = "{task.name}"
+kind = "compact"
+file = "{path.name}"
+sha256 = "{sha256}"
+size = {path.stat().st_size}
+licence = "BSD-3-Clause"
+doi = "{task.doi}"
+default = true
+description = "A tiny network."
+"""
+    (folder / "registry.toml").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def networks(untrained, monkeypatch):
+    """The registry has the untrained networks alone."""
+    monkeypatch.setattr(registry, "REGISTRY", untrained / "registry.toml")
+    return untrained
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the command line: exit code, output, errors."""
+
+    def run(*arguments):
+        try:
+            code = cli.main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            code = stop.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def fails(run):
+    """Run the command line, which has to fail with one line that has all the given texts."""
+
+    def fails(*arguments, texts, code=1):
+        found, out, err = run(*arguments)
+        assert found == code, err
+        assert err.startswith("sunpy-restore: error: ")
+        assert len(err.splitlines()) == 1, err
+        for text in texts:
+            assert str(text) in err
+        return out
+
+    return fails
+
+
+def bicubic(*inputs):
+    return ["enhance", *inputs, "--method", "bicubic"]
+
+
+def test_help_is_light():
+    code = (
+        "import sys; from sunpy_restore.cli.main import main\ntry: main(['--help'])\nfinally: print('torch' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for command in ("demo", "enhance", "desaturate", "inpaint", "backproj_to_clean", "synthesize", "train", "weights"):
+        assert f"\n    {command}" in found.stdout
+    assert found.stdout.endswith("False\n")
+    assert found.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["enhance"],
+        ["desaturate"],
+        ["inpaint"],
+        ["backproj_to_clean"],
+        ["demo"],
+        ["synthesize"],
+        ["train"],
+        ["evaluate"],
+        ["weights"],
+        ["weights", "fetch"],
+    ],
+)
+def test_every_command_has_help(run, command):
+    code, out, err = run(*command, "--help")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"usage: sunpy-restore {' '.join(command)} ")
+
+
+def test_version(run):
+    assert run("--version") == (0, f"sunpy-restore {sunpy_restore.__version__}\n", "")
+
+
+def test_verbs_are_functions_of_the_package():
+    names = [verb.name for verb in cli_verbs.VERBS]
+    assert set(names) == {task.verb for task in RESTORATIONS}
+    assert all(callable(getattr(sunpy_restore, name)) for name in names)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["enhance"],
+        ["enhance", "a.fits"],
+        ["train", "enhance-continuum"],
+        ["weights"],
+        ["demo", "--x"],
+    ],
+)
+def test_usage(fails, arguments):
+    fails(*arguments, texts=["--help"], code=2)
+
+
+def test_enhances_a_file_as_python_does(run, tmp_path):
+    target = tmp_path / "new" / "enhanced.fits"
+    code, out, err = run(*bicubic(SAMPLE), "-o", target)
+    assert (code, out, err) == (0, f"{target}\n", "")
+    found = sunpy.map.Map(target)
+    expected = sunpy_restore.enhance(sunpy.map.Map(SAMPLE), method="bicubic")
+    assert type(found) is type(expected)
+    np.testing.assert_array_equal(found.data, expected.data)
+    assert found.meta["rstmeth"] == "bicubic"
+    assert [path.name for path in target.parent.iterdir()] == ["enhanced.fits"]
+
+
+def test_network_of_the_registry_and_of_a_file(run, networks, tmp_path):
+    assert run("enhance", SAMPLE, "-o", tmp_path / "default.fits", "--device", "cpu")[0] == 0
+    weights = networks / "enhance-magnetogram.safetensors"
+    assert run("enhance", SAMPLE, "-o", tmp_path / "file.fits", "--weights", weights)[0] == 0
+    default, file = (sunpy.map.Map(tmp_path / f"{name}.fits") for name in ("default", "file"))
+    assert default.meta["rstmodel"] == "enhance-magnetogram-tiny"
+    assert file.meta["rstmodel"] == weights.name
+    assert default.meta["rstsha"] == file.meta["rstsha"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    np.testing.assert_array_equal(default.data, file.data)
+
+
+def test_inpaints_a_file_as_python_does(run, networks, tmp_path):
+    target, lost = tmp_path / "inpainted.fits", tmp_path / "lost.fits"
+    observed = sunpy.map.Map(CORONA)
+    observed.data[320:352, 640:704] = 0
+    observed.save(lost)
+    assert run("inpaint", lost, "-o", target, "--device", "cpu") == (0, f"{target}\n", "")
+    found, expected = sunpy.map.Map(target), sunpy_restore.inpaint(observed)
+    assert type(found) is type(expected)
+    np.testing.assert_array_equal(found.data, expected.data)
+    changed = found.data != observed.data
+    assert changed.sum() == expected.mask.sum() == 2048
+    later = sample_path("lasco_c3_later")
+    options = ("-o", target, "--overwrite", "--neighbours", later, "--method", "temporal")
+    assert run("inpaint", lost, *options) == (0, f"{target}\n", "")
+    expected = sunpy_restore.inpaint(observed, neighbours=sunpy.map.Map(later), method="temporal")
+    np.testing.assert_array_equal(sunpy.map.Map(target).data, expected.data)
+    assert run("inpaint", lost, *options, "--texture", "yes")[0] == 0
+    added = (sunpy.map.Map(target).data - expected.data)[expected.mask]
+    assert added.std() > 1
+
+
+def test_desaturates_a_file_as_python_does(run, networks, tmp_path):
+    target = tmp_path / "desaturated.fits"
+    assert run("desaturate", FLARE, "-o", target, "--device", "cpu") == (0, f"{target}\n", "")
+    observed, found = sunpy.map.Map(FLARE), sunpy.map.Map(target)
+    expected = sunpy_restore.desaturate(observed)
+    assert type(found) is type(expected)
+    np.testing.assert_array_equal(found.data, expected.data)
+    assert (found.data > 1.2 * observed.data.max()).any()
+    assert found.meta["rstmeth"] == "network+diffraction"
+    assert run("desaturate", FLARE, "-o", target, "--consistency", "none", "--overwrite")[0] == 0
+    assert sunpy.map.Map(target).meta["rstmeth"] == "network"
+
+
+def test_mask_of_a_file(run, fails, tmp_path):
+    observed = sunpy.map.Map(FLARE)
+    mask = np.zeros(observed.data.shape, dtype=bool)
+    mask[40:44, 100:110] = True
+    np.save(tmp_path / "mask.npy", mask)
+    target = tmp_path / "filled.fits"
+    options = ["--method", "biharmonic", "-o", target]
+    assert run("desaturate", FLARE, "--mask", tmp_path / "mask.npy", *options)[0] == 0
+    changed = sunpy.map.Map(target).data != observed.data
+    assert changed.any()
+    assert not changed[~mask].any()
+    options += ["--overwrite"]
+    fails("desaturate", FLARE, "--mask", tmp_path / "nowhere.npy", *options, texts=["nowhere.npy", "no such file"])
+    np.save(tmp_path / "mask.npy", mask[1:])
+    fails("desaturate", FLARE, "--mask", tmp_path / "mask.npy", *options, texts=[FLARE, "(200, 200)", "(199, 200)"])
+    fails("desaturate", FLARE, "--consistency", "magic", *options, texts=["magic", "diffraction"], code=2)
+    fails("enhance", SAMPLE, "--mask", tmp_path / "mask.npy", *options, texts=["--mask"], code=2)
+
+
+def test_several_files_go_to_a_folder(run, tmp_path):
+    code, out, _ = run(*bicubic(SAMPLE, SPOT), "-o", tmp_path / "out")
+    assert code == 0
+    names = ["hmi_magnetogram_enhance.fits", "hmi_continuum_spot_enhance.fits"]
+    assert [Path(line).name for line in out.splitlines()] == names
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
+    assert sunpy.map.Map(tmp_path / "out" / names[1]).data.shape == (256, 256)
+
+
+def test_one_file_into_a_folder(run, tmp_path):
+    (tmp_path / "old").mkdir()
+    for folder in (tmp_path / "old", f"{tmp_path}/new/"):
+        assert run(*bicubic(SAMPLE), "-o", folder)[0] == 0
+        assert (Path(folder) / "hmi_magnetogram_enhance.fits").is_file()
+
+
+def test_compressed_output(run, tmp_path):
+    target = tmp_path / "enhanced.fits.gz"
+    assert run(*bicubic(SAMPLE), "-o", target)[0] == 0
+    assert target.read_bytes().startswith(b"\x1f\x8b")
+    assert sunpy.map.Map(target).data.shape == (400, 400)
+
+
+def test_nothing_is_overwritten_unasked(run, fails, tmp_path):
+    target = tmp_path / "enhanced.fits"
+    target.write_bytes(b"precious")
+    fails(*bicubic(SAMPLE), "-o", target, texts=[target, "exists", "--overwrite"])
+    assert target.read_bytes() == b"precious"
+    assert run(*bicubic(SAMPLE), "-o", target, "--overwrite")[0] == 0
+    assert sunpy.map.Map(target).data.shape == (400, 400)
+
+
+def test_an_input_is_never_overwritten(fails, tmp_path):
+    source = tmp_path / "hmi.fits"
+    source.write_bytes(SAMPLE.read_bytes())
+    fails(*bicubic(source), "-o", source, "--overwrite", texts=[source, "is an input"])
+    link = tmp_path / "link.fits"
+    link.symlink_to(source)
+    fails(*bicubic(source), "-o", link, "--overwrite", texts=[link, "is an input"])
+    assert source.read_bytes() == SAMPLE.read_bytes()
+
+
+def test_all_names_are_checked_first(fails, tmp_path):
+    out = tmp_path / "out"
+    missing = tmp_path / "missing.fits"
+    fails(*bicubic(SAMPLE, missing), "-o", out, texts=[missing, "no such file"])
+    twin = tmp_path / SAMPLE.name
+    twin.write_bytes(SAMPLE.read_bytes())
+    fails(*bicubic(SAMPLE, twin), "-o", out, texts=[SAMPLE, twin, "both go to"])
+    fails(*bicubic(SAMPLE, SPOT), "-o", twin, texts=[twin, "expected a folder"])
+    fails(*bicubic(SAMPLE), "-o", tmp_path / "enhanced.png", texts=["enhanced.png", ".fits"])
+    assert not out.exists()
+
+
+def test_stops_at_the_first_bad_file_and_names_it(fails, tmp_path):
+    bad = tmp_path / "bad.fits"
+    bad.write_text("no image")
+    out = fails(*bicubic(SAMPLE, bad, SPOT), "-o", tmp_path / "out", texts=[bad])
+    assert out == f"{tmp_path / 'out' / 'hmi_magnetogram_enhance.fits'}\n"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["hmi_magnetogram_enhance.fits"]
+
+
+def truncated(path):
+    path.write_bytes(SAMPLE.read_bytes()[:20_000])
+
+
+def table(path):
+    columns = [fits.Column("a", "E", array=np.arange(3.0))]
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]).writeto(path)
+
+
+def two_images(path):
+    with fits.open(SAMPLE) as hdus:
+        image = next(hdu for hdu in hdus if hdu.data is not None)
+        second = fits.ImageHDU(image.data, image.header)
+        fits.HDUList([fits.PrimaryHDU(image.data, image.header), second]).writeto(path)
+
+
+BAD = {
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("SIMPLE: no\n" * 400),
+    "noise": lambda path: path.write_bytes(np.random.default_rng(0).bytes(9000)),
+    "bad gzip": lambda path: path.write_bytes(b"\x1f\x8b" + b"x" * 9000),
+    "truncated": truncated,
+    "header alone": lambda path: fits.PrimaryHDU().writeto(path),
+    "table": table,
+    "two images": two_images,
+    "no coordinates": lambda path: fits.writeto(path, np.ones((5, 5))),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.filterwarnings("default")
+def test_bad_files(run, tmp_path, kind):
+    """One line of error; whatever sunpy warns of before is one line each, too."""
+    path = tmp_path / "bad.fits"
+    BAD[kind](path)
+    code, out, err = run(*bicubic(path), "-o", tmp_path / "out.fits")
+    assert (code, out) == (1, "")
+    *warnings, error = [line for line in err.splitlines() if line.startswith("sunpy-restore: ")]
+    assert error.startswith(f"sunpy-restore: error: {path}: ")
+    assert all(line.startswith("sunpy-restore: warning: ") for line in warnings)
+    assert "Traceback" not in err
+    assert not (tmp_path / "out.fits").exists()
+
+
+def changed(path, **keywords):
+    with fits.open(SAMPLE) as hdus:
+        image = next(hdu for hdu in hdus if hdu.data is not None)
+        for key, value in keywords.items():
+            image.header[key.replace("_", "-")] = value
+        fits.writeto(path, image.data, image.header)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "texts"),
+    [
+        ({"CDELT1": 0.6, "CDELT2": 0.6}, ["0.6", "0.504"]),
+        ({"CONTENT": "DOPPLERGRAM"}, ["DOPPLERGRAM", "MAGNETOGRAM"]),
+        ({"INSTRUME": "MDI", "TELESCOP": "SOHO"}, ["HMI"]),
+    ],
+)
+@pytest.mark.filterwarnings("default")
+def test_wrong_images(fails, tmp_path, keywords, texts):
+    path = tmp_path / "other.fits"
+    changed(path, **keywords)
+    fails(*bicubic(path), "-o", tmp_path / "out.fits", texts=[path, *texts])
+
+
+def test_wrong_options(fails, networks, tmp_path):
+    out = ["-o", tmp_path / "out.fits"]
+    fails("enhance", SAMPLE, *out, "--method", "magic", texts=["'magic'", "network, bicubic, richardson-lucy"])
+    fails(
+        "enhance", SAMPLE, *out, "--weights", "no-such-weights", texts=["no-such-weights", "enhance-magnetogram-tiny"]
+    )
+    other = networks / "enhance-continuum.safetensors"
+    fails("enhance", SAMPLE, *out, "--weights", other, texts=["'enhance-continuum'", "'enhance-magnetogram'"])
+    fails("enhance", SAMPLE, *out, "--device", "abacus", texts=["'abacus'"])
+    wrong = tmp_path / "wrong.safetensors"
+    hyperparameters = HYPERPARAMETERS["enhance"]
+    metadata = {"task": "enhance-magnetogram", "architecture": "ResidualRestorer", "hyperparameters": hyperparameters}
+    write(wrong, {"other": torch.zeros(3)}, metadata)
+    fails("enhance", SAMPLE, *out, "--weights", wrong, texts=[SAMPLE, "other"])
+    assert not (tmp_path / "out.fits").exists()
+
+
+def test_traceback_for_developers(tmp_path):
+    with pytest.raises(ValueError, match="'magic'"):
+        cli.main(["--debug", "enhance", str(SAMPLE), "-o", str(tmp_path / "out.fits"), "--method", "magic"])
+
+
+@pytest.mark.filterwarnings("default")
+def test_warnings_are_one_line(run, monkeypatch, tmp_path):
+    from sunpy_restore.core.exceptions import RestoreWarning
+
+    def warns(smap, **options):
+        import warnings
+
+        warnings.warn("close to\nthe limb", RestoreWarning, stacklevel=2)
+        return smap
+
+    monkeypatch.setattr(sunpy_restore, "enhance", warns)
+    code, _, err = run("enhance", SAMPLE, "-o", tmp_path / "out.fits")
+    assert (code, err) == (0, "sunpy-restore: warning: close to the limb\n")
+
+
+def test_interrupted_writing_leaves_nothing(run, monkeypatch, tmp_path):
+    def interrupted(self, path, **options):
+        Path(path).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    target = tmp_path / "out.fits"
+    target.write_bytes(b"precious")
+    monkeypatch.setattr(sunpy.map.GenericMap, "save", interrupted)
+    code, _, err = run(*bicubic(SAMPLE), "-o", target, "--overwrite")
+    assert (code, err) == (130, "sunpy-restore: error: interrupted\n")
+    assert target.read_bytes() == b"precious"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_demo(run, networks, tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    figures, savefig = [], Figure.savefig
+
+    def recorded(figure, *args, **options):
+        figures.append(figure)
+        return savefig(figure, *args, **options)
+
+    monkeypatch.setattr(Figure, "savefig", recorded)
+    folder = tmp_path / "demo"
+    code, out, err = run("demo", "-o", folder)
+    assert (code, err) == (0, "")
+    files = sorted(path.name for path in folder.iterdir())
+    stems = ("hmi_continuum_spot", "hmi_magnetogram")
+    ends = (".png", "_network.fits", "_richardson-lucy.fits")
+    flare = [f"aia_193_flare{end}" for end in (".png", "_biharmonic.fits", "_diffraction.fits", "_network.fits")]
+    flare += [f"lasco_c3_cme{end}" for end in (".png", "_harmonic.fits", "_network.fits", "_radial.fits")]
+    ends_of_stix = ("", "_agreeing")
+    flare += ["stix_flare.png", *(f"stix_flare_{m}{end}.fits" for m in ("clean", "network") for end in ends_of_stix)]
+    flare += [f"granulation_muram{end}" for end in (".png", "_convolutional.fits", "_spectrum.fits")]
+    assert files == sorted([*flare, *(f"{stem}{end}" for stem in stems for end in ends)])
+    for name in files:
+        assert str(folder / name) in out
+    for stem, size in zip(stems, (256, 400), strict=True):
+        smap = sunpy.map.Map(folder / f"{stem}_network.fits")
+        assert smap.data.shape == (size, size)
+        assert smap.meta["rstmeth"] == "network"
+        assert (folder / f"{stem}.png").read_bytes().startswith(b"\x89PNG")
+    # What is printed is measured
+    line = next(line for line in out.splitlines() if line.endswith("magnetogram_network.fits"))
+    observed = sunpy.map.Map(SAMPLE).data
+    residual = np.abs(reconvolve(smap.data) - observed).sum() / np.abs(observed).sum()
+    assert f"residual {100 * residual:5.2f} %" in line
+    assert "unsigned" in line
+    line = next(line for line in out.splitlines() if line.endswith("flare_diffraction.fits"))
+    observed, smap = sunpy.map.Map(FLARE), sunpy.map.Map(folder / "aia_193_flare_diffraction.fits")
+    mask = find_saturation(observed).mask
+    np.testing.assert_array_equal(smap.data[~mask], observed.data[~mask])
+    assert f"residual {100 * fringe_residual(smap.data, mask, 193):6.2f} %" in line
+    assert f"core {1e-6 * smap.data[mask].sum():.2f} million DN" in line
+    line = next(line for line in out.splitlines() if line.endswith("cme_radial.fits"))
+    observed, smap = sunpy.map.Map(CORONA), sunpy.map.Map(folder / "lasco_c3_cme_radial.fits")
+    changed = smap.data != observed.data
+    # A fill may hit the truth by chance
+    assert 0.08 < changed.mean() < 0.2
+    error = np.sqrt(np.mean((smap.data - observed.data)[changed] ** 2)) / np.median(observed.data[observed.data > 0])
+    assert float(line.split()[5]) == pytest.approx(100 * error, rel=0.02)
+    assert [len(figure.axes) for figure in figures] == [7, 7, 9, 6, 10, 4]
+    for figure in figures[:3]:
+        check_figure(figure)
+    *panels, bar = figures[3].axes
+    assert "[%]" in bar.get_ylabel()
+    assert [axes.get_title() for axes in panels] == ["lost", "harmonic", "radial", "network", "truth"]
+    titles = [axes.get_title() for axes in figures[4].axes if axes.get_title()]
+    assert titles == ["back-projection", "clean", "clean, agreeing", "network", "network, agreeing"]
+    line = next(line for line in out.splitlines() if line.endswith("stix_flare_clean_agreeing.fits"))
+    assert "chi square   1.00" in line
+    flux = 4 * sunpy.map.Map(folder / "stix_flare_clean_agreeing.fits").data.sum()
+    assert f"flux {flux:5.1f} counts" in line
+    assert len({axes.images[0].get_clim() for axes in panels}) == 1
+    check_granulation(folder, out, figures[5])
+
+
+def check_granulation(folder, out, figure):
+    """Textures of the size and the pixels of the simulation, with figures that are measured."""
+    simulated = sunpy.map.Map(sample_path("granulation_muram"))
+    *panels, _ = figure.axes
+    assert [axes.get_title() for axes in panels] == ["spectrum", "convolutional", "simulation"]
+    assert len({(axes.images[0].get_clim(), *axes.images[0].get_extent()) for axes in panels}) == 1
+    assert panels[0].images[0].get_extent() == pytest.approx([0, 170 * 0.048, 0, 480 * 0.048])
+    for method in ("spectrum", "convolutional"):
+        line = next(line for line in out.splitlines() if line.endswith(f"granulation_muram_{method}.fits"))
+        smap = sunpy.map.Map(folder / f"granulation_muram_{method}.fits")
+        assert smap.meta["synthetic"] is True
+        assert smap.data.shape == simulated.data.shape
+        assert f"seed {smap.meta['rstseed']} " in line
+        for image in (smap, simulated):
+            assert f"{100 * contrast(image.data):.2f} %" in line
+    spectrum = sunpy.map.Map(folder / "granulation_muram_spectrum.fits")
+    assert u.allclose(u.Quantity(spectrum.scale), u.Quantity(simulated.scale))
+    assert "histogram KS 0.0" in next(line for line in out.splitlines() if "granulation_muram_spectrum" in line)
+
+
+def check_figure(figure):
+    """Panels in one stretch, the right side up, before and after of the same part of the Sun."""
+    *panels, bar = figure.axes
+    columns = len(panels) // 2
+    assert "[" in bar.get_ylabel()
+    assert len({axes.images[0].get_clim() for axes in panels}) == 1
+    fields = []
+    for axes in panels:
+        (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+        first, last = (axes.wcs.pixel_to_world(*corner) for corner in ((left, bottom), (right, top)))
+        assert first.Tx < last.Tx
+        assert first.Ty < last.Ty
+        fields.append([value.arcsec for corner in (first, last) for value in (corner.Tx, corner.Ty)])
+    for row in (fields[:columns], fields[columns:]):
+        np.testing.assert_allclose(row[1:], row[:1] * (columns - 1), atol=1e-3)
+
+
+def test_list_of_weights(run, networks):
+    code, out, err = run("weights", "list")
+    assert (code, err) == (0, "")
+    for task in TASKS:
+        assert f"{task.name}-tiny  {task.name}  compact, default" in out
+
+
+def test_verify_and_fetch_weights(run, fails, networks, monkeypatch, tmp_path):
+    names = [f"{task.name}-tiny" for task in TASKS]
+    code, out, err = run("weights", "verify")
+    assert (code, err) == (0, "")
+    assert [line.endswith(": right") for line in out.splitlines()] == [True] * len(TASKS)
+    assert run("weights", "fetch", *names)[1].splitlines() == [
+        str(networks / f"{task.name}.safetensors") for task in TASKS
+    ]
+    fails("weights", "fetch", "no-such-weights", texts=["'no-such-weights'", *names])
+    # A damaged file is named, and the others are checked all the same
+    for path in networks.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    text = (tmp_path / "registry.toml").read_text().replace(str(networks), str(tmp_path))
+    (tmp_path / "registry.toml").write_text(text)
+    (tmp_path / f"{TASKS[0].name}.safetensors").write_bytes(b"<html>")
+    monkeypatch.setattr(registry, "REGISTRY", tmp_path / "registry.toml")
+    out = fails("weights", "verify", texts=[names[0]])
+    assert out.splitlines() == [f"{tmp_path / task.name}.safetensors: right" for task in TASKS[1:]]
+
+
+def test_features_among_the_weights(run, fails, networks, monkeypatch, tmp_path):
+    text = (networks / "registry.toml").read_text()
+    data = b"tensors"
+    text += f'''
+[weights.vgg]
+kind = "features"
+file = "vgg.pth"
+sha256 = "{hashlib.sha256(data).hexdigest()}"
+size = {len(data)}
+licence = "BSD-3-Clause"
+doi = "10.48550/arXiv.1409.1556"
+description = "Features."
+'''
+    (tmp_path / "registry.toml").write_text(text)
+    monkeypatch.setattr(registry, "REGISTRY", tmp_path / "registry.toml")
+    monkeypatch.setenv("SUNPY_RESTORE_CACHE", str(tmp_path / "cache"))
+    for name in ("SUNPY_RESTORE_WEIGHTS_URL", "SUNPY_RESTORE_WEIGHTS_MIRROR"):
+        monkeypatch.delenv(name, raising=False)
+    assert "vgg  for trainings  features  0.0 MB  not here" in run("weights", "list")[1]
+    # What was never downloaded is not checked unless it is named
+    assert run("weights", "verify")[0] == 0
+    fails("weights", "verify", "vgg", texts=["vgg.pth is not on this machine", "sunpy-restore weights fetch vgg"])
+    fails("weights", "fetch", "vgg", texts=["'vgg'", "SUNPY_RESTORE_WEIGHTS_MIRROR"])
+    path = tmp_path / "cache" / "vgg.pth"
+    path.parent.mkdir()
+    path.write_bytes(data)
+    assert "vgg  for trainings  features  0.0 MB  in the cache" in run("weights", "list")[1]
+    assert f"{path}: right" in run("weights", "verify")[1].splitlines()
+    assert run("weights", "fetch", "vgg")[1].splitlines() == [str(path)]
+
+
+def test_training_without_its_extra(fails, monkeypatch, tmp_path):
+    for name in [name for name in sys.modules if name.startswith(("sunpy_restore.training", "lightning"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "lightning", None)
+    monkeypatch.setitem(sys.modules, "lightning.pytorch", None)
+    for command in ("train", "evaluate"):
+        out = ["--out", tmp_path / "out"] if command == "train" else []
+        fails(command, "enhance-continuum", "--data", tmp_path, *out, texts=[command, '"sunpy_restore[train]"'])
+
+
+def test_training_refusals(fails, tmp_path):
+    pytest.importorskip("lightning", reason="training needs the extra 'train'")
+    out = ["--out", tmp_path / "out"]
+    fails("train", "no-such-task", "--data", tmp_path, *out, texts=["'no-such-task'", "enhance-continuum"])
+    name = "enhance-continuum"
+    fails("train", name, "--data", tmp_path / "nowhere", *out, texts=[tmp_path / "nowhere"])
+    fails("train", name, "--data", tmp_path, *out, "--config", "huge", texts=["'huge'", "compact, paper, light"])
+    fails("train", name, "--data", tmp_path, *out, "--resume", texts=["last.ckpt"])
+    fails("train", name, "--data", tmp_path, *out, "--no-progress", texts=["muram"])
+    fails("evaluate", name, "--data", tmp_path / "nowhere", "--method", "bicubic", texts=[tmp_path / "nowhere"])
+    fails("evaluate", name, "--data", tmp_path, "--method", "magic", texts=["'magic'"])
+
+
+def test_training_and_evaluation_are_called(run, monkeypatch, tmp_path):
+    pytest.importorskip("lightning", reason="training needs the extra 'train'")
+    from sunpy_restore import training
+
+    calls = {}
+
+    def train(task, data, out, **options):
+        calls["train"] = (task, data, out, options)
+        return Path(out) / "weights.safetensors"
+
+    def evaluate(task, data, **options):
+        calls["evaluate"] = (task, data, options)
+        return [{"source": "MURaM", "method": "bicubic", "psnr": 30.0}]
+
+    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(training, "evaluate", evaluate)
+    options = ["--config", "paper", "--resume", "--steps", "7", "--workers", "2", "--start", "W", "--no-progress"]
+    code, out, _ = run("train", "enhance-continuum", "--data", "D", "--out", "R", *options)
+    assert (code, out) == (0, "R/weights.safetensors\n")
+    wanted = {"config": "paper", "resume": True, "start": "W", "steps": 7, "workers": 2, "progress": False}
+    assert calls["train"] == ("enhance-continuum", "D", "R", wanted)
+    file = tmp_path / "scores.json"
+    options = ["--method", "bicubic", "--method", "network", "--weights", "V", "W", "--device", "cpu", "--json", file]
+    code, out, _ = run("evaluate", "enhance-continuum", "--data", "D", *options)
+    assert code == 0
+    assert out.splitlines()[1].split() == ["MURaM", "bicubic", "30.00"]
+    wanted = {"methods": ["bicubic", "network"], "weights": ["V", "W"], "device": "cpu"}
+    assert calls["evaluate"] == ("enhance-continuum", "D", wanted)
+    rows = [{"source": "MURaM", "method": "bicubic", "psnr": 30.0}]
+    assert json.loads(file.read_text()) == {"task": "enhance-continuum", "rows": rows}
+
+
+SIZES = ("--shape", "40", "150", "--seed", "3", "--device", "cpu")
+
+
+@pytest.mark.parametrize("method", ["convolutional", "gan", "vae", "spectrum"])
+def test_synthesis_makes_a_file(run, networks, tmp_path, method):
+    target = tmp_path / "texture.fits"
+    assert run("synthesize", *SIZES, "--method", method, "-o", str(target)) == (0, f"{target}\n", "")
+    smap = sunpy.map.Map(target)
+    assert smap.data.shape == (40, 150)
+    assert np.isfinite(smap.data).all()
+    assert smap.meta["synthetic"] is True
+    assert smap.meta["rstseed"] == 3
+    assert smap.meta["rsttask"] == f"synthesize-{method}"
+    again = synthesize_granulation((40, 150), method=method, seed=3, device="cpu")
+    np.testing.assert_array_equal(again.data, smap.data)
+
+
+def test_synthesis_replaces_a_file_only_when_told(run, fails, networks, tmp_path):
+    target = tmp_path / "texture.fits"
+    arguments = ("synthesize", *SIZES, "--method", "spectrum", "-o", str(target))
+    target.write_text("precious")
+    fails(*arguments, texts=["exists"])
+    assert target.read_text() == "precious"
+    fails(*arguments, "--overwrite", "--scale", "-3", texts=["-3 km"])
+    assert target.read_text() == "precious"
+    assert run(*arguments, "--overwrite", "--scale", "96")[0] == 0
+    assert sunpy.map.Map(target).meta["cdelt1"] == pytest.approx(96 / 725.2709, rel=1e-5)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_synthesis_by_tiles_names_how_they_were_stitched(run, networks, tmp_path):
+    target = tmp_path / "texture.fits"
+    arguments = ("synthesize", *SIZES, "--method", "gan", "--stitching", "greedy", "--refine-worst", "1")
+    assert run(*arguments, "-o", str(target))[0] == 0
+    assert sunpy.map.Map(target).meta["rstmeth"] == "gan, greedy"

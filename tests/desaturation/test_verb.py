@@ -1,0 +1,322 @@
+"""The verb on Maps of AIA: what is kept bit by bit, what is filled, what is refused."""
+
+import warnings
+
+import numpy as np
+import pytest
+from ndcube import NDCube
+
+import astropy.units as u
+
+import sunpy.map
+
+from sunpy_restore.cli.files import write_map
+from sunpy_restore.core.exceptions import RestoreWarning
+from sunpy_restore.desaturation.saturation import find_saturation
+from sunpy_restore.desaturation.verb import desaturate
+
+WELL = 16383.0
+METHODS = ("biharmonic", "diffraction")
+
+
+def box(shape, rows, columns):
+    mask = np.zeros(shape, dtype=bool)
+    mask[rows, columns] = True
+    return mask
+
+
+@pytest.fixture(scope="module")
+def hole(flaring):
+    return box(flaring.data.shape, slice(92, 118), slice(106, 134))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", ["i2", ">i2", "u2", "i4", ">i4", "f4", ">f4", "f8", ">f8"])
+def test_valid_pixels_are_kept_bit_by_bit(make_map, flaring, method, dtype):
+    smap = make_map(flaring.data.astype(dtype))
+    before = smap.data.copy(), dict(smap.meta)
+    result = desaturate(smap, method=method)
+    assert type(result) is type(smap)
+    assert result.unit == smap.unit
+    assert result.data.dtype.kind == "f"
+    assert result.data.dtype.isnative
+    np.testing.assert_array_equal(result.mask, find_saturation(smap).mask)
+    np.testing.assert_array_equal(result.data[~result.mask], smap.data[~result.mask])
+    assert (result.data != smap.data)[result.mask].any()
+    assert np.isfinite(result.data).all()
+    assert smap.data.dtype == before[0].dtype
+    np.testing.assert_array_equal(smap.data, before[0])
+    assert (dict(smap.meta), smap.mask) == (before[1], None)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_primary_saturation_is_never_filled_with_less_than_the_level(flaring, method):
+    found = find_saturation(flaring)
+    result = desaturate(flaring, method=method)
+    assert found.primary.any()
+    assert (result.data[found.primary] >= found.level).all()
+
+
+def test_hidden_flux_is_found_again(make_map, make_flare):
+    observed, truth = make_flare(peak=8.0, seed=1)
+    over = truth > WELL
+    hidden = (truth[over] - WELL).sum()
+    smap = make_map(observed)
+    ratios = {name: (desaturate(smap, method=name).data[over] - WELL).sum() / hidden for name in METHODS}
+    assert ratios["biharmonic"] < 0.1
+    assert ratios["diffraction"] == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.parametrize("factor", [0.5, 3, 1000])
+@pytest.mark.parametrize("method", METHODS)
+def test_with_a_mask_the_result_is_proportional_to_the_image(make_map, flaring, hole, method, factor):
+    expected = factor * desaturate(flaring, mask=hole, method=method).data
+    found = desaturate(make_map(factor * flaring.data), mask=hole, method=method).data
+    np.testing.assert_array_equal(found[~hole], (factor * flaring.data)[~hole])
+    # Rounding in single precision may cost or spare inverse diffraction one of its steps
+    np.testing.assert_allclose(found, expected, rtol=1e-6 if method == "biharmonic" else 1e-2)
+
+
+@pytest.mark.parametrize("rubbish", [0.0, -1e9, 1e9, np.nan, np.inf])
+@pytest.mark.parametrize("method", METHODS)
+def test_values_under_a_given_mask_are_not_looked_at(make_map, flaring, hole, method, rubbish):
+    expected = desaturate(flaring, mask=hole, method=method)
+    found = desaturate(make_map(np.where(hole, rubbish, flaring.data)), mask=hole, method=method)
+    np.testing.assert_array_equal(found.data, expected.data)
+    np.testing.assert_array_equal(found.mask, hole)
+
+
+def test_a_given_mask_is_not_changed(flaring, hole):
+    before = hole.copy()
+    result = desaturate(flaring, mask=hole, method="biharmonic")
+    result.mask[:] = False
+    np.testing.assert_array_equal(hole, before)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_commutes_with_submap(make_map, make_flare, method):
+    smap = make_map(make_flare((460, 480), [(230, 240)], seed=3)[0])
+    corner, size = (40, 30), (400, 390)
+    part = smap.submap(corner * u.pix, width=(size[0] - 1) * u.pix, height=(size[1] - 1) * u.pix)
+    assert part.data.shape == size[::-1]
+    whole = desaturate(smap, method=method).data[30:420, 40:440]
+    found = desaturate(part, method=method)
+    np.testing.assert_array_equal(found.data[~found.mask], whole[~found.mask])
+    np.testing.assert_allclose(found.data, whole, rtol=1e-6 if method == "biharmonic" else 0.05)
+
+
+def test_rates_and_counts_agree(make_map, flaring):
+    rate = make_map(flaring.data / 2.0, BUNIT="DN / s")
+    for method in METHODS:
+        expected, found = desaturate(flaring, method=method), desaturate(rate, method=method)
+        np.testing.assert_array_equal(found.mask, expected.mask)
+        np.testing.assert_allclose(found.data * 2.0, expected.data, rtol=1e-5)
+        assert found.unit == u.DN / u.s
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_several_cores(make_map, make_flare, method):
+    places = [(60, 60), (70, 300), (200, 180), (4, 180)]
+    smap = make_map(make_flare((260, 360), places)[0])
+    result = desaturate(smap, method=method)
+    for row, column in places:
+        near = np.s_[max(row - 15, 0) : row + 15, column - 15 : column + 15]
+        assert result.mask[near].any()
+        found = find_saturation(smap)
+        assert (result.data[near][found.primary[near]] >= found.level).all()
+    np.testing.assert_array_equal(result.data[~result.mask], smap.data[~result.mask])
+
+
+def test_missing_and_masked_pixels_stay_as_they_are(make_map, flaring):
+    data, mask = flaring.data.copy(), box(flaring.data.shape, slice(0, 30), slice(0, 30))
+    data[180:185, 30:60] = np.nan
+    smap = make_map(data)._new_instance(data, flaring.meta, mask=mask)
+    for method in METHODS:
+        result = desaturate(smap, method=method)
+        saturated = find_saturation(smap).mask
+        np.testing.assert_array_equal(result.mask, saturated | mask)
+        np.testing.assert_array_equal(result.data[~saturated], data[~saturated])
+        assert np.isfinite(result.data[saturated]).all()
+
+
+@pytest.mark.parametrize("kind", [list, tuple, sunpy.map.MapSequence])
+def test_sequences_come_back_as_the_same_kind(make_map, make_flare, flaring, kind):
+    maps = [flaring, make_map(make_flare((200, 210), [(90, 99)], channel=171)[0], WAVELNTH=171)]
+    images = kind(*maps) if kind is sunpy.map.MapSequence else kind(maps)
+    results = desaturate(images, method="diffraction")
+    assert type(results) is kind
+    for smap, result in zip(images, results, strict=True):
+        expected = desaturate(smap, method="diffraction")
+        np.testing.assert_array_equal(result.data, expected.data)
+        np.testing.assert_array_equal(result.mask, expected.mask)
+
+
+def test_one_mask_for_all_or_one_each(make_map, flaring, hole):
+    other = np.roll(hole, 40, axis=1)
+    both = [hole, other]
+    for mask, expected in ((hole, [hole, hole]), (both, both), (np.stack(both), both)):
+        results = desaturate([flaring, flaring], mask=mask, method="biharmonic")
+        for result, region in zip(results, expected, strict=True):
+            np.testing.assert_array_equal(result.mask, region)
+    small = make_map(flaring.data[:150])
+    results = desaturate((flaring, small), mask=[hole, hole[:150]], method="biharmonic")
+    np.testing.assert_array_equal(results[1].mask, hole[:150])
+    with pytest.raises(ValueError, match="3 masks for 2 images"):
+        desaturate([flaring, flaring], mask=[hole] * 3, method="biharmonic")
+    with pytest.raises(TypeError, match="nested list"):
+        desaturate(flaring, mask=hole.tolist(), method="biharmonic")
+
+
+def test_cube(flaring):
+    cube = NDCube(flaring.data, wcs=flaring.wcs, meta=dict(flaring.meta), unit=flaring.unit)
+    result = desaturate(cube, method="biharmonic")
+    expected = desaturate(flaring, method="biharmonic")
+    assert type(result) is NDCube
+    assert result.unit == u.DN
+    np.testing.assert_array_equal(result.data, expected.data)
+    np.testing.assert_array_equal(result.mask, expected.mask)
+
+
+def test_header_says_what_was_done(flaring):
+    for keywords, name in (
+        ({"method": "biharmonic"}, "biharmonic"),
+        ({"method": "biharmonic", "consistency": "none"}, "biharmonic"),
+        ({"method": "biharmonic", "consistency": "diffraction"}, "biharmonic+diffraction"),
+        ({"method": "diffraction"}, "diffraction"),
+        ({"method": "diffraction", "consistency": "diffraction"}, "diffraction"),
+    ):
+        meta = desaturate(flaring, **keywords).meta
+        assert meta["restored"] is True
+        assert (meta["rsttask"], meta["rstmeth"]) == ("desaturate", name)
+        assert f"desaturate, method {name}" in " ".join(meta["history"].split())
+        assert not {"nsatpix", "datamax", "rstmodel", "rstsha"} & set(meta)
+
+
+def test_coordinates_stay(flaring):
+    result = desaturate(flaring, method="biharmonic")
+    assert u.allclose(u.Quantity(result.reference_pixel), u.Quantity(flaring.reference_pixel), rtol=1e-12)
+    assert u.allclose(u.Quantity(result.scale), u.Quantity(flaring.scale), rtol=1e-12)
+    corner = [0, 219] * u.pix, [0, 17] * u.pix
+    one, two = (smap.pixel_to_world(*corner) for smap in (flaring, result))
+    assert u.allclose(one.Tx, two.Tx, rtol=1e-12)
+    assert u.allclose(one.Ty, two.Ty, rtol=1e-12)
+    assert result.date == flaring.date
+
+
+def test_save_and_load_keep_pixels_and_provenance(flaring, tmp_path):
+    result = desaturate(flaring, method="diffraction")
+    path = tmp_path / "desaturated.fits"
+    write_map(result, path)
+    loaded = sunpy.map.Map(path)
+    assert type(loaded) is type(result)
+    np.testing.assert_array_equal(loaded.data, result.data)
+    for key in ("restored", "rsttask", "rstmeth", "rstvers"):
+        assert loaded.meta[key] == result.meta[key]
+    with pytest.raises(ValueError, match="desaturated already"):
+        desaturate(loaded, method="biharmonic")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_saturated_comes_back_as_it_is(make_map, flaring, method):
+    quiet = make_map(np.minimum(flaring.data, 9000.0))
+    for keywords in ({}, {"mask": np.zeros(quiet.data.shape, dtype=bool)}):
+        with pytest.warns(RestoreWarning, match="Nothing in the image is saturated") as warned:
+            assert desaturate(quiet, method=method, **keywords) is quiet
+        assert [warning.filename for warning in warned] == [__file__]
+    with pytest.warns(RestoreWarning, match="Nothing"):
+        quiet_again, result = desaturate([quiet, flaring], method=method)
+    assert quiet_again is quiet
+    assert result.mask.any()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_masks_that_leave_nothing_are_refused(make_map, flaring, hole, method):
+    everything = np.ones(flaring.data.shape, dtype=bool)
+    with pytest.raises(ValueError, match="covers all"):
+        desaturate(flaring, mask=everything, method=method)
+    with pytest.raises(ValueError, match="No pixel outside of the mask is finite"):
+        desaturate(make_map(np.where(hole, flaring.data, np.nan)), mask=hole, method=method)
+    masked = flaring._new_instance(flaring.data, flaring.meta, mask=~hole)
+    with pytest.raises(ValueError, match="No pixel outside of the mask"):
+        desaturate(masked, mask=hole, method=method)
+
+
+def test_wrong_masks_are_refused(flaring, hole):
+    with pytest.raises(ValueError, match=r"\(220, 240\), found \(240, 220\)"):
+        desaturate(flaring, mask=hole.T, method="biharmonic")
+    with pytest.raises(TypeError, match="boolean mask, found data of type int"):
+        desaturate(flaring, mask=hole.astype(int), method="biharmonic")
+
+
+def display(smap, make_map, scale=1):
+    return make_map((255 * np.sqrt(smap.data.clip(0) / WELL)).astype(np.uint8) * scale)
+
+
+def test_display_images_need_a_mask_and_have_no_fringes(make_map, flaring, hole):
+    image = display(flaring, make_map)
+    with pytest.raises(ValueError, match="8-bit"):
+        desaturate(image, method="biharmonic")
+    for smap in (image, display(flaring, make_map, np.float32(0.37))):
+        result = desaturate(smap, mask=hole, method="biharmonic")
+        assert result.meta["rstmeth"] == "biharmonic"
+        assert result.data.dtype == np.float32
+        np.testing.assert_array_equal(result.data[~hole], smap.data[~hole])
+        for keywords in ({"method": "diffraction"}, {"method": "biharmonic", "consistency": "diffraction"}):
+            with pytest.raises(ValueError, match=r"diffraction pattern is not known.*8-bit"):
+                desaturate(smap, mask=hole, **keywords)
+
+
+def test_ultraviolet_channels_have_no_fringes(make_map, flaring):
+    smap = make_map(flaring.data, WAVELNTH=1600)
+    assert desaturate(smap, method="biharmonic").meta["rstmeth"] == "biharmonic"
+    with pytest.raises(ValueError, match="94, 131, 171, 193, 211, 304, 335"):
+        desaturate(smap, method="diffraction")
+    with pytest.raises(ValueError, match="consistency='none'"):
+        desaturate(smap, method="biharmonic", consistency="diffraction")
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"method": "biharmonic", "consistency": "charge"}, "consistency 'charge', expected 'diffraction', 'none'"),
+        ({"method": "diffraction", "consistency": "none"}, "nothing else"),
+        ({"method": "magic"}, "Found the method 'magic', expected one of network, biharmonic, diffraction"),
+        ({"method": "biharmonic", "weights": "x.safetensors"}, "Leave them out"),
+    ],
+)
+def test_unknown_options_are_refused(flaring, keywords, message):
+    with pytest.raises(ValueError, match=message):
+        desaturate(flaring, **keywords)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"RSTTASK": "desaturate"}, ValueError, "desaturated already"),
+        ({"INSTRUME": "HMI_SIDE1"}, TypeError, "expected an AIAMap"),
+        ({"WAVELNTH": 195}, TypeError, "WAVELNTH = 195"),
+        ({"BUNIT": "K"}, ValueError, "expected DN or DN / s"),
+        ({"LVL_NUM": 2}, ValueError, "LVL_NUM = 2"),
+    ],
+)
+def test_other_maps_are_refused(make_map, flaring, changes, error, message):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        smap = make_map(flaring.data, **changes)
+        with pytest.raises(error, match=message):
+            desaturate(smap, method="biharmonic")
+
+
+@pytest.mark.parametrize("wrong", [np.ones((9, 9)), "file.fits", None, 3])
+def test_things_that_are_no_maps_are_refused(wrong):
+    with pytest.raises(TypeError):
+        desaturate(wrong, method="biharmonic")
+
+
+def test_images_hardly_larger_than_their_mask(make_map):
+    """Nothing can be compared there, and the first fill stays."""
+    image = np.random.default_rng(4).normal(1000, 50, (24, 26))
+    hole = box(image.shape, slice(5, 19), slice(6, 20))
+    for method in METHODS:
+        result = desaturate(make_map(image), mask=hole, method=method)
+        assert np.isfinite(result.data).all()

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from sunpy_restore.enhancement.forward import reconvolve
+from sunpy_restore.enhancement.recipe.scores import EDGE, measure
+
+TASK = "enhance-continuum"
+
+
+def pair(ny=80, nx=72, seed=0):
+    """A smooth scene, so that the instrument leaves most of it, and what is seen of it."""
+    y, x = np.mgrid[:ny, :nx] / 20
+    truth = 1 + 0.1 * np.sin(x + seed) * np.cos(y)
+    return reconvolve(truth), truth
+
+
+def test_the_truth_is_right():
+    observed, truth = pair()
+    found = measure(TASK, observed, truth, truth)
+    assert found["psnr"] == np.inf
+    assert found["contrast"] == pytest.approx(1)
+    for key in ("nmse", "residual", "mean_error"):
+        assert found[key] == pytest.approx(0, abs=1e-9)
+    assert "net_flux_error" not in found
+
+
+def test_scores_of_a_known_error():
+    observed, truth = pair()
+    offset = measure(TASK, observed, truth - 0.05, truth)
+    assert offset["mean_error"] == pytest.approx(-0.05)
+    assert offset["residual"] == pytest.approx(0.05, rel=0.05)
+    assert offset["contrast"] == pytest.approx(1)
+    inner = truth[2 * 9 : -2 * 9, 2 * 9 : -2 * 9]  # a quarter of the 36 pixels that were observed
+    assert offset["nmse"] == pytest.approx(0.05**2 / inner.var())
+    assert offset["psnr"] == pytest.approx(20 * np.log10(np.ptp(inner) / 0.05))
+    assert measure(TASK, observed, 1 + 1.3 * (truth - 1), truth)["contrast"] == pytest.approx(1.3)
+
+
+def test_edges_are_not_scored():
+    observed, truth = pair(160, 120)
+    restored = truth + 0.01
+    inner = slice(2 * EDGE, -2 * EDGE)
+    frame = np.full(truth.shape, 1e3)
+    frame[inner, inner] = truth[inner, inner]
+    assert measure(TASK, observed, restored, frame) == measure(TASK, observed, restored, truth)
+
+
+def test_flux_of_signed_images():
+    rng = np.random.default_rng(1)
+    truth = rng.standard_normal((80, 80))
+    found = measure("enhance-magnetogram", reconvolve(truth), 1.1 * truth, truth)
+    inner = truth[20:-20, 20:-20].reshape(20, 2, 20, 2).mean(axis=(1, 3))
+    assert found["unsigned_flux_error"] == pytest.approx(0.1)
+    assert found["net_flux_error"] == pytest.approx(0.1 * inner.sum() / np.abs(inner).sum())
+
+
+def test_narrow_images_are_scored():
+    observed, truth = pair(200, 10)
+    assert np.isfinite(measure(TASK, observed, truth + 0.01, truth)["psnr"])

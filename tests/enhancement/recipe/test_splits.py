@@ -1,0 +1,117 @@
+"""What is kept back stays kept back: training pairs know nothing of the pixels that networks are judged by."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from astropy.io import fits
+
+from sunpy_restore.enhancement.recipe import configs, datasets
+from sunpy_restore.enhancement.recipe.truth import continuum_sources, magnetogram_sources
+
+SOURCES = {"continuum": continuum_sources, "magnetogram": magnetogram_sources}
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).normal(1.0, 0.05, shape).astype(np.float32)
+
+
+@pytest.fixture
+def layout():
+    """Arrays of a data folder, by file."""
+    return {
+        "photosphere/muram_intensity_48km.npy": noise(60, 680),
+        "photosphere/imax_focus.fits.gz": noise(400, 400),
+        "photosphere/hinode_sp_scan.npz": noise(40, 2, 40),
+        "photosphere/camXX_2020-07-27T08_lc0.fits": noise(120, 120),
+        "photosphere/camXX_2019-08-01T08_lc0.fits": noise(120, 120),
+        "photosphere/hinode_sot_nfi_magnetogram_20110214.fits.gz": noise(40, 40) - 1,
+        "hmi/hmi_continuum_sunspot_series.fits.gz": noise(30, 40, 40),
+        "hmi/hmi_blos_20110214_203412.fits.gz": 1e3 * (noise(60, 495) - 1),
+    }
+
+
+@pytest.fixture
+def images(tmp_path):
+    """The images of all sources of a split, from a layout."""
+
+    def images(layout, kind, split):
+        for name, array in layout.items():
+            path = tmp_path / name
+            path.parent.mkdir(exist_ok=True)
+            if path.suffix == ".npy":
+                np.save(path, array)
+            elif path.suffix == ".npz":
+                np.savez(path, data=array)
+            else:
+                fits.writeto(path, array, overwrite=True)
+        return {
+            (source.name, index): image
+            for source in SOURCES[kind](tmp_path, split)
+            for index, image in enumerate(source.images)
+        }
+
+    return images
+
+
+def turned(array, part):
+    """The array with a part upside down, which changes its pixels and leaves every mean alone."""
+    result = array.copy()
+    result[part] = array[part][..., ::-1, :]
+    return result
+
+
+def changed(layout, split):
+    """The layout with everything that belongs to the split changed."""
+    columns, frames, field = {
+        "train": (np.s_[:, :544], np.s_[:20], np.s_[:, :400]),
+        "validation": (np.s_[:, 544:], np.s_[27:], np.s_[:, 420:]),
+    }[split]
+    parts = {
+        "photosphere/muram_intensity_48km.npy": columns,
+        "hmi/hmi_continuum_sunspot_series.fits.gz": frames,
+        "hmi/hmi_blos_20110214_203412.fits.gz": field,
+    }
+    return {name: turned(array, parts[name]) if name in parts else array for name, array in layout.items()}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize(("split", "other"), [("train", "validation"), ("validation", "train")])
+def test_no_split_sees_the_pixels_of_the_other(layout, images, kind, split, other):
+    before = images(layout, kind, split)
+    untouched = images(changed(layout, other), kind, split)
+    assert before.keys() == untouched.keys()
+    for source, image in before.items():
+        np.testing.assert_allclose(image, untouched[source], rtol=1e-6, atol=1e-9, err_msg=str(source))
+    # The same change to its own pixels is seen
+    own = images(changed(layout, split), kind, split)
+    concerned = [source for source in before if source[0].startswith(("MURaM", "HMI"))]
+    assert len(concerned) >= 2
+    for source in concerned:
+        assert not np.allclose(before[source], own[source], rtol=1e-3), source
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_validation_needs_no_source_that_is_trained_on_whole(layout, images, kind):
+    """Every source of the validation is one of the training too, of which a region or a time was kept back."""
+    names = {split: {name for name, _ in images(layout, kind, split)} for split in ("train", "validation")}
+    assert names["validation"] <= names["train"]
+
+
+@pytest.mark.parametrize(("kind", "name"), [("continuum", "compact"), ("magnetogram", "paper")])
+def test_pairs_are_the_same_in_every_run(layout, images, tmp_path, kind, name):
+    """In any order, too: a training that was interrupted goes on with the pair that is next."""
+    images(layout, kind, "train")
+    task = f"enhance-{kind}"
+    config = configs(task)[name]
+    config = replace(config, patch_size=8, batch_size=2, steps=3, options={**config.options, "views": 3})
+    first, second = (datasets(task, tmp_path, config)[0] for _ in range(2))
+    assert len(first) == 6
+    pairs = [first[index] for index in range(6)]
+    side = 8 + 2 * config.options["margin"]
+    assert {tuple(image.shape for image in pair) for pair in pairs} == {((1, side, side), (1, 16, 16))}
+    for index in (4, 1, 5):
+        for image, again in zip(pairs[index], second[index], strict=True):
+            np.testing.assert_array_equal(image, again)
+    assert not np.array_equal(pairs[0][0], pairs[1][0])

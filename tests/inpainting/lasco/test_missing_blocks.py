@@ -1,0 +1,217 @@
+"""Lost blocks are found, and nothing else is."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from sunpy_restore.inpainting.lasco.missing_blocks import find_missing, mostly_lost
+
+BZERO = np.float32(3.2501e-9)
+CELLS = {
+    "single": [(9, 21)],
+    "diagonal": [(6, 23), (7, 24)],
+    "row": [(21, column) for column in range(32)],
+    "cluster": [(row, column) for row in range(22, 27) for column in range(8, 11)],
+    "at the occulter": [(13, 12), (14, 11), (19, 13), (20, 15), (14, 20)],
+    "across the occulter": [(14, column) for column in range(32)],
+    "at the corners": [(0, 2), (2, 0), (29, 31), (29, 0), (31, 24)],
+    "half": [(row, column) for row in range(14) for column in range(32)],
+}
+
+
+def box(shape, rows, columns):
+    mask = np.zeros(shape, dtype=bool)
+    mask[rows, columns] = True
+    return mask
+
+
+@pytest.mark.parametrize("detector", ["C2", "C3"])
+@pytest.mark.parametrize("level", [0.5, 1])
+def test_nothing_is_lost_in_an_image_as_it_is(make_lasco, blind_table, hidden_at_level_1, detector, level):
+    smap = make_lasco(detector, level)
+    before = smap.data.copy()
+    found = find_missing(smap)
+    assert not found.mask.any()
+    np.testing.assert_array_equal(found.blind, (blind_table if level < 1 else hidden_at_level_1)(detector))
+    np.testing.assert_array_equal(smap.data, before)
+
+
+@pytest.mark.parametrize("cells", CELLS.values(), ids=CELLS)
+@pytest.mark.parametrize("detector", ["C2", "C3"])
+@pytest.mark.parametrize(("fill", "dtype"), [(0, ">i2"), (-32768, "i2"), (0, "f4"), (np.nan, ">f4"), (np.inf, "f8")])
+def test_lost_blocks_of_level_05_are_found_exactly(make_lasco, make_blocks, blind_table, detector, cells, fill, dtype):
+    lost = make_blocks(cells)
+    found = find_missing(make_lasco(detector, lost=lost, fill=fill, dtype=dtype))
+    np.testing.assert_array_equal(found.mask, lost & ~blind_table(detector))
+    np.testing.assert_array_equal(found.blind, blind_table(detector))
+
+
+@given(
+    share=st.floats(0.001, 0.6),
+    seed=st.integers(0, 2**32 - 1),
+    detector=st.sampled_from(["C2", "C3"]),
+    binning=st.sampled_from([1, 2]),
+)
+@settings(max_examples=20, deadline=None)
+def test_any_loss_of_level_05_is_found_exactly(make_lasco, blind_table, detector, binning, share, seed):
+    size = 1024 // binning
+    cells = np.random.default_rng(seed).random((size // 32, size // 32)) < share
+    # The middle of the occulter, which is not always sent and never missed
+    cells[15 // binning : -(-18 // binning), 15 // binning : -(-18 // binning)] = False
+    lost = np.kron(cells, np.ones((32, 32), dtype=bool))
+    found = find_missing(make_lasco(detector, lost=lost, binning=binning))
+    np.testing.assert_array_equal(found.mask, lost & ~blind_table(detector, binning))
+
+
+@pytest.mark.parametrize("cells", CELLS.values(), ids=CELLS)
+@pytest.mark.parametrize("detector", ["C2", "C3"])
+@pytest.mark.parametrize("fill", [0, np.nan, BZERO])
+def test_lost_blocks_of_level_1_are_found(make_lasco, make_blocks, hidden_at_level_1, detector, cells, fill):
+    lost = make_blocks(cells)
+    found = find_missing(make_lasco(detector, 1, lost=lost, fill=fill))
+    expected = lost & ~hidden_at_level_1(detector)
+    assert (found.mask & expected).sum() >= 0.95 * (found.mask | expected).sum()
+    assert not (found.mask & found.blind).any()
+    # Nothing without value is left over
+    assert (found.mask | found.blind)[lost | hidden_at_level_1(detector)].all()
+
+
+def _warped(image):
+    y, x = np.indices(image.shape) - 511.5
+    grown = 1 + 6e-9 * (x**2 + y**2)
+    return ndimage.map_coordinates(image, [y * grown + 511.9, x * grown + 511.2], order=1, mode="nearest")
+
+
+@pytest.mark.parametrize("cells", [CELLS["cluster"], CELLS["row"], [(5, 6), (20, 25), (21, 25)], [(14, 11), (15, 11)]])
+def test_soft_borders_of_level_1_are_lost_with_the_block(make_lasco, make_blocks, blind_table, cells):
+    """Of C2 the image and the mask of what was not zero are warped, and then multiplied."""
+    lost = make_blocks(cells) & ~blind_table("C2")
+    sent = _warped((~(lost | blind_table("C2"))).astype(float))
+    smap = make_lasco("C2", 1)
+    light = make_lasco("C2", dtype=np.float32)
+    full = ndimage.gaussian_filter(np.where(light.data == 0, 600, light.data), 3)
+    smap = make_lasco("C2", 1, data=(sent * _warped(1e-13 * full)).astype(np.float32))
+    found = find_missing(smap)
+    part = _warped(lost.astype(float))
+    assert found.mask[part > 0.5].mean() > 0.99
+    assert found.mask[part > 0.2].mean() > 0.95
+    expected = part > 0.02
+    assert (found.mask & expected).sum() > 0.9 * (found.mask | expected).sum()
+
+
+@pytest.mark.parametrize("level", [0.5, 1])
+def test_blocks_of_cutouts_are_found_also_where_the_edge_cuts_them(make_lasco, make_blocks, cut, level):
+    lost = make_blocks([(20, 20), (20, 21), (25, 24), (24, 27), (29, 22)])
+    smap = make_lasco("C2", level, lost=lost)
+    rows, columns = slice(655, 940), slice(650, 880)
+    found = find_missing(cut(smap, rows, columns))
+    np.testing.assert_array_equal(found.mask, lost[rows, columns])
+
+
+@pytest.mark.parametrize("level", [0.5, 1])
+def test_single_pixels_are_blind_and_not_lost(make_lasco, hidden_at_level_1, blind_table, level):
+    smap = make_lasco("C3", level, dtype=np.float32)
+    pixels = np.random.default_rng(5).random(smap.data.shape) < 0.001
+    pixels |= box(smap.data.shape, slice(700, 720), slice(200, 500))  # wide, but not high enough
+    smap.data[pixels] = np.nan
+    found = find_missing(smap)
+    assert not found.mask.any()
+    hidden = blind_table("C3") if level < 1 else hidden_at_level_1("C3")
+    np.testing.assert_array_equal(found.blind, hidden | pixels)
+
+
+def test_lost_blocks_amid_single_pixels(make_lasco, make_blocks):
+    lost = make_blocks([(9, 21), (9, 22)])
+    smap = make_lasco("C2", dtype=np.float32, lost=lost, fill=np.nan)
+    smap.data[320, 700:760] = smap.data[260:300, 690] = 0
+    found = find_missing(smap)
+    np.testing.assert_array_equal(found.mask, lost)
+    assert found.blind[320, 740]
+
+
+def test_a_word_in_a_lost_block_is_lost(make_lasco, make_blocks):
+    lost = make_blocks([(9, 21)])
+    smap = make_lasco("C2", lost=lost)
+    smap.data[300, 700] = 8192
+    np.testing.assert_array_equal(find_missing(smap).mask, lost)
+
+
+def test_masked_pixels_are_blind_but_in_lost_blocks(make_lasco, make_blocks, blind_table):
+    lost = make_blocks([(9, 21)])
+    smap = make_lasco("C2", lost=lost)
+    covered = box(smap.data.shape, slice(280, 310), slice(600, 700))
+    found = find_missing(smap._new_instance(smap.data, smap.meta, mask=covered))
+    np.testing.assert_array_equal(found.mask, lost)
+    np.testing.assert_array_equal(found.blind, (covered & ~lost) | blind_table("C2"))
+
+
+@pytest.mark.parametrize("level", [0.5, 1])
+@pytest.mark.parametrize("fill", [0, np.nan])
+def test_with_all_lost_nothing_can_be_filled(make_lasco, level, fill):
+    smap = make_lasco("C3", level, dtype=np.float32)
+    smap.data[:] = fill
+    with pytest.raises(ValueError, match="nothing to fill from"):
+        find_missing(smap)
+
+
+def test_display_images_are_refused(make_lasco):
+    image = np.zeros((1024, 1024), dtype=np.uint8)
+    with pytest.raises(ValueError, match="8-bit"):
+        find_missing(make_lasco("C3", data=image))
+
+
+def test_other_images_are_refused(make_lasco):
+    with pytest.raises(ValueError, match="inpainted already"):
+        find_missing(make_lasco("C3", rsttask="inpaint"))
+
+
+@pytest.mark.parametrize("size", [32, 64, 256])
+def test_a_block_has_kept_more_around_whatever_its_size(size):
+    blind = np.zeros((1024, 1024), dtype=bool)
+    mask = box(blind.shape, slice(384, 384 + size), slice(320, 320 + size))
+    assert not mostly_lost(mask, blind).any()
+    assert not mostly_lost(box(blind.shape, slice(512, 544), slice(None)), blind).any()
+
+
+def test_half_a_frame_is_mostly_lost_but_at_its_edge():
+    blind = np.zeros((512, 512), dtype=bool)
+    mask = box(blind.shape, slice(256), slice(None))
+    found = mostly_lost(mask, blind)
+    # Within its side, 362, of the last rows lies all of the frame, and as much was kept as lost
+    assert found[:149].all()
+    assert not found[150:].any()
+    assert not (found & ~mask).any()
+    np.testing.assert_array_equal(mostly_lost(mask[::-1], blind), found[::-1])
+    np.testing.assert_array_equal(mostly_lost(mask.T, blind), found.T)
+
+
+def test_blind_pixels_are_neither_lost_nor_kept():
+    shape = (256, 256)
+    mask = box(shape, slice(96, 160), slice(96, 160))
+    # Of what is around, all but a ring of eight pixels is blind
+    blind = ~box(shape, slice(88, 168), slice(88, 168))
+    assert mostly_lost(mask, blind)[mask].all()
+    assert not mostly_lost(mask, np.zeros(shape, dtype=bool)).any()
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_nothing_and_everything(share):
+    mask = np.full((64, 64), bool(share))
+    np.testing.assert_array_equal(mostly_lost(mask, np.zeros_like(mask)), mask)
+
+
+def test_mostly_lost_counts_in_a_box(make_blocks):
+    """Against the definition, pixel by pixel."""
+    rng = np.random.default_rng(2)
+    mask = np.kron(rng.random((6, 7)) < 0.5, np.ones((8, 8), dtype=bool))
+    blind = (rng.random(mask.shape) < 0.2) & ~mask
+    labels, _ = ndimage.label(mask)
+    expected = np.zeros_like(mask)
+    for row, column in np.argwhere(mask):
+        reach = round(np.sqrt((labels == labels[row, column]).sum()))
+        near = np.s_[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
+        expected[row, column] = mask[near].sum() > (~mask & ~blind)[near].sum()
+    assert 0 < expected.sum() < mask.sum()
+    np.testing.assert_array_equal(mostly_lost(mask, blind), expected)

@@ -1,0 +1,489 @@
+"""The verb on Maps of LASCO: what is kept bit by bit, what is filled, what is refused."""
+
+import copy
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from ndcube import NDCube
+
+import astropy.units as u
+
+import sunpy.map
+
+from sunpy_restore.cli.files import write_map
+from sunpy_restore.core.exceptions import RestoreWarning
+from sunpy_restore.core.weights import write
+from sunpy_restore.inpainting.lasco.missing_blocks import find_missing, mostly_lost
+from sunpy_restore.inpainting.verb import inpaint
+from sunpy_restore.networks.unet import CoronaUNet
+
+METHODS = ("harmonic", "radial", "biharmonic", "network")
+# A block, a row of blocks, and blocks at the occulter and at the edge
+LOST = [(4, 20), (22, 9), (22, 10), (22, 11), (20, 15), (10, 0)]
+CUTS = {"C2": (slice(448, 736), slice(384, 704)), "C3": (slice(352, 640), slice(608, 928))}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """
+    A network that gives its first fill, the harmonic one of the deviation from the background, and 0.4 of the noise.
+    """
+    path = tmp_path_factory.mktemp("weights") / "net.safetensors"
+    network = CoronaUNet(widths=[4, 6])
+    with torch.no_grad():
+        network.leave.bias[:4] = 0.1
+    hyperparameters = {"architecture": "CoronaUNet", "widths": [4, 6], "view": "polar"}
+    write(
+        path,
+        network.state_dict(),
+        {"task": "inpaint", "architecture": "CoronaUNet", "hyperparameters": hyperparameters},
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def options(weights):
+    """``options(method)``: keywords that choose it."""
+    return lambda method: {"method": method} | ({"weights": weights, "device": "cpu"} if method == "network" else {})
+
+
+@pytest.fixture(scope="module")
+def full(make_lasco, make_blocks):
+    """A full frame of C2 with lost blocks."""
+    return make_lasco("C2", lost=make_blocks(LOST))
+
+
+@pytest.fixture(scope="module")
+def whole(make_lasco, cut):
+    """A cutout of C2 that has lost nothing, beside the occulter."""
+    return cut(make_lasco("C2"), *CUTS["C2"])
+
+
+@pytest.fixture(scope="module")
+def hole(whole):
+    mask = np.zeros(whole.data.shape, dtype=bool)
+    mask[192:224, 192:256] = True
+    return mask
+
+
+@pytest.fixture(scope="module")
+def lossy(whole, hole):
+    """The cutout with two blocks less."""
+    return whole._new_instance(np.where(hole, 0, whole.data).astype(">i2"), whole.meta)
+
+
+def with_data(smap, data, mask=None, **changes):
+    meta = copy.deepcopy(smap.meta)
+    for key, value in changes.items():
+        meta[key] = value
+    return smap._new_instance(data, meta, mask=mask)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("detector", "level"), [("C2", 0.5), ("C3", 0.5), ("C2", 1), ("C3", 1)])
+def test_full_frames_are_filled(make_lasco, make_blocks, options, method, detector, level):
+    """The brightness is known again to the streamers; all that the instrument hides stays as it is."""
+    fill = np.float32(3.2501e-9) if (detector, level) == ("C3", 1) else 0
+    lost = make_blocks([cell for cell in LOST if cell[1]] if level == 1 else LOST)
+    truth = make_lasco(detector, level)
+    smap = make_lasco(detector, level, lost=lost, fill=fill)
+    result = inpaint(smap, **options(method))
+    found = find_missing(smap)
+    np.testing.assert_array_equal(result.mask, found.mask)
+    np.testing.assert_array_equal(result.data[~found.mask], smap.data[~found.mask])
+    away = found.mask & ~find_missing(truth).blind
+    error = np.abs(result.data[away] / truth.data[away] - 1)
+    assert np.median(error) < 0.1
+    assert np.quantile(error, 0.9) < 0.3
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", ["i2", ">i2", "u2", ">i4", "f4", ">f4", "f8", ">f8"])
+def test_valid_pixels_are_kept_bit_by_bit(lossy, options, method, dtype):
+    smap = with_data(lossy, lossy.data.astype(dtype))
+    before = smap.data.copy(), copy.deepcopy(smap.meta)
+    result = inpaint(smap, **options(method))
+    assert type(result) is type(smap)
+    assert result.unit == smap.unit
+    assert result.data.dtype == np.result_type(np.dtype(dtype), np.float32).newbyteorder("=")
+    np.testing.assert_array_equal(result.mask, find_missing(smap).mask)
+    np.testing.assert_array_equal(result.data[~result.mask], smap.data[~result.mask])
+    assert (result.data[result.mask] > 600).all()
+    assert smap.data.dtype == before[0].dtype
+    np.testing.assert_array_equal(smap.data, before[0])
+    assert (dict(smap.meta), smap.mask) == (dict(before[1]), None)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_all_types_are_filled_alike(lossy, options, method):
+    expected = inpaint(lossy, **options(method)).data
+    for dtype in ("f4", ">f8", "i4"):
+        found = inpaint(with_data(lossy, lossy.data.astype(dtype)), **options(method)).data
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_lost_blocks_of_nan(lossy, hole, options, method):
+    data = np.where(lossy.data == 0, np.nan, lossy.data)
+    result = inpaint(with_data(lossy, data), **options(method))
+    expected = inpaint(lossy, **options(method))
+    np.testing.assert_array_equal(result.mask, expected.mask)
+    np.testing.assert_allclose(result.data[hole], expected.data[hole], rtol=1e-6)
+    # What the instrument hides stays NaN
+    np.testing.assert_array_equal(np.isnan(result.data), np.isnan(data) & ~hole)
+
+
+@pytest.mark.parametrize("rubbish", [0.0, -1e9, 1e9, np.nan, np.inf])
+@pytest.mark.parametrize("method", METHODS)
+def test_values_under_a_given_mask_are_not_looked_at(whole, hole, options, method, rubbish):
+    floating = with_data(whole, whole.data.astype(float))
+    expected = inpaint(floating, mask=hole, **options(method))
+    found = inpaint(with_data(whole, np.where(hole, rubbish, floating.data)), mask=hole, **options(method))
+    np.testing.assert_array_equal(found.mask, hole)
+    np.testing.assert_array_equal(found.data[~hole], expected.data[~hole])
+    np.testing.assert_allclose(found.data[hole], expected.data[hole], rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_masks_and_found_blocks_agree(lossy, hole, options, method):
+    found, given = inpaint(lossy, **options(method)), inpaint(lossy, mask=hole, **options(method))
+    np.testing.assert_array_equal(found.mask, given.mask)
+    np.testing.assert_array_equal(found.data, given.data)
+
+
+def test_a_given_mask_is_not_changed(lossy, hole):
+    before = hole.copy()
+    inpaint(lossy, mask=hole, method="harmonic").mask[:] = False
+    np.testing.assert_array_equal(hole, before)
+
+
+def test_masked_pixels_are_not_looked_at_and_stay_masked(lossy, hole):
+    """They are as good as hidden."""
+    data, mask = lossy.data.astype(float), np.zeros(hole.shape, dtype=bool)
+    mask[168:184, 200:320] = True
+    data[mask] = 9e9
+    for method in ("harmonic", "radial"):
+        found = inpaint(with_data(lossy, data, mask=mask), method=method)
+        np.testing.assert_array_equal(found.mask, mask | hole)
+        np.testing.assert_array_equal(found.data[~hole], data[~hole])
+        expected = inpaint(with_data(lossy, np.where(mask, 0, data), mask=mask), method=method)
+        np.testing.assert_allclose(found.data[hole], expected.data[hole], rtol=1e-6)
+        given = inpaint(with_data(lossy, data, mask=mask), mask=hole, method=method)
+        np.testing.assert_allclose(given.data[hole], expected.data[hole], rtol=1e-6)
+        np.testing.assert_array_equal(given.mask, mask | hole)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_mask_over_what_the_instrument_zeroes_gives_zero_there(full, blind_table, options, method):
+    """A box around the occulter does not make a corona in front of the Sun."""
+    table = blind_table("C2")
+    mask = np.zeros(table.shape, dtype=bool)
+    mask[380:480, 400:520] = True
+    assert 0 < (mask & table).sum() < mask.sum()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RestoreWarning)
+        result = inpaint(full, mask=mask, **options(method))
+    assert not result.data[mask & table].any()
+    assert (result.data[mask & ~table] > 600).all()
+    np.testing.assert_array_equal(result.mask, mask)
+    np.testing.assert_array_equal(result.data[~mask], full.data[~mask])
+
+
+def test_mask_over_nothing_else_than_blind_blocks(full, blind_table):
+    mask = np.zeros(full.data.shape, dtype=bool)
+    mask[:32, :32] = True
+    assert blind_table("C2")[mask].all()
+    result = inpaint(full, mask=mask, method="harmonic")
+    np.testing.assert_array_equal(result.data, full.data)
+    assert result.meta["rstguess"] == 0
+
+
+@pytest.mark.parametrize("method", ["harmonic", "biharmonic"])
+def test_commutes_with_a_cutout(full, cut, options, method):
+    rows, columns = slice(90, 1000), slice(64, 960)
+    part = cut(full, rows, columns)
+    whole, found = inpaint(full, **options(method)), inpaint(part, **options(method))
+    np.testing.assert_array_equal(found.mask, whole.mask[rows, columns])
+    np.testing.assert_allclose(found.data, whole.data[rows, columns], rtol=1e-6)
+
+
+def test_network_on_a_cutout_agrees_with_the_whole_frame(full, cut, options):
+    rows, columns = slice(96, 1000), slice(64, 960)
+    whole, found = (inpaint(smap, **options("network")) for smap in (full, cut(full, rows, columns)))
+    ratio = found.data[found.mask] / whole.data[rows, columns][found.mask]
+    np.testing.assert_allclose(ratio, 1, atol=0.05)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("detector", ["C2", "C3"])
+def test_frames_that_were_binned(make_lasco, make_blocks, options, method, detector):
+    lost = make_blocks([(3, 8), (11, 4), (11, 5)], 512)
+    truth, smap = make_lasco(detector, binning=2), make_lasco(detector, binning=2, lost=lost)
+    result = inpaint(smap, **options(method))
+    np.testing.assert_array_equal(result.mask, lost)
+    np.testing.assert_array_equal(result.data[~lost], smap.data[~lost])
+    assert np.median(np.abs(result.data / truth.data.clip(1) - 1)[lost]) < 0.1
+
+
+@pytest.mark.parametrize("kind", [list, tuple, sunpy.map.MapSequence])
+def test_sequences_come_back_as_the_same_kind(lossy, make_lasco, make_blocks, cut, kind):
+    other = cut(make_lasco("C3", lost=make_blocks([(15, 24)]), seed=3), *CUTS["C3"])
+    images = kind(lossy, other) if kind is sunpy.map.MapSequence else kind([lossy, other])
+    results = inpaint(images, method="radial")
+    assert type(results) is kind
+    assert len(results) == 2
+    for smap, result in zip(images, results, strict=True):
+        expected = inpaint(smap, method="radial")
+        np.testing.assert_array_equal(result.data, expected.data)
+        np.testing.assert_array_equal(result.mask, expected.mask)
+
+
+def test_cube(make_lasco, make_blocks):
+    """A header of level 1 has no observer and a unit of its own, which the WCS and the unit of a Map warn of."""
+    smap = make_lasco("C3", 1, lost=make_blocks([(15, 24)]), fill=np.float32(3.2501e-9))
+    smap = with_data(smap, smap.data, bunit="DN", hgln_obs=0.0, hglt_obs=-3.5, dsun_obs=1.46e11, rsun_ref=6.957e8)
+    cube = NDCube(smap.data, wcs=smap.wcs, meta=dict(smap.meta), unit=smap.unit)
+    result, expected = inpaint(cube, method="harmonic"), inpaint(smap, method="harmonic")
+    assert type(result) is NDCube
+    assert result.unit == smap.unit
+    assert result.mask.any()
+    np.testing.assert_array_equal(result.data, expected.data)
+    np.testing.assert_array_equal(result.mask, expected.mask)
+
+
+def test_one_mask_for_all_or_one_each(whole, hole):
+    other = np.roll(hole, 40, axis=0)
+    for mask, expected in (
+        (hole, [hole, hole]),
+        ([hole, other], [hole, other]),
+        (np.stack([hole, other]), [hole, other]),
+    ):
+        results = inpaint([whole, whole], mask=mask, method="harmonic")
+        for result, region in zip(results, expected, strict=True):
+            np.testing.assert_array_equal(result.mask, region)
+    with pytest.raises(ValueError, match="3 masks for 2 images"):
+        inpaint([whole, whole], mask=[hole] * 3, method="harmonic")
+
+
+def test_header_says_what_was_done(lossy, weights, options):
+    statistics = ("datamin", "datamax", "datazer", "datasat", "dataavg", "datasig", "datap01", "datap50", "datap99")
+    lossy = with_data(lossy, lossy.data, **dict.fromkeys(statistics, 700))
+    for method in METHODS:
+        result = inpaint(lossy, **options(method))
+        meta = result.meta
+        assert meta["restored"] is True
+        assert (meta["rsttask"], meta["rstmeth"]) == ("inpaint", method)
+        assert f"inpaint, method {method}" in " ".join(meta["history"].split())
+        assert not set(statistics) & set(meta)
+        assert ("rstsha" in meta) == (method == "network")
+        assert meta["rstguess"] == 0
+        for key in ("detector", "offset", "exptime", "filter", "date-obs", "crpix1", "crota1"):
+            assert meta[key] == lossy.meta[key], key
+
+
+def test_coordinates_stay(lossy):
+    result = inpaint(lossy, method="harmonic")
+    assert u.allclose(u.Quantity(result.reference_pixel), u.Quantity(lossy.reference_pixel), rtol=1e-12)
+    assert u.allclose(u.Quantity(result.scale), u.Quantity(lossy.scale), rtol=1e-12)
+    assert result.date == lossy.date
+
+
+def test_save_and_load_keep_pixels_and_provenance(lossy, tmp_path):
+    result = inpaint(lossy, method="radial")
+    write_map(result, tmp_path / "filled.fits")
+    loaded = sunpy.map.Map(tmp_path / "filled.fits")
+    np.testing.assert_array_equal(loaded.data, result.data)
+    for key in ("restored", "rsttask", "rstmeth", "rstvers", "rstguess"):
+        assert loaded.meta[key] == result.meta[key]
+    with pytest.raises(ValueError, match="inpainted already"):
+        inpaint(loaded, method="harmonic")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_lost_comes_back_as_it_is(whole, lossy, hole, options, method):
+    for keywords in ({}, {"mask": np.zeros(hole.shape, dtype=bool)}):
+        with pytest.warns(RestoreWarning, match="Nothing in the image is lost") as warned:
+            assert inpaint(whole, **options(method), **keywords) is whole
+        assert [warning.filename for warning in warned] == [__file__]
+    with pytest.warns(RestoreWarning, match="Nothing"):
+        same, result = inpaint([whole, lossy], **options(method))
+    assert same is whole
+    assert result.mask.any()
+
+
+def test_guesses_are_counted_and_told(whole):
+    mask = np.zeros(whole.data.shape, dtype=bool)
+    mask[192:] = True
+    with pytest.warns(RestoreWarning, match="more is lost than kept") as warned:
+        result = inpaint(whole, mask=mask, method="harmonic")
+    assert [warning.filename for warning in warned] == [__file__]
+    expected = mostly_lost(mask, (whole.data == 0) & ~mask).sum()
+    assert 0 < result.meta["rstguess"] == expected <= mask.sum()
+    assert f"Around {expected} of {mask.sum()} filled" in str(warned[0].message)
+
+
+def test_images_that_have_lost_all_are_refused(make_lasco, whole):
+    gone = make_lasco("C2", data=np.zeros((1024, 1024), dtype=">i2"))
+    with pytest.raises(ValueError, match="nothing to fill from"):
+        inpaint(gone, method="harmonic")
+    with pytest.raises(ValueError, match="covers all"):
+        inpaint(whole, mask=np.ones(whole.data.shape, dtype=bool), method="harmonic")
+    with pytest.raises(ValueError, match="No pixel outside of the mask"):
+        inpaint(whole, mask=whole.data != 0, method="harmonic")
+    masked = with_data(whole, whole.data, mask=np.ones(whole.data.shape, dtype=bool))
+    mask = np.zeros(whole.data.shape, dtype=bool)
+    mask[10:20, 10:20] = True
+    with pytest.raises(ValueError, match="No pixel outside of the mask"):
+        inpaint(masked, mask=mask, method="harmonic")
+
+
+def test_wrong_masks_are_refused(whole, hole):
+    with pytest.raises(ValueError, match=r"\(288, 320\), found \(320, 288\)"):
+        inpaint(whole, mask=hole.T, method="harmonic")
+    with pytest.raises(TypeError, match="boolean mask, found data of type int"):
+        inpaint(whole, mask=hole.astype(int), method="harmonic")
+    with pytest.raises(TypeError, match="Found the mask True"):
+        inpaint(whole, mask=True, method="harmonic")
+    with pytest.raises(TypeError, match="nested list"):
+        inpaint(whole, mask=hole.tolist(), method="harmonic")
+
+
+def test_display_images_need_a_mask(lossy, hole):
+    image = with_data(lossy, (lossy.data // 16).astype(np.uint8))
+    with pytest.raises(ValueError, match="8-bit"):
+        inpaint(image, method="harmonic")
+    result = inpaint(image, mask=hole, method="radial")
+    assert result.data.dtype == np.float32
+    np.testing.assert_array_equal(result.data[~hole], image.data[~hole])
+    assert (result.data[hole] > 0).all()
+
+
+def neighbour(whole, hours, seed, factor=1.0, **changes):
+    """The same corona hours away, with another noise, exposure and a streamer that has moved."""
+    offset = whole.meta["offset"]
+    data = factor * (whole.data - offset) * np.random.default_rng(seed).normal(1, 0.005, whole.data.shape) + offset
+    data = np.where(whole.data == 0, 0, data).astype(">i2")
+    changes = {"time-obs": f"{21 + hours:02d}:20:08", "filename": f"2232{seed:04d}.fts"} | changes
+    return with_data(whole, data, **changes)
+
+
+def test_neighbours_tell_what_was_there(whole, lossy, hole):
+    """Also of an exposure of another length."""
+    frames = [neighbour(whole, -3, 1), neighbour(whole, 2, 2, 0.5, exptime=12.5)]
+    errors = {
+        method: np.std(inpaint(lossy, method=method, **keywords).data[hole] / whole.data[hole] - 1)
+        for method, keywords in (("temporal", {"neighbours": frames}), ("harmonic", {}))
+    }
+    assert errors["temporal"] < min(errors["harmonic"], 0.02)
+    one = inpaint(lossy, method="temporal", neighbours=frames[0])
+    assert np.std(one.data[hole] / whole.data[hole] - 1) < 0.02
+    np.testing.assert_array_equal(one.data[~hole], lossy.data[~hole])
+
+
+def test_neighbours_of_methods_that_do_not_look_at_them(whole, lossy):
+    frames = [neighbour(whole, -3, 1)]
+    for method in ("harmonic", "radial", "biharmonic"):
+        found = inpaint(lossy, method=method, neighbours=frames)
+        np.testing.assert_array_equal(found.data, inpaint(lossy, method=method).data)
+
+
+def test_neighbours_that_cannot_serve_are_refused(whole, lossy):
+    frames = [neighbour(whole, -3, 1)]
+    with pytest.raises(ValueError, match="neighbours for 2 images, expected them for one"):
+        inpaint([lossy, lossy], neighbours=frames, method="temporal")
+    with pytest.raises(ValueError, match="no neighbours for the method 'temporal'"):
+        inpaint(lossy, method="temporal")
+    with pytest.raises(ValueError, match="no neighbours"):
+        inpaint(lossy, neighbours=[], method="harmonic")
+    with pytest.raises(TypeError):
+        inpaint(lossy, neighbours=["before.fts"], method="temporal")
+    other = neighbour(whole, -3, 1, filter="Blue")
+    with pytest.raises(ValueError, match="Blue"):
+        inpaint(lossy, neighbours=other, method="temporal")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_texture(lossy, whole, hole, options, method):
+    smooth, rough, again = (inpaint(lossy, texture=part, **options(method)) for part in (False, True, True))
+    np.testing.assert_array_equal(again.data, rough.data)
+    np.testing.assert_array_equal(rough.mask, smooth.mask)
+    np.testing.assert_array_equal(rough.data[~hole], lossy.data[~hole])
+    added = (rough.data - smooth.data)[hole]
+    around = whole.data.astype(float)[192:224, 192:256]
+    # Of the third order, for there are slopes beside the occulter: 1 + 9 + 9 + 1 = 20
+    expected = np.std(np.diff(around, n=3, axis=1)) / np.sqrt(20)
+    assert added.std() == pytest.approx(expected, rel=0.3)
+    assert abs(added.mean()) < 0.1 * added.std()
+
+
+def test_texture_does_not_depend_on_what_holes_held(whole, hole):
+    results = [
+        inpaint(with_data(whole, np.where(hole, fill, whole.data)), mask=hole, texture=True, method="harmonic")
+        for fill in (0.0, 1e6, np.nan)
+    ]
+    for result in results[1:]:
+        np.testing.assert_array_equal(result.data, results[0].data)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        (
+            {"method": "magic"},
+            "Found the method 'magic', expected one of network, harmonic, biharmonic, radial, temporal",
+        ),
+        ({"method": "harmonic", "weights": "x.safetensors"}, "Leave them out"),
+    ],
+)
+def test_unknown_options_are_refused(lossy, keywords, message):
+    with pytest.raises(ValueError, match=message):
+        inpaint(lossy, **keywords)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"rsttask": "inpaint"}, ValueError, "inpainted already"),
+        ({"instrume": "AIA_2"}, TypeError, "expected one of SOHO/LASCO"),
+        ({"detector": "C1"}, ValueError, "DETECTOR = 'C1'"),
+        ({"level": "2"}, ValueError, "LEVEL = '2'"),
+        ({"cdelt1": 20.0, "cdelt2": 20.0}, ValueError, "20 arcsec"),
+    ],
+)
+def test_other_maps_are_refused(lossy, changes, error, message):
+    meta = copy.deepcopy(lossy.meta)
+    meta.update(changes)
+    with pytest.raises(error, match=message):
+        inpaint(lossy._new_instance(lossy.data, meta), method="harmonic")
+
+
+@pytest.mark.parametrize("wrong", [np.ones((9, 9)), "file.fits", None, 3])
+def test_things_that_are_no_maps_are_refused(wrong):
+    with pytest.raises(TypeError):
+        inpaint(wrong, method="harmonic")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_block_and_hardly_anything_around(make_lasco, cut, options, method):
+    """Of which every pixel more lost than kept is told."""
+    part = cut(make_lasco("C2"), slice(700, 735), slice(200, 234))
+    mask = np.zeros(part.data.shape, dtype=bool)
+    mask[1:33, 1:33] = True
+    with pytest.warns(RestoreWarning, match="more is lost than kept"):
+        result = inpaint(part, mask=mask, **options(method))
+    assert np.isfinite(result.data).all()
+    np.testing.assert_array_equal(result.data[~mask], part.data[~mask])
+
+
+def test_mask_over_blind_blocks_of_nan_gives_nan(whole, blind_table):
+    """Whatever the others of these hold."""
+    table = blind_table("C2")[CUTS["C2"]]
+    mask = np.zeros(table.shape, dtype=bool)
+    mask[64:128, 0:96] = True
+    assert 0 < (mask & table).sum() < table.sum()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RestoreWarning)
+        result = inpaint(with_data(whole, np.where(table, np.nan, whole.data)), mask=mask, method="harmonic")
+    np.testing.assert_array_equal(np.isnan(result.data), table)
