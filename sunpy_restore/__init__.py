@@ -1,14 +1,16 @@
 """
 Restoration of solar images with deep learning and the physics of the instrument.
 
-One verb per problem: a `~sunpy.map.GenericMap` goes in, a Map of the same class comes out.
+One function per problem: a `~sunpy.map.GenericMap` goes in, a Map of the same class comes out.
 """
 
-from sunpy_restore.backprojection.restore import backproj_to_clean
-from sunpy_restore.desaturation.verb import desaturate
-from sunpy_restore.enhancement.verb import enhance
-from sunpy_restore.granulation.verb import synthesize_granulation
-from sunpy_restore.inpainting.verb import inpaint
+import lazy_loader as _lazy
+
+from sunpy_restore.tasks import FUNCTIONS as _FUNCTIONS
 from sunpy_restore.version import __version__
 
-__all__ = ["__version__", "backproj_to_clean", "desaturate", "enhance", "inpaint", "synthesize_granulation"]
+# "import sunpy_restore" is fast: a function is imported, and sunpy with it, when it is first used
+_attributes = {"core.exceptions": ["RestoreWarning", "WeightsError"], "core.io": ["load", "save"]}
+_attributes |= {_function.module.removeprefix(f"{__name__}."): [_function.name] for _function in _FUNCTIONS}
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, submod_attrs=_attributes)
+__all__ = sorted([*__all__, "__version__"])

@@ -1,23 +1,31 @@
-"""The tasks that the package knows."""
+"""The functions of the package and the tasks that they perform."""
 
-from sunpy_restore.backprojection.task import BACKPROJ
+from sunpy_restore.backprojection.task import BACKPROJ_TO_CLEAN
 from sunpy_restore.desaturation.task import DESATURATE
-from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
-from sunpy_restore.granulation.task import GENERATORS
+from sunpy_restore.enhancement.task import ENHANCE
+from sunpy_restore.granulation.task import SYNTHESIZE_GRANULATION
 from sunpy_restore.inpainting.task import INPAINT
 
-__all__ = ["RESTORATIONS", "TASKS", "get_task"]
+__all__ = ["FUNCTIONS", "all_tasks", "get_task"]
 
-RESTORATIONS = (CONTINUUM, MAGNETOGRAM, DESATURATE, INPAINT, BACKPROJ)
-"""Tasks that make an image of an observation; a new one is listed here."""
+FUNCTIONS = (ENHANCE, DESATURATE, INPAINT, BACKPROJ_TO_CLEAN, SYNTHESIZE_GRANULATION)
+"""All functions; a new one is listed here."""
 
-TASKS = (*RESTORATIONS, *GENERATORS)
-"""All tasks."""
+
+def all_tasks():
+    """
+    All tasks of all functions.
+
+    Returns
+    -------
+    `list` of `~sunpy_restore.core.task.Task`
+    """
+    return [task for function in FUNCTIONS for task in function.tasks]
 
 
 def get_task(name):
     """
-    The task of that name.
+    Find a task by its name.
 
     Parameters
     ----------
@@ -29,7 +37,7 @@ def get_task(name):
     ValueError
         No task has that name.
     """
-    for task in TASKS:
-        if task.name == name:
-            return task
-    raise ValueError(f"Found the task {name!r}, expected one of {', '.join(task.name for task in TASKS)}.")
+    tasks = {task.name: task for task in all_tasks()}
+    if name not in tasks:
+        raise ValueError(f"Unknown task {name!r}; expected one of {', '.join(tasks)}.")
+    return tasks[name]

@@ -18,7 +18,7 @@ from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.core.metrics import contrast
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.desaturation.saturation import find_saturation
-from sunpy_restore.inpainting.lasco.missing_blocks import find_missing
+from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks
 
 CONTINUUM = ("hmi_continuum_spot", "hmi_continuum_quiet")
 HMI = [name for name in SAMPLES if name.startswith("hmi_")]
@@ -146,7 +146,7 @@ def test_coronagraph_images_are_whole_as_sent(name, date, exposure):
     assert statistics[:2] == [sent.min(), sent.max()]
     assert statistics[2] == pytest.approx(sent.mean(), rel=1e-5)
     assert statistics[3:] == [np.count_nonzero(smap.data == 0), np.count_nonzero(smap.data == 16383)]
-    found = find_missing(smap)
+    found = find_missing_blocks(smap)
     assert not found.mask.any()
     assert found.blind.sum() == 99 * 32**2
 

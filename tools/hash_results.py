@@ -23,10 +23,20 @@ import astropy.units as u
 
 import sunpy.map
 
-from sunpy_restore import backproj_to_clean, desaturate, enhance, inpaint, synthesize_granulation
+import sunpy_restore
 from sunpy_restore.data import sample_path
 
 _MASKED_KEYWORDS = {"rstsha", "rstvers", "history", "keycomments"}
+
+
+def public(name):
+    """A public function, imported when it is called."""
+    return lambda *args, **kwargs: getattr(sunpy_restore, name)(*args, **kwargs)
+
+
+backproj_to_clean, desaturate, enhance, inpaint, synthesize_granulation = map(
+    public, ("backproj_to_clean", "desaturate", "enhance", "inpaint", "synthesize_granulation")
+)
 
 
 def sample(name):
@@ -53,7 +63,8 @@ def boxes(shape, seed=0, side=12, count=5):
     """A mask of boxes at random places."""
     rng = np.random.default_rng(seed)
     mask = np.zeros(shape, dtype=bool)
-    for row, column in zip(rng.integers(0, shape[0] - side, count), rng.integers(0, shape[1] - side, count), strict=True):
+    rows, columns = (rng.integers(0, length - side, count) for length in shape)
+    for row, column in zip(rows, columns, strict=True):
         mask[row : row + side, column : column + side] = True
     return mask
 
@@ -115,11 +126,14 @@ def cases():
     yield "inpaint submap", partial(inpaint, sunpy.map.Map(lost.data[300:800, 200:900], cut(lost.meta, 200, 300)))
     yield "inpaint list", partial(inpaint, [lost, later], method="harmonic")
 
-    dirty, measured = sample("stix_flare"), visibilities()
+    dirty = sample("stix_flare")
     for method in ("network", "clean"):
         yield f"backproj {method}", partial(backproj_to_clean, dirty, method=method)
-        yield f"backproj visibilities {method}", partial(backproj_to_clean, dirty, method=method, visibilities=measured)
-    yield "backproj list", partial(backproj_to_clean, [dirty, dirty], visibilities=[measured, measured])
+        yield (
+            f"backproj visibilities {method}",
+            lambda method=method: backproj_to_clean(dirty, method=method, visibilities=visibilities()),
+        )
+    yield "backproj list", lambda: backproj_to_clean([dirty, dirty], visibilities=[visibilities(), visibilities()])
 
     for method in ("spectrum", "convolutional"):
         yield f"synthesize {method}", partial(synthesize_granulation, (150, 333), method=method, seed=5)

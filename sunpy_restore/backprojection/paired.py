@@ -12,7 +12,7 @@ from sunpy_restore.backprojection.attitude import sky_header
 from sunpy_restore.backprojection.clean import clean_visibilities
 from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_of
 from sunpy_restore.backprojection.measured import read_visibilities
-from sunpy_restore.core.maps import made_map
+from sunpy_restore.core.maps import new_map
 
 __all__ = ["Pair", "normalized", "paired"]
 
@@ -71,7 +71,7 @@ def paired(visibilities, *, side=256, pixel=1.0, iterations=100):
     maps = []
     for image, unit in ((dirty, measured.unit), (cleaned, measured.unit / u.arcsec**2)):
         own = {**header, "naxis1": side, "naxis2": side, "bunit": unit.to_string("fits")}
-        maps.append(made_map(image[:side, :side], own))
+        maps.append(new_map(image[:side, :side], own))
     return Pair(*maps)
 
 

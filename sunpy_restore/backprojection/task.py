@@ -1,29 +1,46 @@
-"""The task of `sunpy_restore.backproj_to_clean`."""
+"""The function `sunpy_restore.backproj_to_clean` and its task."""
 
-import numpy as np
+from sunpy_restore.core.task import MapFunction, Option, Restoration, network_builder
 
-from sunpy_restore.backprojection.channels import PLANES
-from sunpy_restore.backprojection.clean import METHODS
-from sunpy_restore.core.task import Restoration, network_builder
+__all__ = ["BACKPROJ_TO_CLEAN", "CHANNELS", "TASK"]
 
-__all__ = ["BACKPROJ"]
+CHANNELS = ("image", *(f"subcollimator{number}" for number in range(1, 11)), "pixel")
 
-
-def _not_negative(restored, planes):
-    return np.maximum(restored, 0)
-
-
-BACKPROJ = Restoration(
+TASK = Restoration(
     name="backproj",
-    verb="backproj_to_clean",
     title="CLEAN-like images from back-projections of STIX",
     doi="10.1007/s11207-023-02205-7",
     unit="maximum of the back-projection with natural weights, per clean beam",
-    scale=1,
-    planes=PLANES,
+    channels=CHANNELS,
     build_network=network_builder(UnrolledUNet="unrolled", CleanPix2Pix="papers.pix2pix_clean"),
-    classical=METHODS,
-    finish=_not_negative,
-    finish_reach=0,
-    recipe="sunpy_restore.backprojection.recipe",
+    network_method="sunpy_restore.backprojection.restore:with_network",
+    classical={"clean": "sunpy_restore.backprojection.classical:clean_observation"},
+    restore="sunpy_restore.backprojection.restore:restore",
+    data_consistency="sunpy_restore.backprojection.restore:not_negative",
+    recipe="sunpy_restore.backprojection.recipe:BackprojectionRecipe",
+)
+
+BACKPROJ_TO_CLEAN = MapFunction(
+    name="backproj_to_clean",
+    module="sunpy_restore.backprojection.verb",
+    summary="remove the dirty beam from STIX back-projections",
+    tasks=(TASK,),
+    observation="sunpy_restore.backprojection.observation:Observation",
+    per_image={"visibilities": "sunpy_restore.backprojection.measured:visibilities_for"},
+    options=(
+        Option(
+            "visibilities",
+            "FITS file with a VISIBILITIES table that the image is fitted to",
+            "FILE",
+            read="sunpy_restore.backprojection.measured:open_visibilities",
+        ),
+        Option(
+            "subcollimators",
+            "sub-collimators that were used, such as 3-10 or 3,4,7 (default: 3-10)",
+            "N",
+            read="sunpy_restore.backprojection.uvplane:subcollimators_of",
+        ),
+        Option("weighting", "weighting of the back-projection (default: natural)", choices=("natural", "uniform")),
+        Option("instrument", "instrument of a file whose header names none", choices=("STIX",)),
+    ),
 )

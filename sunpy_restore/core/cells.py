@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["average_of_known", "between_cells", "cell_sums"]
+__all__ = ["between_cells", "cell_sums", "normalized_convolution"]
 
 _LEAST = 1e-3  # share of what is known in an average, below which this is drawn to zero
 
@@ -50,7 +50,7 @@ def between_cells(values, size, wanted, shape):
     return ndimage.map_coordinates(values, np.meshgrid(*places, indexing="ij"), order=1, mode="nearest")
 
 
-def average_of_known(image, known, sigma):
+def normalized_convolution(image, known, sigma):
     """
     A Gaussian average of the pixels of an image that are known.
 

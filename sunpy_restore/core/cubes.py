@@ -10,7 +10,7 @@ from ndcube.wcs.wrappers import ResampledLowLevelWCS
 from astropy.wcs import WCS, WCSSUB_CELESTIAL
 from astropy.wcs.wcsapi import HighLevelWCSWrapper
 
-from sunpy_restore.core.header import Provenance, update_header
+from sunpy_restore.core.header import Provenance, added_cards, update_header
 
 __all__ = ["image_headers", "rebuilt_cube"]
 
@@ -22,8 +22,6 @@ _WCS_KEYWORDS |= {f"{name}{i}_{j}" for name in ("pc", "cd") for i in (1, 2, 3) f
 # They place a whole series of images in time, and sunpy would take an instrument's own (T_OBS) for that of each.
 _TIME_KEYWORDS = set("date-obs date_obs time-obs date-avg date-beg date-end t_obs t_rec".split())
 _TIME_KEYWORDS |= {"mjd-obs", "mjd-avg", "mjd-beg", "mjd-end"}
-# What verbs say of their result
-_TOLD = ("bunit", "bmaj", "bmin", "bpa", "rstguess", "rstchi0", "rstchi2")
 
 
 def image_headers(cube):
@@ -179,7 +177,6 @@ def _restored_meta(cube, before, after, shape, scale):
         provenance = Provenance(*(after.get(key) for key in ("rsttask", "rstmeth", "rstmodel", "rstsha", "rstvers")))
     update_header(meta, shape=shape, scale=scale, provenance=provenance)
     names = {str(key).lower(): key for key in meta}
-    for key in _TOLD:
-        if after.get(key) != before.get(key):
-            meta[names.get(key, key)] = after[key]
+    for key, value in added_cards(before, after).items():
+        meta[names.get(key, key)] = value
     return meta

@@ -11,7 +11,7 @@ from sunpy.util import MetaDict
 
 from sunpy_restore.version import __version__
 
-__all__ = ["Provenance", "update_header"]
+__all__ = ["Provenance", "added_cards", "update_header"]
 
 # Statistics of the pixel values, and how they were stored in the file. JSOC writes many of them in two versions,
 # over the disk and over the whole frame; a restoration makes every one of them false.
@@ -28,7 +28,9 @@ _IN_PIXELS = frozenset("r_sun x0_mp y0_mp imscl_mp x0_lf y0_lf".split())
 # The letter at the end marks an alternate WCS of the same pixel grid.
 _REFERENCE_PIXEL = re.compile(r"crpix[12][a-z]?")
 _PER_PIXEL = re.compile(r"(cdelt[12]|cd[12]_[12])[a-z]?")
+_OF_THE_GRID = re.compile(r"naxis[12]|(crpix|cdelt)[12][a-z]?|cd[12]_[12][a-z]?")
 _CARDS = ("RESTORED", "RSTTASK", "RSTMETH", "RSTMODEL", "RSTSHA", "RSTVERS")
+_WRITTEN = {*map(str.lower, _CARDS), "history", "keycomments"}
 # Not on RSTMODEL and RSTSHA, whose values may fill the 80 columns of a card.
 _COMMENTS = {
     "RESTORED": "restored by sunpy_restore",
@@ -143,6 +145,27 @@ def update_header(meta, *, shape, scale=1, provenance=None):
             meta[names[name]] = length
     if provenance is not None:
         _write_provenance(meta, names, provenance)
+
+
+def added_cards(before, after):
+    """
+    Find the keywords that a function added or changed, apart from what `update_header` does.
+
+    Parameters
+    ----------
+    before, after : `~sunpy.util.MetaDict`
+        Headers before and after the restoration.
+
+    Returns
+    -------
+    `dict`
+        Keyword in lower case to its value after the restoration.
+    """
+    return {
+        key: value
+        for key, value in after.items()
+        if key not in _WRITTEN and not _OF_THE_GRID.fullmatch(key) and value != before.get(key)
+    }
 
 
 def _write_provenance(meta, names, provenance):

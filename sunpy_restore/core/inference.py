@@ -32,7 +32,7 @@ def apply_tiled(
     scale=1,
     halo,
     tile=256,
-    multiple=1,
+    stride=1,
     batch=4,
     active=None,
     fill=np.nan,
@@ -59,10 +59,10 @@ def apply_tiled(
         Output pixels per input pixel along each axis.
     halo : `int` or `None`
         Reach of the function: how many input pixels away from an output pixel still matter to it. `None`: all of them,
-        so that nothing is cut, nor continued beyond the edges further than ``multiple`` demands.
+        so that nothing is cut, nor continued beyond the edges further than ``stride`` demands.
     tile : `int`, optional
         Largest side of a tile in input pixels, without its halo.
-    multiple : `int`, optional
+    stride : `int`, optional
         Step of the grid on which the function samples its input, in input pixels. All tiles then begin, with their
         halo, at a multiple of it and have sizes that are one, for which ``tile`` and ``halo`` are rounded up.
     batch : `int`, optional
@@ -104,14 +104,14 @@ def apply_tiled(
     out_dtype = np.dtype(out_dtype).newbyteorder("=")
     if out_dtype.kind != "f":
         raise TypeError(f"Expected a floating-point out_dtype, found {out_dtype}.")
-    numbers = {"scale": scale, "tile": tile, "batch": batch, "multiple": multiple}
-    scale, tile, batch, multiple = (at_least(1, *pair) for pair in numbers.items())
+    numbers = {"scale": scale, "tile": tile, "batch": batch, "stride": stride}
+    scale, tile, batch, stride = (at_least(1, *pair) for pair in numbers.items())
     planes = image[np.newaxis] if image.ndim == 2 else image
     ny, nx = planes.shape[1:]
     if halo is None:
         tile, halo = max(ny, nx), 0
-    halo = rounded_up(at_least(0, "halo", halo), multiple)
-    size, tiles = plan_tiles((ny, nx), tile, active, multiple)
+    halo = rounded_up(at_least(0, "halo", halo), stride)
+    size, tiles = plan_tiles((ny, nx), tile, active, stride)
 
     def prepared(channels):
         return prepared_result((channels, scale * ny, scale * nx), fill, out_dtype)
@@ -126,7 +126,7 @@ def apply_tiled(
             write_tiles(out, results, group, scale, halo)
             bar.update(len(group))
     if out is None:  # nothing is active, and the function alone knows its number of channels
-        side = multiple + 2 * halo
+        side = stride + 2 * halo
         pixel = np.zeros((1, len(planes), side, side), dtype=np.float32)
         out = prepared(call_on_tiles(function, pixel, scale).shape[1])
     return out[0] if len(out) == 1 else out

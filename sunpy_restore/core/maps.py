@@ -13,7 +13,7 @@ from sunpy_restore.core.cubes import image_headers, rebuilt_cube
 from sunpy_restore.core.header import Provenance, update_header
 from sunpy_restore.core.pixels import repeated
 
-__all__ = ["Provenance", "as_maps", "made_map", "masks_for", "restored_map", "with_data"]
+__all__ = ["Provenance", "as_maps", "masks_for", "new_map", "restored_map", "with_data"]
 
 
 def as_maps(image):
@@ -163,7 +163,7 @@ def restored_map(smap, data, *, provenance, scale=1, mask=None):
     return smap._new_instance(data, meta, plot_settings=copy.deepcopy(smap.plot_settings), mask=mask)
 
 
-def made_map(data, header):
+def new_map(data, header):
     """
     A Map of an array that was no Map before.
 

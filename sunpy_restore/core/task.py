@@ -1,180 +1,212 @@
-"""The record that ties a forward model, a network, its weights and its checks together."""
+"""
+Records that describe functions of the package and the tasks that they perform.
+
+They are light: what a record refers to is named as ``"module:name"`` and imported when it is used.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["Method", "Restoration", "Task", "TrainingConfig", "network_builder"]
+__all__ = ["Function", "MapFunction", "Option", "Restoration", "Task", "network_builder", "resolve"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
+def resolve(reference):
     """
-    How one network of a task is trained.
+    Import what a reference names.
 
     Parameters
     ----------
-    name : `str`
-        Name of the configuration, such as ``"paper"`` or ``"compact"``.
-    network : mapping
-        ``{"architecture": str, **hyperparameters}`` as `Task.build_network` takes it.
-    patch_size : `int`
-        Side of a training patch in input pixels.
-    batch_size, steps : `int`
-        Patches in a batch; number of optimiser steps.
-    learning_rate : `float`
-        Peak learning rate of Adam.
-    betas : pair of `float`
-        Decay of Adam's averages of the gradient and of its square. One cycle of the rate is also one of the first,
-        between 0.95 and 0.85.
-    schedule : ``"constant"``, ``"one-cycle"`` or ``"halving"``
-        Course of the learning rate.
-    halving : `int`
-        Steps from one halving of the learning rate to the next, for the schedule of that name.
-    weight_decay : `float`
-        l2 penalty of the weights.
-    ema_decay : `float`
-        Decay of the exponential moving average of the weights; 0 switches it off.
-    gradient_clip : `float`
-        Largest norm of the gradient; 0 switches clipping off.
-    precision : `str`
-        Precision of the training, in Lightning's spelling.
-    seed : `int`
-        Seed of everything that is random.
-    validation_interval : `int`
-        Steps between two validations, each of which also leaves a checkpoint.
-    adversary : mapping, optional
-        Hyperparameters of the discriminator of an adversarial training, as the recipe's ``build_adversary`` takes them.
-        It is trained in turn with the network, with the same optimiser, rate and clipping.
-    options : mapping
-        What else the task's recipe needs (loss weights, mixture of the data).
+    reference : `str` or object
+        ``"module:name"``, or the object itself.
+
+    Returns
+    -------
+    object
+
+    Examples
+    --------
+    >>> from sunpy_restore.core.task import resolve
+    >>> resolve("math:hypot")(3, 4)
+    5.0
+    """
+    if not isinstance(reference, str):
+        return reference
+    module, _, name = reference.partition(":")
+    return getattr(import_module(module), name)
+
+
+class Option(NamedTuple):
+    """
+    Option of a command that only some functions have; the function has a keyword of the same name.
+
+    Parameters
+    ----------
+    name, help : `str`
+        Name of the keyword; help text.
+    metavar : `str`, optional
+        Name of the value in the help text.
+    choices : `tuple` of `str`, optional
+        Accepted values.
+    read : reference, optional
+        Converts the text to the value of the keyword.
+    flag : `bool`
+        Whether the option has no value and sets the keyword to True.
+    nargs : `str`, optional
+        Number of values as `argparse` takes it; ``read`` then takes a list of texts.
     """
 
     name: str
-    network: Mapping[str, Any]
-    patch_size: int
-    batch_size: int
-    steps: int
-    learning_rate: float
-    betas: tuple[float, float] = (0.9, 0.999)
-    schedule: str = "one-cycle"
-    halving: int = 0
-    weight_decay: float = 0.0
-    ema_decay: float = 0.999
-    gradient_clip: float = 1.0
-    precision: str = "32-true"
-    seed: int = 0
-    validation_interval: int = 500
-    adversary: Mapping[str, Any] | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Method:
-    """
-    A restoration that needs no network.
-
-    Parameters
-    ----------
-    function : callable
-        ``function(observed) -> restored`` for a normalised observation, see `Restoration`.
-    reach : `int` or `None`
-        How far, in input pixels, a pixel of the result looks; `None` if at all of the image, which is then not cut into
-        tiles.
-    view : `str`
-        How the verb presents an image to it, where there are several ways.
-    """
-
-    function: Callable
-    reach: int | None
-    view: str = ""
+    help: str
+    metavar: str | None = None
+    choices: tuple[str, ...] | None = None
+    read: Any = str
+    flag: bool = False
+    nargs: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """
-    A problem that has networks with weights of their own.
+    A problem that networks with their own weights solve.
 
     Parameters
     ----------
     name : `str`
-        Name in the registry of weights and on the command line.
-    verb : `str`
-        Name of the public function that solves it.
+        Name in the registry of weights, in ``RSTTASK`` and on the command line.
     title : `str`
         One line for listings and model cards.
     doi : `str`
         DOI of the paper that the network follows.
     unit : `str`
-        Unit of the normalised images that the network sees or makes.
+        Unit of the normalised images that the network takes or makes.
     build_network : callable
         ``build_network(hyperparameters) -> torch.nn.Module``.
-    recipe : `str`
-        Module with ``configs(task)``, ``datasets(task, directory, config)``, ``predict(network, observed, config)``,
-        ``loss(network, batch, config)``, ``evaluation_pairs(task, directory)``, ``measure(task, observed, restored,
-        truth)`` and ``DATA``, where ``task`` is the name; named and not imported, because it needs torch. See
-        `sunpy_restore.training.evaluate` for what the last two doors give. A recipe may have ``calibrated(task,
-        network, directory, config)``, which is called with the trained network before its weights are written, and
-        ``training_data(task, config)``, which says what a configuration learns where that is not what ``DATA`` says.
+    network_method : reference
+        ``network_method(observation, network, *, progress) -> image``: how the network restores an observation. The
+        network is a `~sunpy_restore.core.network.TiledNetwork` for a `Restoration`, and else a `torch.nn.Module`.
+    classical : mapping
+        Name of each classical method to a reference ``method(observation, *, progress) -> image``.
+    restore : reference
+        ``restore(observation, method, *, progress, **options) -> Restored``: everything that happens to an observation,
+        whatever the method, which is a `~sunpy_restore.core.methods.Method`. By default the image of the method.
+    recipe : reference
+        Subclass of `~sunpy_restore.core.recipe.Recipe`: how the networks are trained and scored.
     """
 
     name: str
-    verb: str
     title: str
     doi: str
     unit: str
     build_network: Callable[[Mapping[str, Any]], Any]
-    recipe: str
+    network_method: Any
+    recipe: Any
+    classical: Mapping[str, Any] = field(default_factory=dict)
+    restore: Any = "sunpy_restore.core.methods:restore"
+
+    @property
+    def methods(self):
+        """Names of the methods, ``"network"`` first."""
+        return ("network", *self.classical)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Restoration(Task):
     """
-    A task that makes an image of an observation.
+    A task whose network makes an image from the channels of another image.
 
-    An observation is a `numpy.ndarray` of shape ``(ny, nx)``, or ``(len(planes), ny, nx)`` where a method sees more
-    than the image; what it gives has shape ``(scale * ny, scale * nx)``. ``build_network`` gives a network from
-    ``(batch, len(planes), ny, nx)`` to ``(batch, 1, scale * ny, scale * nx)``. Its attribute ``reach`` is its reach in
-    input pixels, `None` if it looks at all of the image. One that samples its input on a coarser grid, by pooling for
-    instance, tells that grid's step as ``multiple``; its reach is then that of windows which begin at a multiple of the
-    step, the farthest of all pixels. Where the verb can present images in several ways, its attribute ``view`` names
-    one.
+    The input of the network has shape ``(batch, len(channels), ny, nx)``, its output ``(batch, 1, scale * ny, scale *
+    nx)``. The network has an attribute ``receptive_radius`` in input pixels, which is `None` if every output pixel
+    depends on the whole input. A network that pools has an attribute ``stride``: its receptive radius then holds for
+    tiles whose corners are multiples of the stride.
 
     Parameters
     ----------
-    name, verb, title, doi, unit, build_network, recipe
+    name, title, doi, unit, build_network, network_method, recipe, classical, restore
         See `Task`.
     scale : `int`
         Output pixels per input pixel along each axis.
-    classical : mapping
-        Name to `Method`.
-    finish : callable
-        ``finish(restored, observed) -> restored``: the physics that every network's answer goes through, on a
-        normalised 2-D array and the observation that it was made from.
-    finish_reach : `int`
-        Its reach in input pixels.
-    planes : tuple of `str`
-        Names of the planes of an observation, the image first. A plane ``"mask"`` is 1 where a pixel is to be filled
-        and 0 elsewhere; every method then leaves pixels outside of it as they are.
+    channels : `tuple` of `str`
+        Names of the input channels, the image first. A channel ``"mask"`` is 1 where a pixel is to be filled and 0
+        elsewhere; all other pixels then keep their values.
+    data_consistency : reference, optional
+        ``data_consistency(restored, observed) -> restored``: the physics that every output of a network has to satisfy,
+        for a 2-D array and the channels that it was made from.
+    consistency_radius : `int` or reference
+        Receptive radius of ``data_consistency`` in input pixels.
     """
 
-    scale: int
-    classical: Mapping[str, Method]
-    finish: Callable
-    finish_reach: int
-    planes: tuple[str, ...] = ("image",)
+    scale: int = 1
+    channels: tuple[str, ...] = ("image",)
+    data_consistency: Any = None
+    consistency_radius: Any = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """
+    A public function.
+
+    Parameters
+    ----------
+    name : `str`
+        Name of the function.
+    module : `str`
+        Module that defines it.
+    summary : `str`
+        One line for the help text of the command line.
+    tasks : `tuple` of `Task`
+        Tasks that it performs, one for each kind of image.
+    """
+
+    name: str
+    module: str
+    summary: str
+    tasks: tuple[Task, ...]
+
+    @property
+    def methods(self):
+        """Names of the methods of all tasks."""
+        return tuple(dict.fromkeys(method for task in self.tasks for method in task.methods))
+
+    def __call__(self, *args, **kwargs):
+        """Call the function."""
+        return resolve(f"{self.module}:{self.name}")(*args, **kwargs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapFunction(Function):
+    """
+    A public function that restores Maps, by `sunpy_restore.core.verb.run`.
+
+    Parameters
+    ----------
+    name, module, summary, tasks
+        See `Function`.
+    observation : reference
+        Subclass of `~sunpy_restore.core.observation.Observation`.
+    per_image : mapping
+        Keywords that may have one value for each image, each with a reference ``distribute(maps, value) -> list`` that
+        gives the value for each Map.
+    options : `tuple` of `Option`
+        Options of its command that other functions do not have.
+    """
+
+    observation: Any
+    per_image: Mapping[str, Any] = field(default_factory=dict)
+    options: tuple[Option, ...] = ()
 
 
 def network_builder(**modules):
     """
-    What makes networks from their hyperparameters, see `Task`.
+    Make the function that builds the networks of a task from their hyperparameters.
 
     Parameters
     ----------
     **modules : `str`
-        For each architecture, which is the name of its class, the module of ``sunpy_restore.networks`` that has it. It
-        is imported when it is wanted, because it needs torch.
+        For each architecture, which is the name of its class, the module of ``sunpy_restore.networks`` that defines it.
+        It is imported when a network is built, because it needs PyTorch.
 
     Returns
     -------
@@ -186,7 +218,8 @@ def network_builder(**modules):
         options = dict(hyperparameters)
         architecture = options.pop("architecture", None)
         if architecture not in modules:
-            raise ValueError(f"Found the architecture {architecture!r}, expected {' or '.join(map(repr, modules))}.")
-        return getattr(import_module(f"sunpy_restore.networks.{modules[architecture]}"), architecture)(**options)
+            expected = " or ".join(map(repr, modules))
+            raise ValueError(f"Unknown architecture {architecture!r}; expected {expected}.")
+        return resolve(f"sunpy_restore.networks.{modules[architecture]}:{architecture}")(**options)
 
     return build_network

@@ -14,7 +14,7 @@ pixels of it. The width s is seen beside the patch, in the columns that hold no 
 import numpy as np
 from scipy import ndimage, signal, special
 
-__all__ = ["separate_bleed"]
+__all__ = ["separate_blooming"]
 
 _SHARPEST = 1.0  # pixels; standard deviation of the core of AIA's point spread function
 _TYPICAL = 2.25  # z of a source of 1.9 full wells, taken where the width can't be seen
@@ -24,7 +24,7 @@ _CRUMB = 2  # pixels
 _FWHM = np.sqrt(8 * np.log(2))
 
 
-def separate_bleed(full, image, level):
+def separate_blooming(full, image, level):
     """
     The full pixels that light has filled, among all that are full.
 

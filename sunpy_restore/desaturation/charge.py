@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["Charge", "column_charge", "conserving"]
+__all__ = ["Charge", "column_charge", "conserve_charge"]
 
 _LARGEST_FACTOR = 3.0  # by which what is above its surroundings is scaled to conserve charge
 
@@ -53,7 +53,7 @@ def column_charge(image, mask, full):
     return Charge(segments, totals[1:])
 
 
-def conserving(charge, least, filled):
+def conserve_charge(charge, least, filled):
     """
     Scale what a fill has above a lower bound until every segment of a column holds its charge again.
 

@@ -7,7 +7,7 @@ The corona is not known, but it changes little over two pixels, and fringes chan
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.cells import average_of_known
+from sunpy_restore.core.cells import normalized_convolution
 
 __all__ = ["BLUR", "GUARD", "LAG", "comparable", "differences", "differences_adjoint", "usual_variance"]
 
@@ -75,7 +75,7 @@ def comparable(image, usable):
     pairs = np.zeros((2, *far.shape), dtype=bool)
     pairs[0, :-LAG] = far[:-LAG] & far[LAG:]
     pairs[1, :, :-LAG] = far[:, :-LAG] & far[:, LAG:]
-    return average_of_known(image, usable, BLUR), pairs
+    return normalized_convolution(image, usable, BLUR), pairs
 
 
 def usual_variance(found, trusted):

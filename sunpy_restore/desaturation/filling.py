@@ -6,7 +6,7 @@ import numpy as np
 
 from sunpy_restore.core.windows import damaged_windows
 from sunpy_restore.desaturation.channels import planes_of
-from sunpy_restore.desaturation.charge import column_charge, conserving
+from sunpy_restore.desaturation.charge import column_charge, conserve_charge
 from sunpy_restore.desaturation.diffraction import REACH, fit_core
 from sunpy_restore.desaturation.forward import fringes_of_others
 
@@ -172,7 +172,7 @@ def _fitted(exposure, filled, start, result, cluster, sceptical):
     charge = column_charge(exposure.image[box], cluster.own, exposure.full[box])
     fitted = fit_core(*arguments, charge=charge, sceptical=sceptical)
     least = np.where(exposure.primary[box], exposure.level, np.minimum(start[box], fitted))
-    return conserving(charge, least, fitted)
+    return conserve_charge(charge, least, fitted)
 
 
 def _surroundings(exposure, result, cluster):

@@ -10,7 +10,7 @@ import astropy.units as u
 
 from sunpy.map.sources import AIAMap
 
-from sunpy_restore.desaturation.blooming import separate_bleed
+from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.forward import FULL_WELL
 from sunpy_restore.desaturation.psf import CHANNELS
 
@@ -151,7 +151,7 @@ def find_saturation(smap):
     exposure = _exposure(smap) if _is_rate(smap) else 1.0
     image = np.asarray(smap.data, dtype=np.result_type(smap.data.dtype.newbyteorder("="), np.float32)) * exposure
     full, level = plateau(image)
-    primary = separate_bleed(full, image, level)
+    primary = separate_blooming(full, image, level)
     return Saturation(margin(full) & np.isfinite(image), primary, full & ~primary, level / exposure)
 
 

@@ -1,28 +1,44 @@
-"""The task of `sunpy_restore.desaturate`."""
+"""The function `sunpy_restore.desaturate` and its task."""
 
-import numpy as np
+from sunpy_restore.core.task import MapFunction, Option, Restoration, network_builder
 
-from sunpy_restore.core.task import Restoration, network_builder
-from sunpy_restore.desaturation.classical import METHODS
+__all__ = ["DESATURATE", "TASK"]
 
-__all__ = ["DESATURATE"]
-
-
-def _valid_pixels_as_they_were(restored, planes):
-    return np.where(planes[1] > 0, restored, planes[0])
-
-
-DESATURATE = Restoration(
+TASK = Restoration(
     name="desaturate",
-    verb="desaturate",
     title="Over-exposed flare cores of AIA",
     doi="10.1155/2019/5343254",
     unit="full well, or the mean of the harmonic fill",
-    scale=1,
-    planes=("image", "mask", "level"),
+    channels=("image", "mask", "level"),
     build_network=network_builder(FillingUNet="unet", MaskPix2Pix="papers.pix2pix"),
-    classical=METHODS,
-    finish=_valid_pixels_as_they_were,
-    finish_reach=0,
-    recipe="sunpy_restore.desaturation.recipe",
+    network_method="sunpy_restore.desaturation.restore:with_network",
+    classical={
+        "biharmonic": "sunpy_restore.desaturation.classical:biharmonic",
+        "diffraction": "sunpy_restore.desaturation.classical:diffraction",
+    },
+    restore="sunpy_restore.desaturation.restore:restore",
+    recipe="sunpy_restore.desaturation.recipe:DesaturationRecipe",
+)
+
+DESATURATE = MapFunction(
+    name="desaturate",
+    module="sunpy_restore.desaturation.verb",
+    summary="recover the saturated cores of flares in SDO/AIA images",
+    tasks=(TASK,),
+    observation="sunpy_restore.desaturation.observation:Observation",
+    per_image={"mask": "sunpy_restore.core.maps:masks_for"},
+    options=(
+        Option(
+            "mask",
+            "pixels to fill, where it is not zero: FITS image or .npy (default: the saturated pixels are found)",
+            "FILE",
+            read="sunpy_restore.core.inputs:read_mask",
+        ),
+        Option(
+            "consistency",
+            "correct the fill with the diffraction fringes and the charge (default: with the network, where the "
+            "diffraction pattern is known)",
+            choices=("diffraction", "none"),
+        ),
+    ),
 )

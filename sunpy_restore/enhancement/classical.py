@@ -4,10 +4,9 @@ import numpy as np
 from scipy import ndimage, signal
 
 from sunpy_restore.core.pixels import repeated
-from sunpy_restore.core.task import Method
 from sunpy_restore.enhancement.forward import transfer_kernel
 
-__all__ = ["CONTINUUM_METHODS", "MAGNETOGRAM_METHODS", "bicubic", "richardson_lucy", "richardson_lucy_signed"]
+__all__ = ["bicubic", "richardson_lucy", "richardson_lucy_signed"]
 
 
 def bicubic(image):
@@ -107,11 +106,3 @@ def richardson_lucy_signed(field, iterations=8, offset=8.0):
     """
     right, left = (richardson_lucy(offset + sign * field, iterations) for sign in (1, -1))
     return (right - left) / 2
-
-
-# Richardson-Lucy looks arbitrarily far; beyond 64 pixels its result changes by less than the noise
-CONTINUUM_METHODS = {"bicubic": Method(bicubic, 3), "richardson-lucy": Method(richardson_lucy, 64)}
-MAGNETOGRAM_METHODS = {
-    "bicubic": Method(bicubic, 3),
-    "richardson-lucy": Method(richardson_lucy_signed, 64),
-}

@@ -37,13 +37,13 @@ class ConvolutionalField:
         Number of the field of noise.
     latent : `int`
         Channels of noise.
-    reach : `int`
+    receptive_radius : `int`
         How many cells away from a pixel its noise still matters.
     """
 
-    def __init__(self, function, shape, seed, *, latent, reach):
+    def __init__(self, function, shape, seed, *, latent, receptive_radius):
         self.function, self.shape, self.seed = function, tuple(shape), seed
-        self.latent, self.reach = latent, reach
+        self.latent, self.receptive_radius = latent, receptive_radius
 
     def window(self, rows, columns):
         """
@@ -67,10 +67,10 @@ class ConvolutionalField:
         return drawn[top : top + rows.stop - rows.start, left : left + columns.stop - columns.start]
 
     def _tile(self, rows, columns):
-        """What the cells show; the edges of what is computed spoil no more than their reach, which is cut off."""
-        wide = ((first - self.reach, last + self.reach) for first, last in (rows, columns))
+        """What the cells show; the edges of what is computed spoil no more than their receptive_radius, which is cut off."""
+        wide = ((first - self.receptive_radius, last + self.receptive_radius) for first, last in (rows, columns))
         drawn = self.function(noise_field(self.seed, *wide, self.latent)[np.newaxis])[0, 0]
-        edge = CELL * self.reach
+        edge = CELL * self.receptive_radius
         return drawn[edge:-edge, edge:-edge] if edge else drawn
 
 

@@ -102,4 +102,4 @@ def _convolutional(network, seed, device):
 
     whole = Calibrated(network)
     function = network_function(whole, device)
-    return lambda shape: ConvolutionalField(function, shape, seed, latent=network.latent, reach=whole.reach)
+    return lambda shape: ConvolutionalField(function, shape, seed, latent=network.latent, receptive_radius=whole.receptive_radius)

@@ -1,8 +1,8 @@
-"""The tasks of `sunpy_restore.synthesize_granulation`: one for each kind of generator."""
+"""The function `sunpy_restore.synthesize_granulation` and its tasks, one for each kind of generator."""
 
-from sunpy_restore.core.task import Task, network_builder
+from sunpy_restore.core.task import Function, Task, network_builder
 
-__all__ = ["GENERATORS", "METHODS", "STITCHINGS", "generator_of"]
+__all__ = ["GENERATORS", "METHODS", "STITCHINGS", "SYNTHESIZE_GRANULATION", "generator_of"]
 
 METHODS = ("convolutional", "gan", "vae", "spectrum")
 """Methods of the verb: kinds of generators, the default first, and a random field that needs no network."""
@@ -25,12 +25,14 @@ Ways of stitching tiles, the default of the verb first.
 def _generator(kind, title, doi, **architectures):
     return Task(
         name=f"synthesize-{kind}",
-        verb="synthesize_granulation",
         title=title,
         doi=doi,
         unit="range of intensities of the texture that was learned, as -1 to 1",
         build_network=network_builder(**architectures),
-        recipe="sunpy_restore.granulation.recipe",
+        network_method="sunpy_restore.granulation.restore:with_network",
+        classical={"spectrum": "sunpy_restore.granulation.restore:with_spectrum"},
+        restore="sunpy_restore.granulation.restore:restore",
+        recipe="sunpy_restore.granulation.recipe:GranulationRecipe",
     )
 
 
@@ -60,3 +62,11 @@ GENERATORS = (
 def generator_of(method):
     """The task of a method."""
     return next(task for task in GENERATORS if task.name == f"synthesize-{method}")
+
+
+SYNTHESIZE_GRANULATION = Function(
+    name="synthesize_granulation",
+    module="sunpy_restore.granulation.verb",
+    summary="make photospheric texture of any size",
+    tasks=GENERATORS,
+)

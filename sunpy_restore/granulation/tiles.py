@@ -27,7 +27,7 @@ class TileSource:
         self.device = choose_device(device)
         self.network = network.eval().to(self.device)
         self.latent, self.side = network.latent, network.side
-        self.stride, self.reach = network.stride, network.reach
+        self.stride, self.receptive_radius = network.stride, network.receptive_radius
 
     def tiles(self, z):
         """Tiles ``(n, side, side)`` of latent vectors ``(n, latent)``, in normalised units."""

@@ -7,7 +7,7 @@ import numpy as np
 import astropy.units as u
 
 from sunpy_restore.core.header import Provenance
-from sunpy_restore.core.maps import made_map
+from sunpy_restore.core.maps import new_map
 from sunpy_restore.granulation.generators import load_texture
 from sunpy_restore.granulation.output import KM_PER_ARCSEC, checked_target, drawn, synthetic_header
 from sunpy_restore.granulation.regrid import Regridded
@@ -121,7 +121,7 @@ def synthesize_granulation(
     texture = draw(shape) if ratio == 1 else Regridded(draw, shape, ratio)
     provenance = Provenance(task=f"synthesize-{method}", method=named.pop("method", method), **named)
     header = synthetic_header(shape, ratio * pixel, _cards(provenance, seed))
-    return made_map(drawn(texture, header, path, progress=progress, description="granulation"), header)
+    return new_map(drawn(texture, header, path, progress=progress, description="granulation"), header)
 
 
 def _cards(provenance, seed):

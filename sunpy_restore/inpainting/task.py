@@ -1,29 +1,42 @@
-"""The task of `sunpy_restore.inpaint`."""
+"""The function `sunpy_restore.inpaint` and its task."""
 
-import numpy as np
+from sunpy_restore.core.task import MapFunction, Option, Restoration, network_builder
 
-from sunpy_restore.core.task import Restoration, network_builder
-from sunpy_restore.inpainting.channels import PLANES
-from sunpy_restore.inpainting.classical import METHODS
+__all__ = ["CHANNELS", "INPAINT", "TASK"]
 
-__all__ = ["INPAINT"]
+CHANNELS = ("image", "mask", "blind", "pattern", "noise", "neighbours", "seen", "plain", "radial",
+          "plate", "radial_plate", "rings", "rays", "coherent", "coherence")  # fmt: skip
 
-
-def _valid_pixels_as_they_were(restored, planes):
-    return np.where(planes[1] > 0, restored, planes[0])
-
-
-INPAINT = Restoration(
+TASK = Restoration(
     name="inpaint",
-    verb="inpaint",
     title="Missing telemetry blocks of LASCO",
     doi="10.1007/978-3-030-01252-6_6",
     unit="deviation from a smooth background in units of the noise",
-    scale=1,
-    planes=PLANES,
+    channels=CHANNELS,
     build_network=network_builder(CoronaUNet="unet", LayeredPartialUNet="papers.partialconv"),
-    classical=METHODS,
-    finish=_valid_pixels_as_they_were,
-    finish_reach=0,
-    recipe="sunpy_restore.inpainting.recipe",
+    network_method="sunpy_restore.inpainting.restore:with_network",
+    classical={
+        name: f"sunpy_restore.inpainting.classical:{name}" for name in ("harmonic", "biharmonic", "radial", "temporal")
+    },
+    restore="sunpy_restore.inpainting.restore:restore",
+    recipe="sunpy_restore.inpainting.recipe:InpaintingRecipe",
+)
+
+INPAINT = MapFunction(
+    name="inpaint",
+    module="sunpy_restore.inpainting.verb",
+    summary="fill the missing telemetry blocks of SOHO/LASCO images",
+    tasks=(TASK,),
+    observation="sunpy_restore.inpainting.observation:Observation",
+    per_image={"mask": "sunpy_restore.core.maps:masks_for"},
+    options=(
+        Option(
+            "mask",
+            "pixels to fill, where it is not zero: FITS image or .npy (default: the missing blocks are found)",
+            "FILE",
+            read="sunpy_restore.core.inputs:read_mask",
+        ),
+        Option("neighbours", "frames taken before and after", "FILE", read="sunpy_restore.core.inputs:read_maps", nargs="+"),
+        Option("texture", "add noise like that of the surroundings, for display", flag=True),
+    ),
 )

@@ -10,9 +10,9 @@ from sunpy_restore.core.filling import checked_hole
 from sunpy_restore.core.maps import as_maps, masks_for, restored_map, with_data
 from sunpy_restore.core.restorer import load_restorer
 from sunpy_restore.inpainting.lasco.flat_field import detector_pattern
-from sunpy_restore.inpainting.lasco.geometry import blind_pixels, empty_pixels, obscured
+from sunpy_restore.inpainting.lasco.geometry import unobserved_pixels, empty_pixels, obscured
 from sunpy_restore.inpainting.lasco.header import check_lasco
-from sunpy_restore.inpainting.lasco.missing_blocks import find_missing, mostly_lost
+from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
 from sunpy_restore.inpainting.observation import Frame
 from sunpy_restore.inpainting.restore import fill
 from sunpy_restore.inpainting.task import INPAINT
@@ -46,7 +46,7 @@ def inpaint(
         changed.
     mask : `numpy.ndarray` of `bool`, or `list` of them, optional
         True for the pixels to fill, shape ``(ny, nx)``; for several images one for all, or one each. Values under it
-        are not looked at. By default the lost blocks are found, see `~sunpy_restore.inpainting.lasco.missing_blocks.find_missing`.
+        are not looked at. By default the lost blocks are found, see `~sunpy_restore.inpainting.lasco.missing_blocks.find_missing_blocks`.
     neighbours : `~sunpy.map.GenericMap`, `list` or `tuple` of Maps, optional
         Frames of the same detector, filter and polariser that were taken before and after, of any exposure and roll,
         see `~sunpy_restore.inpainting.temporal.neighbours.expected_from_neighbours`. They are brought to the image's pixels and
@@ -136,7 +136,7 @@ def _without_masked(smap, mask):
 def _lost(smap, lasco, mask):
     """What is to be filled, what shows nothing, and what of the former the instrument never sends."""
     if mask is None:
-        damage = find_missing(smap)
+        damage = find_missing_blocks(smap)
         return damage.mask, damage.blind, np.zeros_like(damage.mask)
     valid = np.isfinite(smap.data) & ~empty_pixels(smap.data, lasco)
     if smap.mask is not None:
@@ -149,7 +149,7 @@ def _lost(smap, lasco, mask):
 def _never_sent(data, lasco):
     """Pixels that are hidden or zeroed in all images of the kind, and without value in this one."""
     empty = empty_pixels(data, lasco)
-    return empty & obscured(data.shape, lasco) if lasco.level >= 1 else blind_pixels(data, lasco, empty)
+    return empty & obscured(data.shape, lasco) if lasco.level >= 1 else unobserved_pixels(data, lasco, empty)
 
 
 def _inpaint(smap, looked_at, lasco, lost, neighbours, restorer, texture, progress):

@@ -56,7 +56,7 @@ class Calibration(nn.Module):
             self.register_buffer(name, values)
 
     @property
-    def reach(self):
+    def receptive_radius(self):
         """How many pixels away from a pixel of the result the filter looks."""
         return self.taps // 2
 
@@ -65,8 +65,8 @@ class Calibration(nn.Module):
 
     def filtered(self, image):
         """The image after the filter."""
-        if self.reach:
-            image = functional.pad(image, [self.reach] * 4, mode="replicate")
+        if self.receptive_radius:
+            image = functional.pad(image, [self.receptive_radius] * 4, mode="replicate")
         return functional.conv2d(image, self.kernel.to(image.dtype))
 
     def curve(self, image):
@@ -108,9 +108,9 @@ class Calibrated(nn.Module):
         self.generator, self.calibration = generator, generator.calibration
 
     @property
-    def reach(self):
+    def receptive_radius(self):
         """How many cells away from a pixel the noise still matters to it."""
-        return self.generator.reach + -(-self.calibration.reach // self.generator.stride)
+        return self.generator.receptive_radius + -(-self.calibration.receptive_radius // self.generator.stride)
 
     def forward(self, noise):
         return self.calibration(self.generator(noise))

@@ -42,7 +42,7 @@ class TileGenerator(nn.Module):
 
     Attributes
     ----------
-    side, stride, reach : `int`
+    side, stride, receptive_radius : `int`
         Pixels of a side of a tile; pixels per feature of `head`, 8; and how many of those features away, at most, a
         pixel of `tail` looks, 1.
     calibration : `~sunpy_restore.networks.calibration.Calibration`
@@ -79,7 +79,7 @@ class TileGenerator(nn.Module):
 
     side = SIDE
     stride = 2**_TAIL
-    reach = 1
+    receptive_radius = 1
 
     def __init__(self, latent=128, widths=(512, 512, 512, 512, 512, 512)):
         super().__init__()

@@ -36,7 +36,7 @@ class TileVAE(nn.Module):
 
     Attributes
     ----------
-    side, stride, reach, calibration
+    side, stride, receptive_radius, calibration
         See `~sunpy_restore.networks.granulation_gan.TileGenerator`: as a source of tiles, with `head`, `tail` and
         `draw_tiles`, the decoder is the same.
 
@@ -71,7 +71,7 @@ class TileVAE(nn.Module):
 
     side = SIDE
     stride = 2**_TAIL
-    reach = 1
+    receptive_radius = 1
 
     def __init__(self, hidden=512, latent=256, widths=(256, 256, 256, 256, 256, 128)):
         super().__init__()

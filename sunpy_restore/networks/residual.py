@@ -53,7 +53,7 @@ class ResidualRestorer(nn.Module):
         self.tail = nn.Conv2d(channels, 4, 3, padding=1, padding_mode="reflect")
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)
-        self.reach = 2 * blocks + 2 + filter_size // 2
+        self.receptive_radius = 2 * blocks + 2 + filter_size // 2
 
     def set_filter(self, filter_):
         """Set the linear filter, of shape ``(4, filter_size, filter_size)`` in the order of pixel shuffling."""

@@ -59,7 +59,7 @@ class SpatialGenerator(nn.Module):
     -----
     Input: standard normal noise ``(batch, latent, ny, nx)``. Output: ``(batch, 1, 8 ny, 8 nx)`` in normalised units,
     not yet calibrated, which goes on at the opposite edge. Parts of a larger field are the same wherever they are cut
-    from, ``reach`` cells within their edges.
+    from, ``receptive_radius`` cells within their edges.
 
     References
     ----------
@@ -110,9 +110,9 @@ class SpatialGenerator(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     @property
-    def reach(self):
+    def receptive_radius(self):
         """How many cells away from a pixel the noise still matters to it."""
-        # Pixels of reach: of the first layer and two in each block, of an upsampling and its layer at each level
+        # Pixels of receptive_radius: of the first layer and two in each block, of an upsampling and its layer at each level
         pixels = 8 * (1 + 2 * self.blocks) + 4 * 2 + 2 * 2 + 1 + 1
         return -(-pixels // 8)
 

@@ -51,13 +51,13 @@ class _UNet(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     @property
-    def multiple(self):
+    def stride(self):
         """Sides of the windows that share one sampling are multiples of this."""
         return 2 ** len(self.down)
 
     def padded(self, planes):
-        """Planes whose sides are multiples of `multiple`."""
-        missing = [-n % self.multiple for n in planes.shape[-2:]]
+        """Planes whose sides are multiples of `stride`."""
+        missing = [-n % self.stride for n in planes.shape[-2:]]
         return functional.pad(planes, (0, missing[1], 0, missing[0]), mode="replicate")
 
     def correction(self, features):
@@ -97,7 +97,7 @@ class FillingUNet(_UNet):
         self.ceiling = ceiling
 
     @property
-    def reach(self):
+    def receptive_radius(self):
         """
         How many pixels away from a pixel of the result the input still matters to it, windows aligned.
 
@@ -107,7 +107,7 @@ class FillingUNet(_UNet):
         steps = [2 ** (level + 1) for level in range(len(self.down))]
         convolutions = 2 * steps[0] + sum(4 * step for step in steps[:-1]) + 2 * steps[-1]
         # From any pixel of a coarse one to the farthest
-        return convolutions + self.multiple - 1
+        return convolutions + self.stride - 1
 
     def forward(self, planes):
         ny, nx = planes.shape[-2:]
@@ -148,7 +148,7 @@ class CoronaUNet(_UNet):
         for it by larger corrections.
     """
 
-    reach = None
+    receptive_radius = None
     """How far a pixel of the result looks: a whole window."""
 
     def __init__(self, widths=(24, 48, 64, 80, 96), view="polar", others=1, base=0, gate=0.0):
@@ -156,9 +156,9 @@ class CoronaUNet(_UNet):
         self.view, self.others, self.base, self.gate = view, others, base, gate
 
     @property
-    def multiple(self):
+    def stride(self):
         """Sides of the windows that share one sampling are multiples of this."""
-        return max(super().multiple, _CELL)
+        return max(super().stride, _CELL)
 
     def forward(self, planes):
         ny, nx = planes.shape[-2:]

@@ -36,7 +36,7 @@ class UnrolledUNet(nn.Module):
         Number of U-Nets.
     """
 
-    reach = None
+    receptive_radius = None
     """How far a pixel of the result looks: a whole field."""
 
     def __init__(self, uv, pixel, beam=14.6, widths=(32, 48, 64, 96), stages=2):
@@ -54,9 +54,9 @@ class UnrolledUNet(nn.Module):
         self.stages = nn.ModuleList([_UNet(count, 1, list(widths)) for count in inputs])
 
     @property
-    def multiple(self):
+    def stride(self):
         """Sides of the windows that share one sampling are multiples of this."""
-        return self.stages[0].multiple
+        return self.stages[0].stride
 
     def forward(self, planes):
         return self.forward_stages(planes)[-1]
@@ -76,7 +76,7 @@ class UnrolledUNet(nn.Module):
             Shape ``(batch, 1, h, w)`` each.
         """
         ny, nx = planes.shape[-2:]
-        planes = functional.pad(planes, (0, -nx % self.multiple, 0, -ny % self.multiple))
+        planes = functional.pad(planes, (0, -nx % self.stride, 0, -ny % self.stride))
         planes = planes[:, : 1 + self.groups]
         groups = planes[:, 1:]
         used = (groups.abs().amax(dim=(2, 3), keepdim=True) > 0).to(groups.dtype)

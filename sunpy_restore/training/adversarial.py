@@ -16,19 +16,15 @@ class AdversarialModule(RestorationModule):
     cross-entropy of telling truth from restoration, given what was observed; the generator's is that of being taken for
     the truth, plus the recipe's ``content_loss``. With the option ``gradient_penalty`` the discriminator also loses
     half as many times the squared gradient of its mean logit in true images, and with ``adversary_rate`` it has a
-    learning rate of its own (Heusel et al. 2017). It needs two more doors of the recipe:
-
-    ``build_adversary(hyperparameters)``
-        A `torch.nn.Module` that is called as ``adversary(observed, image)`` and gives logits, of any shape, of the
-        probability that the image is true.
-    ``content_loss(restored, batch, config)``
-        What the restoration loses besides, for ``batch = (observed, truth)``.
+    learning rate of its own (Heusel et al. 2017). The recipe needs ``build_adversary``, which gives a `torch.nn.Module`
+    that is called as ``adversary(observed, image)`` and returns logits, of any shape, of the probability that the image
+    is true, and ``content_loss``.
 
     Parameters
     ----------
-    task, sources
+    recipe, sources
         See `~sunpy_restore.training.module.RestorationModule`.
-    config : `~sunpy_restore.core.task.TrainingConfig`
+    config : `~sunpy_restore.core.recipe.TrainingConfig`
         The configuration, with hyperparameters of the discriminator as ``adversary``.
 
     Raises
@@ -43,8 +39,8 @@ class AdversarialModule(RestorationModule):
     * Mescheder et al. 2018, https://arxiv.org/abs/1801.04406
     """
 
-    def __init__(self, task, config, sources=()):
-        super().__init__(task, config, sources)
+    def __init__(self, recipe, config, sources=()):
+        super().__init__(recipe, config, sources)
         if config.precision.startswith("16"):
             raise ValueError(
                 f"Found the precision {config.precision!r} of an adversarial training, expected '32-true' or "

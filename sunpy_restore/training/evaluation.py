@@ -1,63 +1,24 @@
-"""A network beside the classical methods, on images that were kept back from its training."""
+"""Score a network and the classical methods on images that were kept back from training."""
 
 import os
 from collections import Counter
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
-from sunpy_restore.core.restorer import load_restorer
+from sunpy_restore.core.methods import load_method
+from sunpy_restore.core.recipe import ScoreColumn, recipe_of
 from sunpy_restore.core.weights import read_metadata, resolve
 from sunpy_restore.tasks import get_task
 
 __all__ = ["evaluate", "format_table", "scores"]
 
-_COLUMNS = {
-    "psnr": ("PSNR [dB]", "{:.2f}"),
-    "psnr_whole": ("PSNR, whole [dB]", "{:.2f}"),
-    "ssim": ("SSIM", "{:.4f}"),
-    "ssim_whole": ("SSIM, whole", "{:.4f}"),
-    "nmse": ("NMSE", "{:.4f}"),
-    "scaled_error": ("error [%]", "{:.1%}"),
-    "both_found": ("both found [%]", "{:.0%}"),
-    "median_position": ("position off [arcsec]", "{:.2f}"),
-    "median_chi_squared": ("chi square", "{:.2f}"),
-    "log_error": ("log error", "{:.4f}"),
-    "contrast": ("contrast", "{:.3f}"),
-    "residual": ("residual [%]", "{:.2%}"),
-    "mean_error": ("mean error", "{:+.5f}"),
-    "flux_error": ("flux [%]", "{:+.2%}"),
-    "median_flux_error": ("flux, median [%]", "{:.2%}"),
-    "net_flux_error": ("net flux [%]", "{:+.2%}"),
-    "unsigned_flux_error": ("unsigned flux [%]", "{:+.2%}"),
-    "median_hidden_flux_error": ("hidden flux [%]", "{:.2%}"),
-    "hole_error": ("error in holes [%]", "{:.2%}"),
-    "median_hole_error": ("median [%]", "{:.2%}"),
-    "noise_floor": ("noise [%]", "{:.2%}"),
-    "profile_error": ("profile [sigma]", "{:.2f}"),
-    "median_profile_error": ("profile, median [sigma]", "{:.2f}"),
-    "border_jump": ("border jump [sigma]", "{:+.3f}"),
-    "border_step": ("border step [sigma]", "{:+.3f}"),
-    "contrast_ratio": ("contrast", "{:.3f}"),
-    "histogram_ks": ("histogram", "{:.4f}"),
-    "spectrum_worst": ("spectrum [%]", "{:.1%}"),
-    "spectrum_chi2": ("spectrum, chi square", "{:.2f}"),
-    "granules_ks": ("granule areas", "{:.3f}"),
-    "granules_density_ratio": ("granules", "{:.3f}"),
-    "repetition": ("repetition [%]", "{:.2%}"),
-    "seam_ratio": ("seams", "{:.3f}"),
-    "nearest_copy": ("nearest copy", "{:.2f}"),
-    "seeds_apart": ("seeds apart", "{:.2f}"),
-    "peak_distance": ("peak off [px]", "{:.2f}"),
-    "median_peak_distance": ("peak off [px]", "{:.2f}"),
-}
-"""Heading and format of a score; the sign of a percentage stands in the heading."""
-
 
 def evaluate(task, data, *, methods=None, weights=None, device=None):
     """
-    Score a task's methods on the images that its recipe keeps back.
+    Score the methods of a task on the images that its recipe keeps back.
+
+    Every method runs exactly as users run it, behind the check of the Map.
 
     Parameters
     ----------
@@ -66,88 +27,78 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
     data : path-like
         Folder of the training data, in the layout that the task's recipe describes.
     methods : iterable of `str`, optional
-        ``"network"`` and names of classical methods; by default all.
+        Rows of the table, see `sunpy_restore.core.recipe.Recipe.variants`; by default all.
     weights : `str` or path-like, or `list` of them, optional
-        Of the network, see `sunpy_restore.enhance`. Of several, each network has a row with the name of its
-        configuration in place of ``"network"``.
+        Weights of the network, see `sunpy_restore.enhance`. Each of several has rows with the name of its configuration
+        in place of ``"network"``.
     device : `str`, optional
-        Of the network, see `sunpy_restore.enhance`.
+        Device of the network, see `sunpy_restore.enhance`.
 
     Returns
     -------
     `list` of `dict`
-        One per source of images and method, with the names ``source`` and ``method`` and the scores that the recipe's
-        ``measure`` gives: of those whose name begins with ``median_`` the median of the absolute value over the
-        source's images, of others the mean. An image without a score, or with `None`, does not count.
+        One per source of images and method, with the names ``source`` and ``method`` and the scores that
+        `sunpy_restore.core.recipe.Recipe.measure` gives: the median of the absolute value over the images of the source
+        for names that begin with ``median_``, and the mean for all others. An image without a score does not count.
 
     Raises
     ------
     ValueError
-        No such task or method.
+        Unknown task or method.
     FileNotFoundError
         The data are missing.
     ~sunpy_restore.core.exceptions.WeightsError
-        The weights can't be found or read.
-
-    Notes
-    -----
-    These doors of the task's recipe are used, where ``task`` is the name:
-
-    ``evaluation_pairs(task, directory)``
-        Yields the name of a source, what was observed, and the truth.
-    ``measure(task, observed, restored, truth)``
-        Gives scores by name.
-    ``restorers(task, methods, *, weights, device)``
-        May be left out where methods take what ``evaluation_pairs`` yields. Gives functions ``restorer(observed) ->
-        restored`` by name, for the methods listed or, for `None`, all; names of those that use the network begin with
-        ``"network"``. One that does not apply to an image gives `None`.
+        The weights cannot be found or read.
     """
-    task = get_task(task)
+    recipe = recipe_of(get_task(task))
     if not Path(data).is_dir():
-        raise FileNotFoundError(f"Found no folder {data}, expected one with the training data.")
-    methods = None if methods is None else list(methods)
+        raise FileNotFoundError(f"Found no folder {data}; expected one with the training data.")
+    variants = _variants(recipe, methods)
     weights = [weights] if isinstance(weights, str | os.PathLike | None) else list(weights) or [None]
-    if len(weights) == 1:
-        restorers = _restorers(task, methods, weights[0], device)
-    else:
-        restorers = _restorers_of_several(task, methods, weights, device)
-    recipe = import_module(task.recipe)
+    loaded = _loaded(recipe, variants, weights, device)
     found = {}
-    for source, observed, truth in recipe.evaluation_pairs(task.name, data):
-        for method, restorer in restorers.items():
-            restored = restorer(observed)
-            if restored is None:
-                continue
-            measured = recipe.measure(task.name, observed, restored, truth)
-            found.setdefault((source, method), []).append(measured)
-    return [{"source": source, "method": method} | _together(images) for (source, method), images in found.items()]
+    for source, observation, truth in recipe.evaluation_pairs(data):
+        for label, (method, options) in loaded.items():
+            restored = recipe.restored(observation, method, options)
+            if restored is not None:
+                found.setdefault((source, label), []).append(recipe.measure(observation, restored, truth))
+    return [{"source": source, "method": label} | _together(images) for (source, label), images in found.items()]
 
 
-def _restorers(task, methods, weights, device):
-    """The methods by name, as the recipe prepares them or as the task has them."""
-    recipe = import_module(task.recipe)
-    if hasattr(recipe, "restorers"):
-        return recipe.restorers(task.name, methods, weights=weights, device=device)
-    return {
-        method: load_restorer(task, method, weights=weights if method == "network" else None, device=device)
-        for method in (["network", *task.classical] if methods is None else methods)
-    }
+def _variants(recipe, methods):
+    known = recipe.variants()
+    if methods is None:
+        return known
+    methods = list(methods)
+    unknown = [method for method in methods if method not in known]
+    if unknown:
+        raise ValueError(f"Unknown method {unknown[0]!r}; expected one of {', '.join(known)}.")
+    return {method: known[method] for method in methods}
 
 
-def _restorers_of_several(task, methods, weights, device):
-    """The networks by the names of their configurations, then the other methods."""
-    metadata = {given: read_metadata(resolve(given, task=task.name)) for given in weights}
-    names = {given: found.get("config", found["architecture"]) for given, found in metadata.items()}
-    count = Counter(names.values())
-    networks, others = {}, {}
-    for given, name in names.items():
-        label = name if count[name] == 1 else f"{name} ({given})"
-        for method, restorer in _restorers(task, methods, given, device).items():
-            if method.startswith("network"):
-                networks[label + method.removeprefix("network")] = restorer
-            else:
-                others.setdefault(method, restorer)
-    return networks | others
+def _loaded(recipe, variants, weights, device):
+    """Methods and options by label: those of each network first, then those that use none."""
+    names = [None] if len(weights) == 1 else _names(recipe.task, weights)
+    result = {}
+    for given, name in zip(weights, names, strict=True):
+        own = {label: variant for label, variant in variants.items() if variant.method == "network"}
+        method = load_method(recipe.task, weights=given, device=device) if own else None
+        for label, variant in own.items():
+            label = label if name is None else name + label.removeprefix("network")
+            result[label] = method, variant.options
+    for label, variant in variants.items():
+        if variant.method != "network":
+            result[label] = load_method(recipe.task, variant.method), variant.options
+    order = list(variants) if names == [None] else list(result)
+    return {label: result[label] for label in order}
+
+
+def _names(task, weights):
+    """Names of the configurations of weights, with the weights where the name alone is not unique."""
+    metadata = [read_metadata(resolve(given, task=task.name)) for given in weights]
+    names = [found.get("config", found["architecture"]) for found in metadata]
+    count = Counter(names)
+    return [name if count[name] == 1 else f"{name} ({given})" for given, name in zip(weights, names, strict=True)]
 
 
 def _together(images):
@@ -160,14 +111,17 @@ def _together(images):
     return result
 
 
-def format_table(rows):
+def format_table(rows, columns=None):
     """
-    Scores as a table for a terminal.
+    Format scores as a table for a terminal.
 
     Parameters
     ----------
     rows : `list` of `dict`
         As `evaluate` gives them.
+    columns : mapping, optional
+        Name of a score to `~sunpy_restore.core.recipe.ScoreColumn`, such as the ``score_columns`` of a recipe. By
+        default all scores are shown by their names.
 
     Returns
     -------
@@ -175,27 +129,34 @@ def format_table(rows):
 
     Examples
     --------
+    >>> from sunpy_restore.core.recipe import ScoreColumn
     >>> from sunpy_restore.training.evaluation import format_table
-    >>> print(format_table([{"source": "MURaM", "method": "bicubic", "psnr": 30.123, "residual": 0.0123}]))
+    >>> columns = {"psnr": ScoreColumn("PSNR [dB]", "{:.2f}"), "residual": ScoreColumn("residual [%]", "{:.2%}")}
+    >>> print(format_table([{"source": "MURaM", "method": "bicubic", "psnr": 30.123, "residual": 0.0123}], columns))
     source  method   PSNR [dB]  residual [%]
     MURaM   bicubic      30.12          1.23
     """
-    keys = [key for key in _COLUMNS if any(key in row for row in rows)]
-    table = [["source", "method", *(_COLUMNS[key][0] for key in keys)]]
-    table += [[row["source"], row["method"], *(_cell(key, row.get(key)) for key in keys)] for row in rows]
+    if columns is None:
+        names = dict.fromkeys(key for row in rows for key in row if key not in ("source", "method"))
+        columns = {name: ScoreColumn(name, "{:.4g}") for name in names}
+    columns = {key: column for key, column in columns.items() if any(key in row for row in rows)}
+    table = [["source", "method", *(column.heading for column in columns.values())]]
+    for row in rows:
+        cells = (_cell(column, row.get(key)) for key, column in columns.items())
+        table.append([row["source"], row["method"], *cells])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    align = [str.ljust, str.ljust, *[str.rjust] * len(keys)]
+    align = [str.ljust, str.ljust, *[str.rjust] * len(columns)]
     lines = ("  ".join(pad(*cell) for pad, *cell in zip(align, line, widths, strict=True)) for line in table)
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _cell(key, value):
-    return "-" if value is None else _COLUMNS[key][1].format(value).rstrip("%")
+def _cell(column, value):
+    return "-" if value is None else column.form.format(value).rstrip("%")
 
 
 def scores(rows):
     """
-    Scores as nested dictionaries, as the metadata of weights hold them.
+    Arrange scores as nested dictionaries, as the metadata of weights hold them.
 
     Parameters
     ----------

@@ -6,14 +6,14 @@ import subprocess
 import warnings
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 import lightning.pytorch as pl
 from lightning.pytorch import callbacks, loggers
 from torch.utils.data import DataLoader
 
-from sunpy_restore.core.restorer import fit
+from sunpy_restore.core.network import fit
+from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.core.weights import resolve, write
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.adversarial import AdversarialModule
@@ -38,7 +38,7 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
         Folder of the training data, in the layout that the task's recipe describes.
     out : path-like
         Folder for checkpoints, logs and ``<task>-<config>.safetensors``.
-    config : `str` or `~sunpy_restore.core.task.TrainingConfig`
+    config : `str` or `~sunpy_restore.core.recipe.TrainingConfig`
         Configuration, or its name.
     resume : `bool`
         Continue from ``last.ckpt`` in ``out``: the result is that of a training that was not interrupted. Checkpoints
@@ -69,7 +69,8 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
         ``out`` has the checkpoint of an earlier training, and ``resume`` is False.
     """
     task = get_task(task)
-    config = _configuration(task, config, steps)
+    recipe = recipe_of(task)
+    config = _configuration(recipe, config, steps)
     out = Path(out)
     checkpoint = _checkpoint(out, resume)
     if not Path(data).is_dir():
@@ -77,10 +78,10 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
     commit = _commit()
     out.mkdir(parents=True, exist_ok=True)
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    pairs, validation = import_module(task.recipe).datasets(task.name, data, config)
+    pairs, validation = recipe.datasets(data, config)
     pairs = Continued(pairs)
     continuation = Continuation(pairs, config)
-    module = (AdversarialModule if config.adversary else RestorationModule)(task, config, validation)
+    module = (AdversarialModule if config.adversary else RestorationModule)(recipe, config, validation)
     if start is not None and not resume:
         fit(module.network, resolve(start, task=task.name))
     loaders = [DataLoader(dataset, config.batch_size) for dataset in validation.values()]
@@ -101,10 +102,8 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
             trainer.validate(module, loaders, verbose=False)
     path = out / f"{task.name}-{config.name}.safetensors"
     if trainer.is_global_zero:
-        recipe = import_module(task.recipe)
-        if hasattr(recipe, "calibrated"):
-            recipe.calibrated(task.name, module.network, data, config)
-        metadata = _metadata(task, config, trainer, continuation.seconds) | {"commit": commit}
+        recipe.calibrate(module.network, data, config)
+        metadata = _metadata(recipe, config, trainer, continuation.seconds) | {"commit": commit}
         write(path, module.network.state_dict(), metadata)
     return path
 
@@ -119,11 +118,13 @@ def _checkpoint(out, resume):
     return path if resume else None
 
 
-def _configuration(task, config, steps):
+def _configuration(recipe, config, steps):
     if isinstance(config, str):
-        known = import_module(task.recipe).configs(task.name)
+        known = recipe.configs()
         if config not in known:
-            raise ValueError(f"Found the configuration {config!r} of {task.name}, expected one of {', '.join(known)}.")
+            raise ValueError(
+                f"Unknown configuration {config!r} of {recipe.task.name}; expected one of {', '.join(known)}."
+            )
         config = known[config]
     config = config if steps is None else replace(config, steps=steps)
     if config.steps < 1:
@@ -187,12 +188,10 @@ def _commit():
     return f"release {__version__}"
 
 
-def _metadata(task, config, trainer, seconds):
-    """What a model card needs to know of a training."""
-    recipe = json.loads(as_json(config))
-    recipe.pop("network")
-    module = import_module(task.recipe)
-    data = module.training_data(task.name, config) if hasattr(module, "training_data") else module.DATA[task.name]
+def _metadata(recipe, config, trainer, seconds):
+    """What a model card says about a training."""
+    task, numbers = recipe.task, json.loads(as_json(config))
+    numbers.pop("network")
     measured = {key: float(value) for key, value in trainer.callback_metrics.items() if "/" in key}
     return {
         "task": task.name,
@@ -200,8 +199,8 @@ def _metadata(task, config, trainer, seconds):
         "architecture": config.network["architecture"],
         "hyperparameters": json.dumps(dict(config.network)),
         "normalization": task.unit,
-        "training_data": data,
-        "recipe": json.dumps(recipe),
+        "training_data": recipe.training_data(config),
+        "recipe": json.dumps(numbers),
         "validation": json.dumps(measured),
         "steps": str(trainer.global_step),
         "wall_time": f"{seconds:.0f} s",

@@ -1,11 +1,8 @@
 """A task's network as Lightning trains it."""
 
-from importlib import import_module
-
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from torch.nn import functional
 
 __all__ = ["RestorationModule"]
 
@@ -18,11 +15,9 @@ class RestorationModule(pl.LightningModule):
 
     Parameters
     ----------
-    task : `~sunpy_restore.core.task.Task`
-        The task. Where its recipe has ``scored_pixels(observed, truth)``, which gives a `torch.Tensor` of `bool` in the
-        shape of the truth, validation is over these pixels alone. Where it has ``validated(restored, truth)``, the
-        figures by name that this gives of a batch are what a validation reports.
-    config : `~sunpy_restore.core.task.TrainingConfig`
+    recipe : `~sunpy_restore.core.recipe.Recipe`
+        Recipe of the task.
+    config : `~sunpy_restore.core.recipe.TrainingConfig`
         The configuration.
     sources : `list` of `str`
         Names of the validation sets, in the order of their loaders.
@@ -33,18 +28,14 @@ class RestorationModule(pl.LightningModule):
         No such schedule.
     """
 
-    def __init__(self, task, config, sources=()):
+    def __init__(self, recipe, config, sources=()):
         super().__init__()
         if config.schedule not in _SCHEDULES:
             raise ValueError(f"Found the schedule {config.schedule!r}, expected one of {', '.join(_SCHEDULES)}.")
         if config.schedule == "halving" and config.halving < 1:
             raise ValueError(f"Found {config.halving} steps between halvings of the learning rate, expected 1 or more.")
-        self.task, self.config, self.sources = task, config, list(sources)
-        self.network = task.build_network(config.network)
-
-    @property
-    def recipe(self):
-        return import_module(self.task.recipe)
+        self.recipe, self.config, self.sources = recipe, config, list(sources)
+        self.network = recipe.task.build_network(config.network)
 
     def on_train_batch_start(self, batch, index):
         # What a layer draws, dropout for instance, depends on the step alone, and not on interruptions before it
@@ -60,17 +51,12 @@ class RestorationModule(pl.LightningModule):
     def validation_step(self, batch, index, dataloader_idx=0):
         observed, truth = batch
         restored = self.recipe.predict(self.network, observed, self.config).float()
-        if hasattr(self.recipe, "scored_pixels"):
-            scored = self.recipe.scored_pixels(observed, truth)
+        scored = self.recipe.scored_pixels(observed, truth)
+        if scored is not None:
             restored, truth = restored[scored], truth[scored]
+        found = self.recipe.validation_scores(restored, truth)
         name = self.sources[dataloader_idx]
-        if hasattr(self.recipe, "validated"):
-            figures = self.recipe.validated(restored, truth)
-            self.log_dict({f"{key}/{name}": value for key, value in figures.items()}, add_dataloader_idx=False)
-            return
-        error = functional.mse_loss(restored, truth) / truth.var()
-        self.log(f"nmse/{name}", error, add_dataloader_idx=False, prog_bar=True)
-        self.log(f"contrast/{name}", restored.std() / truth.std(), add_dataloader_idx=False)
+        self.log_dict({f"{key}/{name}": value for key, value in found.items()}, add_dataloader_idx=False, prog_bar=True)
 
     def configure_optimizers(self):
         return self.optimization(self.network)

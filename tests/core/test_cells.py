@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from sunpy_restore.core.cells import average_of_known, between_cells, cell_sums
+from sunpy_restore.core.cells import normalized_convolution, between_cells, cell_sums
 
 PLANE = np.add.outer(3.0 * np.arange(24), -np.arange(36.0))
 
@@ -37,9 +37,9 @@ def test_averages_are_of_what_is_known(dtype):
     known = np.random.default_rng(1).random(PLANE.shape) < 0.7
     known[:12, :24] = False
     image = np.where(known, dtype(3), dtype(np.nan))
-    found = average_of_known(image, known, 1.5)
+    found = normalized_convolution(image, known, 1.5)
     assert found.dtype == dtype
     near = ndimage.binary_dilation(known, iterations=2)
     np.testing.assert_allclose(found[near], 3, rtol=1e-5)
     assert found[0, 0] == 0
-    np.testing.assert_array_equal(average_of_known(np.where(known, image, dtype(7)), known, 1.5), found)
+    np.testing.assert_array_equal(normalized_convolution(np.where(known, image, dtype(7)), known, 1.5), found)

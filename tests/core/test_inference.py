@@ -87,7 +87,7 @@ def pooled(multiple, reach=0, channels_in=1):
     def function(tiles):
         assert all(side % multiple == 0 for side in tiles.shape[2:])
         cells = [side // multiple for side in tiles.shape[2:]]
-        means = tiles.reshape(*tiles.shape[:2], cells[0], multiple, cells[1], multiple).mean(axis=(3, 5))
+        means = tiles.reshape(*tiles.shape[:2], cells[0], multiple, cells[1], stride).mean(axis=(3, 5))
         return local(means).repeat(multiple, axis=2).repeat(multiple, axis=3) + tiles[:, :1]
 
     return function
@@ -95,7 +95,7 @@ def pooled(multiple, reach=0, channels_in=1):
 
 @settings(max_examples=100, deadline=None)
 @given(
-    ny=SIZES, nx=SIZES, tile=st.integers(1, 50), multiple=st.integers(1, 9), reach=st.integers(0, 2),
+    ny=SIZES, nx=SIZES, tile=st.integers(1, 50), stride=st.integers(1, 9), reach=st.integers(0, 2),
     spare=st.integers(0, 20), channels=st.integers(0, 3),
 )  # fmt: skip
 @example(33, 40, 8, 8, 1, 0, 0)
@@ -105,7 +105,7 @@ def test_tiled_equals_untiled_on_a_coarser_grid(ny, nx, tile, multiple, reach, s
     image = random_image(ny, nx) if channels == 0 else random_image(channels, ny, nx)
     # From any pixel of a cell to the farthest of another
     halo = (reach + 1) * multiple - 1 + spare
-    result = apply_tiled(function, image, halo=halo, tile=tile, multiple=multiple)
+    result = apply_tiled(function, image, halo=halo, tile=tile, stride=multiple)
     planes = image.reshape(-1, ny, nx)
     before = -(-halo // multiple) * multiple
     after = [before + -side % multiple for side in (ny, nx)]
@@ -117,8 +117,8 @@ def test_tiled_equals_untiled_on_a_coarser_grid(ny, nx, tile, multiple, reach, s
 def test_another_grid_is_seen():
     # So that the test above cannot pass for a wrong reason: these tiles begin half a cell beside the grid.
     function, image = pooled(8), random_image(40, 40)
-    whole = apply_tiled(function, image, halo=7, multiple=8)
-    assert np.abs(apply_tiled(function, image, halo=12, tile=8, multiple=4) - whole).max() > 0.03
+    whole = apply_tiled(function, image, halo=7, stride=8)
+    assert np.abs(apply_tiled(function, image, halo=12, tile=8, stride=4) - whole).max() > 0.03
 
 
 @pytest.mark.parametrize("active", [None, "one", "none"])
@@ -149,7 +149,7 @@ def test_without_a_reach_sizes_are_multiples_all_the_same():
         seen.append(tiles)
         return tiles
 
-    np.testing.assert_array_equal(apply_tiled(function, image, halo=None, multiple=8), image)
+    np.testing.assert_array_equal(apply_tiled(function, image, halo=None, stride=8), image)
     np.testing.assert_array_equal(seen[0][0, 0], np.pad(image, ((0, 3), (0, 0)), mode="symmetric"))
 
 

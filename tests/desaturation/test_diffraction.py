@@ -8,7 +8,7 @@ from scipy import ndimage, signal
 
 from sunpy_restore.core.filling import harmonic
 from sunpy_restore.desaturation import diffraction
-from sunpy_restore.desaturation.charge import Charge, column_charge, conserving
+from sunpy_restore.desaturation.charge import Charge, column_charge, conserve_charge
 from sunpy_restore.desaturation.differences import differences, differences_adjoint
 from sunpy_restore.desaturation.diffraction import REACH, Fringes, fit_core
 from sunpy_restore.desaturation.forward import bloom, fringes
@@ -179,7 +179,7 @@ def test_conserving_gives_the_columns_their_charge(seed, factor):
     held = np.bincount(segments.ravel(), filled.ravel(), minlength=4)[1:]
     bottom = np.bincount(segments.ravel(), least.ravel(), minlength=4)[1:]
     totals = bottom + (held - bottom) * rng.uniform(0.1, 2.9, size=3)
-    found = conserving(Charge(segments, totals), least, filled)
+    found = conserve_charge(Charge(segments, totals), least, filled)
     np.testing.assert_allclose(np.bincount(segments.ravel(), found.ravel(), minlength=4)[1:], totals, rtol=1e-9)
     np.testing.assert_array_equal(found[segments == 0], filled[segments == 0])
     assert (found >= least).all()
@@ -190,7 +190,7 @@ def test_conserving_stays_in_bounds_whatever_the_charge(total):
     """Not below the least, however little there is; not absurdly high, however much."""
     segments, least = np.ones((4, 1), dtype=int), np.full((4, 1), 10.0)
     for filled in (least, least + 5, least - 5):
-        found = conserving(Charge(segments, np.array([total])), least, filled)
+        found = conserve_charge(Charge(segments, np.array([total])), least, filled)
         assert (found >= least).all()
         assert (found <= 10 + 3 * 5).all()
 

@@ -11,7 +11,7 @@ import astropy.units as u
 import sunpy.map
 
 from sunpy_restore.desaturation import blooming as bleeding
-from sunpy_restore.desaturation.blooming import separate_bleed
+from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.saturation import check_aia, find_saturation, margin, plateau
 
 WELL = 16383.0
@@ -100,7 +100,7 @@ EVEN_RIBBONS = {
 def scores(source, **keywords):
     observed, lit = exposure(source, **keywords)
     full, level = plateau(observed)
-    primary = separate_bleed(full, observed, level)
+    primary = separate_blooming(full, observed, level)
     right = (primary & lit).sum()
     return right / primary.sum(), right / lit.sum()
 
@@ -148,7 +148,7 @@ def test_all_is_primary_where_nothing_spilled(name):
 def test_bleed_lies_in_columns_beside_what_spilled(peak, width, stretch, angle, spills, seed):
     observed, _ = exposure(gaussian(peak, stretch * width, width, angle), spills=spills, seed=seed)
     full, level = plateau(observed)
-    primary = separate_bleed(full, observed, level)
+    primary = separate_blooming(full, observed, level)
     assert not (primary & ~full).any()
     runs = ndimage.label(full, [[0, 1, 0], [0, 1, 0], [0, 1, 0]])[0]
     assert np.isin(runs[full], runs[primary]).all()
@@ -157,10 +157,10 @@ def test_bleed_lies_in_columns_beside_what_spilled(peak, width, stretch, angle, 
 def test_separation_follows_a_shift_and_a_reflection():
     observed, _ = exposure(SOURCES["oblique 3"])
     full, level = plateau(observed)
-    primary = separate_bleed(full, observed, level)
+    primary = separate_blooming(full, observed, level)
     for change in (np.flipud, np.fliplr, lambda image: image[20:-10, 7:-3]):
-        assert np.array_equal(separate_bleed(change(full), change(observed), level), change(primary))
-    assert np.array_equal(separate_bleed(full, 0.01 * observed, 0.01 * level), primary)
+        assert np.array_equal(separate_blooming(change(full), change(observed), level), change(primary))
+    assert np.array_equal(separate_blooming(full, 0.01 * observed, 0.01 * level), primary)
 
 
 @given(seconds=st.floats(0.1, 2.9), rate=st.booleans(), dtype=st.sampled_from(["f4", ">f4", ">f8", ">i2", "i4"]))

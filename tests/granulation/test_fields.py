@@ -22,7 +22,7 @@ def convolutional():
     network.calibration.kernel.copy_(torch.rand(5, 5))
     whole = Calibrated(network)
     function = network_function(whole, "cpu")
-    return lambda seed: ConvolutionalField(function, (150, 150), seed, latent=24, reach=whole.reach)
+    return lambda seed: ConvolutionalField(function, (150, 150), seed, latent=24, receptive_radius=whole.receptive_radius)
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,7 @@ def test_features_are_drawn_on_any_grid_and_seen_no_further_than_the_reach(sourc
     wide = np.concatenate([one, other, one[:, :, :5]], axis=2)
     whole = source.draw(wide)
     assert whole.shape == (128, 256 + 5 * source.stride)
-    inner = slice(source.reach * source.stride, -source.reach * source.stride)
+    inner = slice(source.receptive_radius * source.stride, -source.receptive_radius * source.stride)
     np.testing.assert_allclose(whole[:, :128][:, : inner.stop], source.draw(one)[:, : inner.stop], atol=1e-5)
     np.testing.assert_allclose(whole[:, 128:256][:, inner], source.draw(other)[:, inner], atol=1e-5)
 

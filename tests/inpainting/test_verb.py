@@ -15,7 +15,7 @@ import sunpy.map
 from sunpy_restore.cli.files import write_map
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.weights import write
-from sunpy_restore.inpainting.lasco.missing_blocks import find_missing, mostly_lost
+from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
 from sunpy_restore.inpainting.verb import inpaint
 from sunpy_restore.networks.unet import CoronaUNet
 
@@ -90,10 +90,10 @@ def test_full_frames_are_filled(make_lasco, make_blocks, options, method, detect
     truth = make_lasco(detector, level)
     smap = make_lasco(detector, level, lost=lost, fill=fill)
     result = inpaint(smap, **options(method))
-    found = find_missing(smap)
+    found = find_missing_blocks(smap)
     np.testing.assert_array_equal(result.mask, found.mask)
     np.testing.assert_array_equal(result.data[~found.mask], smap.data[~found.mask])
-    away = found.mask & ~find_missing(truth).blind
+    away = found.mask & ~find_missing_blocks(truth).blind
     error = np.abs(result.data[away] / truth.data[away] - 1)
     assert np.median(error) < 0.1
     assert np.quantile(error, 0.9) < 0.3
@@ -108,7 +108,7 @@ def test_valid_pixels_are_kept_bit_by_bit(lossy, options, method, dtype):
     assert type(result) is type(smap)
     assert result.unit == smap.unit
     assert result.data.dtype == np.result_type(np.dtype(dtype), np.float32).newbyteorder("=")
-    np.testing.assert_array_equal(result.mask, find_missing(smap).mask)
+    np.testing.assert_array_equal(result.mask, find_missing_blocks(smap).mask)
     np.testing.assert_array_equal(result.data[~result.mask], smap.data[~result.mask])
     assert (result.data[result.mask] > 600).all()
     assert smap.data.dtype == before[0].dtype

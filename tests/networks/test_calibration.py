@@ -46,8 +46,8 @@ def test_filter_is_a_convolution():
 
 def test_reach_of_the_whole_is_in_cells():
     generator = torch.nn.Identity()
-    generator.calibration, generator.stride, generator.reach = Calibration(33), 8, 3
-    assert Calibrated(generator).reach == 5
+    generator.calibration, generator.stride, generator.receptive_radius = Calibration(33), 8, 3
+    assert Calibrated(generator).receptive_radius == 5
 
 
 @pytest.mark.parametrize("wrong", [{"taps": 4}, {"knots": 1}])

@@ -64,14 +64,14 @@ def test_tail_of_any_size(size):
 
 def test_tail_looks_no_further_than_its_reach():
     network = generator()
-    features, stride, reach = random(1, WIDTHS[2], 19, 23), network.stride, network.reach
+    features, stride, receptive_radius = random(1, WIDTHS[2], 19, 23), network.stride, network.receptive_radius
     whole = network.tail(features)
     part = network.tail(features[..., 4:15, 6:20])[
-        ..., reach * stride : -reach * stride, reach * stride : -reach * stride
+        ..., receptive_radius * stride : -receptive_radius * stride, receptive_radius * stride : -receptive_radius * stride
     ]
     rows, columns = (
-        slice((4 + reach) * stride, (15 - reach) * stride),
-        slice((6 + reach) * stride, (20 - reach) * stride),
+        slice((4 + receptive_radius) * stride, (15 - receptive_radius) * stride),
+        slice((6 + receptive_radius) * stride, (20 - receptive_radius) * stride),
     )
     torch.testing.assert_close(part, whole[..., rows, columns], atol=1e-5, rtol=1e-5)
 
@@ -79,10 +79,10 @@ def test_tail_looks_no_further_than_its_reach():
 def test_reach_is_tight():
     network = generator()
     features = random(1, WIDTHS[2], 9, 9).requires_grad_()
-    image, stride, reach = network.tail(features), network.stride, network.reach
+    image, stride, receptive_radius = network.tail(features), network.stride, network.receptive_radius
     (seen,) = torch.autograd.grad(image[..., 4 * stride : 5 * stride, 4 * stride : 5 * stride].square().sum(), features)
     rows, columns = seen[0].abs().sum(dim=0).nonzero().T
-    expected = [4 - reach, 4 + reach]
+    expected = [4 - receptive_radius, 4 + receptive_radius]
     assert [rows.min(), rows.max()] == expected
     assert [columns.min(), columns.max()] == expected
 

@@ -35,13 +35,13 @@ def test_texture_goes_on_at_the_opposite_edge(network):
 
 def test_reach_is_true(network):
     """No pixel sees noise further away, and some see noise as far as that."""
-    side = 2 * network.reach + 5
+    side = 2 * network.receptive_radius + 5
     middle = side // 2
     noise = torch.randn(1, 24, side, side).double().requires_grad_()
     (gradient,) = torch.autograd.grad(network(noise)[..., 8 * middle : 8 * middle + 8, :8].sum(), noise)
     columns = gradient[0].abs().sum(dim=(0, 1)).nonzero().flatten()
     away = torch.minimum(columns, side - columns)
-    assert away.max() == network.reach
+    assert away.max() == network.receptive_radius
 
 
 def test_every_channel_of_noise_matters(network):

@@ -30,9 +30,9 @@ def planes(ny, nx, mask=None, seed=0):
 def test_reach_is_exact(widths):
     """Of the pixel that sees farthest, in both directions; no pixel sees farther."""
     restorer = network(widths)
-    reach, multiple = restorer.reach, restorer.multiple
+    receptive_radius, multiple = restorer.receptive_radius, restorer.stride
     assert multiple == 2 ** len(widths)
-    side = -(-(2 * reach + 1) // multiple) * multiple + 2 * multiple
+    side = -(-(2 * receptive_radius + 1) // multiple) * multiple + 2 * multiple
     middle = side // 2 // multiple * multiple
     before, after = [], []
     for place in range(middle, middle + multiple):
@@ -41,7 +41,7 @@ def test_reach_is_exact(widths):
         seen = gradient[0].any(dim=0).any(dim=1).nonzero()
         before.append(int(place - seen.min()))
         after.append(int(seen.max() - place))
-    assert max(before) == max(after) == reach
+    assert max(before) == max(after) == receptive_radius
 
 
 @pytest.mark.parametrize("shape", [(32, 48), (33, 47), (5, 70)])
@@ -49,7 +49,7 @@ def test_reach_is_exact(widths):
 def test_tiled_equals_untiled(shape, tile):
     restorer = network([4, 6, 8])
     observed = planes(*shape)
-    keywords = {"halo": restorer.reach, "multiple": restorer.multiple}
+    keywords = {"halo": restorer.receptive_radius, "multiple": restorer.stride}
     function = network_function(restorer, "cpu")
     whole = apply_tiled(function, observed, tile=96, **keywords)
     assert np.abs(whole - observed[0]).max() > 0.1
@@ -59,10 +59,10 @@ def test_tiled_equals_untiled(shape, tile):
 def test_windows_of_the_grid_agree():
     restorer = network([4, 6])
     observed = torch.from_numpy(planes(128, 96))[None]
-    reach, start = restorer.reach, 2 * restorer.multiple
+    receptive_radius, start = restorer.receptive_radius, 2 * restorer.stride
     with torch.inference_mode():
         whole, part = restorer(observed)[0, 0], restorer(observed[..., start:, start:])[0, 0]
-    torch.testing.assert_close(part[reach:, reach:], whole[start + reach :, start + reach :])
+    torch.testing.assert_close(part[receptive_radius:, receptive_radius:], whole[start + receptive_radius :, start + receptive_radius :])
 
 
 def test_starts_from_the_fill_and_leaves_valid_pixels_alone():
@@ -182,7 +182,7 @@ def corona_planes(ny, nx, seed=0, seen=0.5, batch=1, others=1):
 def test_corona_starts_from_the_first_fill(view):
     planes = corona_planes(40, 37)
     restorer = CoronaUNet(widths=[4, 6], view=view)
-    assert (restorer.reach, restorer.view, restorer.multiple) == (None, view, 16)
+    assert (restorer.receptive_radius, restorer.view, restorer.stride) == (None, view, 16)
     with torch.inference_mode():
         torch.testing.assert_close(restorer(planes), planes[:, :1], rtol=0, atol=0)
 

@@ -170,4 +170,4 @@ def test_weights_files_hold_no_points():
     names = random_network().state_dict()
     assert not {"uv", "scale"} & set(names)
     network = random_network()
-    assert (network.multiple, network.reach) == (4, None)
+    assert (network.stride, network.receptive_radius) == (4, None)

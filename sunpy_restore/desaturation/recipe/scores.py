@@ -8,7 +8,7 @@ from astropy.io import fits
 
 from sunpy_restore.core.metrics import flux_error, psnr, ssim
 from sunpy_restore.core.restorer import load_restorer
-from sunpy_restore.desaturation.blooming import separate_bleed
+from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.filling import Exposure, fill
 from sunpy_restore.desaturation.forward import FULL_WELL
 from sunpy_restore.desaturation.recipe.pairs import injected, paper_crops
@@ -83,7 +83,7 @@ def saturated(image, channel):
     `~sunpy_restore.desaturation.filling.Exposure`
     """
     full, level = plateau(image)
-    primary = separate_bleed(full, image, level)
+    primary = separate_blooming(full, image, level)
     return Exposure(image=image, mask=margin(full), full=full, primary=primary, level=level, channel=channel)
 
 

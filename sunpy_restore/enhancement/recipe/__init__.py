@@ -1,16 +1,19 @@
-"""How the networks of `sunpy_restore.enhance` are trained: pairs, loss and the configurations."""
+"""How the networks of `sunpy_restore.enhance` are trained and scored."""
+
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch.nn import functional
-from torch.utils.data import Dataset
 
-from sunpy_restore.core.task import TrainingConfig
+from sunpy_restore.core.recipe import Recipe, ScoreColumn, TrainingConfig
 from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE, observe, observe_target, reconvolve
+from sunpy_restore.enhancement.observation import Observation
+from sunpy_restore.enhancement.recipe.pairs import PairDataset
 from sunpy_restore.enhancement.recipe.scores import measure
-from sunpy_restore.enhancement.recipe.truth import continuum_sources, magnetogram_sources, view
+from sunpy_restore.enhancement.recipe.truth import continuum_sources, magnetogram_sources
 
-__all__ = ["PairDataset", "configs", "datasets", "evaluation_pairs", "loss", "measure", "predict"]
+__all__ = ["EnhancementRecipe"]
 
 _SOURCES = {"enhance-continuum": continuum_sources, "enhance-magnetogram": magnetogram_sources}
 _NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}
@@ -39,7 +42,7 @@ _COMPACT = {
         "spectral_index": 1.0,
     },
 }
-DATA = {
+_DATA = {
     "enhance-continuum": (
         "MURaM emergent intensity at 48 km, columns 0-543 (40 %); SUNRISE/IMaX granulation with MURaM's power spectrum "
         "(22 %); Hinode/SP scan of a spot at 6302 A (11 %); SST/CRISP wide-band images of a spot and of plage at 8542 "
@@ -54,197 +57,140 @@ DATA = {
         "HMI columns 420-494."
     ),
 }
-"""What the weights of a task were trained on."""
 
 # The paper writes the penalty as l2 * w**2, PyTorch as weight_decay / 2 * w**2
 _PAPER_DECAY = {"enhance-continuum": 2e-6, "enhance-magnetogram": 2e-5}
 
 
-def configs(task):
+class EnhancementRecipe(Recipe):
     """
-    The training configurations of a task.
+    Training and evaluation of the networks of `sunpy_restore.enhance`.
 
-    ``paper`` is the table of Diaz Baso & Asensio Ramos (2018): 50,000 patches of 50 x 50 to 100 x 100 pixels,
-    batches of 32, 20 epochs, Adam with 1e-4, l2 penalty 1e-6 (continuum) and 1e-5 (magnetogram). ``light`` is the
-    same for the network of one block with 32 kernels. ``compact`` made the weights in the package.
-
-    Returns
-    -------
-    `dict`
-        Name to `~sunpy_restore.core.task.TrainingConfig`.
+    The folder of the training data is described in `~sunpy_restore.enhancement.recipe.truth.continuum_sources`.
     """
-    paper = {
-        "patch_size": 50,
-        "batch_size": 32,
-        "steps": 20 * 50_000 // 32,
-        "learning_rate": 1e-4,
-        "schedule": "constant",
-        "weight_decay": _PAPER_DECAY[task],
-        "ema_decay": 0.0,
-        "gradient_clip": 0.0,
-        "validation_interval": 50_000 // 32,
-    }
-    paper_options = {"patches": 50_000, "views": 2_000, "margin": 0, "contrast": 0.0}
-    compact = TrainingConfig(
-        name="compact",
-        network=_COMPACT[task],
-        patch_size=32,
-        batch_size=16,
-        steps=3_000 if task == "enhance-continuum" else 4_000,
-        learning_rate=1e-3,
-        ema_decay=0.999,
-        precision="bf16-mixed",
-        validation_interval=500,
-        options={"views": 1_500, "margin": 12} | _COMPACT_OPTIONS[task],
-    )
-    networks = {
-        "paper": {"architecture": "Enhance", "blocks": 5, "channels": 64},
-        "light": {"architecture": "Enhance", "blocks": 1, "channels": 32},
-    }
-    return {"compact": compact} | {
-        name: TrainingConfig(name=name, network=network, options=paper_options, **paper)
-        for name, network in networks.items()
+
+    score_columns: ClassVar = {
+        "psnr": ScoreColumn("PSNR [dB]", "{:.2f}"),
+        "nmse": ScoreColumn("NMSE", "{:.4f}"),
+        "contrast": ScoreColumn("contrast / truth", "{:.3f}"),
+        "residual": ScoreColumn("re-convolved residual [%]", "{:.2%}"),
+        "mean_error": ScoreColumn("mean error", "{:+.5f}"),
+        "net_flux_error": ScoreColumn("net flux error [%]", "{:+.2%}"),
+        "unsigned_flux_error": ScoreColumn("unsigned flux error [%]", "{:+.2%}"),
     }
 
+    def configs(self):
+        """
+        Training configurations of the task.
 
-class PairDataset(Dataset):
-    """
-    Random crops of random views, with fresh noise; item ``i`` is the same in every run.
+        ``paper`` is the table of Diaz Baso & Asensio Ramos (2018): 50,000 patches of 50 x 50 to 100 x 100 pixels,
+        batches of 32, 20 epochs, Adam with 1e-4, l2 penalty 1e-6 (continuum) and 1e-5 (magnetogram). ``light`` is the
+        same for the network of one block with 32 kernels. ``compact`` made the weights in the package.
 
-    Parameters
-    ----------
-    sources : `list` of `~sunpy_restore.enhancement.recipe.truth.Source`
-        Drawn in proportion to their weights.
-    length : `int`
-        Number of items.
-    patch_size, margin : `int`
-        Input pixels of a patch, and of the surroundings that come with it on each side.
-    noise : pair of `float`
-        Range of the 1-sigma noise of the input.
-    views : `int`
-        Views made in advance, from which the patches are cut.
-    seed : `int`
-        Seed.
-    distinct : `int`, optional
-        Number of different items, after which they repeat; an epoch of the paper.
-    """
+        Returns
+        -------
+        `dict`
+            Name to `~sunpy_restore.core.recipe.TrainingConfig`.
+        """
+        task = self.task.name
+        paper = {
+            "patch_size": 50,
+            "batch_size": 32,
+            "steps": 20 * 50_000 // 32,
+            "learning_rate": 1e-4,
+            "schedule": "constant",
+            "weight_decay": _PAPER_DECAY[task],
+            "ema_decay": 0.0,
+            "gradient_clip": 0.0,
+            "validation_interval": 50_000 // 32,
+        }
+        paper_options = {"patches": 50_000, "views": 2_000, "margin": 0, "contrast": 0.0}
+        compact = TrainingConfig(
+            name="compact",
+            network=_COMPACT[task],
+            patch_size=32,
+            batch_size=16,
+            steps=3_000 if task == "enhance-continuum" else 4_000,
+            learning_rate=1e-3,
+            ema_decay=0.999,
+            precision="bf16-mixed",
+            validation_interval=500,
+            options={"views": 1_500, "margin": 12} | _COMPACT_OPTIONS[task],
+        )
+        networks = {
+            "paper": {"architecture": "Enhance", "blocks": 5, "channels": 64},
+            "light": {"architecture": "Enhance", "blocks": 1, "channels": 32},
+        }
+        return {"compact": compact} | {
+            name: TrainingConfig(name=name, network=network, options=paper_options, **paper)
+            for name, network in networks.items()
+        }
 
-    def __init__(self, sources, length, *, patch_size, margin, noise, views, seed, distinct=None):
-        self.length, self.patch_size, self.margin, self.noise = length, patch_size, margin, noise
-        self.seed, self.distinct = seed, distinct or length
-        rng = np.random.default_rng(seed)
-        weights = np.array([source.weight for source in sources])
-        size = patch_size + 2 * margin + 24
-        drawn = rng.choice(len(sources), size=views, p=weights / weights.sum())
-        self.views = [view(sources[index], rng, size) for index in drawn]
+    def training_data(self, config):
+        """See `Recipe.training_data`."""
+        return _DATA[self.task.name]
 
-    def __len__(self):
-        return self.length
+    def datasets(self, directory, config):
+        """See `Recipe.datasets`."""
+        task = self.task.name
+        options = config.options
+        common = {"patch_size": config.patch_size, "margin": options["margin"]}
+        lowest, highest = options.get("noise", (1.0, 1.0))
+        train = PairDataset(
+            _SOURCES[task](directory, "train"),
+            config.steps * config.batch_size,
+            noise=(lowest * _NOISE[task], highest * _NOISE[task]),
+            views=options["views"],
+            seed=config.seed,
+            distinct=options.get("patches"),
+            **common,
+        )
+        validation = {
+            source.name: PairDataset([source], 64, noise=(_NOISE[task],) * 2, views=32, seed=config.seed + 1, **common)
+            for source in _SOURCES[task](directory, "validation")
+        }
+        return train, validation
 
-    def __getitem__(self, index):
-        rng = np.random.default_rng((self.seed, index % self.distinct))
-        observed, truth = self.views[rng.integers(len(self.views))]
-        side = self.patch_size + 2 * self.margin
-        row, col = rng.integers(observed.shape[0] - side + 1, size=2)
-        observed = observed[row : row + side, col : col + side]
-        inner = self.patch_size
-        row, col = 2 * (row + self.margin), 2 * (col + self.margin)
-        truth = truth[row : row + 2 * inner, col : col + 2 * inner]
-        noise = rng.uniform(*self.noise) * rng.standard_normal(observed.shape).astype(np.float32)
-        turns, mirrored = rng.integers(4), rng.integers(2)
-        pair = [np.rot90(image, turns) for image in (observed + noise, truth)]
-        pair = [image[:, ::-1] if mirrored else image for image in pair]
-        return tuple(torch.from_numpy(np.ascontiguousarray(image))[None] for image in pair)
+    def evaluation_pairs(self, directory):
+        """Yield whole images that are kept back, as HMI would see them; see `Recipe.evaluation_pairs`."""
+        task = self.task.name
+        rng = np.random.default_rng(0)
+        for source in _SOURCES[task](directory, "validation"):
+            for image in source.images:
+                if source.pixel_scale is None:
+                    truth = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
+                    observed = reconvolve(truth)
+                else:
+                    observed = observe(image, source.pixel_scale)
+                    truth = observe_target(image, source.pixel_scale)[: 2 * observed.shape[0], : 2 * observed.shape[1]]
+                observed = observed + _NOISE[task] * rng.standard_normal(observed.shape)
+                yield source.name, Observation.from_array(observed), truth
 
+    def measure(self, observation, restored, truth):
+        """See `~sunpy_restore.enhancement.recipe.scores.measure`."""
+        return measure(self.task.name, observation.data, restored, truth)
 
-def datasets(task, directory, config):
-    """
-    Training pairs and, per source that is kept back, validation pairs.
+    def predict(self, network, observed, config):
+        """Output of the network for the inner part of each patch; see `Recipe.predict`."""
+        margin = config.options["margin"]
+        return network(observed, trim=margin) if margin else network(observed)
 
-    Parameters
-    ----------
-    task : `str`
-        Name of the task.
-    directory : path-like
-        See `~sunpy_restore.enhancement.recipe.truth.continuum_sources`.
-    config : `~sunpy_restore.core.task.TrainingConfig`
-        The configuration.
+    def loss(self, network, batch, config):
+        """
+        Squared error, in units of a tenth of the quiet Sun or of a kG, plus the error in contrast of each patch.
 
-    Returns
-    -------
-    train : `PairDataset`
-    validation : `dict`
-        Name of the source to `PairDataset`.
-    """
-    options = config.options
-    common = {"patch_size": config.patch_size, "margin": options["margin"]}
-    lowest, highest = options.get("noise", (1.0, 1.0))
-    train = PairDataset(
-        _SOURCES[task](directory, "train"),
-        config.steps * config.batch_size,
-        noise=(lowest * _NOISE[task], highest * _NOISE[task]),
-        views=options["views"],
-        seed=config.seed,
-        distinct=options.get("patches"),
-        **common,
-    )
-    validation = {
-        source.name: PairDataset([source], 64, noise=(_NOISE[task],) * 2, views=32, seed=config.seed + 1, **common)
-        for source in _SOURCES[task](directory, "validation")
-    }
-    return train, validation
-
-
-def evaluation_pairs(task, directory):
-    """
-    Whole images that are kept back, as HMI would see them.
-
-    Parameters
-    ----------
-    task, directory
-        See `datasets`.
-
-    Yields
-    ------
-    name : `str`
-        Name of the source.
-    observed, truth : `numpy.ndarray`
-        Shapes ``(ny, nx)``, with noise, and ``(2 * ny, 2 * nx)``, in the unit of the task.
-    """
-    rng = np.random.default_rng(0)
-    for source in _SOURCES[task](directory, "validation"):
-        for image in source.images:
-            if source.pixel_scale is None:
-                truth = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
-                observed = reconvolve(truth)
-            else:
-                observed = observe(image, source.pixel_scale)
-                truth = observe_target(image, source.pixel_scale)[: 2 * observed.shape[0], : 2 * observed.shape[1]]
-            yield source.name, observed + _NOISE[task] * rng.standard_normal(observed.shape), truth
-
-
-def predict(network, observed, config):
-    """The network's answer for the inner part of each patch."""
-    margin = config.options["margin"]
-    return network(observed, trim=margin) if margin else network(observed)
-
-
-def loss(network, batch, config):
-    """
-    Squared error, in units of a tenth of the quiet Sun or of a kG, plus the error in contrast of each patch.
-
-    The least squared error alone gives images with too little contrast, by the share of the variance that is uncertain.
-    """
-    observed, truth = batch
-    restored = predict(network, observed, config).float()
-    error = functional.mse_loss(restored, truth)
-    weight = config.options["contrast"]
-    if weight:
-        with torch.no_grad():
-            contrast = _fine_contrast(truth)
-        missing = (_fine_contrast(restored) - contrast) ** 2
-        error = error + weight * missing.mean()
-    return 100 * error
+        The squared error alone gives images with too little contrast, by the share of the variance that is uncertain.
+        """
+        observed, truth = batch
+        restored = self.predict(network, observed, config).float()
+        error = functional.mse_loss(restored, truth)
+        weight = config.options["contrast"]
+        if weight:
+            with torch.no_grad():
+                contrast = _fine_contrast(truth)
+            missing = (_fine_contrast(restored) - contrast) ** 2
+            error = error + weight * missing.mean()
+        return 100 * error
 
 
 def _fine_contrast(image):

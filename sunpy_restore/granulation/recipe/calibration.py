@@ -38,7 +38,7 @@ def calibrate(calibration, made, texture):
     made = made.float().cpu()
     with torch.no_grad():
         _match_quantiles(calibration, made, truth)
-        for _ in range(_ROUNDS if calibration.reach else 0):
+        for _ in range(_ROUNDS if calibration.receptive_radius else 0):
             found = radial_power(_windows(calibration(made)[:, 0].numpy(), side))
             strong = target > _LEAST * target.max()
             response = response * np.where(strong, np.sqrt(target / found), 1)

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.maps import made_map
+from sunpy_restore.core.maps import new_map
 from sunpy_restore.granulation.statistics.intensities import ks_statistic, relative
 
 __all__ = ["granule_areas", "granule_distance"]
@@ -172,7 +172,7 @@ def _granules(image, pixel):
     if image.min() == image.max():
         return np.zeros(image.shape, dtype=bool)
     padded = np.pad(image.astype(float), edge, mode="symmetric")
-    segmented = segment(made_map(padded, header), skimage_method="otsu").data
+    segmented = segment(new_map(padded, header), skimage_method="otsu").data
     return segmented[edge : edge + image.shape[0], edge : edge + image.shape[1]] == 1
 
 

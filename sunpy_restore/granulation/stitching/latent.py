@@ -10,7 +10,7 @@ __all__ = ["FeatureDrawing", "check_features"]
 BLOCK = 512
 """Pixels that are drawn at a time along each axis."""
 
-_NEEDED = ("features", "draw", "stride", "reach")
+_NEEDED = ("features", "draw", "stride", "receptive_radius")
 
 
 def check_features(source, overlap):
@@ -63,11 +63,11 @@ class FeatureDrawing:
 
     def _drawn(self, rows, columns):
         """One block, drawn with all that it depends on."""
-        stride, reach = self.source.stride, self.source.reach
+        stride, receptive_radius = self.source.stride, self.source.receptive_radius
         halo, inner = [], []
         for part, length in zip((rows, columns), self._assembly.layout.shape, strict=True):
-            start = max(0, part.start // stride - reach)
-            stop = min(length, -(-part.stop // stride) + reach)
+            start = max(0, part.start // stride - receptive_radius)
+            stop = min(length, -(-part.stop // stride) + receptive_radius)
             halo.append(slice(start, stop))
             inner.append(slice(part.start - start * stride, part.stop - start * stride))
         return self.source.draw(self._assembly.window(*halo))[tuple(inner)]

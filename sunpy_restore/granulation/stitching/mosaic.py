@@ -28,7 +28,7 @@ class Mosaic:
     source : object
         What makes tiles of z: with attributes ``side`` (pixels) and ``latent`` (length of z), and a method
         ``tiles(z)``, from shape (n, latent) to (n, side, side). For ``stitching="latent"`` also with ``stride`` (pixels
-        per feature), ``reach`` (how many features away a pixel looks), ``features(z)`` of shape (n, C, s, s) and
+        per feature), ``receptive_radius`` (how many features away a pixel looks), ``features(z)`` of shape (n, C, s, s) and
         ``draw(features)``, from any (C, h, w) to (h * stride, w * stride).
     layout : `~sunpy_restore.granulation.stitching.layout.Layout`
         Where the tiles lie.

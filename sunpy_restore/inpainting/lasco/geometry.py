@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from sunpy_restore.inpainting.lasco.header import FULL, SUN, WANDER
 
-__all__ = ["BLOCK", "MARGIN", "blind_pixels", "block_grid", "detector_pixels", "empty_pixels", "obscured"]
+__all__ = ["BLOCK", "MARGIN", "unobserved_pixels", "block_grid", "detector_pixels", "empty_pixels", "obscured"]
 
 BLOCK = 32
 """Pixels along each axis of a block of telemetry."""
@@ -85,7 +85,7 @@ def empty_pixels(data, lasco):
     return empty
 
 
-def blind_pixels(data, lasco, empty=None):
+def unobserved_pixels(data, lasco, empty=None):
     """
     Pixels that show nothing by construction, and hold no value in this image.
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, blind_pixels, empty_pixels, obscured
+from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, unobserved_pixels, empty_pixels, obscured
 from sunpy_restore.inpainting.lasco.header import check_lasco
 
-__all__ = ["Damage", "find_missing", "mostly_lost"]
+__all__ = ["Damage", "find_missing_blocks", "mostly_lost"]
 
 _SOFT = 4  # pixels by which interpolation makes a block smaller
 _EMPTY = 0.99  # of a block of the grid; single words may have been written into a lost one
@@ -36,7 +36,7 @@ class Damage:
     blind: np.ndarray
 
 
-def find_missing(smap):
+def find_missing_blocks(smap):
     """
     Find the blocks of telemetry that an image of LASCO has lost.
 
@@ -72,13 +72,13 @@ def find_missing(smap):
     --------
     >>> import numpy as np
     >>> import sunpy.map
-    >>> from sunpy_restore.inpainting.lasco.missing_blocks import find_missing
+    >>> from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks
     >>> counts = np.full((1024, 1024), 700, dtype=np.int16)
     >>> counts[320:352, 640:704] = 0
     >>> header = {"INSTRUME": "LASCO", "DETECTOR": "C2", "DATE-OBS": "2010-01-12T21:20:08", "CTYPE1": "SOLAR-X",
     ...           "CTYPE2": "SOLAR-Y", "CUNIT1": "arcsec", "CUNIT2": "arcsec", "CDELT1": 11.9, "CDELT2": 11.9,
     ...           "CRPIX1": 512.634, "CRPIX2": 505.293}
-    >>> found = find_missing(sunpy.map.Map(counts, header))
+    >>> found = find_missing_blocks(sunpy.map.Map(counts, header))
     >>> int(found.mask.sum()), int(found.blind.sum())
     (2048, 0)
     """
@@ -90,7 +90,7 @@ def find_missing(smap):
             "with True where it is lost, or use the FITS file."
         )
     empty = empty_pixels(data, lasco)
-    blind = blind_pixels(data, lasco, empty)
+    blind = unobserved_pixels(data, lasco, empty)
     if lasco.level == 1:
         mask = _soft_blocks(data, empty, blind, lasco)
     elif lasco.is_full(data.shape):

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.cells import average_of_known
+from sunpy_restore.core.cells import normalized_convolution
 from sunpy_restore.inpainting.background import find_background
 
 __all__ = ["make_pattern"]
@@ -76,7 +76,7 @@ def _denoised(pattern):
     valid = np.isfinite(pattern)
     rest, result = np.where(valid, pattern, 0), np.zeros_like(pattern)
     for size in _BANDS:
-        smooth = average_of_known(rest, valid, size)
+        smooth = normalized_convolution(rest, valid, size)
         band = np.where(valid, rest - smooth, 0)
         # A Wiener filter whose noise is that of the quietest places around
         power = ndimage.gaussian_filter(band**2, 2 * size)

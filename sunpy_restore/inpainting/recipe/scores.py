@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.cells import average_of_known
+from sunpy_restore.core.cells import normalized_convolution
 from sunpy_restore.core.restorer import load_restorer
 from sunpy_restore.inpainting.background import find_noise
 from sunpy_restore.inpainting.forward import lose
@@ -224,6 +224,6 @@ def measure(task, observed, restored, truth):
 
 def _scatter(truth, shown, hole):
     """How much the truth scatters about its average over about 20 pixels, in holes."""
-    smooth = average_of_known(truth, shown, 2)
+    smooth = normalized_convolution(truth, shown, 2)
     # A Gaussian of this width has a share 1 / (4 pi 2^2) of the pixel itself
     return float(np.sqrt(np.mean((truth - smooth)[hole] ** 2)) / (1 - 1 / (16 * np.pi)))

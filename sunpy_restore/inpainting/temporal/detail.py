@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.cells import average_of_known, between_cells, cell_sums
+from sunpy_restore.core.cells import normalized_convolution, between_cells, cell_sums
 from sunpy_restore.inpainting.background import find_noise
 
 __all__ = ["with_detail"]
@@ -51,7 +51,7 @@ def with_detail(filled, frame):
 
 def _detail(image, known):
     """The difference from the average of what is known around; 0 elsewhere."""
-    return np.where(known, image - average_of_known(image, known, _FINE), 0)
+    return np.where(known, image - normalized_convolution(image, known, _FINE), 0)
 
 
 def _share(expected, observed, where):

@@ -13,7 +13,7 @@ from sunpy_restore.core.windows import damaged_windows
 from sunpy_restore.inpainting.lasco.geometry import empty_pixels
 from sunpy_restore.inpainting.lasco.header import check_lasco
 from sunpy_restore.inpainting.temporal.registration import distances, placed
-from sunpy_restore.inpainting.temporal.transients import blocks, without_lone, without_points
+from sunpy_restore.inpainting.temporal.transients import blocks, remove_transients, remove_point_sources
 
 __all__ = ["expected_from_neighbours", "temporal"]
 
@@ -92,7 +92,7 @@ def expected_from_neighbours(smap, neighbours, *, valid, invalid=None):
     radius = distances(smap)
     frames = []
     for index, (neighbour, own, bad, hour) in enumerate(zip(neighbours, of_neighbours, invalid, hours, strict=True)):
-        seen = without_points(_seen(neighbour, own, bad))
+        seen = remove_point_sources(_seen(neighbour, own, bad))
         on_image, turned = placed(seen, (neighbour, own), (smap, lasco))
         matched = _matched(on_image, image, radius)
         if matched is None:
@@ -105,7 +105,7 @@ def expected_from_neighbours(smap, neighbours, *, valid, invalid=None):
     if not frames:
         return np.full(image.shape, np.nan)
     images, hours, weights = (np.array(part) for part in zip(*frames, strict=True))
-    return lasco.bias + _at_time(without_lone(images), hours, weights)
+    return lasco.bias + _at_time(remove_transients(images), hours, weights)
 
 
 def temporal(image, mask, expected):
@@ -171,7 +171,7 @@ def _film(difference, own):
     if not known.any():
         return np.zeros(difference.shape)
     # Stars at the border of a hole aren't to be drawn out into it
-    calm = np.where(known, without_points(difference), 0)
+    calm = np.where(known, remove_point_sources(difference), 0)
     share = ndimage.gaussian_filter(known.astype(float), _SMOOTH)
     return harmonic(ndimage.gaussian_filter(calm, _SMOOTH) / np.maximum(share, 1e-9), ~known)
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["blocks", "without_lone", "without_points"]
+__all__ = ["blocks", "remove_transients", "remove_point_sources"]
 
 _POINT = 5.0  # local standard deviations
 _NEAR, _WIDE = 32, 64  # pixels; sides of the blocks in which the spread is taken
@@ -35,7 +35,7 @@ def blocks(image, side):
     return padded.reshape(rows, side, columns, side).swapaxes(1, 2).reshape(rows, columns, -1)
 
 
-def without_points(image):
+def remove_point_sources(image):
     """
     Put the local median in the place of stars and cosmic rays.
 
@@ -64,7 +64,7 @@ def without_points(image):
     return np.where(points, calm, image)
 
 
-def without_lone(images):
+def remove_transients(images):
     """
     Take out what is small and bright in one frame and not in the others.
 

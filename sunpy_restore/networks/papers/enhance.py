@@ -57,7 +57,7 @@ class Enhance(nn.Module):
             nn.ReLU(),
             nn.Conv2d(channels, 1, 1),
         )
-        self.reach = 2 * blocks + 3
+        self.receptive_radius = 2 * blocks + 3
 
     def forward(self, image):
         features = self.head(image)

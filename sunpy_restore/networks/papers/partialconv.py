@@ -203,7 +203,7 @@ class LayeredPartialUNet(nn.Module):
     torch.Size([1, 1, 50, 40])
     """
 
-    reach = None
+    receptive_radius = None
     """How far a pixel of the result looks: the whole image."""
 
     def __init__(self, layers=2, width=64, depth=7, growth=2, norm="batch", correct=False, view="equalized"):

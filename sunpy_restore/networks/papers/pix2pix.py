@@ -200,7 +200,7 @@ class MaskPix2Pix(nn.Module):
     torch.Size([1, 1, 100, 90])
     """
 
-    reach = None
+    receptive_radius = None
     """How far a pixel of the result looks: the whole image."""
 
     def __init__(self, width=64, norm="switch", ceiling=2.0):
@@ -221,7 +221,7 @@ class MaskDiscriminator(nn.Module):
     Parameters
     ----------
     width, norm, ceiling
-        See `MaskPix2Pix`. Truth beyond the ceiling, which the generator can't reach, is shown as the ceiling.
+        See `MaskPix2Pix`. Truth beyond the ceiling, which the generator can't receptive_radius, is shown as the ceiling.
 
     Notes
     -----

@@ -22,7 +22,7 @@ class CleanPix2Pix(nn.Module):
         See `~sunpy_restore.networks.papers.pix2pix.UNetGenerator`.
     """
 
-    reach = None
+    receptive_radius = None
     """How far a pixel of the result looks: a whole field."""
 
     def __init__(self, width=64, norm="batch"):

@@ -17,7 +17,7 @@ def draw(features):
 class Source:
     """What sources have in common; tiles are drawn of features, one by one."""
 
-    side, stride, reach = SIDE, STRIDE, 1
+    side, stride, receptive_radius = SIDE, STRIDE, 1
 
     def __init__(self):
         self.made = 0

@@ -62,7 +62,7 @@ def test_variance_of_features_is_kept(source):
 
 
 def test_sources_without_features_and_overlaps_of_part_of_them_are_refused(source):
-    with pytest.raises(ValueError, match="no features, draw, stride, reach"):
+    with pytest.raises(ValueError, match="no features, draw, stride, receptive_radius"):
         latent.check_features(SimpleNamespace(side=32, latent=4), 8)
     with pytest.raises(ValueError, match="multiple of 4 px"):
         latent.check_features(source, 6)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sunpy_restore.inpainting.lasco.geometry import (
     BLOCK,
-    blind_pixels,
+    unobserved_pixels,
     block_grid,
     detector_pixels,
     empty_pixels,
@@ -22,7 +22,7 @@ from sunpy_restore.inpainting.lasco.header import FULL, SUN, Lasco, check_lasco
 @pytest.mark.parametrize("dtype", [">i2", np.int32, np.float32])
 def test_blocks_that_are_zeroed_on_board_are_blind(make_lasco, blind_table, detector, number, dtype):
     smap = make_lasco(detector, dtype=dtype)
-    blind = blind_pixels(smap.data, check_lasco(smap))
+    blind = unobserved_pixels(smap.data, check_lasco(smap))
     assert blind.sum() == number * 32**2
     np.testing.assert_array_equal(blind, blind_table(detector))
 
@@ -30,19 +30,19 @@ def test_blocks_that_are_zeroed_on_board_are_blind(make_lasco, blind_table, dete
 def test_a_word_in_a_blind_block_stays_blind(make_lasco, blind_table):
     smap = make_lasco("C3")
     smap.data[7, 1020] = 8192
-    np.testing.assert_array_equal(blind_pixels(smap.data, check_lasco(smap)), blind_table("C3"))
+    np.testing.assert_array_equal(unobserved_pixels(smap.data, check_lasco(smap)), blind_table("C3"))
 
 
 def test_blocks_that_were_sent_are_not_blind(make_lasco, blind_table, make_blocks):
     sent = make_blocks([(0, 0), (15, 13), (31, 31)])
     smap = make_lasco("C2", lost=sent & blind_table("C2"), fill=601)
-    np.testing.assert_array_equal(blind_pixels(smap.data, check_lasco(smap)), blind_table("C2") & ~sent)
+    np.testing.assert_array_equal(unobserved_pixels(smap.data, check_lasco(smap)), blind_table("C2") & ~sent)
 
 
 @pytest.mark.parametrize(("detector", "number"), [("C2", 8), ("C3", 17)])
 def test_summed_images_have_fewer_blind_blocks(make_lasco, blind_table, detector, number):
     smap = make_lasco(detector, binning=2)
-    blind = blind_pixels(smap.data, check_lasco(smap))
+    blind = unobserved_pixels(smap.data, check_lasco(smap))
     assert blind.sum() == number * 32**2
     np.testing.assert_array_equal(blind, blind_table(detector, 2))
 
@@ -52,7 +52,7 @@ def test_turned_images_have_turned_blind_blocks(make_lasco, blind_table):
     turned = make_lasco("C3", data=smap.data[::-1, ::-1], crpix1=1025 - 517.956, crpix2=1025 - 532.632)
     lasco = check_lasco(turned)
     assert lasco.turn == 180
-    np.testing.assert_array_equal(blind_pixels(turned.data, lasco), blind_table("C3")[::-1, ::-1])
+    np.testing.assert_array_equal(unobserved_pixels(turned.data, lasco), blind_table("C3")[::-1, ::-1])
 
 
 @pytest.mark.parametrize("wander", [(0, 0), (2, -2), (-1.4, 1.7)])
@@ -70,14 +70,14 @@ def test_blind_blocks_of_cutouts(make_lasco, blind_table, cut, detector, wander)
         lasco = check_lasco(part)
         row, column = block_grid(empty_pixels(part.data, lasco), lasco)
         assert ((row + rows.start) % 32, (column + columns.start) % 32) == (0, 0)
-        np.testing.assert_array_equal(blind_pixels(part.data, lasco), blind_table(detector)[rows, columns])
+        np.testing.assert_array_equal(unobserved_pixels(part.data, lasco), blind_table(detector)[rows, columns])
 
 
 @pytest.mark.parametrize("detector", ["C2", "C3"])
 def test_what_the_calibration_masks_is_blind(make_lasco, hidden_at_level_1, detector):
     smap = make_lasco(detector, 1)
     lasco = check_lasco(smap)
-    np.testing.assert_array_equal(blind_pixels(smap.data, lasco), hidden_at_level_1(detector))
+    np.testing.assert_array_equal(unobserved_pixels(smap.data, lasco), hidden_at_level_1(detector))
     # By geometry alone it is known to some pixels
     expected = hidden_at_level_1(detector)
     assert not (expected & ~obscured(smap.data.shape, lasco, 5)).any()
@@ -88,11 +88,11 @@ def test_what_the_calibration_masks_is_blind(make_lasco, hidden_at_level_1, dete
 def test_the_pylon_turns_with_the_image(make_lasco, hidden_at_level_1):
     smap = make_lasco("C3", 1)
     turned = make_lasco("C3", 1, data=smap.data[::-1, ::-1], rectify=180.0, crpix1=506.0, crpix2=491.3)
-    blind = blind_pixels(turned.data, check_lasco(turned))
+    blind = unobserved_pixels(turned.data, check_lasco(turned))
     np.testing.assert_array_equal(blind, hidden_at_level_1("C3")[::-1, ::-1])
     # By a quarter, which is exact in pixels, about a centre that lies between them
     quarter = make_lasco("C3", 1, data=np.rot90(smap.data, -1), rectify=90.0, crpix1=1025 - 533.6, crpix2=519.0)
-    blind = blind_pixels(quarter.data, check_lasco(quarter))
+    blind = unobserved_pixels(quarter.data, check_lasco(quarter))
     np.testing.assert_array_equal(blind, np.rot90(hidden_at_level_1("C3"), -1))
 
 
@@ -101,7 +101,7 @@ def test_blocks_without_counts_are_blind_though_calibrated(make_lasco, blind_tab
     smap = make_lasco("C2", 1)
     rng = np.random.default_rng(0)
     smap.data[blind_table("C2")] = -1e-11 * rng.uniform(1, 2, blind_table("C2").sum())
-    np.testing.assert_array_equal(blind_pixels(smap.data, check_lasco(smap)), blind_table("C2"))
+    np.testing.assert_array_equal(unobserved_pixels(smap.data, check_lasco(smap)), blind_table("C2"))
 
 
 @pytest.mark.parametrize(("detector", "radius"), [("C2", 175), ("C3", 80)])
@@ -112,7 +112,7 @@ def test_a_disc_that_somebody_masked_is_blind(make_lasco, detector, radius, leve
     y, x = np.indices(smap.data.shape)
     disc = np.hypot(x - x0, y - y0) < radius
     smap.data[disc] = np.nan
-    assert blind_pixels(smap.data, check_lasco(smap))[disc].all()
+    assert unobserved_pixels(smap.data, check_lasco(smap))[disc].all()
 
 
 def test_values_that_are_none(make_lasco):
@@ -240,7 +240,7 @@ def test_blind_blocks_of_turned_cutouts(make_lasco, blind_table, cut):
     lasco = check_lasco(part)
     row, column = block_grid(empty_pixels(part.data, lasco), lasco)
     assert ((row + rows.start) % BLOCK, (column + columns.start) % BLOCK) == (0, 0)
-    np.testing.assert_array_equal(blind_pixels(part.data, lasco), blind_table("C3")[::-1, ::-1][rows, columns])
+    np.testing.assert_array_equal(unobserved_pixels(part.data, lasco), blind_table("C3")[::-1, ::-1][rows, columns])
 
 
 def test_no_blocks_can_move_what_the_correction_of_the_distortion_has_moved(make_lasco, cut):

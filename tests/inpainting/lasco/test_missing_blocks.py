@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from sunpy_restore.inpainting.lasco.missing_blocks import find_missing, mostly_lost
+from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
 
 BZERO = np.float32(3.2501e-9)
 CELLS = {
@@ -32,7 +32,7 @@ def box(shape, rows, columns):
 def test_nothing_is_lost_in_an_image_as_it_is(make_lasco, blind_table, hidden_at_level_1, detector, level):
     smap = make_lasco(detector, level)
     before = smap.data.copy()
-    found = find_missing(smap)
+    found = find_missing_blocks(smap)
     assert not found.mask.any()
     np.testing.assert_array_equal(found.blind, (blind_table if level < 1 else hidden_at_level_1)(detector))
     np.testing.assert_array_equal(smap.data, before)
@@ -43,7 +43,7 @@ def test_nothing_is_lost_in_an_image_as_it_is(make_lasco, blind_table, hidden_at
 @pytest.mark.parametrize(("fill", "dtype"), [(0, ">i2"), (-32768, "i2"), (0, "f4"), (np.nan, ">f4"), (np.inf, "f8")])
 def test_lost_blocks_of_level_05_are_found_exactly(make_lasco, make_blocks, blind_table, detector, cells, fill, dtype):
     lost = make_blocks(cells)
-    found = find_missing(make_lasco(detector, lost=lost, fill=fill, dtype=dtype))
+    found = find_missing_blocks(make_lasco(detector, lost=lost, fill=fill, dtype=dtype))
     np.testing.assert_array_equal(found.mask, lost & ~blind_table(detector))
     np.testing.assert_array_equal(found.blind, blind_table(detector))
 
@@ -61,7 +61,7 @@ def test_any_loss_of_level_05_is_found_exactly(make_lasco, blind_table, detector
     # The middle of the occulter, which is not always sent and never missed
     cells[15 // binning : -(-18 // binning), 15 // binning : -(-18 // binning)] = False
     lost = np.kron(cells, np.ones((32, 32), dtype=bool))
-    found = find_missing(make_lasco(detector, lost=lost, binning=binning))
+    found = find_missing_blocks(make_lasco(detector, lost=lost, binning=binning))
     np.testing.assert_array_equal(found.mask, lost & ~blind_table(detector, binning))
 
 
@@ -70,7 +70,7 @@ def test_any_loss_of_level_05_is_found_exactly(make_lasco, blind_table, detector
 @pytest.mark.parametrize("fill", [0, np.nan, BZERO])
 def test_lost_blocks_of_level_1_are_found(make_lasco, make_blocks, hidden_at_level_1, detector, cells, fill):
     lost = make_blocks(cells)
-    found = find_missing(make_lasco(detector, 1, lost=lost, fill=fill))
+    found = find_missing_blocks(make_lasco(detector, 1, lost=lost, fill=fill))
     expected = lost & ~hidden_at_level_1(detector)
     assert (found.mask & expected).sum() >= 0.95 * (found.mask | expected).sum()
     assert not (found.mask & found.blind).any()
@@ -93,7 +93,7 @@ def test_soft_borders_of_level_1_are_lost_with_the_block(make_lasco, make_blocks
     light = make_lasco("C2", dtype=np.float32)
     full = ndimage.gaussian_filter(np.where(light.data == 0, 600, light.data), 3)
     smap = make_lasco("C2", 1, data=(sent * _warped(1e-13 * full)).astype(np.float32))
-    found = find_missing(smap)
+    found = find_missing_blocks(smap)
     part = _warped(lost.astype(float))
     assert found.mask[part > 0.5].mean() > 0.99
     assert found.mask[part > 0.2].mean() > 0.95
@@ -106,7 +106,7 @@ def test_blocks_of_cutouts_are_found_also_where_the_edge_cuts_them(make_lasco, m
     lost = make_blocks([(20, 20), (20, 21), (25, 24), (24, 27), (29, 22)])
     smap = make_lasco("C2", level, lost=lost)
     rows, columns = slice(655, 940), slice(650, 880)
-    found = find_missing(cut(smap, rows, columns))
+    found = find_missing_blocks(cut(smap, rows, columns))
     np.testing.assert_array_equal(found.mask, lost[rows, columns])
 
 
@@ -116,7 +116,7 @@ def test_single_pixels_are_blind_and_not_lost(make_lasco, hidden_at_level_1, bli
     pixels = np.random.default_rng(5).random(smap.data.shape) < 0.001
     pixels |= box(smap.data.shape, slice(700, 720), slice(200, 500))  # wide, but not high enough
     smap.data[pixels] = np.nan
-    found = find_missing(smap)
+    found = find_missing_blocks(smap)
     assert not found.mask.any()
     hidden = blind_table("C3") if level < 1 else hidden_at_level_1("C3")
     np.testing.assert_array_equal(found.blind, hidden | pixels)
@@ -126,7 +126,7 @@ def test_lost_blocks_amid_single_pixels(make_lasco, make_blocks):
     lost = make_blocks([(9, 21), (9, 22)])
     smap = make_lasco("C2", dtype=np.float32, lost=lost, fill=np.nan)
     smap.data[320, 700:760] = smap.data[260:300, 690] = 0
-    found = find_missing(smap)
+    found = find_missing_blocks(smap)
     np.testing.assert_array_equal(found.mask, lost)
     assert found.blind[320, 740]
 
@@ -135,14 +135,14 @@ def test_a_word_in_a_lost_block_is_lost(make_lasco, make_blocks):
     lost = make_blocks([(9, 21)])
     smap = make_lasco("C2", lost=lost)
     smap.data[300, 700] = 8192
-    np.testing.assert_array_equal(find_missing(smap).mask, lost)
+    np.testing.assert_array_equal(find_missing_blocks(smap).mask, lost)
 
 
 def test_masked_pixels_are_blind_but_in_lost_blocks(make_lasco, make_blocks, blind_table):
     lost = make_blocks([(9, 21)])
     smap = make_lasco("C2", lost=lost)
     covered = box(smap.data.shape, slice(280, 310), slice(600, 700))
-    found = find_missing(smap._new_instance(smap.data, smap.meta, mask=covered))
+    found = find_missing_blocks(smap._new_instance(smap.data, smap.meta, mask=covered))
     np.testing.assert_array_equal(found.mask, lost)
     np.testing.assert_array_equal(found.blind, (covered & ~lost) | blind_table("C2"))
 
@@ -153,18 +153,18 @@ def test_with_all_lost_nothing_can_be_filled(make_lasco, level, fill):
     smap = make_lasco("C3", level, dtype=np.float32)
     smap.data[:] = fill
     with pytest.raises(ValueError, match="nothing to fill from"):
-        find_missing(smap)
+        find_missing_blocks(smap)
 
 
 def test_display_images_are_refused(make_lasco):
     image = np.zeros((1024, 1024), dtype=np.uint8)
     with pytest.raises(ValueError, match="8-bit"):
-        find_missing(make_lasco("C3", data=image))
+        find_missing_blocks(make_lasco("C3", data=image))
 
 
 def test_other_images_are_refused(make_lasco):
     with pytest.raises(ValueError, match="inpainted already"):
-        find_missing(make_lasco("C3", rsttask="inpaint"))
+        find_missing_blocks(make_lasco("C3", rsttask="inpaint"))
 
 
 @pytest.mark.parametrize("size", [32, 64, 256])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sunpy_restore.inpainting.temporal.transients import blocks, without_lone, without_points
+from sunpy_restore.inpainting.temporal.transients import blocks, remove_transients, remove_point_sources
 
 
 def sky(seed, shape=(100, 130)):
@@ -27,7 +27,7 @@ def test_points_give_way_to_the_median(factor):
         image[point] += factor * 400
     image[70:73, 80:83] += factor * 400
     image[30:40, 30:40] = np.nan
-    found = without_points(image)
+    found = remove_point_sources(image)
     assert np.nanmax(np.abs(found - before)) < factor * 20
     np.testing.assert_array_equal(np.isnan(found), np.isnan(image))
     assert np.nanmean(found == image) > 0.99
@@ -35,7 +35,7 @@ def test_points_give_way_to_the_median(factor):
 
 def test_gaps_do_not_make_points():
     image = np.where(np.indices((100, 130))[0] % 20 < 4, np.nan, sky(1))
-    found = without_points(image)
+    found = remove_point_sources(image)
     assert np.nanmax(np.abs(found - image)) < 30
     assert (found == image)[np.isfinite(image)].mean() > 0.99
 
@@ -47,7 +47,7 @@ def test_of_a_sequence_only_what_moves_is_taken_out():
     for number in range(3):
         moving[number, 70:78, 20 + 30 * number : 30 + 30 * number] = True
     frames[moving] += 2000
-    found = without_lone(frames)
+    found = remove_transients(frames)
     assert np.isnan(found[moving]).all()
     assert np.isnan(found).sum() < 2 * moving.sum()
     kept = np.isfinite(found)
@@ -59,5 +59,5 @@ def test_what_a_single_frame_shows_stays():
     frames = np.array([sky(0), sky(1)])
     frames[0, 40:48, 40:48] += 2000
     frames[1, 30:60, 30:60] = np.nan
-    np.testing.assert_array_equal(without_lone(frames), frames)
-    np.testing.assert_array_equal(without_lone(frames[:1]), frames[:1])
+    np.testing.assert_array_equal(remove_transients(frames), frames)
+    np.testing.assert_array_equal(remove_transients(frames[:1]), frames[:1])

@@ -308,7 +308,7 @@ def test_widths_of_the_paper_and_the_compact_size():
     assert [shape[0] for shape in encoder] == [64, 128, 256, 512, 512, 512, 512, 512]
     assert [shape[-1] for shape in encoder] == [7, 5, 5, 3, 3, 3, 3, 3]
     assert len(paper.stack) == 2
-    assert paper.reach is None
+    assert paper.receptive_radius is None
     assert (paper.view, LayeredPartialUNet(width=1, depth=2, view="polar").view) == ("equalized", "polar")
     compact = LayeredPartialUNet(width=16, depth=5)
     assert 4 * sum(value.numel() for value in compact.state_dict().values()) < 8e6

@@ -1,0 +1,93 @@
+"""Maps and masks that are read from files."""
+
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["read_map", "read_maps", "read_mask"]
+
+
+def read_map(path):
+    """
+    The one Map of a file.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        Whatever `sunpy.map.Map` opens.
+
+    Raises
+    ------
+    ValueError
+        It can't be opened as a Map, or holds several.
+    """
+    import sunpy.map
+
+    try:
+        found = sunpy.map.Map(path)
+    # sunpy has many readers, and each fails in its own way
+    except Exception as error:
+        reason = str(error).removeprefix(f"Failed to read {path}").partition("If you want to bypass")[0].strip()
+        reason = reason or type(error).__name__
+        raise ValueError(f"sunpy can't open it as a Map ({reason}). Expected a FITS file with an image.") from error
+    if isinstance(found, list):
+        raise ValueError(f"Found {len(found)} images, expected one. Save them as one file each.")
+    return found
+
+
+def read_maps(paths):
+    """
+    Open files with one Map each.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        See `read_map`.
+
+    Returns
+    -------
+    `list` of `~sunpy.map.GenericMap`
+    """
+    return [read_map(path) for path in paths]
+
+
+def read_mask(path):
+    """
+    The mask of an image, as a file.
+
+    Parameters
+    ----------
+    path : path-like
+        A file ``.npy``, or a FITS file with one image.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        True where the file is not zero.
+
+    Raises
+    ------
+    ValueError
+        It can't be opened, holds no image or several, or has values that are not finite.
+    """
+    from astropy.io import fits
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file.")
+    try:
+        if path.suffix == ".npy":
+            images = [np.load(path, allow_pickle=False)]
+        else:
+            with fits.open(path) as hdus:
+                images = [hdu.data for hdu in hdus if hdu.is_image and hdu.data is not None]
+    # Damaged files fail in many ways
+    except Exception as error:
+        raise ValueError(
+            f"{path} can't be opened as a mask ({error}). Expected a file .npy, or FITS with an image."
+        ) from error
+    if len(images) != 1:
+        raise ValueError(f"{path}: found {len(images)} images, expected one as the mask.")
+    if images[0].dtype.kind not in "biuf" or not np.isfinite(images[0]).all():
+        raise ValueError(f"{path}: expected numbers as the mask, found NaN or text ({images[0].dtype}).")
+    return images[0] != 0

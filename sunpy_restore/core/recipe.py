@@ -1,0 +1,352 @@
+"""How the networks of a task are trained and scored."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+from sunpy_restore.core.methods import restore_observation
+from sunpy_restore.core.task import resolve
+
+__all__ = ["Recipe", "ScoreColumn", "TrainingConfig", "Variant", "recipe_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """
+    How one network of a task is trained.
+
+    Parameters
+    ----------
+    name : `str`
+        Name of the configuration, such as ``"paper"`` or ``"compact"``.
+    network : mapping
+        ``{"architecture": str, **hyperparameters}`` as `Task.build_network` takes it.
+    patch_size : `int`
+        Side of a training patch in input pixels.
+    batch_size, steps : `int`
+        Patches in a batch; number of optimiser steps.
+    learning_rate : `float`
+        Peak learning rate of Adam.
+    betas : pair of `float`
+        Decay of Adam's averages of the gradient and of its square. One cycle of the rate is also one of the first,
+        between 0.95 and 0.85.
+    schedule : ``"constant"``, ``"one-cycle"`` or ``"halving"``
+        Course of the learning rate.
+    halving : `int`
+        Steps from one halving of the learning rate to the next, for the schedule of that name.
+    weight_decay : `float`
+        l2 penalty of the weights.
+    ema_decay : `float`
+        Decay of the exponential moving average of the weights; 0 switches it off.
+    gradient_clip : `float`
+        Largest norm of the gradient; 0 switches clipping off.
+    precision : `str`
+        Precision of the training, in Lightning's spelling.
+    seed : `int`
+        Seed of everything that is random.
+    validation_interval : `int`
+        Steps between two validations, each of which also leaves a checkpoint.
+    adversary : mapping, optional
+        Hyperparameters of the discriminator of an adversarial training, as the recipe's ``build_adversary`` takes them.
+        It is trained in turn with the network, with the same optimiser, rate and clipping.
+    options : mapping
+        What else the task's recipe needs (loss weights, mixture of the data).
+    """
+
+    name: str
+    network: Mapping[str, Any]
+    patch_size: int
+    batch_size: int
+    steps: int
+    learning_rate: float
+    betas: tuple[float, float] = (0.9, 0.999)
+    schedule: str = "one-cycle"
+    halving: int = 0
+    weight_decay: float = 0.0
+    ema_decay: float = 0.999
+    gradient_clip: float = 1.0
+    precision: str = "32-true"
+    seed: int = 0
+    validation_interval: int = 500
+    adversary: Mapping[str, Any] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ScoreColumn(NamedTuple):
+    """
+    Column of a table of scores.
+
+    Parameters
+    ----------
+    heading : `str`
+        Heading, with the unit.
+    form : `str`
+        Format of a value; the percent sign of a percentage stands in the heading only.
+    """
+
+    heading: str
+    form: str
+
+
+class Variant(NamedTuple):
+    """
+    A row in the table of scores: a method with options of its function.
+
+    Parameters
+    ----------
+    method : `str`
+        ``"network"`` or the name of a classical method.
+    options : mapping
+        Keywords of the task's ``restore``.
+    """
+
+    method: str
+    options: Mapping[str, Any] = {}
+
+
+class Recipe(ABC):
+    """
+    Training and evaluation of the networks of a task.
+
+    Parameters
+    ----------
+    task : `~sunpy_restore.core.task.Task`
+        The task.
+    """
+
+    score_columns: ClassVar[Mapping[str, ScoreColumn]] = {}
+    """Columns of the table of scores by the names that `measure` gives, in order."""
+
+    def __init__(self, task):
+        self.task = task
+
+    @abstractmethod
+    def configs(self):
+        """
+        Training configurations of the task.
+
+        Returns
+        -------
+        `dict`
+            Name to `TrainingConfig`.
+        """
+
+    @abstractmethod
+    def training_data(self, config):
+        """
+        Describe what the networks of a configuration are trained on, for model cards.
+
+        Parameters
+        ----------
+        config : `TrainingConfig`
+            The configuration.
+
+        Returns
+        -------
+        `str`
+        """
+
+    @abstractmethod
+    def datasets(self, directory, config):
+        """
+        Training pairs, and validation pairs for each source that is kept back.
+
+        Parameters
+        ----------
+        directory : path-like
+            Folder of the training data.
+        config : `TrainingConfig`
+            The configuration.
+
+        Returns
+        -------
+        training : `torch.utils.data.Dataset`
+            Pairs ``(observed, truth)`` of tensors.
+        validation : `dict`
+            Name of the source to data set.
+        """
+
+    def predict(self, network, observed, config):
+        """
+        Output of the network for a batch, by default ``network(observed)``.
+
+        Parameters
+        ----------
+        network : `torch.nn.Module`
+            The network.
+        observed : `torch.Tensor`
+            Input, shape ``(batch, channels, h, w)``.
+        config : `TrainingConfig`
+            The configuration.
+        """
+        return network(observed)
+
+    @abstractmethod
+    def loss(self, network, batch, config):
+        """
+        Loss of a batch, a scalar `torch.Tensor`.
+
+        Parameters
+        ----------
+        network : `torch.nn.Module`
+            The network.
+        batch : sequence of `torch.Tensor`
+            As ``datasets`` gives them.
+        config : `TrainingConfig`
+            The configuration.
+        """
+
+    def build_adversary(self, hyperparameters):
+        """
+        Discriminator of an adversarial training, called as ``adversary(observed, image)``.
+
+        Parameters
+        ----------
+        hyperparameters : mapping
+            ``adversary`` of the configuration.
+        """
+        raise NotImplementedError(f"The {self.task.name} task has no adversarial training.")
+
+    def content_loss(self, restored, batch, config):
+        """
+        What an adversarial training adds to the loss of the discriminator.
+
+        Parameters
+        ----------
+        restored : `torch.Tensor`
+            Output of the network.
+        batch, config
+            As for `loss`.
+        """
+        raise NotImplementedError(f"The {self.task.name} task has no adversarial training.")
+
+    def scored_pixels(self, observed, truth):
+        """
+        Pixels that a validation looks at, as a `torch.Tensor` of `bool` in the shape of the truth; `None` for all.
+
+        Parameters
+        ----------
+        observed, truth : `torch.Tensor`
+            A batch of validation pairs.
+        """
+        return
+
+    def validation_scores(self, restored, truth):
+        """
+        What a validation logs for a batch: by default the normalised mean squared error, and the ratio of contrasts.
+
+        Parameters
+        ----------
+        restored, truth : `torch.Tensor`
+            Pixels that are looked at.
+
+        Returns
+        -------
+        `dict`
+            Name to value.
+        """
+        from torch.nn import functional
+
+        error = functional.mse_loss(restored, truth) / truth.var()
+        return {"nmse": error, "contrast": restored.std() / truth.std()}
+
+    def calibrate(self, network, directory, config):
+        """
+        Change a trained network before its weights are written, by what is measured and not trained.
+
+        Parameters
+        ----------
+        network : `torch.nn.Module`
+            The network.
+        directory, config
+            As for `datasets`.
+        """
+        return
+
+    @abstractmethod
+    def evaluation_pairs(self, directory):
+        """
+        Observations that are kept back from training, with their truth.
+
+        Parameters
+        ----------
+        directory : path-like
+            Folder of the training data.
+
+        Yields
+        ------
+        source : `str`
+            Name of the source.
+        observation : `~sunpy_restore.core.observation.Observation`
+            What a user's Map would be read as.
+        truth : `numpy.ndarray`
+            In the unit of the restored image.
+        """
+
+    @abstractmethod
+    def measure(self, observation, restored, truth):
+        """
+        Scores of one restored observation.
+
+        Parameters
+        ----------
+        observation : `~sunpy_restore.core.observation.Observation`
+            The observation.
+        restored : `numpy.ndarray`
+            What a method makes of it, see `restored`.
+        truth : `numpy.ndarray`
+            The truth.
+
+        Returns
+        -------
+        `dict`
+            Name to value, `None` where there is none.
+        """
+
+    def variants(self):
+        """
+        Rows of the table of scores; by default every method as users call it.
+
+        Returns
+        -------
+        `dict`
+            Label to `Variant`; labels of variants with the network begin with ``"network"``.
+        """
+        return {method: Variant(method) for method in self.task.methods}
+
+    def restored(self, observation, method, options):
+        """
+        What `measure` scores: by default the data that the function of the task gives to users.
+
+        Parameters
+        ----------
+        observation : `~sunpy_restore.core.observation.Observation`
+            The observation.
+        method : `~sunpy_restore.core.methods.Method`
+            The method.
+        options : mapping
+            See `Variant`.
+
+        Returns
+        -------
+        `numpy.ndarray` or `None`
+            `None` if the variant does not apply to the observation.
+        """
+        return restore_observation(observation, method, **options).data
+
+
+def recipe_of(task):
+    """
+    The recipe of a task.
+
+    Parameters
+    ----------
+    task : `~sunpy_restore.core.task.Task`
+        The task.
+
+    Returns
+    -------
+    `Recipe`
+    """
+    return resolve(task.recipe)(task)

@@ -1,0 +1,59 @@
+"""Training pairs of `sunpy_restore.enhance`."""
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from sunpy_restore.enhancement.recipe.truth import view
+
+__all__ = ["PairDataset"]
+
+
+class PairDataset(Dataset):
+    """
+    Random crops of random views, with fresh noise; item ``i`` is the same in every run.
+
+    Parameters
+    ----------
+    sources : `list` of `~sunpy_restore.enhancement.recipe.truth.Source`
+        Drawn in proportion to their weights.
+    length : `int`
+        Number of items.
+    patch_size, margin : `int`
+        Input pixels of a patch, and of the surroundings that come with it on each side.
+    noise : pair of `float`
+        Range of the 1-sigma noise of the input.
+    views : `int`
+        Views made in advance, from which the patches are cut.
+    seed : `int`
+        Seed.
+    distinct : `int`, optional
+        Number of different items, after which they repeat; an epoch of the paper.
+    """
+
+    def __init__(self, sources, length, *, patch_size, margin, noise, views, seed, distinct=None):
+        self.length, self.patch_size, self.margin, self.noise = length, patch_size, margin, noise
+        self.seed, self.distinct = seed, distinct or length
+        rng = np.random.default_rng(seed)
+        weights = np.array([source.weight for source in sources])
+        size = patch_size + 2 * margin + 24
+        drawn = rng.choice(len(sources), size=views, p=weights / weights.sum())
+        self.views = [view(sources[index], rng, size) for index in drawn]
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng((self.seed, index % self.distinct))
+        observed, truth = self.views[rng.integers(len(self.views))]
+        side = self.patch_size + 2 * self.margin
+        row, col = rng.integers(observed.shape[0] - side + 1, size=2)
+        observed = observed[row : row + side, col : col + side]
+        inner = self.patch_size
+        row, col = 2 * (row + self.margin), 2 * (col + self.margin)
+        truth = truth[row : row + 2 * inner, col : col + 2 * inner]
+        noise = rng.uniform(*self.noise) * rng.standard_normal(observed.shape).astype(np.float32)
+        turns, mirrored = rng.integers(4), rng.integers(2)
+        pair = [np.rot90(image, turns) for image in (observed + noise, truth)]
+        pair = [image[:, ::-1] if mirrored else image for image in pair]
+        return tuple(torch.from_numpy(np.ascontiguousarray(image))[None] for image in pair)
