@@ -1,14 +1,17 @@
-"""The command line: ``sunpy-restore``. What a command needs is imported when it runs."""
+"""The command ``sunpy-restore``. What a subcommand needs is imported when it runs."""
 
 import argparse
 import json
 import os
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
+from sunpy_restore import tasks
 from sunpy_restore.cli.synthesis import add_synthesis, synthesize
-from sunpy_restore.cli.verbs import VERBS
+from sunpy_restore.cli.verbs import add_function, restore_files
+from sunpy_restore.core.task import MapFunction
 from sunpy_restore.version import __version__
 
 __all__ = ["main"]
@@ -18,14 +21,10 @@ _EXTRA = {"lightning", "pytorch_lightning", "tensorboard", "tensorboardX", "torc
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, too."""
+    """A parser that reports errors in one line."""
 
     def error(self, message):
-        self.exit(2, f"{_PROGRAM}: error: {message} ('{self.prog} --help' says more)\n")
-
-
-class _FileError(Exception):
-    """What went wrong, and with which file."""
+        self.exit(2, f"{_PROGRAM}: error: {message} (see '{self.prog} --help')\n")
 
 
 def main(argv=None):
@@ -48,7 +47,7 @@ def main(argv=None):
         try:
             return _run(args)
         except BrokenPipeError:
-            # Whoever read the output has seen enough; nothing is left to flush at exit
+            # The reader has closed the pipe; nothing is left to flush at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except KeyboardInterrupt:
@@ -56,19 +55,19 @@ def main(argv=None):
 
 
 def _run(args):
-    """Run the command; what the user can mend is told in one line."""
+    """Run the command; errors that a user can correct are reported in one line."""
     try:
         return args.run(args) or 0
     except BrokenPipeError:
         raise
     except ModuleNotFoundError as error:
-        # Lightning names no module where a logger's is missing
+        # Lightning names no module if that of a logger is missing
         if error.name is not None and error.name.partition(".")[0] not in _EXTRA:
             raise
         if args.debug:
             raise
         return _complain(f'{args.command} needs more packages ({error}). Run: pip install "sunpy_restore[train]"')
-    except (_FileError, OSError, RuntimeError, TypeError, ValueError) as error:
+    except (MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
         if args.debug:
             raise
         return _complain(error)
@@ -90,28 +89,41 @@ def _parser():
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def command(name, run, what):
-        added = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.", allow_abbrev=False)
+        # Python names have underscores, command lines hyphens: both are understood
+        aliases = [name.replace("_", "-")] if "_" in name else []
+        text = f"{what[0].upper()}{what[1:]}."
+        added = commands.add_parser(name, aliases=aliases, help=what, description=text, allow_abbrev=False)
         added.set_defaults(run=run)
         return added
 
-    demo = command("demo", _demo, "restore the samples of the package, make granulation; leaves FITS files and figures")
+    demo = command(
+        "demo", _demo, "restore the samples of the package and make granulation; writes FITS files and figures"
+    )
     demo.add_argument(
         "-o", "--output", metavar="DIR", default="sunpy-restore-demo", help="folder (default: %(default)s)"
     )
     _add_device(demo)
-    for verb in VERBS:
-        _add_verb(command(verb.name, _restore, verb.help), verb)
+    for function in tasks.FUNCTIONS:
+        if isinstance(function, MapFunction):
+            added = command(function.name, partial(_restore, function), function.summary)
+            add_function(added, function)
+            _add_weights(added)
+            _add_device(added)
     synthesis = command("synthesize", _synthesize, "make photospheric texture of any size")
     add_synthesis(synthesis)
     _add_weights(synthesis)
     _add_device(synthesis)
     _add_training(command("train", _train, "train a network"))
-    evaluate = command("evaluate", _evaluate, "score a network beside the classical methods on data kept back")
+    evaluate = command(
+        "evaluate", _evaluate, "score a network and the classical methods on data kept back from training"
+    )
     _add_data(evaluate)
-    evaluate.add_argument("--method", action="append", metavar="NAME", help="only this method; may be repeated")
-    evaluate.add_argument("--json", metavar="FILE", help="write the scores to a file, too")
     evaluate.add_argument(
-        "--weights", nargs="+", metavar="W", help="names in the registry or .safetensors files; each has a row"
+        "--method", action="append", metavar="NAME", help="only this row of the table; may be repeated"
+    )
+    evaluate.add_argument("--json", metavar="FILE", help="also write the scores to a file")
+    evaluate.add_argument(
+        "--weights", nargs="+", metavar="W", help="names in the registry or .safetensors files, each with its own row"
     )
     _add_device(evaluate)
     weights = command("weights", None, "list, fetch or check weights of networks")
@@ -124,23 +136,6 @@ def _parser():
     verify.add_argument("names", nargs="*", metavar="NAME", help="name in the registry (default: all that are here)")
     verify.set_defaults(run=_verify_weights)
     return parser
-
-
-def _add_verb(parser, verb):
-    parser.add_argument("inputs", nargs="+", metavar="IN", help="file that sunpy.map.Map opens")
-    parser.add_argument(
-        "-o", "--output", metavar="OUT", required=True, help="FITS file, or a folder (of several inputs)"
-    )
-    parser.add_argument(
-        "--method", metavar="NAME", default="network", help="network, or the name of a classical method"
-    )
-    for option in verb.options:
-        parser.add_argument(f"--{option.name}", metavar=option.metavar, choices=option.choices, help=option.help)
-    parser.set_defaults(verb=verb)
-    _add_weights(parser)
-    _add_device(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
-    parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
 
 def _add_training(parser):
@@ -174,26 +169,8 @@ def _demo(args):
         print(line, flush=True)
 
 
-def _restore(args):
-    from tqdm import tqdm
-
-    import sunpy_restore
-    from sunpy_restore.cli.files import read_map, targets_of, write_map
-
-    verb = getattr(sunpy_restore, args.command)
-    targets = targets_of(map(Path, args.inputs), args.output, args.command, overwrite=args.overwrite)
-    options = {"method": args.method, "weights": args.weights, "device": args.device} | args.verb.given(args)
-    shown = sys.stderr.isatty() and not args.no_progress
-    alone = len(targets) == 1
-    for source, target in tqdm(targets.items(), desc=args.command, unit="file", disable=alone or not shown):
-        try:
-            restored = verb(read_map(source), **options, progress=alone and shown)
-            write_map(restored, target)
-        except (OSError, RuntimeError, TypeError, ValueError) as error:
-            if args.debug:
-                raise
-            raise _FileError(f"{source}: {error}") from error
-        tqdm.write(str(target))
+def _restore(function, args):
+    return restore_files(args, function, _complain)
 
 
 def _synthesize(args):
@@ -201,19 +178,20 @@ def _synthesize(args):
 
 
 def _train(args):
-    from sunpy_restore.tasks import get_task
+    # An unknown task is an error before a missing package is
+    tasks.get_task(args.task)
     from sunpy_restore.training import train
 
-    get_task(args.task)
     options = {name: getattr(args, name) for name in ("config", "resume", "start", "steps", "workers")}
     print(train(args.task, args.data, args.out, progress=not args.no_progress, **options))
 
 
 def _evaluate(args):
+    from sunpy_restore.core.recipe import recipe_of
     from sunpy_restore.training import evaluate, format_table
 
     rows = evaluate(args.task, args.data, methods=args.method, weights=args.weights, device=args.device)
-    print(format_table(rows))
+    print(format_table(rows, recipe_of(tasks.get_task(args.task)).score_columns))
     if args.json:
         Path(args.json).write_text(json.dumps({"task": args.task, "rows": rows}, indent=2) + "\n", encoding="utf-8")
 
@@ -222,9 +200,9 @@ def _list_weights(args):
     from sunpy_restore.core.weights import available, locate
 
     for entry in available():
-        here = "in the package" if entry.kind == "compact" else "in the cache" if locate(entry) else "not here"
+        here = "in the package" if entry.kind == "compact" else "in the cache" if locate(entry) else "not downloaded"
         default = ", default" if entry.default else ""
-        task = entry.task or "for trainings"
+        task = entry.task or "for training"
         print(f"{entry.name}  {task}  {entry.kind}{default}  {entry.size / 1e6:.1f} MB  {here}")
         print(f"    {entry.description} {entry.licence}, doi:{entry.doi}")
 
@@ -251,7 +229,7 @@ def _verify_weights(args):
         if not args.names and entry.kind != "compact" and locate(entry) is None:
             continue
         try:
-            print(f"{verify(entry).path}: right")
+            print(f"{verify(entry).path}: OK")
         except (ValueError, WeightsError) as error:
             code = _complain(error)
     return code

@@ -1,82 +1,98 @@
-"""The verbs of the command line. What an option needs is imported when it is given."""
+"""Commands that restore files, one for each function. What a command needs is imported when it runs."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import sys
+from pathlib import Path
 
-__all__ = ["VERBS", "Option", "Verb"]
+from sunpy_restore.core.task import MapFunction, resolve
 
-
-class Option(NamedTuple):
-    """An option of some verbs alone; the function has a keyword of its name."""
-
-    name: str
-    help: str
-    metavar: str | None = None
-    choices: tuple[str, ...] | None = None
-    read: Callable[[str], Any] = str
+__all__ = ["add_function", "restore_files"]
 
 
-class Verb(NamedTuple):
+def add_function(parser, function):
     """
-    A restoration of files, by the function of that name.
+    Add the arguments of a function, except those that all commands have.
 
-    That is ``function(map, *, method, weights, device, progress)``, with a keyword for each option.
+    Parameters
+    ----------
+    parser : `argparse.ArgumentParser`
+        Parser of the command.
+    function : `~sunpy_restore.core.task.MapFunction`
+        The function.
     """
-
-    name: str
-    help: str
-    options: tuple[Option, ...] = ()
-
-    def given(self, args):
-        """Keywords of the options that are in the arguments."""
-        values = ((option, getattr(args, option.name)) for option in self.options)
-        return {option.name: option.read(value) for option, value in values if value is not None}
-
-
-def _read_mask(path):
-    from sunpy_restore.cli.files import read_mask
-
-    return read_mask(path)
-
-
-def _read_maps(paths):
-    from sunpy_restore.cli.files import read_map
-
-    return [read_map(path) for path in paths.split(",")]
+    parser.add_argument("inputs", nargs="+", metavar="IN", help="file that sunpy.map.Map opens")
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="FITS file, or a folder for several files")
+    parser.add_argument(
+        "--method", choices=function.methods, default="network", help="restoration method (default: %(default)s)"
+    )
+    for option in function.options:
+        if option.flag:
+            parser.add_argument(f"--{option.name}", action="store_true", default=None, help=option.help)
+        else:
+            parser.add_argument(
+                f"--{option.name}", metavar=option.metavar, choices=option.choices, nargs=option.nargs, help=option.help
+            )
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
 
-_MASK = Option(
-    "mask", "pixels to fill, where it is not zero: FITS image or .npy (default: found)", "FILE", read=_read_mask
-)
-_CONSISTENCY = Option(
-    "consistency",
-    "correct the fill with the fringes of the core, or not (default: with method network, where they are known)",
-    choices=("diffraction", "none"),
-)
+def restore_files(args, function: MapFunction, complain):
+    """
+    Restore files one by one; a file that fails does not stop the others.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+        The arguments.
+    function : `~sunpy_restore.core.task.MapFunction`
+        The function.
+    complain : callable
+        ``complain(message)`` reports an error.
+
+    Returns
+    -------
+    `int`
+        Exit code: 1 if any file failed.
+    """
+    from tqdm import tqdm
+
+    from sunpy_restore.cli.files import targets_of
+    from sunpy_restore.core.messages import prefixed
+
+    targets = targets_of(map(Path, args.inputs), args.output, function.name, overwrite=args.overwrite)
+    options = {"method": args.method, "weights": args.weights, "device": args.device} | _given(function, args)
+    shown = sys.stderr.isatty() and not args.no_progress
+    alone, failed = len(targets) == 1, {}
+    for source, target in tqdm(targets.items(), desc=function.name, unit="file", disable=alone or not shown):
+        try:
+            with prefixed("" if alone else f"{source}: "):
+                _restore_file(function, source, target, options | {"progress": alone and shown})
+        except (MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+            if args.debug:
+                raise
+            failed[source] = error
+            text = str(error)
+            complain(text if text.startswith(f"{source}: ") else f"{source}: {text}")
+        else:
+            tqdm.write(str(target))
+    if failed and not alone:
+        complain(f"{len(failed)} of {len(targets)} files were not restored: {', '.join(map(str, failed))}")
+    return 1 if failed else 0
 
 
-def _read_numbers(text):
-    return [int(number) for number in text.split(",")]
+def _restore_file(function, source, target, options):
+    from sunpy_restore.core.inputs import read_map
+    from sunpy_restore.core.io import save
+
+    restored = function(read_map(source), **options)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    save(restored, target, overwrite=True)
 
 
-def _open_visibilities(path):
-    from sunpy_restore.backprojection.measured import open_visibilities
-
-    return open_visibilities(path)
-
-
-_NEIGHBOURS = Option("neighbours", "frames taken before and after, separated by commas", "FILES", read=_read_maps)
-_TEXTURE = Option("texture", "add noise to the fill, for looking at", choices=("yes", "no"), read="yes".__eq__)
-_STIX = (
-    Option("visibilities", "FITS file with the table VISIBILITIES to agree with", "FILE", read=_open_visibilities),
-    Option("subcollimators", "numbers of those used, separated by commas (default: 3-10)", "N,N", read=_read_numbers),
-    Option("weighting", "weights of the back-projection (default: natural)", choices=("natural", "uniform")),
-    Option("instrument", "what a file shows whose header names no instrument", choices=("STIX",)),
-)
-
-VERBS = (
-    Verb("enhance", "deconvolve images and magnetograms of SDO/HMI and double their sampling"),
-    Verb("desaturate", "recover the saturated cores of flares in images of SDO/AIA", (_MASK, _CONSISTENCY)),
-    Verb("inpaint", "fill the blocks of telemetry that images of SOHO/LASCO lost", (_MASK, _NEIGHBOURS, _TEXTURE)),
-    Verb("backproj_to_clean", "take the dirty beam out of back-projections of STIX", _STIX),
-)
+def _given(function, args):
+    """Keywords of the options that are among the arguments."""
+    values = ((option, getattr(args, option.name)) for option in function.options)
+    return {
+        option.name: value if option.flag else resolve(option.read)(value)
+        for option, value in values
+        if value is not None
+    }
