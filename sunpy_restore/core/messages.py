@@ -68,4 +68,4 @@ def warn_user(message):
     frame, level = sys._getframe(1), 2
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame, level = frame.f_back, level + 1
-    warnings.warn(_prefix.get() + message, RestoreWarning, stacklevel=level - 1)
+    warnings.warn(_prefix.get() + message, RestoreWarning, stacklevel=level)

@@ -51,7 +51,8 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
         The weights cannot be found or read.
     """
     recipe = recipe_of(get_task(task))
-    if not Path(data).is_dir():
+    data = Path(data)
+    if not data.is_dir():
         raise FileNotFoundError(f"Found no folder {data}; expected one with the training data.")
     variants = _variants(recipe, methods)
     weights = [weights] if isinstance(weights, str | os.PathLike | None) else list(weights) or [None]

@@ -71,9 +71,9 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
     task = get_task(task)
     recipe = recipe_of(task)
     config = _configuration(recipe, config, steps)
-    out = Path(out)
+    data, out = Path(data), Path(out)
     checkpoint = _checkpoint(out, resume)
-    if not Path(data).is_dir():
+    if not data.is_dir():
         raise FileNotFoundError(f"Found no folder {data}, expected one with the training data.")
     commit = _commit()
     out.mkdir(parents=True, exist_ok=True)
