@@ -83,10 +83,13 @@ class ScoreColumn(NamedTuple):
         Heading, with the unit.
     form : `str`
         Format of a value; the percent sign of a percentage stands in the heading only.
+    better : ``"higher"``, ``"lower"`` or ``""``
+        Which values are better, if that can be said.
     """
 
     heading: str
     form: str
+    better: str = ""
 
 
 class Variant(NamedTuple):
@@ -117,6 +120,9 @@ class Recipe(ABC):
 
     score_columns: ClassVar[Mapping[str, ScoreColumn]] = {}
     """Columns of the table of scores by the names that `measure` gives, in order."""
+
+    headline: ClassVar[str | None] = None
+    """Name of the score by which methods are compared, if there is one."""
 
     def __init__(self, task):
         self.task = task

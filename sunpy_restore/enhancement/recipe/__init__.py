@@ -70,14 +70,16 @@ class EnhancementRecipe(Recipe):
     """
 
     score_columns: ClassVar = {
-        "psnr": ScoreColumn("PSNR [dB]", "{:.2f}"),
-        "nmse": ScoreColumn("NMSE", "{:.4f}"),
+        "psnr": ScoreColumn("PSNR [dB]", "{:.2f}", "higher"),
+        "nmse": ScoreColumn("NMSE", "{:.4f}", "lower"),
         "contrast": ScoreColumn("contrast / truth", "{:.3f}"),
         "residual": ScoreColumn("re-convolved residual [%]", "{:.2%}"),
         "mean_error": ScoreColumn("mean error", "{:+.5f}"),
         "net_flux_error": ScoreColumn("net flux error [%]", "{:+.2%}"),
         "unsigned_flux_error": ScoreColumn("unsigned flux error [%]", "{:+.2%}"),
     }
+
+    headline = "psnr"
 
     def configs(self):
         """
