@@ -1,50 +1,51 @@
-"""Sums and averages of pixels: in cells, and of those that are known around each."""
+"""Sums over square cells of pixels, interpolation between cells, and normalized convolution."""
 
 import numpy as np
 from scipy import ndimage
 
 __all__ = ["between_cells", "cell_sums", "normalized_convolution"]
 
-_LEAST = 1e-3  # share of what is known in an average, below which this is drawn to zero
+_LEAST = 1e-3  # smallest weight of the known pixels; averages with less weight tend to zero
 
 
-def cell_sums(plane, size):
+def cell_sums(image, size):
     """
-    Sums over square cells of an image.
+    Sum an image over square cells.
 
     Parameters
     ----------
-    plane : `numpy.ndarray`
+    image : `numpy.ndarray`
         Shape ``(ny, nx)``.
     size : `int`
-        Side of a cell; the last ones may be cut.
+        Side of a cell in pixels; the last cells of a row or column may be smaller.
 
     Returns
     -------
     `numpy.ndarray` of ``float64``
+        Shape ``(ceil(ny / size), ceil(nx / size))``.
     """
-    plane = np.pad(plane.astype(float), [(0, -length % size) for length in plane.shape])
-    rows, columns = (length // size for length in plane.shape)
-    return plane.reshape(rows, size, columns, size).sum(axis=(1, 3))
+    image = np.pad(image.astype(float), [(0, -length % size) for length in image.shape])
+    rows, columns = (length // size for length in image.shape)
+    return image.reshape(rows, size, columns, size).sum(axis=(1, 3))
 
 
 def between_cells(values, size, wanted, shape):
     """
-    Values of cells of one size at the middle of those of another one, linear between them.
+    Interpolate values of cells linearly at the centres of cells of another size.
 
     Parameters
     ----------
     values : `numpy.ndarray`
-        Shape ``(ny, nx)``.
+        One value per cell, shape ``(ny, nx)``.
     size, wanted : `int`
-        Sides of the cells that there are and of those that are wanted; both begin at the same corner.
+        Sides of the given cells and of the wanted cells in pixels; both grids begin at the same corner.
     shape : pair of `int`
-        The shape that is wanted.
+        Number of wanted cells along each axis.
 
     Returns
     -------
     `numpy.ndarray`
-        Outside of the middles of the outermost cells it is as there.
+        Of that shape; constant beyond the centres of the outermost given cells.
     """
     places = [(np.arange(length) * wanted + (wanted - size) / 2) / size for length in shape]
     return ndimage.map_coordinates(values, np.meshgrid(*places, indexing="ij"), order=1, mode="nearest")
@@ -52,21 +53,25 @@ def between_cells(values, size, wanted, shape):
 
 def normalized_convolution(image, known, sigma):
     """
-    A Gaussian average of the pixels of an image that are known.
+    Smooth the known pixels of an image with a Gaussian.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Shape ``(ny, nx)``, of a floating type, which is also that of the result.
+        Shape ``(ny, nx)``, floating point.
     known : `numpy.ndarray` of `bool`
-        Pixels that count; others may have any value.
+        Pixels that enter the average; others may have any value.
     sigma : `float`
-        Standard deviation in pixels.
+        Standard deviation of the Gaussian in pixels.
 
     Returns
     -------
     `numpy.ndarray`
-        Also where the pixel itself isn't known; zero where none is near.
+        Same shape and type. Unknown pixels get the average of the known pixels around; it is zero where none is near.
+
+    References
+    ----------
+    * Knutsson & Westin 1993, https://doi.org/10.1109/CVPR.1993.341081
     """
     weight = ndimage.gaussian_filter(known.astype(image.dtype), sigma)
     return ndimage.gaussian_filter(np.where(known, image, 0), sigma) / np.maximum(weight, _LEAST)

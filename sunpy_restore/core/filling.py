@@ -1,18 +1,18 @@
-"""Filling holes in images from their borders, without any knowledge of what the images show."""
+"""Interpolation of holes in images from their borders, whatever the images show."""
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 from skimage.restoration import inpaint_biharmonic
 
-__all__ = ["AXES", "at_rest", "biharmonic", "checked_hole", "ends", "harmonic"]
+__all__ = ["AXES", "biharmonic", "checked_hole", "equilibrium", "harmonic", "pixel_pairs"]
 
-_SLACK = 1e-9  # of the film towards zero, where parts of it may hang on nothing
+_REGULARIZATION = 1e-9  # stiffness towards zero, which fixes pixels without any connection to a valid one
 
 
 def checked_hole(image, mask):
     """
-    The mask of the pixels to fill, refused if nothing could tell what to fill them with.
+    Check the mask of the pixels to fill.
 
     Parameters
     ----------
@@ -24,53 +24,62 @@ def checked_hole(image, mask):
     Returns
     -------
     `numpy.ndarray` of `bool`
-        The mask; an array of its own.
+        A copy of the mask.
 
     Raises
     ------
     TypeError
         The mask is not boolean.
     ValueError
-        The mask has another shape than the image, covers all of it, or leaves valid only what is not finite.
+        The mask has another shape than the image, covers all of it, or leaves no finite pixel.
     """
     mask = np.array(mask)
     if mask.dtype != bool:
-        raise TypeError(f"Expected a boolean mask, found data of type {mask.dtype}. Compare it with something first.")
+        raise TypeError(
+            f"Expected a boolean mask, found data of type {mask.dtype}. Convert it, for example by mask > 0."
+        )
     if mask.shape != image.shape:
         raise ValueError(f"Expected a mask of the shape of the image, {image.shape}, found {mask.shape}.")
     if mask.all():
-        raise ValueError(f"The mask covers all {mask.size} pixels, expected valid pixels to fill the others from.")
+        raise ValueError(
+            f"The mask covers all {mask.size} pixels; expected valid pixels to fill from. Use a smaller mask."
+        )
     if not np.isfinite(image[~mask]).any():
-        raise ValueError("No pixel outside of the mask is finite, expected valid pixels to fill the others from.")
+        raise ValueError(
+            "No pixel outside of the mask is finite; expected valid pixels to fill from. Use another image or mask."
+        )
     return mask
 
 
-def harmonic(image, mask, blind=None, *, tension=(1.0, 1.0)):
+def harmonic(image, mask, unobserved=None, *, tension=(1.0, 1.0)):
     """
-    Fill holes with the solution of Laplace's equation, the surface of a soap film.
+    Fill holes with the solution of Laplace's equation.
 
-    Where a hole touches the edge of the image, or pixels that show nothing, the film ends level there.
+    The boundary condition is the value of the valid pixels. At the edge of the image and at unobserved pixels the
+    derivative normal to the boundary is zero.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Shape ``(..., ny, nx)``; finite outside of the mask and of ``blind``. It is not changed. Several images that
-        have the same holes take hardly longer than one.
+        Shape ``(..., ny, nx)``; finite outside of ``mask`` and ``unobserved``. It is not changed. Several images with
+        the same holes take hardly longer than one.
     mask : `numpy.ndarray` of `bool`
         True where a pixel is to be filled, shape ``(ny, nx)``.
-    blind : `numpy.ndarray` of `bool`, optional
-        Pixels outside of the mask that show nothing. Holes that have none but such about them become zero.
+    unobserved : `numpy.ndarray` of `bool`, optional
+        Pixels outside of the mask without an observation. Holes surrounded by such pixels only are filled with zero.
     tension : pair of `float`
-        Of the film along columns and along rows, both positive: where they differ, it goes on as the image does in the
-        direction of the larger one.
+        Weights of the squared derivatives along columns and along rows, both positive. The fill continues the image in
+        the direction of the larger one.
 
     Returns
     -------
     `numpy.ndarray` of ``float64``
-        Other pixels keep their values.
+        Pixels outside of the mask keep their values.
 
     Raises
     ------
+    TypeError
+        The mask is not boolean.
     ValueError
         The mask has another shape, or leaves no valid pixel.
 
@@ -85,48 +94,50 @@ def harmonic(image, mask, blind=None, *, tension=(1.0, 1.0)):
     layers = filled.reshape(-1, *filled.shape[-2:])
     for layer in layers:
         mask = checked_hole(layer, mask)
-    used = np.ones(mask.shape, dtype=bool) if blind is None else mask | ~blind
-    pulls = [pull * (used[near] & used[far]) for pull, (near, far) in zip(tension, map(ends, AXES), strict=True)]
-    layers[:, mask] = at_rest(layers, mask, dict(zip(AXES, pulls, strict=True)), slack=_SLACK * (blind is not None))
+    used = np.ones(mask.shape, dtype=bool) if unobserved is None else mask | ~unobserved
+    pulls = [pull * (used[near] & used[far]) for pull, (near, far) in zip(tension, map(pixel_pairs, AXES), strict=True)]
+    regularization = _REGULARIZATION * (unobserved is not None)
+    layers[:, mask] = equilibrium(layers, mask, dict(zip(AXES, pulls, strict=True)), regularization=regularization)
     return filled
 
 
 AXES = ((1, 0), (0, 1))
-"""Steps in rows and columns from a pixel to those below and to the right of it."""
+"""Steps in rows and columns from a pixel to its neighbours in the next row and in the next column."""
 
 
-def ends(step):
+def pixel_pairs(step):
     """
-    The parts of an image between whose pixels there is a step.
+    Index all pairs of pixels that are one step apart.
 
     Parameters
     ----------
     step : pair of `int`
-        In rows and columns, from -1 to 1.
+        Rows and columns from the first pixel to the second, from -1 to 1.
 
     Returns
     -------
     near, far : pair of `slice`
-        Where it begins, and where it ends.
+        Part of an image with the first pixels, and the part of equal shape with the second pixels.
     """
     near = tuple(slice(max(-way, 0), -way if way > 0 else None) for way in step)
     return near, tuple(slice(max(way, 0), way if way < 0 else None) for way in step)
 
 
-def at_rest(layers, mask, springs, *, slack=_SLACK):
+def equilibrium(layers, mask, springs, *, regularization=_REGULARIZATION):
     """
-    Values in holes to which springs between pixels pull.
+    Solve for the values in holes that minimise the weighted squares of differences between pixels.
 
     Parameters
     ----------
     layers : `numpy.ndarray`
-        Images, shape ``(count, ny, nx)``; finite where a spring ends outside of the mask.
+        Images, shape ``(count, ny, nx)``; finite at pixels outside of the mask that have a weight.
     mask : `numpy.ndarray` of `bool`
-        True where a pixel is to be filled.
+        True where a pixel is to be filled, shape ``(ny, nx)``.
     springs : `dict`
-        Step from pixel to pixel, see `ends`, to the stiffness of the springs, of the shape of these parts.
-    slack : `float`
-        Stiffness of more springs from all pixels to zero, without which what hangs on nothing has no place of rest.
+        Maps a step, see `pixel_pairs`, to the weights of the differences between these pairs of pixels.
+    regularization : `float`
+        Weight of the squared value of each filled pixel, which makes the solution unique where a pixel has no
+        connection to a valid one.
 
     Returns
     -------
@@ -141,7 +152,7 @@ def at_rest(layers, mask, springs, *, slack=_SLACK):
     degree, known = np.zeros(count), np.zeros((count, len(layers)))
     rows, columns, entries = [], [], []
     for step, stiffness in springs.items():
-        near, far = ends(step)
+        near, far = pixel_pairs(step)
         for here, there in ((near, far), (far, near)):
             pulled = mask[here] & (stiffness != 0)
             own, other, pull = number[here][pulled], number[there][pulled], stiffness[pulled]
@@ -156,16 +167,16 @@ def at_rest(layers, mask, springs, *, slack=_SLACK):
     rows, columns, entries = map(np.concatenate, (rows, columns, entries))
     own = np.arange(count)
     places = np.concatenate([rows, own]), np.concatenate([columns, own])
-    stiffness = sparse.coo_matrix((np.concatenate([entries, degree + slack]), places), shape=(count, count))
+    stiffness = sparse.coo_matrix((np.concatenate([entries, degree + regularization]), places), shape=(count, count))
     solved = splu(stiffness.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(known)
     return solved.T
 
 
 def biharmonic(image, mask):
     """
-    Fill holes with the solution of the biharmonic equation, the surface of a bent plate.
+    Fill holes with the solution of the biharmonic equation, clipped to the range of the valid pixels.
 
-    That is `skimage.restoration.inpaint_biharmonic`, which stays within the range of the valid pixels.
+    This is `skimage.restoration.inpaint_biharmonic`, with the checks of `checked_hole`.
 
     Parameters
     ----------
@@ -177,10 +188,12 @@ def biharmonic(image, mask):
     Returns
     -------
     `numpy.ndarray` of ``float64``
-        Other pixels keep their values.
+        Pixels outside of the mask keep their values.
 
     Raises
     ------
+    TypeError
+        The mask is not boolean.
     ValueError
         The mask has another shape, or leaves no valid pixel.
 

@@ -1,4 +1,4 @@
-"""Windows around the damaged parts of an image, so that work grows with the damage and not with the image."""
+"""Windows around the damaged parts of an image, so that the work depends on the damage and not on the image size."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ from scipy import ndimage
 
 __all__ = ["Window", "damaged_windows"]
 
-_BLOCK = 16
+_BLOCK = 16  # pixels; side of a cell of the coarse grid on which damage is joined
 
 
 @dataclass(frozen=True)
 class Window:
     """
-    A part of an image with some of its damage.
+    A rectangular part of an image with some of the damaged pixels.
 
     Parameters
     ----------
     rows, columns : `slice`
-        Its place.
+        Position of the window in the image.
     own : `numpy.ndarray` of `bool`
-        Damaged pixels, in the window's shape, that belong to it; others in it belong to another window.
+        Damaged pixels that belong to this window, in its shape; other damaged pixels belong to other windows.
     """
 
     rows: slice
@@ -35,7 +35,7 @@ class Window:
 
 def damaged_windows(mask, margin, gap=None):
     """
-    Windows that hold each damaged pixel once, with valid pixels about it.
+    Find windows that together own each damaged pixel once, with a margin around the damage.
 
     Parameters
     ----------
@@ -44,12 +44,12 @@ def damaged_windows(mask, margin, gap=None):
     margin : `int`
         Pixels around the damage in a window; fewer at the edges of the image.
     gap : `int`, optional
-        Damage that is closer than this, rounded up to 16 pixels, shares a window; by default ``margin``.
+        Damaged pixels that are closer than this, rounded up to 16 pixels, share a window; by default ``margin``.
 
     Returns
     -------
     `list` of `Window`
-        The one with most damage first.
+        Sorted by the number of damaged pixels, the largest first.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def damaged_windows(mask, margin, gap=None):
     [(slice(30, 71, None), slice(40, 81, None)), (slice(280, 321, None), slice(480, 521, None))]
     """
     gap = margin if gap is None else gap
-    # Joined on a coarse grid, where a dilation by the gap costs nothing
+    # On a coarse grid a dilation by the gap is cheap
     padded = np.pad(mask, [(0, -n % _BLOCK) for n in mask.shape])
     coarse = padded.reshape(padded.shape[0] // _BLOCK, _BLOCK, -1, _BLOCK).any(axis=(1, 3))
     steps = -(-gap // (2 * _BLOCK))
@@ -69,7 +69,7 @@ def damaged_windows(mask, margin, gap=None):
     labels, _ = ndimage.label(grown, np.ones((3, 3)))
     windows = []
     for number, blocks in enumerate(ndimage.find_objects(labels), start=1):
-        # Around the blocks first, then around the damage in them
+        # First around the cells of the coarse grid, then around the damaged pixels in them
         around = _grown([slice(part.start * _BLOCK, part.stop * _BLOCK) for part in blocks], 0, mask.shape)
         where = np.argwhere(mask[around] & _of(labels, around, number)) + [part.start for part in around]
         tight = [slice(int(low), int(high) + 1) for low, high in zip(where.min(axis=0), where.max(axis=0), strict=True)]
@@ -79,7 +79,7 @@ def damaged_windows(mask, margin, gap=None):
 
 
 def _grown(place, margin, shape):
-    """A place and pixels around it, as far as there are any."""
+    """A place enlarged on all sides, cut at the edges of the image."""
     return tuple(
         slice(max(part.start - margin, 0), min(part.stop + margin, length))
         for part, length in zip(place, shape, strict=True)
@@ -87,6 +87,6 @@ def _grown(place, margin, shape):
 
 
 def _of(labels, place, number):
-    """Pixels of a place in blocks of that label."""
+    """Which pixels of a place lie in cells with that label."""
     rows, columns = (np.arange(part.start, part.stop) // _BLOCK for part in place)
     return labels[rows[:, np.newaxis], columns] == number

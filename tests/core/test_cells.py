@@ -1,12 +1,12 @@
-"""Cells of an image: what they hold together, and what is between them."""
+"""Sums over cells, interpolation between cells, and normalized convolution."""
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from sunpy_restore.core.cells import normalized_convolution, between_cells, cell_sums
+from sunpy_restore.core.cells import between_cells, cell_sums, normalized_convolution
 
-PLANE = np.add.outer(3.0 * np.arange(24), -np.arange(36.0))
+RAMP = np.add.outer(3.0 * np.arange(24), -np.arange(36.0))
 
 
 def test_sums_of_cells():
@@ -19,22 +19,22 @@ def test_sums_of_cells():
 
 
 @pytest.mark.parametrize(("size", "wanted"), [(4, 1), (3, 1), (4, 2), (2, 1), (1, 4)])
-def test_planes_stay_planes(size, wanted):
-    values, expected = (cell_sums(PLANE, side) / side**2 for side in (size, wanted))
+def test_linear_images_are_reproduced_between_cells(size, wanted):
+    values, expected = (cell_sums(RAMP, side) / side**2 for side in (size, wanted))
     found = between_cells(values, size, wanted, expected.shape)
-    # Beyond the middles of the outermost cells there is nothing to be linear between
+    # Beyond the centres of the outermost cells the values are constant
     rim = -(-size // wanted)
     np.testing.assert_allclose(found[rim:-rim, rim:-rim], expected[rim:-rim, rim:-rim], rtol=0, atol=1e-9)
 
 
-def test_cells_of_the_same_size_are_kept():
+def test_cells_of_the_same_size_keep_their_values():
     image = np.random.default_rng(0).normal(size=(9, 11))
     np.testing.assert_array_equal(between_cells(image, 3, 3, image.shape), image)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_averages_are_of_what_is_known(dtype):
-    known = np.random.default_rng(1).random(PLANE.shape) < 0.7
+def test_normalized_convolution_averages_known_pixels_only(dtype):
+    known = np.random.default_rng(1).random(RAMP.shape) < 0.7
     known[:12, :24] = False
     image = np.where(known, dtype(3), dtype(np.nan))
     found = normalized_convolution(image, known, 1.5)

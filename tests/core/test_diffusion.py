@@ -1,4 +1,4 @@
-"""Diffusion along lines: what it carries through a hole, and laws that hold whatever the image is."""
+"""Edge-enhancing diffusion: which lines it continues through a hole, and laws that hold for any image."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from sunpy_restore.core import diffusion
-from sunpy_restore.core.diffusion import coherent
+from sunpy_restore.core.diffusion import edge_enhancing_diffusion
 from sunpy_restore.core.filling import harmonic
 
 SHAPE = (96, 112)
@@ -23,8 +23,8 @@ def box(*place, shape=SHAPE):
 HOLE = box(slice(32, 64), slice(40, 72))
 
 
-def filled(image, mask, blind=None, **keywords):
-    return coherent(image, mask, blind, **keywords)[0]
+def filled(image, mask, unobserved=None, **keywords):
+    return edge_enhancing_diffusion(image, mask, unobserved, **keywords)[0]
 
 
 def error(found, truth, mask=HOLE):
@@ -37,8 +37,8 @@ def noisy(truth, seed=0, noise=1.0):
 
 @pytest.mark.parametrize("angle", [0, 20, 45, 70, 90, 110, 135, 160])
 @pytest.mark.parametrize("profile", ["ridge", "edge"])
-def test_straight_lines_go_on_in_any_direction(angle, profile):
-    """Where a soap film is wrong by most of what there is, and also in noise."""
+def test_straight_lines_continue_in_any_direction(angle, profile):
+    """The error is a fraction of that of the harmonic fill, also with noise."""
     angle = np.deg2rad(angle)
     away = (X - 55.5) * np.sin(angle) - (Y - 47.5) * np.cos(angle)
     truth = 20 * (np.exp(-0.5 * (away / 4) ** 2) if profile == "ridge" else np.tanh(away / 4))
@@ -48,8 +48,8 @@ def test_straight_lines_go_on_in_any_direction(angle, profile):
     assert error(found, truth) < 0.35 * error(film, truth)
 
 
-def test_a_bent_front_goes_on_where_its_ends_do_not_face_each_other():
-    """Neither along rows nor along columns: left and right its rows differ by a third of the hole."""
+def test_a_bent_front_continues_if_its_ends_do_not_face_each_other():
+    """Its rows on the left and on the right differ by a third of the hole."""
     middle = 40 + 0.012 * (X - 30) ** 2
     truth = 20 * np.exp(-0.5 * ((Y - middle) / 3) ** 2)
     film = harmonic(truth, HOLE)
@@ -58,59 +58,59 @@ def test_a_bent_front_goes_on_where_its_ends_do_not_face_each_other():
     assert error(found, truth) < 0.35 * min(error(film, truth), error(along, truth))
 
 
-def test_crossing_structure_is_no_worse_than_a_film():
+def test_crossing_lines_are_filled_better_than_by_the_harmonic_fill():
     truth = 10 * np.exp(-0.5 * ((Y - 47) / 3) ** 2) + 10 * np.exp(-0.5 * ((X - 55) / 3) ** 2)
     assert error(filled(truth, HOLE), truth) < error(harmonic(truth, HOLE), truth)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_in_noise_alone_it_is_as_good_as_a_film(seed):
+def test_pure_noise_is_filled_about_as_well_as_by_the_harmonic_fill(seed):
     truth = 0.05 * X - 0.03 * Y
     image = noisy(truth, seed)
     assert error(filled(image, HOLE), truth) < 1.5 * error(harmonic(image, HOLE), truth)
 
 
-def test_planes_stay_planes():
-    """A soap film has them exactly; here the border of the image bends the gradient a little."""
+def test_linear_images_are_reproduced():
+    """The harmonic fill reproduces them exactly; here the edge of the image bends the gradient a little."""
     truth = 3 + 0.4 * X - 0.7 * Y
     assert error(filled(truth, HOLE), truth) < 0.02 * truth[HOLE].std()
 
 
 @st.composite
 def scenes(draw):
-    """Images with holes that are anywhere, and pixels that show nothing."""
+    """Images with holes and unobserved pixels at random."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shape = draw(st.tuples(st.integers(12, 50), st.integers(12, 50)))
     image = ndimage.gaussian_filter(rng.normal(size=shape), 2) * 20 + rng.normal(size=shape)
-    mask, blind = (
+    mask, unobserved = (
         np.kron(rng.random([-(-length // 4) for length in shape]) < share, np.ones((4, 4), bool))[
             : shape[0], : shape[1]
         ]
         for share in (draw(st.floats(0.02, 0.6)), draw(st.floats(0, 0.3)))
     )
-    blind &= ~mask
-    if (mask | blind).all():
-        mask[0, 0] = blind[0, 0] = False
-    return image, mask, blind
+    unobserved &= ~mask
+    if (mask | unobserved).all():
+        mask[0, 0] = unobserved[0, 0] = False
+    return image, mask, unobserved
 
 
 @given(scene=scenes())
-@settings(max_examples=40, deadline=None)
-def test_valid_pixels_stay_and_others_are_not_looked_at(scene):
-    image, mask, blind = scene
+@settings(max_examples=20, deadline=None)
+def test_valid_pixels_stay_and_other_values_are_ignored(scene):
+    image, mask, unobserved = scene
     before = image.copy()
-    found = filled(image, mask, blind)
+    found = filled(image, mask, unobserved)
     np.testing.assert_array_equal(image, before)
     np.testing.assert_array_equal(found[~mask], image[~mask])
     assert np.isfinite(found).all()
     for value in (1e9, np.nan):
-        other = filled(np.where(mask, value, np.where(blind, -value, image)), mask, blind)
+        other = filled(np.where(mask, value, np.where(unobserved, -value, image)), mask, unobserved)
         np.testing.assert_array_equal(other[mask], found[mask])
 
 
 @given(scene=scenes(), factor=st.floats(0.1, 100), offset=st.floats(-100, 100))
 @settings(max_examples=25, deadline=None)
-def test_unit_and_zero_of_the_image_do_not_matter(scene, factor, offset):
+def test_fill_is_equivariant_to_unit_and_offset(scene, factor, offset):
     image, mask, _ = scene
     found = filled(image, mask)
     other = filled(factor * image + offset, mask, noise=factor)
@@ -119,7 +119,7 @@ def test_unit_and_zero_of_the_image_do_not_matter(scene, factor, offset):
 
 @given(scene=scenes())
 @settings(max_examples=25, deadline=None)
-def test_axes_are_alike(scene):
+def test_transposed_images_have_transposed_fills(scene):
     image, mask, _ = scene
     found = filled(image, mask)
     turned = filled(image.T, mask.T).T
@@ -127,7 +127,7 @@ def test_axes_are_alike(scene):
 
 
 @pytest.mark.parametrize("axis", [0, 1])
-def test_handedness_does_not_matter(axis):
+def test_mirrored_images_have_mirrored_fills(axis):
     image = noisy(10 * np.sin(X / 7 + Y / 11))
     found = filled(image, HOLE)
     mirrored = np.flip(filled(np.flip(image, axis), np.flip(HOLE, axis)), axis)
@@ -137,7 +137,7 @@ def test_handedness_does_not_matter(axis):
 @pytest.mark.parametrize("bright", [1, -1])
 @pytest.mark.parametrize("width", [1, 2, 4])
 def test_the_fill_stays_within_the_values_next_to_the_hole(width, bright):
-    """Beside a bright line that ends there, where heat on a grid would become negative."""
+    """Also next to a bright line that ends there, where diffusion on a grid would overshoot."""
     image = noisy(1000 * np.exp(-0.5 * ((Y - 62.5 - (X - 55.5)) / width) ** 2) * (X < 60)) * bright
     rim = ndimage.binary_dilation(HOLE) & ~HOLE
     found = filled(image, HOLE)
@@ -145,7 +145,7 @@ def test_the_fill_stays_within_the_values_next_to_the_hole(width, bright):
     assert found[HOLE].max() <= image[rim].max()
 
 
-def test_far_away_nothing_matters():
+def test_distant_pixels_have_no_influence():
     image = noisy(10 * np.sin(X / 7 + Y / 11))
     found = filled(image, HOLE)
     other = image.copy()
@@ -153,14 +153,14 @@ def test_far_away_nothing_matters():
     np.testing.assert_array_equal(filled(other, HOLE)[HOLE], found[HOLE])
 
 
-def test_coherence_of_lines_and_of_none():
-    """The same whatever their direction, less the weaker they are, none in noise, and all of it within 0 and 1."""
+def test_coherence_grows_with_the_strength_of_the_lines():
+    """In any direction: from about 0 in noise to about 1 for strong lines."""
     found = {}
     for height in (0, 1, 4, 30):
         for angle in np.deg2rad([0, 30, 90]):
             away = (X - 55.5) * np.sin(angle) - (Y - 47.5) * np.cos(angle)
             image = noisy(height * np.exp(-0.5 * (away / 4) ** 2))
-            _, coherence = coherent(image, HOLE)
+            _, coherence = edge_enhancing_diffusion(image, HOLE)
             assert coherence.shape == SHAPE
             assert 0 <= coherence.min() <= coherence.max() <= 1
             found.setdefault(height, []).append(coherence[HOLE & (np.abs(away) < 8)].mean())
@@ -172,21 +172,21 @@ def test_coherence_of_lines_and_of_none():
     assert (strong > 0.9).all()
 
 
-def test_coherence_is_not_known_where_nothing_is():
+def test_coherence_is_zero_without_valid_pixels_or_holes_nearby():
     image = noisy(10 * X)
-    assert not coherent(image, np.zeros(SHAPE, dtype=bool))[1].any()
-    assert not coherent(image, HOLE, ~HOLE)[1].any()
-    far = coherent(image, box(slice(0, 8), slice(0, 8)))[1]
+    assert not edge_enhancing_diffusion(image, np.zeros(SHAPE, dtype=bool))[1].any()
+    assert not edge_enhancing_diffusion(image, HOLE, ~HOLE)[1].any()
+    far = edge_enhancing_diffusion(image, box(slice(0, 8), slice(0, 8)))[1]
     assert not far[60:, 60:].any()
     assert far[:8, :8].min() > 0.9
 
 
-@pytest.mark.parametrize("few", [1, 100])
-def test_many_pixels_are_filled_by_cells_that_join_their_border(monkeypatch, few):
-    """Larger cells give up what is finer than they are, and no step along the border."""
+@pytest.mark.parametrize("most", [1, 100])
+def test_large_holes_are_filled_on_cells_and_join_their_border(monkeypatch, most):
+    """Larger cells lose finer detail but leave no step along the border."""
     truth = 20 * np.exp(-0.5 * (((X - 55.5) - (Y - 47.5)) / 8) ** 2)
     fine = filled(truth, HOLE)
-    monkeypatch.setattr(diffusion, "_FEW", few)
+    monkeypatch.setattr(diffusion, "_MOST_PIXELS", most)
     coarse = filled(truth, HOLE)
     assert not np.array_equal(coarse, fine)
     np.testing.assert_array_equal(coarse[~HOLE], truth[~HOLE])
@@ -195,17 +195,17 @@ def test_many_pixels_are_filled_by_cells_that_join_their_border(monkeypatch, few
     assert np.abs(coarse - truth)[rim].max() < 1.5
 
 
-def test_what_hangs_on_nothing_is_zero():
+def test_holes_without_valid_neighbours_become_zero():
     image = 5 + noisy(np.zeros(SHAPE))
-    mask, blind = box(slice(40, 50), slice(40, 50)), box(slice(30, 60), slice(30, 60))
-    found = filled(image, mask, blind)
+    mask, unobserved = box(slice(40, 50), slice(40, 50)), box(slice(30, 60), slice(30, 60))
+    found = filled(image, mask, unobserved)
     np.testing.assert_allclose(found[mask], 0, atol=1e-6)
-    # And what has a neighbour is not
+    # A hole with a valid neighbour does not
     mask[:, 50:70] = mask[:, 49:50]
-    assert np.abs(filled(image, mask, blind)[mask] - 5).max() < 3
+    assert np.abs(filled(image, mask, unobserved)[mask] - 5).max() < 3
 
 
-def test_nothing_lost():
+def test_nothing_to_fill():
     image = noisy(X)
     np.testing.assert_array_equal(filled(image, np.zeros(SHAPE, dtype=bool)), image)
 
@@ -213,11 +213,11 @@ def test_nothing_lost():
 @pytest.mark.parametrize(
     ("mask", "error_type", "message"),
     [
-        (np.ones(SHAPE, dtype=bool), ValueError, "expected valid pixels to fill the others from"),
+        (np.ones(SHAPE, dtype=bool), ValueError, "expected valid pixels to fill from"),
         (np.ones((3, 3), dtype=bool), ValueError, "Expected a mask of the shape of the image"),
         (np.ones(SHAPE), TypeError, "Expected a boolean mask"),
     ],
 )
-def test_refused(mask, error_type, message):
+def test_masks_that_cannot_be_filled_are_refused(mask, error_type, message):
     with pytest.raises(error_type, match=message):
         filled(noisy(X), mask)

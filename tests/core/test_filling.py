@@ -1,4 +1,4 @@
-"""Laws of the fills from the borders: what they reproduce, what they never exceed, what they do not look at."""
+"""Laws of the harmonic and the biharmonic fill: what they reproduce, their bounds, and which values they ignore."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def random_image(seed, shape=(14, 17)):
 
 @st.composite
 def holes(draw, shape=(14, 17)):
-    """Masks of all kinds, at the edges and in the corners too, with some valid pixel."""
+    """Masks of all kinds, also at edges and corners, with at least one valid pixel."""
     seed, share = draw(st.integers(0, 2**32 - 1)), draw(st.floats(0.02, 0.95))
     mask = np.random.default_rng(seed).random(shape) < share
     if draw(st.booleans()):
@@ -33,7 +33,7 @@ def box(shape, rows, columns):
 
 
 def dense_laplace(image, mask):
-    """Each hidden pixel is the mean of its neighbours, solved without any sparse algebra."""
+    """Each masked pixel is the mean of its neighbours, solved with a dense matrix."""
     places = [tuple(place) for place in np.argwhere(mask)]
     matrix, right = np.zeros((len(places), len(places))), np.zeros(len(places))
     for row, (y, x) in enumerate(places):
@@ -59,8 +59,8 @@ def test_harmonic_equals_a_dense_solve(mask, seed):
 @pytest.mark.parametrize("fill", FILLS)
 @given(mask=holes(), seed=st.integers(0, 1000))
 @settings(max_examples=25, deadline=None)
-def test_nothing_beyond_the_valid_pixels(fill, mask, seed):
-    """The maximum principle; biharmonic surfaces overshoot by nature and are clipped."""
+def test_fills_stay_within_the_range_of_the_valid_pixels(fill, mask, seed):
+    """The maximum principle; biharmonic surfaces overshoot and are clipped."""
     image = random_image(seed)
     filled = fill(image, mask)
     margin = 1e-9 * image.max()
@@ -80,7 +80,7 @@ def test_extremes_of_the_harmonic_fill_come_from_the_border_of_the_hole():
 @pytest.mark.parametrize("fill", FILLS)
 @given(mask=holes(), seed=st.integers(0, 1000))
 @settings(max_examples=15, deadline=None)
-def test_valid_pixels_stay_and_the_others_do_not_matter(fill, mask, seed):
+def test_valid_pixels_stay_and_masked_values_are_ignored(fill, mask, seed):
     image = random_image(seed)
     before = image.copy()
     filled = fill(image, mask)
@@ -93,7 +93,7 @@ def test_valid_pixels_stay_and_the_others_do_not_matter(fill, mask, seed):
 @pytest.mark.parametrize("fill", FILLS)
 @given(mask=holes(), factor=st.floats(1e-3, 1e3), offset=st.floats(-1e3, 1e3))
 @settings(max_examples=15, deadline=None)
-def test_homogeneous_and_equivariant_to_shifts_of_the_values(fill, mask, factor, offset):
+def test_fills_are_equivariant_to_unit_and_offset(fill, mask, factor, offset):
     image = random_image(3)
     expected = factor * fill(image, mask) + offset
     scale = factor * image.max() + abs(offset)
@@ -103,7 +103,7 @@ def test_homogeneous_and_equivariant_to_shifts_of_the_values(fill, mask, factor,
 @pytest.mark.parametrize("fill", FILLS)
 @given(mask=holes(), turns=st.integers(0, 3), mirrored=st.booleans())
 @settings(max_examples=15, deadline=None)
-def test_no_direction_is_preferred(fill, mask, turns, mirrored):
+def test_turned_and_mirrored_images_have_turned_and_mirrored_fills(fill, mask, turns, mirrored):
     def turned(array):
         array = np.rot90(array, turns)
         return array[::-1] if mirrored else array
@@ -116,7 +116,7 @@ def test_no_direction_is_preferred(fill, mask, turns, mirrored):
 
 @pytest.mark.parametrize("fill", FILLS)
 @pytest.mark.parametrize("shift", [(0, 0), (3, 5), (7, 1)])
-def test_holes_far_from_edges_are_filled_alike_wherever_they_are(fill, shift):
+def test_fills_far_from_edges_do_not_depend_on_the_position(fill, shift):
     image = random_image(5, (40, 40))
     mask = box(image.shape, slice(14, 20), slice(15, 22))
     moved = np.roll(image, shift, axis=(0, 1)), np.roll(mask, shift, axis=(0, 1))
@@ -126,12 +126,12 @@ def test_holes_far_from_edges_are_filled_alike_wherever_they_are(fill, shift):
 @pytest.mark.parametrize("fill", FILLS)
 @given(slopes=st.tuples(*[st.floats(-10, 10)] * 3))
 @settings(max_examples=15, deadline=None)
-def test_planes_are_reproduced_away_from_edges(fill, slopes):
+def test_linear_images_are_reproduced_away_from_edges(fill, slopes):
     y, x = np.indices((20, 22))
     image = slopes[0] + slopes[1] * y + slopes[2] * x
     mask = box(image.shape, slice(5, 14), slice(6, 15))
     mask |= box(image.shape, slice(14, 17), slice(3, 8))
-    # scikit-image solves single columns at a time to 1e-6
+    # scikit-image solves to a tolerance of 1e-6
     np.testing.assert_allclose(fill(image, mask), image, atol=1e-5 * (1 + np.abs(image).max()))
 
 
@@ -202,7 +202,7 @@ def test_nothing_to_fill(fill):
     assert not np.may_share_memory(filled, image)
 
 
-def test_checked_hole_gives_its_own_array():
+def test_checked_hole_returns_a_copy():
     mask = box((5, 6), slice(2, 3), slice(1, 4))
     found = checked_hole(np.ones((5, 6)), mask)
     np.testing.assert_array_equal(found, mask)
@@ -229,25 +229,25 @@ def test_holes_that_cannot_be_filled_are_refused(check, image, mask, error, mess
 
 
 @st.composite
-def holes_and_blind(draw):
-    """A mask, and pixels beside it that show nothing; some pixel is valid."""
+def holes_and_unobserved(draw):
+    """A mask and unobserved pixels outside of it; at least one pixel is valid."""
     mask = draw(holes())
     seed, share = draw(st.integers(0, 2**32 - 1)), draw(st.floats(0, 0.5))
-    blind = (np.random.default_rng(seed).random(mask.shape) < share) & ~mask
+    unobserved = (np.random.default_rng(seed).random(mask.shape) < share) & ~mask
     valid = np.argwhere(~mask)
-    blind[tuple(valid[draw(st.integers(0, len(valid) - 1))])] = False
-    return mask, blind
+    unobserved[tuple(valid[draw(st.integers(0, len(valid) - 1))])] = False
+    return mask, unobserved
 
 
-@given(pair=holes_and_blind(), seed=st.integers(0, 1000))
+@given(pair=holes_and_unobserved(), seed=st.integers(0, 1000))
 @settings(max_examples=30, deadline=None)
-def test_film_ends_level_at_what_is_blind(pair, seed):
-    """It is that of an image without these pixels; what hangs on nothing becomes zero."""
-    mask, blind = pair
+def test_harmonic_fill_has_no_gradient_towards_unobserved_pixels(pair, seed):
+    """It is the fill of an image without these pixels; holes without a valid neighbour become zero."""
+    mask, unobserved = pair
     image = random_image(seed)
-    filled = harmonic(image, mask, blind)
+    filled = harmonic(image, mask, unobserved)
     np.testing.assert_array_equal(filled[~mask], image[~mask])
-    shown = ~blind
+    shown = ~unobserved
     for y, x in np.argwhere(mask):
         near = [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
         near = [place for place in near if 0 <= min(place) and np.less(place, mask.shape).all() and shown[place]]
@@ -256,21 +256,21 @@ def test_film_ends_level_at_what_is_blind(pair, seed):
         assert filled[y, x] == pytest.approx(np.mean(values) if values else 0, abs=1e-5 * scale)
 
 
-@given(pair=holes_and_blind(), rubbish=st.sampled_from([np.nan, np.inf, -1e30, 0.0]))
+@given(pair=holes_and_unobserved(), rubbish=st.sampled_from([np.nan, np.inf, -1e30, 0.0]))
 @settings(max_examples=20, deadline=None)
-def test_blind_pixels_are_no_data(pair, rubbish):
-    mask, blind = pair
+def test_values_of_unobserved_pixels_are_ignored(pair, rubbish):
+    mask, unobserved = pair
     assume(mask.any())
     image = random_image(1)
-    expected = harmonic(image, mask, blind)[mask]
-    found = harmonic(np.where(blind, rubbish, image), mask, blind)
+    expected = harmonic(image, mask, unobserved)[mask]
+    found = harmonic(np.where(unobserved, rubbish, image), mask, unobserved)
     np.testing.assert_array_equal(found[mask], expected)
-    valid = image[~(mask | blind)]
+    valid = image[~(mask | unobserved)]
     assert expected.max() <= valid.max() * (1 + 1e-6)
     assert (expected[np.abs(expected) > 1e-3] >= valid.min() * (1 - 1e-4)).all()
 
 
-def test_nothing_sinks_beside_what_is_blind():
+def test_harmonic_fill_does_not_fall_towards_unobserved_pixels():
     image = np.full((40, 40), 5.0)
     image[:, :15] = 0
     mask = box(image.shape, slice(10, 30), slice(15, 30))
@@ -278,25 +278,25 @@ def test_nothing_sinks_beside_what_is_blind():
     assert harmonic(image, mask)[mask].min() < 1
 
 
-def test_holes_amid_what_is_blind_become_zero():
+def test_holes_surrounded_by_unobserved_pixels_become_zero():
     mask = box((20, 20), slice(5, 8), slice(5, 8)) | box((20, 20), slice(14, 17), slice(12, 15))
-    blind = box((20, 20), slice(3, 10), slice(3, 10)) & ~mask
-    filled = harmonic(np.full((20, 20), 7.0), mask, blind)
+    unobserved = box((20, 20), slice(3, 10), slice(3, 10)) & ~mask
+    filled = harmonic(np.full((20, 20), 7.0), mask, unobserved)
     np.testing.assert_allclose(filled[5:8, 5:8], 0, atol=1e-12)
     np.testing.assert_allclose(filled[14:17, 12:15], 7, rtol=1e-6)
 
 
 @given(mask=holes())
 @settings(max_examples=15, deadline=None)
-def test_nothing_blind_changes_nothing(mask):
+def test_no_unobserved_pixels_change_nothing(mask):
     image = random_image(2)
     np.testing.assert_allclose(harmonic(image, mask, np.zeros_like(mask)), harmonic(image, mask), rtol=1e-5)
-    # What is both is filled
+    # A pixel in both masks is filled
     np.testing.assert_allclose(harmonic(image, mask, mask), harmonic(image, mask), rtol=1e-5)
 
 
-def test_film_under_unequal_tension_follows_the_stronger():
-    """Its equation holds with weights, and along a row of equal borders the stripe goes on."""
+def test_harmonic_fill_follows_the_direction_of_larger_tension():
+    """The weighted equation holds, and a stripe continues along its row."""
     image, mask = random_image(3), box((14, 17), slice(4, 10), slice(5, 12))
     filled = harmonic(image, mask, tension=(0.04, 1.0))
     rows = filled[:-2] + filled[2:] - 2 * filled[1:-1]
@@ -310,6 +310,6 @@ def test_film_under_unequal_tension_follows_the_stronger():
     assert along > 0.7 > 3 * evenly > 9 * across
 
 
-def test_film_under_equal_tension_is_the_same():
+def test_equal_tensions_change_nothing():
     image, mask = random_image(4), box((14, 17), slice(4, 10), slice(5, 12))
     np.testing.assert_allclose(harmonic(image, mask, tension=(3.0, 3.0)), harmonic(image, mask), rtol=1e-10)

@@ -9,7 +9,7 @@ from sunpy_restore.core.windows import damaged_windows
 
 @st.composite
 def masks(draw):
-    """Boxes of damage and single pixels in images of any size, smaller than a block of the coarse grid too."""
+    """Boxes of damage and single pixels in images of any size, also smaller than a cell of the coarse grid."""
     shape = draw(st.tuples(st.integers(1, 150), st.integers(1, 150)))
     mask = np.zeros(shape, dtype=bool)
     for _ in range(draw(st.integers(0, 6))):
@@ -27,7 +27,7 @@ def points(shape, *places):
 
 @given(mask=masks(), margin=st.integers(0, 50), gap=st.none() | st.integers(0, 80))
 @settings(max_examples=60, deadline=None)
-def test_every_damaged_pixel_is_owned_once(mask, margin, gap):
+def test_each_damaged_pixel_belongs_to_one_window(mask, margin, gap):
     owners = np.zeros(mask.shape, dtype=int)
     for window in damaged_windows(mask, margin, gap):
         assert window.own.dtype == bool
@@ -39,7 +39,7 @@ def test_every_damaged_pixel_is_owned_once(mask, margin, gap):
 
 @given(mask=masks(), margin=st.integers(0, 50), gap=st.none() | st.integers(0, 80))
 @settings(max_examples=60, deadline=None)
-def test_margin_around_the_damage_as_far_as_the_image_goes(mask, margin, gap):
+def test_margin_around_the_damage_ends_at_the_edge_of_the_image(mask, margin, gap):
     for window in damaged_windows(mask, margin, gap):
         for axis, part in enumerate(window.place):
             owned = np.flatnonzero(window.own.any(axis=1 - axis)) + part.start
@@ -50,7 +50,7 @@ def test_margin_around_the_damage_as_far_as_the_image_goes(mask, margin, gap):
 @given(mask=masks(), gap=st.integers(0, 80))
 @settings(max_examples=60, deadline=None)
 def test_damage_closer_than_the_gap_shares_a_window(mask, gap):
-    """Chebyshev distances between the damage of different windows; patches are never cut."""
+    """The Chebyshev distance between the damage of two windows exceeds the gap; connected damage is never cut."""
     patches, _ = ndimage.label(mask, np.ones((3, 3)))
     owned = []
     for window in damaged_windows(mask, 5, gap):
@@ -66,7 +66,7 @@ def test_damage_closer_than_the_gap_shares_a_window(mask, gap):
 
 
 @pytest.mark.parametrize(("apart", "count"), [(20, 1), (40, 1), (41, 1), (100, 2)])
-def test_gap_joins(apart, count):
+def test_damage_within_the_gap_is_joined(apart, count):
     mask = points((300, 300), (100, 100), (100, 100 + apart))
     windows = damaged_windows(mask, 10, gap=40)
     assert len(windows) == count
@@ -79,7 +79,7 @@ def test_gap_is_the_margin_by_default():
     assert len(damaged_windows(mask, 100)) == 1
 
 
-def test_windows_may_overlap_and_yet_own_their_damage_alone():
+def test_overlapping_windows_own_different_pixels():
     mask = points((200, 200), (60, 60), (60, 140))
     first, second = damaged_windows(mask, 90, gap=20)
     assert mask[first.place].sum() == mask[second.place].sum() == 2
@@ -87,7 +87,7 @@ def test_windows_may_overlap_and_yet_own_their_damage_alone():
     assert {int(np.argwhere(w.own)[0][1]) + w.columns.start for w in (first, second)} == {60, 140}
 
 
-def test_the_most_damage_comes_first():
+def test_windows_are_sorted_by_their_damage():
     mask = points((400, 400), np.s_[20:22, 20:22], np.s_[200:240, 200:240], np.s_[350:360, 20:30])
     sizes = [int(window.own.sum()) for window in damaged_windows(mask, 10)]
     assert sizes == [1600, 100, 4]
@@ -118,6 +118,6 @@ def test_all_damaged():
     assert window.own.all()
 
 
-def test_work_grows_with_the_damage_and_not_with_the_image():
+def test_windows_cover_the_damage_and_not_the_image():
     mask = points((4096, 4096), np.s_[2000:2030, 1000:1040], np.s_[50:60, 4000:4010])
     assert sum(window.own.size for window in damaged_windows(mask, 128)) < 0.01 * mask.size
