@@ -1,4 +1,4 @@
-"""Imports go one way: networks, core <- rooms <- training, command line, top of the package."""
+"""Imports go one way: networks, core <- folders of the functions <- training, command line, top of the package."""
 
 import ast
 import subprocess
@@ -8,14 +8,19 @@ from pathlib import Path
 import pytest
 
 import sunpy_restore
-from sunpy_restore.tasks import TASKS
+from sunpy_restore.tasks import FUNCTIONS
 
 ROOT = Path(sunpy_restore.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-NOT_ROOMS = {"core", "data", "networks", "training", "cli"}
-ROOMS = {path.parent.name for path in ROOT.glob("*/__init__.py")} - NOT_ROOMS
+FOLDERS = {function.module.split(".")[1] for function in FUNCTIONS}
 INTERNET = {"aiohttp", "ftplib", "http", "httpx", "parfive", "pooch", "requests", "socket", "ssl", "urllib", "urllib3"}
-HEAVY = {"lightning", "pytorch_lightning", "tensorboard", "torch", "torchmetrics"}
+ALLOWED = {
+    "networks": {"networks"},
+    "core": {"core", "networks", "version"},
+    "training": {"core", "tasks", "training", "version"},
+    **{folder: {folder, "core", "data", "networks", "version"} for folder in FOLDERS},
+}
+"""Parts of the package that a part may import."""
 
 
 def imported(source, package):
@@ -36,59 +41,81 @@ def imports_of(path):
     return imported(path.read_text(encoding="utf-8"), package)
 
 
-def place(path):
-    """Of a module its folder in the package, or its name where it lies at the top."""
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return parts[0]
+def part(path):
+    """The part of the package that a module belongs to."""
+    return path.relative_to(ROOT).with_suffix("").parts[0]
 
 
-def own_imports(path):
-    """Places in the package that a module imports from."""
-    return {name.split(".")[1] for name in imports_of(path) if name.startswith("sunpy_restore.")}
+def references(path):
+    """Modules of the package that a module names in strings, which are imported when they are used."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {text.partition(":")[0] for text in texts if text.startswith("sunpy_restore.") and " " not in text}
 
 
-def in_place(*places):
-    return [pytest.param(path, id=str(path.relative_to(ROOT))) for path in FILES if place(path) in places]
+def own(path):
+    """Parts of the package that a module imports from or refers to."""
+    return {name.split(".")[1] for name in imports_of(path) | references(path) if name.startswith("sunpy_restore.")}
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
 
 
 def test_reader_sees_all_kinds_of_imports():
     source = "import a.b\nfrom . import c\ndef f():\n    from ..d import e\n    from g import h as i\n"
     assert imported(source, "p.q") == {"a.b", "p.q", "p.q.c", "p.d", "p.d.e", "g", "g.h"}
-    assert len(FILES) > 20
-    assert "enhancement" in ROOMS
-    assert "sunpy_restore.core.weights" in imports_of(ROOT / "core" / "restorer.py")
-    assert own_imports(ROOT / "tasks.py") & ROOMS
+    assert len(FILES) > 100
+    assert "enhancement" in FOLDERS
+    assert own(ROOT / "enhancement" / "task.py") == {"core", "enhancement"}
+    assert own(ROOT / "tasks.py") >= FOLDERS
 
 
-@pytest.mark.parametrize("path", in_place("networks"))
-def test_networks_know_torch_alone(path):
-    assert own_imports(path) <= {"networks"}
-    outside = {name.split(".")[0] for name in imports_of(path)} - {"sunpy_restore"} - set(sys.stdlib_module_names)
-    assert outside <= {"torch"}
+def test_imports_go_one_way():
+    wrong = {name_of(path): own(path) - ALLOWED[part(path)] for path in FILES if part(path) in ALLOWED}
+    assert {name: parts for name, parts in wrong.items() if parts} == {}
 
 
-@pytest.mark.parametrize("path", in_place("core"))
-def test_core_knows_no_room(path):
-    assert own_imports(path) <= {"core", "networks", "version"}
+def test_networks_import_only_torch():
+    for path in (path for path in FILES if part(path) == "networks"):
+        outside = {name.split(".")[0] for name in imports_of(path)} - {"sunpy_restore"} - set(sys.stdlib_module_names)
+        assert outside <= {"torch"}, name_of(path)
 
 
-@pytest.mark.parametrize("path", in_place(*ROOMS))
-def test_rooms_know_neither_each_other_nor_what_is_above(path):
-    assert own_imports(path) <= {place(path), "core", "data", "networks", "version"}
-
-
-@pytest.mark.parametrize("path", in_place("training"))
-def test_training_is_general(path):
-    """It knows the rooms through the tasks and their recipes alone."""
-    assert own_imports(path) <= {"core", "tasks", "training", "version"}
+def test_core_and_training_know_no_function():
+    """No keyword, channel or score of a function stands in what all functions share."""
+    words = {
+        "rstguess",
+        "rstchi0",
+        "rstchi2",
+        "bmaj",
+        "bmin",
+        "subcollimator",
+        "lasco",
+        "stix",
+        "hole_error",
+        "neighbours",
+    }
+    for path in (path for path in FILES if part(path) in ("core", "training")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        docstrings = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef)
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        names |= {
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
+        }
+        assert not {name.lower() for name in names} & words, name_of(path)
 
 
 def test_only_the_weights_touch_the_internet():
-    users = {
-        path.relative_to(ROOT).as_posix()
-        for path in FILES
-        if {name.split(".")[0] for name in imports_of(path)} & INTERNET
-    }
+    users = {name_of(path) for path in FILES if {name.split(".")[0] for name in imports_of(path)} & INTERNET}
     assert users == {"core/weights.py"}
 
 
@@ -101,7 +128,7 @@ def test_only_one_module_builds_maps():
                 continue
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             if name == "_new_instance" or (name.endswith("Map") and len(node.args) + len(node.keywords) > 1):
-                builders.add(path.relative_to(ROOT).as_posix())
+                builders.add(name_of(path))
     assert builders == {"core/maps.py"}
 
 
@@ -115,25 +142,45 @@ def test_one_call_unpickles():
         assert not names & {"pickle", "dill", "cloudpickle", "joblib", "torch.load"}, path
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         loads = [node for node in nodes if isinstance(node, ast.Attribute) and node.attr == "load" and of_torch(node)]
-        if path.relative_to(ROOT).as_posix() != "core/weightsfile.py":
+        if name_of(path) != "core/weightsfile.py":
             assert not loads, path
             continue
-        # Files of features alone, and these by the unpickler that runs no code
+        # Files of features only, and these by the unpickler that runs no code
         (call,) = (node for node in nodes if isinstance(node, ast.Call) and node.func in loads)
         assert len(loads) == 1
         keywords = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
         assert keywords == {"map_location": "cpu", "weights_only": True}
 
 
-def test_import_loads_neither_torch_nor_lightning():
-    verbs = ", ".join(sorted({task.verb for task in TASKS}))
-    lines = [
-        f"from sunpy_restore import {verbs}",
-        "import sunpy_restore.cli.main, sunpy_restore.data, sunpy_restore.tasks",
-        "import sunpy_restore.core.inference, sunpy_restore.core.maps, sunpy_restore.core.weights",
-        "import sys",
-        f"print(*sorted({HEAVY} & sys.modules.keys()))",
-    ]
-    found = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
+def test_warnings_have_no_fixed_stack_level():
+    """`sunpy_restore.core.messages.warn_user` finds the line of the user."""
+    users = {name_of(path) for path in FILES if "stacklevel" in path.read_text(encoding="utf-8")}
+    assert users <= {"core/messages.py", "cli/main.py"}
+
+
+def loaded(code, modules):
+    """Which of some modules are loaded after code has run in a process of its own."""
+    code += f"\nimport sys\nprint(*sorted({set(modules)!r} & sys.modules.keys()))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert found.stderr == ""
-    assert found.stdout.split() == []
+    return found.stdout.split("\n")[-2].split()
+
+
+HEAVY = ("lightning", "numpy", "astropy", "scipy", "sunpy", "tensorboard", "torch", "torchmetrics")
+
+
+def test_import_loads_nothing():
+    lines = ["import sunpy_restore, sunpy_restore.cli.main, sunpy_restore.tasks", "sunpy_restore.__version__"]
+    assert loaded("\n".join(lines), HEAVY) == []
+
+
+def test_help_loads_nothing():
+    code = "from sunpy_restore.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass"
+    assert loaded(code, HEAVY) == []
+
+
+@pytest.mark.slow
+def test_functions_load_torch_when_they_need_it():
+    names = ", ".join(function.name for function in FUNCTIONS)
+    code = f"from sunpy_restore import {names}\nimport sunpy_restore.data, sunpy_restore.core.weights"
+    assert loaded(code, HEAVY[:1] + HEAVY[5:]) == []

@@ -142,20 +142,19 @@ def stix():
 
 
 def granulation():
-    """A simulation of granulation, and an independent texture with its statistics."""
-    simulated = sample("granulation_muram")
-    side = simulated.data.shape[1]
-    synthetic = synthesize_granulation((side, side), seed=1)
-    pixel = simulated.scale.axis1.to_value("rad / pix") * simulated.dsun.to_value("Mm")
+    """A random field with the power spectrum of granulation, and the texture of the generator."""
+    shape = (170, 170)
+    field, texture = (synthesize_granulation(shape, method=method, seed=1) for method in ("spectrum", "convolutional"))
+    side = shape[0] * texture.scale.axis1.to_value("rad / pix") * texture.dsun.to_value("Mm")
     return {
         "function": "synthesize_granulation",
-        "instrument": "quiet-Sun granulation",
-        "names": ("MURaM simulation", "synthetic, seed 1"),
-        "images": (simulated.data[:side], synthetic.data),
+        "instrument": "synthetic quiet Sun",
+        "names": ("random field, same power", "generated"),
+        "images": (field.data, texture.data),
         "norm": Normalize(0.6, 1.5),
         "cmap": "gray",
         "unit": "intensity / mean",
-        "side": side * pixel,
+        "side": side,
         "bar": (2, "2 Mm"),
     }
 
