@@ -32,6 +32,7 @@ extensions = [
     "sphinx_changelog",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "internals",
     "model_cards",
 ]
 root_doc = "index"
@@ -45,8 +46,8 @@ copybutton_prompt_is_regexp = True
 
 # -- References to other packages --------------------------------------------------------------------------------------
 
-# The inventories of other projects come from the internet, so they are read only when asked for. Without them a
-# reference to one of these projects, or to Python itself, is plain text: that alone is what is ignored below.
+# The inventories of other projects come from the internet, so they are read only on request. Without them, references
+# to these projects and to Python itself are plain text; nothing else is ignored below.
 _INTERSPHINX = {
     "aiapy": "https://aiapy.readthedocs.io/en/stable/",
     "astropy": "https://docs.astropy.org/en/stable/",
@@ -71,7 +72,7 @@ else:
         (r"py:.*", "|".join(re.escape(name) for name in dir(builtins) if not name.startswith("_"))),
     ]
 
-# PyTorch's docstring of Module.forward, which every network inherits, says "Module" and means its own.
+# Every network inherits the docstring of PyTorch's Module.forward, which refers to "Module".
 nitpick_ignore = [("py:class", "Module")]
 
 # -- Reference ---------------------------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ plot_include_source = True
 plot_html_show_source_link = False
 plot_html_show_formats = False
 plot_formats = [("png", 100)]
-# Examples draw off-screen: that their figures are shown nowhere is meant.
+# Examples draw off-screen.
 warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive", category=UserWarning)
 
 # -- HTML --------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from sunpy_restore.enhancement.task import ENHANCE
 from sunpy_restore.granulation.task import SYNTHESIZE_GRANULATION
 from sunpy_restore.inpainting.task import INPAINT
 
-__all__ = ["FUNCTIONS", "all_tasks", "get_task"]
+__all__ = ["FUNCTIONS", "all_tasks", "function_of", "get_task"]
 
 FUNCTIONS = (ENHANCE, DESATURATE, INPAINT, BACKPROJ_TO_CLEAN, SYNTHESIZE_GRANULATION)
 """All functions; a new one is listed here."""
@@ -41,3 +41,19 @@ def get_task(name):
     if name not in tasks:
         raise ValueError(f"Unknown task {name!r}; expected one of {', '.join(tasks)}.")
     return tasks[name]
+
+
+def function_of(task):
+    """
+    Find the function that performs a task.
+
+    Parameters
+    ----------
+    task : `~sunpy_restore.core.task.Task`
+        The task.
+
+    Returns
+    -------
+    `~sunpy_restore.core.task.Function`
+    """
+    return next(function for function in FUNCTIONS if task in function.tasks)

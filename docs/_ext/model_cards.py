@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from sunpy_restore.core.weights import available, read_metadata
-from sunpy_restore.tasks import get_task
+from sunpy_restore.tasks import function_of, get_task
 
 __all__ = ["setup"]
 
@@ -19,8 +19,8 @@ INTRODUCTION = """\
 Model cards
 ***********
 
-The weights that come with the package. Each card is made from the metadata inside its file, as
-`sunpy_restore.core.weights.read_metadata` gives them; ``sunpy-restore weights list`` lists the weights of the registry.
+The package includes these weights. Each card is made from the metadata of its file, which
+`sunpy_restore.core.weights.read_metadata` reads. ``sunpy-restore weights list`` lists all weights of the registry.
 """
 
 SECTIONS = {
@@ -105,7 +105,7 @@ def card(entry):
     task = get_task(metadata[TASK])
     facts = {
         "Task": f"{escape(task.title)} (``{task.name}``)",
-        "Verb": f"`sunpy_restore.{task.verb}`",
+        "Function": f"`sunpy_restore.{function_of(task).name}`",
         "Default": "yes" if entry.default else "no",
         "File": f"``{entry.file}``, {entry.size / 1e6:.2f} MB",
         "SHA-256": f"``{entry.sha256}``",
