@@ -1,4 +1,4 @@
-"""The demonstration: images that come with the package, restored or imitated by several methods and compared."""
+"""The demonstration: the samples of the package restored by several methods, and synthetic granulation."""
 
 import copy
 from pathlib import Path
@@ -10,6 +10,7 @@ import sunpy.map
 
 from sunpy_restore.backprojection.measured import open_visibilities
 from sunpy_restore.backprojection.restore import backproj_to_clean
+from sunpy_restore.core.io import save
 from sunpy_restore.core.metrics import contrast, flux_error, residual_fraction
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.desaturation.report import fringe_residual, fringe_strength
@@ -30,19 +31,19 @@ __all__ = ["demo"]
 
 def demo(folder, *, device=None):
     """
-    Restore the samples, imitate that of granulation, and compare the methods.
+    Restore the samples, synthesize granulation, and compare the methods.
 
     Parameters
     ----------
     folder : path-like
-        Where FITS files and figures go; files of an earlier demonstration there are replaced.
+        Folder for FITS files and figures; files of an earlier demonstration are replaced.
     device : `str`, optional
         See `sunpy_restore.enhance`.
 
     Yields
     ------
     `str`
-        What was done, line by line.
+        Lines that report what was done.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +61,7 @@ def demo(folder, *, device=None):
 
 
 def _enhance(name, observed, folder, device):
-    """An image of HMI. Seen again through HMI, it should give the observation back and have the same light or flux."""
+    """An HMI image. Degraded by HMI again, the result should reproduce the observation and keep intensity and flux."""
     restored = {method: enhance(observed, method=method, device=device) for method in ("richardson-lucy", "network")}
     for method, smap in restored.items():
         residual = 100 * residual_fraction(reconvolve(smap.data), observed.data)
@@ -82,7 +83,7 @@ def _kept(observed, restored):
 
 
 def _desaturate(name, observed, folder, device):
-    """An image of AIA. The fringes that its filled core predicts should be those that are seen around it."""
+    """An AIA image. The filled core should predict the diffraction fringes that are observed around it."""
     from matplotlib.colors import LogNorm
 
     methods = ("biharmonic", "diffraction", "network")
@@ -93,7 +94,7 @@ def _desaturate(name, observed, folder, device):
         line = (
             f"  {method:<15}  fringe residual {100 * fringe_residual(smap.data, mask, channel):6.2f} %  "
             f"seen / predicted {fringe_strength(smap.data, mask, channel):.2f}  "
-            f"light in the core {1e-6 * smap.data[mask].sum():.2f} million DN  {path}"
+            f"flux in the core {1e-6 * smap.data[mask].sum():.2f} million DN  {path}"
         )
         yield line.rstrip()
     norm = LogNorm(np.percentile(observed.data, 1), max(smap.data.max() for smap in restored.values()))
@@ -103,7 +104,7 @@ def _desaturate(name, observed, folder, device):
 
 
 def _inpaint(name, observed, folder, device):
-    """A frame of LASCO that lost nothing, and what methods make of it when it loses blocks."""
+    """A complete LASCO image from which blocks are removed, filled by several methods."""
     mask = draw_losses(observed.data.shape, np.random.default_rng(14), 0.1) & (observed.data > 0)
     lost = copy.deepcopy(observed)
     lost.data[mask] = 0
@@ -117,16 +118,16 @@ def _inpaint(name, observed, folder, device):
 
 
 def _clean(name, observed, folder, device):
-    """A back-projection of STIX. Its images should have the visibilities that were measured."""
+    """A STIX back-projection. Restored images should reproduce the measured visibilities."""
     measured = open_visibilities(sample_path(name))
     restored = {}
     for method in ("clean", "network"):
-        agreeing = backproj_to_clean(observed, method=method, visibilities=measured, device=device)
+        fitted = backproj_to_clean(observed, method=method, visibilities=measured, device=device)
         restored[method] = backproj_to_clean(observed, method=method, device=device)
-        restored[f"{method}, agreeing"] = agreeing
-        for label in (method, f"{method}, agreeing"):
+        restored[f"{method}, fitted"] = fitted
+        for label in (method, f"{method}, fitted"):
             smap = restored[label]
-            chi_squared = agreeing.meta["rstchi0" if label == method else "rstchi2"]
+            chi_squared = fitted.meta["rstchi0" if label == method else "rstchi2"]
             flux = smap.data.sum() * smap.scale.axis1.value * smap.scale.axis2.value
             path = _saved(smap, folder / f"{name}_{label.replace(', ', '_')}.fits")
             yield f"  {label:<18}  chi square {chi_squared:6.2f}  flux {flux:5.1f} counts / (s keV cm2)  {path}"
@@ -134,7 +135,7 @@ def _clean(name, observed, folder, device):
 
 
 def _granulation(name, simulated, folder, device):
-    """A simulation of granulation. Textures should have its contrast and the distribution of its intensities."""
+    """Synthetic granulation, which should have the contrast and the intensity distribution of a simulation."""
     seed, textures = 1, {}
     for method in ("spectrum", "convolutional"):
         path = folder / f"{name}_{method}.fits"
@@ -153,7 +154,7 @@ def _granulation(name, simulated, folder, device):
 
 
 def _textures(images):
-    """Intensities side by side, all in one stretch, on axes in Mm."""
+    """Intensities in one stretch, on axes in Mm."""
     from matplotlib.figure import Figure
 
     ny, nx = images["simulation"].data.shape
@@ -170,7 +171,7 @@ def _textures(images):
 
 
 def _sources(images):
-    """Maps of X-rays, each in its own stretch about zero."""
+    """X-ray images, each in its own stretch about zero."""
     from matplotlib.figure import Figure
 
     observed = next(iter(images.values()))
@@ -189,7 +190,7 @@ def _sources(images):
 
 
 def _coronas(images):
-    """Deviations from a smooth corona, all in one stretch."""
+    """Deviations from a smooth corona, in one stretch."""
     from matplotlib.figure import Figure
 
     truth = images["truth"]
@@ -208,18 +209,18 @@ def _coronas(images):
 
 
 def _outline(axes, saturation):
-    """What light has saturated, and what charge from there."""
+    """Outline pixels that are saturated by light and by charge."""
     from matplotlib.lines import Line2D
 
-    kinds = {"by charge": ("tab:green", saturation.bleed), "by light": ("tab:blue", saturation.primary)}
+    kinds = {"by charge": ("tab:green", saturation.blooming), "by light": ("tab:blue", saturation.primary)}
     for colour, pixels in kinds.values():
         axes.contour(pixels, levels=[0.5], colors=[colour])
     handles = [Line2D([], [], color=colour, label=kind) for kind, (colour, _) in kinds.items()]
-    axes.legend(handles=handles, title="full", loc="lower right", fontsize="small")
+    axes.legend(handles=handles, title="saturated", loc="lower right", fontsize="small")
 
 
 def _saved(smap, path):
-    smap.save(path, overwrite=True)
+    save(smap, path, overwrite=True)
     return path
 
 
@@ -229,13 +230,13 @@ def _drawn(figure, restored, path):
 
 
 def _figure(images, box, **stretch):
-    """Whole field above, a part below, all in one stretch; the first is the observation."""
-    # Without pyplot, which would choose a backend for the whole process
+    """The whole field above, a part of it below, in one stretch; the first image is the observation."""
+    # pyplot would choose a backend for the whole process
     from matplotlib.figure import Figure
 
     observed = next(iter(images.values()))
     kind = f"{observed.measurement} [{observed.unit}]"
-    # Not a constrained layout, which these axes don't get along with
+    # WCS axes do not work with a constrained layout
     figure = Figure(figsize=(4.2 * len(images) + 1.2, 8.8))
     figure.suptitle(f"{observed.instrument} {observed.measurement}, {observed.date.strftime('%Y-%m-%d %H:%M:%S')}")
     widths = [*[1] * len(images), 0.05]
@@ -253,11 +254,11 @@ def _figure(images, box, **stretch):
 
 
 def _panel(axes, smap, part, scale, stretch):
-    """One image, solar north up, cut to rows and columns given in pixels of the observation."""
+    """One image, solar north up, cut to rows and columns in pixels of the observation."""
     image = axes.imshow(smap.data, interpolation="nearest", origin="lower", **stretch)
     (bottom, top), (left, right) = ((scale * first - 0.5, scale * last - 0.5) for first, last in part)
     matrix = smap.rotation_matrix
-    # HMI is mounted upside down; turning the axes leaves every pixel what it is
+    # HMI is mounted upside down: the axes are turned, not the pixels
     axes.set_xlim(*((left, right) if matrix[0, 0] > 0 else (right, left)))
     axes.set_ylim(*((bottom, top) if matrix[1, 1] > 0 else (top, bottom)))
     return image

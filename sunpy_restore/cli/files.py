@@ -1,27 +1,27 @@
-"""Files in and out of the command line: from names to targets, and Maps read and written whole."""
+"""Names of the files that the command line writes."""
 
 import os
 from pathlib import Path
 
-__all__ = ["targets_of", "write_map"]
+__all__ = ["targets_of"]
 
 _SUFFIXES = (".fits", ".fit", ".fts")
 
 
-def targets_of(sources, output, verb, *, overwrite=False):
+def targets_of(sources, output, suffix, *, overwrite=False):
     """
-    Where the result of each file goes.
+    Find the file that the result of each file is written to.
 
-    All is checked before the first file is opened, so that nothing is found out late and no file lost by mistake.
+    All names are checked before the first file is opened.
 
     Parameters
     ----------
     sources : iterable of `~pathlib.Path`
         The files.
     output : `str`
-        A FITS file for one source, or a folder; one that does not exist yet ends in a slash unless there are several
-        sources.
-    verb : `str`
+        A FITS file for one source, or a folder. A folder that does not exist yet ends in a slash unless there are
+        several sources.
+    suffix : `str`
         Added to the names of files in a folder.
     overwrite : `bool`
         Whether results may exist already.
@@ -34,7 +34,7 @@ def targets_of(sources, output, verb, *, overwrite=False):
     Raises
     ------
     ValueError
-        The output is no name of a FITS file, a source, or the same for two sources.
+        The output is not the name of a FITS file, is a source, or is the same for two sources.
     FileNotFoundError
         A source does not exist.
     FileExistsError
@@ -43,16 +43,16 @@ def targets_of(sources, output, verb, *, overwrite=False):
     sources, target = list(sources), Path(output)
     if len(sources) > 1 or target.is_dir() or output.endswith(("/", os.sep)):
         if target.exists() and not target.is_dir():
-            raise ValueError(f"Found the file {target} as the output of {len(sources)} inputs, expected a folder.")
-        targets = [target / f"{_stem(source)}_{verb}.fits" for source in sources]
+            raise ValueError(f"Found the file {target} as the output of {len(sources)} inputs; expected a folder.")
+        targets = [target / f"{_stem(source)}_{suffix}.fits" for source in sources]
     else:
         if not target.name.removesuffix(".gz").endswith(_SUFFIXES):
-            raise ValueError(f"Found the output {output!r}, expected a name ending in .fits, or a folder.")
+            raise ValueError(f"Found the output {output!r}; expected a name ending in .fits, or a folder.")
         targets = [target]
     taken, inputs = {}, {source.resolve() for source in sources}
     for source, target in zip(sources, targets, strict=True):
         if not source.is_file():
-            raise FileNotFoundError(f"{source}: there is no such file.")
+            raise FileNotFoundError(f"{source}: no such file.")
         if target in taken:
             raise ValueError(f"{taken[target]} and {source} would both go to {target}. Restore them one by one.")
         if target.resolve() in inputs:
@@ -66,23 +66,3 @@ def targets_of(sources, output, verb, *, overwrite=False):
 def _stem(path):
     name = path.name.removesuffix(".gz")
     return Path(name).stem if name.endswith((*_SUFFIXES, ".jp2")) else name
-
-
-def write_map(smap, target):
-    """
-    Write a FITS file, whole or not at all; one that exists is replaced.
-
-    Parameters
-    ----------
-    smap : `~sunpy.map.GenericMap`
-        The Map.
-    target : `~pathlib.Path`
-        Its file; missing folders are made.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{os.getpid()}.{target.name}")
-    try:
-        smap.save(temporary, filetype="fits")
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)

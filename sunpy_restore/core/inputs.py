@@ -9,7 +9,7 @@ __all__ = ["read_map", "read_maps", "read_mask"]
 
 def read_map(path):
     """
-    The one Map of a file.
+    Open a file with one Map.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def read_map(path):
     Raises
     ------
     ValueError
-        It can't be opened as a Map, or holds several.
+        It cannot be opened as a Map, or holds several.
     """
     import sunpy.map
 
@@ -29,9 +29,9 @@ def read_map(path):
     except Exception as error:
         reason = str(error).removeprefix(f"Failed to read {path}").partition("If you want to bypass")[0].strip()
         reason = reason or type(error).__name__
-        raise ValueError(f"sunpy can't open it as a Map ({reason}). Expected a FITS file with an image.") from error
+        raise ValueError(f"sunpy cannot open it as a Map ({reason}); expected a FITS file with an image.") from error
     if isinstance(found, list):
-        raise ValueError(f"Found {len(found)} images, expected one. Save them as one file each.")
+        raise ValueError(f"Found {len(found)} images; expected one. Save each image as a file of its own.")
     return found
 
 
@@ -53,7 +53,7 @@ def read_maps(paths):
 
 def read_mask(path):
     """
-    The mask of an image, as a file.
+    Read the mask of an image from a file.
 
     Parameters
     ----------
@@ -68,13 +68,13 @@ def read_mask(path):
     Raises
     ------
     ValueError
-        It can't be opened, holds no image or several, or has values that are not finite.
+        It cannot be opened, holds no image or several, or has values that are not finite.
     """
     from astropy.io import fits
 
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file.")
+        raise FileNotFoundError(f"{path}: no such file.")
     try:
         if path.suffix == ".npy":
             images = [np.load(path, allow_pickle=False)]
@@ -84,10 +84,10 @@ def read_mask(path):
     # Damaged files fail in many ways
     except Exception as error:
         raise ValueError(
-            f"{path} can't be opened as a mask ({error}). Expected a file .npy, or FITS with an image."
+            f"{path} cannot be opened as a mask ({error}); expected a .npy file, or a FITS file with an image."
         ) from error
     if len(images) != 1:
-        raise ValueError(f"{path}: found {len(images)} images, expected one as the mask.")
+        raise ValueError(f"{path}: found {len(images)} images; expected one, the mask.")
     if images[0].dtype.kind not in "biuf" or not np.isfinite(images[0]).all():
-        raise ValueError(f"{path}: expected numbers as the mask, found NaN or text ({images[0].dtype}).")
+        raise ValueError(f"{path}: found NaN or text ({images[0].dtype}); expected numbers as the mask.")
     return images[0] != 0
