@@ -1,8 +1,8 @@
 """
-Running a local function, a network for instance, over an image of any size.
+Apply a local function, such as a network, to an image of any size.
 
-The image is cut into tiles that carry enough of their neighbours for the result to be that of the whole image, while
-the memory needed depends on the tile only.
+The image is cut into tiles. Each tile is read with a halo of neighbouring pixels, so that the result is the same as for
+the whole image, while the memory depends on the size of a tile only.
 """
 
 from contextlib import nullcontext
@@ -43,36 +43,35 @@ def apply_tiled(
     """
     Apply a local function to an image, tile by tile.
 
-    The result is that of one call with the whole image, to the rounding of the function, if the function sees no
-    further than ``halo`` pixels. Beyond its edges the image is continued by symmetric reflection. Besides the image
-    and the result, the memory needed is that of one batch of tiles. A function that looks at all of the image is called
-    with the whole at once.
+    The result equals that of one call with the whole image, within rounding, if the receptive radius of the function is
+    at most ``halo`` pixels. Beyond its edges the image continues by symmetric reflection. Besides the image and the
+    result, memory is needed for one batch of tiles.
 
     Parameters
     ----------
     function : callable
-        Takes a `numpy.ndarray` of ``float32`` of shape (tiles, C, h, w) and gives one of shape
-        (tiles, C', scale * h, scale * w).
+        Takes a `numpy.ndarray` of ``float32`` of shape ``(tiles, C, h, w)`` and returns one of shape
+        ``(tiles, C', scale * h, scale * w)``.
     image : array-like
-        Image of shape (ny, nx) or (C, ny, nx), of any real type and memory layout. It is not changed.
+        Image of shape ``(ny, nx)`` or ``(C, ny, nx)``, of any real type and memory layout. It is not changed.
     scale : `int`, optional
         Output pixels per input pixel along each axis.
     halo : `int` or `None`
-        Reach of the function: how many input pixels away from an output pixel still matter to it. `None`: all of them,
-        so that nothing is cut, nor continued beyond the edges further than ``stride`` demands.
+        Receptive radius of the function in input pixels. If it is `None`, every output pixel depends on the whole
+        image: the function is called once with the whole image, continued to a multiple of ``stride``.
     tile : `int`, optional
         Largest side of a tile in input pixels, without its halo.
     stride : `int`, optional
-        Step of the grid on which the function samples its input, in input pixels. All tiles then begin, with their
-        halo, at a multiple of it and have sizes that are one, for which ``tile`` and ``halo`` are rounded up.
+        Step of the grid on which the function samples its input, in input pixels. Corners and sides of all tiles with
+        their halo are then multiples of it; ``tile`` and ``halo`` are rounded up.
     batch : `int`, optional
-        Largest number of tiles in a call of the function.
+        Largest number of tiles per call of the function.
     active : `numpy.ndarray` of `bool`, optional
-        Where the result is wanted, of shape (ny, nx). Tiles without such a pixel are skipped.
+        Pixels whose result is needed, shape ``(ny, nx)``. Tiles without such a pixel are skipped.
     fill : `float` or array-like, optional
-        What skipped tiles hold: a number, or an image that broadcasts to the result.
+        Values of skipped tiles: a number, or an array that broadcasts to the result.
     progress : `bool`, optional
-        Whether to show a progress bar.
+        Show a progress bar.
     description : `str`, optional
         Text in front of the progress bar.
     out_dtype : floating-point data type, optional
@@ -81,16 +80,16 @@ def apply_tiled(
     Returns
     -------
     `numpy.ndarray`
-        Of shape (scale * ny, scale * nx) if the function gives one channel, and (C', scale * ny, scale * nx) if it
-        gives more; C-contiguous and of native byte order.
+        Shape ``(scale * ny, scale * nx)`` if the function returns one channel, else ``(C', scale * ny, scale * nx)``;
+        C-contiguous and of native byte order.
 
     Raises
     ------
     TypeError
-        If the image is not of a real type, ``active`` not boolean or ``out_dtype`` not a floating-point type.
+        The image is not of a real type, ``active`` is not boolean, or ``out_dtype`` is no floating-point type.
     ValueError
-        If the image is empty or has a wrong number of dimensions, if it holds pixels that are not finite where they
-        are needed, if ``active`` or the result of the function has a wrong shape, or if a number is out of range.
+        The image is empty or has another number of dimensions, a pixel that is needed is not finite, ``active`` or the
+        result of the function has another shape, or a number is out of range.
 
     Examples
     --------
@@ -103,32 +102,33 @@ def apply_tiled(
     image = checked_image(image)
     out_dtype = np.dtype(out_dtype).newbyteorder("=")
     if out_dtype.kind != "f":
-        raise TypeError(f"Expected a floating-point out_dtype, found {out_dtype}.")
+        raise TypeError(f"Found out_dtype={out_dtype}; expected a floating-point type.")
     numbers = {"scale": scale, "tile": tile, "batch": batch, "stride": stride}
     scale, tile, batch, stride = (at_least(1, *pair) for pair in numbers.items())
-    planes = image[np.newaxis] if image.ndim == 2 else image
-    ny, nx = planes.shape[1:]
+    channels = image[np.newaxis] if image.ndim == 2 else image
+    ny, nx = channels.shape[1:]
     if halo is None:
         tile, halo = max(ny, nx), 0
     halo = rounded_up(at_least(0, "halo", halo), stride)
     size, tiles = plan_tiles((ny, nx), tile, active, stride)
 
-    def prepared(channels):
-        return prepared_result((channels, scale * ny, scale * nx), fill, out_dtype)
+    def prepared(count):
+        return prepared_result((count, scale * ny, scale * nx), fill, out_dtype)
 
     out = None
     with tqdm(total=len(tiles), desc=description or None, unit="tile", disable=not progress) as bar:
         for first in range(0, len(tiles), batch):
             group = tiles[first : first + batch]
-            results = call_on_tiles(function, read_tiles(planes, group, size, halo), scale)
+            results = call_on_tiles(function, read_tiles(channels, group, size, halo), scale)
             if out is None:
                 out = prepared(results.shape[1])
             write_tiles(out, results, group, scale, halo)
             bar.update(len(group))
-    if out is None:  # nothing is active, and the function alone knows its number of channels
+    if out is None:
+        # No tile is active; one call tells the number of channels that the function returns
         side = stride + 2 * halo
-        pixel = np.zeros((1, len(planes), side, side), dtype=np.float32)
-        out = prepared(call_on_tiles(function, pixel, scale).shape[1])
+        zeros = np.zeros((1, len(channels), side, side), dtype=np.float32)
+        out = prepared(call_on_tiles(function, zeros, scale).shape[1])
     return out[0] if len(out) == 1 else out
 
 
@@ -139,23 +139,23 @@ def fill_invalid(image, valid=None):
     Parameters
     ----------
     image : array-like
-        Image of shape (ny, nx), or (C, ny, nx) whose planes are filled one by one. It is not changed.
+        Image of shape ``(ny, nx)`` or ``(C, ny, nx)``, whose channels are filled one by one. It is not changed.
     valid : array-like of `bool`, optional
-        Which pixels are valid, broadcast to the image. Pixels that are not finite are never valid.
+        True where pixels are valid; broadcasts to the image. Pixels that are not finite are never valid.
 
     Returns
     -------
     filled : `numpy.ndarray`
-        Copy of the image, with at least single precision and native byte order, and with finite pixels only.
+        Copy of the image in at least single precision and native byte order; all pixels are finite.
     valid : `numpy.ndarray` of `bool`
-        Which pixels of it were valid, of the shape of the image.
+        True where pixels were valid, in the shape of the image.
 
     Raises
     ------
     TypeError
-        If the image is not of a real type.
+        The image is not of a real type.
     ValueError
-        If an image holds no valid pixel, is empty or has a wrong number of dimensions, or if ``valid`` has a wrong
+        No pixel of a channel is valid, the image is empty or has another number of dimensions, or ``valid`` has another
         shape.
 
     Examples
@@ -176,25 +176,24 @@ def fill_invalid(image, valid=None):
             finite &= np.asarray(valid, dtype=bool)
         except ValueError:
             raise ValueError(
-                f"Expected a mask of valid pixels of the shape of the image, {image.shape}, found {np.shape(valid)}."
+                f"Found valid pixels of shape {np.shape(valid)}; expected {image.shape}, that of the image."
             ) from None
-    plane_shape = (-1, *image.shape[-2:])
-    for plane, good in zip(filled.reshape(plane_shape), finite.reshape(plane_shape), strict=True):
+    shape = (-1, *image.shape[-2:])
+    for channel, good in zip(filled.reshape(shape), finite.reshape(shape), strict=True):
         if good.all():
             continue
         if not good.any():
             raise ValueError(
-                f"None of the {good.size} pixels of the image is valid: all are masked or not finite. "
-                "At least one valid pixel is needed."
+                f"Found {good.size} pixels that are all masked or not finite; expected at least one valid pixel."
             )
         nearest = distance_transform_edt(~good, return_distances=False, return_indices=True)
-        plane[~good] = plane[tuple(nearest[:, ~good])]
+        channel[~good] = channel[tuple(nearest[:, ~good])]
     return filled, finite
 
 
 def choose_device(device=None):
     """
-    The device to compute on.
+    Choose the PyTorch device.
 
     Parameters
     ----------
@@ -208,7 +207,7 @@ def choose_device(device=None):
     Raises
     ------
     ValueError
-        If there is no such device, or it cannot be used on this computer.
+        The device does not exist or cannot be used on this computer.
     """
     import torch
 
@@ -222,28 +221,29 @@ def choose_device(device=None):
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
-            f"Cannot compute on the device {device!r} ({reason}). "
-            'Give the name of a device of this computer, such as "cpu", "cuda" or "mps", or None to choose one.'
+            f"Found device={device!r}, which cannot be used ({reason}); expected a device of this computer such as "
+            "'cpu', 'cuda' or 'mps', or None to choose one."
         ) from error
     return chosen
 
 
 def network_function(module, device=None):
     """
-    Make a network a function on arrays, as `apply_tiled` takes it.
+    Wrap a network as a function of arrays for `apply_tiled`.
 
     Parameters
     ----------
     module : `torch.nn.Module`
-        Network from (tiles, C, h, w) to (tiles, C', scale * h, scale * w). A copy of it is used, in evaluation mode,
-        in single precision and with the rewrites of `sunpy_restore.networks.acceleration.accelerate`.
+        Network that maps shape ``(tiles, C, h, w)`` to ``(tiles, C', scale * h, scale * w)``. It is not changed: a copy
+        is used in evaluation mode, in single precision and with the rewrites of
+        `sunpy_restore.networks.acceleration.accelerate`.
     device : `str` or `torch.device`, optional
-        Where to run it, see `choose_device`.
+        Device of the copy, see `choose_device`.
 
     Returns
     -------
     callable
-        From `numpy.ndarray` to `numpy.ndarray` of ``float32``.
+        Maps a `numpy.ndarray` to a `numpy.ndarray` of ``float32``.
     """
     import torch
 
@@ -262,7 +262,7 @@ def network_function(module, device=None):
 
 
 def _full_precision(device):
-    """CUDA convolves single precision with 10-bit mantissas unless told otherwise."""
+    """Switch off TF32 on CUDA, where convolutions of single precision otherwise have 10-bit mantissas."""
     if device.type != "cuda":
         return nullcontext()
     from torch.backends import cudnn

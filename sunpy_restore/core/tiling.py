@@ -1,4 +1,4 @@
-"""How images are cut into tiles and put together again."""
+"""Cut images into tiles and put the results together."""
 
 import operator
 
@@ -17,59 +17,81 @@ __all__ = [
 
 
 def checked_image(image):
-    """The image as an array of real numbers of shape (ny, nx) or (channels, ny, nx)."""
+    """Convert an image to an array of real numbers of shape ``(ny, nx)`` or ``(channels, ny, nx)``."""
     image = np.asarray(image)
     if image.dtype.kind not in "fiub":
-        raise TypeError(f"Expected an image of real numbers, found data of type {image.dtype}.")
+        raise TypeError(f"Found data of type {image.dtype}; expected an image of real numbers.")
     if image.ndim not in (2, 3) or 0 in image.shape:
         raise ValueError(
-            f"Expected an image of shape (ny, nx) or (channels, ny, nx) that is not empty, found shape {image.shape}."
+            f"Found shape {image.shape}; expected an image of shape (ny, nx) or (channels, ny, nx) that is not empty."
         )
     return image
 
 
 def at_least(smallest, name, value):
-    """``value`` as an `int`, which must not be smaller than ``smallest``."""
+    """
+    Check a number that must not be smaller than another.
+
+    Parameters
+    ----------
+    smallest : `int`
+        Smallest accepted value.
+    name : `str`
+        What the number is, for the error message.
+    value : integer
+        The number.
+
+    Returns
+    -------
+    `int`
+
+    Raises
+    ------
+    TypeError
+        The value is no integer.
+    ValueError
+        The value is too small.
+    """
     value = operator.index(value)
     if value < smallest:
-        raise ValueError(f"Expected {name} to be at least {smallest}, found {value}.")
+        raise ValueError(f"Found {value}; expected {name} to be at least {smallest}.")
     return value
 
 
-def rounded_up(value, multiple):
-    """The next multiple that is not smaller."""
-    return -(-value // multiple) * multiple
+def rounded_up(value, stride):
+    """Round a number up to a multiple of ``stride``."""
+    return -(-value // stride) * stride
 
 
-def plan_tiles(shape, largest, active=None, multiple=1):
+def plan_tiles(shape, largest, active=None, stride=1):
     """
-    Tiles of nearly equal size that partition an image.
+    Divide an image into tiles of nearly equal size.
 
     Parameters
     ----------
     shape : tuple of `int`
-        Shape (ny, nx) of the image.
+        Shape ``(ny, nx)`` of the image.
     largest : `int`
-        Largest side of a tile, before it is rounded up to a multiple.
+        Largest side of a tile in pixels, before it is rounded up to a multiple of the stride.
     active : `numpy.ndarray` of `bool`, optional
         Tiles without an active pixel are left out.
-    multiple : `int`, optional
-        Tiles begin at multiples of this, and their size is one.
+    stride : `int`, optional
+        Corners and sides of the tiles are multiples of this number of pixels.
 
     Returns
     -------
     size : tuple of `int`
-        Size (height, width) of all tiles but those at the far edges, which may be smaller.
+        Size ``(height, width)`` of all tiles, except that those at the far edges may be smaller.
     tiles : list of tuple of `slice`
         The pixels of each tile along y and x.
     """
-    size = tuple(rounded_up(-(-length // -(-length // largest)), multiple) for length in shape)
+    size = tuple(rounded_up(-(-length // -(-length // largest)), stride) for length in shape)
     if active is not None:
         active = np.asarray(active)
         if active.dtype != bool:
-            raise TypeError(f"Expected a boolean array of active pixels, found data of type {active.dtype}.")
+            raise TypeError(f"Found active pixels of type {active.dtype}; expected a boolean array.")
         if active.shape != tuple(shape):
-            raise ValueError(f"Expected active pixels of the shape of the image, {shape}, found {active.shape}.")
+            raise ValueError(f"Found active pixels of shape {active.shape}; expected {shape}, that of the image.")
     rows, columns = (
         [slice(start, min(start + side, length)) for start in range(0, length, side)]
         for length, side in zip(shape, size, strict=True)
@@ -77,77 +99,85 @@ def plan_tiles(shape, largest, active=None, multiple=1):
     return size, [(y, x) for y in rows for x in columns if active is None or active[y, x].any()]
 
 
-def read_tiles(planes, tiles, size, halo):
+def read_tiles(channels, tiles, size, halo):
     """
-    Read tiles with their halo; beyond its edges the image is continued by symmetric reflection.
+    Read tiles with a halo of neighbouring pixels. Beyond its edges the image continues by symmetric reflection.
 
     Parameters
     ----------
-    planes : `numpy.ndarray`
-        Image of shape (channels, ny, nx).
+    channels : `numpy.ndarray`
+        Image of shape ``(channels, ny, nx)``.
     tiles : list of tuple of `slice`
-        Tiles as `plan_tiles` gives them.
+        Tiles, see `plan_tiles`.
     size : tuple of `int`
-        Size (height, width) that all of them are read with, so that they make one array.
+        Size ``(height, width)`` with which every tile is read.
     halo : `int`
-        Pixels around it.
+        Width of the halo in pixels.
 
     Returns
     -------
     `numpy.ndarray` of ``float32``
-        Of shape (tiles, channels, height + 2 * halo, width + 2 * halo).
+        Shape ``(tiles, channels, height + 2 * halo, width + 2 * halo)``.
+
+    Raises
+    ------
+    ValueError
+        A pixel is not finite.
     """
     height, width = (side + 2 * halo for side in size)
-    data = np.empty((len(tiles), len(planes), height, width), dtype=np.float32)
+    data = np.empty((len(tiles), len(channels), height, width), dtype=np.float32)
     for (y, x), target in zip(tiles, data, strict=True):
-        rows = _reflected(y.start - halo, height, planes.shape[1])
-        columns = _reflected(x.start - halo, width, planes.shape[2])
-        for plane, part in zip(planes, target, strict=True):
-            with np.errstate(over="ignore"):  # the check below finds it
-                part[...] = plane[rows[:, np.newaxis], columns]
+        rows = _reflected(y.start - halo, height, channels.shape[1])
+        columns = _reflected(x.start - halo, width, channels.shape[2])
+        for channel, part in zip(channels, target, strict=True):
+            # Values beyond single precision become infinite, and are refused below
+            with np.errstate(over="ignore"):
+                part[...] = channel[rows[:, np.newaxis], columns]
     if not np.isfinite(data).all():
         raise ValueError(
-            "The image holds pixels that are not finite in single precision. Replace them first, with fill_invalid."
+            "Found pixels that are not finite in single precision; expected a finite image. Use fill_invalid first."
         )
     return data
 
 
 def _reflected(start, count, length):
-    """Indices ``start ... start + count - 1`` into an axis that is continued by symmetric reflection."""
+    """Indices ``start ... start + count - 1`` of an axis that continues by symmetric reflection."""
     index = np.arange(start, start + count) % (2 * length)
     return np.minimum(index, 2 * length - 1 - index)
 
 
 def call_on_tiles(function, data, scale):
-    """What ``function`` gives for ``data``, with its shape and type checked."""
+    """Call a function with tiles, and check the shape and type of its result; see `read_tiles` for the data."""
     tiles, _, height, width = shape = data.shape
     result = np.asarray(function(data))
     expected = (tiles, scale * height, scale * width)
     if result.ndim != 4 or (result.shape[0], *result.shape[2:]) != expected or result.shape[1] == 0:
         raise ValueError(
-            f"The function gave an array of shape {result.shape} for tiles of shape {shape}. At a scale of {scale} "
-            f"it must give ({expected[0]}, channels, {expected[1]}, {expected[2]})."
+            f"Found a function whose result has shape {result.shape} for tiles of shape {shape}; expected "
+            f"({expected[0]}, channels, {expected[1]}, {expected[2]}) for scale {scale}."
         )
     if result.dtype.kind not in "fiub":
-        raise TypeError(f"Expected a function that gives real numbers, found data of type {result.dtype}.")
+        raise TypeError(f"Found a function whose result is of type {result.dtype}; expected real numbers.")
     return result
 
 
 def prepared_result(shape, fill, dtype):
-    """Array of this shape that holds ``fill`` everywhere."""
+    """Make an array of a shape and type with a fill value, or with values that broadcast to it."""
     try:
         fill = np.broadcast_to(fill, shape)
     except ValueError:
         raise ValueError(
-            f"Expected a fill that broadcasts to the result, of shape {shape}, found shape {np.shape(fill)}."
+            f"Found fill values of shape {np.shape(fill)}; expected some that broadcast to the result, {shape}."
         ) from None
     return fill.astype(dtype, order="C")
 
 
 def write_tiles(out, results, tiles, scale, halo):
-    """Put tiles, without their halo, in their places in ``out``, of shape (channels, scale * ny, scale * nx)."""
+    """Write the results of tiles, without their halo, into ``out`` of shape ``(channels, scale * ny, scale * nx)``."""
     if results.shape[1] != len(out):
-        raise ValueError(f"The function gave {results.shape[1]} channels after {len(out)} in an earlier call.")
+        raise ValueError(
+            f"Found a result of {results.shape[1]} channels; expected {len(out)}, as in earlier calls of the function."
+        )
     edge = scale * halo
     for tile, result in zip(tiles, results, strict=True):
         y, x = (slice(scale * part.start, scale * part.stop) for part in tile)

@@ -15,23 +15,23 @@ def identity(tiles):
     return tiles
 
 
-def correlation(reach, scale=1, channels_in=1, channels_out=1, seed=0):
+def correlation(radius, scale=1, channels_in=1, channels_out=1, seed=0):
     """
-    A local function of exactly this reach, whose border is wrong.
+    Make a local function of exactly this receptive radius, whose border is wrong.
 
-    At scale 2 one pixel of the reach is due to a correlation of the enlarged image.
+    At scale 2 one pixel of the radius is due to a correlation of the enlarged image.
     """
     rng = np.random.default_rng(seed)
-    inner = reach - (scale - 1)
+    inner = radius - (scale - 1)
     kernels = rng.normal(size=(channels_out, channels_in, 2 * inner + 1, 2 * inner + 1))
     fine = rng.normal(size=(3, 3))
 
     def function(tiles):
         result = np.zeros((len(tiles), channels_out, *tiles.shape[2:]))
         for tile, out in zip(tiles, result, strict=True):
-            for plane, row in zip(out, kernels, strict=True):
+            for channel, row in zip(out, kernels, strict=True):
                 for source, kernel in zip(tile, row, strict=True):
-                    plane += ndimage.correlate(source, kernel, mode="constant", cval=1e3, output=float)
+                    channel += ndimage.correlate(source, kernel, mode="constant", cval=1e3, output=float)
         if scale == 2:
             enlarged = result.repeat(2, axis=2).repeat(2, axis=3)
             result = ndimage.correlate(enlarged, fine[np.newaxis, np.newaxis], mode="constant", cval=1e3)
@@ -41,7 +41,7 @@ def correlation(reach, scale=1, channels_in=1, channels_out=1, seed=0):
 
 
 def untiled(function, image, *, scale=1, halo):
-    """One call with the whole image."""
+    """Call a function once with the whole image."""
     image = np.asarray(image, dtype=np.float32)
     image = image.reshape(-1, *image.shape[-2:])
     padded = np.pad(image, ((0, 0), (halo, halo), (halo, halo)), mode="symmetric")
@@ -63,59 +63,58 @@ def assert_close(result, expected):
 SIZES = st.integers(1, 40)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(
-    ny=SIZES, nx=SIZES, tile=st.integers(1, 50), reach=st.integers(0, 3), spare=st.integers(0, 20),
+    ny=SIZES, nx=SIZES, tile=st.integers(1, 50), radius=st.integers(0, 3), spare=st.integers(0, 20),
     batch=st.integers(1, 5), scale=st.sampled_from([1, 2]), channels_in=st.integers(0, 3),
     channels_out=st.integers(1, 3), seed=st.integers(0, 99),
 )  # fmt: skip
 @example(1, 1, 256, 3, 0, 4, 2, 0, 1, 0)
 @example(1, 37, 8, 3, 0, 4, 2, 2, 2, 0)
 @example(33, 1, 8, 2, 9, 4, 1, 0, 1, 0)
-def test_tiled_equals_untiled(ny, nx, tile, reach, spare, batch, scale, channels_in, channels_out, seed):
-    reach = max(reach, scale - 1)
-    function = correlation(reach, scale, max(channels_in, 1), channels_out, seed)
+def test_tiled_equals_untiled(ny, nx, tile, radius, spare, batch, scale, channels_in, channels_out, seed):
+    radius = max(radius, scale - 1)
+    function = correlation(radius, scale, max(channels_in, 1), channels_out, seed)
     image = random_image(ny, nx) if channels_in == 0 else random_image(channels_in, ny, nx)
-    result = apply_tiled(function, image, scale=scale, halo=reach + spare, tile=tile, batch=batch)
-    assert_close(result, untiled(function, image, scale=scale, halo=reach + spare))
+    result = apply_tiled(function, image, scale=scale, halo=radius + spare, tile=tile, batch=batch)
+    assert_close(result, untiled(function, image, scale=scale, halo=radius + spare))
 
 
-def pooled(multiple, reach=0, channels_in=1):
-    """A function that sees means over the cells of a grid, and their neighbours up to ``reach`` cells away."""
-    local = correlation(reach, 1, channels_in)
+def pooled(stride, radius=0, channels_in=1):
+    """Make a function of the means over cells of a grid, and over neighbouring cells up to a radius in cells."""
+    local = correlation(radius, 1, channels_in)
 
     def function(tiles):
-        assert all(side % multiple == 0 for side in tiles.shape[2:])
-        cells = [side // multiple for side in tiles.shape[2:]]
-        means = tiles.reshape(*tiles.shape[:2], cells[0], multiple, cells[1], stride).mean(axis=(3, 5))
-        return local(means).repeat(multiple, axis=2).repeat(multiple, axis=3) + tiles[:, :1]
+        assert all(side % stride == 0 for side in tiles.shape[2:])
+        cells = [side // stride for side in tiles.shape[2:]]
+        means = tiles.reshape(*tiles.shape[:2], cells[0], stride, cells[1], stride).mean(axis=(3, 5))
+        return local(means).repeat(stride, axis=2).repeat(stride, axis=3) + tiles[:, :1]
 
     return function
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(
-    ny=SIZES, nx=SIZES, tile=st.integers(1, 50), stride=st.integers(1, 9), reach=st.integers(0, 2),
+    ny=SIZES, nx=SIZES, tile=st.integers(1, 50), stride=st.integers(1, 9), radius=st.integers(0, 2),
     spare=st.integers(0, 20), channels=st.integers(0, 3),
 )  # fmt: skip
 @example(33, 40, 8, 8, 1, 0, 0)
-def test_tiled_equals_untiled_on_a_coarser_grid(ny, nx, tile, multiple, reach, spare, channels):
-    """Wherever the image ends, all tiles sample the grid that begins with the image."""
-    function = pooled(multiple, reach, max(channels, 1))
+def test_tiled_equals_untiled_on_a_coarser_grid(ny, nx, tile, stride, radius, spare, channels):
+    """All tiles sample the grid that begins at the corner of the image, wherever the image ends."""
+    function = pooled(stride, radius, max(channels, 1))
     image = random_image(ny, nx) if channels == 0 else random_image(channels, ny, nx)
-    # From any pixel of a cell to the farthest of another
-    halo = (reach + 1) * multiple - 1 + spare
-    result = apply_tiled(function, image, halo=halo, tile=tile, stride=multiple)
-    planes = image.reshape(-1, ny, nx)
-    before = -(-halo // multiple) * multiple
-    after = [before + -side % multiple for side in (ny, nx)]
-    padded = np.pad(planes, ((0, 0), (before, after[0]), (before, after[1])), mode="symmetric")
+    # From any pixel of a cell to the farthest pixel of another
+    halo = (radius + 1) * stride - 1 + spare
+    result = apply_tiled(function, image, halo=halo, tile=tile, stride=stride)
+    before = -(-halo // stride) * stride
+    after = [before + -side % stride for side in (ny, nx)]
+    padded = np.pad(image.reshape(-1, ny, nx), ((0, 0), (before, after[0]), (before, after[1])), mode="symmetric")
     expected = function(padded[np.newaxis])[0, 0, before : before + ny, before : before + nx]
     assert_close(result, expected)
 
 
-def test_another_grid_is_seen():
-    # So that the test above cannot pass for a wrong reason: these tiles begin half a cell beside the grid.
+def test_tiles_off_the_grid_change_the_result():
+    # So that the test above cannot pass for a wrong reason: these tiles begin half a cell off the grid
     function, image = pooled(8), random_image(40, 40)
     whole = apply_tiled(function, image, halo=7, stride=8)
     assert np.abs(apply_tiled(function, image, halo=12, tile=8, stride=4) - whole).max() > 0.03
@@ -123,7 +122,7 @@ def test_another_grid_is_seen():
 
 @pytest.mark.parametrize("active", [None, "one", "none"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_without_a_reach_the_function_gets_the_whole_image_once(active, channels):
+def test_without_a_receptive_radius_the_function_gets_the_whole_image_once(active, channels):
     image, seen = random_image(channels, 31, 50), []
 
     def function(tiles):
@@ -142,7 +141,7 @@ def test_without_a_reach_the_function_gets_the_whole_image_once(active, channels
         np.testing.assert_allclose(result, np.full((31, 50), image.mean()), atol=1e-6)
 
 
-def test_without_a_reach_sizes_are_multiples_all_the_same():
+def test_without_a_receptive_radius_sides_are_still_multiples_of_the_stride():
     image, seen = random_image(13, 16), []
 
     def function(tiles):
@@ -156,7 +155,7 @@ def test_without_a_reach_sizes_are_multiples_all_the_same():
 class Residual(nn.Module):
     """Two 3x3 convolutions with reflection padding and batch norm, and then as many more at twice the scale."""
 
-    reach = 1 + 1 + 1
+    receptive_radius = 1 + 1 + 1
 
     def __init__(self, channels_in, channels_out, scale):
         super().__init__()
@@ -175,7 +174,7 @@ class Residual(nn.Module):
         return self.tail(features + self.norm(self.second(features)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(
     ny=SIZES, nx=SIZES, tile=st.integers(1, 30), spare=st.integers(0, 3), batch=st.integers(1, 5),
     scale=st.sampled_from([1, 2]), channels_in=st.integers(1, 2), channels_out=st.integers(1, 2),
@@ -183,7 +182,7 @@ class Residual(nn.Module):
 def test_tiled_network_equals_the_plain_network(ny, nx, tile, spare, batch, scale, channels_in, channels_out):
     torch.manual_seed(ny)
     network = Residual(channels_in, channels_out, scale)
-    image, halo = random_image(channels_in, ny, nx), network.reach + spare
+    image, halo = random_image(channels_in, ny, nx), network.receptive_radius + spare
     result = apply_tiled(network_function(network, "cpu"), image, scale=scale, halo=halo, tile=tile, batch=batch)
 
     network.eval()
@@ -193,8 +192,8 @@ def test_tiled_network_equals_the_plain_network(ny, nx, tile, spare, batch, scal
 
 
 @pytest.mark.parametrize("scale", [1, 2])
-def test_halo_below_the_reach_is_seen(scale):
-    # So that the tests of equality above cannot pass for a wrong reason.
+def test_halo_below_the_receptive_radius_changes_the_result(scale):
+    # So that the tests of equality above cannot pass for a wrong reason
     function, image = correlation(3, scale), random_image(40, 40)
     whole = untiled(function, image, scale=scale, halo=3)
     assert_close(apply_tiled(function, image, scale=scale, halo=3, tile=16), whole)
@@ -202,7 +201,7 @@ def test_halo_below_the_reach_is_seen(scale):
     assert np.abs(too_small - whole).max() > 1e-2 * np.abs(whole).max()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(ny=SIZES, nx=SIZES, tile=st.integers(1, 20), halo=st.integers(0, 5), batch=st.integers(1, 5), data=st.data())
 def test_tiles_of_a_call_have_one_shape_and_nothing_is_computed_twice_over(ny, nx, tile, halo, batch, data):
     scale = data.draw(st.sampled_from([1, 2]))
@@ -223,7 +222,7 @@ def test_tiles_of_a_call_have_one_shape_and_nothing_is_computed_twice_over(ny, n
     assert sum(shape[0] for shape in shapes) == -(-ny // tile) * -(-nx // tile)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(ny=SIZES, nx=SIZES, tile=st.integers(1, 20), scale=st.sampled_from([1, 2]), data=st.data())
 def test_tiles_without_active_pixels_are_skipped(ny, nx, tile, scale, data):
     pixels = data.draw(st.lists(st.tuples(st.integers(0, ny - 1), st.integers(0, nx - 1)), max_size=4))
@@ -241,7 +240,7 @@ def test_tiles_without_active_pixels_are_skipped(ny, nx, tile, scale, data):
     whole = untiled(function, image, scale=scale, halo=halo)
     assert_close(np.where(done, result, whole), whole)
     assert done[active.repeat(scale, axis=0).repeat(scale, axis=1)].all()
-    # Around an active pixel nothing is computed beyond its tile.
+    # Nothing is computed beyond the tile of an active pixel
     near = ndimage.maximum_filter(active, size=2 * tile - 1)
     assert not done[~near.repeat(scale, axis=0).repeat(scale, axis=1)].any()
     if pixels:
@@ -274,7 +273,7 @@ def test_fill_may_be_an_image():
     expected = 2 * image
     expected[:10, :10] = -image[:10, :10]
     np.testing.assert_array_equal(result, expected)
-    with pytest.raises(ValueError, match=r"\(1, 20, 20\), found shape \(20, 3\)"):
+    with pytest.raises(ValueError, match=r"Found fill values of shape \(20, 3\); .*\(1, 20, 20\)"):
         apply_tiled(np.negative, image, halo=0, tile=10, active=active, fill=np.zeros((20, 3)))
 
 
@@ -353,7 +352,7 @@ def test_input_is_safe_from_a_function_that_overwrites_its_argument():
 def test_images_that_are_not_real_are_refused(dtype):
     image = np.zeros((4, 4), dtype=dtype)
     for call in (lambda: apply_tiled(identity, image, halo=0), lambda: fill_invalid(image)):
-        with pytest.raises(TypeError, match="real numbers, found data of type"):
+        with pytest.raises(TypeError, match=r"Found data of type .* expected an image of real numbers"):
             call()
 
 
@@ -361,7 +360,7 @@ def test_images_that_are_not_real_are_refused(dtype):
 def test_images_of_other_shapes_are_refused(shape):
     image = np.zeros(shape)
     for call in (lambda: apply_tiled(identity, image, halo=0), lambda: fill_invalid(image)):
-        with pytest.raises(ValueError, match="found shape") as error:
+        with pytest.raises(ValueError, match="Found shape") as error:
             call()
         assert str(shape) in str(error.value)
 
@@ -380,15 +379,15 @@ def test_pixels_that_are_not_finite_are_refused_where_they_matter(bad):
 @pytest.mark.parametrize(
     ("keywords", "error", "message"),
     [
-        ({"scale": 0}, ValueError, "scale to be at least 1, found 0"),
-        ({"halo": -1}, ValueError, "halo to be at least 0, found -1"),
-        ({"tile": 0}, ValueError, "tile to be at least 1, found 0"),
-        ({"batch": 0}, ValueError, "batch to be at least 1, found 0"),
-        ({"multiple": 0}, ValueError, "multiple to be at least 1, found 0"),
+        ({"scale": 0}, ValueError, "Found 0; expected scale to be at least 1"),
+        ({"halo": -1}, ValueError, "Found -1; expected halo to be at least 0"),
+        ({"tile": 0}, ValueError, "Found 0; expected tile to be at least 1"),
+        ({"batch": 0}, ValueError, "Found 0; expected batch to be at least 1"),
+        ({"stride": 0}, ValueError, "Found 0; expected stride to be at least 1"),
         ({"tile": 2.5}, TypeError, "integer"),
-        ({"out_dtype": int}, TypeError, "floating-point out_dtype, found int64"),
-        ({"active": np.ones((6, 7))}, TypeError, "boolean array of active pixels, found data of type float64"),
-        ({"active": np.ones((7, 6), dtype=bool)}, ValueError, r"\(6, 7\), found \(7, 6\)"),
+        ({"out_dtype": int}, TypeError, "Found out_dtype=int64; expected a floating-point type"),
+        ({"active": np.ones((6, 7))}, TypeError, "active pixels of type float64; expected a boolean array"),
+        ({"active": np.ones((7, 6), dtype=bool)}, ValueError, r"shape \(7, 6\); expected \(6, 7\)"),
     ],
 )
 def test_wrong_arguments_are_refused(keywords, error, message):
@@ -408,13 +407,13 @@ def test_wrong_arguments_are_refused(keywords, error, message):
     ],
 )
 def test_function_that_gives_a_wrong_shape_is_refused(function):
-    with pytest.raises(ValueError, match=r"tiles of shape \(2, 1, 7, 8\).* must give \(2, channels, 7, 8\)"):
+    with pytest.raises(ValueError, match=r"tiles of shape \(2, 1, 7, 8\); expected \(2, channels, 7, 8\)"):
         apply_tiled(function, np.zeros((10, 6)), halo=1, tile=6, batch=2)
 
 
 def test_function_that_changes_its_number_of_channels_is_refused():
     channels = iter([1, 2])
-    with pytest.raises(ValueError, match="2 channels after 1"):
+    with pytest.raises(ValueError, match="Found a result of 2 channels; expected 1"):
         apply_tiled(lambda tiles: tiles.repeat(next(channels), axis=1), np.zeros((9, 9)), halo=0, tile=9 // 2, batch=5)
 
 
@@ -435,7 +434,7 @@ def test_progress_bar_is_shown_on_request_only(capsys):
 # ---- invalid pixels ----
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(ny=st.integers(1, 12), nx=st.integers(1, 12), share=st.floats(0, 1), seed=st.integers(0, 99))
 def test_invalid_pixels_get_the_nearest_valid_value(ny, nx, share, seed):
     rng = np.random.default_rng(seed)
@@ -478,7 +477,7 @@ def test_filled_image_is_a_native_float_copy(dtype, expected):
     assert not np.shares_memory(filled, image)
 
 
-def test_planes_are_filled_one_by_one():
+def test_channels_are_filled_one_by_one():
     image = np.array([[[1.0, np.nan]], [[np.nan, 2.0]]])
     filled, valid = fill_invalid(image)
     np.testing.assert_array_equal(filled, [[[1, 1]], [[2, 2]]])
@@ -488,12 +487,12 @@ def test_planes_are_filled_one_by_one():
 
 def test_image_without_valid_pixels_is_refused():
     for arguments in ((np.full((3, 4), np.nan),), (np.zeros((3, 4)), np.zeros((3, 4), dtype=bool))):
-        with pytest.raises(ValueError, match="None of the 12 pixels"):
+        with pytest.raises(ValueError, match="Found 12 pixels that are all masked or not finite"):
             fill_invalid(*arguments)
 
 
 def test_mask_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match=r"\(3, 4\), found \(4, 3\)"):
+    with pytest.raises(ValueError, match=r"shape \(4, 3\); expected \(3, 4\)"):
         fill_invalid(np.zeros((3, 4)), valid=np.ones((4, 3), dtype=bool))
 
 
@@ -563,6 +562,6 @@ def test_device_by_name():
 
 @pytest.mark.parametrize("device", ["gpu", "", "cuda:99", "meta", 3.5])
 def test_devices_that_cannot_be_used_are_refused(device):
-    with pytest.raises(ValueError, match="Cannot compute on the device") as error:
+    with pytest.raises(ValueError, match=r"Found device=.*cannot be used") as error:
         choose_device(device)
     assert repr(device) in str(error.value)
