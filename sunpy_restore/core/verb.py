@@ -7,7 +7,7 @@ from sunpy_restore.core.messages import named_image, warn_user
 from sunpy_restore.core.methods import load_method, restore_observation
 from sunpy_restore.core.task import Restoration, resolve
 
-__all__ = ["run"]
+__all__ = ["refuse_restored", "run"]
 
 
 def run(function, image, *, method, weights, device, progress, observing=None, restoring=None):
@@ -39,7 +39,7 @@ def run(function, image, *, method, weights, device, progress, observing=None, r
     tasks = []
     for index, (smap, own) in enumerate(zip(maps, options, strict=True)):
         with named_image(index, len(maps)):
-            _refuse_restored(function, smap)
+            refuse_restored(function, smap)
             tasks.append(_task(function, observation.check(smap, **own)))
     methods = {
         task.name: load_method(task, method, weights=weights, device=device, progress=progress)
@@ -64,7 +64,22 @@ def _for_each(function, maps, observing):
     return [common | {name: values[index] for name, values in several.items()} for index in range(len(maps))]
 
 
-def _refuse_restored(function, smap):
+def refuse_restored(function, smap):
+    """
+    Refuse a Map that a function has restored already.
+
+    Parameters
+    ----------
+    function : `~sunpy_restore.core.task.MapFunction`
+        The function.
+    smap : `~sunpy.map.GenericMap`
+        The Map.
+
+    Raises
+    ------
+    ValueError
+        ``RSTTASK`` in the header is a task of the function.
+    """
     name = str(smap.meta.get("rsttask", ""))
     if any(name == task.name for task in function.tasks):
         raise ValueError(
