@@ -1,1 +1,1 @@
-"""Over-exposed flare cores of SDO/AIA."""
+"""Restoration of saturated SDO/AIA images."""

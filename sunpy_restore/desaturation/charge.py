@@ -1,4 +1,4 @@
-"""The charge in the columns of a core whose full wells have spilt: it has moved, and none of it is lost."""
+"""Conservation of charge in CCD columns that bloomed."""
 
 from dataclasses import dataclass
 
@@ -7,67 +7,67 @@ from scipy import ndimage
 
 __all__ = ["Charge", "column_charge", "conserve_charge"]
 
-_LARGEST_FACTOR = 3.0  # by which what is above its surroundings is scaled to conserve charge
+_LARGEST_FACTOR = 3.0  # by which light above the lower bound is scaled to conserve charge
 
 
 @dataclass(frozen=True)
 class Charge:
     """
-    The charge in the columns of a bloomed core.
+    Charge in the column segments of a bloomed core.
 
     Parameters
     ----------
     segments : `numpy.ndarray` of `int`
-        Shape ``(my, mx)``: number of the segment of a column that a pixel belongs to, from 1; 0 for none.
+        Number of the column segment that a pixel belongs to, from 1; 0 for none. Shape ``(my, mx)``.
     totals : `numpy.ndarray`
-        Charge in each segment, as observed.
+        Observed charge in each segment.
     """
 
     segments: np.ndarray
     totals: np.ndarray
 
 
-def column_charge(image, mask, full):
+def column_charge(image, mask, saturated):
     """
-    Segments of columns within which charge was moved, and what is in them.
+    Find the column segments within which charge bloomed, and the charge in them.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        The exposure as observed, shape ``(ny, nx)``.
-    mask, full : `numpy.ndarray` of `bool`
+        Observed image, shape ``(ny, nx)``.
+    mask, saturated : `numpy.ndarray` of `bool`
         Pixels to fill; pixels at the full well.
 
     Returns
     -------
     `Charge`
-        One segment per run of masked pixels in a column that has full ones.
+        One segment for each run of masked pixels in a column that contains saturated pixels.
     """
-    # Runs along the first axis: no connection between columns
+    # Connected along the first axis only, so that the labels are runs in columns
     runs, _ = ndimage.label(mask, structure=[[0, 1, 0], [0, 1, 0], [0, 1, 0]])
-    with_full = np.unique(runs[full & mask])
+    with_saturated = np.unique(runs[saturated & mask])
     number = np.zeros(runs.max() + 1, dtype=int)
-    number[with_full] = np.arange(1, len(with_full) + 1)
+    number[with_saturated] = np.arange(1, len(with_saturated) + 1)
     segments = number[runs]
-    totals = np.bincount(segments.ravel(), np.where(mask, image, 0).ravel(), minlength=len(with_full) + 1)
+    totals = np.bincount(segments.ravel(), np.where(mask, image, 0).ravel(), minlength=len(with_saturated) + 1)
     return Charge(segments, totals[1:])
 
 
 def conserve_charge(charge, least, filled):
     """
-    Scale what a fill has above a lower bound until every segment of a column holds its charge again.
+    Scale the part of a fill above a lower bound so that every column segment contains its observed charge.
 
     Parameters
     ----------
     charge : `Charge`
-        What the columns hold.
+        Charge in the column segments.
     least, filled : `numpy.ndarray`
-        Shape ``(my, mx)``: lower bound, and fill.
+        Lower bound, and filled image, shape ``(my, mx)``.
 
     Returns
     -------
     `numpy.ndarray`
-        Nowhere below ``least`` in a segment, whatever its charge.
+        Shape ``(my, mx)``. In the segments it is never below ``least``, even if the charge is less than that.
     """
     above = np.maximum(filled - least, 0)
     count = len(charge.totals) + 1

@@ -1,52 +1,72 @@
-"""What can be put into a saturated core without a network."""
+"""Classical fills of saturated pixels: biharmonic continuation and inverse diffraction."""
 
 import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core import filling
-from sunpy_restore.core.task import Method
+from sunpy_restore.desaturation.correction import correct_fill
 
-__all__ = ["METHODS", "biharmonic", "hump"]
+__all__ = ["biharmonic", "diffraction", "dome_prior"]
 
-_STEEPNESS = 0.25
-"""Of `hump` per pixel, in units of the planes' scale; flares of 2 to 8 full wells have about that."""
+_SLOPE = 0.25
+"""Slope of the dome per pixel, in saturation levels; typical of flares that peak at 2 to 8 full wells."""
 
 
-def biharmonic(planes):
+def biharmonic(observation, *, progress=False):
     """
-    Smooth continuation of the surroundings.
+    Fill the damaged pixels with the solution of the biharmonic equation, a smooth continuation of the surroundings.
 
     Parameters
     ----------
-    planes : `numpy.ndarray`
-        Image, mask and level, shape ``(3, ny, nx)``, see `~sunpy_restore.desaturation.channels.planes_of`.
+    observation : `~sunpy_restore.desaturation.observation.Observation`
+        The observation.
+    progress : `bool`
+        Ignored.
+
+    Returns
+    -------
+    `numpy.ndarray` of ``float64``
+        Filled image, shape ``(ny, nx)``.
+    """
+    return observation.fill(lambda window: filling.biharmonic(window["image"], window["mask"] > 0))
+
+
+def diffraction(observation, *, progress=False):
+    """
+    Reconstruct the saturated pixels from their diffraction fringes and, where it bloomed, from the charge.
+
+    Inverse diffraction starts from `dome_prior`, see `~sunpy_restore.desaturation.correction.correct_fill`.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.desaturation.observation.Observation`
+        The observation, of a channel whose diffraction pattern is known.
+    progress : `bool`
+        Ignored.
+
+    Returns
+    -------
+    `numpy.ndarray` of ``float64``
+        Filled image, shape ``(ny, nx)``.
+    """
+    # The dome knows nothing of the corona: where coronal structure hides the fringes it is no better guess than this
+    return correct_fill(observation, observation.fill(dome_prior), damping=False)
+
+
+def dome_prior(window):
+    """
+    Harmonic fill plus a dome that rises linearly with the distance to the border of the mask.
+
+    Parameters
+    ----------
+    window : `~sunpy_restore.desaturation.channels.InputWindow`
+        Input channels.
 
     Returns
     -------
     `numpy.ndarray`
-        Shape ``(ny, nx)``.
+        Filled image in units of the window's scale, shape ``(h, w)``.
     """
-    return filling.biharmonic(planes[0], planes[1] > 0)
-
-
-def hump(planes):
-    """
-    The harmonic fill with a hump on it, as high as a pixel is deep in the mask: where inverse diffraction starts.
-
-    Parameters
-    ----------
-    planes : `numpy.ndarray`
-        As for `biharmonic`.
-
-    Returns
-    -------
-    `numpy.ndarray`
-        Shape ``(ny, nx)``.
-    """
-    mask = planes[1] > 0
-    # No pixel beyond the edges of the image: the mask may go on there
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1, mode="edge"))[1:-1, 1:-1]
-    return planes[0] + _STEEPNESS * depth
-
-
-METHODS = {"biharmonic": Method(biharmonic, None), "diffraction": Method(hump, None)}
+    # The mask may continue beyond the edges of the window, which therefore are no border of it
+    depth = ndimage.distance_transform_edt(np.pad(window["mask"] > 0, 1, mode="edge"))[1:-1, 1:-1]
+    return window["image"] + _SLOPE * depth

@@ -1,7 +1,8 @@
 """
-Differences from pixel to pixel, by which fringes are told from the corona that they lie on.
+Differences between neighbouring pixels, in which diffraction fringes stand out against the corona.
 
-The corona is not known, but it changes little over two pixels, and fringes change much.
+The intensity of the corona under the fringes is unknown, but it varies little over two pixels, whereas fringes vary
+strongly.
 """
 
 import numpy as np
@@ -9,23 +10,21 @@ from scipy import ndimage
 
 from sunpy_restore.core.cells import normalized_convolution
 
-__all__ = ["BLUR", "GUARD", "LAG", "comparable", "differences", "differences_adjoint", "usual_variance"]
+__all__ = ["BLUR", "GUARD", "comparable", "differences", "differences_adjoint", "local_variance"]
 
 BLUR = 0.7
-"""Gaussian blur in pixels before the comparison, which leaves the noise of single pixels alone."""
+"""Standard deviation in pixels of the Gaussian blur before the comparison, which suppresses the noise of pixels."""
 
 GUARD = 4
-"""Pixels next to a mask that are not compared: blooming and the core's own wings."""
+"""Pixels next to a mask that are not compared: they contain bloomed charge and the wings of the core."""
 
-LAG = 2
-"""Pixels between the two whose difference is compared."""
-
-_BOX = 15  # pixels over which the corona's differences are alike
+_LAG = 2  # pixels between the two whose difference is taken
+_BOX = 15  # pixels; side of the box in which the variance of the differences is estimated
 
 
 def differences(image):
     """
-    Differences over `LAG` pixels.
+    Differences of pixels at a distance of two pixels.
 
     Parameters
     ----------
@@ -38,65 +37,77 @@ def differences(image):
         Shape ``(2, ny, nx)``: along y and along x, zero where there is no second pixel.
     """
     result = np.zeros((2, *image.shape))
-    result[0, :-LAG] = image[LAG:] - image[:-LAG]
-    result[1, :, :-LAG] = image[:, LAG:] - image[:, :-LAG]
+    result[0, :-_LAG] = image[_LAG:] - image[:-_LAG]
+    result[1, :, :-_LAG] = image[:, _LAG:] - image[:, :-_LAG]
     return result
 
 
 def differences_adjoint(both):
-    """The transpose of `differences`."""
+    """
+    Transpose of `differences`.
+
+    Parameters
+    ----------
+    both : `numpy.ndarray`
+        Shape ``(2, ny, nx)``.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(ny, nx)``.
+    """
     result = np.zeros(both.shape[1:])
-    result[LAG:] += both[0, :-LAG]
-    result[:-LAG] -= both[0, :-LAG]
-    result[:, LAG:] += both[1, :, :-LAG]
-    result[:, :-LAG] -= both[1, :, :-LAG]
+    result[_LAG:] += both[0, :-_LAG]
+    result[:-_LAG] -= both[0, :-_LAG]
+    result[:, _LAG:] += both[1, :, :-_LAG]
+    result[:, :-_LAG] -= both[1, :, :-_LAG]
     return result
 
 
 def comparable(image, usable):
     """
-    An image without the noise of single pixels, and which differences in it can be compared.
+    Smooth an image, and select the differences in it that can be compared with a model.
 
     Parameters
     ----------
     image : `numpy.ndarray`
         Shape ``(ny, nx)``.
     usable : `numpy.ndarray` of `bool`
-        Pixels that show the corona.
+        Valid pixels outside of the mask.
 
     Returns
     -------
     smoothed : `numpy.ndarray`
         Shape ``(ny, nx)``.
     pairs : `numpy.ndarray` of `bool`
-        Shape ``(2, ny, nx)``, True where both pixels of a difference are far from those that are not usable.
+        Shape ``(2, ny, nx)``, True where both pixels of a difference are farther than `GUARD` from unusable ones.
     """
     far = ~ndimage.binary_dilation(~usable, iterations=GUARD)
     pairs = np.zeros((2, *far.shape), dtype=bool)
-    pairs[0, :-LAG] = far[:-LAG] & far[LAG:]
-    pairs[1, :, :-LAG] = far[:, :-LAG] & far[:, LAG:]
+    pairs[0, :-_LAG] = far[:-_LAG] & far[_LAG:]
+    pairs[1, :, :-_LAG] = far[:, :-_LAG] & far[:, _LAG:]
     return normalized_convolution(image, usable, BLUR), pairs
 
 
-def usual_variance(found, trusted):
+def local_variance(values, trusted):
     """
-    Variance of the differences about each one.
+    Variance of differences in the neighbourhood of each one.
 
     Parameters
     ----------
-    found : `numpy.ndarray`
+    values : `numpy.ndarray`
         Differences, shape ``(2, ny, nx)``.
     trusted : `numpy.ndarray` of `bool`
-        Those that count.
+        Differences that are used.
 
     Returns
     -------
     `numpy.ndarray`
-        Shape ``(2, ny, nx)``; not zero unless all are.
+        Shape ``(2, ny, nx)``; positive unless all trusted differences are zero.
     """
-    size = np.abs(found) * trusted
+    size = np.abs(values) * trusted
     share = ndimage.uniform_filter(trusted.astype(float), (0, _BOX, _BOX), mode="constant")
     spread = ndimage.uniform_filter(size, (0, _BOX, _BOX), mode="constant") / np.maximum(share, 1e-6)
     floor = 1e-3 * np.sum(size) / max(np.sum(trusted), 1)
-    # 1.25 mean absolute deviations are the standard deviation of a normal variable
+    # The standard deviation of a normal variable is 1.25 times its mean absolute deviation
     return (1.25 * np.maximum(spread, floor)) ** 2

@@ -1,24 +1,30 @@
-"""How AIA saturates: blooming along the columns, photon noise, the fringes of the meshes; and the paper's stand-in."""
+"""
+Forward model of saturation in AIA images.
+
+It consists of the diffraction fringes of the filter meshes, photon and read noise, and full wells that bloom along the
+columns. `paper_damage` is the simplified model of Zhao et al. (2019).
+"""
 
 import numpy as np
 from scipy import ndimage, signal
 from skimage.morphology import disk
 
-from sunpy_restore.desaturation.psf import REACH, fringe_kernel
+from sunpy_restore.desaturation.psf import RADIUS, fringe_kernel
 
 __all__ = ["FULL_WELL", "bloom", "edge_mask", "expose", "fringes", "fringes_of_others", "paper_damage"]
 
 FULL_WELL = 16383.0
-"""Data number at which a pixel of AIA is full: 14 bit."""
+"""Data number at which an AIA pixel is saturated: 14 bit."""
 
 _GAIN = 18.3  # electrons per DN
-_PAIR_ENERGY = 3.65  # eV that free one electron in silicon
+_PAIR_ENERGY = 3.65  # eV per electron in silicon
 _READ_NOISE = 1.2  # DN
+_PHOTON_ENERGY = 12398.4  # eV angstrom
 
 
 def paper_damage(image, threshold=0.8, radius=3):
     """
-    Over-exposure as Zhao et al. (2019) imitate it.
+    Simulate over-exposure as Zhao et al. (2019) do.
 
     Parameters
     ----------
@@ -27,14 +33,14 @@ def paper_damage(image, threshold=0.8, radius=3):
     threshold : `float`
         Values above it become 1.
     radius : `int`
-        Radius in pixels of the disk that the mask is dilated with.
+        Radius in pixels of the disk by which the mask is dilated.
 
     Returns
     -------
     damaged : `numpy.ndarray`
-        The image with all that is under the mask set to 1.
+        The image with all masked pixels set to 1.
     mask : `numpy.ndarray` of `bool`
-        What is to be filled.
+        Pixels to fill.
 
     References
     ----------
@@ -46,104 +52,102 @@ def paper_damage(image, threshold=0.8, radius=3):
 
 def edge_mask(mask, width=5):
     """
-    The band along the border of a mask.
+    Band along the border of a mask.
 
     Parameters
     ----------
     mask : `numpy.ndarray` of `bool`
         Shape ``(ny, nx)``.
     width : `int`
-        Its width in pixels, an odd number: ``width // 2`` on each side and one more within.
+        Width of the band in pixels, an odd number: ``width // 2`` outside of the mask and ``width // 2 + 1`` inside.
 
     Returns
     -------
     `numpy.ndarray` of `bool`
+        Shape ``(ny, nx)``.
     """
     outside = ndimage.binary_dilation(mask, disk(width // 2))
     inside = ndimage.binary_erosion(mask, disk(width // 2 + 1), border_value=1)
     return outside & ~inside
 
 
-def fringes(image, channel, reach=REACH, core=1):
+def fringes(image, channel, radius=RADIUS, core=1):
     """
-    The diffraction pattern of an image.
+    Diffraction fringes of an image.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Shape ``(ny, nx)``: what the core of the point spread function shows of the sources, any unit.
+        Shape ``(ny, nx)``: the sources as seen through the core of the point spread function, any unit.
     channel : `int`
-        Wavelength in angstrom, one of `~sunpy_restore.desaturation.psf.CHANNELS`.
-    reach : `int`
-        Pixels to which the fringes are followed.
+        Wavelength in angstrom, one of `~sunpy_restore.desaturation.psf.EUV_CHANNELS`.
+    radius : `int`
+        Distance in pixels to which the fringes are computed.
     core : `int`
         See `~sunpy_restore.desaturation.psf.fringe_kernel`.
 
     Returns
     -------
     `numpy.ndarray`
-        Shape ``(ny, nx)``: what the meshes add to it.
+        Shape ``(ny, nx)``: the light that the meshes add to the image.
     """
-    kernel = fringe_kernel(channel, reach, core)
+    kernel = fringe_kernel(channel, radius, core)
     ny, nx = image.shape
-    middle = (
-        slice(max(reach - ny, 0), reach + min(ny, reach) + 1),
-        slice(max(reach - nx, 0), reach + min(nx, reach) + 1),
-    )
+    middle = tuple(slice(max(radius - n, 0), radius + min(n, radius) + 1) for n in (ny, nx))
     kernel = kernel[middle]
     pad = [n // 2 for n in kernel.shape]
     whole = signal.fftconvolve(image, kernel, mode="full")
     return whole[pad[0] : pad[0] + ny, pad[1] : pad[1] + nx]
 
 
-def fringes_of_others(image, own, valid, channel, reach=REACH):
+def fringes_of_others(image, own, valid, channel, radius=RADIUS):
     """
-    The diffraction pattern of all but a core, from an image with its fringes.
+    Diffraction fringes of all sources but a core, from an image that contains fringes.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Shape ``(ny, nx)``: scene and fringes, finite. Beyond its edges the scene goes on with its median.
+        Shape ``(ny, nx)``: scene and fringes, finite. Beyond its edges the scene is continued by its median.
     own : `numpy.ndarray` of `bool`
         Pixels of the core.
     valid : `numpy.ndarray` of `bool`
-        Pixels that the median is taken of.
-    channel, reach
+        Pixels from which the median is taken.
+    channel, radius
         See `fringes`.
 
     Returns
     -------
     `numpy.ndarray`
-        Shape ``(ny, nx)``; right to second order in the strength of the fringes.
+        Shape ``(ny, nx)``; exact to second order in the strength of the fringes.
     """
     scene = image - np.median(image[valid])
-    return fringes(np.where(own, 0, scene - fringes(scene, channel, reach)), channel, reach)
+    return fringes(np.where(own, 0, scene - fringes(scene, channel, radius)), channel, radius)
 
 
 def bloom(image, well=FULL_WELL):
     """
-    Let the charge that a pixel can't hold spill along its column.
+    Let charge above the full well bloom along the columns.
 
-    Half of it goes up and half goes down, into the nearest pixels that are not full. None is lost but what leaves the
-    detector.
+    Half of the excess charge of a pixel moves up and half moves down, into the nearest pixels that are not saturated.
+    Charge is conserved unless it leaves the detector.
 
     Parameters
     ----------
     image : `numpy.ndarray`
         Shape ``(ny, nx)``; columns lie along the first axis.
     well : `float`
-        What a pixel holds, in the unit of the image.
+        Full well, in the unit of the image.
 
     Returns
     -------
     `numpy.ndarray`
-        Nowhere above ``well``.
+        Shape ``(ny, nx)``, nowhere above ``well``.
     """
     held = np.minimum(image, well)
     excess = image - held
     upward, downward = np.zeros(image.shape[1]), np.zeros(image.shape[1])
     turned = [excess / 2, excess / 2]
-    for _ in range(2):  # what reaches one end of the columns comes back once
+    for _ in range(2):  # charge that arrives at one end of a column returns once
         for row in range(len(image)):
             upward = _take(held[row], upward + turned[0][row], well)
         for row in reversed(range(len(image))):
@@ -154,7 +158,7 @@ def bloom(image, well=FULL_WELL):
 
 
 def _take(held, stream, well):
-    """Fill one row of pixels from the stream of charge that passes; returns what goes on."""
+    """Fill one row of pixels, in place, from the charge that moves along the columns; returns the remaining charge."""
     taken = np.minimum(stream, well - held)
     held += taken
     return stream - taken
@@ -162,27 +166,27 @@ def _take(held, stream, well):
 
 def expose(image, channel, rng, well=FULL_WELL):
     """
-    What the camera makes of the light: photon and read noise, then full wells and blooming.
+    Simulate an exposure: photon and read noise, then full wells and blooming.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Shape ``(ny, nx)``, in DN of one exposure, with its fringes.
+        Shape ``(ny, nx)``, in DN per exposure, with its fringes.
     channel : `int`
         Wavelength in angstrom.
     rng : `numpy.random.Generator`
-        Source of chance.
+        Random number generator.
     well : `float`
-        Data number at which a pixel is full.
+        Full well in DN.
 
     Returns
     -------
     observed : `numpy.ndarray`
         The saturated exposure.
     unsaturated : `numpy.ndarray`
-        The same exposure, noise included, of a camera with wells of any depth.
+        The same exposure, noise included, with an unlimited full well.
     """
-    per_photon = 12398.4 / channel / _PAIR_ENERGY / _GAIN
+    per_photon = _PHOTON_ENERGY / channel / _PAIR_ENERGY / _GAIN
     variance = np.clip(image, 0, None) * per_photon + _READ_NOISE**2
     unsaturated = image + np.sqrt(variance) * rng.standard_normal(image.shape)
     return bloom(unsaturated, well), unsaturated

@@ -1,10 +1,10 @@
-"""Checks of a filled core against what was seen around it: do its fringes agree with the observed ones?"""
+"""Comparison of a filled core with the diffraction fringes observed around it."""
 
 import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.filling import checked_hole
-from sunpy_restore.desaturation.differences import BLUR, GUARD, comparable, differences, usual_variance
+from sunpy_restore.desaturation.differences import BLUR, GUARD, comparable, differences, local_variance
 from sunpy_restore.desaturation.forward import fringes, fringes_of_others
 
 __all__ = ["fringe_residual", "fringe_strength"]
@@ -12,31 +12,31 @@ __all__ = ["fringe_residual", "fringe_strength"]
 
 def fringe_residual(filled, mask, channel):
     """
-    How much is left of the differences between pixels around a core once its fringes are taken away.
+    Residual of the differences between pixels around a core after its fringes are subtracted.
 
-    The corona under the fringes is not known, but it changes little from pixel to pixel, and so it is differences that
-    are compared, in units of those that are usual about them; outliers count by their logarithm. The corona has
-    differences of its own, which stay. What says something are therefore the residuals of several fills of one image:
-    the lower, the better a fill explains the fringes. Above 1, it predicts fringes that are not there.
+    The corona under the fringes is unknown, but it varies little from pixel to pixel. Differences between pixels are
+    therefore compared, in units of their local standard deviation; outliers enter by their logarithm. The corona has
+    differences of its own, which remain. Only relative values are meaningful: compare several fills of one image. The
+    lower the residual, the better a fill explains the fringes. Above 1, it predicts fringes that are not observed.
 
     Parameters
     ----------
     filled : `numpy.ndarray`
         Desaturated image, any unit, shape ``(ny, nx)``.
     mask : `numpy.ndarray` of `bool`
-        True where it was filled; elsewhere it is as observed.
+        True where the image was filled; elsewhere it is as observed.
     channel : `int`
-        Wavelength in angstrom, one of `~sunpy_restore.desaturation.psf.CHANNELS`.
+        Wavelength in angstrom, one of `~sunpy_restore.desaturation.psf.EUV_CHANNELS`.
 
     Returns
     -------
     `float`
-        Over that of an empty core: 1 if the fill predicts no fringes.
+        The residual, divided by that of an empty core: 1 if the fill predicts no fringes.
 
     Raises
     ------
     TypeError, ValueError
-        The mask does not belong to the image, or there is no such channel.
+        The mask does not fit the image, or the channel has no diffraction pattern.
 
     Examples
     --------
@@ -50,17 +50,17 @@ def fringe_residual(filled, mask, channel):
     >>> right < half < 1
     True
     """
-    seen, predicted, variance = _compared(filled, mask, channel)
-    after, before = (np.log1p(left**2 / (3 * variance)).sum() for left in (seen - predicted, seen))
+    observed, predicted, variance = _compared(filled, mask, channel)
+    after, before = (np.log1p(residual**2 / (3 * variance)).sum() for residual in (observed - predicted, observed))
     return float(after / before)
 
 
 def fringe_strength(filled, mask, channel):
     """
-    Strength of the fringes seen around a core over those that its fill predicts.
+    Strength of the fringes observed around a core, divided by the strength that its fill predicts.
 
-    Above 1, the core holds too little light, below 1 too much, or at the wrong places. It is good to 10 or 20 %, for
-    the corona has structures like fringes.
+    Above 1 the core contains too little light; below 1 too much, or light at the wrong places. The accuracy is 10 to
+    20 %, because the corona has structures that resemble fringes.
 
     Parameters
     ----------
@@ -76,16 +76,16 @@ def fringe_strength(filled, mask, channel):
     TypeError, ValueError
         See `fringe_residual`; also a `ValueError` if the fill predicts no fringes.
     """
-    seen, predicted, variance = _compared(filled, mask, channel)
-    weights = 1 / (variance + (seen - predicted) ** 2 / 3)
+    observed, predicted, variance = _compared(filled, mask, channel)
+    weights = 1 / (variance + (observed - predicted) ** 2 / 3)
     strength = weights @ predicted**2
     if strength == 0:
-        raise ValueError("Found a fill without any fringes, expected a mask with light in it.")
-    return float(weights @ (seen * predicted) / strength)
+        raise ValueError("Found a fill without any fringes; expected light in the mask. Check the image and the mask.")
+    return float(weights @ (observed * predicted) / strength)
 
 
 def _compared(filled, mask, channel):
-    """Differences seen around the core, those that its fringes predict, and the usual variance of the former."""
+    """Differences observed around the core, those that its fringes predict, and the local variance of the former."""
     filled = np.asarray(filled, dtype=float)
     mask = checked_hole(filled, mask)
     finite = np.isfinite(filled)
@@ -94,5 +94,5 @@ def _compared(filled, mask, channel):
     image = filled - fringes_of_others(filled, mask, usable, channel)
     smoothed, pairs = comparable(image, usable)
     predicted = ndimage.gaussian_filter(fringes(np.where(mask, filled, 0), channel, core=GUARD), BLUR)
-    seen = differences(smoothed)
-    return seen[pairs], differences(predicted)[pairs], usual_variance(seen, pairs)[pairs]
+    observed = differences(smoothed)
+    return observed[pairs], differences(predicted)[pairs], local_variance(observed, pairs)[pairs]

@@ -2,14 +2,17 @@
 
 from sunpy_restore.core.task import MapFunction, Option, Restoration, network_builder
 
-__all__ = ["DESATURATE", "TASK"]
+__all__ = ["CHANNELS", "DESATURATE", "TASK"]
+
+CHANNELS = ("image", "mask", "level")
+"""Input channels of the networks, see `~sunpy_restore.desaturation.channels.channels_of`."""
 
 TASK = Restoration(
     name="desaturate",
     title="Over-exposed flare cores of AIA",
     doi="10.1155/2019/5343254",
     unit="full well, or the mean of the harmonic fill",
-    channels=("image", "mask", "level"),
+    channels=CHANNELS,
     build_network=network_builder(FillingUNet="unet", MaskPix2Pix="papers.pix2pix"),
     network_method="sunpy_restore.desaturation.restore:with_network",
     classical={

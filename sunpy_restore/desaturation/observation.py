@@ -1,0 +1,214 @@
+"""AIA images with saturated pixels, as arrays."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sunpy_restore.core import observation
+from sunpy_restore.core.filling import checked_hole
+from sunpy_restore.core.inference import fill_invalid
+from sunpy_restore.desaturation.blooming import separate_blooming
+from sunpy_restore.desaturation.channels import input_windows
+from sunpy_restore.desaturation.plateau import find_plateau, with_margin
+from sunpy_restore.desaturation.psf import EUV_CHANNELS
+from sunpy_restore.desaturation.saturation import check_aia, counts_per_unit, find_saturation
+
+__all__ = ["Observation"]
+
+_DISPLAY_VALUES = 256
+"""Images with no more distinct values than this have an 8-bit display scale, on which intensities do not add."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation(observation.Observation):
+    """
+    An AIA image with saturated pixels.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``, finite outside of the mask.
+    mask : `numpy.ndarray` of `bool`
+        Pixels to fill.
+    saturated, primary : `numpy.ndarray` of `bool`, optional
+        Pixels at the saturation level, and those of them that were saturated by incident light and not by blooming.
+    level : `float`, optional
+        Saturation level (full well), in the unit of the image.
+    channel : `int`, optional
+        Wavelength of the AIA channel in angstrom, if its diffraction pattern is known.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    saturated: np.ndarray | None = None
+    primary: np.ndarray | None = None
+    level: float | None = None
+    channel: int | None = None
+
+    @classmethod
+    def check(cls, smap, *, mask=None):
+        """
+        Refuse a Map that cannot be desaturated.
+
+        Parameters
+        ----------
+        smap : `~sunpy.map.GenericMap`
+            Any Map.
+        mask : `numpy.ndarray` of `bool`, optional
+            See `sunpy_restore.desaturate`.
+
+        Raises
+        ------
+        TypeError
+            Another instrument or channel, or a mask that is not boolean.
+        ValueError
+            Wrong unit or processing level, a mask of another shape or without valid pixels outside of it, or an image
+            without a mask in which no saturation level is known.
+        """
+        check_aia(smap)
+        if mask is None:
+            counts_per_unit(smap)
+        else:
+            checked_hole(_valid_data(smap)[0], mask)
+
+    @classmethod
+    def from_map(cls, smap, *, mask=None):
+        """
+        Read the observation in a Map.
+
+        Parameters
+        ----------
+        smap : `~sunpy.map.GenericMap`
+            A Map that `check` has accepted.
+        mask : `numpy.ndarray` of `bool`, optional
+            See `sunpy_restore.desaturate`. By default the saturated pixels are found.
+
+        Returns
+        -------
+        Observation
+
+        Raises
+        ------
+        ValueError
+            No valid pixel lies outside of the saturated ones.
+        """
+        saturation = {}
+        if mask is None:
+            found = find_saturation(smap)
+            mask = found.mask
+            saturation = {"saturated": found.saturated, "primary": found.primary, "level": found.level}
+        image, valid = _valid_data(smap)
+        mask = checked_hole(image, mask)
+        data = smap.data
+        if not (valid | mask).all():
+            data = np.where(mask & valid, data, fill_invalid(data, valid & ~mask)[0])
+        # A saturation level that was found implies a linear scale
+        linear = bool(saturation) or not _is_display(smap.data, valid & ~mask)
+        wavelength = int(smap.meta["wavelnth"])
+        channel = wavelength if linear and wavelength in EUV_CHANNELS else None
+        return cls(image=data, mask=mask, channel=channel, **saturation)
+
+    @classmethod
+    def from_exposure(cls, image, channel):
+        """
+        Find the saturated pixels in a simulated exposure.
+
+        Parameters
+        ----------
+        image : `numpy.ndarray`
+            Shape ``(ny, nx)``, in DN per exposure.
+        channel : `int`
+            Wavelength of the AIA channel in angstrom.
+
+        Returns
+        -------
+        Observation
+        """
+        saturated, level = find_plateau(image)
+        primary = separate_blooming(saturated, image, level)
+        return cls(
+            image=image,
+            mask=with_margin(saturated),
+            saturated=saturated,
+            primary=primary,
+            level=level,
+            channel=channel,
+        )
+
+    @property
+    def nothing_to_do(self):
+        """Why there is nothing to restore, as a sentence for the user; `None` if there is."""
+        if self.mask.any():
+            return None
+        return "Found no saturated pixels; the image is returned unchanged. Pass mask= to fill pixels of your choice."
+
+    @cached_property
+    def windows(self):
+        """Input channels around the damage, a `list` of `~sunpy_restore.desaturation.channels.InputWindow`."""
+        return input_windows(self.image, self.mask, self.saturated, self.level)
+
+    @cached_property
+    def harmonic_fill(self):
+        """The image with the harmonic fill in the mask, shape ``(ny, nx)``, ``float64``."""
+        return self._with_windows(lambda window: window["image"])
+
+    def fill(self, method):
+        """
+        Fill the damaged pixels window by window.
+
+        Parameters
+        ----------
+        method : callable
+            ``method(window) -> numpy.ndarray``: the filled image in an
+            `~sunpy_restore.desaturation.channels.InputWindow`, in units of its scale.
+
+        Returns
+        -------
+        `numpy.ndarray` of ``float64``
+            Shape ``(ny, nx)``; pixels outside of the mask keep their values.
+        """
+        return self.raised_to_level(self._with_windows(method))
+
+    def raised_to_level(self, filled):
+        """
+        Raise a fill to the saturation level in pixels that were saturated by incident light.
+
+        Parameters
+        ----------
+        filled : `numpy.ndarray`
+            Filled image, shape ``(ny, nx)``.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Shape ``(ny, nx)``.
+        """
+        if self.level is None:
+            return filled
+        return np.where(self.primary, np.maximum(filled, self.level), filled)
+
+    def _with_windows(self, method):
+        filled = np.array(self.image, dtype=float)
+        for window in self.windows:
+            # All fills are in single precision, as those of networks
+            values = window.scale * np.asarray(method(window), dtype=np.float32)
+            filled[window.place][window.own] = values[window.own]
+        return filled
+
+
+def _valid_data(smap):
+    """The data of a Map with NaN in invalid pixels, and which pixels are valid: finite and not masked."""
+    valid = np.isfinite(smap.data)
+    if smap.mask is not None:
+        valid &= ~np.broadcast_to(smap.mask, valid.shape)
+    return np.where(valid, smap.data, np.nan), valid
+
+
+def _is_display(data, valid):
+    """Whether an image has no more distinct values than an 8-bit one, whatever its data type and scale."""
+    sample = data[valid].ravel()
+    for part in (sample[:: max(len(sample) // 4096, 1)], sample):
+        if len(np.unique(part)) > _DISPLAY_VALUES:
+            return False
+    return True

@@ -1,0 +1,126 @@
+"""Detection of the plateau at the full well, the value of saturated pixels."""
+
+import numpy as np
+from scipy import ndimage
+from skimage.morphology import disk
+
+from sunpy_restore.desaturation.forward import FULL_WELL
+
+__all__ = ["find_plateau", "with_margin"]
+
+_MARGIN = 2  # pixels around saturated ones, with which the interpolation of registered images mixes them
+
+# In level-1.5 images of 2014-10-26 the plateaus lie at 15050 DN (193) and 15500 DN (304), and the brightest pixel that
+# is not part of a plateau at 14450 DN: the flat field lowers and scatters the full well, and interpolation overshoots.
+_BRIGHT = 0.75  # of the full well; enough around a plateau to distinguish it from a peak
+_LOWEST = 0.85  # of the full well; lowest plateau
+_CERTAIN = 15000 / 16383  # of the full well
+_SCATTER = 0.04  # of the plateau, in either direction
+_ROUNDING = 1e-5  # of the plateau, if nothing scattered it
+_FEWEST = 3  # pixels; a smaller patch is a spike
+_PILE = 10  # pixels of a plateau that is recognised by its pile-up alone
+
+
+def with_margin(saturated, width=_MARGIN):
+    """
+    Dilate a mask by a disk.
+
+    Parameters
+    ----------
+    saturated : `numpy.ndarray` of `bool`
+        Shape ``(ny, nx)``.
+    width : `int`
+        Radius of the disk in pixels.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        Shape ``(ny, nx)``.
+    """
+    grown = np.zeros_like(saturated)
+    box = _box(saturated, width)
+    grown[box] = ndimage.binary_dilation(saturated[box], disk(width))
+    return grown
+
+
+def _box(mask, width):
+    """Slices around all True pixels, which save time in images of 4096 x 4096 pixels."""
+    slices = []
+    for axis in (1, 0):
+        places = np.flatnonzero(mask.any(axis=axis))
+        slices.append(slice(max(places[0] - width, 0), places[-1] + width + 1) if places.size else slice(0))
+    return tuple(slices)
+
+
+def find_plateau(image, well=FULL_WELL):
+    """
+    Find the pixels of an image at the full well, and their value.
+
+    Values that are clipped exactly are recognised by many equal values at the maximum. Otherwise each bright patch is
+    examined: the mode of its values is a plateau if some values are high enough, or if they pile up at the mode. Pixels
+    less than 4 % below the plateau are saturated. Patches of one or two pixels are spikes.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``, in DN per exposure. Pixels that are not finite are not saturated.
+    well : `float`
+        Full well of a pixel before flat fielding and interpolation, in the unit of the image.
+
+    Returns
+    -------
+    saturated : `numpy.ndarray` of `bool`
+        Shape ``(ny, nx)``.
+    level : `float`
+        The plateau in the unit of the image; ``well`` if no pixel is saturated.
+    """
+    saturated = np.zeros(image.shape, dtype=bool)
+    bright = np.isfinite(image) & (image >= _BRIGHT * well)
+    box = _box(bright, _MARGIN)
+    part, bright = image[box], bright[box]
+    if not (part[bright] >= _LOWEST * well).any():
+        return saturated, float(well)
+    ceiling = part[bright].max() * (1 - _ROUNDING)
+    on_top = (part[bright] >= ceiling).sum()
+    if on_top >= _FEWEST and on_top > ((part[bright] > 0.995 * ceiling) & (part[bright] < ceiling)).sum():
+        patches, _ = _patches(bright & (part >= ceiling))
+        flat = patches > 0
+    else:
+        patches, number = _patches(bright)
+        flat = np.zeros_like(bright)
+        for index, where in enumerate(ndimage.find_objects(patches, number), start=1):
+            values = part[where]
+            inside = patches[where] == index
+            if (values[inside] >= _LOWEST * well).any():
+                flat[where] |= inside & (values >= _lower_edge(values[inside], well))
+        # Interpolation rings next to the edges of a plateau, so that single values inside are too low
+        flat = ndimage.binary_fill_holes(_patches(flat)[0] > 0) & bright
+    saturated[box] = flat
+    return saturated, float(np.median(part[flat])) if flat.any() else float(well)
+
+
+def _patches(mask):
+    """Labels of patches of at least three pixels; gaps of up to two pixels do not separate them."""
+    labels, number = ndimage.label(ndimage.binary_dilation(mask, np.ones((3, 3))), np.ones((3, 3)))
+    labels[~mask] = 0
+    size = np.bincount(labels.ravel(), minlength=number + 1)
+    return np.where(size[labels] >= _FEWEST, labels, 0), number
+
+
+def _lower_edge(values, well):
+    """Lowest value of the plateau among the values of a bright patch; infinite if there is no plateau."""
+    mode = _half_sample_mode(np.sort(values[values >= _LOWEST * well]))
+    edge = (1 - _SCATTER) * mode
+    within = ((values >= edge) & (values <= (1 + _SCATTER) * mode)).sum()
+    below = ((values < edge) & (values >= (1 - 3 * _SCATTER) * mode)).sum()
+    certain = (values >= _CERTAIN * well).sum() >= _FEWEST
+    return edge if certain or (within >= _PILE and within >= 3 * below) else np.inf
+
+
+def _half_sample_mode(values):
+    """Half-sample mode of sorted values (Bickel & Fruehwirth 2006): repeatedly take the densest half."""
+    while values.size > 2:
+        half = (values.size + 1) // 2
+        start = np.argmin(values[half - 1 :] - values[: values.size - half + 1])
+        values = values[start : start + half]
+    return values.mean()

@@ -1,0 +1,132 @@
+"""Restoration of the saturated pixels of an observation."""
+
+import numpy as np
+
+from sunpy_restore.core.methods import Restored
+from sunpy_restore.desaturation.channels import MARGIN
+from sunpy_restore.desaturation.classical import diffraction
+from sunpy_restore.desaturation.correction import correct_fill
+from sunpy_restore.desaturation.psf import EUV_CHANNELS
+
+__all__ = ["needs_fringes", "restore", "with_network"]
+
+
+def restore(observation, method, *, consistency=None, progress=False):
+    """
+    Fill the damaged pixels, and correct the fill with the diffraction fringes and the charge.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.desaturation.observation.Observation`
+        The observation, shape ``(ny, nx)``.
+    method : `~sunpy_restore.core.methods.Method`
+        The method.
+    consistency : ``"diffraction"`` or ``"none"``, optional
+        See `sunpy_restore.desaturate`.
+    progress : `bool`
+        Show a progress bar.
+
+    Returns
+    -------
+    `~sunpy_restore.core.methods.Restored`
+        The filled image, shape ``(ny, nx)``. The method is, for example, ``"network+diffraction"`` if its fill was
+        corrected.
+
+    Raises
+    ------
+    ValueError
+        Unknown consistency, one that contradicts the method, or one that the channel does not allow.
+    """
+    corrected = _is_corrected(observation, method, consistency)
+    filled = method(observation, progress=progress)
+    if not corrected:
+        return Restored(data=filled, filled=observation.mask)
+    # A classical fill knows nothing of coronal structure: where this hides the fringes it is no better guess
+    filled = correct_fill(observation, filled, damping=method.is_network)
+    return Restored(data=filled, filled=observation.mask, method=f"{method.name}+diffraction")
+
+
+def needs_fringes(method, consistency):
+    """
+    Whether a restoration needs to know the diffraction pattern.
+
+    Parameters
+    ----------
+    method : `~sunpy_restore.core.methods.Method`
+        The method.
+    consistency : `str`, optional
+        See `sunpy_restore.desaturate`.
+
+    Returns
+    -------
+    `bool`
+    """
+    return method.function is diffraction or consistency == "diffraction"
+
+
+def with_network(observation, network, *, progress=False):
+    """
+    Fill the damaged pixels by a network.
+
+    The result of a network that downsamples depends slightly on the origin of its sampling grid and on the orientation
+    of the image. The origin is therefore placed at a fixed distance from the damage, so that cutouts agree with the
+    whole image, and the results of the four mirror images are averaged.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.desaturation.observation.Observation`
+        The observation.
+    network : `~sunpy_restore.core.network.TiledNetwork`
+        The network.
+    progress : `bool`
+        Show a progress bar.
+
+    Returns
+    -------
+    `numpy.ndarray` of ``float64``
+        Filled image, shape ``(ny, nx)``.
+    """
+
+    def method(window):
+        if network.receptive_radius is None:
+            return network(window.channels, active=window.own, progress=progress)
+        return _mean_of_mirrored(network, window, progress)
+
+    return observation.fill(method)
+
+
+def _mean_of_mirrored(network, window, progress):
+    """Mean result of a network for the mirror images of a window, which is padded to `MARGIN` around the damage."""
+    where = np.argwhere(window.own)
+    pads = [
+        (max(MARGIN - low, 0), max(MARGIN - (length - 1 - high), 0))
+        for low, high, length in zip(where.min(axis=0), where.max(axis=0), window.own.shape, strict=True)
+    ]
+    channels, own = (
+        np.pad(image, [(0, 0)] * (image.ndim - 2) + pads, mode="symmetric") for image in (window.channels, window.own)
+    )
+    mirrored = [np.s_[..., ::up, ::left] for up in (1, -1) for left in (1, -1)]
+    images = [network(channels[view], active=own[view], progress=progress)[view] for view in mirrored]
+    inner = tuple(slice(before, length - after) for (before, after), length in zip(pads, own.shape, strict=True))
+    return np.mean(images, axis=0)[inner]
+
+
+def _is_corrected(observation, method, consistency):
+    """Whether to correct the fill of a method with the fringes and the charge; refuses what is not possible."""
+    if consistency not in (None, "diffraction", "none"):
+        raise ValueError(f"Unknown consistency {consistency!r}; expected 'diffraction', 'none' or None.")
+    if method.function is diffraction and consistency == "none":
+        raise ValueError(
+            f"Found consistency='none' with method={method.name!r}, which consists of this correction. Leave it out."
+        )
+    if needs_fringes(method, consistency) and observation.channel is None:
+        raise ValueError(
+            "Found an image whose diffraction pattern is not known; expected one of the channels "
+            f"{', '.join(map(str, EUV_CHANNELS))} angstrom on a linear intensity scale, not an 8-bit image. "
+            "Use another method with consistency='none'."
+        )
+    if method.function is diffraction:
+        return False
+    return consistency == "diffraction" or (
+        consistency is None and method.is_network and observation.channel is not None
+    )
