@@ -5,7 +5,7 @@ import pytest
 
 from astropy.io import fits
 
-from sunpy_restore.cli.files import read_mask
+from sunpy_restore.core.inputs import read_mask
 
 MASK = np.zeros((5, 7), dtype=bool)
 MASK[1, 2:4] = True
@@ -53,5 +53,5 @@ def test_refusals(tmp_path):
     save(tmp_path / "nan.npy", np.where(MASK, np.nan, 0.0))
     save(tmp_path / "text.npy", np.array([["x"]]))
     for name in ("nan.npy", "text.npy"):
-        with pytest.raises(ValueError, match=f"{name}: expected numbers"):
+        with pytest.raises(ValueError, match=f"{name}: found NaN or text .*expected numbers"):
             read_mask(tmp_path / name)
