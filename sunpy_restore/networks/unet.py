@@ -8,12 +8,17 @@ from torch.nn import functional
 
 __all__ = ["CoronaUNet", "FillingUNet"]
 
-_CELL = 16  # pixels
-_QUIET = 0.3  # units of the noise
+# Input channels of CoronaUNet. Those from _FILLS up to the last one are fills of the image, the last one is coherence
+_IMAGE, _MASK, _UNOBSERVED, _FLAT_FIELD, _NOISE, _NEIGHBOURS, _SEEN, _FILLS = range(8)
+_COHERENCE = -1
+_COMMON_FEATURES = 8  # of the U-Net; it has one more for each of the other fills
+
+_CELL = 16  # pixels; the mean level of an image is that of 5 x 5 cells
+_LEAST_DEVIATION = 0.3  # units of the noise
 
 
 class _Block(nn.Module):
-    """Two 3x3 convolutions about a shortcut."""
+    """Two 3x3 convolutions with a shortcut."""
 
     def __init__(self, entering, channels):
         super().__init__()
@@ -28,12 +33,12 @@ class _Block(nn.Module):
 
 class _UNet(nn.Module):
     """
-    U-Net from half the resolution downwards, that ends in a layer which starts at zero.
+    U-Net whose finest level has half the resolution, with a last layer that is zero before training.
 
     Parameters
     ----------
     inputs, outputs : `int`
-        Planes at the full resolution.
+        Channels at the full resolution.
     widths : `list` of `int`
         Channels at 1/2, 1/4, ... of the resolution.
     """
@@ -52,16 +57,16 @@ class _UNet(nn.Module):
 
     @property
     def stride(self):
-        """Sides of the windows that share one sampling are multiples of this."""
+        """Step of the coarsest level in input pixels."""
         return 2 ** len(self.down)
 
-    def padded(self, planes):
-        """Planes whose sides are multiples of `stride`."""
-        missing = [-n % self.stride for n in planes.shape[-2:]]
-        return functional.pad(planes, (0, missing[1], 0, missing[0]), mode="replicate")
+    def padded(self, channels):
+        """Channels whose sides are multiples of `stride`."""
+        missing = [-n % self.stride for n in channels.shape[-2:]]
+        return functional.pad(channels, (0, missing[1], 0, missing[0]), mode="replicate")
 
     def correction(self, features):
-        """The answer to padded planes, at the full resolution."""
+        """Output for padded features, at the full resolution."""
         features = self.enter(functional.pixel_unshuffle(features, 2))
         kept = []
         for block in self.down[:-1]:
@@ -78,18 +83,18 @@ class FillingUNet(_UNet):
     """
     Correction of a first fill, in the logarithm.
 
-    Input: planes ``(batch, 3, h, w)`` of an image with a first fill of the damaged pixels, the mask of these, and the
-    level at which they are known to have saturated (0 where it is not known). Images are in units of a scale near the
-    brightest valid pixels. Output: ``(batch, 1, h, w)``, the image with a better fill; outside of the mask it is the
-    input. With ``v = log(1 + image)`` the fill is ``v + mask * correction``, whose last layer starts at zero. Nothing
-    in it depends on the image as a whole, so that windows of any size and place agree.
+    Input: channels ``(batch, 3, h, w)``: the image with a first fill of the damaged pixels, the mask of these pixels,
+    and the level at which they are known to have saturated (0 where it is unknown). Images are in units of a scale near
+    the brightest valid pixels. Output: ``(batch, 1, h, w)``, the image with a better fill; pixels outside of the mask
+    keep their values. With ``v = log(1 + image)`` the fill is ``v + mask * correction``. The correction is zero before
+    training. No layer depends on the image as a whole, so the results of overlapping windows agree.
 
     Parameters
     ----------
     widths : `list` of `int`
         Channels at 1/2, 1/4, ... of the resolution.
     ceiling : `float`
-        Largest value of the logarithm in the fill, which keeps it finite whatever the input.
+        Largest value of the logarithm in the fill, which keeps it finite for any input.
     """
 
     def __init__(self, widths=(48, 64, 96, 128), ceiling=8.0):
@@ -99,9 +104,9 @@ class FillingUNet(_UNet):
     @property
     def receptive_radius(self):
         """
-        How many pixels away from a pixel of the result the input still matters to it, windows aligned.
+        Receptive radius in pixels, for windows that begin at multiples of `stride`.
 
-        That is of the pixels which see farthest: it depends on their place in the grid of the coarsest level.
+        It is that of the pixels with the largest one: the radius depends on the position in the coarsest grid.
         """
         # A 3x3 convolution at 1/2 on entering and one on leaving, then blocks of two on the way down and up
         steps = [2 ** (level + 1) for level in range(len(self.down))]
@@ -109,9 +114,9 @@ class FillingUNet(_UNet):
         # From any pixel of a coarse one to the farthest
         return convolutions + self.stride - 1
 
-    def forward(self, planes):
-        ny, nx = planes.shape[-2:]
-        image, mask, level = self.padded(planes).split(1, dim=1)
+    def forward(self, channels):
+        ny, nx = channels.shape[-2:]
+        image, mask, level = self.padded(channels).split(1, dim=1)
         start, level = (torch.log1p(values.clamp_min(0)) for values in (image, level))
         correction = self.correction(torch.cat([start, mask, level], dim=1))
         filled = torch.expm1((start + correction).clamp(max=self.ceiling))
@@ -120,94 +125,86 @@ class FillingUNet(_UNet):
 
 class CoronaUNet(_UNet):
     """
-    Correction of a first fill of a corona, by what is around and what neighbours in time let expect.
+    Correction of a first fill of the corona, given its surroundings and a prediction from neighbours in time.
 
-    Input: planes ``(batch, 7 + others, h, w)``, namely the deviation from a smooth background in units of the noise
-    with a first fill of the damaged pixels, the mask of these, the pixels that show nothing, the pattern of the
-    detector, the noise, the deviation that neighbours let expect, where they do, and the deviation with other first
-    fills, and, if it has a gate, how coherent the lines are that one of these follows, from 0 to 1; more planes are not
-    looked at. Output: ``(batch, 1, h, w)``, the deviation with a better fill; outside of the
-    mask it is the input. The fill is ``image + a c + g seen (neighbours - image) + h (other - image) + ...`` with
-    planes ``c``, ``g`` and a ``h`` for each of the others, that the last layer, zero at the start, gives, and the mean
-    deviation ``a`` of the image from its own average over about 80 pixels; in units of ``a`` from that average the
-    network sees the image, too.
+    Input: channels ``(batch, 8 + n, h, w)`` with ``n >= others`` fills: the deviation from a smooth background in units
+    of the noise, with a first fill of the damaged pixels; the mask of these pixels; unobserved pixels; the flat field;
+    the noise; the deviation predicted from neighbours in time; where it is known; the deviation with n other first
+    fills, of which the first ``others`` are used; and, as the last channel, the coherence of the lines around, from 0
+    to 1. Output: ``(batch, 1, h, w)``, the deviation with a better fill; pixels outside of the mask keep their values.
+
+    The fill is ``image + a c + g seen (neighbours - image) + h (other - image) + ...`` with the channels ``c``, ``g``
+    and one ``h`` for each of the others, which the last layer gives; it is zero before training. ``a`` is the mean
+    deviation of the image from its own average over about 80 pixels. The network sees the image relative to that
+    average in units of ``a``.
 
     Parameters
     ----------
     widths : `list` of `int`
         Channels at 1/2, 1/4, ... of the resolution.
     view : `str`
-        How images are presented to it: ``"polar"``, on a log-polar grid, or ``"pixel"``, as they are.
+        How images are presented to the network: ``"polar"``, on a log-polar grid, or ``"pixel"``, on their own pixels.
     others : `int`
-        Number of the other first fills.
+        Number of the other first fills that are used.
     base : `int`
-        Which of them takes the place of that of the first plane in all of this, and that one its; 0 for none.
-    gate : `float`
-        How much of its correction, in units of the noise, is left out where lines are coherent; in between it is that
-        share. What neighbours say is not. Not so while training: a network that is trained with this only makes up
-        for it by larger corrections.
+        Number of the other fill, from 1, that is corrected instead of the first channel and swapped with it; 0 for
+        none.
+
+    Attributes
+    ----------
+    gate : `torch.Tensor`
+        Largest part of the correction, in units of the noise, that is left out where the coherence is 1; elsewhere it
+        is multiplied by the coherence. The prediction from neighbours is not affected. It is 0 while training, because
+        a network that is trained with it makes up for it by larger corrections, and is set afterwards.
     """
 
     receptive_radius = None
-    """How far a pixel of the result looks: a whole window."""
+    """Every output pixel depends on the whole window."""
 
-    def __init__(self, widths=(24, 48, 64, 80, 96), view="polar", others=1, base=0, gate=0.0):
-        super().__init__(8 + others, 2 + others, widths)
-        self.view, self.others, self.base, self.gate = view, others, base, gate
+    def __init__(self, widths=(24, 48, 64, 80, 96), view="polar", others=1, base=0):
+        super().__init__(_COMMON_FEATURES + others, 2 + others, widths)
+        self.view, self.others, self.base = view, others, base
+        self.register_buffer("gate", torch.tensor(0.0))
 
     @property
     def stride(self):
-        """Sides of the windows that share one sampling are multiples of this."""
+        """Step of the coarsest level in input pixels."""
         return max(super().stride, _CELL)
 
-    def forward(self, planes):
-        ny, nx = planes.shape[-2:]
-        planes = self.padded(planes[:, : 7 + self.others + (self.gate > 0)])
-        fills = torch.cat([planes[:, :1], planes[:, 7 : 7 + self.others]], dim=1)
-        order = list(range(1 + self.others))
-        order[0], order[self.base] = self.base, 0
-        image, others = fills[:, order].split([1, self.others], dim=1)
-        mask, blind, pattern, noise, neighbours, seen = planes[:, 1:7].split(1, dim=1)
-        # Brightness in single precision, whatever that of the convolutions
-        with torch.autocast(planes.device.type, enabled=False):
-            mean = _average(image, blind)
-            size = _average((image - mean).abs(), blind) + _QUIET
+    def forward(self, channels):
+        ny, nx = channels.shape[-2:]
+        channels = self.padded(channels).split(1, dim=1)
+        image, others = self._fills(channels)
+        mask, unobserved, flat_field, noise, neighbours, seen, coherence = (
+            channels[index] for index in (_MASK, _UNOBSERVED, _FLAT_FIELD, _NOISE, _NEIGHBOURS, _SEEN, _COHERENCE)
+        )
+        # Brightness stays in single precision, whatever that of the convolutions
+        with torch.autocast(image.device.type, enabled=False):
+            mean = _average(image, unobserved)
+            size = _average((image - mean).abs(), unobserved) + _LEAST_DEVIATION
             near, there = torch.asinh((image - mean) / size), torch.asinh((neighbours - image) / size) * seen
             apart = torch.asinh((others - image) / size)
-        features = [near, mask, blind, pattern, noise, torch.log(size) / 2, there, seen, apart]
+        features = [near, mask, unobserved, flat_field, noise, torch.log(size) / 2, there, seen, apart]
         corrections = self.correction(torch.cat(features, dim=1)).to(image.dtype)
-        own, weight, shares = corrections[:, :1], corrections[:, 1:2], corrections[:, 2:]
+        own, weight, shares = corrections.split([1, 1, self.others], dim=1)
         change = size * own + (shares * (others - image)).sum(dim=1, keepdim=True)
-        if self.gate and not self.training:
-            change = change - planes[:, -1:] * change.clamp(-self.gate, self.gate)
+        change = change - coherence * change.clamp(-self.gate, self.gate)
         filled = image + change + weight * seen * (neighbours - image)
         return torch.where(mask > 0, filled, image)[..., :ny, :nx]
 
-    def load_state_dict(self, state_dict, *args, **kwargs):
-        """
-        Take the numbers of another network, which may know fewer of the first fills.
-
-        What it says of the others is zero then: the answers are those of that network; or the first fill that this
-        one corrects, if that network did not know it.
-        """
-        state, axes = dict(state_dict), {"enter.weight": 1, "leave.weight": 0, "leave.bias": 0}
-        if axes.keys() <= state.keys():
-            wanted = self.state_dict()
-            missing = {wanted[name].shape[axis] - state[name].shape[axis] for name, axis in axes.items()}
-            if len(missing) == 1 and 0 < (count := missing.pop()) <= 4 * self.others:
-                for name, axis in axes.items():
-                    # Pairs of the last axis come first
-                    state[name] = functional.pad(state[name], [0, 0] * (state[name].ndim - 1 - axis) + [0, count])
-                if self.base > self.others - count // 4:
-                    state |= {name: torch.zeros_like(state[name]) for name in ("leave.weight", "leave.bias")}
-        return super().load_state_dict(state, *args, **kwargs)
+    def _fills(self, channels):
+        """The fill to correct, and the other ones as channels of one tensor."""
+        fills = [channels[_IMAGE], *channels[_FILLS : _FILLS + self.others]]
+        fills[0], fills[self.base] = fills[self.base], fills[0]
+        return fills[0], torch.cat(fills[1:], dim=1)
 
 
-def _average(image, blind):
-    """Average of what is not blind over 5 x 5 cells, linear between their centres."""
-    known = 1 - blind
-    total, weight = (functional.avg_pool2d(plane, _CELL) for plane in (image * known, known))
+def _average(image, unobserved):
+    """Average of the observed pixels over 5 x 5 cells, linear between the centres of cells."""
+    known = 1 - unobserved
+    total, weight = (functional.avg_pool2d(values, _CELL) for values in (image * known, known))
     total, weight = (
-        functional.avg_pool2d(functional.pad(plane, (2, 2, 2, 2), mode="replicate"), 5, 1) for plane in (total, weight)
+        functional.avg_pool2d(functional.pad(values, (2, 2, 2, 2), mode="replicate"), 5, 1)
+        for values in (total, weight)
     )
     return functional.interpolate(total / (weight + 1e-3), scale_factor=float(_CELL), mode="bilinear")
