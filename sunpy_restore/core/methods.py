@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sunpy_restore.core.header import Provenance
+from sunpy_restore.core.inference import choose_device
 from sunpy_restore.core.network import TiledNetwork, load_network
 from sunpy_restore.core.task import Restoration, resolve
 
@@ -158,7 +159,8 @@ def load_method(task, name="network", *, weights=None, device=None, progress=Fal
         raise ValueError(f"Unknown method {name!r}; expected one of {', '.join(task.methods)}.")
     if name == "network":
         network, local = load_network(task, weights, progress=progress)
-        network = TiledNetwork.of(task, network, device) if isinstance(task, Restoration) else network.eval()
+        tiled = isinstance(task, Restoration)
+        network = TiledNetwork.of(task, network, device) if tiled else network.eval().to(choose_device(device))
         function = partial(_with_network, resolve(task.network_method), network)
         return Method(task, name, function, local.name, local.sha256)
     if weights is not None:

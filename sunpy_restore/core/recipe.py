@@ -98,13 +98,13 @@ class Variant(NamedTuple):
 
     Parameters
     ----------
-    method : `str`
-        ``"network"`` or the name of a classical method.
+    method : `str` or `None`
+        ``"network"`` or the name of a classical method; `None` for a reference that no method restores.
     options : mapping
         Keywords of the task's ``restore``.
     """
 
-    method: str
+    method: str | None
     options: Mapping[str, Any] = {}
 
 
@@ -329,8 +329,8 @@ class Recipe(ABC):
         ----------
         observation : `~sunpy_restore.core.observation.Observation`
             The observation.
-        method : `~sunpy_restore.core.methods.Method`
-            The method.
+        method : `~sunpy_restore.core.methods.Method` or `None`
+            The method; `None` for a reference, see `Variant`.
         options : mapping
             See `Variant`.
 

@@ -46,7 +46,7 @@ def accelerate(module):
     Returns
     -------
     `torch.nn.Module`
-        A copy for inference only: in evaluation mode and without gradients.
+        A copy for inference only: in evaluation mode, without gradients, on the CPU.
 
     Examples
     --------
@@ -61,7 +61,8 @@ def accelerate(module):
     >>> torch.allclose(fast(x), plain(x), atol=1e-6)
     True
     """
-    module = copy.deepcopy(module).eval().requires_grad_(False)
+    # On the CPU, because not every device has double precision
+    module = copy.deepcopy(module).cpu().eval().requires_grad_(False)
     traced = _trace(module)
     if traced is not None:
         rewrites = _fold_batch_norms(traced) + _rewrite_upsamplings(traced)

@@ -89,7 +89,8 @@ def _loaded(recipe, variants, weights, device):
             result[label] = method, variant.options
     for label, variant in variants.items():
         if variant.method != "network":
-            result[label] = load_method(recipe.task, variant.method), variant.options
+            method = None if variant.method is None else load_method(recipe.task, variant.method)
+            result[label] = method, variant.options
     order = list(variants) if names == [None] else list(result)
     return {label: result[label] for label in order}
 
