@@ -1,4 +1,4 @@
-"""Partial convolutions, and the layered U-Net of them that fills a hole from its border inwards."""
+"""Partial convolutions, and a layered U-Net of them that fills a hole from its border inwards."""
 
 import torch
 from torch import nn
@@ -6,30 +6,30 @@ from torch.nn import functional
 
 __all__ = ["LayeredPartialUNet", "PartialConv2d"]
 
-# Sides of the encoder's kernels as in Liu et al. (2018); those of the levels beyond are 3
+# Sides of the kernels of the encoder as in Liu et al. (2018); those of deeper levels are 3
 _KERNELS = (7, 5, 5)
-_WIDEST = 8
+_WIDEST = 8  # width of the deepest levels in units of that of the first
 _NORMS = {"batch": nn.BatchNorm2d, "none": None}
 
 
 class PartialConv2d(nn.Module):
     """
-    A convolution of what is valid alone.
+    A convolution of the valid values only.
 
     With features X, their mask M (1 where they are valid), the kernel W and the bias b, a window gives
 
     .. math:: W^T (X ⊙ M) \\, \\mathrm{sum}(1) / \\mathrm{sum}(M) + b
 
-    where sum(M) > 0, and 0 elsewhere; its mask is 1 in the first case, else 0. Sums are over the window and all
-    channels. What the window shows beyond the border of the image is invalid. Where all is valid, this is a
+    where sum(M) > 0, and 0 elsewhere; the mask of the result is 1 in the first case, else 0. Sums are over the window
+    and all channels. Values beyond the edge of the image are invalid. Where all values are valid, this is a
     convolution.
 
     Parameters
     ----------
     inputs : `int` or `tuple` of `int`
-        Channels that enter; of several groups of channels, each of which has a mask of its own, those of each.
+        Input channels; the number in each group, if there are several groups with a mask each.
     outputs : `int`
-        Channels that leave, which share one mask.
+        Output channels, which share one mask.
     kernel : `int`
         Side of the window, odd.
     stride : `int`
@@ -44,10 +44,10 @@ class PartialConv2d(nn.Module):
 
     Notes
     -----
-    It is called with features ``(batch, sum(inputs), ny, nx)`` and masks ``(batch, len(inputs), ny, nx)``, and gives
-    features ``(batch, outputs, ⌈ny / stride⌉, ⌈nx / stride⌉)`` and a mask ``(batch, 1, ...)`` of these sizes, in single
-    precision at least whatever that of the features. Invalid values may be anything, NaN included. That the channels
-    of a group share a mask is no approximation of the paper's masks of each channel: there these are equal.
+    Input: features ``(batch, sum(inputs), ny, nx)`` and masks ``(batch, len(inputs), ny, nx)``. Output: features
+    ``(batch, outputs, ceil(ny / stride), ceil(nx / stride))`` and a mask ``(batch, 1, ...)`` of this size, at least in
+    single precision. Invalid values may be anything, including NaN. The paper has a mask for each channel; the masks of
+    the channels of a group are equal there, so one mask for each group is the same.
 
     References
     ----------
@@ -77,11 +77,11 @@ class PartialConv2d(nn.Module):
     def forward(self, features, mask):
         window, padding = self.weight.shape[-1], self.weight.shape[-1] // 2
         groups = zip(features.split(self.groups, dim=1), mask.split(1, dim=1), strict=True)
-        # Not a product, in which NaN would stay
+        # A product would keep NaN
         known = torch.cat([group.masked_fill(of_group == 0, 0) for group, of_group in groups], dim=1)
         found = functional.conv2d(known, self.weight, stride=self.stride, padding=padding)
         with torch.no_grad():
-            # The mean counts zeros beyond the border: it is sum(M) / sum(1), not rounded as half precision would
+            # The mean counts zeros beyond the edge: it is sum(M) / sum(1), without the rounding of half precision
             mask = mask.to(torch.promote_types(mask.dtype, torch.float32))
             share = functional.avg_pool2d(mask, window, self.stride, padding)
             sizes = share.new_tensor(self.groups)[:, None, None]
@@ -119,7 +119,7 @@ class _PartialUNet(nn.Module):
         super().__init__()
         sizes = [groups, *(width * min(2**level, _WIDEST) for level in range(depth))]
         self.encoder = nn.ModuleList(
-            # The first is not normalised, for it would forget how bright the image is
+            # Without a normalisation of the first level, which would remove the brightness of the image
             _Level(sizes[level], sizes[level + 1], _kernel(level), nn.ReLU(), 2, norm if level else None)
             for level in range(depth)
         )
@@ -145,48 +145,47 @@ class LayeredPartialUNet(nn.Module):
     """
     A stack of partial-convolution U-Nets, each of which fills a piece of the hole that the one before left.
 
-    The first layer fills a ring along the border of the hole, the next goes on from there, and the last fills the rest.
-    Layer l sees the image with what the layers before it filled, of which the mask M(l-1) is known, and predicts the
-    whole hole. Of that it keeps the piece between M(l-1) and its own mask M(l): what the first ``growth`` of its
-    partial convolutions reached, drawn on the pixels. With 2 that is a ring of 4 to 10 pixels, as the border lies on
-    the grid of every fourth pixel, with 3 of 8 to 22. The last layer keeps all.
+    The first layer fills a ring along the border of the hole, the next ones continue from there, and the last layer
+    fills the rest. Layer l sees the image with the fills of the layers before it, whose mask is M(l-1), and predicts
+    the whole hole. It keeps the pixels between M(l-1) and its own mask M(l): those that the mask of its first
+    ``growth`` partial convolutions covers. With a growth of 2 this is a ring of 4 to 10 pixels, because the border lies
+    on the grid of every fourth pixel; with 3 it has 8 to 22 pixels. The last layer keeps all pixels.
 
-    Each U-Net halves the image ``depth`` times by partial convolutions of 7, 5, 5, 3, 3, ... pixels, stride 2,
-    normalised but for the first, with ReLU. On the way back come nearest upsampling, the encoder's features and masks
-    of the same size, a partial convolution of 3 pixels, normalisation and LeakyReLU of 0.2; the last partial
-    convolution is linear.
+    Each U-Net halves the image ``depth`` times by partial convolutions of 7, 5, 5, 3, 3, ... pixels with stride 2 and
+    ReLU, normalised except for the first. The decoder has nearest upsampling, the features and masks of the encoder of
+    the same size, a partial convolution of 3 pixels, normalisation and LeakyReLU of 0.2; the last partial convolution
+    is linear.
 
     Parameters
     ----------
     layers : `int`
         U-Nets in the stack; the paper has 2.
     width : `int`
-        Channels of the first level; the levels beyond have 2, 4, 8, 8, ... times as many. Liu et al. have 64.
+        Channels of the first level; deeper levels have 2, 4, 8, 8, ... times as many. It is 64 in Liu et al.
     depth : `int`
         Levels of each U-Net.
     growth : `int`
-        Convolutions whose reach a layer before the last fills, at most ``depth``.
+        Number of convolutions whose mask a layer other than the last fills, at most ``depth``.
     norm : ``"batch"`` or ``"none"``
         Normalisation.
     correct : `bool`
-        Whether predictions are corrections of the first fill. The first fill is then seen, as a second channel which is
-        valid wherever something is to be seen, and the untrained network returns it.
+        Whether predictions are corrections of the first fill. The first fill is then an input, as a second channel that
+        is valid wherever the image is observed, and the untrained network returns it.
     view : `str`
-        How images are prepared for the network. Stored, and not looked at here.
+        How images are presented to the network. It is stored only.
 
     Raises
     ------
     ValueError
-        A number is less than 1, ``growth`` is beyond ``depth``, or there is no such normalisation.
+        A number is less than 1, ``growth`` exceeds ``depth``, or the normalisation is unknown.
 
     Notes
     -----
-    Input: planes ``(batch, 3 or more, ny, nx)``: the image with some first fill, the mask (1 where a pixel is to be
-    filled), and what is blind (1 where nothing is known and nothing is wanted, whatever the mask says); further planes
-    are not looked at. Output: ``(batch, 1, ny, nx)``, the prediction under the mask and the image as it is elsewhere.
-    Without ``correct`` the first fill is not seen. It stays in pixels that no convolution reached, which takes a hole
-    wider than ``3 * 2 ** depth`` pixels. Sizes that are no multiple of ``2 ** depth`` are padded with what is
-    blind.
+    Input: channels ``(batch, 3 or more, ny, nx)``: the image with some first fill, the mask (1 where a pixel is to be
+    filled), and unobserved pixels (1 where nothing is known and nothing is filled, whatever the mask is); further
+    channels are ignored. Output: ``(batch, 1, ny, nx)``, the prediction under the mask and the image elsewhere. Without
+    ``correct`` the first fill is ignored. It stays in pixels that no convolution covers, in holes wider than
+    ``3 * 2 ** depth`` pixels. Sizes that are no multiple of ``2 ** depth`` are padded with unobserved pixels.
 
     References
     ----------
@@ -204,53 +203,54 @@ class LayeredPartialUNet(nn.Module):
     """
 
     receptive_radius = None
-    """How far a pixel of the result looks: the whole image."""
+    """Every output pixel depends on the whole image."""
 
     def __init__(self, layers=2, width=64, depth=7, growth=2, norm="batch", correct=False, view="equalized"):
         super().__init__()
         if min(layers, width, depth, growth) < 1 or growth > depth:
             raise ValueError(
-                f"Found {layers} layers, a width of {width}, a depth of {depth} and a growth of {growth}, expected "
-                "numbers from 1 on, and a growth up to the depth."
+                f"Found {layers} layers, a width of {width}, a depth of {depth} and a growth of {growth}; expected "
+                "numbers of at least 1, and a growth up to the depth."
             )
         if norm not in _NORMS:
-            raise ValueError(f"Found the norm {norm!r}, expected one of {', '.join(_NORMS)}.")
+            raise ValueError(f"Unknown norm {norm!r}; expected one of {', '.join(_NORMS)}.")
         self.depth, self.growth, self.correct, self.view = depth, growth, correct, view
         groups = (1, 1) if correct else (1,)
         self.stack = nn.ModuleList(_PartialUNet(groups, width, depth, _NORMS[norm]) for _ in range(layers))
         if correct:
             for network in self.stack:
                 nn.init.zeros_(network.last.weight)
-        # The layout in which convolutions are fastest
+        # Convolutions are fastest in this layout
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, planes):
-        return self.forward_layers(planes)[0][-1]
+    def forward(self, channels):
+        return self.forward_layers(channels)[0][-1]
 
-    def forward_layers(self, planes):
+    def forward_layers(self, channels):
         """
-        What each layer of the stack gives, for the loss.
+        Outputs of each layer of the stack, for the loss.
 
         Parameters
         ----------
-        planes : `torch.Tensor`
-            As of the network.
+        channels : `torch.Tensor`
+            Input of the network.
 
         Returns
         -------
         outputs : `list` of `torch.Tensor`
-            Of each layer the image with its prediction in all of the hole that the layers before it left, shape
-            ``(batch, 1, ny, nx)``. The last is what the network returns.
+            For each layer the image with its prediction wherever the layers before it left a hole, shape
+            ``(batch, 1, ny, nx)``. The last one is the output of the network.
         masks : `list` of `torch.Tensor`
-            What is left to fill at first and after each layer, 1 or 0: of pixels that are not blind, 1 - M(0), ..., 1 -
-            M(layers) in the paper's words, where M is 1 in what is valid. The last has nothing left. Same shape.
+            Pixels that remain to be filled, at first and after each layer, 1 or 0: for observed pixels 1 - M(0), ...,
+            1 - M(layers) in the notation of the paper, where M is 1 in valid pixels. The last one is 0. Same shape.
         """
-        ny, nx = planes.shape[-2:]
+        ny, nx = channels.shape[-2:]
         missing = [-n % 2**self.depth for n in (ny, nx)]
-        image = functional.pad(planes[:, :1], (0, missing[1], 0, missing[0]))
-        seen = (planes[:, 2:3] <= 0).to(planes.dtype)
-        left = seen * (planes[:, 1:2] > 0)
-        seen, left = (functional.pad(plane, (0, missing[1], 0, missing[0])) for plane in (seen, left))
+        image, mask, unobserved = channels[:, :3].split(1, dim=1)
+        image = functional.pad(image, (0, missing[1], 0, missing[0]))
+        seen = (unobserved <= 0).to(channels.dtype)
+        left = seen * (mask > 0)
+        seen, left = (functional.pad(values, (0, missing[1], 0, missing[0])) for values in (seen, left))
         filled, outputs, masks = image, [], [left]
         for index, network in enumerate(self.stack, 1):
             known = seen - left
@@ -264,7 +264,7 @@ class LayeredPartialUNet(nn.Module):
         return outputs, [mask[..., :ny, :nx] for mask in masks]
 
     def _grown(self, known):
-        """What the first convolutions reach of a mask, as their own masks would tell, drawn on the pixels."""
+        """The mask of the first ``growth`` convolutions for a mask of the image, at full resolution."""
         for level in range(self.growth):
             kernel = _kernel(level)
             known = functional.max_pool2d(known, kernel, stride=2, padding=kernel // 2)

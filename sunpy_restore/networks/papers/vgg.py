@@ -1,4 +1,4 @@
-"""Features of images, for perceptual and style losses: those of VGG-19, and of fixed filters that need no file."""
+"""Image features for perceptual and style losses: those of VGG-19, and those of fixed filters without weights."""
 
 import math
 
@@ -8,15 +8,15 @@ from torch.nn import functional
 
 __all__ = ["OrientedFeatures", "VGG19Features"]
 
-# Channels of the convolutions of VGG-19, "M" for a pooling, as configuration E of the paper
+# Channels of the convolutions of VGG-19, "M" for a pooling: configuration E of the paper
 _CHANNELS = (64, 64, "M", 128, 128, "M", *[256] * 4, "M", *[512] * 4, "M", *[512] * 4, "M")
-# Of ImageNet, for images in [0, 1]
+# Statistics of ImageNet, for images in [0, 1]
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
 
 
 def _layers():
-    """The layers of torchvision's ``features``, in their order."""
+    """Yield the layers of ``features`` of torchvision's VGG-19 in order."""
     entering = 3
     for channels in _CHANNELS:
         if channels == "M":
@@ -28,7 +28,7 @@ def _layers():
 
 
 class _Frozen(nn.Module):
-    """What is never trained, and passes gradients on to the image."""
+    """A network that is never trained and passes gradients on to the image."""
 
     def train(self, mode=True):
         return super().train(False)
@@ -40,23 +40,23 @@ class _Frozen(nn.Module):
 
 class VGG19Features(_Frozen):
     """
-    Features of VGG-19, trained on ImageNet, which is built only as deep as they lie.
+    Features of VGG-19, trained on ImageNet; only the layers up to the deepest feature are built.
 
     Parameters
     ----------
     layers : `tuple` of `int`
-        Places in torchvision's ``features``, ascending, from 0 to 36. 4, 9 and 18 are the first three poolings, as in
-        Liu et al.
+        Indices in ``features`` of torchvision's VGG-19, ascending, from 0 to 36. 4, 9 and 18 are the first three
+        poolings, as in Liu et al.
 
     Raises
     ------
     ValueError
-        There are no such layers.
+        The indices are out of range or not ascending.
 
     Notes
     -----
-    Input: images ``(batch, 1, ny, nx)`` in [0, 1], as gray ones; the normalisation of ImageNet is done here. Output: a
-    `list` of ``(batch, channels, ny / 2 ** k, nx / 2 ** k)``, k poolings deep. It is frozen and needs `load` first.
+    Input: grey images ``(batch, 1, ny, nx)`` in [0, 1], which are normalised here as for ImageNet. Output: a `list` of
+    ``(batch, channels, ny / 2 ** k, nx / 2 ** k)`` after k poolings. The network is frozen; call `load` first.
 
     References
     ----------
@@ -70,7 +70,7 @@ class VGG19Features(_Frozen):
         self.layers = tuple(layers)
         known = all(0 <= layer < len(built) for layer in self.layers)
         if not self.layers or not known or list(self.layers) != sorted(set(self.layers)):
-            raise ValueError(f"Found the layers {layers}, expected ascending numbers from 0 to {len(built) - 1}.")
+            raise ValueError(f"Found the layers {layers}; expected ascending numbers from 0 to {len(built) - 1}.")
         self.features = nn.Sequential(*built[: self.layers[-1] + 1])
         self.loaded = False
         self.register_buffer("mean", torch.tensor(_MEAN)[:, None, None], persistent=False)
@@ -79,13 +79,14 @@ class VGG19Features(_Frozen):
 
     def load(self, state):
         """
-        Take the weights.
+        Load the weights.
 
         Parameters
         ----------
         state : mapping of `str` to `torch.Tensor`
-            As `sunpy_restore.core.weights.read_features` gives it for the entry "vgg19" of the registry: torchvision's
-            names, ``features.0.weight`` and so on. What lies deeper is left out.
+            Weights with torchvision's names, ``features.0.weight`` and so on, such as
+            `sunpy_restore.core.weights.read_features` returns for the entry "vgg19" of the registry. Deeper layers are
+            ignored.
 
         Returns
         -------
@@ -102,7 +103,7 @@ class VGG19Features(_Frozen):
             found = tuple(state[name].shape) if name in state else "nothing"
             if found != tuple(value.shape):
                 raise ValueError(
-                    f"Found {found} as {name}, expected {tuple(value.shape)}: pass the weights of torchvision's VGG-19."
+                    f"Found {found} as {name}; expected {tuple(value.shape)}. Pass the weights of torchvision's VGG-19."
                 )
         self.load_state_dict({name: state[name] for name in own})
         self.loaded = True
@@ -121,29 +122,30 @@ class VGG19Features(_Frozen):
 
 class OrientedFeatures(_Frozen):
     """
-    Features of fixed filters: oriented derivatives of Gaussians at three scales, like those that early layers learn.
+    Features of fixed filters: oriented derivatives of Gaussians at several scales.
 
-    At each level the image is filtered with the first and the second derivative of a Gaussian, of 1 pixel, along
-    ``orientations`` directions. What is positive and what is negative in that are channels of their own, as after a
-    rectification, and are averaged over 2 x 2 pixels. For the next level the image is smoothed and halved.
+    At each level the image is filtered with the first and the second derivative of a Gaussian of 1 pixel along
+    ``orientations`` directions. Positive and negative responses are separate channels and are averaged over 2 x 2
+    pixels. For the next level the image is smoothed and halved. The early layers of image classifiers learn similar
+    filters.
 
     Parameters
     ----------
     levels : `int`
-        Scales, each twice the one before.
+        Number of scales, each twice the one before.
     orientations : `int`
-        Directions in half a turn.
+        Number of directions in half a turn.
 
     Raises
     ------
     ValueError
-        There is nothing to compute.
+        A number is less than 1.
 
     Notes
     -----
-    The interface is that of `VGG19Features`, for images in any unit: features are in that unit, and scale with it. They
-    have ``4 * orientations`` channels, no answer to a constant, and only first derivatives answer to a linear slope.
-    Beyond its border an image is continued by its edge pixels; its sides are at least ``2 ** levels`` pixels.
+    The interface is that of `VGG19Features`, for images in any unit, which is also that of the features. They have
+    ``4 * orientations`` channels. Constants have no response, and linear slopes have responses of first derivatives
+    only. Images are continued by their edge pixels; their sides have at least ``2 ** levels`` pixels.
 
     References
     ----------
@@ -160,7 +162,7 @@ class OrientedFeatures(_Frozen):
     def __init__(self, levels=3, orientations=4):
         super().__init__()
         if min(levels, orientations) < 1:
-            raise ValueError(f"Found {levels} levels and {orientations} orientations, expected 1 or more of both.")
+            raise ValueError(f"Found {levels} levels and {orientations} orientations; expected 1 or more of both.")
         self.levels = levels
         smooth, filters = _oriented(orientations)
         self.register_buffer("smooth", smooth, persistent=False)
@@ -178,7 +180,7 @@ class OrientedFeatures(_Frozen):
 
 
 def _oriented(orientations, margin=4):
-    """A Gaussian of 1 pixel, and correlations that give the first and second derivatives along directions of it."""
+    """A Gaussian of 1 pixel, and correlation kernels of its first and second derivatives along the directions."""
     steps = torch.arange(-margin, margin + 1, dtype=torch.float64)
     y, x = torch.meshgrid(steps, steps, indexing="ij")
     gaussian = torch.exp(-(x**2 + y**2) / 2)
@@ -189,6 +191,6 @@ def _oriented(orientations, margin=4):
         along = x * math.cos(angle) + y * math.sin(angle)
         filters += [along * gaussian, (along**2 - 1) * gaussian]
     filters = torch.stack(filters)[:, None]
-    # On the pixels the sum of a second derivative is not quite 0
+    # The sampled second derivative does not sum to exactly 0
     filters -= filters.sum(dim=(2, 3), keepdim=True) * gaussian
     return gaussian[None, None].float(), filters.float()

@@ -15,7 +15,7 @@ POOLINGS = (4, 9, 18)
 
 
 def torchvision_state(last=21, seed=0):
-    """As torchvision's file has it, with a classifier."""
+    """Random weights with torchvision's names, including the classifier."""
     generator = torch.Generator().manual_seed(seed)
     state = {"classifier.0.bias": torch.zeros(3)}
     for index, (entering, leaving) in CONVOLUTIONS.items():
@@ -32,7 +32,7 @@ def state():
 
 
 def test_features_of_the_published_network(state):
-    """The same layer by layer: on three equal channels, normalised as for ImageNet."""
+    """Compared with the layers written out, on three equal channels normalised as for ImageNet."""
     images = torch.rand(2, 1, 24, 32)
     with torch.no_grad():
         found = VGG19Features(POOLINGS).load(state)(images)
@@ -49,7 +49,7 @@ def test_features_of_the_published_network(state):
     torch.testing.assert_close(found, wanted)
 
 
-def test_other_layers(state):
+def test_features_of_other_layers(state):
     images = torch.rand(1, 1, 16, 16)
     with torch.no_grad():
         before, after = VGG19Features((0, 1)).load(state)(images)
@@ -70,45 +70,45 @@ def test_only_as_deep_as_needed():
 
 
 @pytest.mark.parametrize("layers", [(), (37,), (-1,), (9, 4), (4, 4)])
-def test_layers_that_are_none(layers):
+def test_unknown_layers_are_refused(layers):
     with pytest.raises(ValueError, match="expected ascending numbers from 0 to 36"):
         VGG19Features(layers)
 
 
-def test_weights_are_needed(state):
+def test_missing_or_wrong_weights_are_refused(state):
     features = VGG19Features((4,))
     with pytest.raises(RuntimeError, match=r"no weights yet: call its load\(\)"):
         features(torch.zeros(1, 1, 8, 8))
     missing = {name: value for name, value in state.items() if name != "features.2.bias"}
-    with pytest.raises(ValueError, match=r"Found nothing as features\.2\.bias, expected \(64,\)"):
+    with pytest.raises(ValueError, match=r"Found nothing as features\.2\.bias; expected \(64,\)"):
         features.load(missing)
-    with pytest.raises(ValueError, match=r"Found \(64, 1, 3, 3\) as features\.0\.weight, expected \(64, 3, 3, 3\)"):
+    with pytest.raises(ValueError, match=r"Found \(64, 1, 3, 3\) as features\.0\.weight; expected \(64, 3, 3, 3\)"):
         features.load(state | {"features.0.weight": torch.zeros(64, 1, 3, 3)})
     assert features.load(state) is features
 
 
 @pytest.mark.parametrize("kind", ["vgg", "oriented"])
-def test_frozen_but_passes_gradients_on(kind, state):
+def test_features_are_frozen_and_pass_gradients_on(kind, state):
     features = VGG19Features((4, 9)).load(state) if kind == "vgg" else OrientedFeatures()
     images = torch.rand(1, 1, 16, 16, requires_grad=True)
     assert not features.train().training
     assert not any(parameter.requires_grad for parameter in features.parameters())
     sum(level.square().sum() for level in features(images)).backward()
     assert images.grad.any()
-    # What is frozen has no place in a file of weights beyond what torchvision's has
+    # Weights files hold nothing but the tensors of torchvision's file
     assert features.state_dict().keys() <= state.keys()
 
 
 # Fixed filters
 
 
-def plane(ny, nx, slope_x, slope_y):
+def ramp(ny, nx, slope_x, slope_y):
     y, x = torch.meshgrid(torch.arange(float(ny)), torch.arange(float(nx)), indexing="ij")
     return (slope_x * x + slope_y * y)[None, None]
 
 
 def signed(level):
-    """The answers before their rectification."""
+    """The responses before their rectification."""
     positive, negative = level.chunk(2, dim=1)
     return positive - negative
 
@@ -121,34 +121,34 @@ def test_levels_halve_the_image():
     torch.testing.assert_close(OrientedFeatures()(images), found, rtol=0, atol=0)
 
 
-def test_answers_scale_with_the_image_and_ignore_constants():
+def test_responses_scale_with_the_image_and_ignore_constants():
     images = torch.randn(1, 1, 32, 32)
     for level, scaled in zip(OrientedFeatures()(images), OrientedFeatures()(3 * images + 5), strict=True):
         torch.testing.assert_close(scaled, 3 * level, rtol=1e-3, atol=1e-4)
 
 
 def test_slopes_are_projected_on_the_directions():
-    """First derivatives answer with the slope along their direction, at each level over twice the distance."""
+    """First derivatives give the slope along their direction, at each level over twice the distance."""
     slopes = (0.3, -0.7)
-    found = OrientedFeatures()(plane(128, 128, *slopes))
+    found = OrientedFeatures()(ramp(128, 128, *slopes))
     directions = [(math.cos(math.pi * k / 4), math.sin(math.pi * k / 4)) for k in range(4)]
     wanted = torch.tensor([slopes[0] * x + slopes[1] * y for x, y in directions])
     for index, level in enumerate(found):
         middle = level.shape[-1] // 2
-        answers = signed(level)[0, :, middle, middle]
-        first, second = answers[::2], answers[1::2]
+        responses = signed(level)[0, :, middle, middle]
+        first, second = responses[::2], responses[1::2]
         torch.testing.assert_close(first, 2**index * wanted, rtol=2e-3, atol=0)
         torch.testing.assert_close(second, torch.zeros(4), rtol=0, atol=1e-4)
 
 
 def test_filters_are_derivatives_of_a_gaussian():
-    """As scipy has them, in x and in y."""
+    """Those of scipy, in x and in y."""
     rng = np.random.default_rng(0)
     image = ndimage.gaussian_filter(rng.normal(size=(48, 48)), 1)
     (found,) = OrientedFeatures(1, 2)(torch.from_numpy(image).float()[None, None])
     for channel, order in enumerate([(0, 1), (0, 2), (1, 0), (2, 0)]):
-        answers = ndimage.gaussian_filter(image, 1, order=order, mode="nearest")
-        parts = [np.maximum(sign * answers, 0).reshape(24, 2, 24, 2).mean(axis=(1, 3)) for sign in (1, -1)]
+        responses = ndimage.gaussian_filter(image, 1, order=order, mode="nearest")
+        parts = [np.maximum(sign * responses, 0).reshape(24, 2, 24, 2).mean(axis=(1, 3)) for sign in (1, -1)]
         pair = found[0, channel].numpy(), found[0, channel + 4].numpy()
         for one, other in zip(pair, parts, strict=True):
             np.testing.assert_allclose(one, other, atol=2e-3 * np.abs(other).max())
@@ -163,6 +163,6 @@ def test_a_quarter_turn_of_the_image_is_one_of_the_filters():
 
 
 @pytest.mark.parametrize("numbers", [(0, 4), (3, 0)])
-def test_no_features(numbers):
+def test_impossible_numbers_are_refused(numbers):
     with pytest.raises(ValueError, match="expected 1 or more of both"):
         OrientedFeatures(*numbers)
