@@ -1,4 +1,4 @@
-"""NDCubes as stacks of images: the header of each image, and the cube that the restored ones make."""
+"""Headers of the images of an NDCube, and cubes of restored images."""
 
 import copy
 
@@ -19,22 +19,22 @@ _WCS_KEYWORDS |= {
     f"{name}{i}" for name in ("naxis", "ctype", "cunit", "crval", "crpix", "cdelt", "crota") for i in (1, 2, 3)
 }
 _WCS_KEYWORDS |= {f"{name}{i}_{j}" for name in ("pc", "cd") for i in (1, 2, 3) for j in (1, 2, 3)}
-# They place a whole series of images in time, and sunpy would take an instrument's own (T_OBS) for that of each.
+# Times of the whole series. sunpy prefers some instruments' own keyword (T_OBS) to DATE-OBS.
 _TIME_KEYWORDS = set("date-obs date_obs time-obs date-avg date-beg date-end t_obs t_rec".split())
 _TIME_KEYWORDS |= {"mjd-obs", "mjd-avg", "mjd-beg", "mjd-end"}
 
 
 def image_headers(cube):
     """
-    Headers that make Maps of the images of a cube.
+    Make the headers of the images of a cube.
 
-    The cube's ``meta`` is the header, and its WCS overrides what it knows itself: pixel grid, observer and, where the
-    first axis is time, the date of each image.
+    The header is the ``meta`` of the cube. The WCS takes precedence for the pixel grid, the observer and, if the first
+    axis is time, the date of each image.
 
     Parameters
     ----------
     cube : `~ndcube.NDCube`
-        Cube of axes (y, x) or (time, y, x).
+        Cube with axes (y, x) or (time, y, x).
 
     Returns
     -------
@@ -44,28 +44,28 @@ def image_headers(cube):
     Raises
     ------
     TypeError
-        If the WCS is not, at its base, a FITS WCS.
+        The WCS is not based on a FITS WCS.
     ValueError
-        If the cube is empty, or its last two axes are not latitude and longitude.
+        The cube is empty, or its last two axes are not latitude and longitude.
     """
     if cube.data.ndim not in (2, 3) or cube.data.size == 0:
-        raise ValueError(f"expected an NDCube of axes (y, x) or (time, y, x), found one of shape {cube.data.shape}")
+        raise ValueError(f"Found an NDCube of shape {cube.data.shape}; expected axes (y, x) or (time, y, x).")
     try:
         wcs, dropped = unwrap_wcs_to_fitswcs(cube.wcs)
     except TypeError as error:
         raise TypeError(
-            f"expected an NDCube with a FITS WCS, found {type(cube.wcs).__name__}: make a list of Maps of its images"
+            f"Found an NDCube with a {type(cube.wcs).__name__}; expected a FITS WCS. Pass its images as a list of Maps."
         ) from error
     coupled = wcs.axis_correlation_matrix
     on_sky = (wcs.wcs.lng, wcs.wcs.lat) == (0, 1) and not dropped[-2:].any()
     if not on_sky or coupled[:2, 2:].any() or coupled[2:, :2].any():
         raise ValueError(
-            "expected an NDCube whose last two array axes are latitude and longitude, independent of the first, "
-            f"found axes {cube.array_axis_physical_types}: make a list of Maps of its images"
+            f"Found an NDCube with axes {cube.array_axis_physical_types}; expected latitude and longitude as the last "
+            "two, independent of the first. Pass its images as a list of Maps."
         )
     header = _sky_header(cube, wcs.sub([WCSSUB_CELESTIAL]))
     number = 1 if cube.data.ndim == 2 else len(cube.data)
-    # A time axis without a reference time would begin in 1858.
+    # Without a reference time the time axis would begin in 1858
     if not (wcs.has_temporal and any(wcs.wcs.mjdref)):
         return [dict(header) for _ in range(number)]
     header = {key: value for key, value in header.items() if key not in _TIME_KEYWORDS}
@@ -80,41 +80,52 @@ def rebuilt_cube(cube, originals, restored):
     Parameters
     ----------
     cube : `~ndcube.NDCube`
-        The cube that was taken apart. It is not changed.
+        The original cube. It is not changed.
     originals, restored : `list` of `~sunpy.map.GenericMap`
-        Its images before and after the restoration, all of one shape: that of the cube, or an integer multiple.
+        Its images before and after the restoration. The restored images have one unit and one shape, which is an
+        integer multiple of that of the cube.
 
     Returns
     -------
     `~ndcube.NDCube`
-        Cube of the class of ``cube``, with its coordinates. WCS, unit and ``meta`` follow the images' pixel grid, unit
-        and provenance, the mask is theirs, an uncertainty is dropped: it was that of the pixels before the restoration.
+        Cube of the same class with the same coordinates. Its WCS, unit and mask are those of the restored images. Its
+        ``meta`` has the pixel grid, the provenance and all other keywords that were added or changed, taken from the
+        first image that was restored. The uncertainty is dropped, because it refers to the original pixels.
 
     Raises
     ------
     ValueError
-        If the images have different shapes, or one that is no multiple of the cube's.
+        The restored images differ in unit or shape, or their shape is no multiple of that of the cube.
     """
     shapes = {smap.data.shape for smap in restored}
     ny, nx = cube.data.shape[-2:]
     shape = next(iter(shapes))
     scale = shape[0] // ny
     if shapes != {(scale * ny, scale * nx)} or scale == 0:
-        raise ValueError(f"expected images of one shape, a multiple of {(ny, nx)}, found {sorted(shapes)}")
+        raise ValueError(
+            f"Found restored images of shape {', '.join(map(str, sorted(shapes)))}; expected one shape, a multiple of "
+            f"{(ny, nx)}. Pass the images as a list of Maps."
+        )
+    units = {str(smap.unit) for smap in restored}
+    if len(units) > 1:
+        raise ValueError(
+            f"Found restored images in {' and '.join(sorted(units))}; expected one unit. Pass them as a list of Maps."
+        )
     leading = cube.data.shape[:-2]
     mask = None
     if any(smap.mask is not None for smap in restored):
         masks = [np.broadcast_to(False if smap.mask is None else smap.mask, shape) for smap in restored]
         mask = np.stack(masks).reshape(*leading, *shape)
     coordinates = copy.copy(cube.global_coords)
-    # A copy of its own, for removing one from the result must not remove it from the input.
+    # copy.copy shares this dictionary, so that removing a coordinate from the result would change the input
     coordinates._internal_coords = coordinates._internal_coords.copy()
+    before, after = _first_restored(originals, restored)
     result = type(cube)(
         np.stack([smap.data for smap in restored]).reshape(*leading, *shape),
         wcs=_scaled_wcs(cube.wcs, scale),
         mask=mask,
-        meta=_restored_meta(cube, originals[0].meta, restored[0].meta, shape, scale),
-        unit=cube.unit if restored[0].unit == originals[0].unit else restored[0].unit,
+        meta=_restored_meta(cube, before.meta, after.meta, shape, scale),
+        unit=cube.unit if after.unit == before.unit else after.unit,
         global_coords=coordinates,
     )
     if not cube.extra_coords.is_empty:
@@ -123,13 +134,20 @@ def rebuilt_cube(cube, originals, restored):
     return result
 
 
+def _first_restored(originals, restored):
+    """The first image with an addition to its history, before and after the restoration; otherwise the first image."""
+    pairs = list(zip(originals, restored, strict=True))
+    changed = (pair for pair in pairs if pair[0].meta.get("history") != pair[1].meta.get("history"))
+    return next(changed, pairs[0])
+
+
 def _sky_header(cube, wcs):
     header = {str(key).lower(): value for key, value in cube.meta.items() if key}
     header = {key: value for key, value in header.items() if key not in _WCS_KEYWORDS}
-    # The commentary cards of an astropy Header are no text.
+    # An astropy Header has commentary cards instead of text
     header.update({key: str(header[key]) for key in ("comment", "history") if key in header})
     header.update({key.lower(): value for key, value in wcs.to_header().items()})
-    # To all digits, unlike to_header.
+    # to_header rounds them
     for key in ("hgln_obs", "hglt_obs", "dsun_obs"):
         if key in header and getattr(wcs.wcs.aux, key) is not None:
             header[key] = getattr(wcs.wcs.aux, key)
@@ -145,7 +163,7 @@ def _sky_header(cube, wcs):
 
 
 def _scaled_wcs(wcs, scale):
-    """The WCS of pixels ``scale`` times smaller, by the rule of `sunpy.map.GenericMap.resample`."""
+    """Make the WCS of pixels that are ``scale`` times smaller, as `sunpy.map.GenericMap.resample` does."""
     if scale == 1:
         return wcs
     inner = getattr(wcs, "low_level_wcs", wcs)
@@ -165,10 +183,10 @@ def _scaled_wcs(wcs, scale):
 
 
 def _restored_meta(cube, before, after, shape, scale):
-    """The cube's ``meta`` with what a restoration wrote into the header of its first image."""
+    """Copy the ``meta`` of a cube, with the changes that a restoration made in the header of an image."""
     meta = copy.deepcopy(cube.meta)
     if isinstance(meta, NDMeta):
-        # Its axes are bound to the shape of the cube: those that were resampled cannot stay.
+        # Values along axes that were resampled no longer fit the shape of the cube
         kept = cube.data.ndim if scale == 1 else cube.data.ndim - 2
         axes = {key: axis for key, axis in meta.axes.items() if max(axis) < kept}
         meta = type(meta)(meta, key_comments=meta.key_comments, axes=axes)
@@ -177,6 +195,7 @@ def _restored_meta(cube, before, after, shape, scale):
         provenance = Provenance(*(after.get(key) for key in ("rsttask", "rstmeth", "rstmodel", "rstsha", "rstvers")))
     update_header(meta, shape=shape, scale=scale, provenance=provenance)
     names = {str(key).lower(): key for key in meta}
+    in_capitals = any(str(key).isupper() for key in cube.meta)
     for key, value in added_cards(before, after).items():
-        meta[names.get(key, key)] = value
+        meta[names.get(key, key.upper() if in_capitals else key)] = value
     return meta

@@ -1,9 +1,11 @@
-"""What a restoration changes in a FITS header: the pixel grid, values that no longer hold, and provenance."""
+"""Changes of a FITS header by a restoration: pixel grid, outdated keywords and provenance."""
 
 import re
 import textwrap
 from dataclasses import dataclass
 from numbers import Real
+
+import numpy as np
 
 from astropy.io import fits
 
@@ -13,9 +15,9 @@ from sunpy_restore.version import __version__
 
 __all__ = ["Provenance", "added_cards", "update_header"]
 
-# Statistics of the pixel values, and how they were stored in the file. JSOC writes many of them in two versions,
-# over the disk and over the whole frame; a restoration makes every one of them false.
-_OF_THE_VALUES = frozenset(
+# Statistics of the pixel values and their storage in the file, which a restoration makes wrong. JSOC writes many of the
+# statistics twice, for the disk and for the whole frame.
+_VALUE_KEYWORDS = frozenset(
     "datamin datamax datamean datamedn datarms dataskew datakurt "
     "datamin2 datamax2 datamea2 datamed2 datarms2 dataske2 datakur2 datacent "
     "datazer datasat dataavg datasig "
@@ -23,15 +25,15 @@ _OF_THE_VALUES = frozenset(
     "datavals totvals missvals satvals nsatpix percentd "
     "bitpix blank bscale bzero checksum datasum zblank zscale zzero zhecksum zdatasum".split()
 )
-# Positions and lengths in pixels of the instrument's own limb fit.
-_IN_PIXELS = frozenset("r_sun x0_mp y0_mp imscl_mp x0_lf y0_lf".split())
-# The letter at the end marks an alternate WCS of the same pixel grid.
+# Positions and lengths in pixels of the instrument's limb fit
+_PIXEL_KEYWORDS = frozenset("r_sun x0_mp y0_mp imscl_mp x0_lf y0_lf".split())
+# A letter at the end marks an alternate WCS of the same pixel grid
 _REFERENCE_PIXEL = re.compile(r"crpix[12][a-z]?")
 _PER_PIXEL = re.compile(r"(cdelt[12]|cd[12]_[12])[a-z]?")
-_OF_THE_GRID = re.compile(r"naxis[12]|(crpix|cdelt)[12][a-z]?|cd[12]_[12][a-z]?")
+_GRID_KEYWORD = re.compile(r"naxis[12]|(crpix|cdelt)[12][a-z]?|cd[12]_[12][a-z]?")
 _CARDS = ("RESTORED", "RSTTASK", "RSTMETH", "RSTMODEL", "RSTSHA", "RSTVERS")
 _WRITTEN = {*map(str.lower, _CARDS), "history", "keycomments"}
-# Not on RSTMODEL and RSTSHA, whose values may fill the 80 columns of a card.
+# RSTMODEL and RSTSHA have none, because their values may fill the 80 columns of a card
 _COMMENTS = {
     "RESTORED": "restored by sunpy_restore",
     "RSTTASK": "restoration task",
@@ -44,7 +46,7 @@ _COMMENTARY_WIDTH = fits.Card.length - len("HISTORY ")
 @dataclass(frozen=True)
 class Provenance:
     """
-    How an image was restored, as its header says it.
+    How an image was restored, for its header.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ class Provenance:
 
     Examples
     --------
-    >>> from sunpy_restore.core.maps import Provenance
+    >>> from sunpy_restore.core.header import Provenance
     >>> Provenance("enhance-continuum", "bicubic", version="1.0").cards()
     {'RESTORED': True, 'RSTTASK': 'enhance-continuum', 'RSTMETH': 'bicubic', 'RSTVERS': '1.0'}
     """
@@ -74,12 +76,12 @@ class Provenance:
 
     def cards(self):
         """
-        The header keywords and their values.
+        Header keywords and their values.
 
         Returns
         -------
         `dict`
-            ``RESTORED``, ``RSTTASK``, ``RSTMETH`` and ``RSTVERS``; with a network also ``RSTMODEL`` and ``RSTSHA``.
+            ``RESTORED``, ``RSTTASK``, ``RSTMETH`` and ``RSTVERS``; for a network also ``RSTMODEL`` and ``RSTSHA``.
         """
         values = (True, self.task, self.method, self.model, self.sha256, self.version)
         return {
@@ -90,12 +92,12 @@ class Provenance:
 
     def history(self):
         """
-        The text for ``HISTORY``.
+        Text for ``HISTORY``.
 
         Returns
         -------
         `list` of `str`
-            Lines that fit on a card each, so that a saved file gives back the same text.
+            Lines that fit on one card each, so that the text survives saving and loading.
         """
         text = f"sunpy_restore {self.version}: {self.task}, method {self.method}"
         if self.model is not None:
@@ -107,33 +109,33 @@ class Provenance:
 
 def update_header(meta, *, shape, scale=1, provenance=None):
     """
-    Make a header true again after a restoration, in place.
+    Update a header after a restoration, in place.
 
-    - ``CRPIXj`` becomes ``scale (CRPIXj - 1/2) + 1/2``; ``CDELTi`` and ``CDi_j`` are divided by ``scale``; ``PCi_j``,
-      ``CROTA2`` and ``CRVALi`` stay. Alternate WCS (``CRPIX1A``) follow. ``NAXIS1`` and ``NAXIS2`` become the shape,
-      where they are in the header.
+    - ``CRPIXj`` becomes ``scale * (CRPIXj - 1/2) + 1/2``; ``CDELTi`` and ``CDi_j`` are divided by ``scale``; ``PCi_j``,
+      ``CROTA2`` and ``CRVALi`` stay. The same holds for alternate WCS (``CRPIX1A``). ``NAXIS1`` and ``NAXIS2`` are set
+      to the shape if the header has them.
     - Statistics of the pixel values (``DATAMIN``, ``DATAMEAN``, ``DATARMS``, ``DATAVALS``, ``TOTVALS``, ``MISSVALS``,
-      ``SATVALS``, ``NSATPIX`` and their kin) and keywords about their storage (``BITPIX``, ``BLANK``, ``BSCALE``,
-      ``BZERO``, ``CHECKSUM``, ``DATASUM``) are removed: they would be false.
-    - If the pixel size changed, so are lengths in pixels: ``R_SUN``, ``X0_MP``, ``Y0_MP``, ``IMSCL_MP``, ``X0_LF``,
-      ``Y0_LF``.
-    - The provenance is written, and its ``HISTORY`` follows the lines that are there.
+      ``SATVALS``, ``NSATPIX`` and similar) and keywords of their storage (``BITPIX``, ``BLANK``, ``BSCALE``, ``BZERO``,
+      ``CHECKSUM``, ``DATASUM``) are removed, because they are no longer correct.
+    - If the pixel size changes, lengths in pixels are removed as well: ``R_SUN``, ``X0_MP``, ``Y0_MP``, ``IMSCL_MP``,
+      ``X0_LF``, ``Y0_LF``.
+    - The provenance is written, and its lines are appended to ``HISTORY``.
 
     Parameters
     ----------
     meta : `dict`, `~sunpy.util.MetaDict` or `~astropy.io.fits.Header`
-        The header. Its keys may be in upper or lower case; those that it has keep theirs.
+        The header, with keys in upper or lower case. Existing keys keep their case.
     shape : `tuple` of `int`
-        Shape (ny, nx) of the restored image in pixels.
+        Shape ``(ny, nx)`` of the restored image in pixels.
     scale : `int`
         Restored pixels per original pixel along each axis.
     provenance : `Provenance`, optional
-        What was done.
+        How the image was restored.
     """
     names = {str(key).lower(): key for key in meta}
     for name, key in names.items():
         value = meta[key]
-        if name in _OF_THE_VALUES or (scale != 1 and name in _IN_PIXELS):
+        if name in _VALUE_KEYWORDS or (scale != 1 and name in _PIXEL_KEYWORDS):
             del meta[key]
         elif scale != 1 and isinstance(value, Real):
             if _REFERENCE_PIXEL.fullmatch(name):
@@ -149,7 +151,7 @@ def update_header(meta, *, shape, scale=1, provenance=None):
 
 def added_cards(before, after):
     """
-    Find the keywords that a function added or changed, apart from what `update_header` does.
+    Find the keywords that a function adds or changes, apart from those that `update_header` changes.
 
     Parameters
     ----------
@@ -164,8 +166,14 @@ def added_cards(before, after):
     return {
         key: value
         for key, value in after.items()
-        if key not in _WRITTEN and not _OF_THE_GRID.fullmatch(key) and value != before.get(key)
+        if key not in _WRITTEN and not _GRID_KEYWORD.fullmatch(key) and _differs(value, before.get(key))
     }
+
+
+def _differs(value, other):
+    if isinstance(value, np.ndarray) or isinstance(other, np.ndarray):
+        return not np.array_equal(value, other)
+    return value != other
 
 
 def _write_provenance(meta, names, provenance):
@@ -175,7 +183,7 @@ def _write_provenance(meta, names, provenance):
         if key in cards:
             meta[name] = cards[key]
         elif name in meta:
-            # A model that an earlier restoration named had no part in this one.
+            # Left by an earlier restoration with a network
             del meta[name]
     if isinstance(meta, fits.Header):
         for line in lines:
@@ -184,12 +192,12 @@ def _write_provenance(meta, names, provenance):
             meta.comments[key] = comment
         return
     history = names.get("history", "HISTORY")
-    # Not always a str: a Map made of an astropy Header holds its commentary cards.
+    # A Map that was made with an astropy Header holds commentary cards and no str
     meta[history] = "\n".join([*str(meta.get(history, "")).strip().splitlines(), *lines])
     if isinstance(meta, MetaDict):
         meta["keycomments"] = {**meta.get("keycomments", {}), **_COMMENTS}
 
 
 def _printable(text):
-    """Text that a FITS card can hold: sunpy drops any other keyword with a warning when it saves a Map."""
+    """Replace characters that a FITS card cannot hold; sunpy drops such a keyword when it saves a Map."""
     return "".join(character if " " <= character <= "~" else "?" for character in text)

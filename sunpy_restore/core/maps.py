@@ -1,4 +1,4 @@
-"""Images in and out: whatever holds Maps becomes a list of Maps, and restored arrays become Maps again."""
+"""Take containers of images apart into Maps, and make Maps of restored arrays."""
 
 import copy
 from numbers import Integral
@@ -10,37 +10,37 @@ import sunpy.map
 from sunpy.map import GenericMap, MapSequence
 
 from sunpy_restore.core.cubes import image_headers, rebuilt_cube
-from sunpy_restore.core.header import Provenance, update_header
+from sunpy_restore.core.header import update_header
+from sunpy_restore.core.messages import named_image
 from sunpy_restore.core.pixels import repeated
 
-__all__ = ["Provenance", "as_maps", "masks_for", "new_map", "restored_map", "with_data"]
+__all__ = ["as_maps", "masks_for", "new_map", "restored_map", "with_data"]
 
 
 def as_maps(image):
     """
-    Take any container of images apart into Maps.
+    Take a container of images apart into Maps.
 
     Parameters
     ----------
     image : `~sunpy.map.GenericMap`, `list` or `tuple` of Maps, `~sunpy.map.MapSequence` or `~ndcube.NDCube`
-        A cube is (y, x), or (time, y, x) and then one Map per slice. Its WCS is a FITS one, or a slice or a rebinning
-        of one; its ``meta`` is the header, of which the WCS overrides what it knows itself.
+        Images. A cube has axes (y, x), or (time, y, x) with one Map per time, and a FITS WCS, which may be sliced or
+        rebinned. The headers of its Maps are its ``meta``, in which the WCS takes precedence.
 
     Returns
     -------
     maps : `list` of `~sunpy.map.GenericMap`
         The Maps, in order.
     rebuild : callable
-        ``rebuild(maps)`` makes the same kind of container of as many restored Maps. A cube keeps its class, unit and
-        coordinates; its WCS and ``meta`` follow the Maps' pixel grid and provenance, its mask is theirs. Its
-        uncertainty is dropped: it was that of the pixels before the restoration.
+        ``rebuild(maps)`` makes the same kind of container of the restored Maps, see
+        `~sunpy_restore.core.cubes.rebuilt_cube` for a cube.
 
     Raises
     ------
     TypeError
-        If ``image`` is something else, such as an array, which has neither a pixel scale nor an instrument.
+        ``image`` is something else, such as an array.
     ValueError
-        If there are no images in it, or the axes of a cube are not (y, x) or (time, y, x).
+        The container is empty, or the axes of a cube are not (y, x) or (time, y, x).
 
     Examples
     --------
@@ -64,98 +64,100 @@ def as_maps(image):
         raise TypeError(_refusal(image))
     for index, member in enumerate(maps):
         if not isinstance(member, GenericMap):
-            raise TypeError(f"item {index} of the {type(image).__name__}: {_refusal(member)}")
+            with named_image(index, len(maps)):
+                raise TypeError(_refusal(member))
     if not maps:
-        raise ValueError(f"expected at least one Map, found an empty {type(image).__name__}")
+        raise ValueError(f"Found an empty {type(image).__name__}; expected at least one Map.")
     return maps, lambda restored: container(_checked(restored, len(maps)))
 
 
 def masks_for(maps, mask):
     """
-    The masks that a user gave for images.
+    Distribute the mask or masks that a user gave over the images.
 
     Parameters
     ----------
     maps : `list` of `~sunpy.map.GenericMap`
         The images.
     mask : `numpy.ndarray` of `bool`, `list` of them, or `None`
-        One mask for all images, or one each.
+        One mask for all images, or one per image.
 
     Returns
     -------
     `list`
-        One mask, or `None`, for each image. Their types and shapes are not checked.
+        One mask or `None` per image. Their types and shapes are not checked.
 
     Raises
     ------
     TypeError
-        The mask is a single value, or a nested list.
+        The mask is a single value or a nested list.
     ValueError
-        There is another number of masks than of images.
+        The number of masks is not the number of images.
     """
-    # Of a list the parts may differ in shape, so that as a whole it has no number of dimensions
+    # np.ndim fails for a list of masks of different shapes
     dimensions = None if isinstance(mask, (list, tuple)) else np.ndim(mask)
     if mask is None or dimensions == 2:
         return [mask] * len(maps)
     if dimensions == 0:
-        raise TypeError(f"Found the mask {mask!r}, expected a boolean array of the shape of the image, or one each.")
+        raise TypeError(
+            f"Found the mask {mask!r}; expected a boolean array in the shape of the image, or one per image."
+        )
     if any(np.ndim(part) == 1 for part in mask):
-        raise TypeError("Found a nested list as the mask, expected a boolean array. Make one with numpy.array(mask).")
+        raise TypeError("Found a nested list as the mask; expected a boolean array. Make one with numpy.array(mask).")
     if len(mask) != len(maps):
-        raise ValueError(f"Found {len(mask)} masks for {len(maps)} images, expected one for all or one each.")
+        raise ValueError(f"Found {len(mask)} masks for {len(maps)} images; expected one for all or one per image.")
     return list(mask)
 
 
 def restored_map(smap, data, *, provenance, scale=1, mask=None):
     """
-    Put a restored array in the place of a Map's data.
+    Make the restored Map of an observed one.
 
-    The class, unit, plot settings and header stay. The header keeps the instrument's keywords, with the changes of
-    `~sunpy_restore.core.header.update_header`: the WCS follows the rule of `sunpy.map.GenericMap.resample`, keywords
-    that the restoration makes false are removed, and ``RESTORED``, ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``,
-    ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line say what was done. An uncertainty of ``smap`` is dropped: it was
-    that of the pixels before the restoration.
+    The class, unit and plot settings are kept. The header is updated by `~sunpy_restore.core.header.update_header`: the
+    WCS changes as in `sunpy.map.GenericMap.resample`, outdated keywords are removed, and ``RESTORED``, ``RSTTASK``,
+    ``RSTMETH``, ``RSTMODEL``, ``RSTSHA``, ``RSTVERS`` and ``HISTORY`` record the restoration. The uncertainty is
+    dropped, because it refers to the original pixels.
 
     Parameters
     ----------
     smap : `~sunpy.map.GenericMap`
-        The observed Map, of shape (ny, nx). It is not changed.
+        Observed Map of shape ``(ny, nx)``. It is not changed.
     data : `~numpy.ndarray`
-        Restored image of shape (scale ny, scale nx), in the unit of ``smap``.
-    provenance : `Provenance`
-        What was done.
+        Restored image of shape ``(scale * ny, scale * nx)``, in the unit of ``smap``.
+    provenance : `~sunpy_restore.core.header.Provenance`
+        How the image was restored.
     scale : `int`
         Restored pixels per observed pixel along each axis.
     mask : `~numpy.ndarray` of `bool`, optional
-        Mask in the shape of ``data``, True where a value deserves no trust. By default that of ``smap``.
+        Mask in the shape of ``data``, True where values should not be trusted. By default that of ``smap``.
 
     Returns
     -------
     `~sunpy.map.GenericMap`
-        Map of the class of ``smap``.
+        Map of the same class.
 
     Raises
     ------
     ValueError
-        If ``scale`` is no positive integer, or ``data`` or ``mask`` has another shape.
+        ``scale`` is no positive integer, or ``data`` or ``mask`` has another shape.
     """
     if not isinstance(scale, Integral) or scale < 1:
-        raise ValueError(f"expected scale to be a positive integer, found {scale!r}")
+        raise ValueError(f"Found scale={scale!r}; expected a positive integer.")
     data = np.asarray(data)
     shape = tuple(scale * length for length in smap.data.shape)
     if data.shape != shape:
-        raise ValueError(f"expected data of shape {shape}, {scale} times that of the Map, found {data.shape}")
+        raise ValueError(f"Found data of shape {data.shape}; expected {shape}, {scale} times that of the Map.")
     if np.may_share_memory(data, smap.data):
         data = data.copy()
     if mask is None:
         mask = _upscaled_mask(smap, scale)
     elif np.shape(mask) != shape:
-        raise ValueError(f"expected a mask of shape {shape}, that of the data, found {np.shape(mask)}")
+        raise ValueError(f"Found a mask of shape {np.shape(mask)}; expected {shape}, that of the data.")
     else:
         mask = np.array(mask, dtype=bool)
-    # A deep copy, for the header holds the dictionary of comments and the plot settings hold the norm.
+    # Header and plot settings have mutable values: the comments and the norm
     meta = copy.deepcopy(smap.meta)
-    # Written out, for where they are missing the defaults belong to the old pixel grid.
+    # Defaults of missing keywords belong to the original pixel grid
     meta["crpix1"], meta["crpix2"] = (float(pixel.value) + 1 for pixel in smap.reference_pixel)
     if "cd1_1" not in meta:
         meta["cdelt1"], meta["cdelt2"] = (meta.get(f"cdelt{i}", 1.0) for i in (1, 2))
@@ -165,14 +167,14 @@ def restored_map(smap, data, *, provenance, scale=1, mask=None):
 
 def new_map(data, header):
     """
-    A Map of an array that was no Map before.
+    Make a Map of an array.
 
     Parameters
     ----------
     data : `~numpy.ndarray`
-        Image of shape (ny, nx).
+        Image of shape ``(ny, nx)``.
     header : mapping
-        Its header.
+        The header.
 
     Returns
     -------
@@ -183,7 +185,7 @@ def new_map(data, header):
 
 def with_data(smap, data):
     """
-    A Map with other values, and all else as it is.
+    Copy a Map with other data.
 
     Parameters
     ----------
@@ -197,25 +199,25 @@ def with_data(smap, data):
     `~sunpy.map.GenericMap`
     """
     meta, settings = copy.deepcopy(smap.meta), copy.deepcopy(smap.plot_settings)
-    return smap._new_instance(data, meta, plot_settings=settings, mask=smap.mask)
+    return smap._new_instance(data, meta, plot_settings=settings, mask=copy.deepcopy(smap.mask))
 
 
 def _refusal(image):
     if isinstance(image, np.ndarray):
         return (
-            f"expected a sunpy Map, found an array of shape {image.shape}. An array has neither a pixel scale nor an "
-            "instrument: make a Map of it with sunpy.map.Map(array, header), where header is that of its FITS file"
+            f"Found an array of shape {image.shape}; expected a sunpy Map, which has a pixel scale and an instrument. "
+            "Make one with sunpy.map.Map(array, header) and the header of the FITS file."
         )
     return (
-        "expected a sunpy Map, a list or tuple of Maps, a MapSequence or an NDCube, found "
-        f"{type(image).__module__}.{type(image).__name__}. sunpy.map.Map(file) opens a FITS file as a Map"
+        f"Found {type(image).__module__}.{type(image).__name__}; expected a sunpy Map, a list or tuple of Maps, a "
+        "MapSequence or an NDCube. Open a FITS file with sunpy.map.Map(file)."
     )
 
 
 def _checked(maps, number):
     maps = list(maps)
     if len(maps) != number:
-        raise ValueError(f"expected {number} restored Maps, as many as there were images, found {len(maps)}")
+        raise ValueError(f"Found {len(maps)} restored Maps; expected {number}, one per image.")
     return maps
 
 

@@ -1,4 +1,4 @@
-"""Laws of NDCubes in and out."""
+"""NDCubes become Maps, and restored Maps become an NDCube."""
 
 import copy
 import warnings
@@ -19,7 +19,8 @@ from astropy.wcs.wcsapi.wrappers.base import BaseWCSWrapper
 import sunpy.map
 from sunpy.map.sources import HMIMap
 
-from sunpy_restore.core.maps import Provenance, as_maps, restored_map
+from sunpy_restore.core.header import Provenance, added_cards
+from sunpy_restore.core.maps import as_maps, restored_map
 from sunpy_restore.data import sample_path
 
 PROVENANCE = Provenance("enhance-magnetogram", "network", "compact", "ab" * 32, "1.2.3")
@@ -55,7 +56,7 @@ def time_wcs(**changes):
         **changes,
     }
     with warnings.catch_warnings():
-        # Of DATEREF without MJDREF, which wcslib fills in.
+        # DATEREF without MJDREF, which wcslib fills in
         warnings.simplefilter("ignore", FITSFixedWarning)
         return WCS(header)
 
@@ -72,10 +73,17 @@ def single(**changes):
     return smap, ndcube.NDCube(smap.data, **({"wcs": smap.wcs, "meta": smap.meta, "unit": smap.unit} | changes))
 
 
-def restore(cube, scale=2):
+def restore(cube, scale=2, **cards):
+    """Restore all images of a cube by a function that adds header keywords."""
     maps, rebuild = as_maps(cube)
-    ones = np.ones((scale, scale), dtype=np.float32)
-    return rebuild([restored_map(m, np.kron(m.data, ones), scale=scale, provenance=PROVENANCE) for m in maps])
+    return rebuild([restored(smap, scale, **cards) for smap in maps])
+
+
+def restored(smap, scale=1, **cards):
+    data = np.kron(smap.data, np.ones((scale, scale), dtype=np.float32))
+    result = restored_map(smap, data, scale=scale, provenance=PROVENANCE)
+    result.meta.update(cards)
+    return result
 
 
 def sky(wcs, *pixels):
@@ -93,13 +101,13 @@ def test_image_becomes_the_map_it_was():
     assert found.meta["history"] == smap.meta["history"]
     assert np.array_equal(found.data, smap.data)
     assert np.allclose(sky(found.wcs, 3, 4), sky(smap.wcs, 3, 4), rtol=0, atol=1e-12)
-    # The same observer to the last digit, or comparing coordinates of both would warn.
+    # The same observer to the last digit, without which comparing coordinates of both would warn
     assert found.coordinate_frame.is_equivalent_frame(smap.coordinate_frame)
 
 
-def test_the_wcs_overrides_the_header():
+def test_the_wcs_takes_precedence_over_the_header():
     smap, _ = single()
-    # The header still has the roll angle and pixels of the Map before its rotation.
+    # The header still has the roll angle and pixels of the Map before its rotation
     turned = smap.rotate()
     (found,), _ = as_maps(ndcube.NDCube(turned.data, wcs=turned.wcs, meta=smap.meta))
     assert np.allclose(found.rotation_matrix, np.eye(2))
@@ -162,7 +170,7 @@ def test_the_instruments_own_time_does_not_freeze_a_series():
 
 
 @pytest.mark.parametrize("item", [np.s_[1:], np.s_[:, 1:4, 2:], np.s_[1], np.s_[2, 1:4, 2:6]])
-def test_slices_of_cubes_stay_where_they_are(item):
+def test_slices_of_cubes_keep_their_coordinates(item):
     cube = series()
     part = cube[item]
     maps, _ = as_maps(part)
@@ -249,7 +257,7 @@ def test_rebuilding_the_maps_unchanged_gives_the_cube_back():
     assert {**META} == {**found.meta, "DATAMIN": META["DATAMIN"]}
 
 
-def test_without_masks_there_is_none():
+def test_no_mask_stays_no_mask():
     assert restore(series()).mask is None
 
 
@@ -259,11 +267,91 @@ def test_scalar_mask():
 
 def test_images_of_other_shapes_are_refused():
     maps, rebuild = as_maps(series())
-    cases = ([(5, 7), (10, 14), (5, 7)], "one shape"), ([(10, 15)] * 3, "10, 15"), ([(4, 6)] * 3, "4, 6")
+    cases = (
+        ([(5, 7), (10, 14), (5, 7)], r"of shape \(5, 7\), \(10, 14\); expected one shape, a multiple of \(5, 7\)"),
+        ([(10, 15)] * 3, r"of shape \(10, 15\); expected"),
+        ([(4, 6)] * 3, r"of shape \(4, 6\); expected"),
+    )
     for shapes, found in cases:
         wrong = [sunpy.map.Map(np.zeros(shape), smap.meta) for shape, smap in zip(shapes, maps, strict=True)]
         with pytest.raises(ValueError, match=found):
             rebuild(wrong)
+
+
+def test_images_in_other_units_are_refused():
+    maps, rebuild = as_maps(series())
+    with pytest.raises(ValueError, match="Found restored images in G and mT; expected one unit"):
+        rebuild([restored(maps[0], bunit="mT"), *map(restored, maps[1:])])
+
+
+# Keywords that a function adds to the header or changes in it
+
+CARDS = {"strength": 0.5, "instrume": "HMI_SIDE1", "crval9": 3, "a_longer": True, "rstguess": 12}
+
+
+@pytest.mark.parametrize("kind", [dict, fits.Header, NDMeta])
+def test_any_keyword_that_a_function_adds_or_changes_is_in_the_metadata(kind):
+    meta = kind({**META, "KEPT": 7})
+    found = restore(series(meta=meta), **CARDS).meta
+    assert type(found) is kind
+    assert {key: found[key.upper()] for key in CARDS} == CARDS
+    assert len([key for key in found if key.lower() == "instrume"]) == 1
+    assert (found["KEPT"], found["RSTTASK"]) == (7, "enhance-magnetogram")
+    assert meta["INSTRUME"] == "HMI_FRONT2"
+    assert "STRENGTH" not in meta
+
+
+def test_added_keywords_are_in_lower_case_where_the_metadata_are():
+    """As in the ``meta`` of a Map."""
+    found = restore(series(meta={key.lower(): value for key, value in META.items()}), **CARDS).meta
+    assert {key: found[key] for key in CARDS} == CARDS
+
+
+@pytest.mark.parametrize("kind", [dict, fits.Header, NDMeta])
+def test_pixel_grid_and_provenance_are_written_once(kind):
+    """And the pixel grid only where the metadata have it."""
+    grid = {"CRPIX1": 3.5, "CDELT1": 0.504, "NAXIS1": 7}
+    for given in ({}, grid):
+        meta = kind({**META, **given})
+        found = restore(series(meta=meta), strength=0.5).meta
+        keys = [key.lower() for key in found]
+        # A FITS header has one key for each line of its history
+        assert sorted(key for key in keys if key != "history") == sorted(
+            {
+                *(key.lower() for key in meta),
+                "strength",
+                "restored",
+                "rsttask",
+                "rstmeth",
+                "rstmodel",
+                "rstsha",
+                "rstvers",
+            }
+            - {"history", "datamin"}
+        )
+        assert [found[key] for key in given] == [6.5, 0.252, 14][: len(given)]
+        assert str(found["HISTORY"]).split("\n") == ["first", *PROVENANCE.history()]
+
+
+def test_a_function_may_change_the_unit():
+    cube = series()
+    maps, rebuild = as_maps(cube)
+    found = rebuild([restored(smap, bunit="mT") for smap in maps])
+    assert (found.unit, found.meta["BUNIT"]) == (u.mT, "mT")
+    assert cube.unit == u.G
+
+
+def test_metadata_are_those_of_the_first_image_that_was_restored():
+    maps, rebuild = as_maps(series())
+    assert rebuild(maps).meta == {key: value for key, value in META.items() if key != "DATAMIN"}
+    found = rebuild([maps[0], restored(maps[1], strength=0.5), restored(maps[2], strength=0.7)]).meta
+    assert (found["RSTTASK"], found["STRENGTH"]) == ("enhance-magnetogram", 0.5)
+
+
+def test_added_cards_compares_arrays():
+    before = {"same": np.arange(3), "other": np.arange(3), "number": 1}
+    after = {"same": np.arange(3), "other": np.arange(1, 4), "number": np.arange(2), "new": np.zeros(2), "naxis1": 3}
+    assert added_cards(before, after).keys() == {"other", "number", "new"}
 
 
 def transposed():
@@ -277,7 +365,7 @@ def drifting():
 @pytest.mark.parametrize(
     ("cube", "found"),
     [
-        (lambda: series(transposed()), "latitude and longitude.*helioprojective.lat"),
+        (lambda: series(transposed()), "helioprojective.lat.*expected latitude and longitude"),
         (lambda: series(drifting()), "independent of the first"),
         (lambda: series(shape=(0, 5, 7)), r"shape \(0, 5, 7\)"),
         (lambda: series(WCS(naxis=4), shape=(1, 3, 5, 7)), r"shape \(1, 3, 5, 7\)"),
@@ -299,5 +387,5 @@ def test_other_wcs_are_refused():
         def world_to_pixel_values(self, *world):
             return self._wcs.world_to_pixel_values(*world)
 
-    with pytest.raises(TypeError, match="expected an NDCube with a FITS WCS"):
+    with pytest.raises(TypeError, match="Found an NDCube with a HighLevelWCSWrapper; expected a FITS WCS"):
         as_maps(series(HighLevelWCSWrapper(Shifted(time_wcs()))))

@@ -1,4 +1,4 @@
-"""Laws of taking images apart into Maps and of putting restored arrays back."""
+"""Containers of images become Maps, and restored arrays become Maps."""
 
 import copy
 
@@ -16,8 +16,8 @@ from astropy.nddata import StdDevUncertainty
 import sunpy.map
 from sunpy.map.sources import HMIMap
 
-from sunpy_restore.core.header import update_header
-from sunpy_restore.core.maps import Provenance, as_maps, masks_for, restored_map
+from sunpy_restore.core.header import Provenance, update_header
+from sunpy_restore.core.maps import as_maps, masks_for, new_map, restored_map, with_data
 from sunpy_restore.data import sample_path
 
 SHA = "0123456789abcdef" * 4
@@ -43,6 +43,7 @@ BASE = {
     "rsun_ref": 696000000,
 }
 ARCSEC = st.floats(0.1, 3)
+FORMS = ["crota", "pc", "cd", "cd and cdelt"]
 
 
 def rotation(angle):
@@ -50,14 +51,9 @@ def rotation(angle):
     return np.array([[c, -s], [s, c]])
 
 
-@st.composite
-def headers(draw):
-    """Headers with each of the ways to write a linear WCS."""
-    header = dict(BASE, crpix1=draw(st.floats(-600, 600)), crpix2=draw(st.floats(-600, 600)))
-    header["crval1"], header["crval2"] = draw(st.floats(-300, 300)), draw(st.floats(-300, 300))
-    cdelt = [draw(ARCSEC), draw(ARCSEC)]
-    angle = draw(st.floats(-180, 180))
-    form = draw(st.sampled_from(["crota", "pc", "cd", "cd and cdelt"]))
+def linear_header(form, crpix, crval, cdelt, angle):
+    """Header with one of the forms of a linear WCS."""
+    header = dict(BASE, crpix1=crpix[0], crpix2=crpix[1], crval1=crval[0], crval2=crval[1])
     if form == "crota":
         header["crota2"] = angle
     prefix, matrix = ("pc", rotation(angle)) if form == "pc" else ("cd", np.diag(cdelt) @ rotation(angle))
@@ -66,6 +62,13 @@ def headers(draw):
     if form != "cd":
         header["cdelt1"], header["cdelt2"] = cdelt
     return header
+
+
+@st.composite
+def headers(draw):
+    crpix, crval = ([draw(st.floats(-limit, limit)) for _ in range(2)] for limit in (600, 300))
+    cdelt, angle = [draw(ARCSEC), draw(ARCSEC)], draw(st.floats(-180, 180))
+    return linear_header(draw(st.sampled_from(FORMS)), crpix, crval, cdelt, angle)
 
 
 def image(shape=(5, 7)):
@@ -83,8 +86,8 @@ def restored(smap, scale=2, provenance=PROVENANCE, **keywords):
 
 
 def assert_same_wcs(found, expected, shape, tolerance):
-    """Every corner lies at the same place of the tangent plane, to ``tolerance`` pixels, and the plane is the same."""
-    # Without the projection itself, whose inverse loses half the digits near its centre.
+    """Compare the positions of the corners in the tangent plane, with a tolerance in pixels, and the plane itself."""
+    # Without the projection, whose inverse loses half the digits near its centre
     corners = np.array([(x, y) for x in (0.5, shape[1] + 0.5) for y in (0.5, shape[0] + 0.5)])
     plane = (corners - expected.wcs.crpix) @ expected.pixel_scale_matrix.T
     back = plane @ np.linalg.inv(found.pixel_scale_matrix).T + found.wcs.crpix
@@ -96,9 +99,20 @@ def assert_same_wcs(found, expected, shape, tolerance):
 # The pixel grid
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("scale", [1, 2])
+def test_wcs_changes_as_in_resample(form, scale):
+    check_wcs_of_resample(linear_header(form, (3.5, -120.25), (-200.5, 30.0), (0.504, 0.7), 152.0), scale)
+
+
+@pytest.mark.slow
 @settings(deadline=None)
 @given(header=headers(), scale=st.integers(1, 3))
-def test_wcs_rule_is_that_of_resample(header, scale):
+def test_wcs_changes_as_in_resample_for_any_header(header, scale):
+    check_wcs_of_resample(header, scale)
+
+
+def check_wcs_of_resample(header, scale):
     smap = sunpy.map.Map(image(), header)
     found = restored(smap, scale)
     expected = smap.resample([7 * scale, 5 * scale] * u.pix)
@@ -119,19 +133,30 @@ def test_wcs_rule_is_that_of_resample(header, scale):
     ],
     ids=["submap", "rotated", "rotated submap", "unequal pixels"],
 )
-def test_wcs_rule_holds_for_derived_maps(change):
+def test_wcs_of_derived_maps_changes_as_in_resample(change):
     smap = change(sunpy.map.Map(sample_path("hmi_magnetogram")))
     ny, nx = smap.data.shape
     assert_same_wcs(restored(smap).wcs, smap.resample([2 * nx, 2 * ny] * u.pix).wcs, (2 * ny, 2 * nx), 1e-9)
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("x", "y"), [(-0.5, 4.5), (2.25, 1.0)])
+def test_points_keep_their_position_on_the_sky(form, x, y):
+    check_position(linear_header(form, (-33.0, 4.25), (150.0, -250.5), (1.2, 0.6), -20.0), x, y)
+
+
+@pytest.mark.slow
 @settings(deadline=None)
 @given(header=headers(), x=st.floats(-0.5, 6.5), y=st.floats(-0.5, 4.5))
-def test_a_point_keeps_its_place_on_the_sky(header, x, y):
+def test_points_keep_their_position_on_the_sky_for_any_header(header, x, y):
+    check_position(header, x, y)
+
+
+def check_position(header, x, y):
     smap = sunpy.map.Map(image(), header)
     found = restored(smap)
     point = SkyCoord(smap.pixel_to_world(x * u.pix, y * u.pix))
-    # Pixel edges coincide: the input's -1/2 is the output's -1/2.
+    # Pixel edges coincide: -1/2 in the input is -1/2 in the output
     place = found.world_to_pixel(point)
     assert place.x.value == pytest.approx(2 * (x + 0.5) - 0.5, abs=0.01)
     assert place.y.value == pytest.approx(2 * (y + 0.5) - 0.5, abs=0.01)
@@ -147,21 +172,21 @@ def test_wcs_defaults_are_written_out(missing):
         assert expected.separation(place) < 1e-6 * u.arcsec
 
 
-def test_alternate_wcs_follows():
+def test_alternate_wcs_changes_too():
     meta = {"CRPIX1A": 3.5, "CDELT1A": 0.504, "CD1_2A": 0.1, "PC1_2A": 0.1, "CRVAL1A": 5.0, "CRPIX1": "text"}
     update_header(meta, shape=(10, 14), scale=2)
     expected = {"CRPIX1A": 6.5, "CDELT1A": 0.252, "CD1_2A": 0.05, "PC1_2A": 0.1, "CRVAL1A": 5.0, "CRPIX1": "text"}
     assert meta == expected
 
 
-def test_naxis_follows_where_it_is_and_is_not_added():
+def test_naxis_is_updated_but_not_added():
     found = restored(hmi(naxis1=7, naxis2=5))
     assert (found.meta["naxis1"], found.meta["naxis2"]) == (14, 10)
-    # At the end of a header it makes astropy warn on saving.
+    # NAXIS at the end of a header makes astropy warn on saving
     assert not {"naxis1", "naxis2"} & restored(hmi()).meta.keys()
 
 
-# What is kept, what is dropped
+# What is kept and what is dropped
 
 
 def test_class_unit_and_instrument_keywords_are_kept():
@@ -192,7 +217,7 @@ def test_plot_settings_are_kept_and_not_shared():
     assert smap.plot_settings["cmap"] == "hmimag"
 
 
-FALSE_AFTER = dict.fromkeys(
+OUTDATED = dict.fromkeys(
     "datamin datamax datamean datamedn datarms dataskew datakurt datamin2 datamea2 datap10 datavals totvals missvals "
     "satvals nsatpix bitpix blank bscale bzero checksum datasum".split(),
     1,
@@ -201,11 +226,11 @@ IN_PIXELS = {"r_sun": 1930.2, "x0_mp": 2040.1, "imscl_mp": 0.504}
 
 
 @pytest.mark.parametrize("scale", [1, 2])
-def test_keywords_that_became_false_are_dropped(scale):
-    smap = hmi(**FALSE_AFTER, **IN_PIXELS)
+def test_outdated_keywords_are_dropped(scale):
+    smap = hmi(**OUTDATED, **IN_PIXELS)
     found = restored(smap, scale)
-    assert not FALSE_AFTER.keys() & found.meta.keys()
-    assert FALSE_AFTER.keys() <= smap.meta.keys()
+    assert not OUTDATED.keys() & found.meta.keys()
+    assert OUTDATED.keys() <= smap.meta.keys()
     kept = IN_PIXELS if scale == 1 else {}
     assert {key: found.meta[key] for key in IN_PIXELS if key in found.meta} == kept
 
@@ -265,11 +290,11 @@ def test_scalar_mask_of_the_input():
 @pytest.mark.parametrize(
     ("data", "keywords", "found"),
     [
-        (np.zeros((5, 7)), {"scale": 2}, r"\(10, 14\).*found \(5, 7\)"),
-        (np.zeros((10, 14)), {}, r"\(5, 7\).*found \(10, 14\)"),
-        (np.zeros((5, 7)), {"mask": np.zeros((7, 5))}, r"mask of shape \(5, 7\).*found \(7, 5\)"),
-        (np.zeros((5, 7)), {"scale": 0}, "positive integer, found 0"),
-        (np.zeros((5, 7)), {"scale": 1.5}, "positive integer, found 1.5"),
+        (np.zeros((5, 7)), {"scale": 2}, r"data of shape \(5, 7\); expected \(10, 14\), 2 times"),
+        (np.zeros((10, 14)), {}, r"data of shape \(10, 14\); expected \(5, 7\), 1 times"),
+        (np.zeros((5, 7)), {"mask": np.zeros((7, 5))}, r"mask of shape \(7, 5\); expected \(5, 7\)"),
+        (np.zeros((5, 7)), {"scale": 0}, "scale=0; expected a positive integer"),
+        (np.zeros((5, 7)), {"scale": 1.5}, r"scale=1\.5; expected a positive integer"),
     ],
 )
 def test_shapes_are_checked(data, keywords, found):
@@ -347,8 +372,37 @@ def test_any_name_of_a_model_fits_a_header(text):
     assert header["RSTSHA"] == SHA
     assert header["RSTMODEL"].isascii()
     assert len(header["RSTMODEL"]) <= len(text)
-    # Each line on a card of its own, so that none is broken in a file.
+    # Each line fits on a card
     assert len(header["HISTORY"]) == len(provenance.history())
+
+
+# Maps of arrays
+
+
+def test_new_map_is_that_of_its_array_and_header():
+    header = {**BASE, "cdelt1": 0.504, "cdelt2": 0.504}
+    found = new_map(image(), header)
+    assert type(found) is HMIMap
+    np.testing.assert_array_equal(found.data, image())
+    found.meta["content"] = "other"
+    assert header["content"] == "MAGNETOGRAM"
+
+
+def test_with_data_keeps_everything_else():
+    smap = hmi(history="first", keycomments={"CDELT1": "pixel"})
+    smap.mask = smap.data > 0
+    smap.plot_settings.update(norm=Normalize(-1500, 1500))
+    found = with_data(smap, 2 * smap.data)
+    assert type(found) is HMIMap
+    np.testing.assert_array_equal(found.data, 2 * smap.data)
+    np.testing.assert_array_equal(found.mask, smap.mask)
+    assert found.meta == smap.meta
+    found.meta["keycomments"]["CDELT1"] = "changed"
+    found.plot_settings["norm"].vmax = 1
+    found.mask[:] = True
+    assert not smap.mask.all()
+    assert smap.meta["keycomments"]["CDELT1"] == "pixel"
+    assert smap.plot_settings["norm"].vmax == 1500
 
 
 # Containers
@@ -390,21 +444,21 @@ def test_containers_are_not_changed():
 
 @pytest.mark.parametrize("empty", [[], (), sunpy.map.MapSequence()])
 def test_empty_containers_are_refused(empty):
-    with pytest.raises(ValueError, match=f"at least one Map, found an empty {type(empty).__name__}"):
+    with pytest.raises(ValueError, match=f"Found an empty {type(empty).__name__}; expected at least one Map"):
         as_maps(empty)
 
 
 @pytest.mark.parametrize(
     ("wrong", "found"),
     [
-        (np.zeros((4, 6)), r"array of shape \(4, 6\).*sunpy.map.Map\(array, header\)"),
-        ("image.fits", r"found builtins.str.*sunpy.map.Map\(file\)"),
+        (np.zeros((4, 6)), r"Found an array of shape \(4, 6\); expected a sunpy Map.*sunpy.map.Map\(array, header\)"),
+        ("image.fits", r"Found builtins.str; expected a sunpy Map.*sunpy.map.Map\(file\)"),
         (None, "NoneType"),
         (1.5 * u.G, r"array of shape \(\)"),
         ({"map": 1}, "builtins.dict"),
         (sunpy.map.Map(hmi(), hmi(), composite=True), "CompositeMap"),
-        ([hmi(), np.zeros((4, 6))], r"item 1 of the list: .*array of shape \(4, 6\)"),
-        ((hmi(), [hmi()]), "item 1 of the tuple: .*builtins.list"),
+        ([hmi(), np.zeros((4, 6))], r"Image 2 of 2: Found an array of shape \(4, 6\)"),
+        ((hmi(), [hmi()]), "Image 2 of 2: Found builtins.list"),
     ],
     ids=["array", "path", "none", "quantity", "dict", "composite", "list of arrays", "nested"],
 )
@@ -414,13 +468,13 @@ def test_anything_else_is_refused(wrong, found):
 
 
 @pytest.mark.parametrize("number", [0, 1, 3])
-def test_rebuild_wants_as_many_maps(number):
+def test_rebuild_refuses_another_number_of_maps(number):
     _, rebuild = as_maps([hmi(), hmi()])
-    with pytest.raises(ValueError, match=f"expected 2 restored Maps.*found {number}"):
+    with pytest.raises(ValueError, match=f"Found {number} restored Maps; expected 2, one per image"):
         rebuild([hmi()] * number)
 
 
-def test_no_mask_or_one_for_all():
+def test_no_mask_or_one_for_all_images():
     maps = [object()] * 3
     assert masks_for(maps, None) == [None] * 3
     mask = np.eye(4, dtype=bool)
@@ -430,7 +484,7 @@ def test_no_mask_or_one_for_all():
 
 
 @pytest.mark.parametrize("kind", [list, tuple, np.stack])
-def test_one_mask_each(kind):
+def test_one_mask_per_image(kind):
     masks = [np.eye(4, dtype=bool), np.zeros((4, 4), dtype=bool)]
     found = masks_for([object()] * 2, kind(masks))
     assert isinstance(found, list)
@@ -446,15 +500,19 @@ def test_masks_may_differ_in_shape_and_be_none():
 @pytest.mark.parametrize(
     ("mask", "error", "message"),
     [
-        (True, TypeError, "Found the mask True, expected a boolean array"),
+        (True, TypeError, "Found the mask True; expected a boolean array"),
         (np.bool_(False), TypeError, "Found the mask"),
         (3.0, TypeError, r"Found the mask 3\.0"),
         ([[True, False], [False, True]], TypeError, r"nested list as the mask.*numpy\.array\(mask\)"),
-        ([np.ones((2, 2), dtype=bool)] * 3, ValueError, "Found 3 masks for 2 images, expected one for all or one each"),
+        (
+            [np.ones((2, 2), dtype=bool)] * 3,
+            ValueError,
+            "Found 3 masks for 2 images; expected one for all or one per image",
+        ),
         (np.ones((1, 2, 2), dtype=bool), ValueError, "Found 1 masks for 2 images"),
         ([], ValueError, "Found 0 masks for 2 images"),
     ],
 )
-def test_masks_that_fit_no_images_are_refused(mask, error, message):
+def test_other_masks_are_refused(mask, error, message):
     with pytest.raises(error, match=message):
         masks_for([object()] * 2, mask)
