@@ -4,13 +4,12 @@ import sys
 import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 
 from sunpy_restore.core.exceptions import RestoreWarning
 
 __all__ = ["named_image", "prefixed", "warn_user"]
 
-_PACKAGE = str(Path(__file__).parents[1])
+_PACKAGE = __name__.partition(".")[0]
 _prefix = ContextVar("prefix", default="")
 
 
@@ -57,15 +56,18 @@ def named_image(index, count):
 
 def warn_user(message):
     """
-    Emit a `~sunpy_restore.core.exceptions.RestoreWarning` for the first line outside of the package that led here.
+    Emit a `~sunpy_restore.core.exceptions.RestoreWarning` for the line that called the package.
 
     Parameters
     ----------
     message : `str`
         The warning.
     """
-    # skip_file_prefixes of warnings.warn needs Python 3.12
-    frame, level = sys._getframe(1), 2
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(_prefix.get() + message, RestoreWarning, stacklevel=level)
+    # skip_file_prefixes of warnings.warn needs Python 3.12, and stops at libraries that call back into the package
+    frame, level, caller = sys._getframe(), 1, 1
+    while frame is not None:
+        level += 1
+        if frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+            caller = level
+        frame = frame.f_back
+    warnings.warn(_prefix.get() + message, RestoreWarning, stacklevel=caller)
