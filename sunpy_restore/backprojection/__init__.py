@@ -1,1 +1,1 @@
-"""The dirty beam of STIX and of other Fourier imagers of X-rays."""
+"""Back-projections of STIX and other Fourier imagers of X-rays, and how to remove the dirty beam from them."""

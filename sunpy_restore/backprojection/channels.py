@@ -1,57 +1,56 @@
-"""What methods see of a back-projection, plane by plane."""
+"""
+Input channels of the networks of `sunpy_restore.backproj_to_clean`.
+
+Their names are in `sunpy_restore.backprojection.task.CHANNELS`:
+
+``image``
+    Back-projection of all visibilities with natural weights, divided by its maximum.
+``subcollimator1``, ``subcollimator2``, ... ``subcollimator10``
+    Back-projection of the visibilities of one sub-collimator, the mean over its orientations, in the same unit; 0 where
+    the sub-collimator is not used.
+``pixel``
+    Pixel size in arcsec, the same everywhere.
+"""
 
 import numpy as np
 
 from sunpy_restore.backprojection.fourier import back_projection
+from sunpy_restore.backprojection.task import CHANNELS
 
-__all__ = ["BEAM", "PIXEL", "PLANES", "planes_of"]
-
-BEAM = 14.6
-"""Full width at half maximum of the clean beam in arcsec, the resolution of the sub-collimators 3 of STIX."""
+__all__ = ["PIXEL", "channels_of"]
 
 PIXEL = 4.0
-"""Pixel of a network's image in arcsec: a third of the finest period that the clean beam lets through."""
+"""Pixel size of the networks' images in arcsec: a third of the shortest period that the clean beam transmits."""
 
-PLANES = ("image", *(f"subcollimator{number}" for number in range(1, 11)), "pixel")
-"""
-Names of the planes of an observation.
-
-``image``
-    Back-projection with natural weights of all visibilities, in units of its maximum.
-``subcollimator1``, ``subcollimator2``, ...
-    Back-projections of the visibilities of one sub-collimator each, the mean over its orientations, in the same unit;
-    0 where it is not used.
-``pixel``
-    Size of a pixel in arcsec, everywhere the same.
-"""
+_SUBCOLLIMATORS = np.array([int(name.removeprefix("subcollimator")) for name in CHANNELS if name.startswith("sub")])
 
 
-def planes_of(found, plane, grid):
+def channels_of(visibilities, points, grid):
     """
-    The planes of visibilities.
+    Make the input channels of a network from visibilities.
 
     Parameters
     ----------
-    found : `numpy.ndarray` of `complex`
+    visibilities : `numpy.ndarray` of `complex`
         Visibilities, shape ``(n,)``.
-    plane : `~sunpy_restore.backprojection.uvplane.UVPlane`
-        Their places, with the labels of STIX.
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Their points of the (u, v) plane, with the labels of STIX.
     grid : `~sunpy_restore.backprojection.fourier.Grid`
-        Pixels wanted.
+        Pixel grid of the channels.
 
     Returns
     -------
-    planes : `numpy.ndarray` of ``float32``
-        Shape ``(len(PLANES), ny, nx)``.
+    channels : `numpy.ndarray` of ``float32``
+        Shape ``(len(CHANNELS), ny, nx)``.
     unit : `float`
-        Maximum of the back-projection, in the unit of the visibilities.
+        Maximum of the back-projection in the unit of the visibilities, which is the unit of the channels.
     """
-    numbers = np.array([int(label[:-1]) for label in plane.labels])
-    own = numbers[:, np.newaxis] == np.arange(1, 11)
-    # A row of weights for each plane: the mean of its own visibilities
-    weights = np.concatenate([np.ones((1, len(numbers))), own.T])
+    count = len(points.labels)
+    own = points.subcollimators[:, np.newaxis] == _SUBCOLLIMATORS
+    # A row of weights for each channel: the mean of its own visibilities
+    weights = np.concatenate([np.ones((1, count)), own.T])
     weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1)
-    planes = back_projection(found * weights, plane, grid, np.ones(len(numbers)))
-    unit = planes[0].max()
+    images = back_projection(visibilities * weights, points, grid, np.ones(count))
+    unit = images[CHANNELS.index("image")].max()
     size = np.full((1, *grid.shape), np.sqrt(grid.area))
-    return np.concatenate([planes / unit, size]).astype(np.float32), unit
+    return np.concatenate([images / unit, size]).astype(np.float32), unit

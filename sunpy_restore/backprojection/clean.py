@@ -1,33 +1,27 @@
-"""Hogbom's CLEAN."""
+"""Hogbom's CLEAN algorithm."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from sunpy_restore.backprojection.channels import BEAM, PLANES
-from sunpy_restore.backprojection.fourier import Grid, back_projection, dirty_beam, weights_of
-from sunpy_restore.backprojection.scenes import FWHM
-from sunpy_restore.backprojection.uvplane import stix_uv
-from sunpy_restore.core.task import Method
+from sunpy_restore.backprojection.beam import BEAM, beam_area, convolve_with_beam
+from sunpy_restore.backprojection.fourier import back_projection, dirty_beam, weights_of
 
-__all__ = ["METHODS", "Cleaned", "beam_area", "clean", "clean_planes", "clean_visibilities", "seen_with_beam"]
-
-_NUMBERS = [(number, PLANES.index(f"subcollimator{number}")) for number in range(1, 11)]
-_PIXEL = PLANES.index("pixel")
+__all__ = ["Cleaned", "clean", "clean_visibilities", "wide_beam"]
 
 
 class Cleaned(NamedTuple):
     """
-    What CLEAN makes of a dirty map.
+    Result of CLEAN.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        The model seen with the clean beam, and the residual, per square arcsec.
+        Model convolved with the clean beam plus residual, per square arcsec.
     model : `numpy.ndarray`
         Flux of the point sources in each pixel, in the unit of the dirty map.
     residual : `numpy.ndarray`
-        What is left of the dirty map, in its unit.
+        Dirty map minus the dirty beams of the point sources, in its unit.
     iterations : `int`
         Number of components that were subtracted.
     """
@@ -38,63 +32,31 @@ class Cleaned(NamedTuple):
     iterations: int
 
 
-def beam_area(fwhm=BEAM):
-    """Area of a Gaussian beam in square arcsec, from its full width at half maximum in arcsec: 2 pi sigma**2."""
-    return 2 * np.pi * (fwhm / FWHM) ** 2
-
-
-def seen_with_beam(model, grid, fwhm=BEAM):
-    """
-    An image of point sources in the middles of pixels, seen with a Gaussian beam.
-
-    Parameters
-    ----------
-    model : `numpy.ndarray`
-        Flux in each pixel, shape ``(ny, nx)``.
-    grid : `~sunpy_restore.backprojection.fourier.Grid`
-        The pixels.
-    fwhm : `float`, optional
-        Full width at half maximum of the beam in arcsec.
-
-    Returns
-    -------
-    `numpy.ndarray`
-        Flux per beam, shape ``(ny, nx)``. Over `beam_area` it is that per square arcsec.
-    """
-    along_y, along_x = (np.exp(-0.5 * (np.subtract.outer(s, s) * FWHM / fwhm) ** 2) for s in (grid.y, grid.x))
-    return along_y @ model @ along_x
-
-
 def clean(dirty, beam, grid, *, fwhm=BEAM, gain=0.1, iterations=100, threshold=None):
     """
-    Hogbom's CLEAN: a share of the highest peak at a time is taken for a point source, whose dirty beam is subtracted.
+    Deconvolve a dirty map by Hogbom's CLEAN.
 
-    It ends after a number of iterations, when no residual is farther from zero than a threshold, or when the one that
-    is farthest is negative. Image, model, residual and the iteration in which it ends are those of
-    ``xrayvision.clean.clean``, and of ``vis_clean`` there, on fields with odd numbers of rows and columns. Three things
-    are not as in its version 0.2.1. Along an axis with an even number of pixels that subtracts the beam one pixel
-    beside the peak, and it fails where the other number is odd; here the beam is at the peak. The residual that is
-    given is not yet over the area of the clean beam, which is 2 pi sigma**2: the same as the sum over pixels there,
-    unless these are as large as the beam, or the field is smaller than it. And where no residual is positive nothing is
-    subtracted.
+    Each iteration takes a fraction of the highest peak as a point source and subtracts its dirty beam. CLEAN stops
+    after a number of iterations, when the largest absolute residual is negative, or when no residual exceeds a
+    threshold.
 
     Parameters
     ----------
     dirty : `numpy.ndarray`
         Back-projection, shape ``(ny, nx)``; it is not changed.
     beam : `numpy.ndarray`
-        Back-projection of a point source of flux 1 in the middle, with odd numbers of rows and columns, at least
+        Back-projection of a point source of flux 1 at the central pixel, with odd numbers of rows and columns, at least
         ``(2 * ny - 1, 2 * nx - 1)``; see `~sunpy_restore.backprojection.fourier.dirty_beam`.
     grid : `~sunpy_restore.backprojection.fourier.Grid`
-        Pixels of the back-projection.
+        Pixel grid of the back-projection.
     fwhm : `float`, optional
         Full width at half maximum of the clean beam in arcsec.
     gain : `float`, optional
-        Share of a peak that is subtracted at a time.
+        Fraction of a peak that is subtracted per iteration.
     iterations : `int`, optional
-        Largest number of them.
+        Largest number of iterations.
     threshold : `float`, optional
-        Where to end, in the unit of the back-projection.
+        Residual at which to stop, in the unit of the back-projection.
 
     Returns
     -------
@@ -103,8 +65,16 @@ def clean(dirty, beam, grid, *, fwhm=BEAM, gain=0.1, iterations=100, threshold=N
     Raises
     ------
     ValueError
-        The back-projection has other pixels than the grid or such without a value, the beam has no middle or doesn't
-        reach from corner to corner, or the clean beam has no width.
+        The back-projection does not have the shape of the grid or has pixels that are not finite, the dirty beam has no
+        central pixel or is too small, or the width of the clean beam is not positive.
+
+    Notes
+    -----
+    Image, model, residual and number of iterations agree with those of ``xrayvision.clean`` for odd numbers of rows and
+    columns. Version 0.2.1 of ``xrayvision`` differs in three points. Along an axis with an even number of pixels it
+    subtracts the beam one pixel off the peak, and fails if the other number is odd. It divides the residual by the sum
+    of the pixels of the clean beam instead of 2 pi sigma**2; both are equal unless the pixels are as large as the beam
+    or the field is smaller than it. It also subtracts a component where no residual is positive.
 
     References
     ----------
@@ -116,45 +86,47 @@ def clean(dirty, beam, grid, *, fwhm=BEAM, gain=0.1, iterations=100, threshold=N
     row, column = (n // 2 for n in beam.shape)
     peak, done = divmod(int(residual.argmax()), grid.shape[1]), 0
     while done < iterations and residual[peak] > 0:
-        share = gain * residual[peak]
-        model[peak] += share
+        flux = gain * residual[peak]
+        model[peak] += flux
         top, left = row - peak[0], column - peak[1]
-        np.multiply(beam[top : top + grid.shape[0], left : left + grid.shape[1]], share, out=part)
+        np.multiply(beam[top : top + grid.shape[0], left : left + grid.shape[1]], flux, out=part)
         np.subtract(residual, part, out=residual)
         done += 1
         peak = divmod(int(residual.argmax()), grid.shape[1])
         highest, lowest = residual[peak], residual.min()
         if -lowest > highest or (threshold is not None and highest <= threshold):
             break
-    image = (seen_with_beam(model, grid, fwhm) + residual) / beam_area(fwhm)
+    image = (convolve_with_beam(model, grid, fwhm) + residual) / beam_area(fwhm)
     return Cleaned(image, model, residual, done)
 
 
 def _check(dirty, beam, grid, fwhm):
     if dirty.shape != tuple(grid.shape):
-        raise ValueError(f"Found a back-projection of {dirty.shape} pixels, expected {tuple(grid.shape)} of the grid.")
+        raise ValueError(
+            f"Found a back-projection of {dirty.shape} pixels; expected {tuple(grid.shape)}, the shape of the grid."
+        )
     if not np.isfinite(dirty).all():
-        found = np.count_nonzero(~np.isfinite(dirty))
-        raise ValueError(f"Found {found} pixels that are not finite, expected none; fill them first.")
+        count = np.count_nonzero(~np.isfinite(dirty))
+        raise ValueError(f"Found {count} pixels that are not finite; expected none. Fill them first.")
     least = tuple(2 * n - 1 for n in grid.shape)
     if beam.ndim != 2 or any(n % 2 == 0 or n < m for n, m in zip(beam.shape, least, strict=True)):
-        raise ValueError(f"Found a dirty beam of {beam.shape} pixels, expected odd numbers of at least {least}.")
+        raise ValueError(f"Found a dirty beam of {beam.shape} pixels; expected odd numbers of at least {least}.")
     if not fwhm > 0:
-        raise ValueError(f"Found a clean beam of {fwhm} arcsec, expected a positive width.")
+        raise ValueError(f"Found a clean beam of {fwhm} arcsec; expected a positive width.")
 
 
-def clean_visibilities(found, plane, grid, *, iterations=100):
+def clean_visibilities(visibilities, points, grid, *, iterations=100):
     """
-    CLEAN of the back-projection of visibilities with natural weights.
+    Deconvolve the back-projection of visibilities with natural weights by CLEAN.
 
     Parameters
     ----------
-    found : `numpy.ndarray` of `complex`
+    visibilities : `numpy.ndarray` of `complex`
         Visibilities, shape ``(n,)``.
-    plane : `~sunpy_restore.backprojection.uvplane.UVPlane`
-        Their places.
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Their points of the (u, v) plane.
     grid : `~sunpy_restore.backprojection.fourier.Grid`
-        Pixels wanted.
+        Pixel grid of the result.
     iterations : `int`, optional
         Largest number of iterations.
 
@@ -162,40 +134,25 @@ def clean_visibilities(found, plane, grid, *, iterations=100):
     -------
     `Cleaned`
     """
-    dirty = back_projection(found, plane, grid, weights_of(plane))
-    return clean(dirty, _wide_beam(plane, grid), grid, iterations=iterations)
+    dirty = back_projection(visibilities, points, grid, weights_of(points))
+    return clean(dirty, wide_beam(points, grid), grid, iterations=iterations)
 
 
-def _wide_beam(plane, grid):
-    """The dirty beam of natural weights about any pixel of a field."""
-    wide = grid._replace(shape=tuple(2 * n - 1 for n in grid.shape))
-    return dirty_beam(plane, wide, weights_of(plane))
-
-
-def clean_planes(planes):
+def wide_beam(points, grid):
     """
-    CLEAN with 100 iterations.
+    Dirty beam of natural weights that covers a field from any of its pixels, as `clean` needs it.
 
     Parameters
     ----------
-    planes : `numpy.ndarray`
-        Shape ``(len(PLANES), ny, nx)``, see `~sunpy_restore.backprojection.channels.PLANES`. The dirty beam is that of the
-        sub-collimators whose planes are not zero everywhere.
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Points of the (u, v) plane.
+    grid : `~sunpy_restore.backprojection.fourier.Grid`
+        Pixel grid of the field, shape ``(ny, nx)``.
 
     Returns
     -------
     `numpy.ndarray`
-        Flux per clean beam in the unit of the planes, shape ``(ny, nx)``: a point source has its flux as its maximum.
-        Without a sub-collimator or a size of the pixels nothing is known of the dirty beam, and the result is the
-        back-projection as it is.
+        Shape ``(2 * ny - 1, 2 * nx - 1)``.
     """
-    numbers = [number for number, index in _NUMBERS if planes[index].any()]
-    pixel = float(np.median(planes[_PIXEL]))
-    if not numbers or not 0 < pixel < np.inf:
-        return np.array(planes[0], dtype=float)
-    plane = stix_uv(numbers)
-    grid = Grid(planes.shape[1:], (pixel, pixel))
-    return clean(planes[0], _wide_beam(plane, grid), grid).image * beam_area()
-
-
-METHODS = {"clean": Method(clean_planes, None)}
+    wide = grid._replace(shape=tuple(2 * n - 1 for n in grid.shape))
+    return dirty_beam(points, wide, weights_of(points))

@@ -1,4 +1,4 @@
-"""What STIX makes of flares: random sources, and visibilities with noise."""
+"""Simulated STIX observations of flares: random sources, and visibilities with noise."""
 
 import numpy as np
 
@@ -6,33 +6,39 @@ from sunpy_restore.backprojection.scenes import ellipse, joined, loop, point, vi
 
 __all__ = ["draw_scene", "draw_subcollimators", "noisy_visibilities", "with_noise"]
 
-_MARGIN = 20.0  # arcsec from the edge of the field
-_KINDS = ("point", "ellipse", "loop", "ribbons")
-_SHARES = (0.3, 0.4, 0.2, 0.1)
-_CLOSE = (12.0, 40.0)  # arcsec
-_LONG = 0.25  # of what looks like close pairs
-_LEVELS = (0.005, 0.3)  # of noise
-_USUAL = 0.75  # share of the usual sub-collimators
-_SETS = ((1, 10), (2, 10), (4, 10), (3, 9), (5, 10), (7, 10), (7, 10))
+_MARGIN = 20.0
+"""Smallest distance of a source from the edge of the field in arcsec."""
+_KINDS = {"point": 0.3, "ellipse": 0.4, "loop": 0.2, "ribbons": 0.1}
+"""Kinds of sources with their probabilities."""
+_PAIR_SEPARATIONS = (12.0, 40.0)
+"""Smallest and largest separation of a close pair in arcsec."""
+_SINGLE_INSTEAD_OF_PAIR = 0.25
+"""Probability that a close pair is replaced by a single elongated source."""
+_NOISE_LEVELS = (0.005, 0.3)
+"""Smallest and largest noise, relative to the total flux or to the amplitude."""
+_DEFAULT_SUBCOLLIMATORS = 0.75
+"""Probability of the sub-collimators 3 to 10."""
+_OTHER_SUBCOLLIMATORS = ((1, 10), (2, 10), (4, 10), (3, 9), (5, 10), (7, 10), (7, 10))
+"""First and last of the other sets; a set that stands twice is drawn more often."""
 
 
 def draw_scene(rng, field, close=0.0):
     """
-    Draw one to four sources of different kinds, anywhere in a field.
+    Draw one to four sources of different kinds in a field.
 
     Parameters
     ----------
     rng : `numpy.random.Generator`
-        Source of chance.
+        Random number generator.
     field : `float`
         Side of the field in arcsec.
     close : `float`
-        Share of scenes that are two compact sources about a beam apart.
+        Fraction of the scenes that are two compact sources 12 to 40 arcsec apart, or a single elongated source.
 
     Returns
     -------
     `~sunpy_restore.backprojection.scenes.Scene`
-        Its flux is 1.
+        The total flux is 1.
     """
     if close and rng.random() < close:
         return _close_pair(rng, field)
@@ -40,7 +46,7 @@ def draw_scene(rng, field, close=0.0):
     half = field / 2 - _MARGIN
     places = [rng.uniform(-half, half, 2)]
     while len(places) < count:
-        # From the finest scale to all of the field
+        # Separations from the finest scale to the size of the field
         away = np.exp(rng.uniform(np.log(6.0), np.log(0.8 * field)))
         angle = rng.uniform(0, 2 * np.pi)
         place = places[rng.integers(len(places))] + away * np.array([np.cos(angle), np.sin(angle)])
@@ -53,10 +59,10 @@ def draw_scene(rng, field, close=0.0):
 
 
 def _close_pair(rng, field):
-    """What is hardest to tell from one source that is a little longer, which some of them are."""
+    """Two sources that are hard to distinguish from a single elongated one; a fraction are elongated ones."""
     x, y = rng.uniform(_MARGIN - field / 2, field / 2 - _MARGIN, 2)
-    apart, angle = rng.uniform(*_CLOSE), rng.uniform(0, 2 * np.pi)
-    if rng.random() < _LONG:
+    apart, angle = rng.uniform(*_PAIR_SEPARATIONS), rng.uniform(0, 2 * np.pi)
+    if rng.random() < _SINGLE_INSTEAD_OF_PAIR:
         return ellipse(1.0, x, y, rng.uniform(15, 50), rng.uniform(2, 15), angle)
     dx, dy = apart / 2 * np.cos(angle), apart / 2 * np.sin(angle)
     ratio, widths = np.exp(rng.uniform(np.log(0.25), 0)), rng.uniform(0, 14, 2)
@@ -66,7 +72,7 @@ def _close_pair(rng, field):
 
 
 def _source(rng, flux, x, y):
-    kind = rng.choice(_KINDS, p=_SHARES)
+    kind = rng.choice(list(_KINDS), p=list(_KINDS.values()))
     angle = rng.uniform(0, 2 * np.pi)
     if kind == "point":
         return point(flux, x, y)
@@ -77,7 +83,7 @@ def _source(rng, flux, x, y):
     bend, brightening = rng.uniform(0, 3.5) * rng.integers(2), rng.uniform(-0.9, 0.9)
     if kind == "loop":
         return loop(flux, x, y, length, width, angle, bend, brightening)
-    # Two ribbons side by side
+    # Two parallel ribbons
     apart, share = rng.uniform(10, 40), rng.uniform(0.25, 0.75)
     dx, dy = -apart / 2 * np.sin(angle), apart / 2 * np.cos(angle)
     other = loop(flux * (1 - share), x - dx, y - dy, length, width, angle, -bend, brightening)
@@ -86,76 +92,76 @@ def _source(rng, flux, x, y):
 
 def draw_subcollimators(rng):
     """
-    Draw the sub-collimators that are used: mostly 3 to 10.
+    Draw a set of sub-collimators: 3 to 10 in three quarters of the cases.
 
     Parameters
     ----------
     rng : `numpy.random.Generator`
-        Source of chance.
+        Random number generator.
 
     Returns
     -------
     `list` of `int`
     """
     numbers = list(range(3, 11))
-    if rng.random() < _USUAL:
+    if rng.random() < _DEFAULT_SUBCOLLIMATORS:
         return numbers
     if rng.random() < 0.3:
         numbers.remove(rng.integers(3, 11))
         return numbers
-    first, last = _SETS[rng.integers(len(_SETS))]
+    first, last = _OTHER_SUBCOLLIMATORS[rng.integers(len(_OTHER_SUBCOLLIMATORS))]
     return list(range(first, last + 1))
 
 
-def noisy_visibilities(scene, plane, rng):
+def noisy_visibilities(scene, points, rng):
     """
-    Visibilities as they would be measured.
+    Visibilities of a scene with random noise.
 
-    Count statistics are alike for all of them, because each comes from all photons of its detector; errors of the
-    calibration go with the amplitude.
+    The counting statistics are the same for all visibilities, because each one uses all photons of its detector.
+    Calibration errors are proportional to the amplitude. The share of both and the noise level are drawn at random.
 
     Parameters
     ----------
     scene : `~sunpy_restore.backprojection.scenes.Scene`
         The sources.
-    plane : `~sunpy_restore.backprojection.uvplane.UVPlane`
-        Where they are measured.
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Points of the (u, v) plane.
     rng : `numpy.random.Generator`
-        Source of chance.
+        Random number generator.
 
     Returns
     -------
     `numpy.ndarray` of `complex`
         Shape ``(n,)``.
     """
-    true = visibilities_of_scene(scene, plane)
-    level = np.exp(rng.uniform(*np.log(_LEVELS)))
+    true = visibilities_of_scene(scene, points)
+    level = np.exp(rng.uniform(*np.log(_NOISE_LEVELS)))
     share = rng.uniform(0, 1) if rng.random() < 0.7 else rng.integers(2)
     sigma = level * np.hypot(share * scene.flux.sum(), (1 - share) * np.abs(true))
     noise = rng.standard_normal((2, len(true)))
     return true + sigma * (noise[0] + 1j * noise[1])
 
 
-def with_noise(found, level, rng):
+def with_noise(visibilities, level, rng):
     """
-    Add noise of a known size, alike for all visibilities.
+    Add noise of a given level, the same for all visibilities.
 
     Parameters
     ----------
-    found : `numpy.ndarray` of `complex`
+    visibilities : `numpy.ndarray` of `complex`
         Visibilities without noise, shape ``(n,)``.
     level : `float`
-        RMS of the complex noise, over the largest amplitude.
+        RMS of the complex noise, relative to the largest amplitude.
     rng : `numpy.random.Generator`
-        Source of chance.
+        Random number generator.
 
     Returns
     -------
-    found : `numpy.ndarray` of `complex`
-        With noise.
+    visibilities : `numpy.ndarray` of `complex`
+        Visibilities with noise.
     error : `float`
-        Standard deviation of its real and imaginary part.
+        Standard deviation of the real and of the imaginary part.
     """
-    error = level * np.abs(found).max() / np.sqrt(2)
-    noise = rng.standard_normal((2, len(found)))
-    return found + error * (noise[0] + 1j * noise[1]), error
+    error = level * np.abs(visibilities).max() / np.sqrt(2)
+    noise = rng.standard_normal((2, len(visibilities)))
+    return visibilities + error * (noise[0] + 1j * noise[1]), error

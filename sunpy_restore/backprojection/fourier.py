@@ -1,9 +1,9 @@
 """
-From images to visibilities and back.
+Transforms between images and visibilities.
 
-As in ``xrayvision``, the visibility of a brightness I is V(u, v) = sum I(x, y) exp(2 pi i (u x + v y)), x along columns
-and y along rows in arcsec from the middle of the image, and the back-projection of visibilities is the real part of
-sum w V exp(-2 pi i (u x + v y)).
+The conventions are those of ``xrayvision``. The visibility of a brightness I is V(u, v) = sum I(x, y) exp(2 pi i (u x +
+v y)), with x along columns and y along rows in arcsec from the centre of the image. The back-projection of visibilities
+is the real part of sum w V exp(-2 pi i (u x + v y)).
 """
 
 from typing import NamedTuple
@@ -15,29 +15,30 @@ __all__ = [
     "Grid",
     "back_projection",
     "dirty_beam",
-    "fitted_visibilities",
-    "shifted",
-    "visibilities",
+    "invert_back_projection",
+    "shift_phase_center",
+    "visibilities_of_image",
     "weights_of",
 ]
 
 WEIGHTINGS = ("natural", "uniform")
-"""Weights of visibilities in a back-projection."""
+"""Weightings of the visibilities in a back-projection."""
 
-_CHUNK = 2**16  # pixels
-_RIDGE = 1e-12  # of the largest eigenvalue; what is below can't be told from rounding
+_PIXELS_AT_A_TIME = 2**16
+_SMALLEST_EIGENVALUE = 1e-12
+"""Smallest eigenvalue that is used, relative to the largest one; smaller ones are dominated by rounding errors."""
 
 
 class Grid(NamedTuple):
     """
-    Pixels of an image.
+    Pixel grid of an image.
 
     Parameters
     ----------
     shape : pair of `int`
-        Rows and columns.
+        Number of rows and columns.
     pixel : pair of `float`
-        Size of a pixel in arcsec along y and x.
+        Pixel size in arcsec along y and x.
     """
 
     shape: tuple[int, int]
@@ -45,12 +46,12 @@ class Grid(NamedTuple):
 
     @property
     def y(self):
-        """Rows in arcsec from the middle."""
+        """Positions of the rows in arcsec from the centre of the image."""
         return self.pixel[0] * (np.arange(self.shape[0]) - (self.shape[0] - 1) / 2)
 
     @property
     def x(self):
-        """Columns in arcsec from the middle."""
+        """Positions of the columns in arcsec from the centre of the image."""
         return self.pixel[1] * (np.arange(self.shape[1]) - (self.shape[1] - 1) / 2)
 
     @property
@@ -59,34 +60,38 @@ class Grid(NamedTuple):
         return abs(self.pixel[0] * self.pixel[1])
 
 
-def weights_of(plane, weighting="natural"):
+def weights_of(points, weighting="natural"):
     """
-    Weights of the points of the (u, v) plane in a back-projection.
+    Weights of visibilities in a back-projection.
 
     Parameters
     ----------
-    plane : `~sunpy_restore.backprojection.uvplane.UVPlane`
-        The points.
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Points of the (u, v) plane.
     weighting : ``"natural"`` or ``"uniform"``
-        All alike, or in proportion to the spatial frequency, which evens out that low ones are sampled more densely.
+        Equal weights, or weights proportional to the spatial frequency, which compensate for the denser sampling of low
+        frequencies.
 
     Returns
     -------
     `numpy.ndarray`
-        Shape ``(n,)``; their sum is 1.
+        Shape ``(n,)``; the weights sum to 1.
 
     Raises
     ------
     ValueError
-        No such weighting.
+        Unknown weighting.
     """
     if weighting not in WEIGHTINGS:
-        raise ValueError(f"Found the weighting {weighting!r}, expected {' or '.join(map(repr, WEIGHTINGS))}.")
-    weights = np.ones(len(plane.u)) if weighting == "natural" else plane.frequency
+        raise ValueError(
+            f"Unknown weighting {weighting!r}; expected {' or '.join(map(repr, WEIGHTINGS))}. Give the one that the "
+            "back-projection was made with."
+        )
+    weights = np.ones(len(points.u)) if weighting == "natural" else points.frequency
     return weights / weights.sum()
 
 
-def visibilities(image, plane, grid):
+def visibilities_of_image(image, points, grid):
     """
     Visibilities of an image.
 
@@ -94,133 +99,135 @@ def visibilities(image, plane, grid):
     ----------
     image : `numpy.ndarray`
         Flux in each pixel, shape ``(..., ny, nx)``.
-    plane : `~sunpy_restore.backprojection.uvplane.UVPlane`
-        Where they are wanted.
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Points of the (u, v) plane.
     grid : `Grid`
-        Pixels of the image.
+        Pixel grid of the image.
 
     Returns
     -------
     `numpy.ndarray` of ``complex128``
         Shape ``(..., n)``, in the unit of the image.
     """
-    along_y, along_x = _waves(plane, grid, 1)
+    along_y, along_x = _waves(points, grid, 1)
     return np.einsum("...yk,ky->...k", image @ along_x.T, along_y, optimize=True)
 
 
-def back_projection(found, plane, grid, weights):
+def back_projection(visibilities, points, grid, weights):
     """
-    The image that visibilities are projected back to.
+    Back-project visibilities.
 
     Parameters
     ----------
-    found : `numpy.ndarray` of `complex`
+    visibilities : `numpy.ndarray` of `complex`
         Visibilities, shape ``(..., n)``.
-    plane : `~sunpy_restore.backprojection.uvplane.UVPlane`
-        Their places.
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Their points of the (u, v) plane.
     grid : `Grid`
-        Pixels wanted.
+        Pixel grid of the result.
     weights : `numpy.ndarray`
-        Their weights, shape ``(n,)``.
+        Weights of the visibilities, shape ``(n,)``.
 
     Returns
     -------
     `numpy.ndarray`
-        Shape ``(..., ny, nx)``, in the unit of the visibilities: at a point source it is its flux.
+        Shape ``(..., ny, nx)``, in the unit of the visibilities: the value at a point source is its flux.
     """
-    along_y, along_x = _waves(plane, grid, -1)
-    left = (np.asarray(found) * weights)[..., np.newaxis, :] * along_y.T
+    along_y, along_x = _waves(points, grid, -1)
+    left = (np.asarray(visibilities) * weights)[..., np.newaxis, :] * along_y.T
     return left.real @ along_x.real - left.imag @ along_x.imag
 
 
-def dirty_beam(plane, grid, weights):
+def dirty_beam(points, grid, weights):
     """
-    The back-projection of a point source of flux 1 in the middle.
+    Back-projection of a point source of flux 1 at the centre of the image.
 
     Parameters
     ----------
-    plane, grid, weights
-        As for `back_projection`.
+    points, grid, weights
+        See `back_projection`.
 
     Returns
     -------
     `numpy.ndarray`
         Shape ``(ny, nx)``.
     """
-    return back_projection(np.ones(len(plane.u)), plane, grid, weights)
+    return back_projection(np.ones(len(points.u)), points, grid, weights)
 
 
-def fitted_visibilities(image, plane, grid, weights):
+def invert_back_projection(image, points, grid, weights):
     """
-    The visibilities whose back-projection an image is.
+    Find the visibilities of a back-projected image by least squares.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Back-projection, shape ``(ny, nx)``; pixels that are not finite don't count.
-    plane : `~sunpy_restore.backprojection.uvplane.UVPlane`
-        Places of the visibilities.
+        Back-projection, shape ``(ny, nx)``. Pixels that are not finite are ignored.
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Points of the (u, v) plane.
     grid : `Grid`
-        Pixels of the image.
+        Pixel grid of the image.
     weights : `numpy.ndarray`
-        Weights with which it was made, shape ``(n,)``.
+        Weights that the image was made with, shape ``(n,)``.
 
     Returns
     -------
-    found : `numpy.ndarray` of `complex`
+    visibilities : `numpy.ndarray` of `complex`
         Shape ``(n,)``, in the unit of the image.
     misfit : `float`
-        RMS of what the back-projection of these leaves of the image, over the RMS of the image.
+        RMS difference between the image and the back-projection of these visibilities, relative to the RMS of the
+        image.
     """
-    known = np.isfinite(image)
-    along_y, along_x = _waves(plane, grid, -1)
-    along_y, count = along_y * weights[:, np.newaxis], len(plane.u)
+    valid = np.isfinite(image)
+    along_y, along_x = _waves(points, grid, -1)
+    along_y, count = along_y * weights[:, np.newaxis], len(points.u)
     gram, right = np.zeros((2 * count, 2 * count)), np.zeros(2 * count)
-    rows = max(_CHUNK // image.shape[1], 1)
+    rows = max(_PIXELS_AT_A_TIME // image.shape[1], 1)
     for top in range(0, image.shape[0], rows):
         here = slice(top, top + rows)
-        waves = (along_y[:, here, np.newaxis] * along_x[:, np.newaxis, :])[:, known[here]]
+        waves = (along_y[:, here, np.newaxis] * along_x[:, np.newaxis, :])[:, valid[here]]
         basis = np.concatenate([waves.real, -waves.imag])
         gram += basis @ basis.T
-        right += basis @ image[here][known[here]].astype(float)
-    if not known.any() or not image[known].any():
+        right += basis @ image[here][valid[here]].astype(float)
+    if not valid.any() or not image[valid].any():
         return np.zeros(count, dtype=complex), 0.0
     values, vectors = np.linalg.eigh(gram)
-    told = values > _RIDGE * values[-1]
-    values, vectors = values[told], vectors[:, told]
+    significant = values > _SMALLEST_EIGENVALUE * values[-1]
+    values, vectors = values[significant], vectors[:, significant]
     right = vectors.T @ right
-    size, noise = np.abs(image[known]).max(), 0.0
+    size, noise = np.abs(image[valid]).max(), 0.0
     for _ in range(2):
-        # What the image hardly shows, such as waves longer than it, would be rounding and interpolation alone: a
-        # visibility is about as large as the image, and the noise is what was left of it
+        # Waves longer than the image are hardly constrained by it. The second fit is regularised: the prior amplitude
+        # of a visibility is the maximum of the image, and the noise is the residual of the first fit.
         parts = vectors @ (right / (values + (noise / size) ** 2))
-        found = parts[:count] + 1j * parts[count:]
-        left = np.where(known, image - back_projection(found, plane, grid, weights), 0)[known]
-        noise = np.sqrt(np.mean(np.square(left)))
-    return found, noise / np.sqrt(np.mean(np.square(image[known], dtype=float)))
+        visibilities = parts[:count] + 1j * parts[count:]
+        residual = np.where(valid, image - back_projection(visibilities, points, grid, weights), 0)[valid]
+        noise = np.sqrt(np.mean(np.square(residual)))
+    return visibilities, noise / np.sqrt(np.mean(np.square(image[valid], dtype=float)))
 
 
-def shifted(found, plane, x, y):
+def shift_phase_center(visibilities, points, x, y):
     """
-    Visibilities with another phase centre.
+    Move the phase centre of visibilities.
 
     Parameters
     ----------
-    found : `numpy.ndarray` of `complex`
+    visibilities : `numpy.ndarray` of `complex`
         Visibilities, shape ``(n,)``.
-    plane : `~sunpy_restore.backprojection.uvplane.UVPlane`
-        Their places.
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Their points of the (u, v) plane.
     x, y : `float`
         New phase centre in arcsec from the present one.
 
     Returns
     -------
     `numpy.ndarray` of `complex`
+        Shape ``(n,)``.
     """
-    return found * np.exp(-2j * np.pi * (plane.u * x + plane.v * y))
+    return visibilities * np.exp(-2j * np.pi * (points.u * x + points.v * y))
 
 
-def _waves(plane, grid, sign):
+def _waves(points, grid, sign):
     """The factors of exp(+-2 pi i (u x + v y)) along y and x."""
     turn = 2j * np.pi * sign
-    return np.exp(turn * np.outer(plane.v, grid.y)), np.exp(turn * np.outer(plane.u, grid.x))
+    return np.exp(turn * np.outer(points.v, grid.y)), np.exp(turn * np.outer(points.u, grid.x))

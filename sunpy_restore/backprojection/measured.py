@@ -1,4 +1,4 @@
-"""Visibilities that a user gives, and how they belong to a Map."""
+"""Measured visibilities, and the Maps that they belong to."""
 
 from typing import NamedTuple
 
@@ -9,55 +9,65 @@ import astropy.units as u
 from astropy.io import fits
 from astropy.table import QTable
 
-from sunpy_restore.backprojection.fourier import Grid, back_projection, shifted
-from sunpy_restore.backprojection.uvplane import UVPlane, stix_uv
+from sunpy_restore.backprojection.fourier import Grid, back_projection, shift_phase_center
+from sunpy_restore.backprojection.uvplane import UVPoints, stix_uv
 
-__all__ = ["Measured", "Table", "belonging", "open_visibilities", "read_visibilities"]
+__all__ = [
+    "MeasuredVisibilities",
+    "VisibilityTable",
+    "match_phase_center",
+    "open_visibilities",
+    "read_visibilities",
+    "visibilities_for",
+]
 
-_APART = 0.05  # RMS by which the visibilities of a Map and those given may differ, of the latter
-_SAME = 1e-5  # 1 / arcsec
-_ACROSS, _STEP = 401, 5.0  # pixels and their size in arcsec, of the shifts that are tried
+_LARGEST_DIFFERENCE = 0.05
+"""Largest RMS difference between the visibilities of a Map and measured ones, relative to the RMS of the former."""
+_LARGEST_DISTANCE = 1e-5
+"""Largest distance in 1 / arcsec of a point from the STIX point whose label it gets."""
+_SHIFTS = Grid((401, 401), (5.0, 5.0))
+"""Shifts of the phase centre that are tried."""
 
 
-class Measured(NamedTuple):
+class MeasuredVisibilities(NamedTuple):
     """
     Measured visibilities.
 
     Parameters
     ----------
-    plane : `~sunpy_restore.backprojection.uvplane.UVPlane`
-        Their places.
-    found : `numpy.ndarray` of `complex`
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Their points of the (u, v) plane.
+    visibilities : `numpy.ndarray` of `complex`
         Values, shape ``(n,)``.
     errors : `numpy.ndarray` or `None`
-        Standard deviations of real and imaginary part, shape ``(n,)``.
+        Standard deviations of the real and the imaginary part, shape ``(n,)``.
     unit : `~astropy.units.Unit`
-        Unit of both.
-    center : pair of `float`
+        Unit of the visibilities and their errors.
+    phase_center : pair of `float`
         Phase centre as ``(x, y)`` in arcsec.
     """
 
-    plane: UVPlane
-    found: np.ndarray
+    points: UVPoints
+    visibilities: np.ndarray
     errors: np.ndarray | None
     unit: u.UnitBase
-    center: tuple[float, float]
+    phase_center: tuple[float, float]
 
 
-class Table(NamedTuple):
+class VisibilityTable(NamedTuple):
     """
-    Visibilities of a file, with the attributes of ``xrayvision.visibility.Visibilities`` that matter here.
+    Visibilities from a file, with the same attributes as ``xrayvision.visibility.Visibilities``.
 
     Parameters
     ----------
     visibilities : `~astropy.units.Quantity`
-        Complex, shape ``(n,)``.
+        Complex values, shape ``(n,)``.
     u, v : `~astropy.units.Quantity`
-        Their places.
+        Points of the (u, v) plane.
     amplitude_uncertainty : `~astropy.units.Quantity`
-        Their errors.
+        Errors.
     phase_center : `~astropy.units.Quantity`
-        As (y, x).
+        Phase centre as (y, x).
     """
 
     visibilities: u.Quantity
@@ -69,132 +79,176 @@ class Table(NamedTuple):
 
 def open_visibilities(path):
     """
-    Visibilities of a FITS file.
+    Read the visibilities in a FITS file.
 
     Parameters
     ----------
     path : path-like
-        Has a table ``VISIBILITIES`` with the columns ``u``, ``v``, ``real``, ``imag`` and ``error`` and their units, as
-        the sample ``stix_flare`` has it. The phase centre is in the middle of the image.
+        FITS file with a table ``VISIBILITIES`` that has the columns ``u``, ``v``, ``real``, ``imag`` and ``error`` with
+        their units, such as the sample ``stix_flare``. The phase centre is the centre of the image.
 
     Returns
     -------
-    `Table`
+    `VisibilityTable`
 
     Raises
     ------
     ValueError
-        There is no such table in it.
+        The file has no such table.
     """
     try:
         with fits.open(path) as file:
             table = QTable.read(file["VISIBILITIES"])
         columns = [u.Quantity(table[name]) for name in ("real", "imag", "u", "v", "error")]
     except (KeyError, OSError, ValueError) as error:
-        raise ValueError(f"Found no table VISIBILITIES with u, v, real, imag and error in {path}: {error}.") from error
+        raise ValueError(
+            f"Found no table VISIBILITIES in {path}; expected one with the columns u, v, real, imag and error: {error}."
+        ) from error
     real, imaginary, *others = columns
-    return Table(real + 1j * imaginary, *others, [0, 0] * u.arcsec)
+    return VisibilityTable(real + 1j * imaginary, *others, [0, 0] * u.arcsec)
+
+
+def visibilities_for(maps, visibilities):
+    """
+    Assign measured visibilities to Maps.
+
+    Parameters
+    ----------
+    maps : `list` of `~sunpy.map.GenericMap`
+        The Maps.
+    visibilities
+        See `sunpy_restore.backproj_to_clean`.
+
+    Returns
+    -------
+    `list` of `MeasuredVisibilities` or `None`
+        One for each Map.
+
+    Raises
+    ------
+    TypeError
+        An item is not a set of visibilities.
+    ValueError
+        The number of sets differs from that of the Maps.
+    """
+    count = len(maps)
+    if visibilities is None:
+        return [None] * count
+    several = isinstance(visibilities, (list, tuple)) and not hasattr(visibilities, "visibilities")
+    if several and len(visibilities) != count:
+        raise ValueError(f"Found {len(visibilities)} sets of visibilities for {count} images; expected one each.")
+    if not several and count > 1:
+        raise ValueError(f"Found one set of visibilities for {count} images; expected a list with one for each image.")
+    return [read_visibilities(given) for given in (visibilities if several else [visibilities])]
 
 
 def read_visibilities(given):
     """
-    Take visibilities apart.
+    Read values, points and errors of visibilities.
 
     Parameters
     ----------
     given : ``xrayvision.visibility.Visibilities``
-        Or what has the same attributes: ``visibilities``, ``u``, ``v``, ``phase_center`` in the order (y, x), and
+        Or an object with the same attributes: ``visibilities``, ``u``, ``v``, ``phase_center`` in the order (y, x), and
         ``amplitude_uncertainty`` or ``uncertainty``.
 
     Returns
     -------
-    `Measured`
+    `MeasuredVisibilities`
         With the labels of STIX where the points are those of STIX.
 
     Raises
     ------
     TypeError
-        Something else.
+        The object does not have these attributes.
     ValueError
-        Values that are not finite, or errors that are not positive.
+        Values are not finite, or errors are not positive.
     """
     try:
         values = u.Quantity(given.visibilities)
-        plane = [u.Quantity(part).to_value(1 / u.arcsec) for part in (given.u, given.v)]
+        points = [u.Quantity(part).to_value(1 / u.arcsec) for part in (given.u, given.v)]
         y, x = (float(u.Quantity(part).to_value(u.arcsec)) for part in given.phase_center)
     except (AttributeError, TypeError, ValueError) as error:
         raise TypeError(
-            f"Found {type(given).__name__} for the visibilities, expected xrayvision.visibility.Visibilities, or "
-            f"something with its visibilities, u, v and phase_center: {error}."
+            f"Found {type(given).__name__} for the visibilities; expected xrayvision.visibility.Visibilities, or an "
+            f"object with the attributes visibilities, u, v and phase_center: {error}."
         ) from error
     errors = getattr(given, "amplitude_uncertainty", None)
     errors = getattr(given, "uncertainty", None) if errors is None else errors
     if errors is not None:
         errors = np.broadcast_to(u.Quantity(errors).to_value(values.unit).real, values.shape).astype(float)
         if not (np.isfinite(errors) & (errors > 0)).all():
-            raise ValueError("Found errors of the visibilities that are not positive numbers. Leave such points out.")
+            raise ValueError(
+                "Found errors of the visibilities that are not positive; expected positive numbers. Leave such points "
+                "out."
+            )
     if values.ndim != 1 or not np.isfinite(values).all():
-        raise ValueError(f"Found visibilities of shape {values.shape}, expected finite numbers in one dimension.")
-    return Measured(_labelled(*plane), np.asarray(values.value, dtype=complex), errors, values.unit, (x, y))
+        raise ValueError(
+            f"Found visibilities of shape {values.shape}, {np.count_nonzero(~np.isfinite(values))} of them not finite; "
+            "expected finite numbers in one dimension. Leave such points out."
+        )
+    values, unit = np.asarray(values.value, dtype=complex), values.unit
+    return MeasuredVisibilities(_labelled(*points), values, errors, unit, (x, y))
 
 
 def _labelled(u_points, v_points):
-    """Points with the labels of STIX, or numbers; of a point and its opposite both have the label."""
+    """Points with the labels of STIX, or numbers; a point and its opposite have the same label."""
     stix = stix_uv(range(1, 11))
     labels = []
     for index, point in enumerate(zip(u_points, v_points, strict=True)):
         apart = np.minimum(*(np.hypot(stix.u - sign * point[0], stix.v - sign * point[1]) for sign in (1, -1)))
         nearest = int(np.argmin(apart))
-        labels.append(stix.labels[nearest] if apart[nearest] < _SAME else f"#{index}")
-    return UVPlane(np.asarray(u_points, dtype=float), np.asarray(v_points, dtype=float), tuple(labels))
+        labels.append(stix.labels[nearest] if apart[nearest] < _LARGEST_DISTANCE else f"#{index}")
+    return UVPoints(np.asarray(u_points, dtype=float), np.asarray(v_points, dtype=float), tuple(labels))
 
 
-def belonging(measured, back, middle):
+def match_phase_center(measured, visibilities, center):
     """
-    Given visibilities with the middle of a Map as phase centre, if it is their back-projection.
+    Move the phase centre of measured visibilities to the centre of the Map that was made from them.
 
     Parameters
     ----------
-    measured : `Measured`
-        The visibilities.
-    back : `~sunpy_restore.backprojection.observation.Backprojection`
-        The Map.
-    middle : pair of `float`
-        Middle of the Map as ``(x, y)`` in arcsec, in its coordinates.
+    measured : `MeasuredVisibilities`
+        Measured visibilities.
+    visibilities : `numpy.ndarray` of `complex`
+        Visibilities of the Map at the same points, with its centre as phase centre.
+    center : pair of `float`
+        Centre of the Map as ``(x, y)`` in arcsec, in its coordinates.
 
     Returns
     -------
     `numpy.ndarray` of `complex`
-        In the unit of the Map.
+        Measured visibilities with the centre of the Map as phase centre.
 
     Raises
     ------
     ValueError
-        It is not their back-projection, wherever their phase centre is.
+        The Map is not their back-projection for any phase centre.
     """
-    size = np.sqrt(np.mean(np.abs(back.found) ** 2))
+    size = np.sqrt(np.mean(np.abs(visibilities) ** 2))
 
-    def apart(shift):
-        return np.sqrt(np.mean(np.abs(shifted(measured.found, measured.plane, *shift) - back.found) ** 2)) / size
+    def difference(shift):
+        shifted = shift_phase_center(measured.visibilities, measured.points, *shift)
+        return np.sqrt(np.mean(np.abs(shifted - visibilities) ** 2)) / size
 
-    away = middle[0] - measured.center[0], middle[1] - measured.center[1]
-    best = min(((0.0, 0.0), away), key=apart)
-    if apart(best) > _APART:
-        best = _alignment(measured, back, apart)
-    if apart(best) > _APART:
+    away = center[0] - measured.phase_center[0], center[1] - measured.phase_center[1]
+    best = min(((0.0, 0.0), away), key=difference)
+    if difference(best) > _LARGEST_DIFFERENCE:
+        best = _alignment(measured, visibilities, difference)
+    if difference(best) > _LARGEST_DIFFERENCE:
         raise ValueError(
-            f"The Map is not the back-projection of these visibilities: they differ by {apart(best):.0%} of those that "
-            "explain the Map, wherever their phase centre is. Give visibilities of the same time, energy and "
-            f"calibration, in the unit of the Map; found {measured.unit}."
+            f"The Map is not the back-projection of these visibilities in {measured.unit}: for any phase centre they "
+            f"differ by {difference(best):.0%} from those of the Map. Give visibilities of the same time, energy and "
+            "calibration, in the unit of the Map."
         )
-    return shifted(measured.found, measured.plane, *best)
+    return shift_phase_center(measured.visibilities, measured.points, *best)
 
 
-def _alignment(measured, back, apart):
-    """The shift between two phase centres: the phase centre that a header tells is not always that of the pixels."""
-    grid = Grid((_ACROSS, _ACROSS), (_STEP, _STEP))
-    product = measured.found * np.conj(back.found)
-    aligned = back_projection(product, measured.plane, grid, np.ones(len(product)))
+def _alignment(measured, visibilities, difference):
+    """Shift between two phase centres, because the one in a header is not always that of the pixels."""
+    product = measured.visibilities * np.conj(visibilities)
+    aligned = back_projection(product, measured.points, _SHIFTS, np.ones(len(product)))
     row, column = np.unravel_index(np.argmax(aligned), aligned.shape)
     options = {"xatol": 1e-7, "fatol": 1e-12}
-    return optimize.minimize(apart, (grid.x[column], grid.y[row]), method="Nelder-Mead", options=options).x
+    start = (_SHIFTS.x[column], _SHIFTS.y[row])
+    return optimize.minimize(difference, start, method="Nelder-Mead", options=options).x

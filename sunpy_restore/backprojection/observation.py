@@ -1,285 +1,191 @@
-"""What a back-projection of STIX is."""
+"""The observation behind `sunpy_restore.backproj_to_clean`: the visibilities of a back-projected image."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
 
 import astropy.units as u
 
-from sunpy.map import GenericMap
+from sunpy_restore.backprojection.fourier import Grid, weights_of
+from sunpy_restore.backprojection.geometry import map_center, points_in_pixels, scale_matrix
+from sunpy_restore.backprojection.inversion import find_visibilities, without_unused
+from sunpy_restore.backprojection.measured import match_phase_center
+from sunpy_restore.backprojection.uvplane import SUBCOLLIMATORS, UVPoints, stix_uv
+from sunpy_restore.core import observation
 
-from sunpy_restore.backprojection.fourier import Grid, fitted_visibilities, shifted, weights_of
-from sunpy_restore.backprojection.uvplane import UVPlane
+__all__ = ["Observation"]
 
-__all__ = ["Backprojection", "check_backprojection", "made_by_idl", "read_backprojection", "without_unused"]
-
-_MISFIT = 0.02  # RMS of what is no back-projection; interpolation leaves less
-_TURNS = 90  # orientations that are tried; half a turn makes no difference
-_AROUND = 130.0  # arcsec from the maximum, where they are tried
-_FEW = 12  # pixels
-_ROUGHLY = 0.02  # radian that this is good to
-_ENOUGH = 64  # rows and columns; of more some are left out
-_SMALLEST = 60.0  # arcsec
-_NOTHING = 0.01  # of the largest visibility; interpolation puts less where there is none
-_SKEW = 1e-3  # of the axes of an image
-_PIXELS = Grid((1, 1), (1.0, 1.0))
+_SMALLEST_FIELD = 60.0
+"""Smallest side of an image in arcsec."""
+_LARGEST_SKEW = 1e-3
+"""Largest cosine of the angle between the pixel axes."""
+_IDL_UNIT = u.count / (u.s * u.keV * u.cm**2)
+"""Unit of back-projections by the STIX IDL software, whose headers have none or a wrong one."""
 
 
-class Backprojection(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Observation(observation.Observation):
     """
-    A back-projection, as its pixels tell it.
+    The visibilities of a back-projected image, and its pixels.
 
     Parameters
     ----------
+    visibilities : `numpy.ndarray` of `complex`
+        Visibilities with the centre of the image as phase centre, shape ``(n,)``.
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Their points of the (u, v) plane along the axes of the instrument.
     matrix : `numpy.ndarray`
-        Steps in arcsec along the axes x and y of the instrument from a column to the next (first column of the matrix)
-        and from a row to the next, shape ``(2, 2)``.
-    found : `numpy.ndarray` of `complex`
-        Visibilities with the middle of the image as phase centre, in the unit of the image.
-    plane : `~sunpy_restore.backprojection.uvplane.UVPlane`
-        Their places, along the axes of the instrument.
+        Steps from pixel to pixel in arcsec along the x and y axes of the instrument, shape ``(2, 2)``: the first column
+        is the step from a column of the image to the next one, the second column is that from a row to the next one.
     shape : pair of `int`
         Rows and columns of the image.
+    unit : `~astropy.units.Unit`
+        Unit of the visibilities.
+    errors : `numpy.ndarray`, optional
+        Standard deviations of the real and the imaginary part of measured visibilities, shape ``(n,)``. The restored
+        image is then fitted to the visibilities.
     """
 
+    visibilities: np.ndarray
+    points: UVPoints
     matrix: np.ndarray
-    found: np.ndarray
-    plane: UVPlane
     shape: tuple[int, int]
+    unit: u.UnitBase = u.dimensionless_unscaled
+    errors: np.ndarray | None = None
 
     def offsets(self):
         """
-        Places of the pixels.
+        Positions of the pixels along the axes of the instrument.
 
         Returns
         -------
         x, y : `numpy.ndarray`
-            Along the axes of the instrument in arcsec from the middle of the image, in the shape of the image.
+            In arcsec from the centre of the image, in the shape of the image.
         """
         rows, columns = (np.arange(n) - (n - 1) / 2 for n in self.shape)
         return tuple(row[0] * columns + row[1] * rows[:, np.newaxis] for row in self.matrix)
 
     def own_axes(self):
         """
-        The points of the (u, v) plane and the pixels along the axes of the image.
+        Points of the (u, v) plane and pixel grid along the axes of the image.
 
         Returns
         -------
-        plane : `~sunpy_restore.backprojection.uvplane.UVPlane`
+        points : `~sunpy_restore.backprojection.uvplane.UVPoints`
         grid : `~sunpy_restore.backprojection.fourier.Grid`
 
         Raises
         ------
         ValueError
-            The axes are not at right angles, so that there is no beam in common.
+            The axes are not perpendicular.
         """
         sizes = np.linalg.norm(self.matrix, axis=0)
         axes = self.matrix / sizes
-        if abs(axes[:, 0] @ axes[:, 1]) > _SKEW:
-            raise ValueError("Found axes of the image that are not at right angles, expected those of a camera.")
-        return in_pixels(self.plane, axes), Grid(self.shape, (float(sizes[1]), float(sizes[0])))
-
-
-def check_backprojection(smap, instrument=None, *, named=True):
-    """
-    Refuse what is not a back-projection, of STIX in the first place.
-
-    Parameters
-    ----------
-    smap : `~sunpy.map.GenericMap`
-        The Map.
-    instrument : ``"STIX"``, optional
-        What it shows, for Maps whose header names no instrument.
-    named : `bool`
-        Whether it must be one of STIX.
-
-    Raises
-    ------
-    TypeError
-        No Map, or one of another instrument.
-    ValueError
-        A Map without a scale in angles, with pixels that have no sky, or one that was restored already.
-    """
-    if not isinstance(smap, GenericMap):
-        raise TypeError(f"Found {type(smap).__name__}, expected a Map of STIX. sunpy.map.Map(file) makes one.")
-    if instrument not in (None, "STIX"):
-        raise ValueError(f"Found instrument={instrument!r}, expected 'STIX'. Of other imagers give the visibilities.")
-    names = [str(smap.meta.get(key) or "").strip().upper() for key in ("telescop", "instrume")]
-    if named and not any("STIX" in name for name in names):
-        if any(names):
-            raise TypeError(f"Found an image of {' '.join(filter(None, names))}, expected a back-projection of STIX.")
-        if instrument is None:
-            raise TypeError(
-                "Found a Map whose header names no instrument, expected TELESCOP or INSTRUME of STIX. If it is a "
-                "back-projection of STIX, as xrayvision makes them, say so: instrument='STIX'."
+        if abs(axes[:, 0] @ axes[:, 1]) > _LARGEST_SKEW:
+            raise ValueError(
+                "Found pixel axes that are not perpendicular; expected perpendicular ones. Use the original image."
             )
-    if str(smap.meta.get("rsttask", "")).startswith("backproj"):
-        raise ValueError(f"Found RSTTASK = {smap.meta['rsttask']!r}: the Map is no back-projection any more.")
-    if not np.isfinite(smap.data).any() or not np.nanmax(smap.data) > 0:
-        raise ValueError("Found no pixel above zero, expected a back-projection with a source.")
+        return points_in_pixels(self.points, axes), Grid(self.shape, (float(sizes[1]), float(sizes[0])))
+
+    @classmethod
+    def check(cls, smap, *, visibilities=None, subcollimators=None, weighting="natural", instrument=None):
+        """
+        Refuse Maps that are not back-projections of STIX, or of the given visibilities.
+
+        Parameters
+        ----------
+        smap : `~sunpy.map.GenericMap`
+            Any Map.
+        visibilities : `~sunpy_restore.backprojection.measured.MeasuredVisibilities`, optional
+            Measured visibilities; the Map may then be that of any instrument.
+        subcollimators, weighting, instrument
+            See `sunpy_restore.backproj_to_clean`.
+
+        Raises
+        ------
+        TypeError
+            Another instrument than STIX.
+        ValueError
+            No pixel is positive, the field is smaller than 60 arcsec, the coordinates are not angles, or an option has
+            an unknown value.
+        """
+        if instrument not in (None, "STIX"):
+            raise ValueError(
+                f"Found instrument={instrument!r}; expected 'STIX'. For other instruments give the visibilities."
+            )
+        if visibilities is None:
+            _check_instrument(smap, instrument)
+        weights_of(_points(visibilities, subcollimators), weighting)
+        if not np.isfinite(smap.data).any() or not np.nanmax(smap.data) > 0:
+            raise ValueError("Found no positive pixel; expected a back-projection with a source. Check the file.")
+        extent = np.linalg.norm(scale_matrix(smap), axis=0)[::-1] * smap.data.shape
+        if extent.min() < _SMALLEST_FIELD:
+            raise ValueError(
+                f"Found a field of {extent[0]:.0f} x {extent[1]:.0f} arcsec; expected {_SMALLEST_FIELD:.0f} or more, "
+                "because a smaller one does not constrain the visibilities of the coarse sub-collimators. Restore the "
+                "whole image and cut the result."
+            )
+
+    @classmethod
+    def from_map(cls, smap, *, visibilities=None, subcollimators=None, weighting="natural", instrument=None):
+        """
+        Find the visibilities of a Map, or match given ones to it.
+
+        Parameters
+        ----------
+        smap : `~sunpy.map.GenericMap`
+            A Map that `check` has accepted.
+        visibilities, subcollimators, weighting, instrument
+            See `check`.
+
+        Returns
+        -------
+        Observation
+
+        Raises
+        ------
+        ValueError
+            The Map is not a back-projection of visibilities at these points, or not of the given visibilities.
+        """
+        points = _points(visibilities, subcollimators)
+        by_idl = str(smap.meta.get("creator", "")).startswith("stx_map2fits")
+        found, matrix = find_visibilities(_valid_data(smap), scale_matrix(smap), points, weights_of(points, weighting))
+        errors = None
+        if visibilities is not None:
+            found, errors = match_phase_center(visibilities, found, map_center(smap)), visibilities.errors
+        elif by_idl and subcollimators is None and weighting == "natural":
+            found, points = without_unused(found, points)
+        unit = _IDL_UNIT if by_idl else smap.unit or u.dimensionless_unscaled
+        return cls(visibilities=found, points=points, matrix=matrix, shape=smap.data.shape, unit=unit, errors=errors)
 
 
-def scale_matrix(smap):
-    """
-    Steps from pixel to pixel along the axes of a Map's coordinates.
-
-    Parameters
-    ----------
-    smap : `~sunpy.map.GenericMap`
-        The Map.
-
-    Returns
-    -------
-    `numpy.ndarray`
-        In arcsec, shape ``(2, 2)``.
-
-    Raises
-    ------
-    ValueError
-        The axes are no angles.
-    """
-    try:
-        steps = [(scale * u.pix).to_value(u.arcsec) for scale in smap.scale]
-    except u.UnitConversionError as error:
-        raise ValueError(f"Found a pixel scale of {tuple(smap.scale)}, expected one in angles.") from error
-    return np.diag(steps) @ np.asarray(smap.rotation_matrix)
+def _check_instrument(smap, instrument):
+    names = [str(smap.meta.get(key) or "").strip().upper() for key in ("telescop", "instrume")]
+    if any("STIX" in name for name in names):
+        return
+    if any(names):
+        raise TypeError(
+            f"Found an image of {' '.join(filter(None, names))}; expected a back-projection of STIX. For other "
+            "instruments give the visibilities."
+        )
+    if instrument is None:
+        raise TypeError(
+            "Found a Map without TELESCOP and INSTRUME; expected those of STIX. If it is a STIX back-projection, for "
+            "example by xrayvision, add instrument='STIX'."
+        )
 
 
-def read_backprojection(smap, plane, weighting="natural"):
-    """
-    Find the visibilities that a Map is the back-projection of.
+def _points(visibilities, subcollimators):
+    """Points of the given visibilities, or of the sub-collimators of STIX."""
+    if visibilities is not None:
+        return visibilities.points
+    return stix_uv(SUBCOLLIMATORS if subcollimators is None else subcollimators)
 
-    The axes of the instrument are those of the Map's coordinates or of its pixels, or turned against them by an angle
-    that is found: files of the IDL software don't tell the roll of the spacecraft.
 
-    Parameters
-    ----------
-    smap : `~sunpy.map.GenericMap`
-        The Map.
-    plane : `~sunpy_restore.backprojection.uvplane.UVPlane`
-        Points of the (u, v) plane, along the axes of the instrument.
-    weighting : ``"natural"`` or ``"uniform"``
-        Weights with which it was made.
-
-    Returns
-    -------
-    `Backprojection`
-
-    Raises
-    ------
-    ValueError
-        It is none of these points, or too small to tell.
-    """
-    world, data = scale_matrix(smap), np.array(smap.data, dtype=float)
-    # What software that turns images has no value for
+def _valid_data(smap):
+    """The data of a Map, with NaN where it is masked or 0, which is what software that rotates images fills in."""
+    data = np.array(smap.data, dtype=float)
     data[data == 0] = np.nan
     if smap.mask is not None:
         data[np.broadcast_to(smap.mask, data.shape)] = np.nan
-    weights = weights_of(plane, weighting)
-    extent = np.linalg.norm(world, axis=0)[::-1] * data.shape
-    if extent.min() < _SMALLEST:
-        raise ValueError(
-            f"Found a field of {extent[0]:.0f} x {extent[1]:.0f} arcsec, expected {_SMALLEST:.0f} or more: the waves "
-            "of coarse sub-collimators can't be told apart in a smaller one. Cut the result instead."
-        )
-    own = np.diag(np.linalg.norm(world, axis=0) * [np.sign(np.linalg.det(world)), 1])
-    for matrix in (world, own, None):
-        matrix = own @ _turn(_orientation(data, own, plane, weights)) if matrix is None else matrix
-        result, misfit = _fitted(data, matrix, plane, weights)
-        if misfit < _MISFIT:
-            return result
-    raise ValueError(
-        f"The image is no back-projection of these {len(plane.u)} points of the (u, v) plane ({plane.labels[0]} to "
-        f"{plane.labels[-1]}): {misfit:.0%} of it are left unexplained, in any orientation. Say which sub-collimators "
-        "it was made of, or give the back-projection as it was made, without resampling."
-    )
-
-
-def made_by_idl(smap):
-    """Whether a Map is a back-projection by the IDL software, whose header tells no unit but one that is wrong."""
-    return str(smap.meta.get("creator", "")).startswith("stx_map2fits")
-
-
-def without_unused(back):
-    """
-    Leave out sub-collimators in which there is nothing, not even noise.
-
-    The IDL software finds flares with sub-collimators 7 to 10 alone, and its headers don't tell.
-
-    Parameters
-    ----------
-    back : `Backprojection`
-        With natural weights, of all sub-collimators that may have been used.
-
-    Returns
-    -------
-    `Backprojection`
-    """
-    numbers = np.array([label[:-1] for label in back.plane.labels])
-    strength = {number: np.abs(back.found[numbers == number]).max() for number in numbers}
-    used = np.array([strength[number] > _NOTHING * max(strength.values()) for number in numbers])
-    labels = tuple(label for label, kept in zip(back.plane.labels, used, strict=True) if kept)
-    plane = UVPlane(back.plane.u[used], back.plane.v[used], labels)
-    # The back-projection is the mean over fewer of them
-    return back._replace(found=back.found[used] * used.mean(), plane=plane)
-
-
-def _fitted(data, matrix, plane, weights):
-    """What explains an image, of which every so many rows and columns are enough."""
-    steps = np.array([max(n // _ENOUGH, 1) for n in data.shape])
-    thin = data[:: steps[0], :: steps[1]]
-    grid = _PIXELS._replace(shape=thin.shape)
-    found, misfit = fitted_visibilities(thin, in_pixels(plane, matrix * steps[::-1]), grid, weights)
-    # From the middle of these to that of the image
-    away = [(n - 1) / 2 - step * (m - 1) / 2 for n, m, step in zip(data.shape, thin.shape, steps, strict=True)]
-    found = shifted(found, plane, *(matrix @ away[::-1]))
-    return Backprojection(matrix, found, plane, data.shape), misfit
-
-
-def in_pixels(plane, matrix):
-    """
-    Points of the (u, v) plane along the axes of pixels.
-
-    Parameters
-    ----------
-    plane : `~sunpy_restore.backprojection.uvplane.UVPlane`
-        The points.
-    matrix : `numpy.ndarray`
-        As of a `Backprojection`.
-
-    Returns
-    -------
-    `~sunpy_restore.backprojection.uvplane.UVPlane`
-        In cycles per step.
-    """
-    return plane._replace(
-        u=matrix[0, 0] * plane.u + matrix[1, 0] * plane.v, v=matrix[0, 1] * plane.u + matrix[1, 1] * plane.v
-    )
-
-
-def _turn(angle):
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return np.array([[cosine, -sine], [sine, cosine]])
-
-
-def _orientation(data, own, plane, weights):
-    """
-    The angle from the axes of the instrument to those of the pixels that leaves the smallest misfit.
-
-    First about the maximum, where some degrees make little difference, then on all of the image.
-    """
-    middle = np.unravel_index(np.nanargmax(data), data.shape)
-    halves = np.maximum(_AROUND / np.abs(np.diag(own))[::-1], _FEW).astype(int)
-    parts = [slice(max(place - half, 0), place + half + 1) for place, half in zip(middle, halves, strict=True)]
-    near = data[tuple(parts)]
-
-    def misfit(angle, image):
-        return _fitted(image, own @ _turn(angle), plane, weights)[1]
-
-    angles = np.pi * np.arange(_TURNS) / _TURNS
-    best = angles[np.argmin([misfit(angle, near) for angle in angles])]
-    for image, around in ((near, np.pi / _TURNS), (data, _ROUGHLY)):
-        limits = (best - around, best + around)
-        best = optimize.minimize_scalar(misfit, limits, bounds=limits, args=(image,), options={"xatol": 1e-5}).x
-    return best
+    return data

@@ -1,29 +1,28 @@
-"""Sources of X-rays made of Gaussians, whose visibilities and images are known exactly."""
+"""X-ray sources made of Gaussians, whose visibilities and images have closed forms."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["FWHM", "Scene", "ellipse", "image_of", "joined", "loop", "point", "visibilities_of_scene"]
+from astropy.stats import gaussian_sigma_to_fwhm
 
-FWHM = np.sqrt(8 * np.log(2))
-"""Full width at half maximum of a Gaussian of standard deviation 1."""
+__all__ = ["Scene", "ellipse", "image_of", "joined", "loop", "point", "visibilities_of_scene"]
 
 
 class Scene(NamedTuple):
     """
-    Elliptical Gaussians.
+    Elliptical Gaussian sources.
 
     Parameters
     ----------
     flux : `numpy.ndarray`
-        Flux of each, shape ``(n,)``.
+        Flux of each Gaussian, shape ``(n,)``.
     x, y : `numpy.ndarray`
-        Places in arcsec from the phase centre.
+        Positions in arcsec from the phase centre.
     major, minor : `numpy.ndarray`
-        Standard deviations in arcsec along their axes.
+        Standard deviations in arcsec along the major and the minor axis.
     angle : `numpy.ndarray`
-        From the x axis to the major axis in radian, counterclockwise.
+        Angle from the x axis to the major axis in radian, counterclockwise.
     """
 
     flux: np.ndarray
@@ -35,35 +34,66 @@ class Scene(NamedTuple):
 
 
 def point(flux, x, y):
-    """A point source."""
-    return ellipse(flux, x, y, 0.0, 0.0, 0.0)
-
-
-def ellipse(flux, x, y, major, minor, angle):
-    """An elliptical Gaussian, whose axes are given as full widths at half maximum in arcsec."""
-    return Scene(*(np.array([float(part)]) for part in (flux, x, y, major / FWHM, minor / FWHM, angle)))
-
-
-def loop(flux, x, y, length, width, angle, bend, brightening=0.0, count=11):
     """
-    A bent, elongated source.
+    A point source.
 
     Parameters
     ----------
     flux : `float`
-        Flux of all of it.
+        Flux.
     x, y : `float`
-        Its middle in arcsec.
+        Position in arcsec.
+
+    Returns
+    -------
+    `Scene`
+    """
+    return ellipse(flux, x, y, 0.0, 0.0, 0.0)
+
+
+def ellipse(flux, x, y, major, minor, angle):
+    """
+    An elliptical Gaussian source.
+
+    Parameters
+    ----------
+    flux : `float`
+        Flux.
+    x, y : `float`
+        Position in arcsec.
+    major, minor : `float`
+        Full widths at half maximum along the axes in arcsec.
+    angle : `float`
+        Angle from the x axis to the major axis in radian, counterclockwise.
+
+    Returns
+    -------
+    `Scene`
+    """
+    major, minor = major / gaussian_sigma_to_fwhm, minor / gaussian_sigma_to_fwhm
+    return Scene(*(np.array([float(part)]) for part in (flux, x, y, major, minor, angle)))
+
+
+def loop(flux, x, y, length, width, angle, bend, brightening=0.0, count=11):
+    """
+    A curved, elongated source.
+
+    Parameters
+    ----------
+    flux : `float`
+        Total flux.
+    x, y : `float`
+        Position of its centre in arcsec.
     length, width : `float`
-        Along the arc and across, full width at half maximum, in arcsec.
+        Length along the arc, and full width at half maximum across it, in arcsec.
     angle : `float`
         Direction of its chord in radian.
     bend : `float`
-        Angle in radian that the arc turns through; 0 is straight.
+        Angle in radian that the arc subtends; 0 for a straight source.
     brightening : `float`
-        From -1 to 1: how much brighter one end is.
+        Gradient of the brightness along the arc, from -1 to 1; 0 for a uniform source.
     count : `int`
-        Number of Gaussians it is made of.
+        Number of Gaussians that it is made of.
 
     Returns
     -------
@@ -76,23 +106,23 @@ def loop(flux, x, y, length, width, angle, bend, brightening=0.0, count=11):
     rise = rise - rise.mean()
     cosine, sine = np.cos(angle), np.sin(angle)
     weight = 1 + brightening * 2 * along
-    # Wide enough for the arc to be smooth
+    # Neighbouring Gaussians overlap, so that the arc is smooth
     step = max(length / (count - 1), 1e-6) / 1.5
     ones = np.ones(count)
     return Scene(
         flux * weight / weight.sum(), x + cosine * chord - sine * rise, y + sine * chord + cosine * rise,
-        step * ones, width / FWHM * ones, angle + bend * along,
+        step * ones, width / gaussian_sigma_to_fwhm * ones, angle + bend * along,
     )  # fmt: skip
 
 
 def joined(scenes):
     """
-    Several scenes as one.
+    Combine several scenes.
 
     Parameters
     ----------
     scenes : `list` of `Scene`
-        The scenes.
+        The scenes to combine.
 
     Returns
     -------
@@ -101,23 +131,23 @@ def joined(scenes):
     return Scene(*(np.concatenate(parts) for parts in zip(*scenes, strict=True)))
 
 
-def visibilities_of_scene(scene, plane):
+def visibilities_of_scene(scene, points):
     """
     Visibilities of a scene.
 
     Parameters
     ----------
     scene : `Scene`
-        The scene.
-    plane : `~sunpy_restore.backprojection.uvplane.UVPlane`
-        Where they are wanted.
+        The sources.
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Points of the (u, v) plane.
 
     Returns
     -------
     `numpy.ndarray` of ``complex128``
         Shape ``(n,)``, in the unit of the flux.
     """
-    u, v = plane.u[:, np.newaxis], plane.v[:, np.newaxis]
+    u, v = points.u[:, np.newaxis], points.v[:, np.newaxis]
     cosine, sine = np.cos(scene.angle), np.sin(scene.angle)
     along, across = cosine * u + sine * v, cosine * v - sine * u
     damping = np.exp(-2 * np.pi**2 * ((scene.major * along) ** 2 + (scene.minor * across) ** 2))
@@ -126,24 +156,23 @@ def visibilities_of_scene(scene, plane):
 
 def image_of(scene, grid, beam):
     """
-    The image of a scene, seen with a Gaussian beam.
+    Image of a scene convolved with a Gaussian beam.
 
     Parameters
     ----------
     scene : `Scene`
-        The scene.
+        The sources.
     grid : `~sunpy_restore.backprojection.fourier.Grid`
-        Pixels wanted.
+        Pixel grid of the image.
     beam : `float`
         Full width at half maximum of the beam in arcsec.
 
     Returns
     -------
     `numpy.ndarray`
-        Flux per beam, shape ``(ny, nx)``: a point source has its flux as its maximum. The values are those at the
-        middles of the pixels.
+        Flux per beam at the centres of the pixels, shape ``(ny, nx)``: the maximum of a point source is its flux.
     """
-    sigma = beam / FWHM
+    sigma = beam / gaussian_sigma_to_fwhm
     cosine, sine = np.cos(scene.angle), np.sin(scene.angle)
     major, minor = scene.major**2 + sigma**2, scene.minor**2 + sigma**2
     # Inverse of the covariance

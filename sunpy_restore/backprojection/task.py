@@ -5,6 +5,7 @@ from sunpy_restore.core.task import MapFunction, Option, Restoration, network_bu
 __all__ = ["BACKPROJ_TO_CLEAN", "CHANNELS", "TASK"]
 
 CHANNELS = ("image", *(f"subcollimator{number}" for number in range(1, 11)), "pixel")
+"""Names of the input channels of the networks, see `sunpy_restore.backprojection.channels`."""
 
 TASK = Restoration(
     name="backproj",

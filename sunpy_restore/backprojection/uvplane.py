@@ -1,4 +1,4 @@
-"""Where a Fourier imager samples the (u, v) plane."""
+"""Points of the (u, v) plane at which a Fourier imager measures visibilities."""
 
 import csv
 from functools import cache
@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["SUBCOLLIMATORS", "UVPlane", "stix_uv"]
+__all__ = ["SUBCOLLIMATORS", "UVPoints", "stix_uv", "subcollimators_of"]
 
 SUBCOLLIMATORS = tuple(range(3, 11))
-"""Those of STIX whose phases are calibrated; 1 and 2 are the finest."""
+"""STIX sub-collimators used by default. The phases of 1 and 2, the finest ones, are not calibrated."""
 
 
-class UVPlane(NamedTuple):
+class UVPoints(NamedTuple):
     """
     Points of the (u, v) plane.
 
@@ -21,8 +21,8 @@ class UVPlane(NamedTuple):
     ----------
     u, v : `numpy.ndarray`
         Spatial frequencies in 1 / arcsec, shape ``(n,)``.
-    labels : tuple of `str`
-        Name of each point, for STIX the number of the sub-collimator and a letter for its orientation.
+    labels : `tuple` of `str`
+        Name of each point; for STIX the number of the sub-collimator and a letter for its orientation.
     """
 
     u: np.ndarray
@@ -31,21 +31,26 @@ class UVPlane(NamedTuple):
 
     @property
     def frequency(self):
-        """Spatial frequency of each point in 1 / arcsec."""
+        """Absolute spatial frequency of each point in 1 / arcsec."""
         return np.hypot(self.u, self.v)
 
-    def turned(self, angle):
+    @property
+    def subcollimators(self):
+        """Number of the STIX sub-collimator of each point, as an array of `int`."""
+        return np.array([int(label[:-1]) for label in self.labels])
+
+    def rotated(self, angle):
         """
-        The same points in a frame that is turned against the present one.
+        The same points in a rotated frame.
 
         Parameters
         ----------
         angle : `float`
-            Angle in radian from the axes of the present frame to those of the new one, counterclockwise.
+            Angle in radian from the axes of the present frame to those of the new frame, counterclockwise.
 
         Returns
         -------
-        `UVPlane`
+        `UVPoints`
         """
         cosine, sine = np.cos(angle), np.sin(angle)
         return self._replace(u=cosine * self.u + sine * self.v, v=cosine * self.v - sine * self.u)
@@ -53,23 +58,23 @@ class UVPlane(NamedTuple):
 
 def stix_uv(subcollimators=SUBCOLLIMATORS):
     """
-    The points of STIX, in the frame of the instrument.
+    The (u, v) points of STIX in the instrument frame.
 
     Parameters
     ----------
     subcollimators : iterable of `int`
-        Numbers of sub-collimators from 1, the finest with a resolution of 7.1 arcsec, to 10, the coarsest with 178.6
-        arcsec; each has three orientations.
+        Sub-collimators, from 1 (the finest, with a resolution of 7.1 arcsec) to 10 (the coarsest, 178.6 arcsec). Each
+        one has three orientations.
 
     Returns
     -------
-    `UVPlane`
-        In the order of the numbers given.
+    `UVPoints`
+        In the order of ``subcollimators``.
 
     Raises
     ------
     ValueError
-        There is no such sub-collimator, one is given twice, or none.
+        A sub-collimator does not exist or is given twice, or there is none.
 
     References
     ----------
@@ -84,10 +89,51 @@ def stix_uv(subcollimators=SUBCOLLIMATORS):
     numbers = list(subcollimators)
     table = _table()
     if not numbers or len(set(numbers)) < len(numbers) or not set(numbers) <= table.keys():
-        raise ValueError(f"Found the sub-collimators {numbers}, expected different ones of 1 to 10.")
+        raise ValueError(
+            f"Found the sub-collimators {numbers}; expected different numbers from 1 to 10. Give those that the "
+            "back-projection was made from."
+        )
     points = [point for number in numbers for point in table[number]]
     labels, u, v = zip(*points, strict=True)
-    return UVPlane(np.array(u), np.array(v), labels)
+    return UVPoints(np.array(u), np.array(v), labels)
+
+
+def subcollimators_of(text):
+    """
+    Parse a list of sub-collimators.
+
+    Parameters
+    ----------
+    text : `str`
+        Numbers and ranges of numbers, separated by commas.
+
+    Returns
+    -------
+    `list` of `int`
+        The numbers, in the order of the text.
+
+    Raises
+    ------
+    ValueError
+        The text is not a list of numbers from 1 to 10 and ranges.
+
+    Examples
+    --------
+    >>> from sunpy_restore.backprojection.uvplane import subcollimators_of
+    >>> subcollimators_of("3-5,10")
+    [3, 4, 5, 10]
+    """
+    numbers = []
+    for part in text.split(","):
+        first, dash, last = (piece.strip() for piece in part.partition("-"))
+        last = last if dash else first
+        if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 10):
+            raise ValueError(
+                f"Found the sub-collimators {text!r}; expected numbers from 1 to 10 and ascending ranges, separated by "
+                "commas. Write 3-10 or 3,4,7 for example."
+            )
+        numbers += range(int(first), int(last) + 1)
+    return numbers
 
 
 @cache

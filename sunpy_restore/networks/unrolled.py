@@ -1,4 +1,4 @@
-"""U-Nets in turn with the physics of a Fourier imager."""
+"""U-Nets alternating with the forward model of a Fourier imager."""
 
 import math
 
@@ -13,31 +13,33 @@ __all__ = ["UnrolledUNet"]
 
 class UnrolledUNet(nn.Module):
     """
-    Images from back-projections, in stages each of which sees what the last one leaves unexplained.
+    Image from back-projections, by stages that each correct what the visibilities do not agree with.
 
-    Input: planes ``(batch, 1 + n + 1, h, w)``, namely the back-projection of all visibilities and those of n groups of
-    them, each the mean over its points, zero where a group is not used; the last plane is not looked at. Output:
-    ``(batch, 1, h, w)``, the brightness seen with the clean beam, per beam, in the unit of the input. The first stage
-    sees the planes; each further one the image so far, and the groups' back-projections of the difference between the
-    visibilities that were measured, as the clean beam would damp them, and those of the image. Nothing depends on where
-    the phase centre is.
+    The input has channels of shape ``(batch, 1 + n + 1, h, w)``: the back-projection of all visibilities, the
+    back-projections of n groups of visibilities, each of them the mean over the points of the group and 0 if the group
+    is not used, and a last channel that is ignored. The output has shape ``(batch, 1, h, w)``: the brightness convolved
+    with the clean beam, per beam, in the unit of the input.
+
+    The first stage takes the back-projections. Each further stage also takes the present image and its residual: the
+    back-projections of the groups for the difference between the visibilities multiplied by the transfer function of
+    the clean beam and those of the image. The network does not depend on the phase centre.
 
     Parameters
     ----------
     uv : nested `list` of `float`
         Spatial frequencies in 1 / arcsec, shape ``(n, points, 2)``.
     pixel : `float`
-        Pixel in arcsec.
+        Pixel size in arcsec.
     beam : `float`
         Full width at half maximum of the clean beam in arcsec.
     widths : `list` of `int`
-        Channels at 1/2, 1/4, ... of the resolution.
+        Number of features at 1/2, 1/4, ... of the resolution.
     stages : `int`
         Number of U-Nets.
     """
 
     receptive_radius = None
-    """How far a pixel of the result looks: a whole field."""
+    """Each output pixel depends on the whole input."""
 
     def __init__(self, uv, pixel, beam=14.6, widths=(32, 48, 64, 96), stages=2):
         super().__init__()
@@ -45,7 +47,7 @@ class UnrolledUNet(nn.Module):
         self.groups, self.points = uv.shape[:2]
         self.pixel = pixel
         sigma = beam / math.sqrt(8 * math.log(2))
-        # Per beam, the sum over pixels is the flux times the beam's area
+        # Flux per pixel of an image in units of flux per beam
         self.scale = pixel**2 / (2 * math.pi * sigma**2)
         damping = torch.exp(-2 * math.pi**2 * sigma**2 * (uv**2).sum(dim=-1))
         self.register_buffer("damping", damping.mean(dim=1)[:, None, None], persistent=False)
@@ -55,45 +57,46 @@ class UnrolledUNet(nn.Module):
 
     @property
     def stride(self):
-        """Sides of the windows that share one sampling are multiples of this."""
+        """Step in pixels of the coarsest grid on which the U-Nets sample their input."""
         return self.stages[0].stride
 
-    def forward(self, planes):
-        return self.forward_stages(planes)[-1]
+    def forward(self, channels):
+        return self.forward_stages(channels)[-1]
 
-    def forward_stages(self, planes):
+    def forward_stages(self, channels):
         """
-        The image after each stage.
+        Image after each stage.
 
         Parameters
         ----------
-        planes : `torch.Tensor`
-            As for the network.
+        channels : `torch.Tensor`
+            Input of the network.
 
         Returns
         -------
         `list` of `torch.Tensor`
             Shape ``(batch, 1, h, w)`` each.
         """
-        ny, nx = planes.shape[-2:]
-        planes = functional.pad(planes, (0, -nx % self.stride, 0, -ny % self.stride))
-        planes = planes[:, : 1 + self.groups]
-        groups = planes[:, 1:]
+        ny, nx = channels.shape[-2:]
+        channels = functional.pad(channels, (0, -nx % self.stride, 0, -ny % self.stride))
+        # The first channel is that of all visibilities, the groups follow
+        dirty = channels[:, : 1 + self.groups]
+        groups = dirty[:, 1:]
         used = (groups.abs().amax(dim=(2, 3), keepdim=True) > 0).to(groups.dtype)
         flags = used.expand_as(groups)
-        images = [self._answer(0, [planes, flags])]
+        images = [self._correction(0, [dirty, flags])]
         for number in range(1, len(self.stages)):
-            left = (self.damping * groups - self.explained(images[-1])) * used
-            images.append(images[-1] + self._answer(number, [planes, images[-1], left, flags]))
+            residual = (self.damping * groups - self.back_projections(images[-1])) * used
+            images.append(images[-1] + self._correction(number, [dirty, images[-1], residual, flags]))
         return [image[..., :ny, :nx] for image in images]
 
-    def _answer(self, number, features):
+    def _correction(self, number, features):
         features = torch.cat(features, dim=1)
         return self.stages[number].correction(features).to(features.dtype)
 
-    def explained(self, image):
+    def back_projections(self, image):
         """
-        The groups' back-projections of an image.
+        Back-projections of the groups for the visibilities of an image.
 
         Parameters
         ----------
@@ -110,7 +113,7 @@ class UnrolledUNet(nn.Module):
             phases = 2 * math.pi * torch.outer(self.uv[:, 1], y), 2 * math.pi * torch.outer(self.uv[:, 0], x)
             wave_y, wave_x = (torch.polar(torch.ones_like(phase), phase) for phase in phases)
             sums = torch.einsum("byx,kx->byk", image[:, 0].to(wave_x.dtype), wave_x)
-            found = torch.einsum("byk,ky->bk", sums, wave_y) * self.scale
-            left = (found[..., None] * wave_y.conj()).unflatten(1, (self.groups, self.points)) / self.points
+            visibilities = torch.einsum("byk,ky->bk", sums, wave_y) * self.scale
+            left = (visibilities[..., None] * wave_y.conj()).unflatten(1, (self.groups, self.points)) / self.points
             wave_x = wave_x.conj().unflatten(0, (self.groups, self.points))
             return torch.einsum("bgpy,gpx->bgyx", left, wave_x).real

@@ -1,65 +1,61 @@
-"""How images made of simulated visibilities are scored."""
+"""Scores of restored images, on simulated observations with a known truth."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.backprojection.agreement import chi_squared, modelled
-from sunpy_restore.backprojection.channels import BEAM
-from sunpy_restore.backprojection.clean import beam_area, clean_visibilities
+from sunpy_restore.backprojection.agreement import chi_squared, model_visibilities
+from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.forward import with_noise
 from sunpy_restore.backprojection.fourier import Grid
-from sunpy_restore.backprojection.observation import Backprojection
-from sunpy_restore.backprojection.restore import brightness
+from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.scenes import Scene, ellipse, image_of, joined, visibilities_of_scene
-from sunpy_restore.backprojection.task import BACKPROJ
-from sunpy_restore.backprojection.uvplane import UVPlane, stix_uv
-from sunpy_restore.core.restorer import load_restorer
+from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.core.methods import restore_observation
 
 __all__ = [
     "GRID",
-    "Simulated",
+    "LEVELS",
+    "SimulatedObservation",
     "evaluation_pairs",
-    "found_sources",
+    "find_sources",
+    "fraction_resolved",
     "measure",
-    "restorers",
-    "share_found",
     "simulated_scene",
 ]
 
 GRID = Grid((129, 129), (2.0, 2.0))
-"""Pixels on which images are compared."""
+"""Pixel grid on which images are compared."""
 
 LEVELS = (0.05, 0.1, 0.2)
-"""Noise of the visibilities, over the largest amplitude."""
+"""Noise levels of the visibilities, relative to the largest amplitude."""
 
-_SCENES = 40  # of each kind and level
-_FAINTEST = 0.15  # of the maximum; what is fainter is no source
-_NEAR = 8.0  # arcsec; farther off is another source
-_CLEANS = {"clean": 100, "clean, 1000 iterations": 1000}
+_SCENES = 40
+"""Number of scenes of each kind and noise level."""
+_FAINTEST_SOURCE = 0.15
+"""Smallest maximum that is a source, relative to the maximum of the image."""
+_LARGEST_DISTANCE = 8.0
+"""Largest distance in arcsec of a source in an image from the true source."""
 
 
-class Simulated(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class SimulatedObservation(Observation):
     """
-    Visibilities of a scene, as measured.
+    Observation of a simulated scene, whose errors are not known to the methods.
 
     Parameters
     ----------
+    visibilities, points, matrix, shape, unit, errors
+        See `~sunpy_restore.backprojection.observation.Observation`.
     scene : `~sunpy_restore.backprojection.scenes.Scene`
         The sources.
-    found : `numpy.ndarray` of `complex`
-        Visibilities with noise, shape ``(n,)``.
-    plane : `~sunpy_restore.backprojection.uvplane.UVPlane`
-        Their places.
-    error : `float`
-        Standard deviation of real and imaginary part.
+    noise : `float`
+        Standard deviation of the real and of the imaginary part of the visibilities.
     """
 
     scene: Scene
-    found: np.ndarray
-    plane: UVPlane
-    error: float
+    noise: float
 
 
 def simulated_scene(kind, rng, *, separation=None):
@@ -69,17 +65,17 @@ def simulated_scene(kind, rng, *, separation=None):
     Parameters
     ----------
     kind : ``"single"``, ``"double"`` or ``"extended"``
-        One source of 4 to 20 arcsec; two of 3 to 12 arcsec, the fainter one with 0.3 to 1 of the flux of the other,
-        15 to 70 arcsec apart; one of 30 to 70 arcsec.
+        One source of 4 to 20 arcsec; two sources of 3 to 12 arcsec that are 15 to 70 arcsec apart, the fainter one with
+        0.3 to 1 of the flux of the other; one source of 30 to 70 arcsec.
     rng : `numpy.random.Generator`
-        Source of chance.
+        Random number generator.
     separation : `float`, optional
-        That of a double source in arcsec.
+        Separation of the two sources in arcsec.
 
     Returns
     -------
     `~sunpy_restore.backprojection.scenes.Scene`
-        Its flux is 1.
+        The total flux is 1.
     """
     angle = rng.uniform(0, 2 * np.pi)
     if kind == "double":
@@ -92,29 +88,23 @@ def simulated_scene(kind, rng, *, separation=None):
         return joined(
             [ellipse(flux, *at, width, width, 0.0) for flux, at, width in zip(fluxes, places, widths, strict=True)]
         )
-    limits, reach = ((4, 20), 70) if kind == "single" else ((30, 70), 50)
-    width = rng.uniform(*limits)
-    return ellipse(1.0, *rng.uniform(-reach, reach, 2), width, width * rng.uniform(0.4, 1), angle)
+    widths, half = ((4, 20), 70) if kind == "single" else ((30, 70), 50)
+    width = rng.uniform(*widths)
+    return ellipse(1.0, *rng.uniform(-half, half, 2), width, width * rng.uniform(0.4, 1), angle)
 
 
-def evaluation_pairs(task, directory):
+def evaluation_pairs():
     """
-    Simulated observations that no training has seen, for their seeds are others.
-
-    Parameters
-    ----------
-    task : `str`
-        Name of the task.
-    directory : path-like
-        Not used.
+    Simulated observations with seeds that no training uses.
 
     Yields
     ------
     source : `str`
-        Kind of the scene and noise.
-    observed : `~sunpy_restore.backprojection.recipe.scores.Simulated`
+        Kind of the scene and noise level.
+    observation : `SimulatedObservation`
+        The observation, on the pixels of `GRID`.
     truth : `numpy.ndarray`
-        The scene seen with the clean beam, per beam, on `~sunpy_restore.backprojection.recipe.scores.GRID`.
+        The scene convolved with the clean beam, per square arcsec, in the shape of `GRID`.
     """
     for kind in ("single", "double", "extended"):
         for level in LEVELS:
@@ -124,110 +114,68 @@ def evaluation_pairs(task, directory):
 
 
 def _pair(scene, level, rng):
-    """A scene as measured, and its truth."""
-    plane = stix_uv()
-    found, error = with_noise(visibilities_of_scene(scene, plane), level, rng)
-    return Simulated(scene, found, plane, error), image_of(scene, GRID, BEAM)
+    """The observation of a scene, and the truth."""
+    points = stix_uv()
+    visibilities, noise = with_noise(visibilities_of_scene(scene, points), level, rng)
+    observation = SimulatedObservation(
+        visibilities=visibilities, points=points, matrix=np.diag(GRID.pixel[::-1]), shape=GRID.shape, scene=scene,
+        noise=noise,
+    )  # fmt: skip
+    return observation, image_of(scene, GRID, BEAM) / beam_area()
 
 
-def restorers(task, methods, *, weights, device):
+def measure(observation, restored, truth):
     """
-    Functions that make an image of a simulated observation.
+    Scores of a restored image.
 
     Parameters
     ----------
-    task : `str`
-        Name of the task.
-    methods : `list` of `str` or `None`
-        ``"network"`` and ``"clean"`` or ``"clean, 1000 iterations"``; all for `None`.
-    weights, device
-        Of the network.
-
-    Returns
-    -------
-    `dict`
-        Name to function.
-    """
-    functions = {}
-    if methods is None or "network" in methods:
-        functions["network"] = _network(load_restorer(BACKPROJ, weights=weights, device=device))
-    for name, iterations in _CLEANS.items():
-        if methods is None or name in methods:
-            functions[name] = _cleaning(iterations)
-    unknown = set(methods or ()) - functions.keys()
-    if unknown:
-        raise ValueError(f"Found the methods {sorted(unknown)}, expected some of network, {', '.join(_CLEANS)}.")
-    return functions
-
-
-def _network(restorer):
-    def image(observed):
-        matrix = np.diag([GRID.pixel[1], GRID.pixel[0]])
-        return brightness(Backprojection(matrix, observed.found, observed.plane, GRID.shape), restorer)
-
-    return image
-
-
-def _cleaning(iterations):
-    def image(observed):
-        return beam_area() * clean_visibilities(observed.found, observed.plane, GRID, iterations=iterations).image
-
-    return image
-
-
-def measure(task, observed, restored, truth):
-    """
-    Scores of an image.
-
-    Parameters
-    ----------
-    task : `str`
-        Name of the task.
-    observed : `~sunpy_restore.backprojection.recipe.scores.Simulated`
-        What it was made of.
+    observation : `SimulatedObservation`
+        The observation.
     restored, truth : `numpy.ndarray`
-        Images per beam on `~sunpy_restore.backprojection.recipe.scores.GRID`.
+        Images per square arcsec, in the shape of `GRID`.
 
     Returns
     -------
     `dict`
-        ``scaled_error``, RMS error of the image at its best scale over the RMS of the truth; ``flux_error``, relative
-        error of the total flux, and ``median_flux_error`` for its median size; ``chi_squared``, reduced; of single
-        sources ``median_position``, in arcsec; of double ones ``both_found``, 1 where both and nothing else was found.
+        ``scaled_error``: RMS error of the image multiplied by the factor that minimises it, relative to the RMS of the
+        truth; ``flux_error`` and ``median_flux_error``: relative error of the total flux; ``median_chi_squared``:
+        reduced chi squared of the visibilities; for a single source ``median_position``: distance of the brightest
+        maximum from it in arcsec; for two sources ``both_found``: 1 if both were found and nothing else, else 0.
     """
     scale = (restored * truth).sum() / np.square(restored).sum()
     flux = restored.sum() / truth.sum() - 1
-    errors = np.full(len(observed.found), observed.error)
-    explained = modelled(restored / beam_area(), observed.plane, GRID)
+    model = model_visibilities(restored, observation.points, GRID)
+    errors = np.full(len(observation.visibilities), observation.noise)
     scores = {
         "scaled_error": float(np.sqrt(np.square(scale * restored - truth).mean() / np.square(truth).mean())),
         "flux_error": float(flux),
         "median_flux_error": float(flux),
-        "median_chi_squared": float(chi_squared(explained, observed.found, errors)),
+        "median_chi_squared": chi_squared(model, observation.visibilities, errors),
     }
-    sources = np.stack([observed.scene.x, observed.scene.y], axis=1)
-    places = found_sources(restored)
+    sources = np.stack([observation.scene.x, observation.scene.y], axis=1)
+    places = find_sources(restored)
     if len(sources) == 1:
         scores["median_position"] = float(np.hypot(*(places[0] - sources[0])))
     else:
         apart = np.hypot(*(places[:, np.newaxis] - sources[np.newaxis]).transpose(2, 0, 1))
-        own = apart.argmin(axis=1)
-        scores["both_found"] = float(len(places) == 2 and set(own) == {0, 1} and (apart.min(axis=1) < _NEAR).all())
+        matched = set(apart.argmin(axis=1)) == {0, 1} and (apart.min(axis=1) < _LARGEST_DISTANCE).all()
+        scores["both_found"] = float(len(places) == 2 and matched)
     return scores
 
 
-def share_found(function, separation, *, level=0.05, count=40):
+def fraction_resolved(method, separation, *, level=0.05, count=40):
     """
-    How often both of two sources are found, and nothing else.
+    Fraction of double sources of which a method finds both sources and nothing else.
 
     Parameters
     ----------
-    function : callable
-        Makes an image of a simulated observation, as `restorers` gives them.
+    method : `~sunpy_restore.core.methods.Method`
+        The method, see `~sunpy_restore.core.methods.load_method`.
     separation : `float`
-        Distance of the sources in arcsec.
+        Separation of the sources in arcsec.
     level : `float`
-        Noise of the visibilities, over the largest amplitude.
+        Noise level of the visibilities, relative to the largest amplitude.
     count : `int`
         Number of scenes.
 
@@ -239,26 +187,27 @@ def share_found(function, separation, *, level=0.05, count=40):
     total = 0.0
     for index in range(count):
         rng = np.random.default_rng([2023, round(1000 * level), index])
-        observed, truth = _pair(simulated_scene("double", rng, separation=separation), level, rng)
-        total += measure("backproj", observed, function(observed), truth)["both_found"]
+        observation, truth = _pair(simulated_scene("double", rng, separation=separation), level, rng)
+        total += measure(observation, restore_observation(observation, method).data, truth)["both_found"]
     return total / count
 
 
-def found_sources(image):
+def find_sources(image):
     """
-    Places of the local maxima of an image, the brightest first.
+    Positions of the local maxima of an image, in order of decreasing brightness.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Image on `~sunpy_restore.backprojection.recipe.scores.GRID`.
+        Image in the shape of `GRID`.
 
     Returns
     -------
     `numpy.ndarray`
-        As (x, y) in arcsec, shape ``(n, 2)``; of the paraboloid through each and the eight pixels about it.
+        Coordinates (x, y) in arcsec, shape ``(n, 2)``, of the vertex of the paraboloid through each maximum and the
+        eight pixels around it.
     """
-    peaks = (image == ndimage.maximum_filter(image, 3)) & (image >= _FAINTEST * image.max())
+    peaks = (image == ndimage.maximum_filter(image, 3)) & (image >= _FAINTEST_SOURCE * image.max())
     rows, columns = np.nonzero(peaks)
     order = np.argsort(image[rows, columns])[::-1]
     places = []
@@ -269,7 +218,7 @@ def found_sources(image):
 
 
 def _vertex(near):
-    """Rows and columns from the middle of 3 x 3 pixels to the vertex of a paraboloid; none at the edge of an image."""
+    """Rows and columns from the centre of 3 x 3 pixels to the vertex of a paraboloid; none at the edge of an image."""
     if near.shape != (3, 3):
         return 0.0, 0.0
     middle = near[1, 1]

@@ -1,4 +1,4 @@
-"""Pix2pix from back-projections to CLEAN images, as in Lastufka (2022)."""
+"""Pix2pix from back-projections to CLEAN images (Lastufka 2022)."""
 
 from torch import nn
 
@@ -6,15 +6,22 @@ from sunpy_restore.networks.papers.pix2pix import PatchDiscriminator, UNetGenera
 
 __all__ = ["CleanDiscriminator", "CleanPix2Pix"]
 
-_RANGE = 1.5  # of images, in units of the maximum of the back-projection
+_LARGEST_BRIGHTNESS = 1.5
+"""Largest brightness of an image, relative to the maximum of the back-projection."""
+
+
+def _image_channel(channels):
+    """The back-projection of all visibilities, which is the first channel, in the range of a generator."""
+    return channels[:, :1].clamp(-1, 1)
 
 
 class CleanPix2Pix(nn.Module):
     """
-    U-Net generator of Isola et al. (2017), that sees nothing but the back-projection.
+    U-Net generator of Isola et al. (2017) that takes the back-projection only.
 
-    Input: planes ``(batch, n, h, w)``, of which the first is the back-projection in units of its maximum. Output:
-    ``(batch, 1, h, w)``, the brightness per clean beam in that unit, from 0 to 1.5.
+    The input has shape ``(batch, n, h, w)``; its first channel is the back-projection divided by its maximum, the
+    others are ignored. The output has shape ``(batch, 1, h, w)``: the brightness per clean beam in that unit, from 0 to
+    1.5.
 
     Parameters
     ----------
@@ -23,21 +30,22 @@ class CleanPix2Pix(nn.Module):
     """
 
     receptive_radius = None
-    """How far a pixel of the result looks: a whole field."""
+    """Each output pixel depends on the whole input."""
 
     def __init__(self, width=64, norm="batch"):
         super().__init__()
         self.generator = UNetGenerator(inputs=1, outputs=1, width=width, norm=norm)
 
-    def forward(self, planes):
-        return _RANGE * (1 + self.generator(planes[:, :1].clamp(-1, 1))) / 2
+    def forward(self, channels):
+        return _LARGEST_BRIGHTNESS * (1 + self.generator(_image_channel(channels))) / 2
 
 
 class CleanDiscriminator(nn.Module):
     """
-    Patch discriminator of a back-projection and an image.
+    Patch discriminator for a back-projection and an image.
 
-    Inputs as `CleanPix2Pix` has them, output as of `~sunpy_restore.networks.papers.pix2pix.PatchDiscriminator`.
+    The inputs are the input and the output of `CleanPix2Pix`; the output is that of
+    `~sunpy_restore.networks.papers.pix2pix.PatchDiscriminator`.
 
     Parameters
     ----------
@@ -49,5 +57,5 @@ class CleanDiscriminator(nn.Module):
         super().__init__()
         self.discriminator = PatchDiscriminator(inputs=2, width=width, norm=norm)
 
-    def forward(self, planes, image):
-        return self.discriminator(planes[:, :1].clamp(-1, 1), 2 * image / _RANGE - 1)
+    def forward(self, channels, image):
+        return self.discriminator(_image_channel(channels), 2 * image / _LARGEST_BRIGHTNESS - 1)

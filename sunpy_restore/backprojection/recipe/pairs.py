@@ -1,0 +1,102 @@
+"""Training pairs: simulated scenes as STIX observes them, and the images that the networks learn to make."""
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from sunpy_restore.backprojection.beam import BEAM, beam_area
+from sunpy_restore.backprojection.channels import PIXEL, channels_of
+from sunpy_restore.backprojection.clean import clean, wide_beam
+from sunpy_restore.backprojection.forward import draw_scene, draw_subcollimators, noisy_visibilities
+from sunpy_restore.backprojection.fourier import Grid
+from sunpy_restore.backprojection.scenes import image_of
+from sunpy_restore.backprojection.task import CHANNELS
+from sunpy_restore.backprojection.uvplane import stix_uv
+
+__all__ = ["SceneDataset", "clean_channels", "simulated"]
+
+_LARGEST_SIDE = 96
+"""Side in pixels of the central part of larger fields that contains the sources."""
+_SUBCOLLIMATORS = [(number, CHANNELS.index(f"subcollimator{number}")) for number in range(1, 11)]
+
+
+class SceneDataset(Dataset):
+    """
+    Random scenes observed by STIX.
+
+    Item ``i`` is the same in every run. All fields of a batch have the same size.
+
+    Parameters
+    ----------
+    length : `int`
+        Number of items.
+    batch_size : `int`
+        Number of items in a batch.
+    options : mapping
+        ``sides``, ``target`` and ``close`` of the configuration, see
+        `~sunpy_restore.backprojection.recipe.BackprojectionRecipe.configs`.
+    seed : `int`
+        Seed.
+    """
+
+    def __init__(self, length, *, batch_size, options, seed):
+        self.length, self.batch_size, self.seed = length, batch_size, seed
+        self.sides, self.target, self.close = options["sides"], options["target"], options.get("close", 0.0)
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        sides, odds = zip(*self.sides.items(), strict=True)
+        side = np.random.default_rng([self.seed, 2, index // self.batch_size]).choice([int(n) for n in sides], p=odds)
+        channels, truth = simulated(np.random.default_rng([self.seed, 1, index]), int(side), self.close)
+        if self.target == "clean":
+            truth = clean_channels(channels).astype(np.float32)
+        return torch.from_numpy(channels), torch.from_numpy(truth[np.newaxis])
+
+
+def simulated(rng, side, close=0.0):
+    """
+    Draw a scene and simulate its observation.
+
+    Parameters
+    ----------
+    rng : `numpy.random.Generator`
+        Random number generator.
+    side : `int`
+        Rows and columns of the field.
+    close : `float`
+        Fraction of close pairs, see `~sunpy_restore.backprojection.forward.draw_scene`.
+
+    Returns
+    -------
+    channels : `numpy.ndarray` of ``float32``
+        Input of a network, shape ``(len(CHANNELS), side, side)``, see `sunpy_restore.backprojection.channels`.
+    truth : `numpy.ndarray` of ``float32``
+        Scene convolved with the clean beam, per beam in the unit of the channels, shape ``(side, side)``.
+    """
+    grid = Grid((side, side), (PIXEL, PIXEL))
+    scene = draw_scene(rng, PIXEL * min(side, _LARGEST_SIDE), close)
+    points = stix_uv(draw_subcollimators(rng))
+    channels, unit = channels_of(noisy_visibilities(scene, points, rng), points, grid)
+    return channels, (image_of(scene, grid, BEAM) / unit).astype(np.float32)
+
+
+def clean_channels(channels):
+    """
+    CLEAN of the back-projection in the channels, with 100 iterations: the target of the paper's network.
+
+    Parameters
+    ----------
+    channels : `numpy.ndarray`
+        Shape ``(len(CHANNELS), ny, nx)``. The dirty beam is that of the sub-collimators whose channels are not 0.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Flux per clean beam in the unit of the channels, shape ``(ny, nx)``.
+    """
+    points = stix_uv([number for number, index in _SUBCOLLIMATORS if channels[index].any()])
+    pixel = float(np.median(channels[CHANNELS.index("pixel")]))
+    grid = Grid(channels.shape[1:], (pixel, pixel))
+    return clean(channels[CHANNELS.index("image")], wide_beam(points, grid), grid).image * beam_area()

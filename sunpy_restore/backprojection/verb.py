@@ -1,0 +1,105 @@
+"""The function `sunpy_restore.backproj_to_clean`."""
+
+from sunpy_restore.backprojection.task import BACKPROJ_TO_CLEAN
+from sunpy_restore.core.verb import run
+
+__all__ = ["backproj_to_clean"]
+
+
+def backproj_to_clean(
+    image,
+    *,
+    visibilities=None,
+    subcollimators=None,
+    weighting="natural",
+    instrument=None,
+    method="network",
+    weights=None,
+    device=None,
+    progress=False,
+):
+    """
+    Remove the dirty beam from STIX back-projections.
+
+    The result is the brightness convolved with a circular Gaussian beam of 14.6 arcsec, the resolution of
+    sub-collimator 3, which is also what CLEAN aims at. A back-projection is a linear transform of a few visibilities,
+    which can be recovered from it exactly. The network takes the back-projection of each sub-collimator separately and
+    compares its image with the visibilities.
+
+    Parameters
+    ----------
+    image : `~sunpy.map.GenericMap`, `list` or `tuple` of Maps, `~sunpy.map.MapSequence` or `~ndcube.NDCube`
+        STIX back-projections by xrayvision, stixpy or the IDL software, of any pixel size, orientation and shape ``(ny,
+        nx)`` from 60 arcsec on a side, also cut out. Values are in the unit of the visibilities, such as counts / (s
+        keV cm2): the maximum of a point source is its flux. The Maps are not changed.
+    visibilities : ``xrayvision.visibility.Visibilities``, or `list` of them with one for each image, optional
+        Visibilities that the image is the back-projection of. If they have errors, the result is fitted to them within
+        these errors and is not negative. With ``method="clean"`` they may be those of another Fourier imager, such as
+        RHESSI.
+    subcollimators : iterable of `int`, optional
+        Sub-collimators from 1 to 10 that the back-projection was made from, if the visibilities are not given. By
+        default 3 to 10; for a file of the IDL software, those of them that it was made from.
+    weighting : ``"natural"`` or ``"uniform"``
+        Weighting of the visibilities in the back-projection. Both methods use natural weighting internally.
+    instrument : ``"STIX"``, optional
+        Instrument of Maps whose header names none, such as those by xrayvision.
+    method : ``"network"`` or ``"clean"``
+        Network, or Hogbom's CLEAN with 100 iterations and a gain of 0.1.
+    weights : `str` or path-like, optional
+        Name of weights in the registry, or a ``.safetensors`` file. By default those that come with the package.
+    device : `str`, optional
+        PyTorch device. By default CUDA, then MPS, then the CPU.
+    progress : `bool`
+        Show a progress bar.
+
+    Returns
+    -------
+    Same kind as ``image``
+        Maps of the same class, shape and coordinates, ``float64``, per square arcsec. If an image is larger than 6.4
+        arcmin, the network restores the part around the maximum and the result is 0 elsewhere.
+
+    Raises
+    ------
+    TypeError
+        The image is not a Map or is from another instrument, or the visibilities are not visibilities.
+    ValueError
+        The image is not a back-projection of visibilities at these (u, v) points, or not of the given visibilities; no
+        pixel is positive; the field is smaller than 60 arcsec; the Map was restored already; the visibilities are at
+        (u, v) points of another instrument and the method is the network; or a sub-collimator, the weighting or the
+        method does not exist.
+    ~sunpy_restore.core.exceptions.WeightsError
+        Weights cannot be found or read.
+
+    Notes
+    -----
+    Header keywords that change: ``BUNIT`` (per square arcsec); statistics of the pixel values are dropped. Added:
+    ``BMAJ``, ``BMIN`` and ``BPA`` (full widths at half maximum and position angle of the clean beam, in degrees),
+    ``RESTORED``, ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``, ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line. If
+    visibilities with errors are given also ``RSTCHI0`` and ``RSTCHI2``, the reduced chi squared of the image before and
+    after the fit, with the clean beam divided out.
+
+    References
+    ----------
+    * Massa et al. 2023, Solar Physics 298, 114, https://doi.org/10.1007/s11207-023-02205-7
+    * Hogbom 1974, Astronomy and Astrophysics Supplement 15, 417
+    * Isola et al. 2017, https://doi.org/10.1109/CVPR.2017.632
+
+    Examples
+    --------
+    >>> import sunpy.map
+    >>> from sunpy_restore import backproj_to_clean
+    >>> from sunpy_restore.data import sample_path
+    >>> dirty = sunpy.map.Map(sample_path("stix_flare"))
+    >>> restored = backproj_to_clean(dirty, method="clean")
+    >>> restored.data.shape == dirty.data.shape, restored.meta["rstmeth"]
+    (True, 'clean')
+    """
+    observing = {
+        "visibilities": visibilities,
+        "subcollimators": subcollimators if subcollimators is None else tuple(subcollimators),
+        "weighting": weighting,
+        "instrument": instrument,
+    }
+    return run(
+        BACKPROJ_TO_CLEAN, image, method=method, weights=weights, device=device, progress=progress, observing=observing
+    )
