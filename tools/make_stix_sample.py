@@ -1,23 +1,22 @@
 """
-Make the sample of STIX, ``sunpy_restore/data/stix_flare.fits``: a flare's back-projection and its visibilities.
+Make the STIX sample, ``sunpy_restore/data/stix_flare.fits``: the back-projection of a flare and its visibilities.
 
     python tools/make_stix_sample.py FOLDER
 
-FOLDER has the three files named below, as they are or gzipped. They are those of the imaging demonstration of
-https://github.com/i4Ds/STIX-GSW; `stixpy` is needed (``pip install stixpy``, or with ``--no-deps`` beside sunpy 7).
+FOLDER contains the three files named below, which may be gzipped. They come with the imaging demonstration of
+https://github.com/i4Ds/STIX-GSW. The script needs `stixpy` (``pip install stixpy``, with ``--no-deps`` for sunpy 7).
 """
 
 import argparse
 from pathlib import Path
 
 import numpy as np
+from stix.attitude import sky_header
+from stix.observations import visibilities_of
 
 import astropy.units as u
 from astropy.io import fits
 from astropy.table import QTable
-
-from sunpy_restore.backprojection.attitude import sky_header
-from sunpy_restore.backprojection.observations import visibilities_of
 
 FLARE = "solo_L1_stix-sci-xray-cpd_20200607T213709-20200607T215208_V01_1178428688-49155.fits"
 BACKGROUND = "solo_L1_stix-sci-xray-cpd_20200607T003001-20200607T012900_V01_1178082832-49778.fits"
@@ -27,15 +26,15 @@ SHAPE, PIXEL = (129, 129), 2.0
 
 
 def found(folder, name):
-    """Path of a file that may be gzipped."""
+    """Path of a file in a folder; the file may be gzipped."""
     for path in (folder / name, folder / f"{name}.gz"):
         if path.exists():
             return path
-    raise SystemExit(f"Found no {name} or {name}.gz in {folder}.")
+    raise SystemExit(f"Found no {name} or {name}.gz in {folder}; expected one of them.")
 
 
 def back_projection(visibilities):
-    """Mean over the visibilities, each with its conjugate; x along columns and y along rows."""
+    """Back-projection with natural weights, x along columns and y along rows."""
     axis = PIXEL * (np.arange(SHAPE[0]) - (SHAPE[0] - 1) / 2)
     x, y = (
         np.exp(-2j * np.pi * np.outer(axis, part.to_value(1 / u.arcsec))) for part in (visibilities.u, visibilities.v)
@@ -45,7 +44,7 @@ def back_projection(visibilities):
 
 
 def table_of(visibilities):
-    """Table of the visibilities; its header names the phase centre in the frame of STIX."""
+    """Table of the visibilities, with the phase centre and the attitude in its header."""
     values = visibilities.visibilities
     table = QTable(
         {

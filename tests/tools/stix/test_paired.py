@@ -1,0 +1,80 @@
+"""Pairs of back-projection and CLEAN image: the same pixels, the same place on the Sun."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import astropy.units as u
+from astropy.coordinates import SkyCoord
+from astropy.time import Time
+
+from sunpy.coordinates import HeliographicStonyhurst
+
+from sunpy_restore.backprojection.clean import clean
+from sunpy_restore.backprojection.fourier import Grid, back_projection, dirty_beam, weights_of
+from sunpy_restore.backprojection.scenes import ellipse, visibilities_of_scene
+from sunpy_restore.backprojection.uvplane import stix_uv
+
+START = Time("2022-11-10T12:00:00")
+POINTS = stix_uv()
+
+
+def observed(flux, x=20.0, y=-10.0):
+    """Visibilities of a source, with what `sky_header` needs to know of where Solar Orbiter was."""
+    place = SimpleNamespace(Tx=300 * u.arcsec, Ty=-200 * u.arcsec)
+    observer = SkyCoord(HeliographicStonyhurst(20 * u.deg, 5 * u.deg, 0.4 * u.AU, obstime=START + 30 * u.s))
+    meta = {
+        "time_range": Time([START, START + 60 * u.s]),
+        "spectral_range": [6, 10] * u.keV,
+        "observer_coordinate": observer,
+        "roll": 3.0 * u.deg,
+        "pointing": [10.0, 20.0] * u.arcsec,
+        "offset": place,
+    }
+    found = visibilities_of_scene(ellipse(flux, x, y, 12, 8, 0.5), POINTS) * u.ct / (u.s * u.keV * u.cm**2)
+    return SimpleNamespace(
+        visibilities=found, u=POINTS.u / u.arcsec, v=POINTS.v / u.arcsec, phase_center=[0, 0] * u.arcsec, meta=meta
+    )
+
+
+def test_pairs_are_the_odd_images_less_a_row_and_a_column(paired):
+    pair = paired.paired(observed(3.0), side=64, pixel=3.0, iterations=50)
+    grid = Grid((65, 65), (3.0, 3.0))
+    weights = weights_of(POINTS)
+    dirty = back_projection(visibilities_of_scene(ellipse(3.0, 20, -10, 12, 8, 0.5), POINTS), POINTS, grid, weights)
+    beam = dirty_beam(POINTS, grid._replace(shape=(129, 129)), weights)
+    np.testing.assert_allclose(pair.dirty.data, dirty[:64, :64], atol=1e-12)
+    np.testing.assert_allclose(pair.cleaned.data, clean(dirty, beam, grid, iterations=50).image[:64, :64], atol=1e-12)
+
+
+def test_both_show_the_same_place_on_the_sun(paired):
+    pair = paired.paired(observed(1.0), side=64, pixel=3.0)
+    dirty, cleaned = pair
+    assert dirty.data.shape == cleaned.data.shape == (64, 64)
+    for key in ("crpix1", "crpix2", "crval1", "crval2", "cdelt1", "pc1_1", "pc1_2"):
+        assert dirty.meta[key] == cleaned.meta[key]
+    # The phase centre is still in the middle of what was 65 pixels
+    assert (dirty.meta["crpix1"], dirty.meta["crpix2"]) == (33, 33)
+    where = [np.unravel_index(smap.data.argmax(), smap.data.shape) for smap in pair]
+    assert where[0] == where[1] == (32 - 3, 32 + 7)
+    assert cleaned.unit == dirty.unit / u.arcsec**2
+
+
+def test_faint_ones_stay_fainter(paired):
+    pairs = [paired.paired(observed(flux), side=32, pixel=8.0) for flux in (0.1, 1.0, 5.0)]
+    images, limits = paired.normalized(pairs)
+    assert (images.min(), images.max()) == (0, 1)
+    peaks = images.max(axis=(2, 3))
+    assert (np.diff(peaks, axis=0) > 0.1).all()
+    low, high = limits.T[:, :, np.newaxis, np.newaxis]
+    for image, pair in zip(images, pairs, strict=True):
+        back = low + (high - low) * image
+        for one, smap in zip(back, pair, strict=True):
+            np.testing.assert_allclose(one, smap.data, atol=1e-6 * np.abs(limits).max())
+
+
+@pytest.mark.parametrize("side", [0, 129])
+def test_odd_numbers_of_rows_are_refused(paired, side):
+    with pytest.raises(ValueError, match=f"Found {side} rows and columns; expected an even number"):
+        paired.paired(observed(1.0), side=side)
