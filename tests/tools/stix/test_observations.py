@@ -1,4 +1,4 @@
-"""Pixel data of STIX become visibilities, and these have a place on the Sun."""
+"""Tests of the visibilities from STIX pixel data and of the headers of their images."""
 
 import gzip
 import sys
@@ -22,7 +22,7 @@ RATE = u.ct / (u.s * u.keV * u.cm**2)
 
 
 def write_ephemeris(path, *, roll=0.0, pitch=0.0, yaw=0.0, seen=(-60.0, 8.0), place=(1e8, 0, 0), minutes=60):
-    """Angles in degree, what the aspect system saw in arcsec, place in km; a sample per 64 s."""
+    """Write an ephemeris: angles in degree, aspect solution in arcsec, position in km, one sample every 64 s."""
     times = np.arange(0, 60 * minutes, 64)
     table = QTable(
         {
@@ -40,7 +40,7 @@ def write_ephemeris(path, *, roll=0.0, pitch=0.0, yaw=0.0, seen=(-60.0, 8.0), pl
 
 
 def at(x, y):
-    """x and y where the header reads them; their frame doesn't matter to it."""
+    """A position whose x and y the header uses, in any frame."""
     return SkyCoord(x * u.arcsec, y * u.arcsec, frame=Helioprojective())
 
 
@@ -63,17 +63,17 @@ def visibilities_at(place, roll=0.0, pointing=(0.0, 0.0)):
 def test_attitude_is_the_mean_of_the_time_range(attitude, tmp_path):
     path = write_ephemeris(tmp_path / "aux.fits", roll=3.0, seen=(-50.0, 20.0))
     found = attitude.attitude_of(path, START + 600 * u.s, START + 1200 * u.s)
-    # Roll grows by a degree in an hour, and a sample stands for the 32 s before and after it
+    # The roll increases by a degree per hour, and a sample is the mean over 64 s
     assert found.roll.to_value(u.deg) == pytest.approx(3 + (900 + 32) / 3600, abs=32 / 3600)
     assert found.pointing.to_value(u.arcsec) == pytest.approx([10, -12])
     assert found.observer.radius.to_value(u.km) == pytest.approx(1e8)
 
 
 @pytest.mark.parametrize("seen", [(np.nan, np.nan), (500.0, 0.0)])
-def test_without_a_good_aspect_the_spacecraft_is_believed(attitude, tmp_path, seen):
+def test_pointing_of_the_spacecraft_replaces_a_bad_aspect_solution(attitude, tmp_path, seen):
     path = write_ephemeris(tmp_path / "aux.fits", roll=90.0, pitch=0.01, yaw=0.02, seen=seen)
     pointing = attitude.attitude_of(path, START, START + 1 * u.s).pointing.to_value(u.arcsec)
-    # The yaw of -72 and the pitch of 36 arcsec, turned by the roll, beside the mounting
+    # The yaw of -72 arcsec and the pitch of 36 arcsec are rotated by the roll and added to the mounting
     assert pointing == pytest.approx([26.1 + 36, 58.2 + 72], abs=1.5)
 
 
@@ -85,20 +85,20 @@ def test_gzipped_ephemeris(attitude, tmp_path):
     assert attitude.attitude_of(packed, *times).roll == attitude.attitude_of(path, *times).roll
 
 
-def test_an_ephemeris_of_another_day_is_refused(attitude, tmp_path):
+def test_ephemeris_of_another_day_is_refused(attitude, tmp_path):
     path = write_ephemeris(tmp_path / "aux.fits")
     with pytest.raises(ValueError, match=r"expected one of 2022-11-12"):
         attitude.attitude_of(path, START + 1 * u.day, START + 1.1 * u.day)
 
 
-def test_another_file_is_no_ephemeris(attitude, tmp_path):
+def test_file_without_attitudes_is_refused(attitude, tmp_path):
     fits.PrimaryHDU(np.zeros((2, 2))).writeto(tmp_path / "image.fits")
     with pytest.raises(ValueError, match=r"no table of attitudes"):
         attitude.attitude_of(tmp_path / "image.fits", START, START)
 
 
-def test_header_turns_the_instrument_to_the_sun(attitude):
-    """STIX is mounted sideways: its x points to the north, its y to the east."""
+def test_header_rotates_the_instrument_axes_to_the_sun(attitude):
+    """The x axis of STIX points north and its y axis points east."""
     header = attitude.sky_header(visibilities_at(at(300, 200)), (65, 33), 4.0)
     smap = sunpy.map.Map(np.zeros((65, 33)), header)
     middle = smap.pixel_to_world(16 * u.pix, 32 * u.pix)
@@ -109,7 +109,7 @@ def test_header_turns_the_instrument_to_the_sun(attitude):
     assert [(along_y.Tx - middle.Tx).value, (along_y.Ty - middle.Ty).value] == pytest.approx([-4, 0], abs=0.01)
 
 
-def test_header_turns_by_the_roll_after_the_pointing(attitude):
+def test_header_adds_the_pointing_before_it_rotates_by_the_roll(attitude):
     smap = sunpy.map.Map(
         np.zeros((5, 5)), attitude.sky_header(visibilities_at(at(0, 0), 90.0, (100.0, 20.0)), (5, 5), 2)
     )
@@ -118,7 +118,7 @@ def test_header_turns_by_the_roll_after_the_pointing(attitude):
     assert [(north.Tx - smap.center.Tx).value, (north.Ty - smap.center.Ty).value] == pytest.approx([-2, 0], abs=0.01)
 
 
-def test_header_says_what_was_observed(attitude):
+def test_header_has_unit_times_energies_and_observer(attitude):
     smap = sunpy.map.Map(np.zeros((5, 5)), attitude.sky_header(visibilities_at(at(0, 0)), (5, 5), 2))
     assert smap.unit == RATE
     assert smap.exposure_time == 60 * u.s
@@ -135,13 +135,13 @@ def test_header_needs_an_attitude(attitude):
 
 
 @given(*[st.floats(-180, 180)] * 1, *[st.floats(-3000, 3000)] * 2)
-def test_attitude_is_a_rotation(attitude, roll, x, y):
+def test_matrix_of_an_attitude_is_a_rotation(attitude, roll, x, y):
     matrix = attitude.Attitude(roll * u.deg, [x, y] * u.arcsec, None).matrix
     assert matrix @ matrix.T == pytest.approx(np.eye(3), abs=1e-12)
     assert np.linalg.det(matrix) == pytest.approx(1)
 
 
-def test_without_stixpy_the_error_says_how_to_get_it(observations, monkeypatch):
+def test_error_without_stixpy_says_how_to_install_it(observations, monkeypatch):
     monkeypatch.setitem(sys.modules, "stixpy", None)
     monkeypatch.setitem(sys.modules, "stixpy.calibration", None)
     with pytest.raises(ImportError, match=r"pip install stixpy"):
@@ -153,7 +153,7 @@ def test_without_stixpy_the_error_says_how_to_get_it(observations, monkeypatch):
 
 @pytest.fixture
 def pixel_file(tmp_path):
-    """``pixel_file(name, counts)``: level 1, twelve time bins of 20 s, 4 to 12 keV, ``counts`` per pixel and bin."""
+    """``pixel_file(name, mean)``: level 1 file with 12 time bins of 20 s, 4 to 12 keV, mean counts per pixel and bin."""
     pytest.importorskip("stixpy")
 
     def make(name, mean, seed=0):
@@ -200,7 +200,7 @@ def pixel_file(tmp_path):
 
 @pytest.fixture
 def at_stix():
-    """``at_stix(x, y)``: location in the frame of STIX."""
+    """``at_stix(x, y)``: position in the STIX frame."""
     frames = pytest.importorskip("stixpy.coordinates.frames")
     return lambda x, y: SkyCoord(x * u.arcsec, y * u.arcsec, frame=frames.STIXImaging(obstime=START))
 
@@ -208,18 +208,18 @@ def at_stix():
 TIMES = START + [40, 100] * u.s
 
 
-def test_only_bins_that_overlap_the_time_range_count(observations, pixel_file, at_stix):
+def test_only_bins_that_overlap_the_time_range_are_used(observations, pixel_file, at_stix):
     found = observations.visibilities_of(pixel_file("a.fits", 100), time_range=TIMES, flare_location=at_stix(0, 0))
     assert (found.meta.time_range - TIMES).to_value(u.s) == pytest.approx([0, 0], abs=1e-3)
 
 
-def test_default_is_the_minute_around_the_brightest_bin(observations, pixel_file, at_stix):
+def test_default_time_range_is_the_minute_around_the_brightest_bin(observations, pixel_file, at_stix):
     found = observations.visibilities_of(pixel_file("a.fits", 100), flare_location=at_stix(0, 0))
     assert (found.meta.time_range - START).to_value(u.s) == pytest.approx([120, 180], abs=1e-3)
 
 
-def test_phase_centre_is_the_flare(observations, pixel_file, at_stix):
-    """A shift of the phase centre turns the phases and, but for the shadows of the grids, keeps the amplitudes."""
+def test_flare_location_is_the_phase_centre(observations, pixel_file, at_stix):
+    """A shift of the phase centre changes the phases; the amplitudes change only by the shadows of the grids."""
     path = pixel_file("a.fits", 100)
     near, far = (observations.visibilities_of(path, time_range=TIMES, flare_location=at_stix(x, -40)) for x in (0, 10))
     turned = np.exp(-2j * np.pi * 10 * near.u.value)
@@ -229,8 +229,8 @@ def test_phase_centre_is_the_flare(observations, pixel_file, at_stix):
 
 
 @pytest.mark.slow
-def test_flare_is_found_and_kept(attitude, observations, pixel_file, tmp_path):
-    """The location that is found is a maximum of the back-projection, on the disk; given on the Sun, it is the same."""
+def test_default_flare_location_is_the_maximum_of_the_back_projection(attitude, observations, pixel_file, tmp_path):
+    """It is on the disk, and the same location in solar coordinates gives the same visibilities."""
     path, ephemeris = pixel_file("a.fits", 100), write_ephemeris(tmp_path / "aux.fits", roll=20.0)
     found = observations.visibilities_of(path, time_range=TIMES, ephemeris=ephemeris)
     middle = found.visibilities.value.real.sum()
@@ -255,13 +255,13 @@ def test_background_is_subtracted(observations, pixel_file, at_stix):
         for files, more in (([path], {"background": quiet}), ([path], {}), ([quiet], {}))
     )
     assert both.visibilities.value == pytest.approx(flare.visibilities.value - rest.visibilities.value, rel=1e-6)
-    # Statistical errors add in quadrature; those of the calibration are in proportion to the amplitudes
+    # Statistical errors add in quadrature; calibration errors are proportional to the amplitudes
     squares = [(v.amplitude_uncertainty**2 - (0.05 * v.amplitude) ** 2).value for v in (both, flare)]
     assert (squares[0] > squares[1]).mean() > 0.9
 
 
 @pytest.mark.slow
-def test_chosen_sub_collimators_and_gzip(observations, pixel_file, at_stix, tmp_path):
+def test_selected_sub_collimators_of_a_gzipped_file(observations, pixel_file, at_stix, tmp_path):
     path = pixel_file("a.fits", 100)
     packed = tmp_path / "b.fits.gz"
     packed.write_bytes(gzip.compress(path.read_bytes()))
@@ -283,6 +283,6 @@ def test_chosen_sub_collimators_and_gzip(observations, pixel_file, at_stix, tmp_
         ({"time_range": START + [1, 2] * u.hour}, "expected one within"),
     ],
 )
-def test_what_the_file_does_not_have_is_refused(observations, pixel_file, at_stix, options, message):
+def test_options_that_the_file_does_not_cover_are_refused(observations, pixel_file, at_stix, options, message):
     with pytest.raises(ValueError, match=message):
         observations.visibilities_of(pixel_file("a.fits", 10), flare_location=at_stix(0, 0), **options)

@@ -1,4 +1,4 @@
-"""Pairs of back-projection and CLEAN image: the same pixels, the same place on the Sun."""
+"""Tests of the pairs of back-projections and CLEAN images."""
 
 from types import SimpleNamespace
 
@@ -21,7 +21,7 @@ POINTS = stix_uv()
 
 
 def observed(flux, x=20.0, y=-10.0):
-    """Visibilities of a source, with what `sky_header` needs to know of where Solar Orbiter was."""
+    """Visibilities of a source, with the attitude that `sky_header` needs."""
     place = SimpleNamespace(Tx=300 * u.arcsec, Ty=-200 * u.arcsec)
     observer = SkyCoord(HeliographicStonyhurst(20 * u.deg, 5 * u.deg, 0.4 * u.AU, obstime=START + 30 * u.s))
     meta = {
@@ -38,7 +38,7 @@ def observed(flux, x=20.0, y=-10.0):
     )
 
 
-def test_pairs_are_the_odd_images_less_a_row_and_a_column(paired):
+def test_pairs_are_images_with_odd_sides_without_the_last_row_and_column(paired):
     pair = paired.paired(observed(3.0), side=64, pixel=3.0, iterations=50)
     grid = Grid((65, 65), (3.0, 3.0))
     weights = weights_of(POINTS)
@@ -48,20 +48,20 @@ def test_pairs_are_the_odd_images_less_a_row_and_a_column(paired):
     np.testing.assert_allclose(pair.cleaned.data, clean(dirty, beam, grid, iterations=50).image[:64, :64], atol=1e-12)
 
 
-def test_both_show_the_same_place_on_the_sun(paired):
+def test_both_images_have_the_same_coordinates(paired):
     pair = paired.paired(observed(1.0), side=64, pixel=3.0)
     dirty, cleaned = pair
     assert dirty.data.shape == cleaned.data.shape == (64, 64)
     for key in ("crpix1", "crpix2", "crval1", "crval2", "cdelt1", "pc1_1", "pc1_2"):
         assert dirty.meta[key] == cleaned.meta[key]
-    # The phase centre is still in the middle of what was 65 pixels
+    # The phase centre is still at the centre of the 65 pixels
     assert (dirty.meta["crpix1"], dirty.meta["crpix2"]) == (33, 33)
     where = [np.unravel_index(smap.data.argmax(), smap.data.shape) for smap in pair]
     assert where[0] == where[1] == (32 - 3, 32 + 7)
     assert cleaned.unit == dirty.unit / u.arcsec**2
 
 
-def test_faint_ones_stay_fainter(paired):
+def test_faint_flares_stay_fainter_than_bright_ones(paired):
     pairs = [paired.paired(observed(flux), side=32, pixel=8.0) for flux in (0.1, 1.0, 5.0)]
     images, limits = paired.normalized(pairs)
     assert (images.min(), images.max()) == (0, 1)
@@ -75,6 +75,6 @@ def test_faint_ones_stay_fainter(paired):
 
 
 @pytest.mark.parametrize("side", [0, 129])
-def test_odd_numbers_of_rows_are_refused(paired, side):
+def test_odd_and_zero_numbers_of_rows_are_refused(paired, side):
     with pytest.raises(ValueError, match=f"Found {side} rows and columns; expected an even number"):
         paired.paired(observed(1.0), side=side)
