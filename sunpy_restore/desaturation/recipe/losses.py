@@ -1,8 +1,9 @@
 """
-Losses of the adversarial training of Zhao et al. (2019), besides that of the discriminator.
+Content losses of the adversarial training of Zhao et al. (2019).
 
-All are l1 norms: sums over the pixels of an image, and means over the images of a batch. The paper's weights of 0.1
-are for sums. Beside the discriminator's cross-entropy of order 1 a mean over the pixels would not count.
+All are l1 norms: sums over the pixels of an image, and means over the images of a batch. The weights of 0.1 in the
+paper refer to sums. A mean over the pixels would be negligible compared with the cross-entropy of the discriminator,
+which is of order 1.
 """
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional
 
 __all__ = ["edge_band", "edge_l1", "l1", "masked_l1", "weighted_l1"]
 
-_EDGE = 5
+_EDGE = 5  # pixels
 
 
 def l1(restored, truth):
@@ -26,21 +27,21 @@ def l1(restored, truth):
     Returns
     -------
     `torch.Tensor`
-        Scalar, in that unit.
+        Scalar, in the unit of the images.
     """
     return (restored - truth).abs().sum() / len(truth)
 
 
 def masked_l1(restored, truth, mask):
     """
-    l1 norm of the error under the mask.
+    l1 norm of the error in the mask.
 
     Parameters
     ----------
     restored, truth : `torch.Tensor`
         See `l1`.
     mask : `torch.Tensor`
-        1 where a pixel is filled, else 0, shape ``(batch, 1, ny, nx)``.
+        1 where a pixel is filled and 0 elsewhere, shape ``(batch, 1, ny, nx)``.
 
     Returns
     -------
@@ -52,7 +53,7 @@ def masked_l1(restored, truth, mask):
 
 def edge_band(mask):
     """
-    The band of 5 pixels along the border of a mask, as `~sunpy_restore.desaturation.forward.edge_mask` draws it.
+    Band of 5 pixels along the border of a mask, the same as that of `~sunpy_restore.desaturation.forward.edge_mask`.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def edge_band(mask):
     Returns
     -------
     `torch.Tensor`
-        1 in the band, else 0.
+        1 in the band, 0 elsewhere, shape ``(batch, 1, ny, nx)``.
 
     Examples
     --------
@@ -78,13 +79,13 @@ def edge_band(mask):
 
 def _dilated(mask, radius):
     kernel = torch.from_numpy(disk(radius)).to(mask)[None, None]
-    # Half, so that the rounding of a product of fast matrices is no pixel
+    # The threshold is far from 0 and 1, which fast matrix products give with rounding errors
     return functional.conv2d(mask, kernel, padding=radius) > 0.5
 
 
 def edge_l1(restored, truth, mask):
     """
-    l1 norm of the error in the band around the border of the mask, which keeps the seam smooth.
+    l1 norm of the error along the border of the mask, which keeps the border smooth.
 
     Parameters
     ----------
@@ -101,14 +102,14 @@ def edge_l1(restored, truth, mask):
 
 def weighted_l1(restored, truth, mask, weights):
     """
-    Sum of the losses that have a weight.
+    Weighted sum of the losses.
 
     Parameters
     ----------
     restored, truth, mask : `torch.Tensor`
         See `masked_l1`.
     weights : mapping
-        Weights of ``"l1"``, ``"masked"`` and ``"edge"``; 0 if left out.
+        Weights of ``"l1"``, ``"masked"`` and ``"edge"``; 0 if omitted.
 
     Returns
     -------
@@ -118,7 +119,7 @@ def weighted_l1(restored, truth, mask, weights):
     Raises
     ------
     ValueError
-        No such loss.
+        Unknown loss.
     """
     losses = {
         "l1": lambda: l1(restored, truth),
@@ -126,5 +127,5 @@ def weighted_l1(restored, truth, mask, weights):
         "edge": lambda: edge_l1(restored, truth, mask),
     }
     if not weights or not weights.keys() <= losses.keys():
-        raise ValueError(f"Found weights of the losses {list(weights)}, expected some of {', '.join(losses)}.")
+        raise ValueError(f"Found weights of the losses {list(weights)}; expected some of {', '.join(losses)}.")
     return sum(weight * losses[name]() for name, weight in weights.items())

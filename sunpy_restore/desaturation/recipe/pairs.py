@@ -1,12 +1,12 @@
-"""Over-exposed images with their truth, made of real images of AIA that are not."""
+"""Training pairs: saturated images with their truth, simulated from unsaturated AIA images."""
 
 import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk
 
-from sunpy_restore.desaturation.channels import planes_of
+from sunpy_restore.desaturation.channels import channels_of
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes, paper_damage
-from sunpy_restore.desaturation.psf import CHANNELS
+from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.recipe.scenes import crop, flare
 
 __all__ = ["injected", "injected_pair", "mixed_views", "pair_of", "paper_crops", "paper_pair", "paper_views"]
@@ -16,27 +16,27 @@ _PAPER_SIDE = 256
 
 def pair_of(image, mask, truth, **known):
     """
-    Planes of a damaged image, and its truth in their unit.
+    Input channels of a damaged image, and its truth in the same unit.
 
     Parameters
     ----------
     image, mask, **known
-        See `~sunpy_restore.desaturation.channels.planes_of`.
+        See `~sunpy_restore.desaturation.channels.channels_of`.
     truth : `numpy.ndarray`
         Shape ``(ny, nx)``.
 
     Returns
     -------
-    planes, truth : `numpy.ndarray`
+    channels, truth : `numpy.ndarray`
         Shapes ``(3, ny, nx)`` and ``(1, ny, nx)``.
     """
-    planes, scale = planes_of(image, mask, **known)
-    return planes, (truth[None] / scale).astype(np.float32)
+    channels, scale = channels_of(image, mask, **known)
+    return channels, (truth[None] / scale).astype(np.float32)
 
 
 def paper_pair(image, threshold=0.8, *, shares=(0.003, 0.35)):
     """
-    A pair in the manner of Zhao et al. (2019).
+    Simulate a pair as Zhao et al. (2019) do.
 
     Parameters
     ----------
@@ -45,13 +45,13 @@ def paper_pair(image, threshold=0.8, *, shares=(0.003, 0.35)):
     threshold : `float`
         See `~sunpy_restore.desaturation.forward.paper_damage`.
     shares : pair of `float`
-        Least and largest share of masked pixels.
+        Smallest and largest share of masked pixels.
 
     Returns
     -------
-    planes, truth : `numpy.ndarray`, or `None`
-        Shapes ``(3, ny, nx)`` and ``(1, ny, nx)`` in units of the planes' scale; `None` if the mask is too small or
-        too large.
+    channels, truth : `numpy.ndarray`, or `None`
+        Shapes ``(3, ny, nx)`` and ``(1, ny, nx)``, in units of the scale of the input channels; `None` if the mask is
+        too small or too large.
     """
     _, mask = paper_damage(image, threshold)
     if not shares[0] < mask.mean() < shares[1]:
@@ -61,21 +61,21 @@ def paper_pair(image, threshold=0.8, *, shares=(0.003, 0.35)):
 
 def paper_crops(disks, shares=(0.02, 0.2)):
     """
-    The paper's protocol on full disks: all 256-pixel tiles with enough saturation and not too much.
+    Cut full-disk images into 256-pixel tiles as in the paper, and select those with a suitable share of saturation.
 
     Parameters
     ----------
     disks : `list` of `~sunpy_restore.desaturation.recipe.scenes.Disk`
-        The full disks.
+        The full-disk images.
     shares : pair of `float`
-        Least and largest share of masked pixels.
+        Smallest and largest share of masked pixels.
 
     Yields
     ------
     image : `numpy.ndarray`
         Shape ``(256, 256)``, values from 0 to 1.
     mask : `numpy.ndarray` of `bool`
-        What is to be filled.
+        Pixels to fill.
     """
     side = _PAPER_SIDE
     for full in disks:
@@ -87,9 +87,9 @@ def paper_crops(disks, shares=(0.02, 0.2)):
                     yield image, mask
 
 
-def injected(image, channel, rng, peak, *, spill=True):
+def injected(image, channel, rng, peak, *, blooming=True):
     """
-    A flare in an image, through the whole instrument.
+    Inject a flare into an image and simulate the exposure.
 
     Parameters
     ----------
@@ -98,46 +98,46 @@ def injected(image, channel, rng, peak, *, spill=True):
     channel : `int`
         Wavelength in angstrom.
     rng : `numpy.random.Generator`
-        Source of chance.
+        Random number generator.
     peak : `float`
         Brightest pixel of the flare in full wells.
-    spill : `bool`
-        Whether charge above the full well blooms. Else it is lost, as in a converter that clips.
+    blooming : `bool`
+        Whether charge above the full well blooms. Otherwise it is lost, as if the analog-to-digital converter clips.
 
     Returns
     -------
     observed, truth : `numpy.ndarray`
-        The exposure as it is and as wells of any depth would have it, in DN.
+        The saturated exposure, and the noiseless image with an unlimited full well, in DN.
     """
     core = peak * FULL_WELL * flare(image.shape, rng)
     truth = image + core + fringes(core, channel)
     observed, unsaturated = expose(truth, channel, rng)
-    return (observed if spill else np.minimum(unsaturated, FULL_WELL)), truth
+    return (observed if blooming else np.minimum(unsaturated, FULL_WELL)), truth
 
 
 def injected_pair(image, rng, *, shares=(2e-4, 0.35)):
     """
-    A flare in an 8-bit image that is given a linear scale.
+    Simulate a pair with a flare in an 8-bit image, which is transformed to a linear scale.
 
     Parameters
     ----------
     image : `numpy.ndarray`
         Shape ``(ny, nx)``, values from 0 to 1.
     rng : `numpy.random.Generator`
-        Source of chance.
+        Random number generator.
     shares : pair of `float`
-        Least and largest share of masked pixels.
+        Smallest and largest share of masked pixels.
 
     Returns
     -------
-    planes, truth : `numpy.ndarray`, or `None`
-        As `paper_pair`; the level of saturation is known most of the time.
+    channels, truth : `numpy.ndarray`, or `None`
+        See `paper_pair`; the saturation level is known in 85 % of the pairs.
     """
     linear = image ** rng.uniform(1.5, 3.0) * np.exp(rng.uniform(np.log(1500), np.log(12000)))
-    channel = int(rng.choice(CHANNELS))
+    channel = int(rng.choice(EUV_CHANNELS))
     peak = np.exp(rng.uniform(np.log(1.1), np.log(25.0)))
     if rng.random() < 0.3:
-        # The bright parts of the image themselves flare
+        # The bright parts of the image are amplified
         knee = max(np.quantile(linear, rng.uniform(0.95, 0.998)), 1.0)
         core = linear * (np.maximum(linear / knee, 1) ** rng.uniform(1.0, 4.0) - 1)
         core = ndimage.gaussian_filter(core, rng.uniform(0.7, 1.5))
@@ -147,36 +147,36 @@ def injected_pair(image, rng, *, shares=(2e-4, 0.35)):
         if rng.random() < 0.25:
             observed = np.minimum(unsaturated, FULL_WELL)
     else:
-        observed, truth = injected(linear, channel, rng, peak, spill=rng.random() < 0.75)
-    full = observed >= 0.999 * FULL_WELL
-    mask = ndimage.binary_dilation(full, disk(rng.integers(1, 4)))
+        observed, truth = injected(linear, channel, rng, peak, blooming=rng.random() < 0.75)
+    saturated = observed >= 0.999 * FULL_WELL
+    mask = ndimage.binary_dilation(saturated, disk(rng.integers(1, 4)))
     if not shares[0] < mask.mean() < shares[1]:
         return None
-    known = {"full": full, "level": FULL_WELL} if rng.random() < 0.85 else {}
+    known = {"saturated": saturated, "level": FULL_WELL} if rng.random() < 0.85 else {}
     return pair_of(observed, mask, truth, **known)
 
 
 def mixed_views(disks, count, rng, *, side, paper_share):
     """
-    Pairs for the training of the package's own network.
+    Simulate pairs for the training of the compact network.
 
     Parameters
     ----------
     disks : `list` of `~sunpy_restore.desaturation.recipe.scenes.Disk`
-        The full disks; those with more bright places are used more often.
+        The full-disk images; those with more bright places are used more often.
     count : `int`
         Number of pairs.
     rng : `numpy.random.Generator`
-        Source of chance.
+        Random number generator.
     side : `int`
         Side of the pairs in pixels.
     paper_share : `float`
-        Share of pairs in the paper's manner; the others are injected flares.
+        Share of pairs as in the paper; the others are injected flares.
 
     Returns
     -------
     `list` of `tuple`
-        Planes and truth in half precision, and whether columns may become rows.
+        Input channels and truth in half precision, and whether they may be transposed.
     """
     weights = _weights(disks)
     views = []
@@ -191,7 +191,7 @@ def mixed_views(disks, count, rng, *, side, paper_share):
 
 
 def _displayed(image, rng):
-    """The same Sun in another scaling and range of a display: power law or logarithm, brighter or less bright."""
+    """The image in another display scaling and range: power law or logarithm, brighter or fainter."""
     kind = rng.random()
     if kind < 0.3:
         image = image ** rng.uniform(0.7, 1.4)
@@ -205,7 +205,19 @@ def _displayed(image, rng):
 
 
 def paper_views(disks, count, rng):
-    """Pairs as Zhao et al. (2019) made them, 256 pixels wide, as `mixed_views` gives them."""
+    """
+    Simulate pairs as Zhao et al. (2019) do, 256 pixels wide.
+
+    Parameters
+    ----------
+    disks, count, rng
+        See `mixed_views`.
+
+    Returns
+    -------
+    `list` of `tuple`
+        See `mixed_views`.
+    """
     weights = _weights(disks)
     views = []
     while len(views) < count:
@@ -217,7 +229,7 @@ def paper_views(disks, count, rng):
 
 
 def _weights(disks):
-    """Probability of each full disk; those of one day show the same Sun."""
+    """Probability of each full-disk image; those of one day are nearly the same."""
     days = [full.date[:10] for full in disks]
     bright = [sum(map(len, full.places.values())) / days.count(day) for full, day in zip(disks, days, strict=True)]
     return np.sqrt(bright) / np.sum(np.sqrt(bright))

@@ -1,16 +1,14 @@
 """The adversarial trainings of Zhao et al. (2019)."""
 
-from sunpy_restore.core.task import TrainingConfig
+from sunpy_restore.core.recipe import TrainingConfig
 
-__all__ = ["ABLATION_STEPS", "adversarial_configs"]
+__all__ = ["adversarial_configs"]
 
-ABLATION_STEPS = 3_000
-"""Optimiser steps of each row of the ablation."""
-
+_ABLATION_STEPS = 3_000
 _PATCHES = 5_000
 _ROW_PATCHES = 2_500
 _WEIGHT = 0.1
-# Rows of the paper's Table 3: normalisation and losses besides the discriminator's
+# Rows of Table 3 of the paper: normalisation, and losses that are added to that of the discriminator
 _ABLATION = {
     "table3-batch-l1": ("batch", {"l1": _WEIGHT}),
     "table3-switch-l1": ("switch", {"l1": _WEIGHT}),
@@ -21,20 +19,20 @@ _ABLATION = {
 
 def adversarial_configs():
     """
-    The trainings of mask-Pix2Pix.
+    Training configurations of mask-Pix2Pix.
 
-    ``paper`` is the network to the tables of Zhao et al. (2019), with their loss and optimiser: patches of 256 pixels,
-    batches of 16, Adam with 0.5 and 0.999, and a rate of 2e-4 that is halved every 100 epochs. An epoch are the
-    ``patches`` of its options, 5,000, after which the patches repeat; the training is 200 of them. The four
-    ``table3-...`` are the rows of their Table 3, batch or switchable normalisation with the l1 norm of the error of the
-    whole image, under the mask, or under the mask and along its edge, for networks that are narrow enough to train in
-    minutes: all for `ABLATION_STEPS`, over which the rate is halved twice.
+    ``paper`` is the network of Zhao et al. (2019) with their loss and optimiser: patches of 256 pixels, batches of 16,
+    Adam with betas of 0.5 and 0.999, and a learning rate of 2e-4 that is halved every 100 epochs. The training takes
+    200 epochs of 5,000 patches. The four ``table3-...`` are the rows of their Table 3: batch or switchable
+    normalisation with the l1 norm of the error in the whole image, in the mask, or in the mask and along its edge.
+    These networks are narrow enough to be trained in minutes, with 3,000 steps, over which the rate is halved twice.
 
     Returns
     -------
     `dict`
-        Name to `~sunpy_restore.core.task.TrainingConfig`. Options are ``data``, here ``"paper"``; ``loss``, as
-        `~sunpy_restore.desaturation.recipe.losses.weighted_l1` takes it; and ``patches``.
+        Name to `~sunpy_restore.core.recipe.TrainingConfig`. The options are ``data``, here ``"paper"``; ``loss``, the
+        weights of `~sunpy_restore.desaturation.recipe.losses.weighted_l1`; and ``patches``, the number of distinct
+        patches.
     """
     epoch = _PATCHES // 16
     paper = _config(
@@ -55,8 +53,8 @@ def adversarial_configs():
             loss,
             width=8,
             batch_size=8,
-            steps=ABLATION_STEPS,
-            halving=ABLATION_STEPS // 3,
+            steps=_ABLATION_STEPS,
+            halving=_ABLATION_STEPS // 3,
             validation_interval=500,
             precision="bf16-mixed",
             options={"patches": _ROW_PATCHES},

@@ -1,4 +1,4 @@
-"""Real images of the corona to damage, and flares to put into them."""
+"""Real coronal images as scenes, and simulated flares to inject into them."""
 
 import re
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-__all__ = ["Disk", "flare", "read_disks"]
+__all__ = ["VALIDATION_DAYS", "Disk", "crop", "flare", "read_disks"]
 
-KEPT_BACK = ("2014-02-03", "2022-01-01")
-"""Days whose full disks are never trained on."""
+VALIDATION_DAYS = ("2014-02-03", "2022-01-01")
+"""Days whose images are not used for training."""
 
 
 @dataclass(frozen=True)
 class Disk:
     """
-    A full disk of AIA in the 8-bit scaling of Helioviewer.
+    A full-disk AIA image in the 8-bit scaling of Helioviewer.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Disk:
     image : `numpy.ndarray` of ``uint8``
         Shape ``(4096, 4096)``.
     places : `dict`
-        Level to the rows and columns, shape ``(n, 2)``, about which the image is brighter than that.
+        Brightness level to the rows and columns, shape ``(n, 2)``, around which the mean of the image exceeds it.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Disk:
 
 def read_disks(directory, split="train"):
     """
-    The full disks of a split.
+    Read the full-disk images of a split.
 
     Parameters
     ----------
     directory : path-like
-        Holds ``aia/jp2/``.
+        Folder with ``aia/jp2/``.
     split : ``"train"`` or ``"validation"``
         By the day of the observation.
 
@@ -53,9 +53,9 @@ def read_disks(directory, split="train"):
     Raises
     ------
     FileNotFoundError
-        There are none.
+        There are no images.
     ValueError
-        One has no date.
+        An image has no date.
     """
     disks = []
     for path in sorted((Path(directory) / "aia" / "jp2").glob("*.jp2")):
@@ -63,20 +63,21 @@ def read_disks(directory, split="train"):
         with path.open("rb") as file:
             found = re.search(rb"<DATE[-_]OBS>([^<]+)<", file.read(20_000))
         if found is None:
-            raise ValueError(f"Found no DATE-OBS in the header of {path}, expected that of an image of Helioviewer.")
+            raise ValueError(f"Found no DATE-OBS in the header of {path}; expected a Helioviewer image.")
         date = found[1].decode()
-        if (date[:10] in KEPT_BACK) == (split == "validation"):
+        if (date[:10] in VALIDATION_DAYS) == (split == "validation"):
             image = np.asarray(Image.open(path))
             disks.append(Disk(path.stem, date, image, _bright_places(image)))
     if not disks:
         raise FileNotFoundError(
-            f"Found no JPEG 2000 full disks for the split {split!r} in {Path(directory) / 'aia' / 'jp2'}."
+            f"Found no images for the split {split!r} in {Path(directory) / 'aia' / 'jp2'}; expected full-disk JPEG "
+            "2000 files. Download them from Helioviewer."
         )
     return disks
 
 
 def _bright_places(image, levels=(204, 150, 110), block=16, edge=176):
-    """Centres of blocks whose mean is above a level, away from the edges of the image."""
+    """Centres of blocks whose mean exceeds a level, away from the edges of the image."""
     ny, nx = (n // block for n in image.shape)
     means = image[: ny * block, : nx * block].reshape(ny, block, nx, block).mean(axis=(1, 3))
     places = {}
@@ -90,23 +91,23 @@ def _bright_places(image, levels=(204, 150, 110), block=16, edge=176):
 
 def crop(disk, rng, side, level=None):
     """
-    A random square about a bright place, half of the time another Sun: rotated, sheared and stretched.
+    Cut a random square around a bright place, which half of the time is rotated, sheared and stretched.
 
     Parameters
     ----------
     disk : `Disk`
-        The full disk.
+        The full-disk image.
     rng : `numpy.random.Generator`
-        Source of chance.
+        Random number generator.
     side : `int`
-        Side in pixels.
+        Side of the square in pixels.
     level : `int`, optional
-        One of the levels of the disk's places; by default a random one.
+        A brightness level of the places of the disk; by default a random one.
 
     Returns
     -------
     `numpy.ndarray` of ``float64``
-        Values from 0 to 1.
+        Shape ``(side, side)``, values from 0 to 1.
     """
     level = rng.choice(list(disk.places)) if level is None else level
     centre = rng.permuted(disk.places[level], axis=0)[0] + rng.integers(-side // 4, side // 4 + 1, size=2)
@@ -132,19 +133,19 @@ def crop(disk, rng, side, level=None):
 
 def flare(shape, rng):
     """
-    The core of a flare: kernels, ribbons and loops.
+    Simulate the core of a flare: kernels, ribbons and loops.
 
     Parameters
     ----------
     shape : tuple of `int`
         Shape ``(ny, nx)`` of the image; the flare lies near its middle.
     rng : `numpy.random.Generator`
-        Source of chance.
+        Random number generator.
 
     Returns
     -------
     `numpy.ndarray`
-        Its brightest pixel is 1.
+        The image, whose brightest pixel is 1.
     """
     size = min(shape)
     centre = np.array(shape) / 2 + rng.uniform(-0.12, 0.12, size=2) * size
@@ -157,7 +158,7 @@ def flare(shape, rng):
         inside = ((places >= 0) & (places < np.array(shape))).all(axis=1)
         np.add.at(part, tuple(places[inside].T), weights[inside])
         part = ndimage.gaussian_filter(part, np.exp(rng.uniform(np.log(0.9), np.log(5.0))))
-        # The optics' halo, and plasma around that is less bright
+        # Halo of the optics, and fainter plasma around the core
         part += rng.uniform(0, 0.4) * ndimage.gaussian_filter(part, rng.uniform(3, 12))
         image += part / max(part.max(), 1e-30) * np.exp(rng.normal(0, 0.7))
     return image / image.max()

@@ -1,4 +1,4 @@
-"""How well a saturated core is recovered: over-exposed crops as in the paper, and flares in level-1 images."""
+"""Scores of desaturated images: over-exposed 8-bit crops as in the paper, and flares injected into level-1 images."""
 
 from pathlib import Path
 
@@ -7,16 +7,12 @@ import numpy as np
 from astropy.io import fits
 
 from sunpy_restore.core.metrics import flux_error, psnr, ssim
-from sunpy_restore.core.restorer import load_restorer
-from sunpy_restore.desaturation.blooming import separate_blooming
-from sunpy_restore.desaturation.filling import Exposure, fill
 from sunpy_restore.desaturation.forward import FULL_WELL
+from sunpy_restore.desaturation.observation import Observation
 from sunpy_restore.desaturation.recipe.pairs import injected, paper_crops
 from sunpy_restore.desaturation.recipe.scenes import read_disks
-from sunpy_restore.desaturation.saturation import margin, plateau
-from sunpy_restore.desaturation.task import DESATURATE
 
-__all__ = ["evaluation_pairs", "measure", "restorers"]
+__all__ = ["evaluation_pairs", "measure"]
 
 _LEVEL_1 = {
     94: "aia.lev1_euv_12s.2010-11-03T121518Z.94.image",
@@ -26,37 +22,36 @@ _LEVEL_1 = {
     211: "aia.lev1_euv_12s.2010-11-03T121518Z.193.image",
     304: "AIA20220402_131341_0304",
 }
-"""Unsaturated level-1 images by channel; 131 and 211 have none, and take 171 and 193 with their own diffraction."""
+"""Unsaturated level-1 images by channel. For 131 and 211 there are none: images at 171 and 193 are used, with the
+diffraction pattern of the channel."""
 
-_SIDE = 400
-_FLARES = 5
-_PEAKS = (1.3, 12.0)
+_SIDE = 400  # pixels
+_FLARES = 5  # for each channel
+_PEAKS = (1.3, 12.0)  # full wells
 _CROPS = "8-bit crops"
 _INJECTED = "injected flares"
 
 
-def evaluation_pairs(task, directory):
+def evaluation_pairs(directory):
     """
-    The images kept back: 8-bit crops over-exposed as in the paper, and flares in level-1 images.
+    Saturated images that are kept back from training, with their truth.
 
     Parameters
     ----------
-    task : `str`
-        Name of the task.
     directory : path-like
-        Holds ``aia/`` and ``aia/jp2/``.
+        Folder with ``aia/`` and ``aia/jp2/``.
 
     Yields
     ------
     source : `str`
-        Name of the source.
-    observed : `~sunpy_restore.desaturation.filling.Exposure`
+        Name of the source: 8-bit crops over-exposed as in the paper, or flares injected into level-1 images.
+    observation : `~sunpy_restore.desaturation.observation.Observation`
         The saturated image.
     truth : `numpy.ndarray`
-        Shape ``(ny, nx)``.
+        The unsaturated image, shape ``(ny, nx)``.
     """
     for image, mask in paper_crops(read_disks(directory, "validation")):
-        yield _CROPS, Exposure(image=np.where(mask, 1, image), mask=mask), image
+        yield _CROPS, Observation(image=np.where(mask, 1, image), mask=mask), image
     for channel, name in _LEVEL_1.items():
         with fits.open(Path(directory) / "aia" / f"{name}.fits.gz") as hdus:
             image = hdus[-1].data.astype(float)[:_SIDE, :_SIDE]
@@ -64,78 +59,16 @@ def evaluation_pairs(task, directory):
             rng = np.random.default_rng([channel, flare])
             peak = np.exp(rng.uniform(*np.log(_PEAKS)))
             observed, truth = injected(image, channel, rng, peak)
-            yield _INJECTED, saturated(observed, channel), truth
+            yield _INJECTED, Observation.from_exposure(observed, channel), truth
 
 
-def saturated(image, channel):
-    """
-    An exposure in DN whose saturation is found from its own values.
-
-    Parameters
-    ----------
-    image : `numpy.ndarray`
-        Shape ``(ny, nx)``, in DN of one exposure.
-    channel : `int`
-        Wavelength in angstrom.
-
-    Returns
-    -------
-    `~sunpy_restore.desaturation.filling.Exposure`
-    """
-    full, level = plateau(image)
-    primary = separate_blooming(full, image, level)
-    return Exposure(image=image, mask=margin(full), full=full, primary=primary, level=level, channel=channel)
-
-
-def restorers(task, methods, *, weights, device):
-    """
-    The methods of the task on exposures.
-
-    Parameters
-    ----------
-    task : `str`
-        Name of the task.
-    methods : `list` of `str` or `None`
-        Some of ``network``, ``network+diffraction``, ``biharmonic`` and ``diffraction``; `None`: all.
-    weights, device
-        Of the network, see `sunpy_restore.desaturate`.
-
-    Returns
-    -------
-    `dict`
-        Name to a function of an `~sunpy_restore.desaturation.filling.Exposure`, which gives the filled image, or
-        `None` where the method needs a diffraction pattern and there is none.
-    """
-    known = {"network": False, "network+diffraction": True, "biharmonic": False, "diffraction": True}
-    unknown = set(methods or ()) - set(known)
-    if unknown:
-        raise ValueError(f"Found the method {min(unknown)!r}, expected some of {', '.join(known)}.")
-    result = {}
-    for name in methods or known:
-        base = name.partition("+")[0]
-        restorer = load_restorer(DESATURATE, base, weights=weights if base == "network" else None, device=device)
-        result[name] = _filling(restorer, agree=known[name])
-    return result
-
-
-def _filling(restorer, *, agree):
-    def restored(exposure):
-        if agree and exposure.channel is None:
-            return None
-        return fill(exposure, restorer, correct=agree)
-
-    return restored
-
-
-def measure(task, observed, restored, truth):
+def measure(observation, restored, truth):
     """
     Scores of one restored image.
 
     Parameters
     ----------
-    task : `str`
-        Name of the task.
-    observed : `~sunpy_restore.desaturation.filling.Exposure`
+    observation : `~sunpy_restore.desaturation.observation.Observation`
         The saturated image.
     restored, truth : `numpy.ndarray`
         Shape ``(ny, nx)``.
@@ -143,28 +76,28 @@ def measure(task, observed, restored, truth):
     Returns
     -------
     `dict`
-        Of 8-bit crops, which have no full well:
+        For 8-bit crops, which have no full well:
 
         ``psnr``, ``ssim``
-            Under the mask, for the range of 8 bit.
+            In the mask, for the 8-bit range.
         ``psnr_whole``, ``ssim_whole``
             Over the whole crop, as in the paper.
         ``flux_error``
-            Relative error of the sum under the mask.
+            Relative error of the sum over the mask.
 
-        Of flares:
+        For injected flares:
 
         ``median_hidden_flux_error``
-            Relative error of the light above the full well, over the pixels that light has saturated.
+            Relative error of the flux above the full well, in pixels whose true value exceeds it.
         ``flux_error``
             As above.
         ``median_peak_distance``
-            Pixels between the brightest pixels of result and truth.
+            Distance in pixels of the brightest pixels of the result and of the truth.
         ``log_error``
-            Root mean square of the natural logarithm of result over truth, under the mask.
+            Root mean square of the natural logarithm of the result divided by the truth, in the mask.
     """
-    mask = observed.mask
-    if observed.level is None:
+    mask = observation.mask
+    if observation.level is None:
         return {
             "psnr": psnr(truth, restored, 1.0, mask),
             "psnr_whole": psnr(truth, restored, 1.0),
