@@ -1,4 +1,8 @@
-"""The Pix2Pix networks of Zhao et al. (2019): a U-Net generator and a PatchGAN discriminator."""
+"""
+Networks of mask-Pix2Pix (Zhao et al. 2019): a U-Net generator and a PatchGAN discriminator.
+
+`MaskPix2Pix` and `MaskDiscriminator` take the input channels image, mask and saturation level in this order.
+"""
 
 import torch
 from torch import nn
@@ -9,22 +13,23 @@ from sunpy_restore.networks.papers.switchnorm import SwitchNorm2d
 __all__ = ["MaskDiscriminator", "MaskPix2Pix", "PatchDiscriminator", "UNetGenerator"]
 
 _NORMS = {"switch": SwitchNorm2d, "batch": nn.BatchNorm2d}
-# Channels in units of the width
+# Channels, in units of the width
 _ENCODER = (1, 2, 4, 8, 8, 8, 8, 8)
 _DECODER = (8, 8, 8, 8, 4, 2, 1)
 _DISCRIMINATOR = (1, 2, 4, 8)
-_MULTIPLE = 2 ** len(_ENCODER)
+_STRIDE = 2 ** len(_ENCODER)  # pixels
+_IMAGE, _MASK = slice(0, 1), slice(1, 2)  # input channels; the third one, the saturation level, is not used
 
 
 def _norm(kind):
     if kind not in _NORMS:
-        raise ValueError(f"Found the norm {kind!r}, expected one of {', '.join(_NORMS)}.")
+        raise ValueError(f"Unknown norm {kind!r}; expected one of {', '.join(_NORMS)}.")
     return _NORMS[kind]
 
 
 def _initialize(module):
-    """Weights of convolutions start from a normal distribution of 0.02, as in Isola et al. (2017)."""
-    # The layout in which convolutions are fastest; what they give has it too
+    """Draw the weights of convolutions from a normal distribution of standard deviation 0.02 (Isola et al. 2017)."""
+    # The memory layout in which convolutions are fastest; their outputs inherit it
     module.to(memory_format=torch.channels_last)
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
@@ -34,7 +39,7 @@ def _initialize(module):
 
 
 def _down(inputs, outputs, norm=None, dropout=0.0):
-    """Half the size: 4x4 convolution of stride 2, normalisation, LeakyReLU, dropout."""
+    """Halve the size: 4x4 convolution of stride 2, normalisation, LeakyReLU, dropout."""
     layers = [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=norm is None)]
     layers += [norm(outputs)] if norm else []
     layers += [nn.LeakyReLU(0.2)]
@@ -42,45 +47,45 @@ def _down(inputs, outputs, norm=None, dropout=0.0):
 
 
 def _up(inputs, outputs, norm, dropout=0.0):
-    """Twice the size: 4x4 transposed convolution of stride 2, normalisation, ReLU, dropout."""
+    """Double the size: 4x4 transposed convolution of stride 2, normalisation, ReLU, dropout."""
     layers = [nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False), norm(outputs), nn.ReLU()]
     return nn.Sequential(*layers, *([nn.Dropout(dropout)] if dropout else []))
 
 
 def _same(inputs, outputs):
-    """The same size: zero padding and 4x4 convolution, with a pixel more before than after."""
+    """Keep the size: zero padding, with one pixel more before than after, and 4x4 convolution."""
     return nn.Sequential(nn.ZeroPad2d((2, 1, 2, 1)), nn.Conv2d(inputs, outputs, 4))
 
 
 class UNetGenerator(nn.Module):
     """
-    U-Net of 8 + 8 layers with skip connections, from an image of 256 pixels to a bottleneck of one and back.
+    U-Net of 8 + 8 layers with skip connections, from 256 x 256 pixels to a bottleneck of one pixel and back.
 
     Encoder: 4x4 convolutions of stride 2 with 64, 128, 256, 512, 512, 512, 512, 512 channels, normalised in layers 2
     to 7, LeakyReLU in all, dropout in layers 4 to 8. Decoder: 4x4 transposed convolutions of stride 2 with 512, 512,
-    512, 512, 256, 128, 64 channels, normalisation, ReLU, dropout in the first four, each followed by the encoder's
-    features of the same size; then nearest upsampling, zero padding, a 4x4 convolution and tanh.
+    512, 512, 256, 128, 64 channels, normalisation, ReLU, dropout in the first four, each concatenated with the
+    features of the encoder of the same size; then nearest upsampling, zero padding, a 4x4 convolution and tanh.
 
     Parameters
     ----------
     inputs, outputs : `int`
         Channels of the input and of the output.
     width : `int`
-        Channels of the first layer; the others are as many times wider as in the table.
+        Channels of the first layer; the other layers scale with it.
     norm : ``"switch"`` or ``"batch"``
         `~sunpy_restore.networks.papers.switchnorm.SwitchNorm2d` or `torch.nn.BatchNorm2d`.
     dropout : `float`
-        Probability of dropout, in training only.
+        Probability of dropout in training.
 
     Raises
     ------
     ValueError
-        No such normalisation.
+        Unknown normalisation.
 
     Notes
     -----
-    Input ``(batch, inputs, ny, nx)``, output ``(batch, outputs, ny, nx)`` in [-1, 1]. Sizes that are no multiple of 256
-    are padded with the edge pixels, and the output is cropped.
+    Input ``(batch, inputs, ny, nx)``, output ``(batch, outputs, ny, nx)`` in [-1, 1]. Images whose sides are not
+    multiples of 256 are padded by their edge pixels, and the output is cropped.
 
     References
     ----------
@@ -106,7 +111,7 @@ class UNetGenerator(nn.Module):
 
     def forward(self, image):
         ny, nx = image.shape[-2:]
-        more_y, more_x = -ny % _MULTIPLE, -nx % _MULTIPLE
+        more_y, more_x = -ny % _STRIDE, -nx % _STRIDE
         top, left = more_y // 2, more_x // 2
         features = functional.pad(image, (left, more_x - left, top, more_y - top), mode="replicate")
         skips = []
@@ -122,24 +127,24 @@ class PatchDiscriminator(nn.Module):
     """
     PatchGAN: 4x4 convolutions of stride 2 with 64, 128, 256, 512 channels, and one of stride 1 with one channel.
 
-    All layers but the last have LeakyReLU, those from the second on are normalised.
+    All layers but the last have LeakyReLU; the second to fourth are normalised.
 
     Parameters
     ----------
     inputs : `int`
-        Channels of condition and image together.
+        Total number of channels of condition and image.
     width, norm
         See `UNetGenerator`.
 
     Raises
     ------
     ValueError
-        No such normalisation.
+        Unknown normalisation.
 
     Notes
     -----
-    Inputs ``(batch, channels, ny, nx)`` each, output ``(batch, 1, ny // 16, nx // 16)``: for each place the logit of
-    the probability that the image is a real one.
+    Inputs ``(batch, channels, ny, nx)`` each, output ``(batch, 1, ny // 16, nx // 16)``: for each patch the logit of
+    the probability that the image is real.
 
     References
     ----------
@@ -167,24 +172,24 @@ class MaskPix2Pix(nn.Module):
     """
     A `UNetGenerator` that fills the masked pixels of an image.
 
-    The generator sees two channels: the image, with the masked pixels painted at the ceiling (1 after normalisation),
-    and the mask. The paper gives the painted image alone; without the mask, what is as bright as the ceiling could not
-    be told from what is missing.
+    The input of the generator has two channels: the image, with the masked pixels set to the ceiling (1 after
+    normalisation), and the mask. In the paper it is the image alone; without the mask, valid pixels at the ceiling
+    can't be distinguished from masked ones.
 
     Parameters
     ----------
     width, norm
         See `UNetGenerator`.
     ceiling : `float`
-        Largest value that can be restored, in the unit of the input. [0, ceiling] is mapped to [-1, 1] linearly, since
-        the last layer is a tanh: this network cannot fill in anything brighter, which is the limit of the paper's
-        normalisation.
+        Largest value that can be restored, in the unit of the input. The last layer is a tanh, so [0, ceiling] is
+        mapped to [-1, 1] linearly. The network can't restore larger values, which is a limit of the normalisation in
+        the paper.
 
     Notes
     -----
-    Input ``(batch, 3, ny, nx)``: image in units of a scale of its own, mask (1 where a pixel is to be filled), and a
-    third plane that is not used. Output ``(batch, 1, ny, nx)``, the whole image as the network renders it, in the unit
-    of the input.
+    Input ``(batch, 3, ny, nx)``: the normalised image; the mask, which is 1 where a pixel is to be filled; and the
+    saturation level, which is not used. Output ``(batch, 1, ny, nx)``, the whole image as the network renders it, in
+    the unit of the input.
 
     References
     ----------
@@ -201,7 +206,7 @@ class MaskPix2Pix(nn.Module):
     """
 
     receptive_radius = None
-    """How far a pixel of the result looks: the whole image."""
+    """`None`: every output pixel depends on the whole image."""
 
     def __init__(self, width=64, norm="switch", ceiling=2.0):
         super().__init__()
@@ -209,23 +214,23 @@ class MaskPix2Pix(nn.Module):
         self.generator = UNetGenerator(2, 1, width, norm)
 
     def forward(self, observed):
-        mask = observed[:, 1:2]
-        painted = _painted(observed, self.ceiling)
-        return (self.generator(torch.cat([painted, mask], dim=1)) + 1) * (self.ceiling / 2)
+        covered = _covered(observed, self.ceiling)
+        return (self.generator(torch.cat([covered, observed[:, _MASK]], dim=1)) + 1) * (self.ceiling / 2)
 
 
 class MaskDiscriminator(nn.Module):
     """
-    A `PatchDiscriminator` on the pair of painted image and restored or true image, for `MaskPix2Pix`.
+    A `PatchDiscriminator` for `MaskPix2Pix`, whose condition is the image with the masked pixels set to the ceiling.
 
     Parameters
     ----------
     width, norm, ceiling
-        See `MaskPix2Pix`. Truth beyond the ceiling, which the generator can't receptive_radius, is shown as the ceiling.
+        See `MaskPix2Pix`. True values above the ceiling, which the generator can't restore, are clipped to it.
 
     Notes
     -----
-    Inputs ``(batch, 3, ny, nx)`` as for `MaskPix2Pix` and ``(batch, 1, ny, nx)``, output as of `PatchDiscriminator`.
+    Inputs ``(batch, 3, ny, nx)`` as for `MaskPix2Pix` and ``(batch, 1, ny, nx)``, output of
+    `PatchDiscriminator`.
     """
 
     def __init__(self, width=64, norm="switch", ceiling=2.0):
@@ -234,13 +239,14 @@ class MaskDiscriminator(nn.Module):
         self.discriminator = PatchDiscriminator(2, width, norm)
 
     def forward(self, observed, image):
-        return self.discriminator(_painted(observed, self.ceiling), _normalized(image, self.ceiling))
+        return self.discriminator(_covered(observed, self.ceiling), _normalized(image, self.ceiling))
 
 
 def _normalized(image, ceiling):
+    """The image mapped from [0, ceiling] to [-1, 1]."""
     return (image * (2 / ceiling) - 1).clamp(-1, 1)
 
 
-def _painted(observed, ceiling):
-    """The normalised image with 1 under the mask."""
-    return torch.where(observed[:, 1:2] > 0, 1.0, _normalized(observed[:, :1], ceiling))
+def _covered(observed, ceiling):
+    """The normalised image with the masked pixels set to 1."""
+    return torch.where(observed[:, _MASK] > 0, 1.0, _normalized(observed[:, _IMAGE], ceiling))

@@ -8,12 +8,12 @@ __all__ = ["SwitchNorm2d"]
 
 class SwitchNorm2d(nn.Module):
     """
-    Normalisation with a learned mixture of the statistics of instance, layer and batch.
+    Normalisation by a learned mixture of the statistics of instance, layer and batch.
 
     The mean is ``sum_k w_k mean_k`` and the variance ``sum_k v_k var_k`` over the three kinds ``k``, with ``w`` and
-    ``v`` the softmax of three learned numbers each (equations 3 and 5 of the paper). A scale and an offset per channel
-    follow. In evaluation the statistics of the batch are running averages, as those of `torch.nn.BatchNorm2d`; those of
-    instance and layer are always of the image itself.
+    ``v`` the softmax of three learned parameters each (equations 3 and 5 of the paper). The result is scaled and offset
+    per channel. In evaluation the batch statistics are running averages, as in `torch.nn.BatchNorm2d`; the instance and
+    layer statistics are always those of the image itself.
 
     Parameters
     ----------
@@ -22,13 +22,13 @@ class SwitchNorm2d(nn.Module):
     eps : `float`
         Added to the variance.
     momentum : `float`
-        Weight of the newest batch in the running averages.
+        Weight of the latest batch in the running averages.
 
     Notes
     -----
-    Input and output ``(batch, channels, ny, nx)``. All variances are divided by the number of values, so that an image
-    of one pixel, of which the instance has no variance, is still normalised by its layer. Statistics are in single
-    precision at least, whatever the type of the input.
+    Input and output ``(batch, channels, ny, nx)``. Variances are biased (divided by the number of values), so that an
+    image of one pixel, whose instance variance vanishes, is still normalised by its layer. Statistics are computed in
+    single precision at least, whatever the type of the input.
 
     References
     ----------
@@ -59,7 +59,7 @@ class SwitchNorm2d(nn.Module):
     def forward(self, features):
         values = features if features.dtype == torch.float64 else features.float()
         instance_var, instance_mean = torch.var_mean(values, dim=(2, 3), correction=0, keepdim=True)
-        # The others follow from these: the mean of the variances plus the variance of the means
+        # Total variance of layer and batch: the mean of the variances plus the variance of the means
         layer_var, layer_mean = _pooled(instance_var, instance_mean, dim=1)
         if self.training:
             batch_var, batch_mean = _pooled(instance_var, instance_mean, dim=0)
@@ -74,7 +74,7 @@ class SwitchNorm2d(nn.Module):
 
     @torch.no_grad()
     def _track(self, var, mean, count):
-        # torch.nn.BatchNorm2d keeps the unbiased variance
+        # As torch.nn.BatchNorm2d, which tracks the unbiased variance
         unbiased = var.flatten() * (count / max(count - 1, 1))
         self.running_mean.lerp_(mean.flatten().to(self.running_mean.dtype), self.momentum)
         self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
