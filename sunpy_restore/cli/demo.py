@@ -22,7 +22,7 @@ from sunpy_restore.granulation.statistics.intensities import histogram_distance
 from sunpy_restore.granulation.verb import synthesize_granulation
 from sunpy_restore.inpainting.background import find_background
 from sunpy_restore.inpainting.forward import draw_losses
-from sunpy_restore.inpainting.lasco.flat_field import detector_pattern
+from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.header import check_lasco
 from sunpy_restore.inpainting.verb import inpaint
 
@@ -196,8 +196,8 @@ def _coronas(images):
     truth = images["truth"]
     lasco = check_lasco(truth)
     shown = truth.data > 0
-    pattern = detector_pattern(truth.data.shape, lasco)
-    level = find_background(truth.data - lasco.bias, shown, lasco.center, pattern).level
+    response = flat_field(truth.data.shape, lasco)
+    level = find_background(truth.data - lasco.bias, shown, lasco.center, response).level
     figure = Figure(figsize=(4 * len(images), 4.6), layout="constrained")
     figure.suptitle(f"{truth.instrument} {lasco.detector}, {truth.date.strftime('%Y-%m-%d %H:%M:%S')}")
     for axes, (name, smap) in zip(figure.subplots(1, len(images)), images.items(), strict=True):

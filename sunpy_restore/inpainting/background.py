@@ -1,4 +1,4 @@
-"""What the corona is like on the whole: a smooth background, and the noise about it."""
+"""The smooth background of a coronagraph image, and its noise."""
 
 from math import comb
 from typing import NamedTuple
@@ -8,14 +8,14 @@ from scipy import ndimage
 
 __all__ = ["Background", "find_background", "find_noise", "radial_profile"]
 
-_CELL = 4  # pixels; medians over these make fits robust and fast
+_CELL = 4  # pixels; fits use medians over cells, which are robust and fast
 _RING = 4  # pixels between the radii of the profile
-_FLOOR = 1e-3  # of the median brightness: what is fainter counts as that in logarithms
-_ROUNDS = 5  # of reweighting
-_RIDGE = 1e-5  # what keeps the fit finite where much is missing
+_FLOOR = 1e-3  # of the median brightness; smallest brightness in logarithms
+_ITERATIONS = 5  # of the reweighted fit
+_RIDGE = 1e-5  # regularization of the fit per cell, for images with few valid cells
 _HUBER = 2.0  # standard deviations
-_SCALES = (2.0, 8.0, 32.0, 128.0)  # cells; of the neighbourhoods over which the noise is averaged
-_ENOUGH = 0.02  # share of valid cells from which on a neighbourhood counts
+_SIGMAS = (2.0, 8.0, 32.0, 128.0)  # cells; of the Gaussians with which the noise is averaged
+_ENOUGH = 0.02  # least share of valid cells in such an average
 
 
 class Background(NamedTuple):
@@ -25,12 +25,12 @@ class Background(NamedTuple):
     Parameters
     ----------
     level : `numpy.ndarray`
-        Smooth brightness above the bias.
+        Smooth brightness above the bias, times the flat field.
     unit : `numpy.ndarray`
-        In which deviations from it are measured: the part of it that has no pattern in it, times the typical noise
-        relative to that. It is as smooth as can be, for what is interpolated are deviations in this unit.
+        Unit of deviations from the background: the smooth brightness without the flat field, times the typical relative
+        noise. It is smooth, because deviations are interpolated in this unit.
     noise : `numpy.ndarray`
-        Standard deviation of the noise from pixel to pixel, always positive.
+        Standard deviation of the noise per pixel, always positive.
     """
 
     level: np.ndarray
@@ -38,23 +38,23 @@ class Background(NamedTuple):
     noise: np.ndarray
 
 
-def find_background(image, valid, center, pattern=None):
+def find_background(image, valid, center, flat_field=None):
     """
-    Fit a smooth background to the valid pixels of an image, and measure the noise about it.
+    Fit a smooth background to the valid pixels of an image, and estimate the noise.
 
-    The background is a radial profile, times a Fourier series of the azimuth of second order whose coefficients change
-    smoothly with the logarithm of the radius, times the pattern of the detector where that is known.
+    The background is a radial profile, times the exponential of a second-order Fourier series of the azimuth, whose
+    coefficients are quadratic polynomials of the logarithm of the radius, times the flat field if it is given.
 
     Parameters
     ----------
     image : `numpy.ndarray`
         Brightness above the bias, shape ``(ny, nx)``.
     valid : `numpy.ndarray` of `bool`
-        Pixels that can be trusted.
+        Pixels that are used.
     center : pair of `float`
-        Centre of the Sun as ``(x, y)`` in pixels.
-    pattern : `numpy.ndarray`, optional
-        Logarithm of the detector's response to a smooth corona, shape ``(ny, nx)``.
+        Centre of the Sun as ``(x, y)`` in pixels counted from 0.
+    flat_field : `numpy.ndarray`, optional
+        Logarithm of the response of the detector to a smooth corona, shape ``(ny, nx)``.
 
     Returns
     -------
@@ -64,15 +64,15 @@ def find_background(image, valid, center, pattern=None):
     Raises
     ------
     ValueError
-        Nowhere are half of the pixels of a cell of 4 x 4 valid.
+        No cell of 4 x 4 pixels has half of its pixels valid.
     """
     image = image.astype(np.float32)
     floor = _FLOOR * np.median(np.abs(image[valid]))
     logarithm = np.log(np.maximum(image, floor, where=valid, out=np.full_like(image, floor)))
-    if pattern is not None:
-        logarithm -= pattern
+    if flat_field is not None:
+        logarithm -= flat_field
     trend = np.exp(_trend(logarithm, valid, center))
-    level = trend if pattern is None else trend * np.exp(pattern)
+    level = trend if flat_field is None else trend * np.exp(flat_field)
     noise = find_noise(image, valid)
     tiny = np.float32(1e-6 * max(floor, np.finfo(np.float32).tiny * 1e9))
     noise = np.maximum(noise, tiny)
@@ -81,7 +81,7 @@ def find_background(image, valid, center, pattern=None):
 
 def radial_profile(image, valid, center):
     """
-    Median brightness of rings about the Sun, as an image.
+    Median brightness of rings around the Sun, as an image.
 
     Parameters
     ----------
@@ -110,14 +110,14 @@ def cell_medians(image, valid):
     image : `numpy.ndarray`
         Shape ``(ny, nx)``.
     valid : `numpy.ndarray` of `bool`
-        Pixels that count.
+        Pixels that are used.
 
     Returns
     -------
     medians : `numpy.ndarray`
-        Zero where no pixel of a cell is valid.
+        One value per cell, zero without a valid pixel.
     known : `numpy.ndarray` of `bool`
-        Whether at least half a cell is valid.
+        Whether at least half of the pixels of a cell are valid.
     """
     pads = [(0, -length % _CELL) for length in image.shape]
     values = np.pad(np.where(valid, image, np.inf), pads, constant_values=np.inf)
@@ -131,41 +131,41 @@ def cell_medians(image, valid):
 
 def find_noise(image, valid, *, order=1):
     """
-    The noise from pixel to pixel, from differences in rows, which structure hardly enters.
+    Estimate the noise per pixel from differences along rows, which contain little structure.
 
     Parameters
     ----------
     image : `numpy.ndarray`
         Shape ``(ny, nx)``.
     valid : `numpy.ndarray` of `bool`
-        Pixels that can be trusted; others may have any value.
+        Pixels that are used; others may have any value.
     order : `int`
-        Of the differences. Those of the first order are cheap, but where the image is steep, as at the occulter, they
-        are several times the noise; to those of the third order that makes no difference.
+        Order of the differences. First-order differences are cheap, but exceed the noise several times at steep
+        gradients such as the edge of the occulter. Third-order differences do not.
 
     Returns
     -------
     `numpy.ndarray` of ``float32``
-        Standard deviation, smoothly over the image, also where it isn't valid.
+        Standard deviation, smooth over the image, also in pixels that are not valid.
     """
     difference, known = np.where(valid, image, 0).astype(np.float32, copy=False), valid
     for _ in range(order):
         difference = np.diff(difference, axis=1, append=difference[:, -1:])
         known = known & np.roll(known, -1, axis=1)
         known[:, -1] = False
-    # Squares of the binomial coefficients add up to this
+    # The variance of a difference is the sum of the squared binomial coefficients
     difference = np.abs(difference) / np.float32(np.sqrt(comb(2 * order, order)) * 0.6745)
     return _spread(*cell_medians(difference, known), image.shape)
 
 
 def _trend(logarithm, valid, center):
-    """The smooth background, in logarithms."""
+    """Logarithm of the smooth background."""
     medians, known = cell_medians(logarithm, valid)
     if not known.any():
         shape = " x ".join(map(str, valid.shape))
         raise ValueError(
-            f"Found no {_CELL} x {_CELL} pixels of the {shape} of the image of which half are valid, expected some to "
-            "fit a smooth background to. Give a larger part of it, or use method='harmonic'."
+            f"Found no cell of {_CELL} x {_CELL} pixels with half of them valid in an image of {shape} pixels; "
+            "expected some to fit a smooth background to. Use a larger part of the image, or method='harmonic'."
         )
     rows, columns = np.nonzero(known)
     half = (_CELL - 1) / 2
@@ -175,9 +175,9 @@ def _trend(logarithm, valid, center):
     ring = (radius / _RING).astype(int)
     deviation = values - np.interp(radius, *_ring_medians(ring, values))
     weight = np.ones(len(values))
-    for _ in range(_ROUNDS):
+    for _ in range(_ITERATIONS):
         left = basis * weight[:, np.newaxis]
-        # A little ridge, where much is missing
+        # The ridge keeps the fit finite where few cells are valid
         gram = left.T @ basis + _RIDGE * len(values) * np.eye(basis.shape[1])
         coefficients = np.linalg.solve(gram, left.T @ deviation)
         error = np.abs(deviation - basis @ coefficients)
@@ -196,8 +196,8 @@ def _trend(logarithm, valid, center):
 
 
 def _ring_medians(ring, values):
-    """Radii and medians over rings."""
-    # Short numbers are sorted by counting, many times faster
+    """Radii and medians of rings."""
+    # NumPy sorts 16-bit integers by counting, which is many times faster
     order = np.argsort(ring.astype(np.uint16), kind="stable")
     found, starts = np.unique(ring[order], return_index=True)
     medians = [np.median(part) for part in np.split(values[order], starts[1:])]
@@ -205,7 +205,7 @@ def _ring_medians(ring, values):
 
 
 def _extended(radii, values):
-    """A profile that goes on for two rings at both ends as steeply as it ends."""
+    """A profile that is extrapolated linearly by two rings at both ends."""
     if len(radii) < 2:
         return radii, values
     beyond = 2 * _RING
@@ -215,7 +215,7 @@ def _extended(radii, values):
 
 
 def _coordinates(x, y, center):
-    """Radius, and the functions of radius and azimuth that the background is made of besides its profile."""
+    """Radius, and the basis functions of the background besides its profile."""
     dx, dy = x - np.float32(center[0]), y - np.float32(center[1])
     radius = np.maximum(np.hypot(dx, dy), np.float32(1))
     cosine, sine = dx / radius, dy / radius
@@ -229,11 +229,11 @@ def _coordinates(x, y, center):
 def _spread(values, known, shape):
     """Averages over the smallest neighbourhood with enough known cells, at all pixels of an image."""
     result, missing = np.zeros_like(values), np.ones_like(values)
-    for size in _SCALES:
+    for size in _SIGMAS:
         step = max(int(size // 4), 1)
         weight = _smoothed(known.astype(np.float32), size, step)
         mean = _smoothed(np.where(known, values, 0), size, step) / np.maximum(weight, 1e-6)
-        # Not all at once, so that the average is continuous
+        # A gradual transition keeps the average continuous
         share = missing * np.clip(weight / _ENOUGH - 1, 0, 1)
         result, missing = result + share * mean, missing - share
     result += missing * (values[known].mean() if known.any() else 0)
@@ -242,7 +242,7 @@ def _spread(values, known, shape):
 
 
 def _smoothed(image, size, step):
-    """Gaussian average, of an image that is thinned out first where that makes no difference."""
+    """Gaussian average; for large widths it is computed on a coarser grid."""
     if step == 1:
         return ndimage.gaussian_filter(image, size, mode="constant")
     pads = [(0, -length % step) for length in image.shape]

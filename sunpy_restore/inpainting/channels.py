@@ -1,102 +1,100 @@
-"""What methods see of an image with missing blocks, plane by plane."""
-
-import numpy as np
-
-from sunpy_restore.inpainting.fills import first_fills
-
-__all__ = ["NOISELESS", "PLANES", "pixel_planes", "polar_planes"]
-
-PLANES = ("image", "mask", "blind", "pattern", "noise", "neighbours", "seen", "plain", "radial",
-          "plate", "radial_plate", "rings", "rays", "coherent", "coherence")  # fmt: skip
 """
-Names of the planes of an observation.
+Input channels of the networks, see `sunpy_restore.inpainting.task.CHANNELS`.
 
 ``image``
     The image in the units of a `~sunpy_restore.inpainting.views.View`, with the harmonic fill under the mask.
 ``mask``
     1 where a pixel is to be filled.
-``blind``
-    1 where nothing is known and nothing is to be filled; ``image`` is 0 there.
-``pattern``
-    Logarithm of the detector's response to a smooth corona, 0 where it is not known.
+``unobserved``
+    1 in other pixels without an observation, where ``image`` is 0.
+``flat_field``
+    Logarithm of the response of the detector to a smooth corona, 0 where it is unknown.
 ``noise``
-    Logarithm of the noise in the units of the view, 0 where that is not known.
+    Logarithm of the noise in the units of the view, 0 where it is unknown.
 ``neighbours``
-    What frames taken before and after let expect, as ``image``; 0 where nothing.
+    Prediction from images taken before and after, in the units of ``image``; 0 where it is unknown.
 ``seen``
-    1 where ``neighbours`` holds something.
+    1 where ``neighbours`` is known.
 ``plain``
-    As ``image``, with the harmonic fill of the brightness instead of that of the image in these units.
+    As ``image``, with the harmonic fill of the brightness instead of that of the values of the view.
 ``radial``
     As ``image``, with the harmonic fill of the ratio to the radial profile.
 ``plate``, ``radial_plate``
-    As ``plain`` and ``radial``, with a bent plate instead of a film: about the solution of the biharmonic equation.
+    As ``plain`` and ``radial``, with a thin-plate fill: approximately the solution of the biharmonic equation.
 ``rings``, ``rays``
-    As ``plain`` and ``radial``, with a film that goes on around the Sun, as fronts and the occulter's edge do, and away
-    from it, as streamers do. On a log-polar grid alone; else the same as those.
-``coherent``
-    As ``image``, with what `~sunpy_restore.core.diffusion.coherent` makes of it, which goes on along the lines that
-    lead into the hole. On a log-polar grid alone; else the same.
+    As ``plain`` and ``radial``, with a harmonic fill of larger tension along the azimuth, the direction of fronts and
+    of the edge of the occulter, or along the radius, the direction of streamers. On a log-polar grid only; elsewhere
+    equal to ``plain`` and ``radial``.
+``edge_enhancing_diffusion``
+    As ``image``, with the fill of `~sunpy_restore.core.diffusion.edge_enhancing_diffusion`. On a log-polar grid only;
+    elsewhere equal to ``image``.
 ``coherence``
-    1 where these lines have one direction, 0 where there are none or where that is not known.
+    1 where the lines around a hole have one direction, 0 where there are none or on other grids.
 """
 
-NOISELESS = -6.0
-"""In place of smaller logarithms of the noise."""
+import numpy as np
+
+from sunpy_restore.inpainting.fills import first_fills
+from sunpy_restore.inpainting.task import CHANNELS
+
+__all__ = ["LEAST_NOISE", "pixel_channels", "polar_channels"]
+
+LEAST_NOISE = -6.0
+"""Smallest logarithm of the noise; smaller ones are replaced by it."""
 
 _SCALES = ("unit", "contrast", "profile")  # of a view of deviations
-_SMOOTH = ("noise", *_SCALES)  # of these, and as smooth as the background
+_SMOOTH = ("noise", *_SCALES)  # attributes of such a view that are as smooth as the background
 
 
-def pixel_planes(frame, view, place):
+def pixel_channels(observation, view, place):
     """
-    The planes of a part of a frame, on its own pixels.
+    Channels of a part of an image, on its own pixels.
 
     Parameters
     ----------
-    frame : `~sunpy_restore.inpainting.observation.Frame`
-        The frame.
+    observation : `~sunpy_restore.inpainting.observation.Observation`
+        The observation.
     view : `~sunpy_restore.inpainting.views.View`
-        How it is presented.
+        Its view.
     place : pair of `slice`
         Rows and columns.
 
     Returns
     -------
     `numpy.ndarray` of ``float64``
-        Shape ``(len(PLANES), rows, columns)``.
+        Shape ``(len(CHANNELS), rows, columns)``.
     """
-    parts = {}
-    if frame.pattern is not None:
-        parts["pattern"] = np.nan_to_num(frame.pattern[place])
+    parts, mask = {}, observation.mask[place]
+    if observation.flat_field is not None:
+        parts["flat_field"] = np.nan_to_num(observation.flat_field[place])
     if view.expected is not None:
         seen = np.isfinite(view.expected[place])
         parts |= {"neighbours": np.where(seen, view.expected[place], 0), "seen": seen}
     if view.noise is not None:
         parts |= {name: getattr(view, name)[place] for name in _SMOOTH}
-    return _stacked(view.image[place], frame.mask[place], frame.blind[place] & ~frame.mask[place], parts)
+    return _stacked(view.image[place], mask, observation.unobserved[place] & ~mask, parts)
 
 
-def polar_planes(frame, view, grid):
+def polar_channels(observation, view, grid):
     """
-    The planes of a part of a frame, on a log-polar grid.
+    Channels of a part of an image, on a log-polar grid.
 
     Parameters
     ----------
-    frame, view
-        As for `pixel_planes`.
+    observation, view
+        As for `pixel_channels`.
     grid : `~sunpy_restore.inpainting.polar.PolarGrid`
         The grid.
 
     Returns
     -------
     `numpy.ndarray` of ``float64``
-        Shape ``(len(PLANES), *grid.shape)``.
+        Shape ``(len(CHANNELS), *grid.shape)``.
     """
     image, known = grid.sampled(view.image, view.valid)
-    smooth = {"mask": frame.mask}
-    if frame.pattern is not None:
-        smooth["pattern"] = np.nan_to_num(frame.pattern)
+    smooth = {"mask": observation.mask}
+    if observation.flat_field is not None:
+        smooth["flat_field"] = np.nan_to_num(observation.flat_field)
     if view.noise is not None:
         smooth |= {name: getattr(view, name) for name in _SMOOTH}
     parts = dict(zip(smooth, grid.interpolated(*smooth.values()), strict=True))
@@ -106,10 +104,10 @@ def polar_planes(frame, view, grid):
     return _stacked(image, mask, ~known & ~mask, parts, polar=True)
 
 
-def _stacked(image, mask, blind, parts, polar=False):
-    fills = first_fills(image, mask, blind, *(parts.pop(name, None) for name in _SCALES), polar=polar)
+def _stacked(image, mask, unobserved, parts, polar=False):
+    fills = first_fills(image, mask, unobserved, *(parts.pop(name, None) for name in _SCALES), polar=polar)
     nothing = np.zeros(mask.shape)
-    parts = {name: parts.get(name, nothing) for name in PLANES}
-    parts |= fills | {"mask": mask, "blind": blind}
-    parts["noise"] = np.maximum(parts["noise"], NOISELESS)
-    return np.stack([parts[name] for name in PLANES])
+    parts = {name: parts.get(name, nothing) for name in CHANNELS}
+    parts |= fills | {"mask": mask, "unobserved": unobserved}
+    parts["noise"] = np.maximum(parts["noise"], LEAST_NOISE)
+    return np.stack([parts[name] for name in CHANNELS])

@@ -1,82 +1,122 @@
-"""What can be put into a hole without a network."""
+"""Classical methods: fills without a network."""
 
 import numpy as np
 
 from sunpy_restore.core import filling
 from sunpy_restore.core.inference import fill_invalid
-from sunpy_restore.core.task import Method
-from sunpy_restore.inpainting.channels import PLANES
-from sunpy_restore.inpainting.temporal import neighbours
+from sunpy_restore.inpainting.holes import fill_holes
+from sunpy_restore.inpainting.temporal.fill import fill_from_expected
+from sunpy_restore.inpainting.views import brightness_view, profile_view
 
-__all__ = ["METHODS", "biharmonic", "harmonic", "temporal"]
+__all__ = ["biharmonic", "harmonic", "radial", "temporal"]
 
-_IMAGE, _MASK, _BLIND, _NEIGHBOURS, _SEEN = map(PLANES.index, ("image", "mask", "blind", "neighbours", "seen"))
+_MARGIN = 16  # pixels around a hole
 
 
-def harmonic(planes):
+def harmonic(observation, *, progress=False):
     """
-    The solution of Laplace's equation, which the image plane holds already.
+    Fill with the solution of Laplace's equation.
 
     Parameters
     ----------
-    planes : `numpy.ndarray`
-        Shape ``(len(PLANES), ny, nx)``, see `~sunpy_restore.inpainting.channels.PLANES`.
+    observation : `~sunpy_restore.inpainting.observation.Observation`
+        The observation.
+    progress : `bool`
+        Show a progress bar.
 
     Returns
     -------
-    `numpy.ndarray`
-        Shape ``(ny, nx)``.
+    `numpy.ndarray` of ``float64``
+        The filled image, shape ``(ny, nx)``.
     """
-    return np.array(planes[_IMAGE])
+    return _filled(observation, brightness_view(observation), _harmonic, progress)
 
 
-def biharmonic(planes):
+def biharmonic(observation, *, progress=False):
     """
-    The solution of the biharmonic equation; what shows nothing is taken for its nearest neighbour that does.
+    Fill with the solution of the biharmonic equation. Unobserved pixels have the value of their nearest valid pixel.
 
     Parameters
     ----------
-    planes : `numpy.ndarray`
+    observation, progress
         As for `harmonic`.
 
     Returns
     -------
-    `numpy.ndarray`
-        Shape ``(ny, nx)``.
+    `numpy.ndarray` of ``float64``
+        The filled image, shape ``(ny, nx)``.
     """
-    mask, blind = planes[_MASK] > 0, planes[_BLIND] > 0
-    if not (mask | blind).any() or (mask | blind).all():
-        return harmonic(planes)
-    image = fill_invalid(planes[_IMAGE], ~blind & ~mask)[0]
-    filled = filling.biharmonic(image, mask)
-    return np.where(mask, filled, planes[_IMAGE])
+    return _filled(observation, brightness_view(observation), _biharmonic, progress)
 
 
-def temporal(planes):
+def radial(observation, *, progress=False):
     """
-    What neighbours in time let expect, continuous with the surroundings.
+    Fill with the solution of Laplace's equation for the ratio to the radial profile.
 
     Parameters
     ----------
-    planes : `numpy.ndarray`
+    observation, progress
         As for `harmonic`.
 
     Returns
     -------
-    `numpy.ndarray`
-        Shape ``(ny, nx)``.
+    `numpy.ndarray` of ``float64``
+        The filled image, shape ``(ny, nx)``.
     """
-    mask, blind, seen = (planes[plane] > 0 for plane in (_MASK, _BLIND, _SEEN))
-    if not mask.any() or (mask | blind).all():
-        return harmonic(planes)
-    image = np.where(blind, np.nan, planes[_IMAGE])
-    filled = neighbours.temporal(image, mask, np.where(seen, planes[_NEIGHBOURS], np.nan))
-    return np.where(mask, filled, planes[_IMAGE])
+    return _filled(observation, profile_view(observation), _harmonic, progress)
 
 
-METHODS = {
-    "harmonic": Method(harmonic, None, "brightness"),
-    "biharmonic": Method(biharmonic, None, "brightness"),
-    "radial": Method(harmonic, None, "profile"),
-    "temporal": Method(temporal, None, "brightness"),
-}
+def temporal(observation, *, progress=False):
+    """
+    Fill with the prediction from neighbours in time, made continuous with the surroundings.
+
+    Parameters
+    ----------
+    observation, progress
+        As for `harmonic`.
+
+    Returns
+    -------
+    `numpy.ndarray` of ``float64``
+        The filled image, shape ``(ny, nx)``.
+
+    Raises
+    ------
+    ValueError
+        The observation has no neighbours.
+    """
+    if observation.neighbours is None:
+        raise ValueError("Found no neighbours; method 'temporal' expects some. Pass neighbours=[before, after].")
+    return _filled(observation, brightness_view(observation), _temporal, progress)
+
+
+def _filled(observation, view, method, progress):
+    """The image by a method, which takes the image in the view, holes, unobserved pixels and the prediction."""
+
+    def fill(window, y, x):
+        place = window.place
+        mask = observation.mask[place]
+        unobserved = observation.unobserved[place] & ~mask
+        expected = None if view.expected is None else view.expected[place]
+        values = method(view.image[place], mask, unobserved, expected)
+        # In single precision like the output of networks
+        return view.back(values.astype(np.float32)[window.own], y, x)
+
+    return fill_holes(observation, fill, margin=_MARGIN, progress=progress)
+
+
+def _harmonic(image, mask, unobserved, expected=None):
+    return image if (mask | unobserved).all() else filling.harmonic(image, mask, unobserved)
+
+
+def _biharmonic(image, mask, unobserved, expected=None):
+    if (mask | unobserved).all():
+        return image
+    return filling.biharmonic(fill_invalid(image.astype(np.float32), ~unobserved & ~mask)[0], mask)
+
+
+def _temporal(image, mask, unobserved, expected):
+    if (mask | unobserved).all():
+        return image
+    image, expected = np.where(unobserved, np.nan, image.astype(np.float32)), expected.astype(np.float32)
+    return fill_from_expected(image, mask, expected)

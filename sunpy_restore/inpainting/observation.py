@@ -1,46 +1,220 @@
-"""One image with missing blocks, as arrays."""
+"""What `sunpy_restore.inpaint` reads in a Map: the image, its missing pixels, and a prediction from neighbours."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Frame"]
+from sunpy_restore.core import observation
+from sunpy_restore.core.filling import checked_hole
+from sunpy_restore.core.maps import with_data
+from sunpy_restore.core.messages import warn_user
+from sunpy_restore.inpainting.lasco.flat_field import flat_field
+from sunpy_restore.inpainting.lasco.geometry import empty_pixels, obscured, unobserved_pixels
+from sunpy_restore.inpainting.lasco.header import check_lasco
+from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
+from sunpy_restore.inpainting.temporal.neighbours import check_neighbours, expected_from_neighbours
+
+__all__ = ["Observation", "neighbours_for"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Frame:
+class Observation(observation.Observation):
     """
-    One image of a coronagraph with missing blocks.
+    An image of LASCO C2 or C3 with missing pixels.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Brightness in any linear unit, shape ``(ny, nx)``; finite where it is neither damaged nor blind.
+        Brightness in any linear unit, shape ``(ny, nx)``; finite in pixels that are neither missing nor unobserved.
     mask : `numpy.ndarray` of `bool`
-        Pixels to fill.
-    blind : `numpy.ndarray` of `bool`
-        Pixels that show nothing and stay as they are: behind the occulter and the pylon, outside of the field, masked,
-        or not finite.
+        Missing pixels, which are to be filled.
+    unobserved : `numpy.ndarray` of `bool`
+        Other pixels without an observation: behind the occulter and the pylon, outside of the field of view, masked in
+        the Map, or not finite.
     center : pair of `float`
-        Centre of the Sun as ``(x, y)`` in pixels, the first of which is 0.
+        Centre of the Sun as ``(x, y)`` in pixels counted from 0.
     detector : ``"C2"`` or ``"C3"``
         The coronagraph.
     level : `float`
         Calibration level, 0.5 or 1.
     bias : `float`
-        What the detector reads out without light, in the unit of the image.
-    pattern : `numpy.ndarray`, optional
-        Natural logarithm of the detector's response to a smooth corona; NaN where not known.
+        Bias of the detector in the unit of the image.
+    flat_field : `numpy.ndarray`, optional
+        Natural logarithm of the response of the detector to a smooth corona; NaN where it is unknown.
     neighbours : `numpy.ndarray`, optional
-        What frames taken before and after let expect, in the unit of the image; NaN where they show nothing.
+        Prediction of the image from the images before and after it, in its unit; NaN where it is unknown.
+    never_sent : `numpy.ndarray` of `bool`, optional
+        Unobserved pixels under a given mask that the instrument sets to zero on board. They get the value
+        ``empty_value``.
+    empty_value : `float`
+        Usual value of unobserved pixels in this image.
+    guessed : `int`
+        Number of missing pixels with more missing than valid pixels around.
     """
 
     image: np.ndarray
     mask: np.ndarray
-    blind: np.ndarray
+    unobserved: np.ndarray
     center: tuple[float, float]
     detector: str
     level: float = 0.5
     bias: float = 0.0
-    pattern: np.ndarray | None = None
+    flat_field: np.ndarray | None = None
     neighbours: np.ndarray | None = None
+    never_sent: np.ndarray | None = None
+    empty_value: float = np.nan
+    guessed: int = 0
+
+    @property
+    def valid(self):
+        """Pixels that show the corona."""
+        return ~(self.mask | self.unobserved)
+
+    @property
+    def filled(self):
+        """Pixels that a restoration changes."""
+        return self.mask if self.never_sent is None else self.mask | self.never_sent
+
+    @property
+    def nothing_to_do(self):
+        if self.filled.any():
+            return None
+        return "Found no missing pixels; the image is returned unchanged. Pass mask= with True in the pixels to fill."
+
+    @classmethod
+    def check(cls, smap, *, mask=None, neighbours=None):
+        """
+        Refuse Maps that cannot be inpainted, and masks and neighbours that do not belong to the Map.
+
+        Parameters
+        ----------
+        smap : `~sunpy.map.GenericMap`
+            Any Map.
+        mask : `numpy.ndarray` of `bool`, optional
+            True for the pixels to fill, shape ``(ny, nx)``; by default the missing blocks are found.
+        neighbours : `~sunpy.map.GenericMap`, `list` or `tuple` of them, optional
+            Images taken before and after.
+
+        Raises
+        ------
+        TypeError
+            Another instrument than LASCO, or a mask that is not boolean.
+        ValueError
+            Another coronagraph or level; no valid pixel; a mask of another shape, or one that leaves no valid pixel; an
+            8-bit image without a mask; neighbours of another kind.
+        """
+        smap = _without_masked(smap, mask)
+        _missing_pixels(smap, check_lasco(smap), mask)
+        if neighbours is not None:
+            check_neighbours(smap, neighbours)
+
+    @classmethod
+    def from_map(cls, smap, *, mask=None, neighbours=None):
+        """
+        Read the observation in a Map.
+
+        Parameters
+        ----------
+        smap : `~sunpy.map.GenericMap`
+            A Map that `check` has accepted.
+        mask, neighbours
+            As for `check`.
+
+        Returns
+        -------
+        Observation
+
+        Warns
+        -----
+        ~sunpy_restore.core.exceptions.RestoreWarning
+            Some missing pixels have more missing than valid pixels around; or see
+            `~sunpy_restore.inpainting.temporal.neighbours.expected_from_neighbours`.
+        """
+        smap = _without_masked(smap, mask)
+        lasco = check_lasco(smap)
+        missing, unobserved, never_sent = _missing_pixels(smap, lasco, mask)
+        nothing = missing | unobserved
+        own = {}
+        if missing.any():
+            missing &= ~never_sent
+            own["guessed"] = _count_guessed(missing, unobserved, np.count_nonzero(missing | never_sent))
+            own["flat_field"] = flat_field(smap.data.shape, lasco, empty_pixels(smap.data, lasco))
+            if neighbours is not None:
+                own["neighbours"] = expected_from_neighbours(smap, neighbours, valid=~nothing)
+        if never_sent.any():
+            own |= {"never_sent": never_sent, "empty_value": _most_frequent(smap.data[unobserved])}
+        return cls(
+            image=np.where(nothing, 0, smap.data).astype(float), mask=missing, unobserved=unobserved | never_sent,
+            center=lasco.center, detector=lasco.detector, level=lasco.level, bias=lasco.bias, **own,
+        )  # fmt: skip
+
+
+def neighbours_for(maps, neighbours):
+    """
+    Neighbours of each image.
+
+    Parameters
+    ----------
+    maps : `list` of `~sunpy.map.GenericMap`
+        The images.
+    neighbours : `~sunpy.map.GenericMap`, `list` or `tuple` of them, or `None`
+        Images taken before and after the only image.
+
+    Returns
+    -------
+    `list`
+        The neighbours, or `None`, for each image.
+
+    Raises
+    ------
+    ValueError
+        There are neighbours and several images.
+    """
+    if neighbours is not None and len(maps) > 1:
+        raise ValueError(f"Found neighbours for {len(maps)} images; expected a single image. Inpaint each separately.")
+    return [neighbours] * len(maps)
+
+
+def _without_masked(smap, mask):
+    """The Map with zeros under a given mask; an invalid mask is refused later."""
+    if mask is None or np.shape(mask) != smap.data.shape or np.asarray(mask).dtype != bool:
+        return smap
+    return with_data(smap, np.where(mask, 0, smap.data).astype(smap.data.dtype))
+
+
+def _missing_pixels(smap, lasco, mask):
+    """Missing pixels, other unobserved pixels, and missing pixels that the instrument never sends."""
+    if mask is None:
+        missing = find_missing_blocks(smap)
+        return missing.mask, missing.unobserved, np.zeros_like(missing.mask)
+    valid = np.isfinite(smap.data) & ~empty_pixels(smap.data, lasco)
+    if smap.mask is not None:
+        valid &= ~np.broadcast_to(smap.mask, valid.shape)
+    mask = checked_hole(np.where(valid, smap.data, np.nan), mask)
+    never_sent = _never_sent(smap.data, lasco)
+    # If the pixels of this kind outside of the mask have data, so had those under it
+    has_none = (never_sent & ~mask & ~valid).any()
+    return mask, ~valid & ~mask, never_sent & mask if has_none else np.zeros_like(mask)
+
+
+def _never_sent(data, lasco):
+    """Pixels that are hidden or set to zero in all images of the kind, and without data in this one."""
+    empty = empty_pixels(data, lasco)
+    return empty & obscured(data.shape, lasco) if lasco.level >= 1 else unobserved_pixels(data, lasco, empty)
+
+
+def _count_guessed(missing, unobserved, filled):
+    """Number of missing pixels with more missing than valid pixels around, with a warning."""
+    guessed = int(np.count_nonzero(mostly_lost(missing, unobserved)))
+    if guessed:
+        warn_user(
+            f"{guessed} of {filled} filled pixels have more missing than valid pixels around, so their values are "
+            "little more than a guess. sunpy_restore.inpainting.lasco.missing_blocks.mostly_lost finds these pixels."
+        )
+    return guessed
+
+
+def _most_frequent(values):
+    """The most frequent value, NaN if none is finite."""
+    found, counts = np.unique(values[np.isfinite(values)], return_counts=True)
+    return found[counts.argmax()] if found.size else np.nan

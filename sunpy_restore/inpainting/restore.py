@@ -1,74 +1,104 @@
-"""Filling the missing blocks of a frame by any method."""
+"""Fill the missing pixels of an observation by any method."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from sunpy_restore.core.windows import damaged_windows
-from sunpy_restore.inpainting.channels import pixel_planes, polar_planes
+from sunpy_restore.core.methods import Restored
+from sunpy_restore.inpainting.channels import pixel_channels, polar_channels
+from sunpy_restore.inpainting.holes import fill_holes
 from sunpy_restore.inpainting.polar import PolarGrid
+from sunpy_restore.inpainting.task import CHANNELS
 from sunpy_restore.inpainting.temporal.detail import with_detail
+from sunpy_restore.inpainting.texture import with_texture
 from sunpy_restore.inpainting.views import VIEWS
 
-__all__ = ["fill"]
+__all__ = ["restore", "with_network"]
 
-_POLAR_MARGIN = 64  # rows and columns around the damage that a network looks at
-_MARGINS = {"pixel": 128, "equalized": 128}  # pixels
-_BORDER = 16  # classical methods need no more
-_GAP = 32  # pixels; blocks that are closer are filled together
+_POLAR_MARGIN = 64  # rows and columns of the log-polar grid around a hole
+_MARGIN = 128  # pixels around a hole
+_UNOBSERVED = CHANNELS.index("unobserved")
 
 
-def fill(frame, restorer, *, progress=False):
+def restore(observation, method, *, texture=False, progress=False):
     """
-    Fill the damaged pixels of a frame.
+    Fill the missing pixels of an observation.
 
     Parameters
     ----------
-    frame : `~sunpy_restore.inpainting.observation.Frame`
-        The frame.
-    restorer : `~sunpy_restore.core.restorer.Restorer`
-        Network or classical method.
+    observation : `~sunpy_restore.inpainting.observation.Observation`
+        The observation, shape ``(ny, nx)``.
+    method : `~sunpy_restore.core.methods.Method`
+        The method.
+    texture : `bool`
+        Add noise to the filled pixels like that of their surroundings.
+    progress : `bool`
+        Show a progress bar.
+
+    Returns
+    -------
+    `~sunpy_restore.core.methods.Restored`
+        In the unit of the observation, with the header keyword ``RSTGUESS``.
+    """
+    filled = method(observation, progress=progress)
+    if texture:
+        filled = with_texture(filled, observation)
+    if observation.never_sent is not None:
+        filled = np.where(observation.never_sent, observation.empty_value, filled)
+    return Restored(data=filled, filled=observation.filled, cards={"rstguess": observation.guessed})
+
+
+def with_network(observation, network, *, progress=False):
+    """
+    Fill the missing pixels by a network.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.inpainting.observation.Observation`
+        The observation.
+    network : `~sunpy_restore.core.network.TiledNetwork`
+        The network; ``view`` of its module is a name in `~sunpy_restore.inpainting.views.VIEWS`.
     progress : `bool`
         Show a progress bar.
 
     Returns
     -------
     `numpy.ndarray` of ``float64``
-        The image; other pixels keep their values.
+        The filled image, shape ``(ny, nx)``.
     """
-    view = VIEWS[restorer.view](frame)
-    filled = np.array(frame.image, dtype=float)
-    one = _fill_polar if restorer.view == "polar" else _fill_pixels
-    if restorer.view == "polar":
-        restorer = replace(restorer, function=_both_ways(restorer.function))
-    margin = _MARGINS.get(restorer.view, _BORDER)
-    for window in damaged_windows(frame.mask, margin, gap=_GAP):
-        y, x = (places + part.start for places, part in zip(np.nonzero(window.own), window.place, strict=True))
-        filled[y, x] = one(frame, view, restorer, window, y, x, progress)
-    if frame.neighbours is not None and restorer.view == "polar":
-        # Which the sampling on that grid has taken out
-        filled = with_detail(filled, frame)
-    return filled
+    view = VIEWS[network.module.view](observation)
+    if network.module.view == "polar":
+        return _on_polar_grid(observation, view, network, progress)
+    return _on_pixels(observation, view, network, progress)
 
 
-def _fill_pixels(frame, view, restorer, window, y, x, progress):
-    """Brightness of the pixels of a window that a method fills on the image's own grid."""
-    planes = pixel_planes(frame, view, window.place)
-    restored = restorer(planes, active=window.own, progress=progress)
-    return view.back(restored[window.own], y, x)
+def _on_pixels(observation, view, network, progress):
+    """The image filled on its own pixels."""
+
+    def fill(window, y, x):
+        restored = network(pixel_channels(observation, view, window.place), active=window.own, progress=progress)
+        return view.back(restored[window.own], y, x)
+
+    return fill_holes(observation, fill, margin=_MARGIN)
 
 
-def _fill_polar(frame, view, restorer, window, y, x, progress):
-    """Brightness of the pixels of a window that a method fills on a log-polar grid."""
-    grid = PolarGrid.around(y, x, frame.mask.shape, frame.center, _POLAR_MARGIN)
-    planes = polar_planes(frame, view, grid)
-    values = grid.at_pixels(restorer(planes, progress=progress), planes[2] == 0, y, x)
-    # Where all around is blind nothing is known but the background
-    return view.back(np.nan_to_num(values), y, x)
+def _on_polar_grid(observation, view, network, progress):
+    """The image filled on a log-polar grid, with the detail that the resampling has removed."""
+    network = replace(network, function=_mirror_averaged(network.function))
+
+    def fill(window, y, x):
+        grid = PolarGrid.around(y, x, observation.mask.shape, observation.center, _POLAR_MARGIN)
+        channels = polar_channels(observation, view, grid)
+        values = grid.at_pixels(network(channels, progress=progress), channels[_UNOBSERVED] == 0, y, x)
+        # Without any observed pixel around, the fill is the background
+        return view.back(np.nan_to_num(values), y, x)
+
+    filled = fill_holes(observation, fill, margin=0)
+    return filled if observation.neighbours is None else with_detail(filled, observation)
 
 
-def _both_ways(function):
-    """The mean of what a function makes of tiles and of their mirror images."""
+def _mirror_averaged(function):
+    """The mean of the results for tiles and for their mirror images."""
 
     def mean(batch):
         straight, mirrored = np.split(function(np.concatenate([batch, batch[..., ::-1]])), 2)

@@ -4,8 +4,9 @@ from sunpy_restore.core.task import MapFunction, Option, Restoration, network_bu
 
 __all__ = ["CHANNELS", "INPAINT", "TASK"]
 
-CHANNELS = ("image", "mask", "blind", "pattern", "noise", "neighbours", "seen", "plain", "radial",
-          "plate", "radial_plate", "rings", "rays", "coherent", "coherence")  # fmt: skip
+CHANNELS = ("image", "mask", "unobserved", "flat_field", "noise", "neighbours", "seen", "plain", "radial", "plate",
+            "radial_plate", "rings", "rays", "edge_enhancing_diffusion", "coherence")  # fmt: skip
+"""Names of the input channels of a network, see `sunpy_restore.inpainting.channels`."""
 
 TASK = Restoration(
     name="inpaint",
@@ -28,15 +29,24 @@ INPAINT = MapFunction(
     summary="fill the missing telemetry blocks of SOHO/LASCO images",
     tasks=(TASK,),
     observation="sunpy_restore.inpainting.observation:Observation",
-    per_image={"mask": "sunpy_restore.core.maps:masks_for"},
+    per_image={
+        "mask": "sunpy_restore.core.maps:masks_for",
+        "neighbours": "sunpy_restore.inpainting.observation:neighbours_for",
+    },
     options=(
         Option(
             "mask",
-            "pixels to fill, where it is not zero: FITS image or .npy (default: the missing blocks are found)",
+            "pixels to fill, where it is not zero: FITS image or .npy (default: find the missing blocks)",
             "FILE",
             read="sunpy_restore.core.inputs:read_mask",
         ),
-        Option("neighbours", "frames taken before and after", "FILE", read="sunpy_restore.core.inputs:read_maps", nargs="+"),
-        Option("texture", "add noise like that of the surroundings, for display", flag=True),
+        Option(
+            "neighbours",
+            "images taken before and after",
+            "FILE",
+            read="sunpy_restore.core.inputs:read_maps",
+            nargs="+",
+        ),
+        Option("texture", "add noise like that of the surroundings to the fill, for display", flag=True),
     ),
 )

@@ -1,4 +1,4 @@
-"""Noise in a fill, for looking at."""
+"""Noise in a fill, for display."""
 
 import zlib
 
@@ -11,26 +11,25 @@ __all__ = ["with_texture"]
 _FLOOR = 1e-3  # of the median brightness
 
 
-def with_texture(filled, frame):
+def with_texture(filled, observation):
     """
     Add noise to a fill like that of its surroundings.
 
     Parameters
     ----------
     filled : `numpy.ndarray`
-        The frame, filled; shape ``(ny, nx)``.
-    frame : `~sunpy_restore.inpainting.observation.Frame`
-        The frame with its holes.
+        The filled image, shape ``(ny, nx)``.
+    observation : `~sunpy_restore.inpainting.observation.Observation`
+        The observation with its holes.
 
     Returns
     -------
     `numpy.ndarray`
-        White noise was added to the pixels that were filled, the same whenever the frame is.
+        The image with white noise in the filled pixels. Equal observations get equal noise.
     """
-    valid = ~(frame.mask | frame.blind)
-    bright = np.where(frame.mask, filled, frame.image) - frame.bias
-    # The noise of roots is about the same in bright and faint parts, such as both sides of the occulter's edge
-    root = np.sqrt(np.maximum(bright, _FLOOR * np.median(np.abs(bright[valid]))))
-    noise = 2 * root * find_noise(root, valid, order=3)
-    rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(frame.image)))
-    return np.where(frame.mask, filled + noise * rng.standard_normal(filled.shape), filled)
+    bright = np.where(observation.mask, filled, observation.image) - observation.bias
+    # The noise of the square root is about the same in bright and faint pixels, as on both sides of the occulter's edge
+    root = np.sqrt(np.maximum(bright, _FLOOR * np.median(np.abs(bright[observation.valid]))))
+    noise = 2 * root * find_noise(root, observation.valid, order=3)
+    rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(observation.image)))
+    return np.where(observation.mask, filled + noise * rng.standard_normal(filled.shape), filled)

@@ -1,46 +1,46 @@
-"""The ways in which an image with missing blocks is presented to a method, and back."""
+"""Views: how an image with missing pixels is presented to a method, and how the result becomes brightness again."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from sunpy_restore.inpainting.background import find_background, radial_profile
 
-__all__ = ["BRIGHTEST", "VIEWS", "View"]
+__all__ = ["LARGEST_DEVIATION", "VIEWS", "View", "brightness_view", "profile_view"]
 
-BRIGHTEST = 2000.0
-"""The deviation of what is brighter is cut."""
+LARGEST_DEVIATION = 2000.0
+"""Larger deviations from the background, in units of the noise, are clipped."""
 
 
 class View(NamedTuple):
     """
-    A frame in the units of a method.
+    An observation in the units of a method.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        The frame in these units, 0 where not valid. Shape ``(ny, nx)``.
+        The image in these units, shape ``(ny, nx)``; 0 where it is not valid.
     valid : `numpy.ndarray` of `bool`
         Pixels that show the corona.
     forward : callable
-        ``forward(image)`` brings another image of the same pixels to these units.
+        ``forward(image)`` converts another image of the same pixels to these units.
     back : callable
-        ``back(values, y, x)`` gives the brightness that values at pixels of the image mean.
+        ``back(values, y, x)`` converts values at pixels of the image to brightness.
     noise : `numpy.ndarray` or `None`
-        Logarithm of the standard deviation of the noise in these units, where it is known.
+        Logarithm of the standard deviation of the noise in these units, if it is known.
     expected : `numpy.ndarray` or `None`
-        What neighbours let expect, in these units; NaN where nothing.
+        Prediction from neighbours in these units; NaN where it is unknown.
     unit, contrast : `numpy.ndarray` or `None`
-        Of deviations from a background: the brightness of a deviation of 1, and the deviation of a brightness that is
-        twice the background.
+        For deviations from a background: the brightness of a deviation of 1, and the background in this unit.
     profile : `numpy.ndarray` or `None`
-        Then also the median brightness of rings about the Sun.
+        For deviations from a background: the median brightness of rings around the Sun.
     """
 
     image: np.ndarray
     valid: np.ndarray
-    forward: object
-    back: object
+    forward: Callable
+    back: Callable
     noise: np.ndarray | None = None
     expected: np.ndarray | None = None
     unit: np.ndarray | None = None
@@ -48,71 +48,62 @@ class View(NamedTuple):
     profile: np.ndarray | None = None
 
 
-def brightness(frame):
-    """The frame as it is."""
-    return _presented(frame, lambda image: image, lambda values, y, x: values)
+def brightness_view(observation):
+    """The brightness itself."""
+    return _view(observation, lambda image: image, lambda values, y, x: values)
 
 
-def profile(frame):
+def profile_view(observation):
     """The ratio to the radial profile."""
-    valid = ~(frame.mask | frame.blind)
-    profile = radial_profile(np.where(valid, frame.image - frame.bias, 0), valid, frame.center)
-    return _presented(
-        frame,
-        lambda image: (image - frame.bias) / profile,
-        lambda values, y, x: frame.bias + profile[y, x] * values,
+    valid, bias = observation.valid, observation.bias
+    profile = radial_profile(np.where(valid, observation.image - bias, 0), valid, observation.center)
+    return _view(
+        observation, lambda image: (image - bias) / profile, lambda values, y, x: bias + profile[y, x] * values
     )
 
 
-def deviation(frame):
+def deviation_view(observation):
     """The deviation from a smooth background in units of the noise."""
-    valid = ~(frame.mask | frame.blind)
-    # What the pattern does not cover, corners for instance, is fitted as if it had none
-    known = None if frame.pattern is None else np.nan_to_num(frame.pattern)
-    above = np.where(valid, frame.image - frame.bias, 0)
-    background = find_background(above, valid, frame.center, known)
+    valid, bias = observation.valid, observation.bias
+    # The background is fitted without the flat field where that is unknown, in corners for instance
+    flat_field = None if observation.flat_field is None else np.nan_to_num(observation.flat_field)
+    above = np.where(valid, observation.image - bias, 0)
+    background = find_background(above, valid, observation.center, flat_field)
     level, unit = background.level, background.unit
 
     def forward(image):
-        return np.clip((image - frame.bias - level) / unit, -BRIGHTEST, BRIGHTEST).astype(np.float32)
+        return np.clip((image - bias - level) / unit, -LARGEST_DEVIATION, LARGEST_DEVIATION).astype(np.float32)
 
     def back(values, y, x):
-        return frame.bias + level[y, x].astype(float) + unit[y, x] * values
+        return bias + level[y, x].astype(float) + unit[y, x] * values
 
-    return _presented(frame, forward, back)._replace(
+    return _view(observation, forward, back)._replace(
         noise=np.log(background.noise / unit), unit=unit, contrast=level / unit,
-        profile=radial_profile(above, valid, frame.center),
+        profile=radial_profile(above, valid, observation.center),
     )  # fmt: skip
 
 
-def equalized(frame):
-    """The histogram of the frame made flat, from -1 to 1."""
-    valid = ~(frame.mask | frame.blind)
-    values = np.sort(frame.image[valid])
-    # Rounded values have many ranks, their middle counts
+def equalized_view(observation):
+    """The image with a flat histogram from -1 to 1."""
+    values = np.sort(observation.image[observation.valid])
+    # Equal values have many ranks, of which the middle one is used
     known, first, count = np.unique(values[:: max(len(values) // 65536, 1)], return_index=True, return_counts=True)
     ranks = 2 * (first + (count - 1) / 2 + 0.5) / count.sum() - 1
-    return _presented(
-        frame,
+    return _view(
+        observation,
         lambda image: np.interp(image, known, ranks).astype(np.float32),
         lambda shown, y, x: np.interp(shown, ranks, known),
     )
 
 
-def _presented(frame, forward, back):
-    valid = ~(frame.mask | frame.blind)
-    image = np.where(valid, forward(np.where(valid, frame.image, 0)), 0)
+def _view(observation, forward, back):
+    valid, neighbours = observation.valid, observation.neighbours
+    image = np.where(valid, forward(np.where(valid, observation.image, 0)), 0)
     expected = None
-    if frame.neighbours is not None:
-        expected = np.where(np.isfinite(frame.neighbours), forward(np.nan_to_num(frame.neighbours)), np.nan)
+    if neighbours is not None:
+        expected = np.where(np.isfinite(neighbours), forward(np.nan_to_num(neighbours)), np.nan)
     return View(image, valid, forward, back, None, expected)
 
 
-VIEWS = {
-    "brightness": brightness,
-    "profile": profile,
-    "equalized": equalized,
-    "pixel": deviation,
-    "polar": deviation,
-}
-"""Ways to present a frame by name; what is ``"polar"`` is sampled on a log-polar grid besides."""
+VIEWS = {"equalized": equalized_view, "pixel": deviation_view, "polar": deviation_view}
+"""Views of networks by the name in their hyperparameters; ``"polar"`` is also resampled on a log-polar grid."""

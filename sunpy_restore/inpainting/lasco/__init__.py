@@ -1,1 +1,1 @@
-"""LASCO itself: header, geometry, missing blocks and flat field."""
+"""Knowledge of SOHO/LASCO: header, geometry, missing blocks and flat field."""

@@ -1,4 +1,4 @@
-"""The response of C3 to a smooth corona, which all its frames of level 0.5 share."""
+"""The flat field of C3, which all its images of level 0.5 have in common."""
 
 from functools import cache
 from importlib.resources import as_file, files
@@ -10,45 +10,47 @@ from astropy.io import fits
 
 from sunpy_restore.inpainting.lasco.geometry import detector_pixels
 
-__all__ = ["detector_pattern"]
+__all__ = ["flat_field"]
 
 
-def detector_pattern(shape, lasco, empty=None):
+def flat_field(shape, lasco, empty=None):
     """
-    Logarithm of the response of the detector at the pixels of an image.
+    Logarithm of the response of the detector to a smooth corona, at the pixels of an image.
 
-    It holds vignetting, the shadow of the pylon and the rings about the occulter. The package has one for C3, from
-    frames of 2000 to 2010, see `~sunpy_restore.inpainting.recipe.flat_fields.make_pattern`.
+    It contains the vignetting, the shadow of the pylon and the diffraction rings around the occulter. The package
+    contains the flat field of C3, from images of 2000 to 2010, see
+    `~sunpy_restore.inpainting.recipe.flat_fields.make_flat_field`.
 
     Parameters
     ----------
     shape : pair of `int`
         Shape ``(ny, nx)`` of the image.
     lasco : `~sunpy_restore.inpainting.lasco.header.Lasco`
-        What the image is.
+        Properties of the image.
     empty : `numpy.ndarray` of `bool`, optional
-        Pixels without value, which tell where a cutout lies to the pixel.
+        Pixels without data, with which a cutout is placed exactly.
 
     Returns
     -------
     `numpy.ndarray` of ``float32``, or `None`
-        Natural logarithm, NaN where it is not known; `None` for C2, and for level 1, where it is taken out.
+        Natural logarithm, shape ``(ny, nx)``, NaN where it is unknown; `None` for C2, and for level 1, where the
+        calibration has removed it.
     """
     if lasco.detector != "C3" or lasco.level >= 1:
         return None
-    pattern = _of_c3()
+    of_detector = _of_c3()
     if lasco.is_full(shape) and lasco.binning == 1 and lasco.turn % 360 == 0:
-        return pattern
+        return of_detector
     x, y = (np.broadcast_to(places, shape) for places in detector_pixels(shape, lasco, empty))
-    return ndimage.map_coordinates(pattern, [y, x], order=1, mode="constant", cval=np.nan).astype(np.float32)
+    return ndimage.map_coordinates(of_detector, [y, x], order=1, mode="constant", cval=np.nan).astype(np.float32)
 
 
 @cache
 def _of_c3():
-    file = files("sunpy_restore.data") / "calibration" / "lasco_c3_pattern.fits"
+    file = files("sunpy_restore.data") / "calibration" / "lasco_c3_flat_field.fits"
     with as_file(file) as path, fits.open(path) as hdus:
         header, data = hdus[1].header, hdus[1].data
-        pattern = np.where(data == header["NOTHING"], np.nan, header["STEP"] * data.astype(np.float32))
-    pattern = pattern.astype(np.float32)
-    pattern.setflags(write=False)
-    return pattern
+        logarithm = np.where(data == header["NOTHING"], np.nan, header["STEP"] * data.astype(np.float32))
+    logarithm = logarithm.astype(np.float32)
+    logarithm.setflags(write=False)
+    return logarithm

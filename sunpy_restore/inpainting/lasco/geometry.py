@@ -1,4 +1,4 @@
-"""Which pixels of an image of SOHO/LASCO show nothing by construction, and where its pixels lie on the detector."""
+"""Geometry of SOHO/LASCO: unobserved pixels, and the positions of image pixels on the detector."""
 
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -8,16 +8,16 @@ from scipy import ndimage
 
 from sunpy_restore.inpainting.lasco.header import FULL, SUN, WANDER
 
-__all__ = ["BLOCK", "MARGIN", "unobserved_pixels", "block_grid", "detector_pixels", "empty_pixels", "obscured"]
+__all__ = ["BLOCK", "MARGIN", "block_grid", "detector_pixels", "empty_pixels", "obscured", "unobserved_pixels"]
 
 BLOCK = 32
-"""Pixels along each axis of a block of telemetry."""
+"""Pixels along each axis of a telemetry block."""
 
-_BZERO = np.float32(3.2501e-9)  # what pixels without value hold in C3, level 1: that of the stored integer 0
+_BZERO = np.float32(3.2501e-9)  # pixels without data in C3 at level 1, where the stored integer is 0
 
-# Blocks that the instrument zeroes on board, the same in the frames of 2000 to 2010: 61 of C2 and 99 of C3, and the 4
-# and 7 in the middle of the occulter, which are sent sometimes. A word for each row of blocks, the lowest row first,
-# the leftmost block in the highest bit.
+# Blocks that the instrument sets to zero on board, the same in the frames of 2000 to 2010: 61 of C2 and 99 of C3, and
+# the 4 and 7 in the middle of the occulter, which are sent sometimes. One word for each row of blocks, the lowest row
+# first, the leftmost block in the highest bit.
 _BLOCKS = {
     "C2": """
         c0000003 80000001 00000000 00000000 00000000 00000000 00000000 00000000
@@ -31,8 +31,8 @@ _BLOCKS = {
         00000000 80000000 80000001 c0000001 e0000003 f0000007 f800000f fc00003f""",
 }
 
-# What c3_cl_mask_lvl1.fts hides at level 1, from a frame of 2002, in pixels of the detector, the first of which is 0.
-# The pylon is given along its axis from the centre of the Sun: there it reaches from one side to the other.
+# Pixels that c3_cl_mask_lvl1.fts hides at level 1, from a frame of 2002, in detector pixels counted from 0. The edges
+# of the pylon are given along its axis from the centre of the Sun.
 _BORDER = 5
 _DISC = {"C3": (517.3, 529.9, 73.5)}
 _STOP = {"C3": (518.6, 531.2, 544.0)}
@@ -42,26 +42,26 @@ _ACROSS = (
     (-46, -32.5, -23, -11.5, -8, -8.5, -10, -12, -13.5),
     (47, 39, 30.5, 22, 18.3, 18.3, 19.5, 21.5, 23.5),
 )
-# A disc or a field that somebody else has masked, in pixels of the detector around the centre of the Sun: the radii
-# that are believed, and how much of a circle has to be empty.
+# Discs and fields that a user has masked around the centre of the Sun: plausible radii in detector pixels, and the
+# share of a circle that has to be empty.
 _DISCS = {"C2": (60, 200), "C3": (50, 100)}
 _STOPS = {"C2": (480, 620), "C3": (500, 570)}
 _RING = 0.9
 
 MARGIN = 5
-"""Pixels around what the calibration masks that aren't taken for lost: the mask stays, the Sun and the pylon move."""
+"""Pixels around the mask of the calibration that do not count as lost: the Sun and the pylon move relative to it."""
 
 
 def empty_pixels(data, lasco):
     """
-    Pixels that hold no value: not finite, ``BLANK``, zero, or a value of level 1 that is none.
+    Find pixels without data: not finite, ``BLANK``, zero, or the value of masked pixels at level 1.
 
     Parameters
     ----------
     data : `numpy.ndarray`
         Image, shape ``(ny, nx)``.
     lasco : `~sunpy_restore.inpainting.lasco.header.Lasco`
-        What it is.
+        Properties of the image.
 
     Returns
     -------
@@ -72,12 +72,12 @@ def empty_pixels(data, lasco):
     if lasco.blank is not None:
         empty |= data == lasco.blank
     if lasco.level < 1 and (low := data.min(where=~empty, initial=0)) < 0:
-        # A negative value is none if a block holds nothing else: what was zero before the bias was subtracted
+        # Zero minus the bias; it is no datum if it is that frequent
         lowest = data == low
         empty |= lowest if lowest.sum() >= BLOCK**2 / 2 or low == np.iinfo(np.int16).min else False
     elif data.dtype.kind == "f" and lasco.level == 1:
         empty |= np.abs(data - _BZERO) < 1e-6 * _BZERO
-        # What saturates may share a value too, but not where nothing is seen
+        # Saturated pixels share a value, too, but not in blocks that are never sent
         sample = data[_zeroed(data.shape, lasco, 0) & ~empty]
         values, counts = np.unique(sample[::4], return_counts=True)
         if counts.size and counts.max() > 0.5 * counts.sum():
@@ -87,20 +87,20 @@ def empty_pixels(data, lasco):
 
 def unobserved_pixels(data, lasco, empty=None):
     """
-    Pixels that show nothing by construction, and hold no value in this image.
+    Find pixels that the instrument or the calibration hides, and that have no data in this image.
 
-    At level 0.5 these are the blocks that are zeroed on board behind the occulter and in the corners. At level 1 it is
-    what the calibration masks: occulter, pylon and what lies outside of the field. Discs and fields that somebody else
-    has masked around the centre of the Sun are found at either.
+    At level 0.5 these are the blocks behind the occulter and in the corners, which are set to zero on board. At level 1
+    they are the pixels that the calibration masks: the occulter, the pylon, and pixels outside of the field of view.
+    Discs and fields of view that a user has masked around the centre of the Sun are found at both levels.
 
     Parameters
     ----------
     data : `numpy.ndarray`
         Image, shape ``(ny, nx)``.
     lasco : `~sunpy_restore.inpainting.lasco.header.Lasco`
-        What it is.
+        Properties of the image.
     empty : `numpy.ndarray` of `bool`, optional
-        What `empty_pixels` returns, if that is known.
+        Result of `empty_pixels`, if it is known.
 
     Returns
     -------
@@ -108,10 +108,10 @@ def unobserved_pixels(data, lasco, empty=None):
         Shape ``(ny, nx)``.
     """
     empty = empty_pixels(data, lasco) if empty is None else empty
-    blind = empty & _masked_rings(empty, lasco)
+    hidden = empty & _masked_rings(empty, lasco)
     if lasco.level == 1:
-        # Blocks without counts are left negative where no other was lost
-        return blind | (empty & obscured(data.shape, lasco, MARGIN)) | (~(data > 0) & _zeroed(data.shape, lasco, 0))
+        # In frames without missing blocks the calibration leaves these blocks negative
+        return hidden | (empty & obscured(data.shape, lasco, MARGIN)) | (~(data > 0) & _zeroed(data.shape, lasco, 0))
     rows, columns = (np.arange(n) - first for n, first in zip(data.shape, block_grid(empty, lasco), strict=True))
     rows, columns = rows // BLOCK, columns // BLOCK
     table = _table(lasco.detector, lasco.binning)
@@ -120,31 +120,31 @@ def unobserved_pixels(data, lasco, empty=None):
     blocks = np.zeros(data.shape, dtype=bool)
     blocks[np.ix_(*inside)] = table[np.ix_(rows[inside[0]], columns[inside[1]])]
     number = (rows[:, np.newaxis] * len(table) + columns)[blocks]
-    # A frame's last word may lie in a block of a corner
+    # The last word of a frame may lie in a block of a corner
     share = np.bincount(number, empty[blocks]) / np.maximum(np.bincount(number), 1)
-    blind[blocks] |= share[number] > 0.9
-    return blind
+    hidden[blocks] |= share[number] > 0.9
+    return hidden
 
 
 def block_grid(empty, lasco):
     """
-    Row and column of the first pixel of the grid of blocks, which may lie outside of a cutout.
+    Locate the first pixel of the grid of telemetry blocks.
 
     Parameters
     ----------
     empty : `numpy.ndarray` of `bool`
-        What `empty_pixels` returns, shape ``(ny, nx)``: the edges in it refine the grid of a cutout.
+        Result of `empty_pixels`, shape ``(ny, nx)``; its edges refine the grid of a cutout.
     lasco : `~sunpy_restore.inpainting.lasco.header.Lasco`
-        What the image is.
+        Properties of the image.
 
     Returns
     -------
     `tuple` of `int`
-        Row and column.
+        Row and column, which may lie outside of a cutout.
     """
     if lasco.is_full(empty.shape):
         return 0, 0
-    # Where it would be without a shift, from the pixel in which the Sun's centre lies on the detector
+    # The nominal position follows from the centre of the Sun on the detector
     expected = [FULL - 1 - sun if lasco.turn % 360 == 180 else sun for sun in SUN[lasco.detector]]
     origin = []
     for axis, (center, sun) in enumerate(zip(lasco.center[::-1], expected[::-1], strict=True)):
@@ -152,32 +152,31 @@ def block_grid(empty, lasco):
         edges = np.diff(empty, axis=axis).sum(axis=1 - axis)
         places = np.arange(1, len(edges) + 1)
         offsets = sorted(range(-WANDER, WANDER + 1), key=abs)
-        # The first of equals
+        # Of equally good offsets the smallest
         origin.append(nominal + max(offsets, key=lambda off: edges[(places - nominal - off) % BLOCK == 0].sum()))
     return tuple(origin)
 
 
 def detector_pixels(shape, lasco, empty=None):
     """
-    Where the pixels of an image lie on the detector.
+    Positions of the pixels of an image on the detector.
 
     Parameters
     ----------
     shape : pair of `int`
         Shape of the image, ``(ny, nx)``.
     lasco : `~sunpy_restore.inpainting.lasco.header.Lasco`
-        What the image is.
+        Properties of the image.
     empty : `numpy.ndarray` of `bool`, optional
-        What `empty_pixels` returns. A cutout of level 0.5 is then placed by whole pixels as `block_grid` has them, so
-        that what is fixed to the detector fits to the pixel. Otherwise a cutout is placed by the centre of the Sun,
-        which is known to about two pixels; a full frame needs neither.
+        Result of `empty_pixels`. A cutout of level 0.5 is then placed by whole pixels with `block_grid`, exactly.
+        Otherwise a cutout is placed by the centre of the Sun, within about two pixels. A full frame needs neither.
 
     Returns
     -------
     x, y : `numpy.ndarray` of ``float32``
-        Pixels of the full detector of 1024 x 1024, the first of which is 0, for the centre of each pixel of the image.
-        Shapes ``(1, nx)`` and ``(ny, 1)``, or ``(ny, nx)`` both where the image was turned by other angles than 180
-        degrees. What lies outside of the detector has coordinates outside of it.
+        Detector pixels, of 1024 x 1024 and counted from 0, of the centre of each image pixel. Shapes ``(1, nx)`` and
+        ``(ny, 1)``, or ``(ny, nx)`` both if the image was rotated by an angle other than 180 degrees. Positions may lie
+        outside of the detector.
     """
     y, x = np.indices(shape, dtype=np.float32, sparse=True)
     straight, upright = lasco.turn % 180 == 0, lasco.turn % 360 == 0
@@ -187,7 +186,7 @@ def detector_pixels(shape, lasco, empty=None):
         x, y = (lasco.binning * (axis - first + 0.5) - 0.5 for axis, first in ((x, column), (y, row)))
         return (x, y) if upright else (FULL - 1 - x, FULL - 1 - y)
     x, y = (lasco.binning * (axis - first) for axis, first in zip((x, y), lasco.center, strict=True))
-    # The centres of level 1 lie a pixel above those of level 0.5
+    # The centres in headers of level 1 are one pixel larger than those of level 0.5
     sun = np.array(SUN[lasco.detector], dtype=np.float32) + (lasco.level == 1)
     if straight:
         return (sun[0] + x, sun[1] + y) if upright else (sun[0] - x, sun[1] - y)
@@ -197,27 +196,27 @@ def detector_pixels(shape, lasco, empty=None):
 
 def obscured(shape, lasco, margin=0):
     """
-    Pixels in which the calibration to level 1 leaves nothing, by geometry alone.
+    Find pixels that the calibration to level 1 masks, from the geometry only.
 
     Parameters
     ----------
     shape : pair of `int`
         Shape of the image, ``(ny, nx)``.
     lasco : `~sunpy_restore.inpainting.lasco.header.Lasco`
-        What the image is.
+        Properties of the image.
     margin : `float`
-        Pixels of the detector that are added around.
+        Margin around the masked pixels in detector pixels.
 
     Returns
     -------
     `numpy.ndarray` of `bool`
-        Shape ``(ny, nx)``, read-only: images of one geometry share it.
+        Shape ``(ny, nx)``, read-only: images with the same geometry share it.
     """
     return _obscured(tuple(shape), _placing(shape, lasco), margin)
 
 
 def _placing(shape, lasco):
-    """What says where the pixels of an image lie, the same for all full frames of a kind."""
+    """The properties that set the positions of pixels, equal for all full frames of a kind."""
     center = (0.0, 0.0) if lasco.is_full(shape) and lasco.turn % 180 == 0 else lasco.center
     return replace(lasco, center=center, bias=0.0, exposure=0.0, blank=None)
 
@@ -242,9 +241,9 @@ def _obscured(shape, lasco, margin):
 
 
 def _zeroed(shape, lasco, margin):
-    """Pixels of the blocks that are zeroed on board, and some around."""
+    """Pixels of the blocks that are set to zero on board, with a margin."""
     x, y = (np.rint(axis).astype(int).clip(-1, FULL) for axis in detector_pixels(shape, lasco))
-    # One more on either side, False, for what lies outside
+    # The table has one more row and column on each side, False, for pixels outside of the detector
     return _table_pixels(lasco.detector, margin)[y + 1, x + 1]
 
 
@@ -256,7 +255,7 @@ def _table_pixels(detector, margin):
 
 @cache
 def _table(detector, binning=1):
-    """Blocks that are zeroed on board, True; of a binned image those that are so as a whole. Don't change it."""
+    """True for blocks that are set to zero on board, in a binned image if all of their pixels are; cached."""
     words = [int(word, 16) for word in _BLOCKS[detector].split()]
     table = np.array([[bool(word >> (31 - column) & 1) for column in range(BLOCK)] for word in words])
     number = len(table) // binning
@@ -264,7 +263,7 @@ def _table(detector, binning=1):
 
 
 def _masked_rings(empty, lasco):
-    """A disc around the centre of the Sun that is empty, and all beyond a circle if that is."""
+    """An empty disc around the centre of the Sun, and everything outside of a circle if it is empty."""
     y, x = np.indices(empty.shape, dtype=np.float32, sparse=True)
     radius = (lasco.binning * np.hypot(x - lasco.center[0], y - lasco.center[1])).astype(int)
     counts = np.bincount(radius[::2, ::2].ravel())

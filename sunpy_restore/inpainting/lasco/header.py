@@ -1,4 +1,4 @@
-"""What an image of SOHO/LASCO is."""
+"""Detector, level, pointing and bias of an image of SOHO/LASCO, from its header."""
 
 from dataclasses import dataclass
 
@@ -11,22 +11,22 @@ from sunpy.map import GenericMap
 __all__ = ["FULL", "SUN", "WANDER", "Lasco", "check_lasco"]
 
 FULL = 1024
-"""Pixels along each axis of the field that is read out."""
+"""Pixels of the detector along each axis."""
 
 SUN = {"C2": (511.634, 504.293), "C3": (516.956, 531.632)}
-"""Centre of the Sun on each detector as ``(x, y)`` in pixels, the first of which is 0; constant to about 2."""
+"""Centre of the Sun on each detector as ``(x, y)`` in pixels counted from 0; constant within about 2 pixels."""
 
 WANDER = 4
-"""Pixels that a grid of blocks may be off where the centre of the Sun says it is."""
+"""Largest distance in pixels of the grid of blocks from where the centre of the Sun predicts it."""
 
 _SCALE = {"C2": 11.9, "C3": 56.0}  # arcsec per pixel
-_LEVELS = {"1": 0.5, "2": 0.5, "3": 0.5, "4": 1.0, "5": 1.0}  # by the second digit of the name of the file
+_LEVELS = {"1": 0.5, "2": 0.5, "3": 0.5, "4": 1.0, "5": 1.0}  # by the second digit of the file name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lasco:
     """
-    What an image of LASCO is.
+    Properties of an image of LASCO.
 
     Parameters
     ----------
@@ -35,17 +35,17 @@ class Lasco:
     level : `float`
         Calibration level, 0.5 or 1.
     center : pair of `float`
-        Centre of the Sun as ``(x, y)`` in pixels, the first of which is 0.
+        Centre of the Sun as ``(x, y)`` in pixels counted from 0.
     bias : `float`
-        What the detector reads out without light, in the unit of the image; 0 where it was subtracted.
+        Bias of the detector in the unit of the image; 0 if it was subtracted.
     binning : `int`
-        Pixels of the detector along each axis of one of the image: 1, 2 or 4.
+        Pixels of the detector along each axis of an image pixel: 1, 2 or 4.
     exposure : `float`
-        Exposure time in seconds, NaN where it is not known.
+        Exposure time in seconds, NaN if unknown.
     turn : `float`
-        Degrees counter-clockwise by which the image was turned on the ground.
+        Angle in degrees counter-clockwise by which the image was rotated on the ground.
     blank : `float`, optional
-        Value of pixels without value (``BLANK``).
+        Value of pixels without data (``BLANK``).
     """
 
     detector: str
@@ -58,15 +58,15 @@ class Lasco:
     blank: float | None = None
 
     def is_full(self, shape):
-        """Whether an image of that shape is a full frame."""
+        """Whether an image of this shape is a full frame."""
         return tuple(shape) == (FULL // self.binning,) * 2
 
 
 def check_lasco(smap):
     """
-    Refuse what is not an image of LASCO C2 or C3 as it was observed, and say what it is.
+    Read the properties of an image of LASCO C2 or C3, and refuse other images.
 
-    Headers of level 0.5 name neither level nor unit nor observer; nothing of that is needed.
+    Headers of level 0.5 have neither the level nor the unit nor the observer; none of them is needed.
 
     Parameters
     ----------
@@ -76,36 +76,34 @@ def check_lasco(smap):
     Returns
     -------
     `Lasco`
-        What it is.
 
     Raises
     ------
     TypeError
         No Map, or a Map of another instrument.
     ValueError
-        Another coronagraph than C2 and C3, a level other than 0.5 and 1, a pixel scale that is none of the detector,
-        or a Map that was inpainted already.
+        Another coronagraph than C2 and C3, another level than 0.5 and 1, or another pixel scale than that of the
+        detector and 2 or 4 times that.
     """
     if not isinstance(smap, GenericMap):
-        raise TypeError(f"Found {type(smap).__name__}, expected a Map of SOHO/LASCO. sunpy.map.Map(file) makes one.")
+        raise TypeError(
+            f"Found {type(smap).__name__}; expected a Map of SOHO/LASCO. Make one with sunpy.map.Map(file)."
+        )
     meta = smap.meta
     instrument, detector = (str(meta.get(key) or "").strip().upper() for key in ("instrume", "detector"))
     if instrument != "LASCO":
         found = " ".join(filter(None, (str(meta.get("telescop") or "").strip(), instrument, detector)))
         raise TypeError(
-            f"Found an image of {found or 'an unnamed instrument'} ({type(smap).__name__}), expected one of SOHO/LASCO "
-            "(INSTRUME = 'LASCO', DETECTOR = 'C2' or 'C3'). Only its geometry and its blocks of telemetry are known."
+            f"Found an image of {found or 'an unnamed instrument'} ({type(smap).__name__}); expected one of SOHO/LASCO "
+            "(INSTRUME = 'LASCO', DETECTOR = 'C2' or 'C3'). inpaint() knows the geometry and the telemetry blocks of "
+            "LASCO only."
         )
     if detector not in _SCALE:
-        raise ValueError(f"Found DETECTOR = {detector or None!r}, expected 'C2' or 'C3'.")
-    if str(meta.get("rsttask", "")).startswith("inpaint"):
-        raise ValueError(
-            f"Found RSTTASK = {meta['rsttask']!r}: the Map has been inpainted already, expected an observed one."
-        )
+        raise ValueError(f"Found DETECTOR = {detector or None!r}; expected 'C2' or 'C3'.")
     level, binning, center = _level(smap), _binning(meta, detector), _center(smap)
     turn = _number(meta.get("rectify"), 0.0)
     if not turn and smap.data.shape == (FULL // binning,) * 2:
-        # Turned upside down by somebody else: the Sun's centre is where it would be then
+        # An image that was rotated by 180 degrees without RECTIFY has the centre of the Sun elsewhere
         here = binning * (np.array(center) + 0.5) - 0.5 - SUN[detector]
         there = binning * (np.array(center) + 0.5) - 0.5 - (FULL - 1 - np.array(SUN[detector]))
         turn = 180.0 if np.hypot(*there) < min(np.hypot(*here), 2 * WANDER) else 0.0
@@ -122,7 +120,7 @@ def check_lasco(smap):
 
 
 def _number(value, default):
-    """A header's number, also one that is written as a string; `RECTIFY` is a word in one level, degrees in another."""
+    """A number in the header, also as text; ``RECTIFY`` is a word at one level and an angle in degrees at another."""
     try:
         return default if value is None or isinstance(value, (bool, np.bool_)) else float(value)
     except ValueError:
@@ -130,14 +128,14 @@ def _number(value, default):
 
 
 def _level(smap):
-    """Calibration level from what the header has: LEVEL, else BUNIT, the name of the file, or the data."""
+    """Calibration level from LEVEL, or else from BUNIT, the file name, or the data."""
     meta, data = smap.meta, smap.data
     named = str(meta.get("level") or "").strip().upper().removeprefix("L")
     if named:
         level = _number(named, np.nan)
         if level not in (0.5, 1.0):
             raise ValueError(
-                f"Found LEVEL = {meta['level']!r}, expected 0.5 or 1. Derived images have no blocks of telemetry."
+                f"Found LEVEL = {meta['level']!r}; expected 0.5 or 1. Derived images have no telemetry blocks."
             )
         return level
     unit, name = (str(meta.get(key) or "").strip() for key in ("bunit", "filename"))
@@ -145,7 +143,7 @@ def _level(smap):
         return 1.0
     if name[:1] in ("2", "3") and name[1:8].isdigit() and name[1] in _LEVELS:
         return _LEVELS[name[1]]
-    # Counts, and what OFFSET was not taken out of the header of, are of level 0.5; images for display have no bias
+    # Integer counts, and images whose header has OFFSET, are of level 0.5; 8-bit images for display have no bias
     return 0.5 if (data.dtype.kind in "iu" and data.dtype.itemsize > 1) or "offset" in meta else 1.0
 
 
@@ -155,8 +153,8 @@ def _binning(meta, detector):
         if abs(scale / (binning * _SCALE[detector]) - 1) < 0.15:
             return binning
     raise ValueError(
-        f"Found pixels of {scale:g} arcsec, expected {_SCALE[detector]} arcsec for {detector}, or 2 or 4 times that. "
-        "Resampled images have lost the blocks of telemetry: use the image of the archive."
+        f"Found pixels of {scale:g} arcsec; expected {_SCALE[detector]} arcsec for {detector}, or 2 or 4 times that. "
+        "Use the original image: telemetry blocks cannot be found in resampled images."
     )
 
 
@@ -165,7 +163,7 @@ def _unit(meta):
 
 
 def _center(smap):
-    """Pixel of the centre of the Sun: the gnomonic projection about CRVAL, for which no observer is needed."""
+    """Pixel of the centre of the Sun by the gnomonic projection about CRVAL, which needs no observer."""
     meta = smap.meta
     to_radian = _unit(meta).to(u.rad)
     x, y = (to_radian * _number(meta.get(f"crval{axis}"), 0.0) for axis in (1, 2))
@@ -180,7 +178,7 @@ def _center(smap):
 
 
 def _bias(smap):
-    """OFFSET in the unit of the image, summed and divided as the image was; 0 if the image goes below it."""
+    """OFFSET in the unit of the image, also of a sum or of counts per second; 0 if it was subtracted."""
     meta = smap.meta
     offset = _number(meta.get("offset"), 0.0)
     summed = np.prod([max(_number(meta.get(key), 1.0), 1.0) for key in ("lebxsum", "lebysum")])

@@ -1,49 +1,50 @@
-"""Which blocks of telemetry an image of LASCO has lost."""
+"""Detection of missing telemetry blocks in images of LASCO."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, unobserved_pixels, empty_pixels, obscured
+from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, empty_pixels, obscured, unobserved_pixels
 from sunpy_restore.inpainting.lasco.header import check_lasco
 
-__all__ = ["Damage", "find_missing_blocks", "mostly_lost"]
+__all__ = ["MissingBlocks", "find_missing_blocks", "mostly_lost"]
 
-_SOFT = 4  # pixels by which interpolation makes a block smaller
-_EMPTY = 0.99  # of a block of the grid; single words may have been written into a lost one
-_FEWEST = 4  # pixels; less at the edge of a cutout, or beside what is masked, is no block
-_SLIVER = 8  # pixels; what is nowhere wider beside a mask of level 1 belongs to the mask
-_SPOILT = 0.85  # of the values beside; less in a pixel at the border of a block is mixed with the block
-_MANY = 0.1  # of the pixels at the borders; with fewer, nothing was interpolated
+_SHRINKAGE = 4  # pixels by which interpolation makes a block smaller
+_EMPTY_SHARE = 0.99  # of the pixels of a missing block; single words may have been written into it
+_FEWEST_PIXELS = 4  # of a block that the edge of a cutout cuts
+_LEAST_WIDTH = 8  # pixels; narrower empty regions at level 1 belong to the mask of the calibration
+_DARKENING = 0.85  # of the values around; darker pixels at the border of a block are mixed with the block
+_DARK_SHARE = 0.1  # of the pixels at the borders; with fewer dark pixels, the image was not interpolated
 
 
 @dataclass(frozen=True)
-class Damage:
+class MissingBlocks:
     """
-    What an image has lost.
+    Missing telemetry blocks of an image.
 
     Parameters
     ----------
     mask : `numpy.ndarray` of `bool`
-        Shape ``(ny, nx)``, True in the blocks that were lost, which are to be filled.
-    blind : `numpy.ndarray` of `bool`
-        Shape ``(ny, nx)``, True where nothing is known and nothing is wanted: what the instrument never sends, pixels
-        without value that are no lost block, and those that the mask of the Map covers.
+        Shape ``(ny, nx)``, True in missing blocks, which are to be filled.
+    unobserved : `numpy.ndarray` of `bool`
+        Shape ``(ny, nx)``, True in other pixels without an observation: pixels that the instrument never sends, pixels
+        without data outside of missing blocks, and pixels that the mask of the Map covers.
     """
 
     mask: np.ndarray
-    blind: np.ndarray
+    unobserved: np.ndarray
 
 
 def find_missing_blocks(smap):
     """
-    Find the blocks of telemetry that an image of LASCO has lost.
+    Find the missing telemetry blocks of an image of LASCO.
 
-    Pixels without value (zero, NaN, ``BLANK``, at level 1 also the value that all masked pixels share) make a lost
-    block where they fill one: one of the grid in a full frame of level 0.5; else any square of 32 pixels, or 28 where
-    the correction of the distortion has moved its borders. The edge of a cutout may cut it. What lies behind the
-    occulter and the pylon, and outside of the field, is blind and not lost.
+    A block is missing if all of its pixels have no data: zero, NaN, ``BLANK``, or at level 1 the value that all masked
+    pixels share. In a full frame of level 0.5 the blocks are those of the grid. In other images they are any squares of
+    32 pixels, or of 28 pixels at level 1, where the correction of the distortion moves their borders. The edge of a
+    cutout may cut a block. Pixels behind the occulter and the pylon and outside of the field of view are unobserved and
+    not missing.
 
     Parameters
     ----------
@@ -52,21 +53,21 @@ def find_missing_blocks(smap):
 
     Returns
     -------
-    `Damage`
-        Its ``mask`` is all False if nothing was lost.
+    `MissingBlocks`
+        Its ``mask`` is all False if no block is missing.
 
     Raises
     ------
     TypeError
         See `~sunpy_restore.inpainting.lasco.header.check_lasco`.
     ValueError
-        See `~sunpy_restore.inpainting.lasco.header.check_lasco`; also for 8-bit images, in which black is zero, and for
-        images that have lost all.
+        See `~sunpy_restore.inpainting.lasco.header.check_lasco`; also 8-bit images, in which black is zero, and images
+        without any valid pixel.
 
     Notes
     -----
-    Blocks are 32 pixels wide in the image that was sent, also if it was summed on board. In images that were resampled
-    on the ground they aren't found.
+    Blocks are 32 pixels wide in the image that was sent, also if it was summed on board. They are not found in images
+    that were resampled on the ground.
 
     Examples
     --------
@@ -79,51 +80,51 @@ def find_missing_blocks(smap):
     ...           "CTYPE2": "SOLAR-Y", "CUNIT1": "arcsec", "CUNIT2": "arcsec", "CDELT1": 11.9, "CDELT2": 11.9,
     ...           "CRPIX1": 512.634, "CRPIX2": 505.293}
     >>> found = find_missing_blocks(sunpy.map.Map(counts, header))
-    >>> int(found.mask.sum()), int(found.blind.sum())
+    >>> int(found.mask.sum()), int(found.unobserved.sum())
     (2048, 0)
     """
     lasco = check_lasco(smap)
     data = smap.data
     if data.dtype.kind in "iu" and data.dtype.itemsize == 1:
         raise ValueError(
-            f"Found 8-bit data ({data.dtype}): an image for display, in which black is zero and not lost. Pass mask= "
-            "with True where it is lost, or use the FITS file."
+            f"Found 8-bit data ({data.dtype}), an image for display in which black pixels are zero; expected the data "
+            "of the instrument. Pass mask= with True in missing pixels, or use the FITS file."
         )
     empty = empty_pixels(data, lasco)
-    blind = unobserved_pixels(data, lasco, empty)
+    unobserved = unobserved_pixels(data, lasco, empty)
     if lasco.level == 1:
-        mask = _soft_blocks(data, empty, blind, lasco)
+        mask = _soft_blocks(data, empty, unobserved, lasco)
     elif lasco.is_full(data.shape):
-        mask = _grid_blocks(empty, blind)
+        mask = _grid_blocks(empty, unobserved)
     else:
-        mask = _any_phase(empty, BLOCK, open_sides=True) & ~blind
-        mask = _parts(mask, lambda part: part.sum() >= _FEWEST)
+        mask = _any_phase(empty, BLOCK, open_sides=True) & ~unobserved
+        mask = _parts(mask, lambda part: part.sum() >= _FEWEST_PIXELS)
     covered = False if smap.mask is None else np.asarray(smap.mask, dtype=bool)
-    blind = (blind | empty | covered) & ~mask
-    if mask.any() and (mask | blind).all():
+    unobserved = (unobserved | empty | covered) & ~mask
+    if mask.any() and (mask | unobserved).all():
         raise ValueError(
-            f"All {np.count_nonzero(mask)} pixels that could show something are lost: there is nothing to fill from. "
-            "Use another frame."
+            f"All {np.count_nonzero(mask)} pixels of the field of view are missing; expected valid pixels to fill "
+            "from. Use another image."
         )
-    return Damage(mask, blind)
+    return MissingBlocks(mask, unobserved)
 
 
-def _grid_blocks(empty, blind):
-    """Blocks of a full frame that are empty and not blind."""
+def _grid_blocks(empty, unobserved):
+    """Blocks of a full frame that are empty and observed."""
     rows, columns = (length // BLOCK for length in empty.shape)
 
     def share(pixels):
         return pixels.reshape(rows, BLOCK, columns, BLOCK).mean(axis=(1, 3))
 
-    lost = (share(empty) >= _EMPTY) & (share(blind) < 0.5)
+    lost = (share(empty) >= _EMPTY_SHARE) & (share(unobserved) < 0.5)
     return np.kron(lost, np.ones((BLOCK, BLOCK), dtype=bool))
 
 
 def _any_phase(empty, size, open_sides):
-    """Squares of that size that are empty wherever they lie, those cut by the edge too if the sides are open."""
+    """Empty squares of this size at any position, also those that the edge cuts if the sides are open."""
     pad = size if open_sides else 0
     padded = np.pad(empty, pad, constant_values=True).view(np.uint8)
-    # An even window has no middle: the second filter has it on the other side
+    # A window of even size has no central pixel; the second filter is shifted to the other side
     for function, shift in ((ndimage.minimum_filter1d, 0), (ndimage.maximum_filter1d, size % 2 - 1)):
         for axis in (0, 1):
             padded = function(padded, size, axis=axis, mode="constant", cval=0, origin=shift)
@@ -132,7 +133,7 @@ def _any_phase(empty, size, open_sides):
 
 
 def _parts(pixels, enough):
-    """The connected parts of some pixels for which ``enough(part)`` is True, or True anywhere in an array."""
+    """The connected parts of a mask for which any value of ``enough(part)`` is True."""
     labels, number = ndimage.label(pixels)
     keep = np.zeros(number + 1, dtype=bool)
     for index, place in enumerate(ndimage.find_objects(labels), start=1):
@@ -140,55 +141,56 @@ def _parts(pixels, enough):
     return keep[labels]
 
 
-def _soft_blocks(data, empty, blind, lasco):
-    """Blocks of level 1: the correction of the distortion has moved and softened their borders by some pixels."""
+def _soft_blocks(data, empty, unobserved, lasco):
+    """Missing blocks at level 1, whose borders the correction of the distortion has moved and softened."""
     turn = np.radians(lasco.turn)
-    size = int(BLOCK / (abs(np.cos(turn)) + abs(np.sin(turn))) - _SOFT + 1e-6)
+    size = int(BLOCK / (abs(np.cos(turn)) + abs(np.sin(turn))) - _SHRINKAGE + 1e-6)
     squares = _any_phase(empty, size, open_sides=not lasco.is_full(data.shape))
-    mask = _grown(squares, MARGIN) & empty & ~blind
-    # What is left of a mask that is wider than its geometry has no width
-    mask = _parts(mask, lambda part: _any_phase(part, _SLIVER, open_sides=False))
+    mask = _grown(squares, MARGIN) & empty & ~unobserved
+    # The rest of a mask of the calibration that is wider than its geometry is narrow
+    mask = _parts(mask, lambda part: _any_phase(part, _LEAST_WIDTH, open_sides=False))
     if not mask.any():
         return mask
     between = obscured(data.shape, lasco, MARGIN) & ~obscured(data.shape, lasco)
     mask |= _grown(mask, MARGIN + 1) & between & empty
-    return mask | (_spoilt(data, mask, empty) & ~blind)
+    return mask | (_mixed(data, mask, empty) & ~unobserved)
 
 
-def _spoilt(data, mask, empty):
-    """Pixels within two of a lost one that interpolation has mixed with it, which makes them too dark."""
+def _mixed(data, mask, empty):
+    """Pixels next to a missing block that interpolation has mixed with it and made darker."""
     known = ~(_grown(mask, 3) | empty)
     dark = np.zeros_like(mask)
     if not known.any():
         return dark
     ring = _grown(mask, 2) & ~empty
     weight = ndimage.uniform_filter(known.astype(np.float32), 13)
-    # Scaled, for mean solar brightness is near the end of the range of single precision
+    # Scaled to values near 1, for single precision
     scale = np.abs(data[known]).max()
     values = np.where(known, data / scale, 0).astype(np.float32)
     mean = ndimage.uniform_filter(values, 13)[ring] / np.maximum(weight[ring], 1e-6)
-    dark[ring] = (weight[ring] > 0.01) & (data[ring] / scale < _SPOILT * mean)
-    return dark if dark.sum() > _MANY * ring.sum() else np.zeros_like(mask)
+    dark[ring] = (weight[ring] > 0.01) & (data[ring] / scale < _DARKENING * mean)
+    return dark if dark.sum() > _DARK_SHARE * ring.sum() else np.zeros_like(mask)
 
 
 def _grown(pixels, width):
     return ndimage.maximum_filter(pixels, 2 * width + 1)
 
 
-def mostly_lost(mask, blind):
+def mostly_lost(mask, unobserved):
     """
-    Lost pixels around which more was lost than kept.
+    Find missing pixels with more missing than valid pixels around.
 
-    Around a pixel means up to as far as a square of the area of its cluster of lost blocks is wide: a single block of
-    any size has kept three times its area around, a row of blocks more; half a frame that is lost, less than its area.
-    Clusters are connected along the axes. What is blind, or outside of the image, is neither lost nor kept.
+    The surroundings of a pixel are a box that extends in each direction by the side of a square with the area of its
+    cluster of missing blocks. A single block of any size has three times its area of valid pixels around, a row of
+    blocks more; half a frame has less than its area. Clusters are connected along the axes. Unobserved pixels and
+    pixels outside of the image are neither missing nor valid.
 
     Parameters
     ----------
     mask : `numpy.ndarray` of `bool`
-        True where a pixel was lost, shape ``(ny, nx)``.
-    blind : `numpy.ndarray` of `bool`
-        True where nothing is known and nothing is wanted.
+        True in missing pixels, shape ``(ny, nx)``.
+    unobserved : `numpy.ndarray` of `bool`
+        True in other pixels without an observation.
 
     Returns
     -------
@@ -199,19 +201,19 @@ def mostly_lost(mask, blind):
     --------
     >>> import numpy as np
     >>> from sunpy_restore.inpainting.lasco.missing_blocks import mostly_lost
-    >>> blind = np.zeros((96, 96), dtype=bool)
-    >>> block, half = blind.copy(), blind.copy()
+    >>> unobserved = np.zeros((96, 96), dtype=bool)
+    >>> block, half = unobserved.copy(), unobserved.copy()
     >>> block[32:64, 32:64] = half[:64] = True
-    >>> bool(mostly_lost(block, blind).any()), float(mostly_lost(half, blind).sum() / half.sum())
+    >>> bool(mostly_lost(block, unobserved).any()), float(mostly_lost(half, unobserved).sum() / half.sum())
     (False, 1.0)
     """
     labels, _ = ndimage.label(mask)
-    reach = np.rint(np.sqrt(np.bincount(labels.ravel()))).astype(int)[labels[mask]]
-    # The difference of what was lost and kept in a box, from its sums up to each pixel
-    gain = mask.astype(int) - (~mask & ~blind)
-    sums = np.pad(gain.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    radius = np.rint(np.sqrt(np.bincount(labels.ravel()))).astype(int)[labels[mask]]
+    # Missing minus valid pixels of each box, from a table of cumulative sums
+    excess = mask.astype(int) - (~mask & ~unobserved)
+    sums = np.pad(excess.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     (top, bottom), (left, right) = (
-        (np.maximum(place - reach, 0), np.minimum(place + reach + 1, length))
+        (np.maximum(place - radius, 0), np.minimum(place + radius + 1, length))
         for place, length in zip(np.nonzero(mask), mask.shape, strict=True)
     )
     result = np.zeros_like(mask)

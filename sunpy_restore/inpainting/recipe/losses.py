@@ -37,13 +37,13 @@ def layered_loss(outputs, masks, truth, features, weights):
     Parameters
     ----------
     outputs, masks : `list` of `torch.Tensor`
-        As `~sunpy_restore.networks.papers.partialconv.LayeredPartialUNet.forward_layers` gives them: of each layer the image
-        with its prediction; what was to be filled at first and after each layer.
+        As `~sunpy_restore.networks.papers.partialconv.LayeredPartialUNet.forward_layers` gives them: of each layer the
+        image with its prediction; what was to be filled at first and after each layer.
     truth : `torch.Tensor`
         True image, shape ``(batch, 1, ny, nx)``, in the unit of the outputs; finite.
     features : callable
-        Image to `list` of feature maps, such as `~sunpy_restore.networks.papers.vgg.VGG19Features`. It is not called where
-        none of the last three terms has a weight.
+        Image to `list` of feature maps, such as `~sunpy_restore.networks.papers.vgg.VGG19Features`. It is not called
+        where none of the last three terms has a weight.
     weights : mapping
         Weights of the `TERMS`; 0 if left out.
 

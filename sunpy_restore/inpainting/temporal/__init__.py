@@ -1,1 +1,1 @@
-"""Prediction from frames taken before and after an image."""
+"""Prediction of an image from the images taken before and after it."""

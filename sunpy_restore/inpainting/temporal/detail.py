@@ -1,62 +1,63 @@
-"""What neighbours in time show pixel by pixel, finer than the grid on which a network fills."""
+"""Pixel-scale detail of neighbours in time, finer than the log-polar grid on which a network fills."""
 
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.cells import normalized_convolution, between_cells, cell_sums
+from sunpy_restore.core.cells import between_cells, cell_sums, normalized_convolution
 from sunpy_restore.inpainting.background import find_noise
 
 __all__ = ["with_detail"]
 
-_FINE = 1.5  # pixels; standard deviation of the average that has no detail
+_SMOOTHING = 1.5  # pixels; standard deviation of the Gaussian whose difference from the image is its detail
 _CELL = 8  # pixels
-_AROUND = 3.0  # cells; standard deviation of the average over what is compared
-_FAR = 1e-2  # weight of the rest of the image, which counts where nothing is near
-_STAR = 5.0  # noises; details count as that at most
+_AVERAGE_SIGMA = 3.0  # cells; of the correlations of the details
+_GLOBAL_WEIGHT = 1e-2  # weight of the whole image in these averages, for places without neighbouring pixels
+_LARGEST = 5.0  # noises; larger details are clipped
 
 
-def with_detail(filled, frame):
+def with_detail(filled, observation):
     """
-    Add to a fill the detail that neighbours in time show in it.
+    Add the detail that neighbours in time show to a fill.
 
-    The pixels of a detector differ, in the same way in all frames. How much of the neighbours' detail belongs to the
-    image is measured around the holes, where both are known, by least squares: all of it if it is the detector's,
-    none if it is noise. What the fill has of it already is not added again.
+    Detectors have differences from pixel to pixel that are equal in all images. The share of the neighbours' detail
+    that belongs to the image is measured around the holes by least squares: 1 for detail of the detector, 0 for noise.
+    Detail that the fill has already is not added again.
 
     Parameters
     ----------
     filled : `numpy.ndarray`
-        The frame, filled; shape ``(ny, nx)``. It is not changed.
-    frame : `~sunpy_restore.inpainting.observation.Frame`
-        The frame with its holes, and with what neighbours let expect.
+        The filled image, shape ``(ny, nx)``. It is not changed.
+    observation : `~sunpy_restore.inpainting.observation.Observation`
+        The observation with its holes and a prediction from neighbours.
 
     Returns
     -------
     `numpy.ndarray`
-        Only pixels that were filled have changed, by five times the noise at most.
+        Only filled pixels have changed, by at most five times the noise.
     """
-    seen = np.isfinite(frame.neighbours)
-    valid, hole = ~(frame.mask | frame.blind) & seen, frame.mask & seen
+    neighbours = observation.neighbours
+    seen = np.isfinite(neighbours)
+    valid, hole = observation.valid & seen, observation.mask & seen
     if not valid.any() or not hole.any():
         return filled
-    noise = find_noise(frame.image, valid, order=3).astype(float)
+    noise = find_noise(observation.image, valid, order=3).astype(float)
     noise = np.maximum(noise, np.finfo(np.float32).tiny)
     expected, observed, already = (
-        np.clip(_detail(image, known) / noise, -_STAR, _STAR)
-        for image, known in ((frame.neighbours, seen), (frame.image, valid), (filled, ~frame.blind))
+        np.clip(_detail(image, known) / noise, -_LARGEST, _LARGEST)
+        for image, known in ((neighbours, seen), (observation.image, valid), (filled, ~observation.unobserved))
     )
     share = _share(expected, observed, valid) - _share(expected, already, hole)
     return np.where(hole, filled + np.maximum(share, 0) * expected * noise, filled)
 
 
 def _detail(image, known):
-    """The difference from the average of what is known around; 0 elsewhere."""
-    return np.where(known, image - normalized_convolution(image, known, _FINE), 0)
+    """The difference from the local average of known pixels; 0 elsewhere."""
+    return np.where(known, image - normalized_convolution(image, known, _SMOOTHING), 0)
 
 
 def _share(expected, observed, where):
-    """How much of the one detail is in the other, around each pixel, from 0 to 1."""
+    """The local share of one detail in the other one, from 0 to 1."""
     sums = [cell_sums(where * expected * other, _CELL) for other in (observed, expected)]
-    common, whole = (ndimage.gaussian_filter(plane, _AROUND) + _FAR * plane.mean() for plane in sums)
-    share = np.divide(common, whole, where=whole > 0, out=np.zeros_like(whole))
+    common, total = (ndimage.gaussian_filter(image, _AVERAGE_SIGMA) + _GLOBAL_WEIGHT * image.mean() for image in sums)
+    share = np.divide(common, total, where=total > 0, out=np.zeros_like(total))
     return between_cells(np.clip(share, 0, 1), _CELL, 1, where.shape)

@@ -1,22 +1,22 @@
-"""Stars, cosmic rays and planets: what is small, and does not stay where it is from one frame to the next."""
+"""Removal of stars, cosmic rays and planets, which are small and move from one image to the next."""
 
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["blocks", "remove_transients", "remove_point_sources"]
+__all__ = ["blocks", "remove_point_sources", "remove_transients"]
 
-_POINT = 5.0  # local standard deviations
-_NEAR, _WIDE = 32, 64  # pixels; sides of the blocks in which the spread is taken
-_SHARE = 0.2  # of the brightness; streamers change by less from frame to frame
-_LONE = 15  # pixels; what fits in between is a planet or a comet, not the corona
+_SIGNIFICANCE = 5.0  # local standard deviations
+_SMALL_BLOCK, _LARGE_BLOCK = 32, 64  # pixels; sides of the blocks in which the standard deviation is measured
+_RELATIVE_CHANGE = 0.2  # of the brightness; streamers change by less from image to image
+_LARGEST = 15  # pixels; size of a planet or a comet, which are smaller than structure of the corona
 
-# Swaps that leave the median of seven in the middle: Devillard (1998), "Fast median search"
+# Compare-and-swap network for the median of seven values: Devillard (1998), "Fast median search"
 _SWAPS = (0, 5), (0, 3), (1, 6), (2, 4), (0, 1), (3, 5), (2, 6), (2, 3), (3, 6), (4, 5), (1, 4), (1, 3), (3, 4)
 
 
 def blocks(image, side):
     """
-    The pixels of each square block of an image.
+    Split an image into square blocks.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def blocks(image, side):
     Returns
     -------
     `numpy.ndarray`
-        Shape ``(rows, columns, side**2)``, NaN beyond the edges of the image.
+        The pixels of each block, shape ``(rows, columns, side**2)``, NaN outside of the image.
     """
     padded = np.pad(image, [(0, -length % side) for length in image.shape], constant_values=np.nan)
     rows, columns = (length // side for length in padded.shape)
@@ -37,18 +37,18 @@ def blocks(image, side):
 
 def remove_point_sources(image):
     """
-    Put the local median in the place of stars and cosmic rays.
+    Replace stars and cosmic rays by the local median.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Shape ``(ny, nx)``, NaN where there is nothing. It is not changed.
+        Shape ``(ny, nx)``, NaN in invalid pixels. It is not changed.
 
     Returns
     -------
     `numpy.ndarray`
-        The image, where it exceeds the median of 7 x 7 pixels by less than 5 local standard deviations, and half of
-        what that median varies by there.
+        The image with the median of 7 x 7 pixels where it exceeds that by more than 5 local standard deviations plus
+        half of the variation of the median.
     """
     seen = np.isfinite(image)
     share = ndimage.uniform_filter(seen.astype(float), 7)
@@ -56,40 +56,40 @@ def remove_point_sources(image):
     for axis in (0, 1):
         calm = _median(calm, axis)
     excess = image - calm
-    # Fringes at the edge of the occulter stay, for next to them the median itself rises as much
+    # The diffraction rings around the occulter stay, because the median varies as much there
     relief = ndimage.maximum_filter(calm, 7) - ndimage.minimum_filter(calm, 7)
-    limit = _POINT * _spread(excess, _NEAR) + relief / 2
-    # The wings of a star are lower, but next to it
+    limit = _SIGNIFICANCE * _spread(excess, _SMALL_BLOCK) + relief / 2
+    # The wings of a star are fainter and next to it
     points = ndimage.binary_dilation(excess > limit, np.ones((3, 3))) & (excess > limit / 2)
     return np.where(points, calm, image)
 
 
 def remove_transients(images):
     """
-    Take out what is small and bright in one frame and not in the others.
+    Remove small objects that are bright in one image and not in the others.
 
     Parameters
     ----------
     images : `numpy.ndarray`
-        Frames of the same brightness, without bias, shape ``(n, ny, nx)``, NaN where there is nothing. They are not
-        changed.
+        Images of matched brightness, without bias, shape ``(n, ny, nx)``, NaN in invalid pixels. They are not changed.
 
     Returns
     -------
     `numpy.ndarray`
-        The frames, NaN where a planet or a comet of up to 15 pixels was; as they are where no other shows anything.
+        The images, NaN in planets and comets of up to 15 pixels; pixels that are valid in one image only stay.
     """
     seen = np.isfinite(images)
     known, count = np.where(seen, images, 0), seen.sum(axis=0)
-    total, lone = known.sum(axis=0), np.zeros(images.shape, dtype=bool)
-    for index, frame in enumerate(known):
+    total, transient = known.sum(axis=0), np.zeros(images.shape, dtype=bool)
+    for index, image in enumerate(known):
         both = seen[index] & (count > 1)
-        others = (total - frame) / np.maximum(count - seen[index], 1)
-        excess = np.where(both, frame - others, 0)
-        excess -= ndimage.grey_opening(excess, _LONE)
-        limit = _POINT * _spread(np.where(both, excess, np.nan), _WIDE) + _SHARE * np.abs(others)
-        lone[index] = ndimage.binary_dilation(excess > limit, np.ones((3, 3))) & both
-    return np.where(lone & (count > lone.sum(axis=0)), np.nan, images)
+        others = (total - image) / np.maximum(count - seen[index], 1)
+        excess = np.where(both, image - others, 0)
+        excess -= ndimage.grey_opening(excess, _LARGEST)
+        spread = _spread(np.where(both, excess, np.nan), _LARGE_BLOCK)
+        limit = _SIGNIFICANCE * spread + _RELATIVE_CHANGE * np.abs(others)
+        transient[index] = ndimage.binary_dilation(excess > limit, np.ones((3, 3))) & both
+    return np.where(transient & (count > transient.sum(axis=0)), np.nan, images)
 
 
 def _median(image, axis):
@@ -104,9 +104,9 @@ def _median(image, axis):
 
 def _spread(excess, side):
     """
-    Standard deviation in the block of each pixel, 0 where it shows nothing.
+    Standard deviation in the block of each pixel, 0 without valid pixels.
 
-    From the 90th percentile: lossy compression leaves most pixels of faint blocks exactly at the median.
+    It follows from the 90th percentile, because lossy compression sets most pixels of faint blocks to the median.
     """
     ordered = np.sort(blocks(np.abs(excess), side), axis=-1)  # NaN last
     rank = (0.9 * np.maximum(np.isfinite(ordered).sum(axis=-1, keepdims=True) - 1, 0)).astype(int)
