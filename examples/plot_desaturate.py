@@ -1,11 +1,11 @@
 """
-========================================
-Recovering the saturated core of a flare
-========================================
+=====================================
+Recovering a saturated AIA flare core
+=====================================
 
-`sunpy_restore.desaturate` fills what AIA could not record of a flare. This example recovers a real saturated image,
-compares the network with two methods that do without one, asks the diffraction fringes which of them is right, and then
-does the same with a simulated flare, whose truth is known.
+`sunpy_restore.desaturate` fills the saturated pixels of AIA flare images. This example processes an observed flare with
+three methods and compares their results with the observed diffraction fringes. A simulated flare with known ground
+truth then shows the errors of the methods.
 """
 
 import matplotlib.pyplot as plt
@@ -24,30 +24,31 @@ from sunpy_restore.desaturation.report import fringe_residual, fringe_strength
 from sunpy_restore.desaturation.saturation import find_saturation
 
 ###############################################################################
-# A flare of 2014-10-26 at 193 Å comes with the package. Its core has filled the wells of the camera: some pixels by the
-# light that fell on them, others by charge that spilled up and down from there. Two pixels around them are filled, too,
-# because the registration of level 1.5 has mixed them with full ones.
+# The sample is a flare of 2014-10-26 at 193 Å with a saturated core. Some pixels show primary saturation; others were
+# reached by blooming, which moves charge along the CCD columns. A margin of two pixels around them is filled as well,
+# because the registration to level 1.5 has mixed these pixels with saturated ones.
 
 observed = sunpy.map.Map(sample_path("aia_193_flare"))
-found = find_saturation(observed)
-print(f"full at {found.level:.0f} DN: {found.primary.sum()} pixels by light, {found.bleed.sum()} by charge")
-print(f"to be filled: {found.mask.sum()} of {found.mask.size} pixels")
+saturation = find_saturation(observed)
+print(f"saturation level: {saturation.level:.0f} DN")
+print(f"primary saturation: {saturation.primary.sum()} pixels, blooming: {saturation.blooming.sum()} pixels")
+print(f"pixels to fill: {saturation.mask.sum()} of {saturation.mask.size}")
 
 ###############################################################################
-# One call recovers it. ``"biharmonic"`` continues the surroundings smoothly; ``"diffraction"`` seeks the core whose
-# fringes are seen around it, and does not know what flares look like; the network does, and its fill is then corrected
-# with the fringes.
+# A single call fills the core. ``"biharmonic"`` interpolates smoothly. ``"diffraction"`` searches for the core that
+# reproduces the observed diffraction fringes, without assumptions about the appearance of flares. The network was
+# trained on flares, and its fill is then corrected with the fringes.
 
 methods = ("biharmonic", "diffraction", "network")
 restored = {method: desaturate(observed, method=method) for method in methods}
 
 ###############################################################################
-# Before, what is filled (full pixels in blue and green, their margin in grey), and after on one logarithmic scale. What
-# is not under the mask is identical in all of them.
+# The next figure shows the observation, the mask (blue: primary saturation, green: blooming, grey: margin), and the
+# results on the same logarithmic scale. Pixels outside the mask are identical in all images.
 
 
 def show(axes, image, title, **options):
-    """An image in solar coordinates; labels of solar Y on the first panel of a row alone."""
+    """Plot an image in the coordinates of the axes, with Solar Y labels on the first panel of a row only."""
     drawn = axes.imshow(image, origin="lower", interpolation="nearest", **options)
     axes.set_title(title)
     first = axes.get_subplotspec().is_first_col()
@@ -60,7 +61,7 @@ def show(axes, image, title, **options):
 
 
 def row(smap, count):
-    """A row of panels that share the coordinates of a Map."""
+    """Create a row of panels with the WCS of a Map."""
     figure, panels = plt.subplots(
         ncols=count, figsize=(3.4 * count, 3.9), layout="constrained", subplot_kw={"projection": smap}
     )
@@ -73,27 +74,27 @@ norm = LogNorm(800, max(smap.data.max() for smap in restored.values()))
 
 figure, panels = row(core, 2 + len(restored))
 image = show(panels[0], core.data, "AIA 193 Å", cmap=core.cmap, norm=norm)
-kinds = np.where(found.primary, 3, np.where(found.bleed, 2, found.mask))[part]
+kinds = np.where(saturation.primary, 3, np.where(saturation.blooming, 2, saturation.mask))[part]
 colours = ListedColormap(["white", "lightgray", "tab:green", "tab:blue"])
-show(panels[1], kinds, "blue: by light, green: by charge", cmap=colours, vmin=0, vmax=3)
+show(panels[1], kinds, "saturated pixels", cmap=colours, vmin=0, vmax=3)
 for axes, (method, smap) in zip(panels[2:], restored.items(), strict=True):
     show(axes, smap.data[part], method, cmap=core.cmap, norm=norm)
 figure.colorbar(image, ax=panels, label="Intensity [DN]", shrink=0.8)
 
-unchanged = [np.array_equal(smap.data[~found.mask], observed.data[~found.mask]) for smap in restored.values()]
-print("pixels outside of the mask are unchanged:", all(unchanged))
+unchanged = [np.array_equal(smap.data[~saturation.mask], observed.data[~saturation.mask]) for smap in restored.values()]
+print("pixels outside the mask are unchanged:", all(unchanged))
 
 ###############################################################################
-# Which one is right? The meshes that carry AIA's filters diffract a third of the light, so that every core is repeated
-# around itself, much fainter and not saturated. `~sunpy_restore.desaturation.forward.fringes` predicts these
-# repetitions from a fill. They are best seen on dark corona, such as that south-west of the core. The first panel is
-# what was observed there, without its smooth part; then comes what each fill predicts, and what is left of the
-# observation without the network's fringes. The streaks across its middle should be gone, and nothing else.
+# The diffraction fringes show which result is correct. The filter meshes diffract a third of the light, so each core is
+# surrounded by faint, unsaturated images of itself. `~sunpy_restore.desaturation.forward.fringes` predicts these
+# fringes from a fill. They are best visible on dark corona, for example south-west of the core. The first panel shows
+# the observed fine structure in this region, and the following panels the predicted fringes. The last panel shows the
+# observation minus the prediction of the network. The streaks across the centre should vanish, and nothing else.
 
 
 def sharp(image, width=2.5):
-    """What changes within a few pixels; pixels under the mask don't count."""
-    valid = ~found.mask
+    """Structure on scales of a few pixels, ignoring the pixels under the mask."""
+    valid = ~saturation.mask
     fine, smooth = (
         ndimage.gaussian_filter(np.where(valid, image, 0), size)
         / np.maximum(ndimage.gaussian_filter(valid.astype(float), size), 1e-3)
@@ -104,9 +105,9 @@ def sharp(image, width=2.5):
 
 dark = observed.submap([85, 5] * u.pix, top_right=[185, 90] * u.pix)
 part = np.s_[5:91, 85:186]
-predicted = {method: fringes(np.where(found.mask, smap.data, 0), 193) for method, smap in restored.items()}
+predicted = {method: fringes(np.where(saturation.mask, smap.data, 0), 193) for method, smap in restored.items()}
 fine = {"observed": observed.data} | {f"predicted: {method}": pattern for method, pattern in predicted.items()}
-fine["observed - network's"] = observed.data - predicted["network"]
+fine["observed - network"] = observed.data - predicted["network"]
 
 figure, panels = row(dark, len(fine))
 for axes, (title, data) in zip(panels, fine.items(), strict=True):
@@ -114,20 +115,22 @@ for axes, (title, data) in zip(panels, fine.items(), strict=True):
 figure.colorbar(image, ax=panels, label="Fine structure [DN]", shrink=0.8)
 
 ###############################################################################
-# Two numbers say how well they agree. The residual is what the predicted fringes leave of the differences from pixel to
-# pixel, over what is there without any; most of it is the corona's own structure, so that it is never small, and only
-# its order means something. The strength is that of the fringes seen over those predicted: above 1, light is missing in
-# the core.
+# Two numbers quantify the agreement. The residual is the fraction of the pixel-to-pixel differences that remains after
+# the predicted fringes are subtracted. Most of it is structure of the corona itself, so only relative values are
+# meaningful. The strength is the ratio of the observed to the predicted fringes. A value above 1 means that the core is
+# too faint.
 
 for method, smap in {"as observed": observed, **restored}.items():
-    residual = fringe_residual(smap.data, found.mask, 193)
-    strength = fringe_strength(smap.data, found.mask, 193)
-    light = smap.data[found.mask].sum()
-    print(f"{method:<12} residual {residual:.4f}, seen / predicted {strength:.2f}, light under the mask {light:.3g} DN")
+    residual = fringe_residual(smap.data, saturation.mask, 193)
+    strength = fringe_strength(smap.data, saturation.mask, 193)
+    flux = smap.data[saturation.mask].sum()
+    print(
+        f"{method:<12} residual {residual:.4f}, observed / predicted {strength:.2f}, flux under the mask {flux:.3g} DN"
+    )
 
 ###############################################################################
-# A flare whose truth is known: a ribbon of five full wells, put into an active region and taken through the instrument,
-# that is fringes, noise, full wells and spilled charge.
+# The simulated flare is a ribbon with a peak of five full wells. It is added to an image of an active region and passed
+# through the instrument model: diffraction fringes, noise, saturation and blooming.
 
 quiet = sunpy.map.Map(sample_path("aia_171_quiet"))
 y, x = np.indices(quiet.data.shape)
@@ -149,11 +152,12 @@ for axes, (title, data) in zip(panels, images.items(), strict=True):
 figure.colorbar(image, ax=panels, label="Intensity [DN]", shrink=0.8)
 
 ###############################################################################
-# A profile through the core, along the column of its brightest pixel, and the light that saturation hid.
+# The last figure shows a profile through the core, along the column of its brightest pixel. The printed errors refer to
+# the flux above the full well, which saturation has hidden, and to the position of the brightest pixel.
 
 top, peak = np.unravel_index(np.argmax(truth), truth.shape)
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-distance = 0.6 * (np.arange(part[0].start, part[0].stop) - top)
+distance = quiet.scale.axis2.to_value(u.arcsec / u.pix) * (np.arange(part[0].start, part[0].stop) - top)
 styles = {"truth": {"color": "black", "linewidth": 2}, "saturated": {"color": "gray", "linestyle": ":"}}
 for title, data in images.items():
     axes.semilogy(distance, data[part[0], peak], label=title, **styles.get(title, {}))
@@ -167,6 +171,6 @@ for method, smap in recovered.items():
     error = (smap.data[lit] - FULL_WELL).sum() / hidden - 1
     place = np.unravel_index(np.argmax(np.where(smap.mask, smap.data, 0)), truth.shape)
     away = np.hypot(*np.subtract(place, (top, peak)))
-    print(f"{method:<12} light above the full well {error:+.0%}, brightest pixel {away:.1f} pixels off")
+    print(f"{method:<12} flux error above the full well {error:+.0%}, brightest pixel off by {away:.1f} pixels")
 
 plt.show()

@@ -1,10 +1,11 @@
 """
-===================================
-Enhancing HMI continuum and field
-===================================
+===============================================
+Enhancing HMI continuum images and magnetograms
+===============================================
 
-`sunpy_restore.enhance` undoes the optics and the pixel of HMI. This example enhances a sunspot and the magnetogram of
-an active region, compares the network with Richardson-Lucy deconvolution, and checks both against what was observed.
+`sunpy_restore.enhance` corrects HMI images for the point spread function and the pixel response, and doubles their
+sampling. This example enhances a sunspot and the magnetogram of an active region, compares the network with
+Richardson-Lucy deconvolution, and checks both against the observation.
 """
 
 import matplotlib.pyplot as plt
@@ -18,7 +19,7 @@ from sunpy_restore.data import sample_path
 from sunpy_restore.enhancement.forward import reconvolve
 
 ###############################################################################
-# A real image of a sunspot comes with the package. One call enhances it; ``method=`` asks for a classical method.
+# The sample is an HMI continuum image of a sunspot. A single call enhances it. ``method=`` selects a classical method.
 
 spot = sunpy.map.Map(sample_path("hmi_continuum_spot"))
 network = enhance(spot)
@@ -26,20 +27,21 @@ lucy = enhance(spot, method="richardson-lucy")
 bicubic = enhance(spot, method="bicubic")
 
 ###############################################################################
-# Before, Richardson-Lucy and the network on one stretch, in units of the quiet Sun: the middle of the field. The axes
-# come from each Map's own coordinates. The last panel is what the network changed.
+# The first figure shows the central part of the observation, the Richardson-Lucy deconvolution and the result of the
+# network on the same intensity scale, in units of the quiet Sun. The second figure shows the difference between the
+# network and bicubic interpolation.
 
 quiet = np.median(spot.data)
 
 
 def show(panels, label, figure, limits, part=1.0):
-    """A row of Maps on one colour scale, the middle part of each, solar north up."""
+    """Plot the central part of several Maps on one colour scale, with solar north up."""
     axes = []
     for index, (title, smap) in enumerate(panels.items(), start=1):
         ax = figure.add_subplot(1, len(panels), index, projection=smap)
         image = ax.imshow(smap.data, cmap="gray", vmin=limits[0], vmax=limits[1], origin="lower")
         edges = [np.array([0.5 - part / 2, 0.5 + part / 2]) * side - 0.5 for side in smap.data.shape[::-1]]
-        # HMI is mounted upside down: there the axes are turned and not the pixels
+        # HMI images are rotated by 180 degrees: the axes are reversed, the pixels stay
         upright = 1 if smap.rotation_matrix[0, 0] > 0 else -1
         ax.set_xlim(*edges[0][::upright])
         ax.set_ylim(*edges[1][::upright])
@@ -52,7 +54,7 @@ def show(panels, label, figure, limits, part=1.0):
 
 
 def relative(smap):
-    """The Map in units of the quiet Sun."""
+    """Return the Map in units of the quiet Sun."""
     return sunpy.map.Map(smap.data / quiet, smap.meta)
 
 
@@ -62,12 +64,12 @@ show(panels, "Intensity / quiet Sun", figure, (0.1, 1.2), part=0.5)
 
 figure = plt.figure(figsize=(6, 4.6))
 change = sunpy.map.Map((network.data - bicubic.data) / quiet, network.meta)
-show({"Network minus bicubic": change}, "Intensity / quiet Sun", figure, (-0.2, 0.2), part=0.5)
+show({"Network - bicubic": change}, "Intensity / quiet Sun", figure, (-0.2, 0.2), part=0.5)
 
 ###############################################################################
-# Where does the detail come from? The power spectrum of the quiet corner of the image tells at which scales power was
-# added: up to 1 cycle per arcsec HMI itself saw it, attenuated; beyond, nothing was observed and the network's power is
-# an informed guess.
+# The power spectrum of a quiet corner of the image shows at which scales power was added. Up to 1 cycle per arcsec, HMI
+# has observed the structure with reduced amplitude. At higher frequencies nothing was observed, and the power added by
+# the network is an informed guess.
 
 figure, ax = plt.subplots(figsize=(6, 4))
 for title, smap, width in (("HMI", spot, 40), ("Richardson-Lucy", lucy, 80), ("Network", network, 80)):
@@ -81,27 +83,32 @@ ax.legend()
 figure.tight_layout()
 
 ###############################################################################
-# The check: seen again through HMI, the enhanced image has to give the observation back. What remains should look like
-# noise.
+# Degraded by the instrument again, the enhanced image has to reproduce the observation to within the noise.
 
 inner = (slice(13, -13), slice(13, -13))
-for title, smap in (("Network", network), ("Richardson-Lucy", lucy), ("bicubic", bicubic)):
+for title, smap in (("Network", network), ("Richardson-Lucy", lucy), ("Bicubic", bicubic)):
     difference = (reconvolve(smap.data) - spot.data)[inner]
     print(
         f"{title}: residual {np.abs(difference).sum() / spot.data[inner].sum():.2%}, "
-        f"mean {smap.data.mean() / spot.data.mean() - 1:+.3%}"
+        f"mean intensity change {smap.data.mean() / spot.data.mean() - 1:+.3%}"
     )
 
 ###############################################################################
-# Magnetograms go the same way. The net flux and the unsigned flux stay; small features of mixed polarity become
-# stronger, because HMI's point spread function let them cancel.
+# Magnetograms are enhanced in the same way. The net flux is preserved. The unsigned flux increases by a few
+# percent, because opposite polarities that the point spread function of HMI mixes are separated.
 
 observed = sunpy.map.Map(sample_path("hmi_magnetogram"))
 field = enhance(observed)
 field_lucy = enhance(observed, method="richardson-lucy")
 
 figure = plt.figure(figsize=(14, 4.6))
-show({"HMI": observed, "Richardson-Lucy": field_lucy, "Network": field}, "Field [G]", figure, (-1500, 1500), part=0.6)
+show(
+    {"HMI": observed, "Richardson-Lucy": field_lucy, "Network": field},
+    "Line-of-sight field [G]",
+    figure,
+    (-1500, 1500),
+    part=0.6,
+)
 for title, smap in (("HMI", observed), ("Network", field), ("Richardson-Lucy", field_lucy)):
     print(f"{title}: mean field {smap.data.mean():.2f} G, mean unsigned field {np.abs(smap.data).mean():.1f} G")
 

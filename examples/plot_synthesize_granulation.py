@@ -1,14 +1,16 @@
 """
-========================
-Synthesising granulation
-========================
+================================
+Generating synthetic granulation
+================================
 
-`sunpy_restore.synthesize_granulation` makes photospheric texture of any size. This example puts textures beside the
-simulation, in a part of it that no network has seen, and compares their statistics.
+`sunpy_restore.synthesize_granulation` generates synthetic photospheric texture of any size. This example compares the
+textures and their statistics with a part of the simulation that was not used for training.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
+
+import astropy.units as u
 
 import sunpy.map
 
@@ -24,15 +26,15 @@ from sunpy_restore.granulation.statistics import (
 )
 
 ###############################################################################
-# The sample is 480 x 170 pixels of 48 km of a snapshot of MURaM: emergent intensity over its mean.
+# The sample is a part of a MURaM snapshot with 480 x 170 pixels of 48 km: the emergent intensity relative to its mean.
 
 simulated = sunpy.map.Map(sample_path("granulation_muram"))
-pixel = 48.0
+pixel = 48.0  # km
 print(f"{simulated.meta['object']}: {simulated.data.shape} pixels, contrast {contrast(simulated.data):.3f}")
 
 ###############################################################################
-# Two textures of the same size: one by the convolutional generator, and a Gaussian random field with the power spectrum
-# of granulation, which is what one has without a network. No header of theirs says that they are of the Sun.
+# Two textures of the same size are generated: one by the convolutional generator, and a Gaussian random field with the
+# power spectrum of granulation, which needs no network. The headers mark both as synthetic.
 
 images = {
     "convolutional": synthesize_granulation(simulated.data.shape, seed=1),
@@ -43,27 +45,34 @@ for key in ("synthetic", "rstseed", "rstmeth"):
     print(f"{key.upper()} = {images['convolutional'].meta[key]}")
 
 ###############################################################################
-# Which one is the simulation? The random field has the right contrast and the right sizes; but it is as often bright as
-# it is dark, and nothing in it closes to a granule.
+# The random field has the correct contrast and power spectrum. However, its bright and dark areas are statistically
+# equivalent, and it contains no granules.
 
-stretch = {"origin": "lower", "cmap": "gray", "vmin": 0.6, "vmax": 1.5}
-
-
-def extent(data):
-    """Edges of an image in Mm."""
-    return [0, 1e-3 * pixel * data.shape[1], 0, 1e-3 * pixel * data.shape[0]]
+stretch = {"cmap": "gray", "vmin": 0.6, "vmax": 1.5}
 
 
-figure, panels = plt.subplots(1, 3, figsize=(10, 8), layout="constrained", sharey=True)
+def show(axes, smap, title, label_y=True):
+    """Plot a texture in the coordinates of its Map."""
+    image = axes.imshow(smap.data, origin="lower", **stretch)
+    axes.set_title(title)
+    for coordinate, label in zip(
+        axes.coords, ("Solar X [arcsec]", "Solar Y [arcsec]" if label_y else " "), strict=True
+    ):
+        coordinate.set_format_unit(u.arcsec, decimal=True)
+        coordinate.set_axislabel(label)
+    axes.coords[0].set_ticks(number=3)
+    axes.coords[1].set_ticklabel_visible(label_y)
+    return image
+
+
+figure = plt.figure(figsize=(10, 8.5), layout="constrained")
+panels = [figure.add_subplot(1, 3, index, projection=smap) for index, smap in enumerate(images.values(), start=1)]
 for axes, (name, smap) in zip(panels, images.items(), strict=True):
-    image = axes.imshow(smap.data, extent=extent(smap.data), **stretch)
-    axes.set_title(name)
-    axes.set_xlabel("x [Mm]")
-panels[0].set_ylabel("y [Mm]")
+    image = show(axes, smap, name, label_y=axes is panels[0])
 figure.colorbar(image, ax=panels, label="Intensity / mean", shrink=0.7)
 
 ###############################################################################
-# Pieces of this size differ by chance, the simulation's own ones, too. For statistics larger textures serve better.
+# Images of this size have large sampling errors. Larger textures are used for the statistics.
 
 larger = {
     "convolutional": synthesize_granulation((1000, 1000), seed=2),
@@ -73,13 +82,13 @@ larger = {
 colours = {"convolutional": "tab:blue", "spectrum": "tab:orange", "MURaM": "black"}
 
 ###############################################################################
-# Intensities: granules are bright and broad, lanes dark and narrow, so that the distribution has two humps. A Gaussian
-# field has one.
+# Granules are bright and wide, intergranular lanes dark and narrow. The intensity distribution therefore has two peaks,
+# in contrast to that of a Gaussian field.
 
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 for name, smap in larger.items():
     distance = histogram_distance(smap.data, simulated.data)
-    label = name if smap is simulated else f"{name}, KS {distance:.3f}"
+    label = name if smap is simulated else f"{name}, KS distance {distance:.3f}"
     values = smap.data.ravel() / smap.data.mean()
     axes.hist(values, np.linspace(0.4, 1.8, 71), density=True, histtype="step", color=colours[name], label=label)
 axes.set_xlabel("Intensity / mean")
@@ -87,8 +96,8 @@ axes.set_ylabel("Probability density")
 axes.legend()
 
 ###############################################################################
-# Power spectra, as means over azimuth and over windows of 170 pixels. The error bars are those of the simulation: at
-# 5 Mm a strip of 8 Mm has but a few independent waves.
+# The power spectra are averaged over azimuth and over windows of 170 x 170 pixels. The error bars are the sampling
+# errors of the simulation. They are large at 5 Mm, because a window of 8 Mm contains only a few independent modes.
 
 side = simulated.data.shape[1]
 edges = np.geomspace(0.1, 1e-3 * pixel * side, 20)
@@ -106,30 +115,30 @@ axes.set_ylabel("Power")
 axes.legend()
 
 ###############################################################################
-# Granules, as sunkit-image segments them, in pieces of the same shape. Nothing in the training or in the calibration
-# knows of them.
+# Granules are segmented with sunkit-image in windows of the same shape. The granule areas are used neither in the
+# training nor in the calibration.
 
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 for name, smap in larger.items():
     areas = granule_areas(smap.data, pixel, piece=simulated.data.shape)
-    found = granule_distance(smap.data, simulated.data, pixel)
-    label = name if smap is simulated else f"{name}, KS {found['ks']:.2f} (by chance {found['chance']:.2f})"
+    granules = granule_distance(smap.data, simulated.data, pixel)
+    label = (
+        name if smap is simulated else f"{name}, KS {granules['ks']:.2f} (median by chance: {granules['chance']:.2f})"
+    )
     axes.step(areas, np.arange(1, len(areas) + 1) / len(areas), color=colours[name], label=label)
-    print(f"{name}: {found['number']} granules, {found['density_ratio']:.2f} times as many in an area as in MURaM")
+    print(f"{name}: {granules['number']} granules, density relative to MURaM {granules['density_ratio']:.2f}")
 axes.set_xscale("log")
-axes.set_xlabel("Area of granules [Mm$^2$]")
-axes.set_ylabel("Share of granules with less")
+axes.set_xlabel("Granule area [Mm$^2$]")
+axes.set_ylabel("Cumulative fraction of granules")
 axes.legend()
 
 ###############################################################################
-# A field of 96 x 96 Mm, twice as wide as the simulation. It has no tiles. Any size is made like this, in bands of rows,
-# and goes to a file with ``out=`` if it is larger than memory.
+# The last image covers 96 x 96 Mm, twice the width of the simulation, without any tiles. Images of any size are
+# generated in bands of rows. With ``out=`` they are written to a file, even if they are larger than memory.
 
 smap = synthesize_granulation((2000, 2000), seed=3)
-figure, axes = plt.subplots(figsize=(14, 12), layout="compressed")
-image = axes.imshow(smap.data, extent=extent(smap.data), **stretch)
-axes.set_xlabel("x [Mm]")
-axes.set_ylabel("y [Mm]")
+figure, axes = plt.subplots(figsize=(14, 12), layout="constrained", subplot_kw={"projection": smap})
+image = show(axes, smap, "")
 figure.colorbar(image, ax=axes, label="Intensity / mean", shrink=0.8)
 
 plt.show()
