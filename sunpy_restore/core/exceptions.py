@@ -6,8 +6,8 @@ __all__ = ["RestoreWarning", "WeightsError"]
 
 
 class RestoreWarning(AstropyUserWarning):
-    """The restoration is possible, but some of its pixels or its input deserve a second look."""
+    """An image was restored, but its input or some of its pixels should be checked."""
 
 
 class WeightsError(RuntimeError):
-    """Network weights could not be found, downloaded, verified or read."""
+    """Weights of a network cannot be found, downloaded, verified or read."""

@@ -7,14 +7,14 @@ __all__ = ["repeated"]
 
 def repeated(image, scale):
     """
-    An image with each pixel repeated ``scale`` times along both axes.
+    Repeat each pixel of an image along both axes.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Shape ``(ny, nx)``, of any type.
+        Shape ``(ny, nx)``, any type.
     scale : `int`
-        Number of repetitions.
+        Number of copies of a pixel along each axis.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The registry of weights: which files there are, for which task, from where, and how to recognise them."""
+"""The registry of weights: names, tasks, sources and checksums of the files."""
 
 import hashlib
 import re
@@ -17,36 +17,36 @@ REGISTRY = Path(__file__).with_name("registry.toml")
 @dataclass(frozen=True, kw_only=True)
 class WeightsEntry:
     """
-    One file of weights in the registry.
+    An entry of the registry: one file of weights.
 
     Parameters
     ----------
     name, task : `str`
-        Name in the registry; name of the task that the network solves, empty for features.
+        Name in the registry; name of the task of the network, empty for features.
     kind : ``"compact"``, ``"full"`` or ``"features"``
-        In the package, or downloaded into the user's cache when asked for; features are downloaded, too: they are those
-        of an image, from a network that solves no task but serves the loss of a training.
+        Compact files are in the package. Full files are downloaded into the user's cache on request, and so are
+        features: networks of other projects whose features of an image enter the loss of a training.
     file : `str`
-        File name, ending in ``.safetensors``, or in ``.pth`` for features.
+        File name, which ends in ``.safetensors``, for features in ``.pth``.
     sha256 : `str`
         SHA-256 of the file in lower-case hexadecimal.
     size : `int`
-        Its size in bytes.
+        Size of the file in bytes.
     urls : `tuple` of `str`
-        Addresses of a file that is downloaded, in the order in which they are tried.
+        Addresses of a downloaded file, in the order in which they are tried.
     licence, doi : `str`
         SPDX identifier of the licence; DOI of the paper that the network follows.
     default : `bool`
-        Whether the task takes these weights when nothing is asked for.
+        Whether the task uses these weights by default.
     description : `str`
-        The network and the input that it expects, in one line.
+        One line: the network and the input that it expects.
     folder : `~pathlib.Path`
-        Where the compact files of the registry lie.
+        Folder of the compact files.
 
     Raises
     ------
     ValueError
-        If a value cannot be right.
+        A value is invalid.
     """
 
     name: str
@@ -66,26 +66,27 @@ class WeightsEntry:
         features = self.kind == "features"
         suffix = ".pth" if features else ".safetensors"
         rules = {
-            'kind, expected "compact", "full" or "features"': self.kind in ("compact", "full", "features"),
-            f"file, expected a file name ending in {suffix}": re.fullmatch(rf"[^/\\]+\{suffix}", self.file),
-            f"task, expected {'none' if features else 'one'}": bool(self.task) != features,
-            "sha256, expected 64 lower-case hexadecimal digits": re.fullmatch("[0-9a-f]{64}", self.sha256),
-            "size, expected a positive number of bytes": self.size > 0,
+            "kind": (self.kind in ("compact", "full", "features"), "'compact', 'full' or 'features'"),
+            "file": (re.fullmatch(rf"[^/\\]+\{suffix}", self.file), f"a file name that ends in {suffix}"),
+            "task": (bool(self.task) != features, "none" if features else "the name of a task"),
+            "sha256": (re.fullmatch("[0-9a-f]{64}", self.sha256), "64 lower-case hexadecimal digits"),
+            "size": (self.size > 0, "a positive number of bytes"),
         }
-        for rule, holds in rules.items():
+        for key, (holds, expected) in rules.items():
             if not holds:
-                key = rule.partition(",")[0]
-                raise ValueError(f"weights {self.name!r} in the registry: found {getattr(self, key)!r} as {rule}.")
+                raise ValueError(
+                    f"Weights {self.name!r} in the registry: found {key} = {getattr(self, key)!r}; expected {expected}."
+                )
 
 
 def available(task=None, *, registry=None):
     """
-    Weights in the registry.
+    List the weights in the registry.
 
     Parameters
     ----------
     task : `str`, optional
-        Only those of this task.
+        Name of a task, to list its weights only.
     registry : path-like, optional
         The registry; by default that of the package.
 
@@ -113,7 +114,7 @@ def available(task=None, *, registry=None):
 
 def entry_named(name, *, registry=None):
     """
-    The entry of the registry with a name.
+    Find an entry of the registry by its name.
 
     Parameters
     ----------
@@ -129,7 +130,7 @@ def entry_named(name, *, registry=None):
     Raises
     ------
     ValueError
-        If the registry has no such name.
+        The registry has no entry of that name.
 
     Examples
     --------
@@ -139,13 +140,13 @@ def entry_named(name, *, registry=None):
     """
     entries = {entry.name: entry for entry in available(registry=registry)}
     if name not in entries:
-        raise ValueError(f"Found the weights {name!r}, expected one of: {', '.join(entries) or 'none'}.")
+        raise ValueError(f"Unknown weights {name!r}; expected one of {', '.join(entries) or 'none'}.")
     return entries[name]
 
 
 def default_for(task, *, registry=None):
     """
-    Weights that a task takes when nothing is asked for.
+    Find the default weights of a task.
 
     Parameters
     ----------
@@ -161,7 +162,7 @@ def default_for(task, *, registry=None):
     Raises
     ------
     WeightsError
-        If the registry has no default for the task.
+        The registry has no default weights for the task.
     """
     entries = available(task, registry=registry)
     for entry in entries:
@@ -169,26 +170,26 @@ def default_for(task, *, registry=None):
             return entry
     names = ", ".join(repr(entry.name) for entry in entries) or "none"
     raise WeightsError(
-        f"the registry has no default weights for the task {task!r} (weights of this task: {names}). "
-        "Pass weights= with a registry name or the path of a .safetensors file."
+        f"Found no default weights for the task {task!r} in the registry; it has {names}. Pass weights= with a name in "
+        "the registry or the path of a .safetensors file."
     )
 
 
 def refresh(file, *, registry=None):
     """
-    Write the SHA-256 and the size of a file into its entry of the registry, and touch nothing else there.
+    Update the SHA-256 and the size of a file in its entry of the registry; all else stays as it is.
 
     Parameters
     ----------
     file : path-like
-        The file of weights; its entry is the one with this file name.
+        The weights file; its entry is found by the file name.
     registry : path-like, optional
         The registry; by default that of the package.
 
     Raises
     ------
     ValueError
-        If the registry does not have exactly one entry with this file name, with both keys on lines of their own.
+        The registry does not have exactly one entry with that file name, or a key is not on a line of its own.
     """
     file, path = Path(file), Path(registry or REGISTRY)
     data = file.read_bytes()
@@ -196,9 +197,11 @@ def refresh(file, *, registry=None):
     tables = re.split(r"(?m)^(?=\[)", path.read_text(encoding="utf-8"))
     mine = [i for i, table in enumerate(tables) if re.search(rf'(?m)^file\s*=\s*"{re.escape(file.name)}"', table)]
     if len(mine) != 1:
-        raise ValueError(f"{path} has {len(mine)} entries with the file {file.name!r}, expected exactly one.")
+        raise ValueError(f"Found {len(mine)} entries with the file {file.name!r} in {path}; expected exactly one.")
     for key, value in new.items():
         tables[mine[0]], count = re.subn(rf"(?m)^{key}\s*=.*$", f"{key} = {value}", tables[mine[0]])
         if count != 1:
-            raise ValueError(f"the entry of {file.name!r} in {path} has {count} lines '{key} = ...', expected one.")
+            raise ValueError(
+                f"Found {count} lines '{key} = ...' in the entry of {file.name!r} in {path}; expected one."
+            )
     path.write_text("".join(tables), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Find, download and check the weights of the networks: the only place that touches the internet."""
+"""Find, download and verify weights of networks. No other module uses the internet."""
 
 import os
 import time
@@ -9,7 +9,7 @@ import pooch
 
 from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.registry import WeightsEntry, available, default_for, entry_named
-from sunpy_restore.core.weightsfile import PICKLES, fault_of, read, read_features, read_metadata, write
+from sunpy_restore.core.weightsfile import PICKLES, file_error, read, read_features, read_metadata, write
 
 __all__ = [
     "LocalWeights",
@@ -28,10 +28,10 @@ __all__ = [
     "write",
 ]
 
-TIMEOUT = (10, 60)
-"""Seconds to wait for a connection, and for the next bytes."""
-WAITS = (0, 1, 4)
-"""Seconds to wait before each round over the addresses."""
+_TIMEOUT = (10, 60)
+"""Longest wait for a connection and for the next bytes, in seconds."""
+_WAITS = (0, 1, 4)
+"""Wait before each round over the addresses, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class LocalWeights:
     path : `~pathlib.Path`
         The file.
     name : `str`
-        Name in the registry, or else the file name.
+        Name in the registry, otherwise the file name.
     sha256 : `str`
         SHA-256 of the file in lower-case hexadecimal.
     """
@@ -56,16 +56,16 @@ class LocalWeights:
 
 def resolve(weights=None, *, task, base_url=None, mirror=None, progress=False, registry=None):
     """
-    Weights for a task, downloaded when they are not here yet.
+    Find weights for a task, and download them if necessary.
 
     Parameters
     ----------
     weights : `str` or path-like, optional
-        Name in the registry, or path of a ``.safetensors`` file; by default the task's default in the registry.
+        Name in the registry, or path of a ``.safetensors`` file; by default the weights of the task.
     task : `str`
         Name of the task.
     base_url, mirror, progress
-        As in `fetch`.
+        See `fetch`.
     registry : path-like, optional
         The registry; by default that of the package.
 
@@ -76,12 +76,14 @@ def resolve(weights=None, *, task, base_url=None, mirror=None, progress=False, r
     Raises
     ------
     TypeError, ValueError
-        If ``weights`` is neither a known name nor a ``.safetensors`` path, or belongs to another task.
-    WeightsError
-        If the weights cannot be had, or are damaged.
+        ``weights`` is neither a name in the registry nor the path of a ``.safetensors`` file, or is for another task.
+    ~sunpy_restore.core.exceptions.WeightsError
+        The weights cannot be found or downloaded, or are damaged.
     """
     if not isinstance(weights, str | os.PathLike | None):
-        raise TypeError(f"weights is a {type(weights).__name__}, expected a registry name, a path or None.")
+        raise TypeError(
+            f"Found weights of type {type(weights).__name__}; expected a name in the registry, a path or None."
+        )
     entries = {entry.name: entry for entry in available(registry=registry)}
     entry = default_for(task, registry=registry) if weights is None else entries.get(weights)
     if entry is not None:
@@ -93,8 +95,8 @@ def resolve(weights=None, *, task, base_url=None, mirror=None, progress=False, r
     if path.suffix not in (".safetensors", *PICKLES):
         names = ", ".join(repr(entry.name) for entry in entries.values() if entry.task == task) or "none"
         raise ValueError(
-            f"weights {str(weights)!r} is neither in the registry (it has for this task: {names}) nor the path of a "
-            ".safetensors file."
+            f"Unknown weights {str(weights)!r}; expected a name in the registry ({names} for the {task} task) or the "
+            "path of a .safetensors file."
         )
     _check_task(path, read_metadata(path)["task"], task)
     return LocalWeights(path, path.name, pooch.file_hash(str(path)))
@@ -102,18 +104,19 @@ def resolve(weights=None, *, task, base_url=None, mirror=None, progress=False, r
 
 def fetch(entry, *, base_url=None, mirror=None, progress=False):
     """
-    The file of a registry entry: from the package, the mirror folder, the cache or the internet, in this order.
+    Find the file of an entry in the package, the mirror folder or the cache, or download it.
 
-    The cache has the whole file or none, also when a download is interrupted or several processes download at once.
+    The cache never has a part of a file, even if a download is interrupted or several processes download at once.
 
     Parameters
     ----------
     entry : `WeightsEntry`
-        What to fetch.
+        The entry of the registry.
     base_url : `str`, optional
-        ``base_url/file`` is the first address tried; by default the environment variable ``SUNPY_RESTORE_WEIGHTS_URL``.
+        Address that is tried first, as ``base_url/file``; by default the environment variable
+        ``SUNPY_RESTORE_WEIGHTS_URL``.
     mirror : path-like, optional
-        Folder with weights files, used where they lie; by default the environment variable
+        Folder with weights files, which are used without a copy; by default the environment variable
         ``SUNPY_RESTORE_WEIGHTS_MIRROR``.
     progress : `bool`
         Show a progress bar.
@@ -125,56 +128,57 @@ def fetch(entry, *, base_url=None, mirror=None, progress=False):
     Raises
     ------
     ValueError
-        If ``base_url`` is not an ``http`` or ``https`` address.
-    WeightsError
-        If no source has the right file, or the cache cannot be written.
+        ``base_url`` is no ``http`` or ``https`` address.
+    ~sunpy_restore.core.exceptions.WeightsError
+        No source has the correct file, or the cache cannot be written.
     """
-    faults = {}
+    errors = {}
     for path in _places(entry, mirror):
-        fault = _fault(path, entry)
-        if fault is None:
+        error = _file_error(path, entry)
+        if error is None:
             return LocalWeights(path, entry.name, entry.sha256)
-        faults[path] = fault
-    what = f"the weights {entry.name!r} ({entry.file}, {entry.size / 1e6:.1f} MB)"
+        errors[path] = error
+    weights = f"The weights {entry.name!r} ({entry.file}, {entry.size / 1e6:.1f} MB)"
     if entry.kind == "compact":
-        raise WeightsError(f"{what} of the package are damaged: {path} {fault}. Install sunpy_restore again.")
+        raise WeightsError(f"{weights} of the package are damaged: {path} {error}. Install sunpy_restore again.")
     urls = _addresses(entry, base_url)
     if urls:
-        return _download(entry, urls, faults, what, progress)
+        return _download(entry, urls, errors, weights, progress)
     raise WeightsError(
-        f"{what} are not here and have no address to come from. Set SUNPY_RESTORE_WEIGHTS_URL (or base_url=) "
-        f"to an address, or SUNPY_RESTORE_WEIGHTS_MIRROR (or mirror=) to a local folder with them. {_listing(faults)}"
+        f"{weights} are not on this machine and have no address. Set SUNPY_RESTORE_WEIGHTS_URL (or base_url=) to an "
+        f"address, or SUNPY_RESTORE_WEIGHTS_MIRROR (or mirror=) to a folder that has the file. {_listing(errors)}"
     )
 
 
 def locate(entry, *, mirror=None):
     """
-    Where the file of a registry entry is on this machine, unchecked.
+    Find the file of an entry on this machine, without verifying it.
 
     Parameters
     ----------
     entry : `WeightsEntry`
-        What to look for.
+        The entry of the registry.
     mirror : path-like, optional
-        As in `fetch`.
+        See `fetch`.
 
     Returns
     -------
     `~pathlib.Path` or `None`
+        `None` if there is no such file.
     """
     return next((path for path in _places(entry, mirror) if path.is_file()), None)
 
 
 def verify(entry, *, mirror=None):
     """
-    Check the file of a registry entry on this machine: size, SHA-256, a network's metadata. Nothing is downloaded.
+    Verify the size, SHA-256 and metadata of the file of an entry on this machine. Nothing is downloaded.
 
     Parameters
     ----------
     entry : `WeightsEntry`
-        What to check.
+        The entry of the registry.
     mirror : path-like, optional
-        As in `fetch`.
+        See `fetch`.
 
     Returns
     -------
@@ -183,15 +187,15 @@ def verify(entry, *, mirror=None):
     Raises
     ------
     ValueError
-        If the file was made for another task than the registry says.
-    WeightsError
-        If the file is missing or damaged.
+        The file is for another task than in the registry.
+    ~sunpy_restore.core.exceptions.WeightsError
+        The file is missing or damaged.
     """
     path = locate(entry, mirror=mirror)
-    fault = "is not on this machine" if path is None else _fault(path, entry)
-    if fault is not None:
+    error = "is not on this machine" if path is None else _file_error(path, entry)
+    if error is not None:
         remedy = f"sunpy-restore weights fetch {entry.name}"
-        raise WeightsError(f"the weights {entry.name!r}: {path or entry.file} {fault}. Run '{remedy}'.")
+        raise WeightsError(f"Weights {entry.name!r}: {path or entry.file} {error}. Run '{remedy}'.")
     if entry.kind != "features":
         _check_task(path, read_metadata(path)["task"], entry.task)
     return LocalWeights(path, entry.name, entry.sha256)
@@ -199,7 +203,7 @@ def verify(entry, *, mirror=None):
 
 def cache_folder():
     """
-    Folder of the downloaded weights: ``SUNPY_RESTORE_CACHE``, or else the user's cache.
+    Return the folder of downloaded weights: ``SUNPY_RESTORE_CACHE``, otherwise the user's cache.
 
     Returns
     -------
@@ -209,7 +213,7 @@ def cache_folder():
 
 
 def _places(entry, mirror):
-    """Paths on this machine where the file of an entry may be, in the order in which they are looked at."""
+    """Paths on this machine where the file of an entry may be, in the order in which they are tried."""
     mirror = mirror or os.environ.get("SUNPY_RESTORE_WEIGHTS_MIRROR")
     own = [Path(mirror).expanduser()] if mirror else []
     folders = [entry.folder] if entry.kind == "compact" else [*own, cache_folder()]
@@ -217,81 +221,81 @@ def _places(entry, mirror):
 
 
 def _addresses(entry, base_url):
-    """Addresses of a file that is downloaded, in the order in which they are tried."""
+    """Addresses of the file of an entry, in the order in which they are tried."""
     base_url = base_url or os.environ.get("SUNPY_RESTORE_WEIGHTS_URL")
     if not base_url:
         return entry.urls
     if not base_url.startswith(("http://", "https://")):
         raise ValueError(
-            f"the base URL of the weights is {base_url!r}, expected http://... or https://... (set a local folder with "
-            "SUNPY_RESTORE_WEIGHTS_MIRROR or mirror=)."
+            f"Found the base URL {base_url!r} of the weights; expected http://... or https://... For a folder set "
+            "SUNPY_RESTORE_WEIGHTS_MIRROR or mirror=."
         )
     return (f"{base_url.rstrip('/')}/{entry.file}", *entry.urls)
 
 
-def _fault(path, entry):
-    return fault_of(path, size=entry.size, sha256=entry.sha256, pickled=entry.kind == "features")
+def _file_error(path, entry):
+    return file_error(path, size=entry.size, sha256=entry.sha256, pickled=entry.kind == "features")
 
 
 def _check_task(name, found, expected):
     if found != expected:
-        made = f"for the task {found!r}" if found else "features that serve trainings"
-        raise ValueError(f"the weights {name} are {made}, expected weights for {expected!r}.")
+        kind = f"weights for the task {found!r}" if found else "features for training"
+        raise ValueError(f"Found {kind} ({name}); expected weights for the task {expected!r}.")
 
 
-def _listing(faults):
-    return "Tried: " + "; ".join(f"{source}: {fault}" for source, fault in faults.items()) + "."
+def _listing(errors):
+    return "Tried: " + "; ".join(f"{source}: {error}" for source, error in errors.items()) + "."
 
 
-def _download(entry, urls, faults, what, progress):
-    """The file of an entry in the cache, from the first address that has it."""
+def _download(entry, urls, errors, weights, progress):
+    """Download the file of an entry into the cache from the first address that has it."""
     from requests import RequestException
 
     cache = cache_folder()
     downloader = _downloader(entry, progress)
-    for wait in WAITS:
+    for wait in _WAITS:
         time.sleep(wait)
         for url in urls:
             try:
                 pooch.retrieve(url, entry.sha256, fname=entry.file, path=cache, downloader=downloader)
             except (RequestException, WeightsError) as error:
-                faults[url] = _reason(error)
+                errors[url] = _reason(error)
             except OSError as error:
                 raise WeightsError(
-                    f"{what} cannot be kept in the cache {cache} ({error.strerror or error}). Set SUNPY_RESTORE_CACHE "
-                    "to a folder that can be written and has room."
+                    f"{weights} cannot be written to the cache {cache} ({error.strerror or error}). Set "
+                    "SUNPY_RESTORE_CACHE to a writable folder on a disk with free space."
                 ) from error
             else:
                 return LocalWeights(cache / entry.file, entry.name, entry.sha256)
     raise WeightsError(
-        f"{what} could not be downloaded. Check the connection and try again, or put the file into a folder and set "
-        f"SUNPY_RESTORE_WEIGHTS_MIRROR (or mirror=) to that. {_listing(faults)}"
+        f"{weights} could not be downloaded. Check the connection and try again, or put the file into a folder and set "
+        f"SUNPY_RESTORE_WEIGHTS_MIRROR (or mirror=) to that folder. {_listing(errors)}"
     )
 
 
 def _downloader(entry, progress):
-    """A downloader for pooch that says what came instead of the file."""
-    http = pooch.HTTPDownloader(progressbar=bool(progress), chunk_size=2**16, timeout=TIMEOUT)
+    """Make a downloader for pooch that names what was received instead of the file."""
+    http = pooch.HTTPDownloader(progressbar=bool(progress), chunk_size=2**16, timeout=_TIMEOUT)
 
     def download(url, path, pup):
         http(url, path, pup)
-        fault = _fault(path, entry)
-        if fault is not None:
-            raise WeightsError(f"what came {fault}")
-        # pooch's temporary files are readable by their owner alone, but a cache may be shared.
+        error = _file_error(path, entry)
+        if error is not None:
+            raise WeightsError(f"the received file {error}")
+        # Temporary files of pooch are readable by their owner only, but a cache may be shared
         Path(path).chmod(0o644)
 
     return download
 
 
 def _reason(error):
-    """Why a download failed, in a few words."""
+    """Describe in a few words why a download failed."""
     import requests
 
     if isinstance(error, requests.HTTPError):
         return f"the server answered {error.response.status_code} {error.response.reason}"
     if "Read timed out" in str(error):
-        return f"nothing came for {TIMEOUT[1]} s"
+        return f"no data for {_TIMEOUT[1]} s"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection was cut off"
     return f"no connection ({type(error).__name__})" if isinstance(error, requests.ConnectionError) else str(error)

@@ -1,4 +1,4 @@
-"""Weights, and a local HTTP server with every fault that a download can meet."""
+"""Weights, and a local HTTP server with every failure that a download can meet."""
 
 import hashlib
 import threading
@@ -12,11 +12,11 @@ import pytest
 HTML = b"<!DOCTYPE html>\n<html><body>Please log in to the network of this hotel.</body></html>\n"
 
 
-class FaultyServer(ThreadingHTTPServer):
+class FailingServer(ThreadingHTTPServer):
     """
     Serves ``files[name]`` at ``url/mirror/name``; ``plan[mirror]`` says how it answers one request after the other.
 
-    Beyond its plan a mirror answers rightly, so that only a long plan is a lasting fault.
+    Beyond its plan a mirror answers correctly, so that only a long plan is a lasting failure.
     """
 
     block_on_close = False
@@ -41,8 +41,8 @@ class _Handler(BaseHTTPRequestHandler):
         number = self.server.requests[mirror]
         self.server.requests[mirror] += 1
         plan = self.server.plan.get(mirror, [])
-        fault = plan[number] if number < len(plan) else "right"
-        getattr(self, fault.replace("-", "_"))(self.server.files[name])
+        answer = plan[number] if number < len(plan) else "correct"
+        getattr(self, answer.replace("-", "_"))(self.server.files[name])
 
     def answer(self, body, *, code=200, content_type="application/octet-stream", length=None):
         self.send_response(code)
@@ -52,13 +52,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def right(self, data):
+    def correct(self, data):
         self.answer(data, length=len(data))
 
     def slow(self, data):
         self.answer(data[:100], length=len(data))
         for part in range(10):
-            time.sleep(0.1)
+            time.sleep(0.05)
             self.wfile.write(data[100:][part * len(data) // 10 : (part + 1) * len(data) // 10])
 
     def stalls(self, data):
@@ -90,15 +90,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def weights_environment(monkeypatch, tmp_path):
-    """An empty cache, no environment variables of the user, no waiting between the rounds."""
+    """An empty cache, no environment variables of the user, and no waits between rounds."""
     from sunpy_restore.core import weights
 
     monkeypatch.setenv("SUNPY_RESTORE_CACHE", str(tmp_path / "cache"))
     for name in ("SUNPY_RESTORE_WEIGHTS_URL", "SUNPY_RESTORE_WEIGHTS_MIRROR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(weights, "WAITS", (0, 0, 0))
-    monkeypatch.setattr(weights, "TIMEOUT", (5, 5))
+    monkeypatch.setattr(weights, "_WAITS", (0, 0, 0))
+    monkeypatch.setattr(weights, "_TIMEOUT", (5, 5))
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +135,7 @@ def full_entry(good_weights):
 
 @contextmanager
 def _running():
-    with FaultyServer() as server:
+    with FailingServer() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -148,13 +148,13 @@ def _running():
 
 @pytest.fixture
 def server():
-    """A `FaultyServer`."""
+    """A `FailingServer`."""
     with _running() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def lasting_server():
-    """A `FaultyServer` for tests with many examples, which set its plans anew."""
+    """A `FailingServer` for tests with many examples, each of which sets its plans."""
     with _running() as server:
         yield server

@@ -24,7 +24,7 @@ SHIPPED = weights.available()
 def toml(base_url="", **tables):
     lines = [f'base_url = "{base_url}"', 'folder = "packaged"']
     for name, table in tables.items():
-        # JSON's strings, numbers, booleans and lists are TOML's.
+        # Strings, numbers, booleans and lists of JSON are TOML
         lines += [f"\n[weights.{name}]", *(f"{key} = {json.dumps(item)}" for key, item in table.items())]
     return "\n".join(lines) + "\n"
 
@@ -64,36 +64,36 @@ def test_features_belong_to_no_task(write_registry):
     path = write_registry(base_url="https://a", net=ENTRY, vgg=FEATURES | {"urls": urls})
     entry = weights.entry_named("vgg", registry=path)
     assert entry.task == ""
-    # Others publish them, elsewhere
+    # They are published by other projects
     assert entry.urls == tuple(urls)
     assert entry in weights.available(registry=path)
     assert entry not in weights.available("a task", registry=path)
     for wrong, message in [
-        ({"task": "a task"}, "found 'a task' as task, expected none"),
-        ({"file": "vgg.safetensors"}, "found 'vgg.safetensors' as file, expected a file name ending in .pth"),
-        ({"file": "vgg.tpth"}, "ending in .pth"),
+        ({"task": "a task"}, "found task = 'a task'; expected none"),
+        ({"file": "vgg.safetensors"}, "found file = 'vgg.safetensors'; expected a file name that ends in .pth"),
+        ({"file": "vgg.tpth"}, "ends in .pth"),
     ]:
         path = write_registry(vgg=FEATURES | wrong)
         with pytest.raises(ValueError, match=message):
             weights.available(registry=path)
-    with pytest.raises(ValueError, match="found '' as task, expected one"):
+    with pytest.raises(ValueError, match="found task = ''; expected the name of a task"):
         weights.available(registry=write_registry(a={key: value for key, value in ENTRY.items() if key != "task"}))
 
 
 def test_entry_by_name(write_registry):
     path = write_registry(a=ENTRY, b=ENTRY)
     assert weights.entry_named("b", registry=path).name == "b"
-    with pytest.raises(ValueError, match="Found the weights 'c', expected one of: a, b"):
+    with pytest.raises(ValueError, match="Unknown weights 'c'; expected one of a, b"):
         weights.entry_named("c", registry=path)
-    with pytest.raises(ValueError, match="expected one of: none"):
+    with pytest.raises(ValueError, match="expected one of none"):
         weights.entry_named("c", registry=write_registry())
 
 
 def test_no_default(write_registry):
     path = write_registry(a=ENTRY, b=ENTRY | {"task": "other", "default": True})
-    with pytest.raises(WeightsError, match=r"no default weights for the task 'a task' \(.*: 'a'\).* Pass weights="):
+    with pytest.raises(WeightsError, match=r"no default weights for the task 'a task' .* it has 'a'\. Pass weights="):
         weights.default_for("a task", registry=path)
-    with pytest.raises(WeightsError, match=r"no default weights for the task 'none' \(.*: none\)"):
+    with pytest.raises(WeightsError, match=r"no default weights for the task 'none' .* it has none\."):
         weights.default_for("none", registry=path)
 
 
@@ -111,14 +111,14 @@ def test_no_default(write_registry):
         ("size", 0),
     ],
 )
-def test_impossible_values(write_registry, key, wrong):
+def test_invalid_values_are_refused(write_registry, key, wrong):
     path = write_registry(a=ENTRY | {key: wrong})
-    with pytest.raises(ValueError, match=f"'a' in the registry: found .* as {key}, expected"):
+    with pytest.raises(ValueError, match=f"Weights 'a' in the registry: found {key} = .*; expected"):
         weights.available(registry=path)
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
-def test_refresh_changes_one_entry_alone(tmp_path, write_registry, name):
+def test_refresh_changes_one_entry_only(tmp_path, write_registry, name):
     tables = {key: ENTRY | {"file": f"{key}.safetensors", "urls": [f"https://x/{key}"]} for key in "ab"}
     path = write_registry(**tables)
     path.write_text("# A comment = kept.\n" + path.read_text())
@@ -141,12 +141,9 @@ def test_refresh_needs_one_entry(tmp_path, write_registry):
     file.write_bytes(b"new weights")
     sizeless = {key: value for key, value in ENTRY.items() if key != "size"}
     for tables, message in [
-        ({}, "has 0 entries with the file 'net.safetensors', expected exactly one"),
-        ({"a": ENTRY, "b": ENTRY}, "has 2 entries"),
-        (
-            {"a": sizeless},
-            "has 0 lines 'size = ...', expected one",
-        ),
+        ({}, "Found 0 entries with the file 'net.safetensors' in .*; expected exactly one"),
+        ({"a": ENTRY, "b": ENTRY}, "Found 2 entries"),
+        ({"a": sizeless}, "Found 0 lines 'size = ...' in the entry of 'net.safetensors' in .*; expected one"),
     ]:
         path = write_registry(**tables)
         before = path.read_text()
@@ -155,7 +152,7 @@ def test_refresh_needs_one_entry(tmp_path, write_registry):
         assert path.read_text() == before
 
 
-# The registry of the package. These hold for any number of entries, none included.
+# The registry of the package, which may have any number of entries
 
 
 def test_shipped_registry_is_valid():
@@ -164,7 +161,7 @@ def test_shipped_registry_is_valid():
     assert data["base_url"] == "" or data["base_url"].startswith("https://")
 
 
-def test_shipped_files_and_entries_belong_together():
+def test_every_compact_file_has_an_entry():
     folder = registry.REGISTRY.parent / tomllib.loads(registry.REGISTRY.read_text(encoding="utf-8"))["folder"]
     files = sorted(path.name for path in folder.glob("*") if path.suffix not in (".py", ".rst", ".md"))
     compact = sorted(entry.file for entry in SHIPPED if entry.kind == "compact")
@@ -191,8 +188,8 @@ def test_shipped_entry(entry):
     assert all(url.startswith("https://") for url in entry.urls)
 
 
-def test_shipped_features_are_those_that_torchvision_publishes():
-    """The name of a file of torchvision's has the first digits of its SHA-256."""
+def test_shipped_features_are_those_of_torchvision():
+    """Names of files of torchvision have the first digits of the SHA-256."""
     entry = weights.entry_named("vgg19")
     assert entry.kind == "features"
     assert entry.file == f"vgg19-{entry.sha256[:8]}.pth"

@@ -76,31 +76,39 @@ def test_names_and_paths_lead_to_the_same_weights(registry, good, server):
     assert weights.read(full)[0]["kernel"].tolist() == list(range(50_000))
 
 
-def test_what_is_no_weights(registry, tmp_path):
+def test_other_values_are_refused(registry, tmp_path):
     def message(value, kind):
         return error_of(weights.resolve, value, task="enhance", registry=registry, kind=kind)
 
-    names = "(it has for this task: 'net-compact', 'net-full')"
+    names = "expected a name in the registry ('net-compact', 'net-full' for the enhance task)"
     assert names in message("net-large", ValueError)
     assert names in message("net-v1.0", ValueError)
     assert names in message("", ValueError)
     assert names in message(tmp_path, ValueError)
     assert "never loaded because they can run any code" in message("own.pt", ValueError)
     assert "never loaded because they can run any code" in message(tmp_path / "own.pth", ValueError)
-    assert "own.safetensors does not exist" in message(tmp_path / "own.safetensors", WeightsError)
-    assert "weights is a int, expected a registry name, a path or None" in message(3, TypeError)
-    assert "weights is a bytes" in message(b"net-full", TypeError)
+    assert f"Found no weights file {tmp_path / 'own.safetensors'}; expected" in message(
+        tmp_path / "own.safetensors", WeightsError
+    )
+    assert "Found weights of type int; expected a name in the registry, a path or None" in message(3, TypeError)
+    assert "Found weights of type bytes" in message(b"net-full", TypeError)
 
 
 def test_wrong_task(registry, good):
-    expected = "are for the task 'enhance', expected weights for 'inpaint'"
-    assert expected in error_of(weights.resolve, good, task="inpaint", registry=registry, kind=ValueError)
-    assert expected in error_of(weights.resolve, "net-full", task="inpaint", registry=registry, kind=ValueError)
-    # The registry says "inpaint", the file itself "enhance".
+
+    def expected(name):
+        return f"Found weights for the task 'enhance' ({name}); expected weights for the task 'inpaint'."
+
+    assert error_of(weights.resolve, good, task="inpaint", registry=registry, kind=ValueError) == expected(good)
+    message = error_of(weights.resolve, "net-full", task="inpaint", registry=registry, kind=ValueError)
+    assert message == expected("'net-full'")
+    # The registry says "inpaint", the file itself "enhance"
     registry.write_text(registry.read_text().replace('task = "enhance"', 'task = "inpaint"'))
-    assert expected in error_of(weights.resolve, task="inpaint", registry=registry, kind=ValueError)
+    packaged = registry.parent / "packaged" / FILE
+    message = error_of(weights.resolve, task="inpaint", registry=registry, kind=ValueError)
+    assert message == expected(packaged)
     compact = weights.default_for("inpaint", registry=registry)
-    assert expected in error_of(weights.verify, compact, kind=ValueError)
+    assert error_of(weights.verify, compact, kind=ValueError) == expected(packaged)
 
 
 def test_damaged_package(registry):
@@ -119,7 +127,7 @@ def test_damaged_package(registry):
 
 def test_nothing_is_downloaded_by_default(entry):
     message = error_of(weights.fetch, entry)
-    assert "'net-full' (net.safetensors, 0.2 MB) are not here and have no address" in message
+    assert "'net-full' (net.safetensors, 0.2 MB) are not on this machine and have no address" in message
     assert "SUNPY_RESTORE_WEIGHTS_URL (or base_url=)" in message
     assert "SUNPY_RESTORE_WEIGHTS_MIRROR (or mirror=)" in message
     assert in_cache() == []
@@ -147,9 +155,9 @@ def test_base_url(entry, good, server, monkeypatch, by_argument):
     assert dict(server.requests) == {"argument" if by_argument else "environment": 1}
 
 
-def test_base_url_that_is_none(entry):
+def test_invalid_base_url(entry):
     message = error_of(weights.fetch, entry, base_url="/data/weights", kind=ValueError)
-    assert "'/data/weights', expected http://... or https://..." in message
+    assert "Found the base URL '/data/weights' of the weights; expected http://... or https://..." in message
     assert "mirror=" in message
 
 
@@ -191,7 +199,7 @@ def test_verify_downloads_nothing(entry, server):
     assert not server.requests
 
 
-# Features, which are a pickle of others
+# Features, which other projects publish as a pickle
 
 
 @pytest.fixture
@@ -218,12 +226,12 @@ def test_features_are_fetched_like_weights(features, server):
 
 
 def test_damaged_features(features, server):
-    """What is wrong with the file is said, and not that it is a pickle: that it should be."""
+    """The message names the error, and not that the file is a pickle, which it should be."""
     local = weights.fetch(features)
     data = local.path.read_bytes()
     for damaged, message in [
         (data[:-1], f"has {len(data) - 1} bytes instead of {len(data)}"),
-        (data[:-1] + b"x", "has another SHA-256 than the registry says"),
+        (data[:-1] + b"x", "has another SHA-256 than in the registry"),
         (b"<html>", "is an HTML page"),
         (b"", "is empty"),
     ]:
@@ -235,13 +243,13 @@ def test_damaged_features(features, server):
     assert "the server answered 404" in message
 
 
-def test_features_restore_nothing(registry, features):
+def test_features_are_no_weights_of_a_task(registry, features):
     table = vars(features)
     lines = ["", "[weights.vgg]"]
     lines += [f"{key} = {json.dumps(value)}" for key, value in table.items() if key not in ("name", "task", "folder")]
     registry.write_text(registry.read_text() + "\n".join(lines))
     message = error_of(weights.resolve, "vgg", task="enhance", registry=registry, kind=ValueError)
-    assert "'vgg' are features that serve trainings, expected weights for 'enhance'" in message
+    assert "Found features for training ('vgg'); expected weights for the task 'enhance'" in message
     message = error_of(weights.resolve, "net", task="enhance", registry=registry, kind=ValueError)
     assert "'vgg'" not in message
 
@@ -253,8 +261,8 @@ def test_cache_below_a_file(entry, good, server, monkeypatch):
     server.files[FILE] = good.read_bytes()
     monkeypatch.setenv("SUNPY_RESTORE_CACHE", str(good / "cache"))
     message = error_of(weights.fetch, entry, base_url=server.base("a"))
-    assert f"cannot be kept in the cache {good / 'cache'} (" in message
-    assert "Set SUNPY_RESTORE_CACHE to a folder" in message
+    assert f"cannot be written to the cache {good / 'cache'} (" in message
+    assert "Set SUNPY_RESTORE_CACHE to a writable folder" in message
 
 
 @pytest.mark.parametrize("number", ["EACCES", "EROFS", "ENOSPC"])
@@ -270,9 +278,9 @@ def test_cache_that_cannot_be_written(entry, good, server, monkeypatch, number):
     server.files[FILE] = good.read_bytes()
     monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
     message = error_of(weights.fetch, entry, base_url=server.base("a"))
-    assert f"cannot be kept in the cache {weights.cache_folder()} (" in message
-    assert "Set SUNPY_RESTORE_CACHE to a folder" in message
-    # What is already there is used all the same.
+    assert f"cannot be written to the cache {weights.cache_folder()} (" in message
+    assert "Set SUNPY_RESTORE_CACHE to a writable folder" in message
+    # A file that is in the cache is used
     (weights.cache_folder() / FILE).write_bytes(good.read_bytes())
     assert weights.fetch(entry).path == weights.cache_folder() / FILE
 
@@ -297,9 +305,10 @@ def test_concurrent_downloads(entry, good, server):
     assert in_cache() == [FILE]
 
 
+@pytest.mark.slow
 def test_killed_download(registry, good, server):
     server.files[FILE], server.plan["a"] = good.read_bytes(), ["stalls"]
-    code = "import sys; from sunpy_restore.core import weights; weights.TIMEOUT = (5, 60); "
+    code = "import sys; from sunpy_restore.core import weights; weights._TIMEOUT = (5, 60); "
     code += "weights.resolve('net-full', task='enhance', registry=sys.argv[1], base_url=sys.argv[2])"
     with subprocess.Popen([sys.executable, "-c", code, str(registry), server.base("a")]) as process:
         deadline = time.monotonic() + 120
@@ -313,6 +322,7 @@ def test_killed_download(registry, good, server):
     assert local.path.read_bytes() == good.read_bytes()
 
 
+@pytest.mark.slow
 def test_torch_is_not_loaded_for_metadata(good):
     code = "import sys; from sunpy_restore.core import weights; weights.available(); "
     code += "weights.read_metadata(sys.argv[1]); print(sys.modules.keys() & {'torch', 'lightning'})"

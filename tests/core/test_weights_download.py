@@ -11,15 +11,15 @@ from sunpy_restore.core import weights
 from sunpy_restore.core.exceptions import WeightsError
 
 FILE = "net.safetensors"
-FAULTS = {
+FAILURES = {
     "cut-off": "the connection was cut off",
-    "cut-off-unnoticed": "what came has .* bytes instead of",
-    "html": "what came is an HTML page",
-    "wrong-file": "what came has another SHA-256",
+    "cut-off-unnoticed": "the received file has .* bytes instead of",
+    "html": "the received file is an HTML page",
+    "wrong-file": "the received file has another SHA-256",
     "missing": "the server answered 404",
     "busy": "the server answered 503",
     "hangs-up": "no connection",
-    "stalls": "nothing came for 0.2 s",
+    "stalls": "no data for 0.2 s",
 }
 
 
@@ -51,44 +51,44 @@ def error_of(function, *args, kind=WeightsError, **kwargs):
 
 
 def test_slow_server(entry, good, server, monkeypatch):
-    # The download lasts longer than this, but something comes in between.
-    monkeypatch.setattr(weights, "TIMEOUT", (5, 0.8))
+    # The download lasts longer than this, but data arrive in between
+    monkeypatch.setattr(weights, "_TIMEOUT", (5, 0.4))
     server.files[FILE], server.plan["a"] = good.read_bytes(), ["slow"]
     local = weights.fetch(entry, base_url=server.base("a"))
     assert local.path.read_bytes() == good.read_bytes()
     assert server.requests["a"] == 1
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_temporary_fault(entry, good, server, fault, monkeypatch):
-    monkeypatch.setattr(weights, "TIMEOUT", (5, 0.2 if fault == "stalls" else 5))
-    server.files[FILE], server.plan["a"] = good.read_bytes(), [fault] * 2
+@pytest.mark.parametrize("failure", FAILURES)
+def test_temporary_failure(entry, good, server, failure, monkeypatch):
+    monkeypatch.setattr(weights, "_TIMEOUT", (5, 0.2 if failure == "stalls" else 5))
+    server.files[FILE], server.plan["a"] = good.read_bytes(), [failure] * 2
     local = weights.fetch(entry, base_url=server.base("a"))
     assert local.path.read_bytes() == good.read_bytes()
     assert server.requests["a"] == 3
     assert in_cache() == [FILE]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_lasting_fault(entry, good, server, fault, monkeypatch):
-    monkeypatch.setattr(weights, "TIMEOUT", (5, 0.2 if fault == "stalls" else 5))
-    server.files[FILE], server.plan["a"] = good.read_bytes(), [fault] * 99
+@pytest.mark.parametrize("failure", FAILURES)
+def test_lasting_failure(entry, good, server, failure, monkeypatch):
+    monkeypatch.setattr(weights, "_TIMEOUT", (5, 0.2 if failure == "stalls" else 5))
+    server.files[FILE], server.plan["a"] = good.read_bytes(), [failure] * 99
     message = error_of(weights.fetch, entry, base_url=server.base("a"))
     assert "'net-full' (net.safetensors, 0.2 MB) could not be downloaded" in message
-    assert re.search(f"{server.base('a')}/{FILE}: {FAULTS[fault]}", message)
+    assert re.search(f"{server.base('a')}/{FILE}: {FAILURES[failure]}", message)
     assert "Check the connection" in message
     assert "SUNPY_RESTORE_WEIGHTS_MIRROR" in message
-    assert server.requests["a"] == len(weights.WAITS)
+    assert server.requests["a"] == len(weights._WAITS)
     assert in_cache() == []
     server.plan["a"] = []
     assert weights.fetch(entry, base_url=server.base("a")).path.read_bytes() == good.read_bytes()
 
 
-PLANS = st.lists(st.sampled_from(["right", *sorted(FAULTS.keys() - {"stalls"})]), min_size=3, max_size=3)
+PLANS = st.lists(st.sampled_from(["correct", *sorted(FAILURES.keys() - {"stalls"})]), min_size=3, max_size=3)
 
 
-# Every example brings its own cache.
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Every example has its own cache
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plans=st.lists(PLANS, min_size=1, max_size=3))
 def test_mirrors_take_turns(full_entry, good_weights, weights_environment, lasting_server, plans):
     server, good = lasting_server, good_weights
@@ -96,12 +96,12 @@ def test_mirrors_take_turns(full_entry, good_weights, weights_environment, lasti
     server.plan = {str(mirror): plan for mirror, plan in enumerate(plans)}
     server.requests.clear()
     turns = [(mirror, plan[attempt]) for attempt in range(3) for mirror, plan in enumerate(plans)]
-    right = next((turn for turn, (_, behaviour) in enumerate(turns) if behaviour == "right"), None)
-    asked = turns if right is None else turns[: right + 1]
+    first = next((turn for turn, (_, answer) in enumerate(turns) if answer == "correct"), None)
+    asked = turns if first is None else turns[: first + 1]
     entry = with_urls(full_entry, *(server.base(mirror) for mirror in server.plan))
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SUNPY_RESTORE_CACHE", folder)
-        if right is None:
+        if first is None:
             message = error_of(weights.fetch, entry)
             assert all(url in message for url in entry.urls)
             assert in_cache() == []
@@ -120,7 +120,7 @@ def test_no_network(entry, server):
 
 
 @pytest.mark.parametrize("kind", ["ConnectTimeout", "SSLError", "ProxyError"])
-def test_no_way_to_the_server(entry, monkeypatch, kind):
+def test_unreachable_server(entry, monkeypatch, kind):
     def get(url, **kwargs):
         raise getattr(requests.exceptions, kind)(f"to {url} timed out\nin many words")
 
@@ -129,21 +129,21 @@ def test_no_way_to_the_server(entry, monkeypatch, kind):
     assert f"https://example.org/{FILE}: no connection ({kind})" in message
 
 
-def test_address_that_is_none(entry):
+def test_invalid_address(entry):
     assert "https://:0/net.safetensors: " in error_of(weights.fetch, with_urls(entry, "https://:0"))
 
 
 def test_waits_between_rounds(entry, good, server, monkeypatch):
     waits = []
-    monkeypatch.setattr(weights, "WAITS", (0, 1, 4))
+    monkeypatch.setattr(weights, "_WAITS", (0, 1, 4))
     monkeypatch.setattr(weights.time, "sleep", waits.append)
-    server.files[FILE], server.plan["a"], server.plan["b"] = good.read_bytes(), ["busy"] * 9, ["busy", "right"]
+    server.files[FILE], server.plan["a"], server.plan["b"] = good.read_bytes(), ["busy"] * 9, ["busy", "correct"]
     weights.fetch(with_urls(entry, server.base("a"), server.base("b")))
     assert waits == [0, 1]
 
 
 def test_progress_bar(entry, good, server, capsys):
-    server.files[FILE], server.plan["a"] = good.read_bytes(), ["right", "cut-off", "html"]
+    server.files[FILE], server.plan["a"] = good.read_bytes(), ["correct", "cut-off", "html"]
     weights.fetch(entry, base_url=server.base("a"), progress=False)
     assert "%" not in capsys.readouterr().err
     (weights.cache_folder() / FILE).unlink()
