@@ -1,4 +1,4 @@
-"""How good a restoration is: against a truth, against the observation, and by itself."""
+"""Metrics of restored images."""
 
 import numpy as np
 
@@ -12,27 +12,27 @@ def psnr(truth, image, data_range=None, mask=None):
     r"""
     Peak signal-to-noise ratio, :math:`10 \log_{10} (R^2 / \langle (truth - image)^2 \rangle)`.
 
-    Of an image that is exact outside a mask, the value over the whole is that in the mask plus
-    ``10 log10(all pixels / pixels in the mask)``: say which one a number is.
+    If an image is exact outside of a mask, the value for the whole image is that in the mask plus
+    ``10 log10(all pixels / pixels in the mask)``. A published number should say which of both it is.
 
     Parameters
     ----------
     truth, image : `~numpy.ndarray`
-        Images of one shape. Pixels where the truth is not finite do not count.
+        Images of the same shape. Pixels where the truth is not finite are ignored.
     data_range : `float`, optional
-        The range R. By default that of the whole truth, also with a mask.
+        Range R of the values. By default that of the whole truth, also with a mask.
     mask : `~numpy.ndarray` of `bool`, optional
-        True where pixels are scored. By default everywhere.
+        True where pixels are scored. By default all pixels are.
 
     Returns
     -------
     `float`
-        In dB; infinite for equal images, NaN if ``image`` has a scored pixel that is not finite and the truth has not.
+        Ratio in dB. It is infinite for equal images, and NaN if ``image`` is not finite in a scored pixel.
 
     Raises
     ------
     ValueError
-        If shapes differ, nothing is left to score, or the range is not positive.
+        The shapes differ, no pixel is left to score, or the range is not positive.
 
     Examples
     --------
@@ -42,46 +42,52 @@ def psnr(truth, image, data_range=None, mask=None):
     >>> psnr(truth, truth + 0.1)
     20.0
     """
+    from skimage.metrics import peak_signal_noise_ratio
+
     truth, image = _pair(truth, image)
     data_range = _data_range(truth, data_range)
     scored = _scored(truth, mask)
-    error = np.mean((truth[scored] - image[scored]) ** 2)
-    if error == 0:
+    truth, image = truth[scored], image[scored]
+    if np.array_equal(truth, image):
         return float("inf")
-    return float(10 * np.log10(data_range**2 / error))
+    return float(peak_signal_noise_ratio(truth, image, data_range=data_range))
 
 
 def ssim(truth, image, data_range=None, mask=None):
     """
-    Structural similarity (Wang et al. 2004): Gaussian window of 1.5 pixels, K1 = 0.01, K2 = 0.03.
+    Structural similarity with a Gaussian window of 1.5 pixels, K1 = 0.01 and K2 = 0.03.
 
     Parameters
     ----------
     truth, image : `~numpy.ndarray`
-        Images of one shape, at least 11 pixels along each axis and finite.
+        Finite images of the same shape, at least 11 x 11 pixels.
     data_range : `float`, optional
         Range of the values. By default that of the truth.
     mask : `~numpy.ndarray` of `bool`, optional
-        True where the map of similarities is averaged. By default away from the edges, where the window is whole.
+        True where the local similarity is averaged. By default all pixels whose window lies inside of the image.
 
     Returns
     -------
     `float`
-        At most 1, which equal images have.
+        Similarity, which is 1 for equal images and smaller for all others.
 
     Raises
     ------
     ValueError
-        If shapes differ, images are smaller than the window or have non-finite pixels, or nothing is left to score.
+        The shapes differ, the images are too small or not finite, or no pixel is left to score.
+
+    References
+    ----------
+    * Wang et al. 2004, IEEE Transactions on Image Processing 13, 600, https://doi.org/10.1109/TIP.2003.819861
     """
     from skimage.metrics import structural_similarity
 
     truth, image = _pair(truth, image)
     window = 11
     if truth.ndim != 2 or min(truth.shape) < window:
-        raise ValueError(f"expected images of at least {window} x {window} pixels, found shape {truth.shape}")
+        raise ValueError(f"Found images of shape {truth.shape}; expected at least {window} x {window} pixels.")
     if not (np.isfinite(truth).all() and np.isfinite(image).all()):
-        raise ValueError("expected finite images, found NaN or infinite pixels: fill them or cut them off")
+        raise ValueError("Found NaN or infinite pixels; expected finite images. Fill these pixels or cut them off.")
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "full": True}
     mean, similarity = structural_similarity(truth, image, data_range=_data_range(truth, data_range), **options)
     return float(mean if mask is None else similarity[_scored(truth, mask)].mean())
@@ -94,17 +100,17 @@ def contrast(image):
     Parameters
     ----------
     image : `~numpy.ndarray`
-        Intensity. Pixels that are not finite do not count.
+        Intensity. Pixels that are not finite are ignored.
 
     Returns
     -------
     `float`
-        A fraction.
+        Contrast as a fraction.
 
     Raises
     ------
     ValueError
-        If no pixel is finite or the mean is not positive.
+        No pixel is finite, or the mean is not positive.
 
     Examples
     --------
@@ -116,33 +122,33 @@ def contrast(image):
     image = image[_scored(image, None)]
     mean = image.mean()
     if mean <= 0:
-        raise ValueError(f"expected an image of positive mean, found {mean}: contrast is one of intensity")
+        raise ValueError(f"Found an image of mean {mean}; expected a positive mean, as of an intensity.")
     return float(image.std() / mean)
 
 
 def flux_error(truth, image, *, unsigned=False):
     """
-    Relative error of the flux, ``sum(image) / sum(truth) - 1``, which is that of the mean.
+    Relative error of the flux, ``sum(image) / sum(truth) - 1``.
 
     Parameters
     ----------
     truth : `~numpy.ndarray`
-        Image of shape (ny, nx), such as the observation. Pixels where it is not finite do not count.
+        Image of shape ``(ny, nx)``. Pixels where it is not finite are ignored.
     image : `~numpy.ndarray`
-        Image of that shape, or of an integer multiple that is binned to the pixels of ``truth`` first: the unsigned
-        flux depends on how far opposite polarities are resolved.
+        Image of the same shape, or of an integer multiple, which is binned to the pixels of ``truth`` first because the
+        unsigned flux depends on the resolution of opposite polarities.
     unsigned : `bool`
-        Whether to sum absolute values.
+        Compare the unsigned flux, which is the sum of absolute values.
 
     Returns
     -------
     `float`
-        A fraction.
+        Relative error as a fraction.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit or the flux of the truth is 0.
+        The shapes do not match, or the flux of the truth is 0.
 
     Examples
     --------
@@ -161,7 +167,7 @@ def flux_error(truth, image, *, unsigned=False):
         truth, image = np.abs(truth), np.abs(image)
     flux = truth.sum()
     if flux == 0:
-        raise ValueError("expected a truth of some flux, found 0, of which no error is a fraction")
+        raise ValueError("Found a truth of flux 0; expected a flux that is not 0 for a relative error.")
     return float(image.sum() / flux - 1)
 
 
@@ -169,12 +175,12 @@ def residual_fraction(image, reference):
     """
     Sum of absolute differences over the sum of absolute values of the reference.
 
-    Of a degraded restoration and the observation, it says how far the restoration contradicts what was observed.
+    It measures how well a restored image, degraded by the instrument again, reproduces the observation.
 
     Parameters
     ----------
     image, reference : `~numpy.ndarray`
-        Images of one shape. Pixels without a finite reference do not count.
+        Images of the same shape. Pixels where the reference is not finite are ignored.
 
     Returns
     -------
@@ -184,13 +190,13 @@ def residual_fraction(image, reference):
     Raises
     ------
     ValueError
-        If shapes differ or the reference is 0 everywhere.
+        The shapes differ, or the reference is 0 everywhere.
     """
     image, reference = _pair(image, reference)
     scored = _scored(reference, None)
     total = np.abs(reference[scored]).sum()
     if total == 0:
-        raise ValueError("expected a reference that is not 0 everywhere")
+        raise ValueError("Found a reference that is 0 everywhere; expected values that are not 0.")
     return float(np.abs(image[scored] - reference[scored]).sum() / total)
 
 
@@ -198,47 +204,46 @@ def radial_power_spectrum(image, scale, *, window="hann"):
     r"""
     Azimuthally averaged power spectral density.
 
-    Normalised so that its integral over the plane of frequencies is the variance of the image: white noise of standard
-    deviation :math:`\sigma` has the level :math:`\sigma^2 scale^2`, and spectra of one scene in different pixels can be
-    plotted over each other.
+    The integral over the frequency plane is the variance of the image. White noise of standard deviation :math:`\sigma`
+    therefore has the level :math:`\sigma^2 scale^2`, and the spectra of one scene at different pixel scales agree.
 
     Parameters
     ----------
     image : `~numpy.ndarray`
-        Image of shape (ny, nx), finite. Its mean is taken out.
+        Finite image of shape ``(ny, nx)``. Its mean is subtracted.
     scale : `float` or `~astropy.units.Quantity`
-        Pixel size in arcsec (a Quantity: an angle, or an angle per pixel).
+        Pixel size in arcsec, or as an angle or an angle per pixel.
     window : ``"hann"`` or `None`
-        Taper against the jump at the edges of an image that is not periodic.
+        Window that reduces leakage from the edges of an image that is not periodic.
 
     Returns
     -------
     frequency, power : `~numpy.ndarray`
-        Mean frequency of each ring in cycles per arcsec, above 0 and up to ``1 / (2 scale)``, and mean power in it, in
-        the squared unit of the image times arcsec squared.
+        Mean frequency of each ring in cycles per arcsec, above 0 and up to ``1 / (2 * scale)``, and mean power in the
+        ring, in the squared unit of the image times arcsec squared.
 
     Raises
     ------
     ValueError
-        If the image is not 2-D, smaller than 4 pixels or not finite, the scale not positive, or the window unknown.
+        The image is not 2-D, smaller than 4 x 4 pixels or not finite, the scale is not positive, or the window unknown.
     """
     image = np.asarray(image, dtype=float)
     if image.ndim != 2 or min(image.shape) < 4:
-        raise ValueError(f"expected an image of at least 4 x 4 pixels, found shape {image.shape}")
+        raise ValueError(f"Found an image of shape {image.shape}; expected at least 4 x 4 pixels.")
     if not np.isfinite(image).all():
-        raise ValueError("expected a finite image, found NaN or infinite pixels: fill them or cut them off")
+        raise ValueError("Found NaN or infinite pixels; expected a finite image. Fill these pixels or cut them off.")
     if window not in ("hann", None):
-        raise ValueError(f"expected the window 'hann' or None, found {window!r}")
+        raise ValueError(f"Unknown window {window!r}; expected 'hann' or None.")
     scale = _arcsec(scale)
     weights = np.ones(image.shape)
     if window == "hann":
-        # The periodic one, without the zero at the far end.
+        # The periodic window, without the zero at the end
         weights = np.outer(*(np.hanning(length + 1)[:-1] for length in image.shape))
     mean = np.sum(weights * image) / np.sum(weights)
     density = np.abs(np.fft.fft2(weights * (image - mean))) ** 2 * scale**2 / np.sum(weights**2)
     ky, kx = (np.fft.fftfreq(length, scale) for length in image.shape)
     k = np.hypot(ky[:, None], kx)
-    # Rings one step of the shorter side wide: narrower ones would be empty here and there.
+    # The width of a ring is the frequency step of the shorter side; some narrower rings would be empty
     side = min(image.shape)
     ring = np.rint(k * side * scale).astype(int)
     inside = (ring > 0) & (ring <= side // 2) & (k <= 0.5 / scale)
@@ -249,18 +254,18 @@ def radial_power_spectrum(image, scale, *, window="hann"):
 
 def _arcsec(scale):
     if isinstance(scale, u.Quantity):
-        # sunpy.map.GenericMap.scale is an angle per pixel.
+        # sunpy.map.GenericMap.scale is an angle per pixel
         scale = (scale * u.pix if u.pix in scale.unit.bases else scale).to_value(u.arcsec)
     scale = float(scale)
     if not (np.isfinite(scale) and scale > 0):
-        raise ValueError(f"expected a positive pixel size in arcsec, found {scale}")
+        raise ValueError(f"Found a pixel size of {scale} arcsec; expected a positive one.")
     return scale
 
 
 def _pair(first, second):
     first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     if first.shape != second.shape:
-        raise ValueError(f"expected two images of one shape, found {first.shape} and {second.shape}")
+        raise ValueError(f"Found images of shape {first.shape} and {second.shape}; expected one shape.")
     return first, second
 
 
@@ -278,10 +283,10 @@ def _scored(truth, mask):
     scored = np.isfinite(truth)
     if mask is not None:
         if np.shape(mask) != truth.shape:
-            raise ValueError(f"expected a mask of shape {truth.shape}, that of the images, found {np.shape(mask)}")
+            raise ValueError(f"Found a mask of shape {np.shape(mask)}; expected {truth.shape}, that of the images.")
         scored &= np.asarray(mask, dtype=bool)
     if not scored.any():
-        raise ValueError("expected at least one finite pixel to score, found none")
+        raise ValueError("Found no finite pixel to score; expected at least one.")
     return scored
 
 
@@ -290,5 +295,7 @@ def _data_range(truth, data_range):
         finite = truth[_scored(truth, None)]
         data_range = finite.max() - finite.min()
     if not data_range > 0:
-        raise ValueError(f"expected a positive data range, found {data_range}: give data_range for a constant truth")
+        raise ValueError(
+            f"Found a data range of {data_range}; expected a positive one. Pass data_range for a constant truth."
+        )
     return data_range

@@ -3,7 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import ndimage
 from torch import nn
@@ -63,7 +63,6 @@ def assert_close(result, expected):
 SIZES = st.integers(1, 40)
 
 
-@settings(deadline=None)
 @given(
     ny=SIZES, nx=SIZES, tile=st.integers(1, 50), radius=st.integers(0, 3), spare=st.integers(0, 20),
     batch=st.integers(1, 5), scale=st.sampled_from([1, 2]), channels_in=st.integers(0, 3),
@@ -93,7 +92,6 @@ def pooled(stride, radius=0, channels_in=1):
     return function
 
 
-@settings(deadline=None)
 @given(
     ny=SIZES, nx=SIZES, tile=st.integers(1, 50), stride=st.integers(1, 9), radius=st.integers(0, 2),
     spare=st.integers(0, 20), channels=st.integers(0, 3),
@@ -174,7 +172,6 @@ class Residual(nn.Module):
         return self.tail(features + self.norm(self.second(features)))
 
 
-@settings(deadline=None)
 @given(
     ny=SIZES, nx=SIZES, tile=st.integers(1, 30), spare=st.integers(0, 3), batch=st.integers(1, 5),
     scale=st.sampled_from([1, 2]), channels_in=st.integers(1, 2), channels_out=st.integers(1, 2),
@@ -201,7 +198,6 @@ def test_halo_below_the_receptive_radius_changes_the_result(scale):
     assert np.abs(too_small - whole).max() > 1e-2 * np.abs(whole).max()
 
 
-@settings(deadline=None)
 @given(ny=SIZES, nx=SIZES, tile=st.integers(1, 20), halo=st.integers(0, 5), batch=st.integers(1, 5), data=st.data())
 def test_tiles_of_a_call_have_one_shape_and_nothing_is_computed_twice_over(ny, nx, tile, halo, batch, data):
     scale = data.draw(st.sampled_from([1, 2]))
@@ -222,7 +218,6 @@ def test_tiles_of_a_call_have_one_shape_and_nothing_is_computed_twice_over(ny, n
     assert sum(shape[0] for shape in shapes) == -(-ny // tile) * -(-nx // tile)
 
 
-@settings(deadline=None)
 @given(ny=SIZES, nx=SIZES, tile=st.integers(1, 20), scale=st.sampled_from([1, 2]), data=st.data())
 def test_tiles_without_active_pixels_are_skipped(ny, nx, tile, scale, data):
     pixels = data.draw(st.lists(st.tuples(st.integers(0, ny - 1), st.integers(0, nx - 1)), max_size=4))
@@ -434,7 +429,6 @@ def test_progress_bar_is_shown_on_request_only(capsys):
 # ---- invalid pixels ----
 
 
-@settings(deadline=None)
 @given(ny=st.integers(1, 12), nx=st.integers(1, 12), share=st.floats(0, 1), seed=st.integers(0, 99))
 def test_invalid_pixels_get_the_nearest_valid_value(ny, nx, share, seed):
     rng = np.random.default_rng(seed)

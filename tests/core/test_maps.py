@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import Normalize
 
@@ -106,7 +106,6 @@ def test_wcs_changes_as_in_resample(form, scale):
 
 
 @pytest.mark.slow
-@settings(deadline=None)
 @given(header=headers(), scale=st.integers(1, 3))
 def test_wcs_changes_as_in_resample_for_any_header(header, scale):
     check_wcs_of_resample(header, scale)
@@ -146,7 +145,6 @@ def test_points_keep_their_position_on_the_sky(form, x, y):
 
 
 @pytest.mark.slow
-@settings(deadline=None)
 @given(header=headers(), x=st.floats(-0.5, 6.5), y=st.floats(-0.5, 4.5))
 def test_points_keep_their_position_on_the_sky_for_any_header(header, x, y):
     check_position(header, x, y)

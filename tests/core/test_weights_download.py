@@ -88,7 +88,7 @@ PLANS = st.lists(st.sampled_from(["correct", *sorted(FAILURES.keys() - {"stalls"
 
 
 # Every example has its own cache
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plans=st.lists(PLANS, min_size=1, max_size=3))
 def test_mirrors_take_turns(full_entry, good_weights, weights_environment, lasting_server, plans):
     server, good = lasting_server, good_weights

@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sunpy_restore.core import weights
@@ -21,7 +21,6 @@ nested = st.recursive(
 ).filter(lambda value: isinstance(value, list | dict))
 
 
-@settings(deadline=None)
 @given(
     arrays=st.dictionaries(st.text("abc.01_", min_size=1), st.lists(st.integers(0, 3), max_size=4), min_size=1),
     extra=st.dictionaries(texts.filter(lambda key: key != "__metadata__"), plain_texts | nested, max_size=4),
