@@ -145,7 +145,7 @@ def load_network(task, weights=None, *, progress=False):
     return network, local
 
 
-def fit(network, local):
+def fit(network, local, *, convert=None):
     """
     Load the tensors of a weights file into a network.
 
@@ -155,6 +155,8 @@ def fit(network, local):
         The network.
     local : `~sunpy_restore.core.weights.LocalWeights`
         The file, see `sunpy_restore.core.weights.resolve`.
+    convert : callable, optional
+        ``convert(network, state) -> state`` that changes the tensors before they are loaded.
 
     Raises
     ------
@@ -163,8 +165,9 @@ def fit(network, local):
     """
     from sunpy_restore.core.weights import read
 
+    state = read(local)[0]
     try:
-        network.load_state_dict(read(local)[0])
+        network.load_state_dict(state if convert is None else convert(network, state))
     except RuntimeError as error:
         raise WeightsError(
             f"The tensors in {local.path} do not fit the network of its metadata or of the configuration: "

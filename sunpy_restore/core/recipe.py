@@ -188,6 +188,23 @@ class Recipe(ABC):
         """
         return network(observed)
 
+    def starting_weights(self, network, state):
+        """
+        Tensors with which a training starts from the weights of another network, by default these.
+
+        Parameters
+        ----------
+        network : `torch.nn.Module`
+            The network that is trained.
+        state : mapping of `str` to `torch.Tensor`
+            Weights of the other network.
+
+        Returns
+        -------
+        mapping of `str` to `torch.Tensor`
+        """
+        return state
+
     @abstractmethod
     def loss(self, network, batch, config):
         """
