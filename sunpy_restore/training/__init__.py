@@ -1,4 +1,4 @@
-"""Training and evaluation of all tasks; needs the ``train`` extra."""
+"""Training and evaluation of all tasks, which need the ``train`` extra."""
 
 from sunpy_restore.training.evaluation import evaluate, format_table, scores
 from sunpy_restore.training.loop import train

@@ -1,4 +1,4 @@
-"""Training of a network against a discriminator."""
+"""Adversarial training of a network."""
 
 import torch
 from torch.nn import functional
@@ -10,27 +10,30 @@ __all__ = ["AdversarialModule"]
 
 class AdversarialModule(RestorationModule):
     """
-    A task's network as the generator of a conditional GAN (Isola et al. 2017), with its discriminator.
+    The network of a task as the generator of a conditional GAN (Isola et al. 2017), with a discriminator.
 
-    A step is one of the discriminator, then one of the generator. The discriminator's loss is half the binary
-    cross-entropy of telling truth from restoration, given what was observed; the generator's is that of being taken for
-    the truth, plus the recipe's ``content_loss``. With the option ``gradient_penalty`` the discriminator also loses
-    half as many times the squared gradient of its mean logit in true images, and with ``adversary_rate`` it has a
-    learning rate of its own (Heusel et al. 2017). The recipe needs ``build_adversary``, which gives a `torch.nn.Module`
-    that is called as ``adversary(observed, image)`` and returns logits, of any shape, of the probability that the image
-    is true, and ``content_loss``.
+    Each step updates the discriminator first and then the generator. The loss of the discriminator is half the binary
+    cross-entropy of truth and restored image, given the observation. The loss of the generator is the cross-entropy of
+    the restored image with the label of the truth, plus the ``content_loss`` of the recipe.
+
+    The option ``gradient_penalty`` adds half of its value times the squared gradient of the mean logit at true images
+    to the loss of the discriminator (Mescheder et al. 2018). The option ``adversary_rate`` is the learning rate of the
+    discriminator (Heusel et al. 2017).
+
+    The discriminator is that of `sunpy_restore.core.recipe.Recipe.build_adversary`. It returns logits, of any shape, of
+    the probability that an image is the truth.
 
     Parameters
     ----------
     recipe, sources
         See `~sunpy_restore.training.module.RestorationModule`.
     config : `~sunpy_restore.core.recipe.TrainingConfig`
-        The configuration, with hyperparameters of the discriminator as ``adversary``.
+        The configuration; its ``adversary`` holds the hyperparameters of the discriminator.
 
     Raises
     ------
     ValueError
-        No such schedule, or training in half precision, which needs a scaling of each loss.
+        Unknown schedule, or half precision, which would need a scaling of each loss.
 
     References
     ----------
@@ -43,8 +46,7 @@ class AdversarialModule(RestorationModule):
         super().__init__(recipe, config, sources)
         if config.precision.startswith("16"):
             raise ValueError(
-                f"Found the precision {config.precision!r} of an adversarial training, expected '32-true' or "
-                "'bf16-mixed'."
+                f"Found precision={config.precision!r} for an adversarial training; expected '32-true' or 'bf16-mixed'."
             )
         self.automatic_optimization = False
         self.adversary = self.recipe.build_adversary(config.adversary)
@@ -54,28 +56,29 @@ class AdversarialModule(RestorationModule):
         generator, adversary = self.optimizers()
         restored = self.recipe.predict(self.network, observed, self.config).float()
 
-        told = (
+        adversary_loss = (
             _entropy(self.adversary(observed, truth), 1) + _entropy(self.adversary(observed, restored.detach()), 0)
         ) / 2
         penalty = self.config.options.get("gradient_penalty")
         if penalty:
-            told = told + penalty / 2 * self._slope(observed, truth)
-        # Not Lightning's wrapper of it, which would count this as a step of the training
-        self._descend(told, adversary.optimizer)
+            adversary_loss = adversary_loss + penalty / 2 * self._squared_gradient(observed, truth)
+        # Lightning's wrapper of the optimizer would count this as a step of the training
+        self._descend(adversary_loss, adversary.optimizer)
 
         self.adversary.requires_grad_(False)
-        taken = _entropy(self.adversary(observed, restored), 1)
+        loss = _entropy(self.adversary(observed, restored), 1)
         content = self.recipe.content_loss(restored, batch, self.config)
-        self._descend(taken + content, generator)
+        loss = loss + content
+        self._descend(loss, generator)
         self.adversary.requires_grad_(True)
 
         schedules = self.lr_schedulers() or []
         for schedule in schedules:
             schedule.step()
-        self.log_dict({"loss": taken + content, "content": content, "adversary": told}, prog_bar=True)
+        self.log_dict({"loss": loss, "content": content, "adversary": adversary_loss}, prog_bar=True)
 
-    def _slope(self, observed, truth):
-        """Mean squared gradient of the mean logit of a true image (Mescheder et al. 2018)."""
+    def _squared_gradient(self, observed, truth):
+        """Mean squared gradient of the mean logit at true images (Mescheder et al. 2018, R1)."""
         truth = truth.detach().requires_grad_()
         logits = self.adversary(observed, truth).float().flatten(start_dim=1)
         (gradient,) = torch.autograd.grad(logits.mean(dim=1).sum(), truth, create_graph=True)
@@ -93,7 +96,7 @@ class AdversarialModule(RestorationModule):
         return [self.optimization(self.network), self.optimization(self.adversary, rate)]
 
 
-def _entropy(logits, truth):
-    """Binary cross-entropy of logits of which all should say the same."""
+def _entropy(logits, label):
+    """Binary cross-entropy of logits that have one label, 1 for truth and 0 for restored images."""
     logits = logits.float()
-    return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, truth))
+    return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))

@@ -1,4 +1,4 @@
-"""What a training needs to go on after an interruption, besides Lightning's own checkpoint."""
+"""Resume a training after an interruption, in addition to the checkpoints of Lightning."""
 
 import json
 import time
@@ -10,13 +10,20 @@ __all__ = ["Continuation", "Continued", "as_json"]
 
 
 def as_json(config):
-    """A configuration as text, without its name."""
+    """Encode a configuration without its name as JSON."""
     values = {key: dict(value) if hasattr(value, "items") else value for key, value in vars(config).items()}
     return json.dumps({key: value for key, value in values.items() if key != "name"})
 
 
 class Continued(Dataset):
-    """A data set whose item ``i`` is the given one's ``start + i``: what is left after an interruption comes first."""
+    """
+    A data set that begins at another item of a data set.
+
+    Parameters
+    ----------
+    pairs : `torch.utils.data.Dataset`
+        The data set.
+    """
 
     def __init__(self, pairs):
         self.pairs, self.start = pairs, 0
@@ -29,7 +36,16 @@ class Continued(Dataset):
 
 
 class Continuation(callbacks.Callback):
-    """What a resumed training needs besides Lightning's own state: its place in the data, and the time spent so far."""
+    """
+    Store the configuration and the elapsed time in checkpoints, and restore the position in the training data.
+
+    Parameters
+    ----------
+    pairs : `Continued`
+        Training data.
+    config : `~sunpy_restore.core.recipe.TrainingConfig`
+        The configuration.
+    """
 
     def __init__(self, pairs, config):
         self.pairs, self.config = pairs, as_json(config)
@@ -37,6 +53,7 @@ class Continuation(callbacks.Callback):
 
     @property
     def seconds(self):
+        """Elapsed time of the training in seconds, with that before interruptions."""
         return self.earlier + time.monotonic() - self.begin
 
     def state_dict(self):
@@ -45,14 +62,14 @@ class Continuation(callbacks.Callback):
     def load_state_dict(self, state):
         self.earlier = state["seconds"]
         found, expected = json.loads(state["config"]), json.loads(self.config)
-        # One cycle has an end of its own, other schedules go on
+        # The number of steps is part of the one-cycle schedule only
         free = set() if expected["schedule"] == "one-cycle" else {"steps"}
         changed = [key for key in expected if key not in free and found.get(key) != expected[key]]
         if changed:
             raise ValueError(
                 "Found a checkpoint of another configuration: "
-                + "; ".join(f"{key} is {found.get(key)!r} there and {expected[key]!r} here" for key in changed)
-                + ". Resume with the same one, or train anew in another folder."
+                + "; ".join(f"{key} = {found.get(key)!r}, expected {expected[key]!r}" for key in changed)
+                + ". Resume with the same configuration, or start a new training in another folder."
             )
 
     def on_load_checkpoint(self, trainer, pl_module, checkpoint):

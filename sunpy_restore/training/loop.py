@@ -1,4 +1,4 @@
-"""The one training loop, on Lightning."""
+"""The training loop of all tasks, with Lightning."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
     """
     Train a network of a task and write its weights.
 
-    Where Lightning trains on several devices, the first one writes.
+    If Lightning trains on several devices, the first one writes the file.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
     config : `str` or `~sunpy_restore.core.recipe.TrainingConfig`
         Configuration, or its name.
     resume : `bool`
-        Continue from ``last.ckpt`` in ``out``: the result is that of a training that was not interrupted. Checkpoints
-        are pickles, which can run any code: resume only what you trained.
+        Continue from ``last.ckpt`` in ``out``. The result is the same as without the interruption. Checkpoints are
+        pickles, which can run any code: resume only your own.
     start : path-like, optional
-        Weights file to begin with, of a network of the same architecture.
+        Weights file of a network of the same architecture, from which the training starts.
     steps : `int`, optional
-        Another number of optimiser steps than the configuration's.
+        Number of optimiser steps, instead of that of the configuration.
     progress : `bool`
         Show a progress bar.
     workers : `int`
@@ -60,13 +60,13 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
     Raises
     ------
     ValueError
-        No such task or configuration, or the checkpoint belongs to another configuration.
+        Unknown task or configuration, or the checkpoint is of another configuration.
     FileNotFoundError
-        The data, or the checkpoint to resume from, are missing.
+        The data or the checkpoint are missing.
     ~sunpy_restore.core.exceptions.WeightsError
-        The weights to begin with can't be read, or don't fit the network.
+        The weights to start from cannot be read or do not fit the network.
     FileExistsError
-        ``out`` has the checkpoint of an earlier training, and ``resume`` is False.
+        ``out`` has a checkpoint of an earlier training, and ``resume`` is False.
     """
     task = get_task(task)
     recipe = recipe_of(task)
@@ -74,7 +74,7 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
     data, out = Path(data), Path(out)
     checkpoint = _checkpoint(out, resume)
     if not data.is_dir():
-        raise FileNotFoundError(f"Found no folder {data}, expected one with the training data.")
+        raise FileNotFoundError(f"Found no folder {data}; expected one with the training data.")
     commit = _commit()
     out.mkdir(parents=True, exist_ok=True)
     pl.seed_everything(config.seed, workers=True, verbose=False)
@@ -96,7 +96,7 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
             weights_only=False if resume else None,
         )
         for callback in averaging:
-            # Lightning leaves this out when the checkpoint was that of the last step; twice does no harm
+            # Lightning does not call this if the checkpoint was written at the last step; a second call is harmless
             callback.on_train_end(trainer, module)
         if not trainer.callback_metrics or config.steps % trainer.val_check_interval:
             trainer.validate(module, loaders, verbose=False)
@@ -109,12 +109,15 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
 
 
 def _checkpoint(out, resume):
-    """The checkpoint to start from, if any; none is lost or left out by mistake."""
+    """The checkpoint to resume from, or `None`."""
     path = out / "last.ckpt"
     if not resume and path.exists():
-        raise FileExistsError(f"Found the checkpoint {path} of an earlier training. Resume it, or give another folder.")
+        raise FileExistsError(
+            f"Found the checkpoint {path} of an earlier training; expected a folder without one. Resume that training, "
+            "or use another folder."
+        )
     if resume and not path.exists():
-        raise FileNotFoundError(f"Found no checkpoint {path}, expected one to resume from. Train without resume first.")
+        raise FileNotFoundError(f"Found no checkpoint {path}; expected one to resume from. Train without resume first.")
     return path if resume else None
 
 
@@ -128,20 +131,20 @@ def _configuration(recipe, config, steps):
         config = known[config]
     config = config if steps is None else replace(config, steps=steps)
     if config.steps < 1:
-        raise ValueError(f"Found {config.steps} steps to train, expected at least 1.")
+        raise ValueError(f"Found {config.steps} steps; expected at least 1.")
     return config
 
 
 def _trainer(config, out, progress, more_callbacks):
     every = min(config.validation_interval, config.steps)
-    # Without the counter, so that the newest checkpoint is last.ckpt also when the folder has moved
+    # Without the version counter, so that the newest checkpoint is last.ckpt even if the folder was moved
     saving = callbacks.ModelCheckpoint(
         dirpath=out, save_last=True, save_top_k=0, every_n_train_steps=every, enable_version_counter=False
     )
     return pl.Trainer(
         max_steps=config.steps,
         precision=config.precision,
-        # An adversarial training clips by itself
+        # AdversarialModule clips by itself
         gradient_clip_val=None if config.adversary else config.gradient_clip or None,
         callbacks=[*more_callbacks, callbacks.LearningRateMonitor("step"), saving],
         logger=[loggers.CSVLogger(out, name="logs"), loggers.TensorBoardLogger(out, name="tensorboard")],
@@ -156,20 +159,20 @@ def _trainer(config, out, progress, more_callbacks):
 
 @contextmanager
 def _quiet():
-    """Without Lightning's hints, its report of the machine, and its warnings of what is meant to be so."""
+    """Hide the hints of Lightning, its report of the machine, and its warnings about intended behaviour."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
-            # Continuation takes care of the place in the data
+            # Continuation restores the position in the data
             warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before the epoch ended")
-            # The number of workers is the user's choice
+            # The user chooses the number of workers
             warnings.filterwarnings("ignore", ".*does not have many workers")
             warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty|The dirpath has changed")
-            # A checkpoint is that of what follows the step, here as elsewhere
+            # Checkpoints hold the state after a step, as in automatic optimization
             warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")
-            # Of PyTorch, to Lightning
+            # A deprecation in PyTorch that concerns Lightning
             warnings.filterwarnings("ignore", ".*treespec.*LeafSpec", FutureWarning)
             yield
     finally:
@@ -177,7 +180,7 @@ def _quiet():
 
 
 def _commit():
-    """The commit of the recipe, where the package runs from its repository."""
+    """The commit of the package if it runs from its repository, otherwise its release."""
     root = Path(__file__).parents[2]
     if (root / ".git").exists():
         command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
@@ -189,7 +192,7 @@ def _commit():
 
 
 def _metadata(recipe, config, trainer, seconds):
-    """What a model card says about a training."""
+    """Metadata of a weights file, for the model card."""
     task, numbers = recipe.task, json.loads(as_json(config))
     numbers.pop("network")
     measured = {key: float(value) for key, value in trainer.callback_metrics.items() if "/" in key}

@@ -1,4 +1,4 @@
-"""A task's network as Lightning trains it."""
+"""The network of a task as a Lightning module."""
 
 import lightning.pytorch as pl
 import numpy as np
@@ -11,7 +11,7 @@ _SCHEDULES = ("constant", "one-cycle", "halving")
 
 class RestorationModule(pl.LightningModule):
     """
-    A task's network with its loss, optimiser and schedule.
+    The network of a task with its loss, optimiser and schedule.
 
     Parameters
     ----------
@@ -25,22 +25,24 @@ class RestorationModule(pl.LightningModule):
     Raises
     ------
     ValueError
-        No such schedule.
+        Unknown schedule, or a schedule ``"halving"`` without its number of steps.
     """
 
     def __init__(self, recipe, config, sources=()):
         super().__init__()
         if config.schedule not in _SCHEDULES:
-            raise ValueError(f"Found the schedule {config.schedule!r}, expected one of {', '.join(_SCHEDULES)}.")
+            raise ValueError(f"Unknown schedule {config.schedule!r}; expected one of {', '.join(_SCHEDULES)}.")
         if config.schedule == "halving" and config.halving < 1:
-            raise ValueError(f"Found {config.halving} steps between halvings of the learning rate, expected 1 or more.")
+            raise ValueError(
+                f"Found {config.halving} steps between halvings of the learning rate; expected at least 1."
+            )
         self.recipe, self.config, self.sources = recipe, config, list(sources)
         self.network = recipe.task.build_network(config.network)
 
     def on_train_batch_start(self, batch, index):
-        # What a layer draws, dropout for instance, depends on the step alone, and not on interruptions before it
+        # Random numbers of a layer such as dropout depend on the step only, and not on earlier interruptions
         source = np.random.SeedSequence([self.config.seed, self.trainer.global_step, self.global_rank])
-        # PyTorch looks at 32 bits of a seed alone
+        # PyTorch uses 32 bits of a seed only
         torch.manual_seed(int(source.generate_state(1)[0]))
 
     def training_step(self, batch, index):
@@ -63,7 +65,7 @@ class RestorationModule(pl.LightningModule):
 
     def optimization(self, network, rate=None):
         """
-        Adam for a network, with the schedule of the learning rate.
+        Make the Adam optimiser of a network and the schedule of its learning rate.
 
         Parameters
         ----------
@@ -75,7 +77,7 @@ class RestorationModule(pl.LightningModule):
         Returns
         -------
         `dict`
-            As `lightning.pytorch.LightningModule.configure_optimizers` gives it.
+            See `lightning.pytorch.LightningModule.configure_optimizers`.
         """
         config, schedules = self.config, torch.optim.lr_scheduler
         rate = config.learning_rate if rate is None else rate

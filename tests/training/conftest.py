@@ -1,8 +1,6 @@
 """A task that is learned in seconds: an image onto pixels of half the size, through a filter of 2 x 2 pixels."""
 
-import sys
-from dataclasses import replace
-from types import ModuleType
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,14 +8,16 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-import sunpy_restore.tasks
-from sunpy_restore.core.task import Method, Restoration, TrainingConfig
+from sunpy_restore import tasks
+from sunpy_restore.core import observation as base
+from sunpy_restore.core.recipe import Recipe, ScoreColumn, TrainingConfig
+from sunpy_restore.core.task import Function, Restoration
 
 FILTER = torch.tensor([0.5, 1.0, -0.5, 2.0])
 
 
 class Pairs(Dataset):
-    """Item ``i`` is the same in every run; which items were asked for is written down."""
+    """Item ``i`` is the same in every run; the items that were asked for are noted."""
 
     def __init__(self, length, seed):
         self.length, self.seed, self.asked = length, seed, []
@@ -32,17 +32,90 @@ class Pairs(Dataset):
         return image, nn.functional.pixel_shuffle(image * FILTER[:, None, None], 2)
 
 
+@dataclass(frozen=True)
+class Observation(base.Observation):
+    data: np.ndarray
+
+    @classmethod
+    def check(cls, smap):
+        return
+
+    @classmethod
+    def from_map(cls, smap):
+        return cls(smap.data)
+
+
 def build_network(hyperparameters):
     channels = dict(hyperparameters)["channels"]
     network = nn.Sequential(
         nn.Conv2d(1, channels, 1), nn.BatchNorm2d(channels), nn.Conv2d(channels, 4, 1), nn.PixelShuffle(2)
     )
-    network.reach = 0
+    network.receptive_radius = 0
     return network
 
 
-def repeat(image):
-    return np.repeat(np.repeat(image, 2, axis=0), 2, axis=1)
+def binned(image):
+    return image.reshape(image.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3))
+
+
+def repeat(observation, *, progress=False):
+    return observation.data.repeat(2, axis=0).repeat(2, axis=1)
+
+
+def darker(observation, *, progress=False):
+    return repeat(observation) - 0.05
+
+
+class ToyRecipe(Recipe):
+    score_columns = {  # noqa: RUF012
+        "nmse": ScoreColumn("NMSE", "{:.4f}"),
+        "mean_error": ScoreColumn("mean error", "{:+.5f}"),
+        "residual": ScoreColumn("residual [%]", "{:.2%}"),
+    }
+
+    def configs(self):
+        return {"compact": self.config}
+
+    def training_data(self, config):
+        return f"Noise of seed {config.seed}."
+
+    def datasets(self, directory, config):
+        pairs = Pairs(config.steps * config.batch_size, config.seed)
+        self.made.append(pairs)
+        return pairs, {"noise": Pairs(8, 101), "other noise": Pairs(8, 102)}
+
+    def loss(self, network, batch, config):
+        self.seen.append({name: tensor.detach().clone() for name, tensor in network.state_dict().items()})
+        observed, truth = batch
+        return nn.functional.mse_loss(network(observed).float(), truth)
+
+    def evaluation_pairs(self, directory):
+        rng = np.random.default_rng(0)
+        for name in ("noise", "noise", "other noise"):
+            truth = 1 + 0.1 * rng.standard_normal((80, 72))
+            yield name, Observation(binned(truth)), truth
+
+    def measure(self, observation, restored, truth):
+        error = restored - truth
+        observed = observation.data
+        return {
+            "nmse": float(np.mean(error**2) / truth.var()),
+            "mean_error": float(error.mean()),
+            "residual": float(np.abs(binned(restored) - observed).sum() / np.abs(observed).sum()),
+        }
+
+
+TASK = Restoration(
+    name="toy",
+    title="A toy",
+    doi="10.1000/182",
+    unit="quiet-Sun intensity",
+    scale=2,
+    build_network=build_network,
+    network_method=lambda observation, network, *, progress: network(observation.data, progress=progress),
+    classical={"repeat": repeat, "darker": darker},
+    recipe=ToyRecipe,
+)
 
 
 @pytest.fixture
@@ -55,70 +128,37 @@ def one_thread():
 
 
 @pytest.fixture
-def toy(monkeypatch, one_thread):
-    """The module of the toy task's recipe; the task is the only one while the test runs."""
-    recipe = ModuleType("toy_recipe")
-    recipe.DATA = {"toy": "Noise."}
-    recipe.made, recipe.seen = [], []
+def register(monkeypatch):
+    """Make a task the only one while the test runs."""
 
-    def datasets(task, directory, config):
-        pairs = Pairs(config.steps * config.batch_size, config.seed)
-        recipe.made.append(pairs)
-        return pairs, {"noise": Pairs(8, 101), "other noise": Pairs(8, 102)}
+    def register(task):
+        monkeypatch.setattr(tasks, "FUNCTIONS", (Function(name="toy", module="", summary="", tasks=(task,)),))
 
-    def loss(network, batch, config):
-        recipe.seen.append({name: tensor.detach().clone() for name, tensor in network.state_dict().items()})
-        observed, truth = batch
-        return nn.functional.mse_loss(network(observed).float(), truth)
+    return register
 
-    def evaluation_pairs(task, directory):
-        rng = np.random.default_rng(0)
-        for name in ("noise", "noise", "other noise"):
-            truth = 1 + 0.1 * rng.standard_normal((80, 72))
-            yield name, recipe.reconvolve(truth), truth
 
-    def measure(task, observed, restored, truth):
-        assert task == "toy"
-        error = restored - truth
-        return {
-            "nmse": float(np.mean(error**2) / truth.var()),
-            "mean_error": float(error.mean()),
-            "residual": float(np.abs(recipe.reconvolve(restored) - observed).sum() / np.abs(observed).sum()),
-        }
+@pytest.fixture
+def toy(register, one_thread):
+    """The recipe of the toy task, a class of this test. It notes its data sets and the weights before each step."""
 
-    recipe.datasets, recipe.loss, recipe.evaluation_pairs = datasets, loss, evaluation_pairs
-    recipe.measure = measure
-    recipe.predict = lambda network, observed, config: network(observed)
-    recipe.reconvolve = lambda image: image.reshape(image.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3))
-    recipe.configs = lambda task: {"compact": recipe.config}
-    recipe.config = TrainingConfig(
-        name="compact",
-        network={"architecture": "Toy", "channels": 8},
-        patch_size=6,
-        batch_size=4,
-        steps=12,
-        learning_rate=0.05,
-        ema_decay=0.9,
-        validation_interval=5,
-        seed=3,
-        options={"margin": 0},
-    )
-    task = Restoration(
-        name="toy",
-        verb="enhance",
-        title="A toy",
-        doi="10.1000/182",
-        unit="quiet-Sun intensity",
-        scale=2,
-        build_network=build_network,
-        classical={"repeat": Method(repeat, 0), "darker": Method(lambda image: repeat(image) - 0.05, 0)},
-        finish=lambda restored, observed: restored,
-        finish_reach=0,
-        recipe="toy_recipe",
-    )
-    monkeypatch.setitem(sys.modules, "toy_recipe", recipe)
-    monkeypatch.setattr(sunpy_restore.tasks, "TASKS", (task,))
-    return recipe
+    class Toy(ToyRecipe):
+        config = TrainingConfig(
+            name="compact",
+            network={"architecture": "Toy", "channels": 8},
+            patch_size=6,
+            batch_size=4,
+            steps=12,
+            learning_rate=0.05,
+            ema_decay=0.9,
+            validation_interval=5,
+            seed=3,
+            options={"margin": 0},
+        )
+        made, seen = [], []
+
+    Toy.task = replace(TASK, recipe=Toy)
+    register(Toy.task)
+    return Toy
 
 
 class Interrupted(Exception):
@@ -127,28 +167,28 @@ class Interrupted(Exception):
 
 @pytest.fixture
 def interruptible(tmp_path):
-    """``interruptible(recipe, door)``: trainings in folders of ``tmp_path``, which can be interrupted at that door."""
-    # Not at the top: these tests are left out where the extra is missing
+    """``interruptible(recipe, method)`` gives a training in ``tmp_path`` that may be interrupted in that method."""
+    # Not at the top of the module, because these tests are skipped without the extra
     from sunpy_restore.training import train
 
-    def make(recipe, door):
+    def make(recipe, method):
         def run(out, *, interrupt=None, resume=False, start=None, **changes):
             """Interrupted before the step of that number if one is given."""
-            loss = getattr(recipe, door)
+            original = getattr(recipe, method)
             recipe.seen.clear()
 
-            def interrupted(*args):
-                if len(recipe.seen) == interrupt:
+            def interrupted(self, *args):
+                if len(self.seen) == interrupt:
                     raise Interrupted
-                return loss(*args)
+                return original(self, *args)
 
-            setattr(recipe, door, interrupted)
+            setattr(recipe, method, interrupted)
             try:
                 config = replace(recipe.config, **changes)
                 options = {"config": config, "resume": resume, "start": start, "progress": False}
                 return train("toy", tmp_path, tmp_path / out, **options)
             finally:
-                setattr(recipe, door, loss)
+                setattr(recipe, method, original)
 
         run.interrupted = Interrupted
         return run

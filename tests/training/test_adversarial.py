@@ -1,4 +1,3 @@
-import sys
 from dataclasses import replace
 from itertools import pairwise
 
@@ -8,7 +7,6 @@ from torch import nn
 
 pytest.importorskip("lightning", reason="training needs the extra 'train'")
 
-import sunpy_restore.tasks
 from sunpy_restore.core.weights import read
 
 
@@ -33,25 +31,27 @@ def build_network(hyperparameters):
 
 
 @pytest.fixture
-def gan(toy, monkeypatch):
-    """The toy's recipe with the doors of an adversarial training; every step is written down in ``seen``."""
-    (task,) = sunpy_restore.tasks.TASKS
-    monkeypatch.setattr(sunpy_restore.tasks, "TASKS", (replace(task, build_network=build_network),))
-    toy.adversaries, toy.predicted = [], []
+def gan(toy, register):
+    """The recipe of the toy task for an adversarial training. It notes both networks before each step."""
+    toy.task = replace(toy.task, build_network=build_network)
+    register(toy.task)
+    toy.adversaries = []
 
-    def build_adversary(hyperparameters):
-        toy.adversaries.append(Adversary(**hyperparameters))
-        return toy.adversaries[-1]
+    def build_adversary(self, hyperparameters):
+        self.adversaries.append(Adversary(**hyperparameters))
+        return self.adversaries[-1]
 
-    def predict(network, observed, config):
+    def predict(self, network, observed, config):
         if network.training:
-            states = (network, toy.adversaries[-1])
-            toy.seen.append([{k: v.detach().clone() for k, v in part.state_dict().items()} for part in states])
+            states = (network, self.adversaries[-1])
+            self.seen.append([{k: v.detach().clone() for k, v in part.state_dict().items()} for part in states])
         return network(observed)
 
-    toy.build_adversary, toy.predict = build_adversary, predict
-    toy.content_loss = lambda restored, batch, config: nn.functional.l1_loss(restored, batch[1])
-    del toy.loss
+    def loss(self, network, batch, config):
+        pytest.fail("An adversarial training has no loss of the network alone.")
+
+    toy.build_adversary, toy.predict, toy.loss = build_adversary, predict, loss
+    toy.content_loss = lambda self, restored, batch, config: nn.functional.l1_loss(restored, batch[1])
     toy.config = replace(
         toy.config, adversary={"channels": 4}, betas=(0.5, 0.999), schedule="halving", halving=4, learning_rate=0.01
     )
@@ -64,10 +64,24 @@ def run(gan, interruptible):
     return interruptible(gan, "content_loss")
 
 
-@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
-@pytest.mark.parametrize("schedule", ["halving", "one-cycle", "constant"])
-def test_resumed_training_is_the_uninterrupted_one(run, gan, ema_decay, schedule, assert_equal_states):
-    """With its discriminator and what dropout draws."""
+@pytest.mark.parametrize(
+    ("schedule", "ema_decay"),
+    [
+        ("halving", 0.9),
+        *(
+            pytest.param(*options, marks=pytest.mark.slow)
+            for options in [
+                ("halving", 0.0),
+                ("one-cycle", 0.0),
+                ("one-cycle", 0.9),
+                ("constant", 0.0),
+                ("constant", 0.9),
+            ]
+        ),
+    ],
+)
+def test_resumed_training_is_the_uninterrupted_one(run, gan, schedule, ema_decay, assert_equal_states):
+    """With its discriminator and the random numbers of dropout."""
     changes = {"ema_decay": ema_decay, "schedule": schedule}
     whole, _ = read(run("whole", **changes))
     in_turn, steps, adversary = list(gan.made[-1].asked), list(gan.seen), gan.adversaries[-1].state_dict()
@@ -86,6 +100,7 @@ def test_resumed_training_is_the_uninterrupted_one(run, gan, ema_decay, schedule
     assert metadata["steps"] == "12"
 
 
+@pytest.mark.slow
 def test_same_seed_same_weights(run, assert_equal_states):
     first, _ = read(run("first"))
     torch.rand(5)
@@ -113,18 +128,18 @@ def by_hand(gan, network, adversary, rates, penalty=0.0):
             optimizer.param_groups[0]["lr"] = rate
         restored = network(observed)
         real, fake = adversary(observed, truth), adversary(observed, restored.detach())
-        told = (entropy(real, torch.ones_like(real)) + entropy(fake, torch.zeros_like(fake))) / 2
+        loss = (entropy(real, torch.ones_like(real)) + entropy(fake, torch.zeros_like(fake))) / 2
         if penalty:
             truth = truth.clone().requires_grad_()
             logits = adversary(observed, truth)
-            # In a batch norm an image matters to the logits of the others too
+            # Because of batch norm an image changes the logits of the others, too
             total = sum(logit.mean() for logit in logits)
             (slope,) = torch.autograd.grad(total, truth, create_graph=True)
-            told = told + penalty / 2 * sum(image.square().sum() for image in slope) / len(slope)
-        descend(told, optimizers[1], adversary)
+            loss = loss + penalty / 2 * sum(image.square().sum() for image in slope) / len(slope)
+        descend(loss, optimizers[1], adversary)
         fake = adversary(observed, restored)
-        taken = entropy(fake, torch.ones_like(fake)) + nn.functional.l1_loss(restored, truth)
-        descend(taken, optimizers[0], network)
+        loss = entropy(fake, torch.ones_like(fake)) + nn.functional.l1_loss(restored, truth)
+        descend(loss, optimizers[0], network)
 
 
 def descend(loss, optimizer, part):
@@ -135,14 +150,9 @@ def descend(loss, optimizer, part):
 
 
 @pytest.mark.parametrize("penalty", [0.0, 2.0])
-def test_a_step_is_one_of_the_discriminator_and_then_one_of_the_generator(run, gan, monkeypatch, penalty):
+def test_a_step_updates_the_discriminator_and_then_the_generator(run, gan, register, penalty):
     """The rate is halved every four steps."""
-    (task,) = sunpy_restore.tasks.TASKS
-    monkeypatch.setattr(
-        sunpy_restore.tasks,
-        "TASKS",
-        (replace(task, build_network=lambda h: nn.Sequential(nn.Conv2d(1, 4, 1), nn.PixelShuffle(2))),),
-    )
+    register(replace(gan.task, build_network=lambda _: nn.Sequential(nn.Conv2d(1, 4, 1), nn.PixelShuffle(2))))
     written, _ = read(run("out", ema_decay=0.0, steps=10, options={"gradient_penalty": penalty}))
     network, adversary = nn.Sequential(nn.Conv2d(1, 4, 1), nn.PixelShuffle(2)), Adversary(4)
     for part, state in zip((network, adversary), gan.seen[0], strict=True):
@@ -153,8 +163,9 @@ def test_a_step_is_one_of_the_discriminator_and_then_one_of_the_generator(run, g
             torch.testing.assert_close(state[name], tensor, msg=name)
 
 
+@pytest.mark.slow
 def test_gradients_of_both_are_clipped(run, gan):
-    """Adam forgets the size of gradients, so that only a clip far below its epsilon is seen in the weights."""
+    """Adam ignores the size of gradients, so that only a clip far below its epsilon changes the weights."""
     moved = []
     for clip in (1e-12, 0.0):
         run(f"clipped at {clip}", gradient_clip=clip, ema_decay=0.0)
@@ -169,9 +180,10 @@ def test_gradients_of_both_are_clipped(run, gan):
         assert 0 < clipped < 1e-3 * free
 
 
+@pytest.mark.slow
 def test_it_learns(run, gan):
     _, metadata = read(run("out", steps=200, validation_interval=100, halving=50, learning_rate=0.03))
-    # The normalised squared error of an answer that knows nothing is 1
+    # The normalised squared error of a constant is 1
     assert metadata["validation"]["nmse/noise"] < 0.1
 
 
@@ -192,16 +204,17 @@ def test_training_is_quiet_and_logged(run, tmp_path, capfd, caplog):
 
 
 def test_refusals(run):
-    with pytest.raises(ValueError, match="the precision '16-mixed' of an adversarial training, expected '32-true'"):
+    with pytest.raises(ValueError, match="precision='16-mixed' for an adversarial training; expected '32-true'"):
         run("out", precision="16-mixed")
     with pytest.raises(ValueError, match="Found 0 steps between halvings"):
         run("out", halving=0)
     run("out")
-    with pytest.raises(ValueError, match=r"betas is \[0.5, 0.999\] there and \[0.9, 0.999\] here"):
+    with pytest.raises(ValueError, match=r"betas = \[0\.5, 0\.999\], expected \[0\.9, 0\.999\]"):
         run("out", betas=(0.9, 0.999), resume=True)
 
 
-def test_halving_goes_on(run, assert_equal_states):
+@pytest.mark.slow
+def test_a_training_of_halved_rates_can_be_prolonged(run, assert_equal_states):
     whole, _ = read(run("whole", steps=9, ema_decay=0.0))
     run("parts", steps=5, ema_decay=0.0)
     parts, _ = read(run("parts", steps=9, ema_decay=0.0, resume=True))
@@ -209,26 +222,26 @@ def test_halving_goes_on(run, assert_equal_states):
 
 
 def test_validation_is_over_the_scored_pixels(run, gan):
-    """A network that is right where it is scored, and wrong elsewhere."""
-    gan.scored_pixels = lambda observed, truth: nn.functional.interpolate(observed, scale_factor=2) > 0.5
-    recipe = sys.modules["toy_recipe"]
+    """The network is correct where it is scored, and wrong elsewhere."""
+    gan.scored_pixels = lambda self, observed, truth: nn.functional.interpolate(observed, scale_factor=2) > 0.5
 
-    def right_where_scored(network, observed, config):
+    def correct_where_scored(self, network, observed, config):
         result = network(observed)
         if network.training:
             return result
         truth = nn.functional.pixel_shuffle(observed * torch.tensor([0.5, 1.0, -0.5, 2.0])[:, None, None], 2)
-        return torch.where(recipe.scored_pixels(observed, truth), truth, result + 100)
+        return torch.where(self.scored_pixels(observed, truth), truth, result + 100)
 
-    gan.predict = right_where_scored
+    gan.predict = correct_where_scored
     _, metadata = read(run("out"))
     for source in ("noise", "other noise"):
         assert metadata["validation"][f"nmse/{source}"] == pytest.approx(0, abs=1e-10)
         assert metadata["validation"][f"contrast/{source}"] == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_a_gradient_penalty_makes_the_discriminator_flat(run, gan):
-    """Of Mescheder et al. (2018), in true images; without it the training is another one."""
+    """At true images (Mescheder et al. 2018)."""
     slopes = []
     for penalty in (0.0, 100.0):
         run(f"penalty {penalty}", steps=60, options={"gradient_penalty": penalty})

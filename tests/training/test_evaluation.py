@@ -1,4 +1,6 @@
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +8,8 @@ import torch
 
 pytest.importorskip("lightning", reason="evaluation needs the extra 'train'")
 
+from sunpy_restore.core.methods import Restored
+from sunpy_restore.core.recipe import ScoreColumn, Variant
 from sunpy_restore.core.weights import write
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training import evaluate, format_table, scores
@@ -38,10 +42,11 @@ def test_every_source_and_method_is_scored_with_the_network_first(weights, tmp_p
 def test_the_network_is_the_one_of_the_weights(weights, toy, tmp_path):
     rows = evaluate("toy", tmp_path, methods=["network"], weights=weights[0], device="cpu")
     nmse = []
-    for name, observed, truth in toy.evaluation_pairs("toy", tmp_path):
+    for name, observation, truth in toy(toy.task).evaluation_pairs(tmp_path):
         if name == "noise":
+            observed = torch.from_numpy(observation.data.astype(np.float32))
             with torch.no_grad():
-                image = weights[1](torch.from_numpy(observed.astype(np.float32))[None, None])[0, 0].numpy()
+                image = weights[1](observed[None, None])[0, 0].numpy()
             nmse.append(((image - truth) ** 2).mean() / truth.var())
     assert only(rows, source="noise")["nmse"] == pytest.approx(np.mean(nmse), rel=1e-5)
 
@@ -50,17 +55,17 @@ def test_scores_of_a_known_error(toy, tmp_path):
     """'repeat' binned is the observation exactly, 'darker' is 0.05 below it."""
     rows = evaluate("toy", tmp_path, methods=["repeat", "darker"])
     for source in ("noise", "other noise"):
-        right, darker = (only(rows, source=source, method=method) for method in ("repeat", "darker"))
-        assert right["residual"] == pytest.approx(0, abs=1e-6)
+        repeated, darker = (only(rows, source=source, method=method) for method in ("repeat", "darker"))
+        assert repeated["residual"] == pytest.approx(0, abs=1e-6)
         assert darker["residual"] == pytest.approx(0.05, abs=1e-3)
-        assert right["mean_error"] == pytest.approx(0, abs=1e-6)
+        assert repeated["mean_error"] == pytest.approx(0, abs=1e-6)
         assert darker["mean_error"] == pytest.approx(-0.05, abs=1e-6)
-        # Of white noise, the mean of 2 x 2 pixels leaves 3/4 of the variance
-        assert right["nmse"] == pytest.approx(0.75, abs=0.03)
+        # The mean of 2 x 2 pixels of white noise removes 1/4 of the variance
+        assert repeated["nmse"] == pytest.approx(0.75, abs=0.03)
 
 
 def test_images_of_a_source_become_one_row(toy, tmp_path):
-    """Means, medians of absolute values, and what only some images have."""
+    """Means, medians of absolute values, and scores that only some images have."""
     measured = iter(
         [
             {"flux_error": -0.3, "median_hidden_flux_error": -0.5, "peak_distance": 4.0},
@@ -68,7 +73,7 @@ def test_images_of_a_source_become_one_row(toy, tmp_path):
             {"flux_error": 0.2, "median_hidden_flux_error": 0.2, "peak_distance": None},
         ]
     )
-    toy.measure = lambda task, observed, restored, truth: next(measured)
+    toy.measure = lambda self, observation, restored, truth: next(measured)
     first, second = evaluate("toy", tmp_path, methods=["repeat"])
     numbers = {"flux_error": -0.1, "median_hidden_flux_error": 0.3, "peak_distance": 4.0, "psnr": 30.0}
     assert first == {"source": "noise", "method": "repeat"} | {key: pytest.approx(v) for key, v in numbers.items()}
@@ -78,24 +83,35 @@ def test_images_of_a_source_become_one_row(toy, tmp_path):
         "flux_error": 0.2,
         "median_hidden_flux_error": 0.2,
     }
-    *_, last = format_table([first, second]).splitlines()
+    columns = {
+        "psnr": ScoreColumn("PSNR [dB]", "{:.2f}"), "flux_error": ScoreColumn("flux error [%]", "{:+.2%}"),
+        "median_hidden_flux_error": ScoreColumn("hidden flux error, median [%]", "{:.2%}"),
+        "peak_distance": ScoreColumn("peak distance [px]", "{:.2f}"),
+    }  # fmt: skip
+    *_, last = format_table([first, second], columns).splitlines()
     assert last.split()[3:] == ["-", "+20.00", "20.00", "-"]
 
 
-def test_what_a_method_cannot_restore_has_no_row(toy, tmp_path):
-    pairs = [("numbers", 3, 4), ("letters", "a", 4)]
-    toy.evaluation_pairs = lambda task, directory: iter(pairs)
-    toy.restorers = lambda *_, **__: {"any": lambda observed: 4, "few": lambda x: x if isinstance(x, int) else None}
-    toy.measure = lambda task, observed, restored, truth: {"mean_error": restored - truth}
+def test_a_variant_that_does_not_apply_has_no_row(toy, tmp_path):
+    toy.evaluation_pairs = lambda self, directory: iter([("numbers", 3, 4), ("letters", "a", 4)])
+    toy.variants = lambda self: {"any": Variant("repeat"), "few": Variant("darker")}
+    toy.measure = lambda self, observation, restored, truth: {"mean_error": restored - truth}
+
+    def restored(self, observation, method, options):
+        if method.name == "repeat":
+            return 4
+        return observation if isinstance(observation, int) else None
+
+    toy.restored = restored
     rows = [tuple(row.values()) for row in evaluate("toy", tmp_path)]
     assert rows == [("numbers", "any", 0), ("numbers", "few", -1), ("letters", "any", 0)]
 
 
 def test_median_is_that_of_absolute_values(toy, tmp_path):
     found = iter([-3.0, 1.0, -0.5, 2.0, -8.0])
-    pair = next(toy.evaluation_pairs("toy", tmp_path))
-    toy.evaluation_pairs = lambda task, directory: iter([pair] * 5)
-    toy.measure = lambda *_: {"median_hidden_flux_error": next(found)}
+    pair = next(toy(toy.task).evaluation_pairs(tmp_path))
+    toy.evaluation_pairs = lambda self, directory: iter([pair] * 5)
+    toy.measure = lambda self, *_: {"median_hidden_flux_error": next(found)}
     (row,) = evaluate("toy", tmp_path, methods=["repeat"])
     assert row["median_hidden_flux_error"] == 2
 
@@ -110,7 +126,7 @@ def write_toy(path, channels, config=None):
 
 
 def test_each_of_several_networks_has_a_row(toy, tmp_path):
-    """With the name of its configuration; the classical methods have one, whatever the number of networks."""
+    """With the name of its configuration; each classical method has one row, whatever the number of networks."""
     paths = [write_toy(tmp_path / f"{n}.safetensors", n, f"of-{n}") for n in (2, 3)]
     rows = evaluate("toy", tmp_path, weights=paths)
     assert [row["method"] for row in rows if row["source"] == "noise"] == ["of-2", "of-3", "repeat", "darker"]
@@ -132,25 +148,71 @@ def test_networks_of_one_configuration_are_told_apart_by_their_weights(toy, tmp_
     ]  # fmt: skip
 
 
-def test_a_recipe_may_prepare_the_methods_itself(toy, tmp_path):
-    """From observations of any kind, which its own pairs and scores know alone."""
-    asked = []
+# What is evaluated is what users run, in the variants of the recipe
 
-    def restorers(task, methods, *, weights, device):
-        asked.append((task, methods, weights, device))
-        return {"network": sum, "network + physics": max, "classical": min}
 
-    toy.restorers = restorers
-    toy.evaluation_pairs = lambda task, directory: iter([("numbers", (1, 2, 4), 4)])
-    toy.measure = lambda task, observed, restored, truth: {"mean_error": restored - truth}
-    rows = evaluate("toy", tmp_path, weights="W", device="cpu")
-    assert {row["method"]: row["mean_error"] for row in rows} == {"network": 3, "network + physics": 0, "classical": -3}
+def brighter(observation, method, *, progress=False, by=0.0):
+    """What happens around the methods of the toy task."""
+    return Restored(data=method(observation, progress=progress) + by)
+
+
+@pytest.fixture
+def with_variants(toy, register):
+    """The toy task with two variants of the network, one of a classical method, and the truth as a reference."""
+    toy.task = replace(toy.task, restore=brighter)
+    register(toy.task)
+    toy.variants = lambda self: {
+        "truth": Variant(None),
+        "network": Variant("network"),
+        "network, brighter": Variant("network", {"by": 0.25}),
+        "repeat, brighter": Variant("repeat", {"by": 0.5}),
+    }
+    restored = toy.restored
+    pair = next(toy(toy.task).evaluation_pairs(None))
+    toy.evaluation_pairs = lambda self, directory: iter([pair])
+    toy.restored = lambda self, observation, method, options: (
+        pair[2] if method is None else restored(self, observation, method, options)
+    )
+
+
+@pytest.mark.usefixtures("with_variants")
+def test_methods_are_scored_as_the_task_restores(weights, tmp_path):
+    rows = evaluate("toy", tmp_path, weights=weights[0], device="cpu")
+    assert [row["method"] for row in rows] == ["truth", "network", "network, brighter", "repeat, brighter"]
+    error = {row["method"]: row["mean_error"] for row in rows}
+    assert error["truth"] == 0
+    assert error["network, brighter"] - error["network"] == pytest.approx(0.25)
+    assert error["repeat, brighter"] == pytest.approx(0.5)
+
+
+@pytest.mark.usefixtures("with_variants")
+def test_the_device_and_the_weights_are_those_of_the_network(weights, tmp_path):
+    with pytest.raises(ValueError, match="device='no device'"):
+        evaluate("toy", tmp_path, weights=weights[0], device="no device")
+    (row,) = evaluate("toy", tmp_path, methods=["repeat, brighter"], weights="no weights", device="no device")
+    assert row["mean_error"] == pytest.approx(0.5)
+
+
+@pytest.mark.usefixtures("with_variants")
+def test_variants_are_chosen_by_their_names(weights, tmp_path):
+    names = ["network, brighter", "truth"]
+    rows = evaluate("toy", tmp_path, methods=iter(names), weights=weights[0])
+    assert [row["method"] for row in rows] == names
+
+
+@pytest.mark.usefixtures("with_variants")
+def test_each_of_several_networks_has_a_row_per_variant(tmp_path):
     paths = [write_toy(tmp_path / f"{n}.safetensors", n, f"of-{n}") for n in (2, 3)]
-    rows = evaluate("toy", tmp_path, methods=["network"], weights=paths)
-    assert [row["method"] for row in rows] == ["of-2", "of-2 + physics", "of-3", "of-3 + physics", "classical"]
-    assert asked == [
-        ("toy", None, "W", "cpu"), ("toy", ["network"], paths[0], None), ("toy", ["network"], paths[1], None),
+    rows = evaluate("toy", tmp_path, weights=paths)
+    assert [row["method"] for row in rows] == [
+        "of-2", "of-2, brighter", "of-3", "of-3, brighter", "truth", "repeat, brighter",
     ]  # fmt: skip
+    errors = {row["method"]: row["mean_error"] for row in rows}
+    assert errors["of-2"] != errors["of-3"]
+    assert errors["of-3, brighter"] - errors["of-3"] == pytest.approx(0.25)
+
+
+# Tables
 
 
 def test_scores_are_json_of_the_rows(toy, tmp_path):
@@ -167,10 +229,12 @@ def test_scores_are_json_of_the_rows(toy, tmp_path):
 def test_table_has_a_line_per_row(toy, tmp_path):
     rows = evaluate("toy", tmp_path, methods=["repeat", "darker"])
     rows.append({"source": "field", "method": "repeat", "nmse": 0.3, "residual": 0.1, "net_flux_error": -0.012})
-    header, *lines = format_table(rows).splitlines()
+    columns = {**toy.score_columns, "net_flux_error": ScoreColumn("net flux error [%]", "{:+.2%}")}
+    columns["psnr"] = ScoreColumn("PSNR [dB]", "{:.2f}")
+    header, *lines = format_table(rows, columns).splitlines()
     assert len(lines) == len(rows)
-    assert "NMSE" in header
-    assert "net flux [%]" in header
+    headings = ["source", "method", "NMSE", "mean error", "residual [%]", "net flux error [%]"]
+    assert re.split("  +", header) == headings
     for line, row in zip(lines, rows, strict=True):
         assert f"{row['nmse']:.4f}" in line
         assert f"{100 * row['residual']:.2f}" in line
@@ -178,10 +242,24 @@ def test_table_has_a_line_per_row(toy, tmp_path):
     assert {len(line) for line in lines} == {len(header)}
 
 
+def test_a_table_without_columns_has_all_scores_by_name():
+    rows = [{"source": "a", "method": "repeat", "psnr": 12.34567}, {"source": "a", "method": "darker", "ssim": 0.5}]
+    header, *lines = format_table(rows).splitlines()
+    assert header.split() == ["source", "method", "psnr", "ssim"]
+    assert [line.split() for line in lines] == [["a", "repeat", "12.35", "-"], ["a", "darker", "-", "0.5"]]
+
+
+def test_columns_are_in_the_order_of_the_recipe(toy):
+    rows = [{"source": "a", "method": "b", "residual": 0.1, "nmse": 0.2}]
+    header, line = format_table(rows, toy.score_columns).splitlines()
+    assert re.split("  +", header) == ["source", "method", "NMSE", "residual [%]"]
+    assert line.split() == ["a", "b", "0.2000", "10.00"]
+
+
 def test_refusals(toy, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere; expected one with the training data"):
         evaluate("toy", tmp_path / "nowhere")
-    with pytest.raises(ValueError, match=r"the method 'magic', expected one of network, repeat, darker"):
+    with pytest.raises(ValueError, match=r"Unknown method 'magic'; expected one of network, repeat, darker"):
         evaluate("toy", tmp_path, methods=["magic"])
-    with pytest.raises(ValueError, match="the task 'no-such-task'"):
+    with pytest.raises(ValueError, match="Unknown task 'no-such-task'; expected one of toy"):
         evaluate("no-such-task", tmp_path)

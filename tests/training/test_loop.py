@@ -30,6 +30,7 @@ def test_resumed_training_is_the_uninterrupted_one(run, toy, assert_equal_states
     assert metadata["steps"] == "12"
 
 
+@pytest.mark.slow
 def test_resuming_a_finished_training_gives_its_weights_again(run, toy, assert_equal_states):
     whole, before = read(run("out"))
     again, after = read(run("out", resume=True))
@@ -43,6 +44,7 @@ def test_resuming_a_finished_training_gives_its_weights_again(run, toy, assert_e
     assert after["validation"].keys() == before["validation"].keys()
 
 
+@pytest.mark.slow
 def test_time_of_resumed_trainings_adds_up(run, tmp_path):
     run("out")
     path = tmp_path / "out" / "last.ckpt"
@@ -55,7 +57,8 @@ def test_time_of_resumed_trainings_adds_up(run, tmp_path):
     assert 5000 <= int(metadata["wall_time"].removesuffix(" s")) < 5060
 
 
-def test_training_begins_with_given_weights(run, toy, assert_equal_states, tmp_path):
+@pytest.mark.slow
+def test_training_starts_from_given_weights(run, toy, assert_equal_states, tmp_path):
     first = run("first", ema_decay=0.0)
     run("second", start=first)
     begun, weights = toy.seen[0], read(first)[0]
@@ -66,7 +69,7 @@ def test_training_begins_with_given_weights(run, toy, assert_equal_states, tmp_p
 
 def test_averaged_weights_are_written(run, toy):
     raw, _ = read(run("raw", ema_decay=0.0))
-    # State before each step, and after the last
+    # States before each step and after the last one
     states = [*toy.seen[1:], raw]
     average = states[0]
     for state in states[1:]:
@@ -81,9 +84,10 @@ def test_averaged_weights_are_written(run, toy):
             assert not torch.equal(tensor, raw[name]), name
 
 
+@pytest.mark.slow
 def test_loss_goes_down(run, toy):
     _, metadata = read(run("out", steps=150, validation_interval=50, learning_rate=0.03))
-    # The normalised squared error of an answer that knows nothing is 1
+    # The normalised squared error of a constant is 1
     assert set(metadata["validation"]) == {
         f"{score}/{name}" for score in ("nmse", "contrast") for name in ("noise", "other noise")
     }
@@ -94,8 +98,8 @@ def test_loss_goes_down(run, toy):
 def test_validation_is_that_of_the_written_weights(run, toy):
     path = run("out", steps=7, validation_interval=5)
     state, metadata = read(path)
-    network = toy_network(state)
-    observed, truth = (torch.stack(images) for images in zip(*toy_pairs("noise"), strict=True))
+    network = network_with(toy, state)
+    observed, truth = (torch.stack(images) for images in zip(*kept_pairs(toy, "noise"), strict=True))
     with torch.no_grad():
         restored = network(observed)
     # Means over two batches of four
@@ -105,23 +109,19 @@ def test_validation_is_that_of_the_written_weights(run, toy):
     assert metadata["validation"]["nmse/noise"] == pytest.approx(sum(errors) / 2, rel=1e-4)
 
 
-def toy_network(state):
-    from sunpy_restore.tasks import get_task
-
-    network = get_task("toy").build_network({"architecture": "Toy", "channels": 8}).eval()
+def network_with(toy, state):
+    network = toy.task.build_network({"architecture": "Toy", "channels": 8}).eval()
     network.load_state_dict(state)
     return network
 
 
-def toy_pairs(name):
-    from sys import modules
-
-    _, validation = modules["toy_recipe"].datasets("toy", None, modules["toy_recipe"].config)
+def kept_pairs(toy, name):
+    _, validation = toy(toy.task).datasets(None, toy.config)
     return [validation[name][index] for index in range(8)]
 
 
 def test_gradients_are_clipped(run, toy):
-    """Adam forgets the size of gradients, so that only a clip far below its epsilon is seen in the weights."""
+    """Adam ignores the size of gradients, so that only a clip far below its epsilon changes the weights."""
     run("out", gradient_clip=1e-12, schedule="constant", ema_decay=0.0)
     moved = max((b["0.weight"] - a["0.weight"]).abs().max() for a, b in pairwise(toy.seen))
     run("free", gradient_clip=0.0, schedule="constant", ema_decay=0.0)
@@ -147,7 +147,7 @@ def test_logs_and_metadata(run, toy, tmp_path):
     assert metadata["architecture"] == "Toy"
     assert metadata["hyperparameters"] == {"architecture": "Toy", "channels": 8}
     assert metadata["normalization"] == "quiet-Sun intensity"
-    assert metadata["training_data"] == "Noise."
+    assert metadata["training_data"] == "Noise of seed 3."
     assert metadata["recipe"]["steps"] == 12
     assert metadata["recipe"]["options"] == {"margin": 0}
     assert metadata["licence"] == "BSD-3-Clause"
@@ -174,41 +174,43 @@ def test_refusals(run, toy, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no checkpoint .*last\.ckpt"):
         run("out", resume=True)
     assert not (tmp_path / "out").exists()
-    with pytest.raises(ValueError, match=r"'huge' of toy, expected one of compact"):
+    with pytest.raises(ValueError, match=r"Unknown configuration 'huge' of toy; expected one of compact"):
         train("toy", tmp_path, tmp_path / "out", config="huge")
-    with pytest.raises(ValueError, match="the task 'no-such-task', expected one of toy"):
+    with pytest.raises(ValueError, match="Unknown task 'no-such-task'; expected one of toy"):
         train("no-such-task", tmp_path, tmp_path / "out")
-    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere; expected one with the training data"):
         train("toy", tmp_path / "nowhere", tmp_path / "out")
-    with pytest.raises(ValueError, match="0 steps"):
+    with pytest.raises(ValueError, match="Found 0 steps; expected at least 1"):
         train("toy", tmp_path, tmp_path / "out", steps=0)
-    with pytest.raises(ValueError, match="the schedule 'linear'"):
+    with pytest.raises(ValueError, match="Unknown schedule 'linear'; expected one of constant, one-cycle, halving"):
         run("out", schedule="linear")
 
 
 def test_an_earlier_training_is_not_lost(run, tmp_path):
     run("out")
     before = (tmp_path / "out" / "last.ckpt").read_bytes()
-    with pytest.raises(FileExistsError, match=r"last\.ckpt of an earlier training. Resume it"):
+    with pytest.raises(FileExistsError, match=r"last\.ckpt of an earlier training; expected .* Resume that"):
         run("out")
     assert (tmp_path / "out" / "last.ckpt").read_bytes() == before
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(run, tmp_path):
     run("out")
-    with pytest.raises(ValueError, match="batch_size is 4 there and 8 here"):
+    with pytest.raises(ValueError, match="batch_size = 4, expected 8"):
         run("out", resume=True, batch_size=8)
-    with pytest.raises(ValueError, match="steps is 12 there and 20 here"):
+    with pytest.raises(ValueError, match="steps = 12, expected 20"):
         run("out", resume=True, steps=20)
 
 
-def test_a_constant_rate_goes_on(run, toy, assert_equal_states):
+@pytest.mark.slow
+def test_a_training_of_constant_rate_can_be_prolonged(run, toy, assert_equal_states):
     whole, _ = read(run("whole", schedule="constant", steps=9, ema_decay=0.0))
     run("parts", schedule="constant", steps=5, ema_decay=0.0)
     parts, _ = read(run("parts", schedule="constant", steps=9, ema_decay=0.0, resume=True))
     assert_equal_states(parts, whole)
 
 
+@pytest.mark.slow
 def test_a_moved_folder_is_resumed(run, toy, tmp_path, assert_equal_states):
     whole, _ = read(run("whole"))
     with pytest.raises(run.interrupted):
@@ -231,31 +233,33 @@ def test_a_recipe_calibrates_what_is_written(run, toy, tmp_path, assert_equal_st
     plain, _ = read(run("plain"))
     calls = []
 
-    def calibrated(task, network, directory, config):
-        calls.append((task, directory, config.steps))
+    def calibrate(self, network, directory, config):
+        calls.append((self.task.name, directory, config.steps))
         assert_equal_states(network.state_dict(), plain)
         with torch.no_grad():
             network[2].bias += 5
 
-    toy.calibrated = calibrated
+    toy.calibrate = calibrate
     written, _ = read(run("out"))
     assert calls == [("toy", tmp_path, 12)]
     for name, tensor in written.items():
         torch.testing.assert_close(tensor, plain[name] + 5 if name == "2.bias" else plain[name], rtol=0, atol=0)
-    # Nothing but the weights: a training that goes on is the same
+    # A resumed training is the same
     resumed, _ = read(run("out", resume=True))
     assert_equal_states(resumed, written)
 
 
-def test_a_recipe_says_what_a_validation_reports(run, toy, tmp_path):
+def test_a_recipe_may_have_other_validation_scores(run, toy, tmp_path):
     """Means over two batches of four, under the names of the sources."""
-    toy.validated = lambda restored, truth: {"bias": float((restored - truth).mean()), "size": float(len(truth))}
+    toy.validation_scores = lambda self, restored, truth: {
+        "bias": float((restored - truth).mean()), "size": float(len(truth)),
+    }  # fmt: skip
     state, metadata = read(run("out"))
-    network = toy_network(state)
+    network = network_with(toy, state)
     expected = {f"size/{name}": 4.0 for name in ("noise", "other noise")}
     with torch.no_grad():
         for name in ("noise", "other noise"):
-            observed, truth = (torch.stack(images) for images in zip(*toy_pairs(name), strict=True))
+            observed, truth = (torch.stack(images) for images in zip(*kept_pairs(toy, name), strict=True))
             expected[f"bias/{name}"] = (network(observed) - truth).mean().item()
     assert metadata["validation"] == pytest.approx(expected, abs=1e-6)
     logs = (tmp_path / "out" / "logs" / "version_0" / "metrics.csv").read_text()
@@ -263,12 +267,12 @@ def test_a_recipe_says_what_a_validation_reports(run, toy, tmp_path):
 
 
 def test_each_step_draws_numbers_of_its_own(run, toy, monkeypatch):
-    """As dropout and the latent vectors of an autoencoder do; the same ones in a training that was interrupted."""
+    """As for dropout and the latent vectors of an autoencoder; an interrupted training draws the same numbers."""
     drawn, loss = [], toy.loss
 
-    def noted(network, batch, config):
+    def noted(self, network, batch, config):
         drawn.append(float(torch.rand(())))
-        return loss(network, batch, config)
+        return loss(self, network, batch, config)
 
     monkeypatch.setattr(toy, "loss", noted)
     run("whole")
