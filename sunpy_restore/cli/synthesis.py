@@ -1,4 +1,4 @@
-"""The command that makes images, and restores none. What it needs is imported when it runs."""
+"""The command that generates textures. What it needs is imported when it runs."""
 
 import sys
 from pathlib import Path
@@ -9,28 +9,57 @@ __all__ = ["add_synthesis", "synthesize"]
 
 
 def add_synthesis(parser):
-    """Add the arguments of ``sunpy-restore synthesize``, but those that commands have in common."""
+    """
+    Add the arguments of ``sunpy-restore synthesize``, except those that all commands have.
+
+    Parameters
+    ----------
+    parser : `argparse.ArgumentParser`
+        Parser of the command.
+    """
+    methods = tuple(METHODS)
     parser.add_argument("--shape", nargs=2, type=int, metavar=("NY", "NX"), required=True, help="pixels")
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="file .fits or .zarr")
-    parser.add_argument("--seed", type=int, metavar="N", help="the same seed makes the same image (default: drawn)")
-    parser.add_argument("--method", choices=METHODS, default=METHODS[0], help="generator (default: %(default)s)")
-    parser.add_argument("--stitching", choices=STITCHINGS, help="of tiles, with gan and vae (default: seam)")
-    parser.add_argument("--scale", type=float, metavar="KM", help="side of a pixel on the Sun (default: as learned)")
-    parser.add_argument("--refine-worst", type=int, default=0, metavar="N", help="tiles to look for better ones of")
+    parser.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same image (default: random)")
+    parser.add_argument("--method", choices=methods, default=methods[0], help="generator (default: %(default)s)")
+    parser.add_argument(
+        "--stitching", choices=STITCHINGS, help=f"how tiles of gan and vae are combined (default: {STITCHINGS[0]})"
+    )
+    parser.add_argument(
+        "--scale", type=float, metavar="KM", help="side of a pixel on the Sun (default: that of the generator)"
+    )
+    parser.add_argument(
+        "--refine-worst", type=int, default=0, metavar="N", help="replace the N worst tiles by better matching ones"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
 
 def synthesize(args):
-    """Make an image and write it band by band; the file."""
+    """
+    Generate a texture and write it in bands.
+
+    Parameters
+    ----------
+    args : `argparse.Namespace`
+        The arguments.
+
+    Returns
+    -------
+    `pathlib.Path`
+        The file.
+    """
     import astropy.units as u
 
     from sunpy_restore import synthesize_granulation
 
     target = Path(args.output)
-    # A band at a time goes to a new file, which then takes the place of the old one
+    # The old file stays until the new one is complete
     replaced = args.overwrite and target.is_file()
     out = target.with_name(f".new.{target.name}") if replaced else target
+    if replaced:
+        # Of a run that was killed
+        out.unlink(missing_ok=True)
     try:
         synthesize_granulation(
             tuple(args.shape),

@@ -1,4 +1,4 @@
-"""Fields of noise that have no end, of which any part can be made by itself."""
+"""Noise fields without limits, any part of which can be computed by itself."""
 
 import numpy as np
 
@@ -9,19 +9,19 @@ _BLOCK = 32
 
 def noise_field(seed, rows, columns, channels):
     """
-    A part of a field of standard normal noise.
+    Compute a part of a field of standard normal noise.
 
-    The field is made of blocks of 32 x 32 cells, each of which has a random number generator of its own. Parts of the
-    same field agree where they overlap.
+    The field consists of blocks of 32 x 32 cells, each with its own random number generator. Parts of the same field
+    agree where they overlap.
 
     Parameters
     ----------
     seed : `int`
-        Number of the field, not negative.
+        Seed of the field, not negative.
     rows, columns : pair of `int`
-        First cell and the one after the last; negative ones exist too.
+        First and last cell (exclusive); they may be negative.
     channels : `int`
-        Numbers in a cell.
+        Values per cell.
 
     Returns
     -------
@@ -50,6 +50,6 @@ def noise_field(seed, rows, columns, channels):
 
 
 def _block(seed, row, column, channels):
-    # Seeds are not negative, places may be
-    folded = [2 * abs(place) + (place < 0) for place in (row, column)]
+    # Seeds of NumPy are not negative, positions may be
+    folded = [2 * abs(position) + (position < 0) for position in (row, column)]
     return np.random.default_rng([seed, *folded]).standard_normal((channels, _BLOCK, _BLOCK), dtype=np.float32)

@@ -1,20 +1,22 @@
-"""Where a texture goes as it is drawn: an array, or a file that may be larger than memory."""
+"""Headers of synthetic images, and images written in bands to arrays or files that may be larger than memory."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
 
+import astropy.units as u
 from astropy.io import fits
 
-__all__ = ["KM_PER_ARCSEC", "checked_target", "drawn", "synthetic_header"]
+from sunpy_restore.granulation.files import complete_file
+from sunpy_restore.granulation.request import KM_PER_ARCSEC
 
-_BAND = 1024
-_BLOCK = 2880  # bytes of FITS
-_ASTRONOMICAL_UNIT = 149597870.7  # km
-KM_PER_ARCSEC = float(_ASTRONOMICAL_UNIT * np.deg2rad(1 / 3600))
-"""At the centre of the disk, from 1 au."""
+__all__ = ["checked_target", "synthetic_header", "write_texture"]
+
+_BAND = 1024  # rows that are in memory at a time
+_FITS_BLOCK = 2880  # bytes
+_AU = u.au.to(u.m)
+_SOLAR_RADIUS = 695700000.0  # m
 
 _COMMENTS = {
     "SYNTHETIC": "no observation: made by sunpy_restore",
@@ -26,7 +28,7 @@ _COMMENTS = {
 
 def synthetic_header(shape, pixel, cards):
     """
-    Header of an image that no instrument took.
+    Header of an image that was not observed by an instrument.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ def synthetic_header(shape, pixel, cards):
     Returns
     -------
     `dict`
-        Helioprojective coordinates about the middle of the disk, seen from 1 au at a reference epoch.
+        Helioprojective coordinates centred on the disk, for an observer at 1 au and a reference epoch.
     """
     scale = pixel / KM_PER_ARCSEC
     header = {"naxis": 2, "naxis1": shape[1], "naxis2": shape[0]}
@@ -52,19 +54,19 @@ def synthetic_header(shape, pixel, cards):
             f"crpix{axis}": (shape[2 - axis] + 1) / 2,
             f"cdelt{axis}": scale,
         }
-    observer = {"dsun_obs": 1e3 * _ASTRONOMICAL_UNIT, "hgln_obs": 0.0, "hglt_obs": 0.0, "rsun_ref": 695700000.0}
+    observer = {"dsun_obs": _AU, "hgln_obs": 0.0, "hglt_obs": 0.0, "rsun_ref": _SOLAR_RADIUS}
     epoch = {"date-obs": "2000-01-01T00:00:00.000"}
     return header | epoch | observer | {"content": "relative intensity"} | cards
 
 
 def checked_target(out):
     """
-    The file to write, if any.
+    Check the file that will be written.
 
     Parameters
     ----------
     out : path-like or `None`
-        A name ending in ``.fits`` or ``.zarr``.
+        A name that ends in ``.fits`` or ``.zarr``.
 
     Returns
     -------
@@ -73,9 +75,9 @@ def checked_target(out):
     Raises
     ------
     ValueError
-        Another kind of file.
+        The name ends otherwise.
     FileExistsError
-        It exists.
+        The file exists.
     ImportError
         Zarr is not installed.
     """
@@ -83,9 +85,9 @@ def checked_target(out):
         return None
     path = Path(out)
     if path.suffix not in (".fits", ".zarr"):
-        raise ValueError(f"Found the output {str(out)!r}, expected a name ending in .fits or .zarr.")
+        raise ValueError(f"Found the output {str(out)!r}; expected a name ending in .fits or .zarr.")
     if path.exists():
-        raise FileExistsError(f"{path} exists. Give another name, or remove it.")
+        raise FileExistsError(f"The output {path} exists; expected a new file. Give another name or remove it.")
     if path.suffix == ".zarr":
         _zarr()
     return path
@@ -95,31 +97,33 @@ def _zarr():
     try:
         import zarr
     except ImportError as error:
-        raise ImportError('Output to Zarr needs the package zarr and dask. Run: pip install "zarr"') from error
+        raise ImportError(
+            'Zarr output needs the packages zarr and dask. Run: pip install zarr "dask[array]"'
+        ) from error
     return zarr
 
 
-def drawn(texture, header, path=None, *, progress=False, description=""):
+def write_texture(texture, header, path=None, *, progress=False, description=""):
     """
-    Draw a texture band by band.
+    Compute a texture in bands of rows.
 
     Parameters
     ----------
-    texture : object
-        It has ``shape`` and ``window(rows, columns)``.
+    texture : `~sunpy_restore.granulation.texture.Texture`
+        The texture.
     header : `dict`
-        Its header.
+        Header for the file.
     path : `pathlib.Path`, optional
-        File to write; memory then holds no more than a band.
+        File to write; only one band is then in memory at a time.
     progress : `bool`
         Show a progress bar.
     description : `str`
-        Text in front of it.
+        Text in front of the progress bar.
 
     Returns
     -------
     array-like of ``float32``
-        The image, which is left on disk where there is a file.
+        The image; if there is a file, its data stay on disk.
     """
     bands = [slice(row, min(row + _BAND, texture.shape[0])) for row in range(0, texture.shape[0], _BAND)]
     columns = slice(0, texture.shape[1])
@@ -131,35 +135,36 @@ def drawn(texture, header, path=None, *, progress=False, description=""):
             result[rows] = image
         return result
     path.parent.mkdir(parents=True, exist_ok=True)
-    return (_to_zarr if path.suffix == ".zarr" else _to_fits)(images, texture.shape, header, path)
+    return (_write_zarr if path.suffix == ".zarr" else _write_fits)(images, texture.shape, header, path)
 
 
-def _to_fits(images, shape, header, path):
-    """A FITS file, whole or not at all, opened as it lies on disk."""
+def _write_fits(images, shape, header, path):
+    """Write a FITS file and open its data on disk."""
+    cards = _fits_header(shape, header).tostring().encode("ascii")
+    with complete_file(path) as temporary, temporary.open("wb") as file:
+        file.write(cards)
+        for _rows, image in images:
+            file.write(np.ascontiguousarray(image, dtype=">f4").tobytes())
+        file.write(bytes(-file.tell() % _FITS_BLOCK))
+    return np.memmap(path, ">f4", "c", offset=len(cards), shape=tuple(shape))
+
+
+def _fits_header(shape, header):
     cards = fits.Header([("SIMPLE", True), ("BITPIX", -32), ("NAXIS", 2), ("NAXIS1", shape[1]), ("NAXIS2", shape[0])])
     for key, value in header.items():
-        if key.startswith("naxis"):
+        name = key.upper()
+        if name.startswith("NAXIS"):
             continue
-        if key == "HISTORY":
+        if name == "HISTORY":
             for line in value.splitlines():
                 cards.add_history(line)
             continue
-        name = key.upper()
         cards[f"HIERARCH {name}" if len(name) > 8 else name] = (value, _COMMENTS.get(name, ""))
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(cards.tostring().encode("ascii"))
-            for _rows, image in images:
-                file.write(np.ascontiguousarray(image, dtype=">f4").tobytes())
-            file.write(bytes(-file.tell() % _BLOCK))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return np.memmap(path, ">f4", "c", offset=len(cards.tostring()), shape=tuple(shape))
+    return cards
 
 
-def _to_zarr(images, shape, header, path):
+def _write_zarr(images, shape, header, path):
+    """Write a Zarr array and open it by dask."""
     from dask import array
 
     stored = _zarr().open_array(str(path), mode="w-", shape=tuple(shape), chunks=(_BAND // 2, _BAND // 2), dtype="f4")

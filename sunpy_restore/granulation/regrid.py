@@ -1,25 +1,59 @@
-"""A texture on pixels of another size, row by row."""
+"""Textures resampled to another pixel size."""
 
 import numpy as np
 from scipy import sparse
 
-__all__ = ["Regridded"]
+from sunpy_restore.granulation.texture import Texture
+
+__all__ = ["Regridded", "at_pixel_size"]
+
+_MARGIN = 2  # pixels of the texture in front of the first one, which the interpolation needs
+_FINEST, _COARSEST = 0.1, 100.0  # pixels of the result in those of the texture
 
 
-_MARGIN = 2  # pixels of the texture before the first one wanted, which its interpolation sees
-
-
-class Regridded:
+def at_pixel_size(generate, request, pixel):
     """
-    A texture on pixels of another size, that begins in the same corner.
-
-    The texture is interpolated by a cubic convolution (Keys 1981). A pixel holds the mean of as many points across it
-    as it is wide in pixels of the texture, so that one of a whole number of them holds their mean.
+    Generate a texture and resample it if another pixel size is requested.
 
     Parameters
     ----------
-    draw : callable
-        ``draw(shape)`` gives the texture of that shape, with ``window(rows, columns)``.
+    generate : callable
+        ``generate(shape)`` returns the `Texture` of that shape.
+    request : `~sunpy_restore.granulation.request.Request`
+        The request.
+    pixel : `float`
+        Side of a pixel of the generated textures in km.
+
+    Returns
+    -------
+    `~sunpy_restore.granulation.texture.Texture`
+
+    Raises
+    ------
+    ValueError
+        The requested pixels are smaller than a tenth, or larger than a hundred pixels of the generated texture.
+    """
+    ratio = 1.0 if request.pixel is None else request.pixel / pixel
+    if not _FINEST <= ratio <= _COARSEST:
+        raise ValueError(
+            f"Found a scale of {request.pixel:.4g} km; expected {_FINEST * pixel:.4g} to {_COARSEST * pixel:.4g} km "
+            f"for a generator trained at {pixel:.4g} km."
+        )
+    return generate(request.shape) if ratio == 1 else Regridded(generate, request.shape, ratio)
+
+
+class Regridded(Texture):
+    """
+    A texture with another pixel size; the outer corner of the first pixel stays the same.
+
+    The texture is interpolated by cubic convolution (Keys 1981). A pixel of the result is the mean of n points along
+    each axis, where n is its side in pixels of the texture, rounded up. If that side is an integer, the result is the
+    mean of the covered pixels.
+
+    Parameters
+    ----------
+    generate : callable
+        ``generate(shape)`` returns the texture of that shape, see `Texture`.
     shape : `tuple` of `int`
         Pixels of the result.
     ratio : `float`
@@ -30,25 +64,19 @@ class Regridded:
     * Keys 1981, https://doi.org/10.1109/TASSP.1981.1163711
     """
 
-    def __init__(self, draw, shape, ratio):
-        self.shape, self.ratio = tuple(shape), ratio
-        self.texture = draw(tuple(int(np.ceil(round(ratio * length, 6))) + 2 * _MARGIN for length in shape))
+    def __init__(self, generate, shape, ratio):
+        self.ratio = ratio
+        self.texture = generate(tuple(int(np.ceil(round(ratio * length, 6))) + 2 * _MARGIN for length in shape))
+        super().__init__(shape, ratio * self.texture.pixel)
 
     def window(self, rows, columns):
-        """
-        A part of the texture.
-
-        Parameters
-        ----------
-        rows, columns : `slice`
-            Pixels, with a start and a stop.
-        """
+        """See `Texture.window`."""
         parts, weights = zip(*(self._weights(part) for part in (rows, columns)), strict=True)
         image = self.texture.window(*parts)
         return np.asarray(weights[0] @ image @ weights[1].T, dtype=np.float32)
 
     def _weights(self, part):
-        """Which pixels of the texture a slice of pixels is made of, and how much each of them counts."""
+        """The pixels of the texture that a slice of pixels depends on, and the weight of each."""
         count = max(1, int(np.ceil(round(self.ratio, 6))))
         points = self.ratio * (np.arange(part.start * count, part.stop * count) + 0.5) / count - 0.5
         matrix = _means(count, part.stop - part.start) @ _cubic(np.round(points, 9))
@@ -57,20 +85,20 @@ class Regridded:
 
 
 def _means(count, pixels):
-    """Means of so many points for each pixel."""
+    """Matrix of the mean over ``count`` points for each pixel."""
     return sparse.kron(sparse.identity(pixels), np.full((1, count), 1 / count), format="csr")
 
 
-def _cubic(places):
-    """Cubic convolution at places in pixels of the texture."""
-    first = np.floor(places).astype(int)
+def _cubic(positions):
+    """Matrix of the cubic convolution at positions in pixels of the texture (eq. 15 of Keys 1981)."""
+    first = np.floor(positions).astype(int)
     rows, columns, values = [], [], []
     for offset in range(-1, 3):
-        away = np.abs(places - first - offset)
-        near = 1 - 2.5 * away**2 + 1.5 * away**3
-        far = 2 - 4 * away + 2.5 * away**2 - 0.5 * away**3
-        rows.append(np.arange(len(places)))
+        distance = np.abs(positions - first - offset)
+        near = 1 - 2.5 * distance**2 + 1.5 * distance**3
+        far = 2 - 4 * distance + 2.5 * distance**2 - 0.5 * distance**3
+        rows.append(np.arange(len(positions)))
         columns.append(first + offset + _MARGIN)
-        values.append(np.where(away <= 1, near, far))
+        values.append(np.where(distance <= 1, near, far))
     rows, columns, values = map(np.concatenate, (rows, columns, values))
-    return sparse.csr_matrix((values, (rows, columns)), shape=(len(places), int(columns.max()) + 1))
+    return sparse.csr_matrix((values, (rows, columns)), shape=(len(positions), int(columns.max()) + 1))

@@ -1,72 +1,94 @@
 """The function `sunpy_restore.synthesize_granulation` and its tasks, one for each kind of generator."""
 
+from dataclasses import dataclass
+
 from sunpy_restore.core.task import Function, Task, network_builder
 
-__all__ = ["GENERATORS", "METHODS", "STITCHINGS", "SYNTHESIZE_GRANULATION", "generator_of"]
-
-METHODS = ("convolutional", "gan", "vae", "spectrum")
-"""Methods of the verb: kinds of generators, the default first, and a random field that needs no network."""
+__all__ = ["CONVOLUTIONAL", "GAN", "METHODS", "STITCHINGS", "SYNTHESIZE_GRANULATION", "VAE", "GeneratorTask"]
 
 STITCHINGS = ("seam", "greedy", "latent", "genetic")
 """
-Ways of stitching tiles, the default of the verb first.
+Ways of combining tiles, the default first.
 
-``greedy``
-    Tiles chosen row by row, blended by weights.
 ``seam``
-    Tiles chosen row by row, cut where they differ least.
+    Tiles are selected row by row and cut along the line of the smallest difference.
+``greedy``
+    Tiles are selected row by row and blended with weights.
 ``latent``
-    Tiles chosen row by row, their features blended by weights.
+    Tiles are selected row by row; their features inside the generator are blended with weights.
 ``genetic``
-    Tiles chosen row by row and refined by evolution, blended by weights.
+    Tiles are selected row by row, refined by an evolutionary search and blended with weights.
 """
 
 
-def _generator(kind, title, doi, **architectures):
-    return Task(
-        name=f"synthesize-{kind}",
-        title=title,
-        doi=doi,
-        unit="range of intensities of the texture that was learned, as -1 to 1",
-        build_network=network_builder(**architectures),
-        network_method="sunpy_restore.granulation.restore:with_network",
-        classical={"spectrum": "sunpy_restore.granulation.restore:with_spectrum"},
-        restore="sunpy_restore.granulation.restore:restore",
-        recipe="sunpy_restore.granulation.recipe:GranulationRecipe",
-    )
+@dataclass(frozen=True, kw_only=True)
+class GeneratorTask(Task):
+    """
+    The task of a network that generates textures.
+
+    Parameters
+    ----------
+    name, title, doi, unit, build_network, network_method, recipe, classical, restore
+        See `~sunpy_restore.core.task.Task`.
+    stitchings : `tuple` of `str`
+        Ways of combining the tiles that the network generates; empty if it generates whole images.
+    """
+
+    stitchings: tuple[str, ...] = ()
+
+    @property
+    def kind(self):
+        """Kind of the generator: the second part of the name of the task."""
+        return self.name.removeprefix("synthesize-")
 
 
-GENERATORS = (
-    _generator(
-        "convolutional",
-        "photospheric textures of any size by a spatial GAN",
-        "10.48550/arXiv.1611.08207",
-        SpatialGenerator="spatial",
-    ),
-    _generator(
-        "gan",
-        "tiles of photospheric texture by a GAN, stitched",
-        "10.48550/arXiv.1710.10196",
-        TileGenerator="granulation_gan",
-    ),
-    _generator(
-        "vae",
-        "tiles of photospheric texture by a variational autoencoder, stitched",
-        "10.48550/arXiv.1312.6114",
-        TileVAE="granulation_vae",
-    ),
+_COMMON = {
+    "unit": "range of intensities of the training texture, as -1 to 1",
+    "classical": {"spectrum": "sunpy_restore.granulation.classical:spectrum"},
+    "restore": "sunpy_restore.granulation.restore:restore",
+    "recipe": "sunpy_restore.granulation.recipe:GranulationRecipe",
+}
+
+CONVOLUTIONAL = GeneratorTask(
+    name="synthesize-convolutional",
+    title="Photospheric textures of any size by a spatial GAN",
+    doi="10.48550/arXiv.1611.08207",
+    build_network=network_builder(SpatialGenerator="spatial"),
+    network_method="sunpy_restore.granulation.restore:with_convolutional_network",
+    **_COMMON,
 )
-"""Tasks, by the method of the verb that uses them, which is the second part of their names."""
 
+GAN = GeneratorTask(
+    name="synthesize-gan",
+    title="Photospheric textures stitched from the tiles of a GAN",
+    doi="10.48550/arXiv.1710.10196",
+    build_network=network_builder(TileGenerator="granulation_gan"),
+    network_method="sunpy_restore.granulation.restore:with_tile_network",
+    stitchings=STITCHINGS,
+    **_COMMON,
+)
 
-def generator_of(method):
-    """The task of a method."""
-    return next(task for task in GENERATORS if task.name == f"synthesize-{method}")
+VAE = GeneratorTask(
+    name="synthesize-vae",
+    title="Photospheric textures stitched from the tiles of a variational autoencoder",
+    doi="10.48550/arXiv.1312.6114",
+    build_network=network_builder(TileVAE="granulation_vae"),
+    network_method="sunpy_restore.granulation.restore:with_tile_network",
+    stitchings=STITCHINGS,
+    **_COMMON,
+)
 
+METHODS = {
+    "convolutional": (CONVOLUTIONAL, "network"),
+    "gan": (GAN, "network"),
+    "vae": (VAE, "network"),
+    "spectrum": (CONVOLUTIONAL, "spectrum"),
+}
+"""Methods of `sunpy_restore.synthesize_granulation`, the default first: the task and the name of its method."""
 
 SYNTHESIZE_GRANULATION = Function(
     name="synthesize_granulation",
     module="sunpy_restore.granulation.verb",
-    summary="make photospheric texture of any size",
-    tasks=GENERATORS,
+    summary="generate photospheric texture of any size",
+    tasks=(CONVOLUTIONAL, GAN, VAE),
 )

@@ -1,24 +1,33 @@
-"""Tiles that a network draws, and mosaics of them."""
+"""Networks as sources of tiles, and mosaics of tiles as intensities."""
+
+import copy
 
 import numpy as np
 
-from sunpy_restore.granulation.stitching.stitch import stitch
+from sunpy_restore.granulation.texture import Texture
 
-__all__ = ["CalibratedMosaic", "TileSource", "mosaic_of"]
+__all__ = ["CalibratedMosaic", "TileSource"]
 
 _BATCH = 16
 
 
 class TileSource:
     """
-    A network as a source of tiles, as `~sunpy_restore.granulation.stitching.stitch.stitch` takes it.
+    A network as the source of tiles for `~sunpy_restore.granulation.stitching.stitch.stitch`.
 
     Parameters
     ----------
     network : `torch.nn.Module`
-        A generator or an autoencoder of tiles, see `~sunpy_restore.networks.granulation_gan.TileGenerator`.
-    device : `str`, optional
+        A generator or an autoencoder of tiles, see `~sunpy_restore.networks.granulation_gan.TileGenerator`. It is set
+        to evaluation mode and moved to the device.
+    device : `str` or `torch.device`, optional
         See `sunpy_restore.synthesize_granulation`.
+
+    Attributes
+    ----------
+    latent, side, stride, receptive_radius : `int`
+        Length of the latent vectors; side of a tile in pixels; pixels per feature; receptive radius of `draw` in
+        features.
     """
 
     def __init__(self, network, device=None):
@@ -31,17 +40,17 @@ class TileSource:
 
     def tiles(self, z):
         """Tiles ``(n, side, side)`` of latent vectors ``(n, latent)``, in normalised units."""
-        return self._called(self.network.draw_tiles, z)[:, 0]
+        return self._apply(self.network.draw_tiles, z)[:, 0]
 
     def features(self, z):
-        """Features ``(n, channels, side / stride, side / stride)`` of latent vectors."""
-        return self._called(self.network.head, z)
+        """Features ``(n, channels, side / stride, side / stride)`` of latent vectors ``(n, latent)``."""
+        return self._apply(self.network.head, z)
 
     def draw(self, features):
-        """Image ``(stride h, stride w)`` of features ``(channels, h, w)``."""
-        return self._called(self.network.tail, features[np.newaxis])[0, 0]
+        """Image ``(stride * h, stride * w)`` of features ``(channels, h, w)``."""
+        return self._apply(self.network.tail, features[np.newaxis])[0, 0]
 
-    def _called(self, function, values):
+    def _apply(self, function, values):
         import torch
 
         values = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
@@ -50,7 +59,7 @@ class TileSource:
         return torch.cat(parts).numpy()
 
 
-class CalibratedMosaic:
+class CalibratedMosaic(Texture):
     """
     A mosaic as intensities.
 
@@ -59,39 +68,22 @@ class CalibratedMosaic:
     mosaic : `~sunpy_restore.granulation.stitching.mosaic.Mosaic`
         The mosaic, in normalised units.
     calibration : `~sunpy_restore.networks.calibration.Calibration`
-        A curve alone, which needs no neighbours.
+        Calibration without a filter, so that it acts on each pixel alone.
     """
 
     def __init__(self, mosaic, calibration):
-        self.mosaic, self.calibration, self.shape = mosaic, calibration.cpu(), mosaic.shape
+        super().__init__(mosaic.shape, float(calibration.pixel))
+        self.mosaic, self.calibration = mosaic, copy.deepcopy(calibration).cpu()
+
+    @property
+    def layout(self):
+        """Positions of the tiles."""
+        return self.mosaic.layout
 
     def window(self, rows, columns):
-        """A part of the texture, see `~sunpy_restore.granulation.fields.ConvolutionalField.window`."""
+        """See `Texture.window`."""
         import torch
 
         image = np.ascontiguousarray(self.mosaic.window(rows, columns), dtype=np.float32)
         with torch.inference_mode():
             return self.calibration(torch.from_numpy(image)[None, None])[0, 0].numpy()
-
-
-def mosaic_of(network, shape, *, stitching, seed, device=None, refine_worst=0, progress=False):
-    """
-    A mosaic of a network's tiles.
-
-    Parameters
-    ----------
-    network : `torch.nn.Module`
-        See `TileSource`.
-    shape : `tuple` of `int`
-        Pixels.
-    stitching, seed, device, refine_worst, progress
-        See `sunpy_restore.synthesize_granulation`.
-
-    Returns
-    -------
-    `CalibratedMosaic`
-    """
-    mosaic = stitch(TileSource(network, device), shape, stitching=stitching, seed=seed, progress=progress)
-    if refine_worst:
-        mosaic.refine_worst(refine_worst, seed=seed, progress=progress)
-    return CalibratedMosaic(mosaic, network.calibration)

@@ -1,4 +1,4 @@
-"""What generators of textures lose besides what the discriminator says: statistics of their images."""
+"""Losses of generators other than the adversarial one: differences between statistics of generated and true images."""
 
 import torch
 
@@ -7,19 +7,25 @@ __all__ = ["histogram_loss", "spectrum_loss"]
 _RINGS = 24
 
 
-def spectrum_loss(made, true):
+def spectrum_loss(generated, truth):
     """
     Mean squared difference of the logarithms of two azimuthally averaged power spectra.
 
     Parameters
     ----------
-    made, true : `torch.Tensor`
-        Images, shape ``(batch, 1, n, n)``. Both are seen through a Hann window.
+    generated, truth : `torch.Tensor`
+        Images, shape ``(batch, 1, n, n)``. A Hann window is applied to both.
+
+    Returns
+    -------
+    `torch.Tensor`
+        A scalar.
     """
-    return (_log_power(made) - _log_power(true)).square().mean()
+    return (_log_power(generated) - _log_power(truth)).square().mean()
 
 
 def _log_power(images):
+    """Logarithm of the mean power in logarithmic rings of wavenumber."""
     side = images.shape[-1]
     window = torch.hann_window(side, device=images.device)
     window = window[:, None] * window
@@ -31,17 +37,22 @@ def _log_power(images):
     ring = torch.bucketize(wavenumber, edges.to(images.device))
     total = power.new_zeros(_RINGS + 2).index_add(0, ring.flatten(), power.flatten())
     count = torch.bincount(ring.flatten(), minlength=_RINGS + 2)
-    held = count[1:-1] > 0
-    return (total[1:-1][held] / count[1:-1][held]).clamp_min(1e-12).log()
+    filled = count[1:-1] > 0
+    return (total[1:-1][filled] / count[1:-1][filled]).clamp_min(1e-12).log()
 
 
-def histogram_loss(made, true):
+def histogram_loss(generated, truth):
     """
-    Mean distance of the sorted values of two sets of images (Wasserstein).
+    Wasserstein distance between the intensities of two sets of images.
 
     Parameters
     ----------
-    made, true : `torch.Tensor`
-        Images of the same number of pixels.
+    generated, truth : `torch.Tensor`
+        Images with the same number of pixels.
+
+    Returns
+    -------
+    `torch.Tensor`
+        A scalar: the mean absolute difference of the sorted intensities.
     """
-    return (made.float().flatten().sort().values - true.float().flatten().sort().values).abs().mean()
+    return (generated.float().flatten().sort().values - truth.float().flatten().sort().values).abs().mean()

@@ -1,63 +1,66 @@
-"""Scores of textures: statistics beside those of the part of the physics that was kept back."""
+"""Scores of textures: statistics compared with those of the part of the simulation that was kept back."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from sunpy_restore.granulation.generators import load_generator, load_texture
+from sunpy_restore.core.methods import restore_observation
+from sunpy_restore.core.recipe import ScoreColumn
 from sunpy_restore.granulation.recipe.textures import read_texture
+from sunpy_restore.granulation.request import Request
 from sunpy_restore.granulation.statistics import compare, diversity
-from sunpy_restore.granulation.tiles import mosaic_of
 
-__all__ = ["Made", "Request", "evaluation_pairs", "measure", "restorers"]
+__all__ = ["COLUMNS", "ScoredRequest", "Synthesized", "evaluation_pairs", "measure", "synthesize"]
 
-_SIDE = 1024  # pixels of a texture that is scored
-_REFINED = 416  # of one whose tiles evolve, each of which takes a thousand others
+COLUMNS = {
+    "contrast_ratio": ScoreColumn("contrast / simulation", "{:.3f}"),
+    "histogram_ks": ScoreColumn("KS distance of intensities", "{:.4f}"),
+    "spectrum_worst": ScoreColumn("largest error of power spectrum [%]", "{:.1%}"),
+    "spectrum_chi2": ScoreColumn("reduced chi square of power spectrum", "{:.2f}"),
+    "granules_ks": ScoreColumn("KS distance of granule areas", "{:.3f}"),
+    "granules_density_ratio": ScoreColumn("granules per area / simulation", "{:.3f}"),
+    "repetition": ScoreColumn("autocorrelation at tile period [%]", "{:.2%}"),
+    "seam_ratio": ScoreColumn("gradient at seams / elsewhere", "{:.3f}"),
+    "nearest_copy": ScoreColumn("distance to training data / kept back", "{:.2f}"),
+    "seeds_apart": ScoreColumn("distance between seeds / kept back", "{:.2f}"),
+}
+"""Columns of the table of scores."""
+
+_SIDE = 1024  # pixels of a scored texture
+_GENETIC_SIDE = 416  # pixels, with stitching="genetic"
 _SEEDS = (1, 2, 3)
-_KEPT = (
-    "contrast_ratio",
-    "histogram_ks",
-    "spectrum_worst",
-    "spectrum_chi2",
-    "granules_ks",
-    "granules_density_ratio",
-    "repetition",
-    "seam_ratio",
-    "nearest_copy",
-)
+_SEED_STEP = 100  # from the seed of a texture to that of the texture it is compared with
 
 
-class Request(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class ScoredRequest(Request):
     """
-    What to make, and what it was learned from.
+    A texture to generate and score.
 
     Parameters
     ----------
-    seed : `int`
-        Seed.
+    shape, seed, pixel, stitching, refine_worst
+        See `~sunpy_restore.granulation.request.Request`; ``pixel`` is that of the simulation.
     training : `numpy.ndarray`
-        What the generator has seen, in relative intensity.
-    pixel : `float`
-        Side of a pixel in km.
+        Part of the simulation that the generator was trained on, in relative intensity.
     """
 
-    seed: int
     training: np.ndarray
-    pixel: float
 
 
-class Made(NamedTuple):
+class Synthesized(NamedTuple):
     """
-    A texture.
+    A texture to score.
 
     Parameters
     ----------
     image : `numpy.ndarray`
         Relative intensity.
     other : `numpy.ndarray`, optional
-        That of another seed.
+        Texture of the same method with another seed.
     rows, columns : `numpy.ndarray` of `int`
-        Where tiles are joined.
+        Positions of the seams, see `~sunpy_restore.granulation.stitching.layout.Seams`.
     period : `int`, optional
         Pixels from one tile to the next.
     """
@@ -69,130 +72,97 @@ class Made(NamedTuple):
     period: int | None = None
 
 
-def evaluation_pairs(task, directory):
+def evaluation_pairs(directory):
     """
-    Seeds, each with the part of the image that was kept back.
+    Textures to generate, with the part of the simulation that was kept back.
 
     Parameters
     ----------
-    task : `str`
-        Name of the task.
     directory : path-like
         Folder of the training data.
 
     Yields
     ------
     source : `str`
-        Name of the image.
-    request : `Request`
-        What to make.
+        Name of the simulation.
+    request : `ScoredRequest`
+        The texture to generate; one for each of three seeds.
     truth : `numpy.ndarray`
-        The part kept back.
+        The part kept back, in relative intensity.
     """
     seen, kept = (read_texture(directory, split) for split in ("train", "validation"))
     for seed in _SEEDS:
-        yield "MURaM", Request(seed, seen.images[0], seen.pixel), kept.images[0]
+        request = ScoredRequest(shape=(_SIDE, _SIDE), seed=seed, pixel=seen.pixel, training=seen.images[0])
+        yield "MURaM", request, kept.images[0]
 
 
-def restorers(task, methods=None, *, weights=None, device=None):
+def synthesize(request, method, options):
     """
-    What makes textures, by name.
+    Generate a texture and what its scores need.
 
     Parameters
     ----------
-    task : `str`
-        Name of the task.
-    methods : iterable of `str`, optional
-        ``"network"``, for tiles also ``"network, greedy"``, ``"network, latent"`` and ``"network, genetic"``, beside
-        ``"spectrum"`` and ``"physics"``, what was learned itself. By default all.
-    weights, device
-        See `sunpy_restore.synthesize_granulation`.
+    request : `ScoredRequest`
+        The request.
+    method : `~sunpy_restore.core.methods.Method` or `None`
+        The method; `None` for the training data themselves.
+    options : mapping
+        Fields of the request that are replaced, see `sunpy_restore.granulation.restore.restore`.
 
     Returns
     -------
-    `dict`
-        Functions ``restorer(request) -> Made``. That of evolved tiles makes a small texture of the first seed alone.
-
-    Raises
-    ------
-    ValueError
-        No such method.
+    `Synthesized` or `None`
+        The training data are scored for the first seed only. The same holds for ``stitching="genetic"``, of which a
+        smaller texture without a second seed is generated, because each of its tiles requires a thousand others.
     """
-    kind = task.removeprefix("synthesize-")
-    known = {"spectrum": _by_method("spectrum"), "physics": _physics}
-    if kind == "convolutional":
-        known = {"network": _by_method(kind, weights, device)} | known
-    else:
-        network = load_generator(kind, weights)[0]
-        ways = {"network": "seam"} | {f"network, {way}": way for way in ("greedy", "latent", "genetic")}
-        known = {name: _by_tiles(network, way, device) for name, way in ways.items()} | known
-    unknown = set(methods or ()) - set(known)
-    if unknown:
-        raise ValueError(f"Found the method {unknown.pop()!r}, expected one of {', '.join(known)}.")
-    return known if methods is None else {name: known[name] for name in methods}
-
-
-def _by_method(method, weights=None, device=None):
-    def restorer(request):
-        whole = slice(0, _SIDE)
-        images = [
-            load_texture(method, seed, weights=weights, device=device)[0]((_SIDE, _SIDE)).window(whole, whole)
-            for seed in (request.seed, request.seed + 100)
-        ]
-        return Made(*images)
-
-    return restorer
-
-
-def _by_tiles(network, stitching, device):
-    def drawn(side, seed):
-        texture = mosaic_of(network, (side, side), stitching=stitching, seed=seed, device=device)
-        return texture.window(slice(0, side), slice(0, side)), texture.mosaic
-
-    def restorer(request):
-        if stitching == "genetic" and request.seed != _SEEDS[0]:
+    first = request.seed == _SEEDS[0]
+    if method is None:
+        return Synthesized(request.training) if first else None
+    if options.get("stitching") == "genetic":
+        if not first:
             return None
-        side = _REFINED if stitching == "genetic" else _SIDE
-        image, mosaic = drawn(side, request.seed)
-        other = None if stitching == "genetic" else drawn(side, request.seed + 100)[0]
-        seams = mosaic.seams()
-        return Made(image, other, seams.rows, seams.columns, mosaic.layout.side - mosaic.layout.overlap)
-
-    return restorer
-
-
-def _physics(request):
-    """The part that was learned, which shows how far two parts of the same image differ; it is but one."""
-    return Made(request.training) if request.seed == _SEEDS[0] else None
+        texture, other = _texture(request, method, options, shape=(_GENETIC_SIDE, _GENETIC_SIDE)), None
+    else:
+        texture, other = (
+            _texture(request, method, options, seed=seed) for seed in (request.seed, request.seed + _SEED_STEP)
+        )
+    image, other = texture.image(), None if other is None else other.image()
+    if texture.layout is None:
+        return Synthesized(image, other)
+    seams = texture.layout.seams()
+    return Synthesized(image, other, seams.rows, seams.columns, texture.layout.step)
 
 
-def measure(task, observed, restored, truth):
+def _texture(request, method, options, **changes):
+    return restore_observation(request, method, **options, **changes).data
+
+
+def measure(request, synthesized, truth):
     """
     Scores of a texture.
 
     Parameters
     ----------
-    task : `str`
-        Name of the task.
-    observed : `Request`
-        What was asked for.
-    restored : `Made`
+    request : `ScoredRequest`
+        The request.
+    synthesized : `Synthesized`
         The texture.
     truth : `numpy.ndarray`
-        The part of the image that was kept back.
+        The part of the simulation that was kept back.
 
     Returns
     -------
     `dict` of `float`
-        Of `~sunpy_restore.granulation.statistics.compare`, and as ``seeds_apart`` the distance of patches of two
-        textures over that of two halves of the part kept back, which is small if a generator knows few textures.
+        Scores of `~sunpy_restore.granulation.statistics.compare`, and ``seeds_apart``: the distance between patches of
+        two textures divided by that between the two halves of the part kept back. It is small if the generator makes
+        few different textures.
     """
-    training = None if restored.image is observed.training else observed.training
+    training = None if synthesized.image is request.training else request.training
     figures = compare(
-        restored.image, truth, observed.pixel, training=training, rows=restored.rows, columns=restored.columns,
-        period=restored.period,
+        synthesized.image, truth, request.pixel, training=training, rows=synthesized.rows,
+        columns=synthesized.columns, period=synthesized.period,
     )  # fmt: skip
-    result = {name: figures[name] for name in _KEPT if name in figures}
-    if restored.other is not None:
-        result["seeds_apart"] = diversity([restored.image, restored.other], truth)["ratio"]
+    result = {name: figures[name] for name in COLUMNS if name in figures}
+    if synthesized.other is not None:
+        result["seeds_apart"] = diversity([synthesized.image, synthesized.other], truth)["ratio"]
     return result
