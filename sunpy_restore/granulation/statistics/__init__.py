@@ -1,14 +1,13 @@
 """
-Measures of whether a texture is statistically like granulation, and whether it is new, seamless and without period.
+Statistics of textures: whether they agree with granulation, and whether they are new, seamless and not periodic.
 
-Images are arrays of intensity, shape (ny, nx), of which all measures take out the mean; pixel sizes are in km. The
-difference of two finite images of one process is not 0, so that a measure comes with its sampling error wherever it
-has one that can be told.
+Images are arrays of intensity with shape ``(ny, nx)``; every measure divides them by their mean. Pixel sizes are in km.
+Two finite images of the same process differ by chance. Measures with a known sampling error return it.
 """
 
 from sunpy_restore.core.metrics import contrast
 from sunpy_restore.granulation.statistics.granules import granule_areas, granule_distance
-from sunpy_restore.granulation.statistics.intensities import histogram_distance, relative
+from sunpy_restore.granulation.statistics.intensities import histogram_distance
 from sunpy_restore.granulation.statistics.lags import autocorrelation, largest_repetition, repetition
 from sunpy_restore.granulation.statistics.patches import diversity, novelty
 from sunpy_restore.granulation.statistics.seams import seam_ratio
@@ -26,7 +25,6 @@ __all__ = [
     "largest_repetition",
     "novelty",
     "power_spectrum",
-    "relative",
     "repetition",
     "seam_ratio",
     "spectrum_distance",

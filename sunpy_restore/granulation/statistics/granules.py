@@ -1,131 +1,130 @@
-"""Areas of granules, by sunkit-image's segmentation (Diaz Castillo et al. 2022, doi:10.3389/fspas.2022.896632)."""
+"""Areas of granules by the segmentation of sunkit-image (Diaz Castillo et al. 2022)."""
 
 from itertools import product
 
 import numpy as np
 from scipy import ndimage
+from skimage.segmentation import clear_border
 
 from sunpy_restore.core.maps import new_map
+from sunpy_restore.granulation.output import synthetic_header
 from sunpy_restore.granulation.statistics.intensities import ks_statistic, relative
 
 __all__ = ["granule_areas", "granule_distance"]
 
-SMALLEST = 0.1
-"""Area in Mm^2 (0.36 Mm across) below which a bright patch is a fragment and no granule."""
-
-AU = 1.495978707e11
-
-SAMPLED = 500**2
-"""Pixels above which sunkit-image takes the threshold from a random sample, another one each time."""
-
-ROWS = 220
-"""sunkit-image blanks 1/200 of the rows at all edges, and the whole image where that is no whole row."""
-
-EDGE = 16
-"""Mirrored pixels around each piece, of which sunkit-image may blank some."""
-
-MEDIAN = 0.8276
-"""Of the Kolmogorov distribution."""
-
-PIECES = 24
-"""Pieces of an image that are segmented at most, spread over it: a few thousand granules, and seconds."""
+_SMALLEST_AREA = 0.1  # Mm^2 (0.36 Mm across); smaller bright patches are fragments
+_LARGEST_PIECE = 500**2  # pixels; beyond, sunkit-image takes the threshold from a random sample
+_LEAST_ROWS = 220  # sunkit-image blanks 1/200 of the rows at all edges, and the whole image if that is below one row
+_EDGE = 16  # mirrored pixels around each piece, some of which sunkit-image blanks
+_PIECES = 24  # largest number of pieces that are segmented: some thousand granules in a few seconds
+_KOLMOGOROV_MEDIAN = 0.8276  # of the Kolmogorov distribution
 
 
-def granule_areas(image, pixel, *, smallest=SMALLEST, piece=None):
+def granule_areas(image, pixel, *, smallest=_SMALLEST_AREA, piece=None):
     """
     Areas of the granules in an image.
 
-    Granules are the connected regions (4 neighbours) that `sunkit_image.granule.segment` calls granule, with Otsu's
-    threshold on the locally equalised intensity: its default, Li's, joins more granules to each other. The image is cut
-    into pieces; what touches the border of a piece is left out, which leaves out more of the large ones the smaller the
-    piece is: compare areas from pieces of one shape.
+    Granules are the connected regions (4 neighbours) that `sunkit_image.granule.segment` classifies as granules, with
+    Otsu's threshold of the locally equalized intensity; the default threshold by Li merges more granules. The image is
+    cut into pieces. Granules at the border of a piece are left out, which removes more large granules from smaller
+    pieces. Areas should therefore be compared for pieces of the same shape.
 
     Parameters
     ----------
     image : `~numpy.ndarray`
-        Intensity of shape (ny, nx).
+        Intensity of shape ``(ny, nx)``.
     pixel : `float`
-        Pixel size in km.
+        Side of a pixel in km.
     smallest : `float`
-        Area in Mm^2; regions below it are no granules.
+        Area in Mm^2 below which regions are left out.
     piece : pair of `int`, optional
-        Rows and columns of the pieces, which are of at most 250,000 pixels and spread over the image, at most 24. By
-        default as large as that allows.
+        Rows and columns of the pieces, of at most 250,000 pixels. At most 24 pieces, spread over the image, are used.
+        By default the pieces are as large as possible.
 
     Returns
     -------
     `~numpy.ndarray`
-        Areas in Mm^2, rising.
+        Areas in Mm^2, in increasing order.
 
     Raises
     ------
     ImportError
-        If sunkit-image is not installed.
+        Sunkit-image is not installed.
     ValueError
-        If the image is not 2-D, finite and of positive mean, ``pixel`` is not positive, or ``piece`` is larger than the
-        image or 250,000 pixels.
+        The image is not 2-D, not finite, or its mean is not positive; ``pixel`` is not positive; or ``piece`` is larger
+        than the image or than 250,000 pixels.
+
+    References
+    ----------
+    * Diaz Castillo et al. 2022, https://doi.org/10.3389/fspas.2022.896632
     """
     return _areas(image, pixel, smallest, piece)[0]
 
 
-def granule_distance(image, reference, pixel, *, smallest=SMALLEST):
+def granule_distance(image, reference, pixel, *, smallest=_SMALLEST_AREA):
     """
-    Distance of the distributions of granule areas of two images.
+    Distance between the distributions of granule areas of two images.
 
     Parameters
     ----------
     image, reference : `~numpy.ndarray`
-        Intensities, each of any shape (ny, nx). Both are cut into pieces of one shape, see `granule_areas`.
+        Intensities, each of any shape ``(ny, nx)``. Both are cut into pieces of the same shape, see `granule_areas`.
     pixel : `float`
-        Pixel size of both in km.
+        Side of the pixels of both images in km.
     smallest : `float`
-        Area in Mm^2; regions below it are no granules.
+        Area in Mm^2 below which regions are left out.
 
     Returns
     -------
     `dict`
-        ``ks``, the Kolmogorov-Smirnov statistic (1 where an image has no granule); ``chance``, what it
-        exceeds every second time for two such samples of one process, if granules are independent; ``median``,
-        ``reference_median`` in Mm^2; ``number``, ``reference_number``; and ``density_ratio``, that of the numbers of
-        whole granules per area.
+        ``ks``, the Kolmogorov-Smirnov statistic (1 if the image has no granule); ``chance``, its median for two samples
+        of the same process with independent granules; ``median`` and ``reference_median`` of the areas in Mm^2;
+        ``number`` and ``reference_number``; and ``density_ratio``, the ratio of the numbers of whole granules per area.
 
     Raises
     ------
     ImportError
-        If sunkit-image is not installed.
+        Sunkit-image is not installed.
     ValueError
-        As `granule_areas`, and if the reference has no granule.
+        The reference has no granule, or as for `granule_areas`.
     """
     piece = _piece(tuple(np.minimum(np.shape(image), np.shape(reference))))
-    (areas, seen), (expected, reference_seen) = (_areas(each, pixel, smallest, piece) for each in (image, reference))
+    (areas, searched), (expected, reference_searched) = (
+        _areas(each, pixel, smallest, piece) for each in (image, reference)
+    )
     if not len(expected):
-        raise ValueError(f"expected a reference with granules of {smallest} Mm^2 within {piece} pixels, found none")
+        raise ValueError(
+            f"Found no granule of at least {smallest} Mm^2 in pieces of {piece} pixels of the reference; expected a "
+            "reference with granules."
+        )
     return {
         "ks": ks_statistic(areas, expected) if len(areas) else 1.0,
-        "chance": float(MEDIAN * np.sqrt(1 / max(len(areas), 1) + 1 / len(expected))),
+        "chance": float(_KOLMOGOROV_MEDIAN * np.sqrt(1 / max(len(areas), 1) + 1 / len(expected))),
         "median": float(np.median(areas)) if len(areas) else 0.0,
         "reference_median": float(np.median(expected)),
         "number": len(areas),
         "reference_number": len(expected),
-        "density_ratio": float(len(areas) / seen / (len(expected) / reference_seen)),
+        "density_ratio": float(len(areas) / searched / (len(expected) / reference_searched)),
     }
 
 
 def _areas(image, pixel, smallest, piece):
-    """Rising areas of the granules in Mm^2, and the area that was looked at."""
+    """Sorted areas of the granules in Mm^2, and the area that was searched."""
     image = relative(image)
     if not pixel > 0:
-        raise ValueError(f"expected a positive pixel size in km, found {pixel}")
+        raise ValueError(f"Found the pixel size {pixel} km; expected a positive one.")
     shape = _piece(image.shape) if piece is None else tuple(piece)
     if (
         any(not 3 <= part <= length for part, length in zip(shape, image.shape, strict=True))
-        or np.prod(shape) > SAMPLED
+        or np.prod(shape) > _LARGEST_PIECE
     ):
-        raise ValueError(f"expected pieces of up to {SAMPLED} pixels within {image.shape} pixels, found {shape}")
+        raise ValueError(
+            f"Found pieces of {shape} pixels; expected pieces of up to {_LARGEST_PIECE} pixels within {image.shape}."
+        )
     starts = [range(0, length - part + 1, part) for length, part in zip(image.shape, shape, strict=True)]
     corners = list(product(*starts))
-    if len(corners) > PIECES:
-        corners = [corners[i] for i in np.linspace(0, len(corners) - 1, PIECES).astype(int)]
+    if len(corners) > _PIECES:
+        corners = [corners[i] for i in np.linspace(0, len(corners) - 1, _PIECES).astype(int)]
     pixels = np.concatenate(
         [_inner_regions(_granules(image[y : y + shape[0], x : x + shape[1]], pixel)) for y, x in corners]
     )
@@ -135,52 +134,31 @@ def _areas(image, pixel, smallest, piece):
 
 
 def _piece(shape):
-    """The largest pieces of a shape that are segmented by themselves, from halving the longer sides."""
-    while np.prod(shape) > SAMPLED:
-        long = int(np.argmax(shape))
-        shape = tuple(-(-length // 2) if axis == long else length for axis, length in enumerate(shape))
+    """Largest shape of pieces that are segmented at once, by halving the longer sides."""
+    while np.prod(shape) > _LARGEST_PIECE:
+        longest = int(np.argmax(shape))
+        shape = tuple(-(-length // 2) if axis == longest else length for axis, length in enumerate(shape))
     return tuple(int(length) for length in shape)
 
 
 def _granules(image, pixel):
-    """True where sunkit-image sees a granule."""
+    """True for the pixels that sunkit-image classifies as granule."""
     try:
         from sunkit_image.granule import segment
     except ImportError as error:
         raise ImportError(
-            "areas of granules need sunkit-image, which is not installed: pip install 'sunpy_restore[train]'"
+            'Areas of granules need sunkit-image, which is not installed. Run: pip install "sunpy_restore[train]"'
         ) from error
-    edge = max(EDGE, -(-(ROWS - image.shape[0]) // 2))
-    scale = np.degrees(pixel * 1000 / AU) * 3600
-    header = {
-        "ctype1": "HPLN-TAN",
-        "ctype2": "HPLT-TAN",
-        "cunit1": "arcsec",
-        "cunit2": "arcsec",
-        "cdelt1": scale,
-        "cdelt2": scale,
-        "crpix1": 1.0,
-        "crpix2": 1.0,
-        "crval1": 0.0,
-        "crval2": 0.0,
-        "date-obs": "2020-01-01T00:00:00",
-        "hgln_obs": 0.0,
-        "hglt_obs": 0.0,
-        "dsun_obs": AU,
-        "rsun_ref": 695700000.0,
-    }
     if image.min() == image.max():
         return np.zeros(image.shape, dtype=bool)
+    edge = max(_EDGE, -(-(_LEAST_ROWS - image.shape[0]) // 2))
     padded = np.pad(image.astype(float), edge, mode="symmetric")
-    segmented = segment(new_map(padded, header), skimage_method="otsu").data
+    smap = new_map(padded, synthetic_header(padded.shape, pixel, {}))
+    segmented = segment(smap, skimage_method="otsu").data
     return segmented[edge : edge + image.shape[0], edge : edge + image.shape[1]] == 1
 
 
 def _inner_regions(mask):
-    """Pixels of the connected regions of a mask that do not touch its border."""
-    labels, number = ndimage.label(mask)
-    sizes = np.bincount(labels.ravel(), minlength=number + 1)
-    sizes[0] = 0
-    for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        sizes[border] = 0
+    """Pixels of each connected region of a mask that does not touch the border."""
+    sizes = np.bincount(clear_border(ndimage.label(mask)[0]).ravel())[1:]
     return sizes[sizes > 0]

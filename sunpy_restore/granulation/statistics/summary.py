@@ -12,46 +12,45 @@ from sunpy_restore.granulation.statistics.spectrum import spectrum_distance
 
 __all__ = ["compare"]
 
-GRAIN = 1500
-"""Lag in km beyond which granulation does not know of itself, about the size of a granule."""
+_CORRELATION_LENGTH = 1500  # km; granulation is uncorrelated at larger lags
 
 
 def compare(image, reference, pixel, *, training=None, rows=(), columns=(), period=None):
     """
-    All figures of a texture for a table.
+    Compute all measures of a texture.
 
     Parameters
     ----------
     image : `~numpy.ndarray`
-        Intensity of the texture, shape (ny, nx).
+        Intensity of the texture, shape ``(ny, nx)``.
     reference : `~numpy.ndarray`
-        Intensity of the physics that nothing was trained on, shape (my, mx).
+        Intensity of a simulation or an observation that was not used for training, shape ``(my, mx)``.
     pixel : `float`
-        Pixel size of all images in km.
+        Side of the pixels of all images in km.
     training : `~numpy.ndarray`, optional
-        Intensity that was trained on, shape (ly, lx); without it novelty is not measured.
+        Intensity that was used for training, shape ``(ly, lx)``. Novelty is measured only if it is given.
     rows, columns : iterable of `int`
-        Stitching lines as in `seam_ratio`; without any seams are not measured.
+        Positions of seams as for `seam_ratio`, which is measured only if they are given.
     period : `int` or pair of `int`, optional
-        Period of the tiles in pixels; without it repetition is measured at no particular lag alone.
+        Period of the tiles in pixels. Repetition at this period is measured only if it is given.
 
     Returns
     -------
     `dict` of `float`
-        These figures, of which each group has the same meaning as in the function in parentheses:
+        Each group of values is described in the function in parentheses:
 
         ``contrast``, ``contrast_ratio``
-            Rms contrast, and that over the reference's (`~sunpy_restore.core.metrics.contrast`).
+            RMS contrast, and its ratio to that of the reference (`~sunpy_restore.core.metrics.contrast`).
         ``histogram_ks``
             `histogram_distance`.
         ``spectrum_worst``, ``spectrum_median``, ``spectrum_chi2``, ``spectrum_significance``, ``spectrum_error``
-            `spectrum_distance`; the error is the largest of those of the ratios.
+            `spectrum_distance`; the last one is the largest relative error of the ratios.
         ``granules_ks``, ``granules_chance``, ``granules_median``, ``granules_median_ratio``, ``granules_density_ratio``
-            `granule_distance`; needs sunkit-image.
+            `granule_distance`; requires sunkit-image.
         ``repetition``, ``repetition_level``
             ``peak`` and ``level`` of `repetition`.
         ``repetition_anywhere``, ``repetition_anywhere_chance``
-            ``value`` and ``chance`` of `largest_repetition` beyond 1.5 Mm.
+            ``value`` and ``chance`` of `largest_repetition` at lags beyond 1.5 Mm.
         ``seam_ratio``, ``seam_error``, ``seam_across``, ``seam_along``
             `seam_ratio`.
         ``nearest_copy``, ``nearest_smallest``, ``nearest_median``, ``held_back_smallest``, ``held_back_median``
@@ -60,13 +59,13 @@ def compare(image, reference, pixel, *, training=None, rows=(), columns=(), peri
     Raises
     ------
     ImportError
-        If sunkit-image is not installed.
+        Sunkit-image is not installed.
     ValueError
-        As the functions named.
+        See the functions above.
     """
     spectrum = spectrum_distance(image, reference, pixel)
     granules = granule_distance(image, reference, pixel)
-    anywhere = largest_repetition(image, GRAIN / pixel)
+    anywhere = largest_repetition(image, _CORRELATION_LENGTH / pixel)
     own = contrast(image)
     figures = {
         "contrast": own,
