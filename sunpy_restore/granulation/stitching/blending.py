@@ -1,4 +1,6 @@
-"""Tiles, or their features, joined to one image by weights across the overlaps."""
+"""Tiles, or their features, blended to one image with weights across the overlaps."""
+
+from abc import ABC, abstractmethod
 
 import numpy as np
 
@@ -9,7 +11,7 @@ _LEAST_CORRELATION = -0.5
 
 def ramp(overlap):
     """
-    Weights of the second of two tiles across their overlap; those of the first are what is missing to 1.
+    Weights of the second of two tiles across their overlap; the weights of both tiles sum to 1.
 
     Parameters
     ----------
@@ -19,29 +21,70 @@ def ramp(overlap):
     Returns
     -------
     `numpy.ndarray` of ``float32``
-        Shape ``(overlap,)``, linear, in the open interval from 0 to 1.
+        Shape ``(overlap,)``, linear, between 0 and 1.
     """
     return ((np.arange(overlap) + 0.5) / overlap).astype(np.float32)
 
 
-class Assembly:
+class Assembly(ABC):
     """
-    Tiles joined to rows, and rows to an image; how they are joined is left to subclasses.
+    Tiles joined to rows, and rows to an image; subclasses define how overlaps are joined.
 
     Parameters
     ----------
     layout : `~sunpy_restore.granulation.stitching.layout.Layout`
-        Where the tiles lie.
+        Positions of the tiles.
     tiles : callable
-        Tiles of a row, given the row and a `range` of columns: shape ``(columns, ..., side, side)``.
+        ``tiles(row, columns)`` returns the tiles in a row for a `range` of columns, shape
+        ``(columns, ..., side, side)``.
     """
 
     def __init__(self, layout, tiles):
         self.layout = layout
         self.tiles = tiles
 
+    @abstractmethod
+    def joined_across(self, row, columns, left, right):
+        """
+        Join the overlaps between the tiles of a row.
+
+        Parameters
+        ----------
+        row : `int`
+            The row.
+        columns : `range`
+            The columns.
+        left, right : `numpy.ndarray`
+            Overlaps of the left and the right tiles, shape ``(columns - 1, ..., side, overlap)``.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Same shape.
+        """
+
+    @abstractmethod
+    def joined_down(self, row, columns, above, below):
+        """
+        Join the overlap between a row and the row above.
+
+        Parameters
+        ----------
+        row : `int`
+            The row.
+        columns : `range`
+            The columns.
+        above, below : `numpy.ndarray`
+            Overlaps of the row above and the row, shape ``(..., overlap, width)``.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Same shape.
+        """
+
     def canvas(self, rows, columns):
-        """The tiles of a `range` of rows and one of columns as one array of shape (..., height, width)."""
+        """The tiles of a `range` of rows and one of columns as one array, shape ``(..., height, width)``."""
         step, overlap = self.layout.step, self.layout.overlap
         canvas = None
         for index, row in enumerate(rows):
@@ -57,7 +100,7 @@ class Assembly:
         return canvas
 
     def band(self, row, columns):
-        """The tiles of a row and a `range` of columns as one array of shape (..., side, width)."""
+        """The tiles of a row and a `range` of columns as one array, shape ``(..., side, width)``."""
         step, overlap = self.layout.step, self.layout.overlap
         tiles = self.tiles(row, columns)
         band = np.empty((*tiles.shape[1:-1], len(columns) * step + overlap), dtype=tiles.dtype)
@@ -69,42 +112,51 @@ class Assembly:
         return band
 
     def window(self, rows, columns):
-        """Rows and columns, each a `slice` with start and stop, of all that the tiles cover."""
-        places = [self.layout.touching(part, axis) for axis, part in enumerate((rows, columns))]
-        starts = [part[0] * self.layout.step for part in places]
+        """Rows and columns, each a `slice` with start and stop, of the area that the tiles cover."""
+        touching = [self.layout.touching(part, axis) for axis, part in enumerate((rows, columns))]
+        starts = [part[0] * self.layout.step for part in touching]
         inner = [slice(part.start - at, part.stop - at) for part, at in zip((rows, columns), starts, strict=True)]
-        return self.canvas(*places)[..., inner[0], inner[1]]
+        return self.canvas(*touching)[..., inner[0], inner[1]]
 
 
 class LinearBlend(Assembly):
-    """The tiles' weights fall linearly across an overlap; their sum is 1 everywhere, also where four tiles meet."""
+    """
+    Tiles blended with weights that are linear across an overlap and sum to 1, also where four tiles meet.
+
+    Parameters
+    ----------
+    layout, tiles
+        See `Assembly`.
+    mean
+        Not used.
+    """
 
     def __init__(self, layout, tiles, mean=None):
         super().__init__(layout, tiles)
         self._ramp = ramp(layout.overlap)
 
     def joined_across(self, row, columns, left, right):
-        """The overlaps of tiles of a row, shape (columns - 1, ..., side, overlap), of what both have there."""
+        """See `Assembly.joined_across`."""
         return left + self._ramp * (right - left)
 
     def joined_down(self, row, columns, above, below):
-        """The overlap with the row above, shape (..., overlap, width), of what both rows have there."""
+        """See `Assembly.joined_down`."""
         return above + self._ramp[:, np.newaxis] * (below - above)
 
 
 class VarianceBlend(LinearBlend):
     """
-    Linear weights for deviations from the mean, divided by what they make of the standard deviation.
+    Deviations from the mean blended linearly and divided by the resulting loss of standard deviation.
 
-    A sum of two deviations of equal variance and correlation ρ, with weights 1 - t and t, has
+    The sum of two deviations of equal variance and correlation ρ, with weights 1 - t and t, has the fraction
     (1 - t)² + t² + 2 t (1 - t) ρ of their variance. The correlation is measured in each overlap.
 
     Parameters
     ----------
     layout, tiles
-        As for `Assembly`.
+        See `Assembly`.
     mean : `float` or `numpy.ndarray`
-        Mean of all tiles, for features of each channel, shape ``(channels, 1, 1)``.
+        Mean of all tiles; for features that of each channel, shape ``(channels, 1, 1)``.
     """
 
     def __init__(self, layout, tiles, mean):
@@ -112,30 +164,30 @@ class VarianceBlend(LinearBlend):
         self._mean = np.float32(mean)
 
     def joined_across(self, row, columns, left, right):
-        """As that of `LinearBlend`."""
+        """See `Assembly.joined_across`."""
         correlations = self._correlations(left, right, self._ramp)
-        return self._joined(left, right, self._ramp, correlations.reshape(-1, *[1] * (left.ndim - 1)))
+        return self._blended(left, right, self._ramp, correlations.reshape(-1, *[1] * (left.ndim - 1)))
 
     def joined_down(self, row, columns, above, below):
-        """As that of `LinearBlend`, with correlations that change across the overlaps of columns as the tiles do."""
+        """See `Assembly.joined_down`; correlations are interpolated across the overlaps of columns."""
         step, overlap = self.layout.step, self.layout.overlap
         ramp = self._ramp[:, np.newaxis]
-        upper, lower = (self.tiles(place, columns) for place in (row - 1, row))
+        upper, lower = (self.tiles(index, columns) for index in (row - 1, row))
         correlations = self._correlations(upper[..., -overlap:, :], lower[..., :overlap, :], ramp)
         along = np.repeat(correlations, step)
         along = np.concatenate([along, np.full(overlap, correlations[-1], dtype=along.dtype)])
         for index in range(1, len(correlations)):
             before, after = correlations[index - 1 : index + 1]
             along[index * step : index * step + overlap] = before + self._ramp * (after - before)
-        return self._joined(above, below, ramp, along)
+        return self._blended(above, below, ramp, along)
 
-    def _joined(self, first, second, weight, correlation):
+    def _blended(self, first, second, weight, correlation):
         variance = (1 - weight) ** 2 + weight**2 + 2 * weight * (1 - weight) * correlation
         deviations = first + weight * (second - first) - self._mean
         return self._mean + deviations / np.sqrt(variance)
 
     def _correlations(self, first, second, weight):
-        """Correlation of deviations in each overlap, most where both tiles have a part in the sum."""
+        """Correlation of the deviations in each overlap, weighted by the contribution of both tiles."""
         first, second = (part - self._mean for part in (first, second))
         axes = tuple(range(1, first.ndim))
         weight = weight * (1 - weight)
@@ -144,9 +196,9 @@ class VarianceBlend(LinearBlend):
             for pair in ((first, second), (first, first), (second, second))
         )
         norm = np.sqrt(squares[0] * squares[1])
-        found = np.divide(product, norm, out=np.ones_like(norm), where=norm > 0)
-        return np.clip(found, _LEAST_CORRELATION, 1)
+        correlations = np.divide(product, norm, out=np.ones_like(norm), where=norm > 0)
+        return np.clip(correlations, _LEAST_CORRELATION, 1)
 
 
 BLENDINGS = {"linear": LinearBlend, "variance": VarianceBlend}
-"""What joins tiles by weights, by name."""
+"""Ways of blending by name."""

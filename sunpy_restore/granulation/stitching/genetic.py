@@ -1,4 +1,4 @@
-"""Search for tiles that fit better, by evolution of their z."""
+"""Evolutionary search for better matching tiles."""
 
 from dataclasses import dataclass
 
@@ -6,82 +6,81 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from sunpy_restore.core.tiling import at_least
-from sunpy_restore.granulation.stitching.fit import Fit
+from sunpy_restore.granulation.stitching.distances import NeighbourDistances
 from sunpy_restore.granulation.stitching.layout import FACING, edge_strip
 from sunpy_restore.granulation.stitching.search import Search, strip_distances
 
 __all__ = ["GENERATIONS", "POPULATION", "Refinement", "evolve", "refine"]
 
 POPULATION = 50
+"""Latent vectors in a generation."""
+
 GENERATIONS = 20
+"""Largest number of generations after the first."""
 
-ELITE = 0.1
-"""Part of the population that lives on as it is."""
-
-NEWCOMERS = 0.1
-"""Part of each generation that is random."""
-
-_MUTATED = 0.1
-_STRENGTH = 0.5
-_LEAST_GAIN = 1e-6
+_ELITE = 0.1  # fraction of the population that is kept unchanged
+_RANDOM = 0.1  # fraction of each generation that is random
+_MUTATION_RATE = 0.1
+_MUTATION_STRENGTH = 0.5
+_LEAST_GAIN = 1e-6  # relative
 
 
 @dataclass(frozen=True)
 class Refinement:
     """
-    What a refinement has changed.
+    The result of a refinement.
 
     Parameters
     ----------
-    places : `numpy.ndarray` of `int`
-        Row and column of each place that it tried, shape ``(n, 2)``.
+    positions : `numpy.ndarray` of `int`
+        Row and column of each tile that was refined, shape ``(n, 2)``.
     before, after : `numpy.ndarray`
-        Largest distances of these places to their neighbours, shape ``(n,)``, in the square of the tiles' unit.
+        Largest distances of these tiles to their neighbours, shape ``(n,)``, in the squared unit of the tiles.
     """
 
-    places: np.ndarray
+    positions: np.ndarray
     before: np.ndarray
     after: np.ndarray
 
 
 def evolve(cost, start, rng, *, population=POPULATION, generations=GENERATIONS, goal=0.0):
     """
-    Find z of low cost.
+    Find a latent vector of low cost.
 
     Parameters
     ----------
     cost : callable
-        Costs, shape ``(n,)``, of z of shape ``(n, latent)``.
+        Costs, shape ``(n,)``, of latent vectors of shape ``(n, latent)``.
     start : `numpy.ndarray`
-        z to begin with, shape ``(n, latent)``; random ones are added up to the population.
+        Latent vectors to start from, shape ``(n, latent)``. Random ones are added up to the size of the population.
     rng : `numpy.random.Generator`
-        Source of random numbers.
+        Random number generator.
     population : `int`
-        Number of z in a generation, at least 10.
+        Number of latent vectors in a generation, at least 10.
     generations : `int`
         Largest number of generations after the first.
     goal : `float`
-        A cost that is good enough to stop.
+        Cost at which the search stops.
 
     Returns
     -------
     z : `numpy.ndarray` of ``float32``
-        The best one of all, shape ``(latent,)``.
+        The best latent vector, shape ``(latent,)``.
     cost : `float`
         Its cost.
 
     Notes
     -----
-    A tenth lives on, a tenth is random, and the others are children of two parents each, drawn by roulette, crossed at
-    a single point and mutated by Gaussian noise.
+    In each generation, a tenth of the population is kept and a tenth is random. The others are children of two parents
+    each, which are drawn by roulette-wheel selection, crossed at a single point and mutated by Gaussian noise.
 
     References
     ----------
-    * Sierra Acosta 2020
+    * Sierra Acosta 2020, thesis
     """
     population = at_least(10, "the population", population)
     generations = at_least(0, "the number of generations", generations)
-    elite, newcomers = (max(1, round(part * population)) for part in (ELITE, NEWCOMERS))
+    elite, newcomers = (max(1, round(part * population)) for part in (_ELITE, _RANDOM))
     people = np.asarray(start, dtype=np.float32)[:population]
     people = np.concatenate([people, _random(rng, population - len(people), people.shape[1])])
     costs = cost(people)
@@ -103,16 +102,17 @@ def _random(rng, count, latent):
 
 
 def _children(people, costs, count, rng):
-    """Roulette selection, single-point crossover and mutation."""
+    """Roulette-wheel selection, single-point crossover and mutation."""
     latent = people.shape[1]
     fitness = costs.max() - costs
     chances = fitness / fitness.sum() if fitness.sum() > 0 else None
     mothers, fathers = people[rng.choice(len(people), (2, count), p=chances)]
     points = rng.integers(1, max(latent, 2), (count, 1))
     children = np.where(np.arange(latent) < points, mothers, fathers)
-    # Mixed so that z stays normally distributed with a variance of 1
-    mutants = np.sqrt(1 - _STRENGTH**2) * children + _STRENGTH * rng.standard_normal(children.shape)
-    return np.where(rng.random(children.shape) < _MUTATED, mutants, children).astype(np.float32)
+    # Mixed so that the distribution stays standard normal
+    noise = rng.standard_normal(children.shape)
+    mutants = np.sqrt(1 - _MUTATION_STRENGTH**2) * children + _MUTATION_STRENGTH * noise
+    return np.where(rng.random(children.shape) < _MUTATION_RATE, mutants, children).astype(np.float32)
 
 
 def refine(
@@ -120,7 +120,7 @@ def refine(
     layout,
     z,
     tiles,
-    places,
+    positions,
     *,
     pool=None,
     seed=None,
@@ -130,28 +130,29 @@ def refine(
     progress=False,
 ):
     """
-    Find tiles that fit their neighbours better, for some places of a mosaic, one after the other.
+    Search for better matching tiles at some positions of a mosaic, one after the other.
 
     Parameters
     ----------
     source : object
         A source of tiles.
     layout : `~sunpy_restore.granulation.stitching.layout.Layout`
-        The places.
+        Positions of the tiles.
     z : `numpy.ndarray`
-        z of each place, shape ``(rows, columns, latent)``; it is changed.
+        Latent vector of each tile, shape ``(rows, columns, latent)``. It is changed.
     tiles : callable
-        Tiles of a row, given the row and a `range` of columns, of ``z`` as it is.
-    places : iterable of tuple of `int`
-        Rows and columns.
+        ``tiles(row, columns)`` returns the tiles of the present ``z`` in a row for a `range` of columns.
+    positions : iterable of `tuple` of `int`
+        Rows and columns of the tiles.
     pool : `~sunpy_restore.granulation.stitching.database.TileDatabase`, optional
-        The population begins with its best tiles that the mosaic does not have yet; without, with random ones.
+        The population starts with the best tiles of the pool that the mosaic does not contain; without a pool, with
+        random ones.
     seed : `int`, optional
         Seed of the random numbers.
     population, generations
-        As for `evolve`.
+        See `evolve`.
     goal : `float`
-        Distance that is good enough: such places are left as they are, and the search stops where it is reached.
+        Distance at which the search stops; tiles with smaller distances are not refined.
     progress : `bool`
         Show a progress bar.
 
@@ -161,50 +162,51 @@ def refine(
 
     Notes
     -----
-    No place becomes worse, neither the one that gets a new tile nor a neighbour: the cost of z is the largest of its
-    distances, each in units of the larger of those that the place or its neighbour, whichever is better off, had
-    before. The present tile costs 1, and gives way only to one that costs less.
+    The largest distance of no tile increases, neither of the refined one nor of a neighbour. Each new distance is
+    divided by the smaller one of the previous largest distances of the tile and the neighbour; the cost is the largest
+    of these ratios. The present tile has a cost of at most 1 and is replaced only by a tile with a cost below 1.
     """
     rng = np.random.default_rng(seed)
     search = None if pool is None else Search(pool, layout.overlap)
-    fit = Fit(layout, tiles)
-    places = [tuple(map(int, place)) for place in places]
-    before = fit.places()
+    distances = NeighbourDistances(layout, tiles)
+    positions = [tuple(map(int, position)) for position in positions]
+    before = distances.largest()
     options = {"population": population, "generations": generations}
-    for place in tqdm(places, "Refinement", unit="tile", disable=not progress):
-        worst = fit.places()
-        neighbours = layout.neighbours(place)
-        bounds = {edge: min(worst[place], worst[other]) for edge, other in neighbours.items()}
-        # A tile without neighbours fits, and where a neighbour fits exactly nothing can change
-        if worst[place] <= goal or min(bounds.values()) == 0:
+    for position in tqdm(positions, "Refinement", unit="tile", disable=not progress):
+        worst = distances.largest()
+        neighbours = layout.neighbours(position)
+        bounds = {edge: min(worst[position], worst[other]) for edge, other in neighbours.items()}
+        # A tile without neighbours matches, and nothing can change where a neighbour matches exactly
+        if worst[position] <= goal or min(bounds.values()) == 0:
             continue
         strips = {
             edge: edge_strip(tiles(other[0], range(other[1], other[1] + 1))[0], FACING[edge], layout.overlap)
             for edge, other in neighbours.items()
         }
-        start = _start(z, place, strips, pool, search, population)
-        fitting = _Fitting(source, strips, bounds, layout.overlap)
-        found, cost = evolve(fitting.cost, start, rng, goal=goal / worst[place], **options)
+        start = _start(z, position, strips, pool, search, population)
+        candidates = _Candidates(source, strips, bounds, layout.overlap)
+        found, cost = evolve(candidates.cost, start, rng, goal=goal / worst[position], **options)
         if cost < 1 - _LEAST_GAIN:
-            z[place] = found
-            fit.update(place, {edge: one.item() for edge, one in fitting.distances(found[np.newaxis]).items()})
-    index = tuple(np.array(places, dtype=int).reshape(-1, 2).T)
-    return Refinement(np.stack(index, axis=1), before[index], fit.places()[index])
+            z[position] = found
+            changed = candidates.distances(found[np.newaxis])
+            distances.update(position, {edge: distance.item() for edge, distance in changed.items()})
+    index = tuple(np.array(positions, dtype=int).reshape(-1, 2).T)
+    return Refinement(np.stack(index, axis=1), before[index], distances.largest()[index])
 
 
-def _start(z, place, strips, pool, search, population):
-    """The present z, and the best of the pool that are not used anywhere."""
-    present = z[place][np.newaxis]
+def _start(z, position, strips, pool, search, population):
+    """The present latent vector, and those of the best tiles of the pool that are not used."""
+    present = z[position][np.newaxis]
     if search is None:
         return present
     used = {one.tobytes() for one in z.reshape(-1, z.shape[-1])}
     free = np.array([one.tobytes() not in used for one in pool.z])
-    # Half of the population, so that it is not the neighbours' choice alone
+    # Half of the population; the rest is random
     return np.concatenate([present, pool.z[search.best(strips, free, max(1, population // 2))[0]]])
 
 
-class _Fitting:
-    """Distances of the tiles of z to given neighbours."""
+class _Candidates:
+    """Distances between the tiles of latent vectors and given neighbours."""
 
     def __init__(self, source, strips, bounds, overlap):
         self._source = source
@@ -213,7 +215,7 @@ class _Fitting:
         self._overlap = overlap
 
     def distances(self, z):
-        """By the name of the edge, shape ``(n,)`` each."""
+        """Distances at each edge, shape ``(n,)``, by the name of the edge."""
         tiles = self._source.tiles(z)
         return {
             edge: strip_distances(edge_strip(tiles, edge, self._overlap), strip, edge)
@@ -221,5 +223,5 @@ class _Fitting:
         }
 
     def cost(self, z):
-        """The largest of the distances in units of their bounds."""
+        """Largest ratio of a distance to its bound."""
         return np.max([found / self._bounds[edge] for edge, found in self.distances(z).items()], axis=0)

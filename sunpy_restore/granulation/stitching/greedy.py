@@ -1,4 +1,4 @@
-"""Choice of tiles, row by row."""
+"""Select tiles row by row."""
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -6,72 +6,72 @@ from tqdm.auto import tqdm
 from sunpy_restore.granulation.stitching.layout import FACING
 from sunpy_restore.granulation.stitching.search import Search
 
-__all__ = ["PER_PLACE", "check_enough", "choose"]
+__all__ = ["PER_POSITION", "check_enough", "select_tiles"]
 
-PER_PLACE = 10
-"""Tiles of a pool for each place of a mosaic."""
+PER_POSITION = 10
+"""Tiles of a pool per position of a mosaic."""
 
 
-def choose(pool, layout, *, seed=None, first=None, progress=False):
+def select_tiles(pool, layout, *, seed=None, first=None, progress=False):
     """
-    Take, row by row, for each place the tile that fits best to those that lie to its left and above it.
+    Select, row by row, the tile for each position that best matches its neighbours to the left and above.
 
     Parameters
     ----------
     pool : `~sunpy_restore.granulation.stitching.database.TileDatabase`
-        The tiles to choose from. Each is taken once.
+        The tiles to select from. Each is used once.
     layout : `~sunpy_restore.granulation.stitching.layout.Layout`
-        The places.
+        The positions.
     seed : `int`, optional
-        Seed of the choice of the first tile.
+        Seed for the random choice of the first tile.
     first : `int`, optional
-        The first tile, instead.
+        Index of the first tile, instead of a random one.
     progress : `bool`
         Show a progress bar.
 
     Returns
     -------
     `numpy.ndarray` of `int`
-        Number in the pool of the tile at each place.
+        Index in the pool of the tile at each position, shape ``(rows, columns)``.
 
     Raises
     ------
     ValueError
-        If the pool has fewer tiles than there are places.
+        The pool has fewer tiles than there are positions.
 
     Notes
     -----
-    The distance is the weighted mean of the squared difference over the overlap, see
-    `~sunpy_restore.granulation.stitching.search.strip_distances`; the larger one of left and top counts.
+    The distance is the weighted mean of the squared difference in the overlap, see
+    `~sunpy_restore.granulation.stitching.search.strip_distances`. The larger one of left and top counts.
 
     References
     ----------
-    * Sierra Acosta 2020, eq. 3-5
+    * Sierra Acosta 2020, thesis, eq. 3-5
     """
     check_enough(len(pool), layout)
     search = Search(pool, layout.overlap)
     free = np.ones(len(pool), dtype=bool)
-    chosen = np.full(layout.places, -1)
+    selected = np.full(layout.grid, -1)
     if first is None:
         first = np.random.default_rng(seed).integers(len(pool))
-    for row, column in tqdm(np.ndindex(layout.places), "Choice", chosen.size, unit="tile", disable=not progress):
+    for row, column in tqdm(np.ndindex(layout.grid), "Selection", selected.size, unit="tile", disable=not progress):
         neighbours = {
-            edge: chosen[other] for edge, other in layout.neighbours((row, column)).items() if edge in ("left", "top")
+            edge: selected[other] for edge, other in layout.neighbours((row, column)).items() if edge in ("left", "top")
         }
         best = first
         if neighbours:
-            strips = {edge: pool.strips(number, FACING[edge], layout.overlap) for edge, number in neighbours.items()}
+            strips = {edge: pool.strips(index, FACING[edge], layout.overlap) for edge, index in neighbours.items()}
             best = search.best(strips, free)[0][0]
-        chosen[row, column] = best
+        selected[row, column] = best
         free[best] = False
-    return chosen
+    return selected
 
 
 def check_enough(count, layout):
-    """Refuse, with a `ValueError`, to choose from fewer tiles than there are places."""
-    places = int(np.prod(layout.places))
-    if count < places:
+    """Raise a `ValueError` if there are fewer tiles than positions."""
+    positions = int(np.prod(layout.grid))
+    if count < positions:
         raise ValueError(
-            f"The pool has {count} tiles, expected at least one for each of {places} places, and better {PER_PLACE} "
-            "for each."
+            f"Found a pool of {count} tiles; expected at least one for each of {positions} positions. Make a larger "
+            f"pool, best with {PER_POSITION} tiles per position."
         )

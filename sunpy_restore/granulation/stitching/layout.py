@@ -1,4 +1,4 @@
-"""Where the tiles of a mosaic lie, and what part of them overlaps."""
+"""Positions of the tiles of a mosaic, and their overlaps."""
 
 import operator
 from dataclasses import dataclass
@@ -8,23 +8,24 @@ import numpy as np
 __all__ = ["EDGES", "FACING", "Layout", "Seams", "checked_overlap", "edge_strip"]
 
 EDGES = ("left", "right", "top", "bottom")
-"""Names of the edges of a tile; the top one is where the rows begin."""
+"""Names of the edges of a tile. The top edge is at row 0."""
 
 FACING = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
-"""The edge of a neighbour that lies on an edge."""
+"""The edge of the neighbouring tile at each edge."""
 
 
 @dataclass(frozen=True)
 class Seams:
     """
-    Where the tiles of a mosaic are joined.
+    Seams between the tiles of a mosaic.
 
     Parameters
     ----------
     rows, columns : `numpy.ndarray` of `int`
-        The pixels just behind the middle of each overlap: seams run between ``rows - 1`` and ``rows``.
+        The first pixels above and to the right of the middle of each overlap: a seam lies between ``rows - 1`` and
+        ``rows``.
     row_band, column_band : `numpy.ndarray` of `bool`
-        True for rows, shape ``(ny,)``, and for columns, shape ``(nx,)``, that lie in an overlap.
+        True for rows, shape ``(ny,)``, and columns, shape ``(nx,)``, that lie in an overlap.
     """
 
     rows: np.ndarray
@@ -36,21 +37,21 @@ class Seams:
 @dataclass(frozen=True)
 class Layout:
     """
-    A grid of tiles that share pixels with their neighbours and cover an image.
+    A grid of overlapping tiles that covers an image.
 
     Parameters
     ----------
-    shape : tuple of `int`
-        Shape (ny, nx) of the image. The last row and the last column of tiles may run over it.
+    shape : `tuple` of `int`
+        Shape ``(ny, nx)`` of the image. The last row and the last column of tiles may extend beyond it.
     side : `int`
         Side of a tile in pixels.
     overlap : `int`
-        Pixels that neighbours share, from 1 to half of the side.
+        Pixels that neighbouring tiles share, from 1 to half of the side.
 
     Raises
     ------
     ValueError
-        If the shape is not two positive integers, or the overlap out of range.
+        The shape is not two positive integers, or the overlap is out of range.
     """
 
     shape: tuple
@@ -68,44 +69,46 @@ class Layout:
         return self.side - self.overlap
 
     @property
-    def places(self):
+    def grid(self):
         """Number of tiles along y and x."""
         return tuple(max(1, -(-(length - self.overlap) // self.step)) for length in self.shape)
 
     @property
     def canvas(self):
-        """Shape of all that the tiles cover."""
-        return tuple(count * self.step + self.overlap for count in self.places)
+        """Shape of the area that the tiles cover."""
+        return tuple(count * self.step + self.overlap for count in self.grid)
 
     def touching(self, span, axis):
-        """The places, as a `range`, whose tiles hold pixels of a `slice` along an axis."""
+        """Positions along an axis, as a `range`, of the tiles that contain pixels of a `slice`."""
         first = max(0, -(-(span.start - self.side + 1) // self.step))
-        return range(first, min(self.places[axis], (span.stop - 1) // self.step + 1))
+        return range(first, min(self.grid[axis], (span.stop - 1) // self.step + 1))
 
-    def neighbours(self, place):
-        """The place at each edge of a place, where there is one, by the name of the edge."""
-        row, column = place
+    def neighbours(self, position):
+        """Position of the neighbour at each edge where there is one, by the name of the edge."""
+        row, column = position
         around = {"left": (row, column - 1), "right": (row, column + 1)}
         around |= {"top": (row - 1, column), "bottom": (row + 1, column)}
         return {
             edge: other
             for edge, other in around.items()
-            if all(0 <= index < count for index, count in zip(other, self.places, strict=True))
+            if all(0 <= index < count for index, count in zip(other, self.grid, strict=True))
         }
 
     def window(self, rows, columns):
-        """Rows and columns of a part of the image as slices that have a start and a stop."""
+        """Rows and columns of a part of the image as slices with start and stop."""
         parts = []
         for part, length in zip((rows, columns), self.shape, strict=True):
             start, stop, step = part.indices(length)
             if step != 1 or stop <= start:
-                raise ValueError(f"Expected a window of the {length} px that is not empty, with step 1, found {part}.")
+                raise ValueError(
+                    f"Found the window {part}; expected one with step 1 that is not empty within {length} px."
+                )
             parts.append(slice(start, stop))
         return tuple(parts)
 
     def seams(self):
         """
-        Where tiles are joined.
+        Positions of the seams.
 
         Returns
         -------
@@ -115,7 +118,7 @@ class Layout:
         return Seams(*middles, *bands)
 
     def _seams_along(self, axis):
-        starts = self.step * np.arange(1, self.places[axis])
+        starts = self.step * np.arange(1, self.grid[axis])
         middles = starts + self.overlap // 2
         band = np.zeros(self.canvas[axis], dtype=bool)
         band[starts[:, np.newaxis] + np.arange(self.overlap)] = True
@@ -123,7 +126,7 @@ class Layout:
 
 
 def edge_strip(tiles, edge, overlap):
-    """The pixels of tiles, of shape (..., side, side), that a neighbour at an edge shares."""
+    """The pixels of tiles, of shape ``(..., side, side)``, that a neighbour at an edge shares."""
     return {
         "left": tiles[..., :, :overlap],
         "right": tiles[..., :, -overlap:],
@@ -133,10 +136,10 @@ def edge_strip(tiles, edge, overlap):
 
 
 def checked_overlap(overlap, side):
-    """``overlap`` as an `int`, which must be in 1 ... side / 2."""
+    """``overlap`` as an `int`; a `ValueError` unless it is from 1 to half of ``side``."""
     overlap = operator.index(overlap)
     if not 1 <= overlap <= side // 2:
-        raise ValueError(f"Expected an overlap from 1 to {side // 2}, half of the side of a tile, found {overlap}.")
+        raise ValueError(f"Found the overlap {overlap}; expected 1 to {side // 2}, half the side of a tile.")
     return overlap
 
 
@@ -144,7 +147,7 @@ def _checked_shape(shape):
     try:
         ny, nx = map(operator.index, shape)
     except (TypeError, ValueError):
-        raise ValueError(f"Expected a shape of two integers (ny, nx), found {shape!r}.") from None
+        raise ValueError(f"Found the shape {shape!r}; expected two integers (ny, nx).") from None
     if ny < 1 or nx < 1:
-        raise ValueError(f"Expected a shape of two positive integers (ny, nx), found {shape!r}.")
+        raise ValueError(f"Found the shape {shape!r}; expected two positive integers (ny, nx).")
     return ny, nx

@@ -1,4 +1,4 @@
-"""Mosaics: where tiles lie, z of each, and how they are joined."""
+"""Mosaics: the latent vectors of tiles at the positions of a layout, and how the tiles are joined."""
 
 from collections import OrderedDict
 
@@ -8,53 +8,55 @@ from sunpy_restore.core.tiling import at_least
 from sunpy_restore.granulation.stitching import genetic, storage
 from sunpy_restore.granulation.stitching.blending import BLENDINGS
 from sunpy_restore.granulation.stitching.database import BATCH
-from sunpy_restore.granulation.stitching.fit import Fit
+from sunpy_restore.granulation.stitching.distances import NeighbourDistances
 from sunpy_restore.granulation.stitching.latent import FeatureDrawing, check_features
 from sunpy_restore.granulation.stitching.layout import Layout
 from sunpy_restore.granulation.stitching.seam import SeamBlend
 from sunpy_restore.granulation.task import STITCHINGS
 
-__all__ = ["Mosaic"]
+__all__ = ["Mosaic", "check_ways"]
 
 _KIND = "mosaic of tiles"
+_CACHED_ROWS = 3
 
 
 class Mosaic:
     """
-    An image of any size made of tiles, which is drawn in parts.
+    An image of any size made of tiles, which is computed in parts.
 
     Parameters
     ----------
     source : object
-        What makes tiles of z: with attributes ``side`` (pixels) and ``latent`` (length of z), and a method
-        ``tiles(z)``, from shape (n, latent) to (n, side, side). For ``stitching="latent"`` also with ``stride`` (pixels
-        per feature), ``receptive_radius`` (how many features away a pixel looks), ``features(z)`` of shape (n, C, s, s) and
-        ``draw(features)``, from any (C, h, w) to (h * stride, w * stride).
+        Generator of tiles. It has the attributes ``side`` (pixels) and ``latent`` (length of the latent vectors), and a
+        method ``tiles(z)`` from shape ``(n, latent)`` to ``(n, side, side)``. For ``stitching="latent"`` it also has
+        ``stride`` (pixels per feature), ``receptive_radius`` (of ``draw``, in features), ``features(z)`` of shape
+        ``(n, C, s, s)`` and ``draw(features)`` from any ``(C, h, w)`` to ``(h * stride, w * stride)``.
     layout : `~sunpy_restore.granulation.stitching.layout.Layout`
-        Where the tiles lie.
+        Positions of the tiles.
     z : `numpy.ndarray`
-        z of each place, shape ``(rows, columns, latent)``.
+        Latent vector of each tile, shape ``(rows, columns, latent)``.
     stitching : `str`
         One of `~sunpy_restore.granulation.task.STITCHINGS`.
     blending : ``"linear"`` or ``"variance"``
-        Linear weights, or such that preserve the variance; see `~sunpy_restore.granulation.stitching.blending`. Cuts
-        have neither.
+        Linear weights, or weights that preserve the variance, see `~sunpy_restore.granulation.stitching.blending`.
+        ``stitching="seam"`` uses neither.
     pool : `~sunpy_restore.granulation.stitching.database.TileDatabase`, optional
-        Tiles that refinements begin with.
+        Tiles that refinements start from.
 
     Raises
     ------
     ValueError
-        If the stitching or the blending is unknown, z has another shape, or the source lacks what is needed.
+        The stitching or the blending is unknown, ``z`` has another shape, or the source lacks what the stitching
+        requires.
     """
 
     def __init__(self, source, layout, z, *, stitching="greedy", blending="linear", pool=None):
         check_ways(source, layout.overlap, stitching, blending)
-        expected = (*layout.places, source.latent)
+        expected = (*layout.grid, source.latent)
         if np.shape(z) != expected or layout.side != source.side:
             raise ValueError(
-                f"Expected z of shape {expected} and tiles of {source.side} px for this source, found {np.shape(z)} "
-                f"and {layout.side} px."
+                f"Found latent vectors of shape {np.shape(z)} and tiles of {layout.side} px; expected {expected} and "
+                f"{source.side} px for this source."
             )
         self.source = source
         self.layout = layout
@@ -62,27 +64,27 @@ class Mosaic:
         self.stitching = stitching
         self.blending = blending
         self.pool = pool
-        self._tiles = _Made(source.tiles, self.z)
+        self._tiles = _Cache(source.tiles, self.z)
         self._drawing = None
 
     @property
     def shape(self):
-        """Shape (ny, nx) of the image."""
+        """Shape ``(ny, nx)`` of the image."""
         return self.layout.shape
 
     def window(self, rows, columns):
         """
-        Draw a part of the image. Parts are equal to those of the whole, but for the rounding of the source.
+        Compute a part of the image. It equals the same part of the whole image, up to rounding errors of the source.
 
         Parameters
         ----------
         rows, columns : `slice`
-            Which part.
+            The part.
 
         Returns
         -------
         `numpy.ndarray` of ``float32``
-            Shape ``(rows, columns)``, in the tiles' unit.
+            Shape ``(rows, columns)``, in the unit of the tiles.
         """
         rows, columns = self.layout.window(rows, columns)
         if self._drawing is None:
@@ -98,41 +100,41 @@ class Mosaic:
             some = function(self.z.reshape(-1, self.source.latent)[:BATCH])
             mean = some.mean(axis=(0, -2, -1), keepdims=True)[0]
         if self.stitching == "latent":
-            features = _Made(function, self.z)
+            features = _Cache(function, self.z)
             return FeatureDrawing(self.source, self.layout, features, self.blending, mean)
         return BLENDINGS[self.blending](self.layout, self._tiles, mean)
 
     def seams(self):
         """
-        Where tiles are joined, for statistics.
+        Positions of the seams.
 
         Returns
         -------
         `~sunpy_restore.granulation.stitching.layout.Seams`
-            The middle and the band of the overlaps; cuts of ``stitching="seam"`` lie in the band.
+            Middle and extent of the overlaps. The cuts of ``stitching="seam"`` lie within the overlaps.
         """
         return self.layout.seams()
 
     def distances(self):
         """
-        How well each tile fits its neighbours.
+        Largest distance of each tile to its neighbours.
 
         Returns
         -------
         `numpy.ndarray`
-            Largest of the up to four distances (`~sunpy_restore.granulation.stitching.search.strip_distances`), shape
-            ``(rows, columns)`` of places, in the square of the tiles' unit.
+            Shape ``(rows, columns)``, in the squared unit of the tiles, see
+            `~sunpy_restore.granulation.stitching.search.strip_distances`.
         """
-        return Fit(self.layout, self._tiles).places()
+        return NeighbourDistances(self.layout, self._tiles).largest()
 
-    def refine(self, places=None, **options):
+    def refine(self, positions=None, **options):
         """
-        Find tiles that fit better, by evolution of their z; no place becomes worse.
+        Search for better matching tiles by the evolution of their latent vectors; no distance increases.
 
         Parameters
         ----------
-        places : iterable of tuple of `int`, optional
-            Rows and columns; by default all, row by row.
+        positions : iterable of `tuple` of `int`, optional
+            Rows and columns of the tiles, by default all, row by row.
         **options
             ``seed``, ``population``, ``generations``, ``goal`` and ``progress``, see
             `~sunpy_restore.granulation.stitching.genetic.refine`.
@@ -141,33 +143,40 @@ class Mosaic:
         -------
         `~sunpy_restore.granulation.stitching.genetic.Refinement`
         """
-        places = list(np.ndindex(self.layout.places)) if places is None else places
+        positions = list(np.ndindex(self.layout.grid)) if positions is None else positions
         try:
-            return genetic.refine(self.source, self.layout, self.z, self._tiles, places, pool=self.pool, **options)
+            return genetic.refine(self.source, self.layout, self.z, self._tiles, positions, pool=self.pool, **options)
         finally:
             self._drawing = None
 
     def refine_worst(self, count, **options):
         """
-        Refine the places with the largest distances, the worst first.
+        Refine the tiles with the largest distances, the worst first.
 
         Parameters
         ----------
         count : `int`
-            How many; all, if there are fewer.
+            Number of tiles; all, if there are fewer.
         **options
-            As for `refine`.
+            See `refine`.
 
         Returns
         -------
         `~sunpy_restore.granulation.stitching.genetic.Refinement`
         """
-        count = at_least(1, "the number of places", count)
+        count = at_least(1, "the number of tiles", count)
         order = np.argsort(-self.distances(), axis=None, kind="stable")[:count]
-        return self.refine(np.stack(np.unravel_index(order, self.layout.places), axis=1), **options)
+        return self.refine(np.stack(np.unravel_index(order, self.layout.grid), axis=1), **options)
 
     def save(self, path):
-        """Write z and how it is drawn to an ``.npz`` file; neither the source nor the pool."""
+        """
+        Write the latent vectors and how they are stitched to a file; neither source nor pool are written.
+
+        Parameters
+        ----------
+        path : path-like
+            The file; its name ends in ``.npz``.
+        """
         arrays = {name: getattr(self, name) for name in ("z", "shape", "stitching", "blending")}
         arrays |= {"side": self.layout.side, "overlap": self.layout.overlap, "tile": self._tiles(0, range(1))[0]}
         storage.write(path, _KIND, arrays)
@@ -182,9 +191,9 @@ class Mosaic:
         path : path-like
             The file.
         source : object
-            The source that it was made from.
+            The source that the mosaic was made from.
         pool
-            As for `Mosaic`.
+            See `Mosaic`.
 
         Returns
         -------
@@ -193,7 +202,7 @@ class Mosaic:
         Raises
         ------
         ValueError
-            If the file is something else, or the mosaic was made from another source.
+            The file contains something else, or the mosaic was made from another source.
         """
         arrays = storage.read(path, _KIND)
         z, side = arrays["z"], int(arrays["side"])
@@ -205,19 +214,19 @@ class Mosaic:
 
 
 def check_ways(source, overlap, stitching, blending):
-    """Refuse, with a `ValueError`, what can't be drawn."""
+    """Raise a `ValueError` if a source cannot be stitched and blended in this way."""
     if stitching not in STITCHINGS:
-        raise ValueError(f"Unknown stitching {stitching!r}, expected one of {', '.join(map(repr, STITCHINGS))}.")
+        raise ValueError(f"Unknown stitching {stitching!r}; expected one of {', '.join(map(repr, STITCHINGS))}.")
     if blending not in BLENDINGS:
-        raise ValueError(f"Unknown blending {blending!r}, expected one of {', '.join(map(repr, BLENDINGS))}.")
+        raise ValueError(f"Unknown blending {blending!r}; expected one of {', '.join(map(repr, BLENDINGS))}.")
     if stitching == "seam" and blending != "linear":
-        raise ValueError(f"Found blending={blending!r} for stitching='seam', which cuts tiles. Leave it out.")
+        raise ValueError(f"Found blending={blending!r} for stitching='seam', which cuts the tiles. Leave it out.")
     if stitching == "latent":
         check_features(source, overlap)
 
 
-class _Made:
-    """What a source makes of z, place by place; that of the last three rows or so is kept."""
+class _Cache:
+    """Tiles or features by position; those of about the last three rows are kept."""
 
     def __init__(self, function, z):
         self._function = function
@@ -225,8 +234,8 @@ class _Made:
         self._kept = OrderedDict()
 
     def __call__(self, row, columns):
-        """Of a row and a `range` of columns, shape ``(columns, ...)``."""
-        # By z and not by place, which may get another
+        """Tiles or features in a row for a `range` of columns, shape ``(columns, ...)``."""
+        # Keys are the latent vectors, because the tile at a position may be replaced
         keys = [self._z[row, column].tobytes() for column in columns]
         missing = {key: column for key, column in zip(keys, columns, strict=True) if key not in self._kept}
         for start in range(0, len(missing), BATCH):
@@ -235,6 +244,6 @@ class _Made:
         found = np.stack([self._kept[key] for key in keys])
         for key in keys:
             self._kept.move_to_end(key)
-        while len(self._kept) > 3 * self._z.shape[1]:
+        while len(self._kept) > _CACHED_ROWS * self._z.shape[1]:
             self._kept.popitem(last=False)
         return found

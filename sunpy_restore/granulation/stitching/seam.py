@@ -9,12 +9,12 @@ from sunpy_restore.granulation.stitching.blending import Assembly
 __all__ = ["FEATHER", "SeamBlend", "minimum_error_paths"]
 
 FEATHER = 2
-"""Pixels from a cut within which both tiles have a part."""
+"""Distance from a cut in pixels within which both tiles contribute."""
 
 
 def minimum_error_paths(errors):
     """
-    The paths along overlaps that cost least.
+    Find the paths of least cost along overlaps.
 
     Parameters
     ----------
@@ -24,7 +24,8 @@ def minimum_error_paths(errors):
     Returns
     -------
     `numpy.ndarray` of `int`
-        The pixel across at each pixel along, shape ``(..., length)``; from one to the next it changes by 1 at most.
+        Index across the overlap for each pixel along it, shape ``(..., length)``. It changes by at most 1 from one
+        pixel to the next.
 
     References
     ----------
@@ -32,7 +33,7 @@ def minimum_error_paths(errors):
     """
     *many, length, across = errors.shape
     flat = np.moveaxis(errors.reshape(-1, length, across), 0, 1)
-    # Cumulated costs; what is outside of the overlap costs most
+    # Cumulative costs; infinite outside the overlap
     costs = np.full((length, flat.shape[1], across + 2), np.inf)
     inner = costs[..., 1:-1]
     inner[...] = flat
@@ -40,10 +41,10 @@ def minimum_error_paths(errors):
         here += np.minimum(np.minimum(before[:, :-2], before[:, 1:-1]), before[:, 2:])
     path = np.empty(costs.shape[:-1], dtype=np.intp)
     path[-1] = inner[-1].argmin(axis=-1)
-    each, reachable = np.arange(costs.shape[1])[:, np.newaxis], np.arange(3)
+    each, steps = np.arange(costs.shape[1])[:, np.newaxis], np.arange(3)
     for index in range(length - 2, -1, -1):
-        found = costs[index][each, path[index + 1][:, np.newaxis] + reachable]
-        path[index] = path[index + 1] + found.argmin(axis=-1) - 1
+        candidates = costs[index][each, path[index + 1][:, np.newaxis] + steps]
+        path[index] = path[index + 1] + candidates.argmin(axis=-1) - 1
     return path.T.reshape(*many, length)
 
 
@@ -51,16 +52,16 @@ class SeamBlend(Assembly):
     """
     Tiles of a row, then the rows, joined by cuts along the paths of least squared difference.
 
-    Cuts between neighbours in a row run the height of a tile; those between rows run from one side of the mosaic to the
-    other, through what the cuts in both rows have made of them, so that both kinds hold where four tiles meet. Within
-    two pixels of a cut the weights are linear.
+    Cuts between neighbours in a row are as long as a tile. Cuts between rows run from one side of the mosaic to the
+    other, through the rows as the other cuts have joined them, so that both kinds are consistent where four tiles meet.
+    The weights are linear within two pixels of a cut.
 
     Parameters
     ----------
     layout, tiles
-        As for `~sunpy_restore.granulation.stitching.blending.Assembly`.
+        See `~sunpy_restore.granulation.stitching.blending.Assembly`.
     mean
-        Not needed.
+        Not used.
     """
 
     def __init__(self, layout, tiles, mean=None):
@@ -69,25 +70,25 @@ class SeamBlend(Assembly):
         self.path_above = lru_cache(maxsize=None)(self._path_above)
 
     def joined_across(self, row, columns, left, right):
-        """The overlaps of tiles of a row, of what both have there."""
-        places = [(row, column) for column in columns[1:]]
-        missing = [index for index, place in enumerate(places) if place not in self._paths_left]
+        """See `Assembly.joined_across`."""
+        positions = [(row, column) for column in columns[1:]]
+        missing = [index for index, position in enumerate(positions) if position not in self._paths_left]
         if missing:
             paths = minimum_error_paths((left[missing] - right[missing]) ** 2).astype(np.int16)
-            self._paths_left |= zip([places[index] for index in missing], paths, strict=True)
-        paths = np.array([self._paths_left[place] for place in places]).reshape(left.shape[:-1])
+            self._paths_left |= zip([positions[index] for index in missing], paths, strict=True)
+        paths = np.array([self._paths_left[position] for position in positions]).reshape(left.shape[:-1])
         return left + self._weights(paths) * (right - left)
 
     def joined_down(self, row, columns, above, below):
-        """The overlap with the row above, of what both rows have there."""
+        """See `Assembly.joined_down`."""
         start = columns[0] * self.layout.step
         path = self.path_above(row)[start : start + above.shape[-1]]
         return above + self._weights(path).T * (below - above)
 
     def _path_above(self, row):
-        """Where the whole of a row is cut from the one above."""
-        overlap, columns = self.layout.overlap, range(self.layout.places[1])
-        above, below = (self.band(place, columns) for place in (row - 1, row))
+        """Cut between a whole row and the row above."""
+        overlap, columns = self.layout.overlap, range(self.layout.grid[1])
+        above, below = (self.band(index, columns) for index in (row - 1, row))
         return minimum_error_paths(((above[-overlap:] - below[:overlap]) ** 2).T).astype(np.int16)
 
     def _weights(self, paths):

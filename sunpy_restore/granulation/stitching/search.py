@@ -1,4 +1,4 @@
-"""How well tiles fit each other, and the search for the one that fits best."""
+"""Distances between tiles, and the search for the best matching tile."""
 
 import numpy as np
 
@@ -6,17 +6,15 @@ from sunpy_restore.granulation.stitching.layout import edge_strip
 
 __all__ = ["Search", "across_weights", "distance_weights", "strip_distances"]
 
-COMPONENTS = 192
-"""Principal components of a strip that candidates are compared by before they are compared in full."""
-
-_SAMPLE = 1024
-_BLOCK = 512
-_VISITED = 32
+_COMPONENTS = 192  # principal components of a strip for the preselection of candidates
+_SAMPLE = 1024  # tiles that the components are computed from
+_BLOCK = 512  # tiles that are projected at a time
+_COMPARED = 32  # candidates that are compared in full at a time
 
 
 def across_weights(overlap):
     """
-    Weights across an overlap: a Gaussian centred on its middle, with a standard deviation of a quarter of it.
+    Weights across an overlap: a Gaussian centred on its middle with a standard deviation of a quarter of its width.
 
     Parameters
     ----------
@@ -26,7 +24,7 @@ def across_weights(overlap):
     Returns
     -------
     `numpy.ndarray`
-        Shape ``(overlap,)``; their sum is 1.
+        Shape ``(overlap,)``; the sum is 1.
     """
     offsets = np.arange(overlap) - (overlap - 1) / 2
     weights = np.exp(-0.5 * (offsets / (0.25 * overlap)) ** 2)
@@ -34,7 +32,23 @@ def across_weights(overlap):
 
 
 def distance_weights(side, edge, overlap):
-    """The weight of each pixel of the strip at an edge, with a sum of 1."""
+    """
+    Weight of each pixel of the strip at an edge.
+
+    Parameters
+    ----------
+    side : `int`
+        Side of a tile in pixels.
+    edge : `str`
+        One of `~sunpy_restore.granulation.stitching.layout.EDGES`.
+    overlap : `int`
+        Pixels across.
+
+    Returns
+    -------
+    `numpy.ndarray` of ``float32``
+        Shape of the strip; the sum is 1.
+    """
     weights = across_weights(overlap) / side
     across = weights if edge in ("left", "right") else weights[:, np.newaxis]
     return np.broadcast_to(across, edge_strip(np.empty((side, side)), edge, overlap).shape).astype(np.float32)
@@ -47,15 +61,15 @@ def strip_distances(first, second, edge):
     Parameters
     ----------
     first, second : `numpy.ndarray`
-        What tiles have in the overlap, shape ``(..., side, overlap)``, or ``(..., overlap, side)`` at the top and the
-        bottom.
+        Pixels of two tiles in their overlap, shape ``(..., side, overlap)``, or ``(..., overlap, side)`` at the top and
+        the bottom.
     edge : `str`
-        The edge, as seen from one of both.
+        The edge, as seen from one of the tiles.
 
     Returns
     -------
     `numpy.ndarray`
-        Shape ``(...)``, in the square of the tiles' unit.
+        Shape ``(...)``, in the squared unit of the tiles.
     """
     shape = first.shape[-2:]
     side, overlap = shape if edge in ("left", "right") else shape[::-1]
@@ -64,18 +78,18 @@ def strip_distances(first, second, edge):
 
 class Search:
     """
-    Finds the tiles of a pool that fit given neighbours best: the larger of the distances to them counts.
+    Finds the tiles of a pool that best match given neighbours; the largest distance to a neighbour counts.
 
-    The search is exact. Strips are compared by their first principal components, and by what remains of them: by the
-    triangle inequality that is never more than the distance. Candidates are compared in full in this order, until no
-    other can be better.
+    The search is exact. The first principal components of the strips, and the norms of the remainders, give a lower
+    bound of each distance by the triangle inequality. Candidates are compared in full in the order of the bounds, until
+    no other candidate can be better.
 
     Parameters
     ----------
     pool : `~sunpy_restore.granulation.stitching.database.TileDatabase`
         The tiles.
     overlap : `int`
-        Pixels that neighbours share.
+        Pixels that neighbouring tiles share.
     """
 
     def __init__(self, pool, overlap):
@@ -85,21 +99,21 @@ class Search:
 
     def best(self, strips, free, count=1):
         """
-        The best of the free candidates.
+        Find the best of the free candidates.
 
         Parameters
         ----------
         strips : mapping of `str` to `numpy.ndarray`
-            What neighbours have in the overlap at each edge.
+            Pixels of the neighbour in the overlap at each edge.
         free : `numpy.ndarray` of `bool`
-            Which candidates may be taken, shape ``(len(pool),)``.
+            Candidates that may be selected, shape ``(len(pool),)``.
         count : `int`
-            How many to find.
+            Number of candidates to find.
 
         Returns
         -------
         candidates : `numpy.ndarray` of `int`
-            The best first; fewer than ``count`` if no more are free.
+            Indices in the pool, the best first; fewer than ``count`` if no more are free.
         distances : `numpy.ndarray`
             Their distances.
         """
@@ -108,11 +122,11 @@ class Search:
         bounds[free] = np.max(spaces, axis=0)[free] if spaces else 0
         order = np.argsort(bounds, kind="stable")[: np.count_nonzero(free)]
         found = np.empty(0)
-        for start in range(0, len(order), _VISITED):
-            # Those that follow are no nearer than the bound of the first of them
+        for start in range(0, len(order), _COMPARED):
+            # The distances of the following candidates are not below the bound of the first of them
             if len(found) >= count and np.partition(found, count - 1)[count - 1] < bounds[order[start]]:
                 break
-            found = np.append(found, self._distances(order[start : start + _VISITED], strips))
+            found = np.append(found, self._distances(order[start : start + _COMPARED], strips))
         nearest = np.lexsort((order[: len(found)], found))[:count]
         return order[nearest], found[nearest]
 
@@ -127,12 +141,12 @@ class Search:
 
     def _space(self, edge):
         if edge not in self._spaces:
-            self._spaces[edge] = _Space(self.pool, edge, self.overlap)
+            self._spaces[edge] = _StripSpace(self.pool, edge, self.overlap)
         return self._spaces[edge]
 
 
-class _Space:
-    """Principal components of the weighted strips of a pool at an edge, and what remains of each strip."""
+class _StripSpace:
+    """Principal components of the weighted strips of a pool at an edge, and the norm of each remainder."""
 
     def __init__(self, pool, edge, overlap):
         self._edge = edge
@@ -141,25 +155,25 @@ class _Space:
         self._mean = sample.mean(axis=0)
         sample -= self._mean
         values, vectors = np.linalg.eigh(sample @ sample.T)
-        kept = slice(max(0, len(sample) - COMPONENTS), None)
+        kept = slice(max(0, len(sample) - _COMPONENTS), None)
         useful = values[kept] > 1e-6 * max(values[-1], 0)
-        # The QR decomposition, because what bounds rest on must be orthonormal in single precision, too
+        # QR decomposition, because the bounds require a basis that is orthonormal in single precision too
         self._basis = np.linalg.qr(sample.T @ vectors[:, kept][:, useful])[0]
         self._components = np.empty((len(pool), self._basis.shape[1]), dtype=np.float32)
-        self._rest = np.empty(len(pool), dtype=np.float32)
+        self._remainders = np.empty(len(pool), dtype=np.float32)
         for start in range(0, len(pool), _BLOCK):
             part = slice(start, start + _BLOCK)
-            self._components[part], self._rest[part] = self._projected(pool.strips(part, edge, overlap))
+            self._components[part], self._remainders[part] = self._projected(pool.strips(part, edge, overlap))
         self._squares = (self._components**2).sum(axis=1)
 
     def bounds(self, strip):
-        """Lower bounds of the distances of a strip to all those of the pool."""
-        components, rest = self._projected(strip[np.newaxis])
+        """Lower bounds of the distances between a strip and all strips of the pool."""
+        components, remainder = self._projected(strip[np.newaxis])
         squares = self._squares - 2 * (self._components @ components[0]) + (components**2).sum()
-        # Less than rounding may have added
+        # Lowered by the largest rounding error
         return (
             np.maximum(squares - 1e-5 * (self._squares + (components**2).sum()), 0)
-            + (1 - 1e-3) * (self._rest - rest) ** 2
+            + (1 - 1e-3) * (self._remainders - remainder) ** 2
         )
 
     def _weighted(self, strips):
@@ -168,5 +182,5 @@ class _Space:
     def _projected(self, strips):
         deviations = self._weighted(strips) - self._mean
         components = deviations @ self._basis
-        rest = (deviations**2).sum(axis=1) - (components**2).sum(axis=1)
-        return components, np.sqrt(np.maximum(rest, 0))
+        remainders = (deviations**2).sum(axis=1) - (components**2).sum(axis=1)
+        return components, np.sqrt(np.maximum(remainders, 0))

@@ -1,28 +1,28 @@
-"""How well the tiles of a mosaic fit their neighbours."""
+"""How well the tiles of a mosaic match their neighbours."""
 
 import numpy as np
 
 from sunpy_restore.granulation.stitching.layout import FACING, edge_strip
 from sunpy_restore.granulation.stitching.search import strip_distances
 
-__all__ = ["Fit"]
+__all__ = ["NeighbourDistances"]
 
 
-class Fit:
+class NeighbourDistances:
     """
-    Distances of all neighbours in a mosaic.
+    Distances between all neighbouring tiles of a mosaic.
 
     Parameters
     ----------
     layout : `~sunpy_restore.granulation.stitching.layout.Layout`
-        The places.
+        Positions of the tiles.
     tiles : callable
-        Tiles of a row, given the row and a `range` of columns: shape ``(columns, side, side)``.
+        ``tiles(row, columns)`` returns the tiles in a row for a `range` of columns, shape ``(columns, side, side)``.
     """
 
     def __init__(self, layout, tiles):
         self.layout = layout
-        rows, columns = layout.places
+        rows, columns = layout.grid
         self._across = np.zeros((rows, columns - 1))
         self._down = np.zeros((rows - 1, columns))
         above = None
@@ -37,9 +37,9 @@ class Fit:
         strips = (edge_strip(tiles, edge, self.layout.overlap), edge_strip(others, FACING[edge], self.layout.overlap))
         return strip_distances(*strips, edge)
 
-    def _entry(self, place, edge):
-        """The array and the index of the distance at an edge of a place."""
-        row, column = place
+    def _entry(self, position, edge):
+        """The array and the index of the distance at an edge of a tile."""
+        row, column = position
         return {
             "left": (self._across, (row, column - 1)),
             "right": (self._across, (row, column)),
@@ -47,22 +47,31 @@ class Fit:
             "bottom": (self._down, (row, column)),
         }[edge]
 
-    def update(self, place, distances):
-        """Put new distances, by the name of the edge, for those of a place."""
+    def update(self, position, distances):
+        """
+        Replace the distances of a tile.
+
+        Parameters
+        ----------
+        position : `tuple` of `int`
+            Row and column of the tile.
+        distances : mapping of `str` to `float`
+            New distances by the name of the edge.
+        """
         for edge, distance in distances.items():
-            array, index = self._entry(place, edge)
+            array, index = self._entry(position, edge)
             array[index] = distance
 
-    def places(self):
+    def largest(self):
         """
-        The largest distance of the tile at each place to any of its neighbours.
+        Largest distance of each tile to its neighbours.
 
         Returns
         -------
         `numpy.ndarray`
-            Of the shape of the places, in the square of the tiles' unit; 0 for a tile without neighbours.
+            Shape ``(rows, columns)``, in the squared unit of the tiles; 0 for a tile without neighbours.
         """
-        largest = np.zeros(self.layout.places)
+        largest = np.zeros(self.layout.grid)
         for part, distances in (
             (np.s_[:, :-1], self._across),
             (np.s_[:, 1:], self._across),
