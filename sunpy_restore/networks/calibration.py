@@ -1,4 +1,4 @@
-"""From what a generator of textures gives to intensities with the statistics of the texture it was trained on."""
+"""From the output of a generator to intensities with the statistics of its training texture."""
 
 import torch
 from torch import nn
@@ -9,43 +9,43 @@ __all__ = ["Calibrated", "Calibration"]
 
 class Calibration(nn.Module):
     """
-    A linear filter and a monotone curve, both measured, from normalised units to relative intensity.
+    A linear filter and a monotonic curve, both measured, from normalised units to relative intensity.
 
-    The filter mends the power spectrum, the curve the distribution of intensities. As it is made, it does neither: it
-    gives ``1 + image``.
+    The filter corrects the power spectrum, the curve the intensity distribution. Without measurements the output is
+    ``1 + image``.
 
     Parameters
     ----------
     taps : `int`
         Side of the filter in pixels, odd.
     knots : `int`
-        Knots of the curve, between which it is linear, as it is beyond the outer ones.
+        Knots of the curve, which is linear between them and beyond the outer ones.
 
     Attributes
     ----------
     kernel : `torch.Tensor`
         The filter, shape ``(1, 1, taps, taps)``.
     given, wanted, slope : `torch.Tensor`
-        Abscissae and ordinates of the knots, shape ``(knots,)``, increasing, and the slopes between them.
+        Input and output values at the knots, shape ``(knots,)``, increasing, and the slopes between them.
     span : `torch.Tensor`
-        Relative intensities that -1 and 1 stand for in the normalised units, shape ``(2,)``.
+        Relative intensities of -1 and 1 in normalised units, shape ``(2,)``.
     pixel : `torch.Tensor`
         Side of a pixel on the Sun in km, a scalar.
 
     Raises
     ------
     ValueError
-        The filter's side is even, or there are fewer than two knots.
+        The side of the filter is even, or there are fewer than two knots.
 
     Notes
     -----
-    Input and output ``(batch, 1, ny, nx)``; beyond the edges the filter sees the nearest pixel.
+    Input and output have the shape ``(batch, 1, ny, nx)``. Beyond the edges, the filter sees the nearest pixel.
     """
 
     def __init__(self, taps=1, knots=257):
         super().__init__()
         if taps % 2 == 0 or knots < 2:
-            raise ValueError(f"Found {taps} taps and {knots} knots, expected an odd number and at least 2.")
+            raise ValueError(f"Found {taps} taps and {knots} knots; expected an odd number and at least 2.")
         self.taps, self.knots = taps, knots
         kernel = torch.zeros(taps, taps)
         kernel[taps // 2, taps // 2] = 1
@@ -57,23 +57,24 @@ class Calibration(nn.Module):
 
     @property
     def receptive_radius(self):
-        """How many pixels away from a pixel of the result the filter looks."""
+        """Receptive radius in pixels."""
         return self.taps // 2
 
     def forward(self, image):
+        """Relative intensity of an image in normalised units."""
         return self.curve(self.filtered(image))
 
     def filtered(self, image):
-        """The image after the filter."""
+        """Apply the filter."""
         if self.receptive_radius:
             image = functional.pad(image, [self.receptive_radius] * 4, mode="replicate")
         return functional.conv2d(image, self.kernel.to(image.dtype))
 
     def curve(self, image):
-        """The image after the curve."""
+        """Apply the curve."""
         given, wanted, slope = (values.to(image.dtype) for values in (self.given, self.wanted, self.slope))
-        place = torch.searchsorted(given, image.contiguous()).clamp(1, self.knots - 1) - 1
-        return wanted[place] + slope[place] * (image - given[place])
+        interval = torch.searchsorted(given, image.contiguous()).clamp(1, self.knots - 1) - 1
+        return wanted[interval] + slope[interval] * (image - given[interval])
 
     def set_curve(self, given, wanted):
         """
@@ -82,8 +83,8 @@ class Calibration(nn.Module):
         Parameters
         ----------
         given, wanted : array-like
-            Their abscissae and ordinates, shape ``(knots,)``. Abscissae are moved apart by a millionth of their range,
-            so that no two are equal.
+            Input and output values, shape ``(knots,)``. Each input value is increased by a millionth of the range over
+            the previous one, so that no two are equal.
         """
         given, wanted = (torch.as_tensor(values, dtype=torch.float64) for values in (given, wanted))
         apart = (given[-1] - given[0]).clamp_min(1e-6) * 1e-6 * torch.arange(self.knots)
@@ -100,7 +101,8 @@ class Calibrated(nn.Module):
     Parameters
     ----------
     generator : `torch.nn.Module`
-        It has a `Calibration` as ``calibration`` and, as ``stride``, the pixels along a cell of what it takes.
+        It has a `Calibration` as ``calibration``, a ``receptive_radius`` in noise cells, and the side of a cell in
+        pixels as ``stride``.
     """
 
     def __init__(self, generator):
@@ -109,8 +111,9 @@ class Calibrated(nn.Module):
 
     @property
     def receptive_radius(self):
-        """How many cells away from a pixel the noise still matters to it."""
+        """Receptive radius in noise cells."""
         return self.generator.receptive_radius + -(-self.calibration.receptive_radius // self.generator.stride)
 
     def forward(self, noise):
+        """Relative intensity ``(batch, 1, stride * ny, stride * nx)`` of noise ``(batch, channels, ny, nx)``."""
         return self.calibration(self.generator(noise))

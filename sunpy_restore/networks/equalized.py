@@ -1,4 +1,4 @@
-"""Layers of Karras et al. (2018): weights with equalised learning rates, and pixel-wise normalisation."""
+"""Layers of Karras et al. (2018): equalized learning rate and pixelwise normalization."""
 
 import math
 
@@ -11,10 +11,11 @@ __all__ = ["EqualizedConv2d", "EqualizedInput", "EqualizedLinear", "PixelNorm"]
 
 class EqualizedConv2d(nn.Module):
     """
-    Convolution with equalised learning rate.
+    Convolution with equalized learning rate.
 
-    The weights are drawn from N(0, 1) and multiplied by ``sqrt(gain / fan_in)`` whenever they are used (section 4.1 of
-    Karras et al. 2018), so that all of them have the same range, and Adam the same step in it. Offsets start at zero.
+    The weights are initialized from N(0, 1) and multiplied by ``sqrt(gain / fan_in)`` at each use (Karras et al. 2018,
+    section 4.1), so that they have the same range, and Adam the same relative step, in all layers. Biases start at
+    zero.
 
     Parameters
     ----------
@@ -23,9 +24,9 @@ class EqualizedConv2d(nn.Module):
     kernel : `int`
         Side of the kernel.
     stride, padding : `int`
-        As of `torch.nn.Conv2d`.
+        See `torch.nn.Conv2d`.
     gain : `float`
-        Variance of the result for inputs of unit mean square: 2 before a ReLU (He et al. 2015), 1 where none follows.
+        Variance of the output for inputs with a mean square of 1: 2 before a ReLU (He et al. 2015), 1 otherwise.
 
     References
     ----------
@@ -41,17 +42,18 @@ class EqualizedConv2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, features):
+        """Features ``(batch, outputs, h, w)`` of features ``(batch, inputs, h, w)``."""
         return functional.conv2d(features, self.scale * self.weight, self.bias, self.stride, self.padding)
 
 
 class EqualizedLinear(nn.Module):
     """
-    Dense layer with equalised learning rate.
+    Dense layer with equalized learning rate.
 
     Parameters
     ----------
     inputs, outputs : `int`
-        Numbers of values.
+        Number of values.
     gain : `float`
         See `EqualizedConv2d`.
     """
@@ -63,35 +65,37 @@ class EqualizedLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, values):
+        """Values ``(batch, outputs)`` of values ``(batch, inputs)``."""
         return functional.linear(values, self.scale * self.weight, self.bias)
 
 
 class EqualizedInput(nn.Module):
     """
-    Transposed convolution of a latent vector, taken as one pixel, to a square, with equalised learning rate.
+    Transposed convolution from a latent vector, as a single pixel, to a square, with equalized learning rate.
 
     Parameters
     ----------
     latent, outputs : `int`
-        Length of the vector, and channels of the square.
+        Length of the vector; channels of the square.
     side : `int`
         Side of the square.
     """
 
     def __init__(self, latent, outputs, side):
         super().__init__()
-        # Each pixel of the square is a sum over the latent vector alone
+        # The fan-in is the latent vector only, because kernels do not overlap
         self.scale = math.sqrt(2 / latent)
         self.weight = nn.Parameter(torch.randn(latent, outputs, side, side))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, z):
+        """Features ``(batch, outputs, side, side)`` of latent vectors ``(batch, latent)``."""
         return functional.conv_transpose2d(z[:, :, None, None], self.scale * self.weight, self.bias)
 
 
 class PixelNorm(nn.Module):
     """
-    Each pixel divided by the root mean square of its channels (section 4.2 of Karras et al. 2018).
+    Normalize each pixel by the root mean square of its channels (Karras et al. 2018, section 4.2).
 
     Parameters
     ----------
@@ -104,4 +108,5 @@ class PixelNorm(nn.Module):
         self.eps = eps
 
     def forward(self, features):
+        """Normalized features of the same shape."""
         return features * torch.rsqrt(features.square().mean(dim=1, keepdim=True) + self.eps)

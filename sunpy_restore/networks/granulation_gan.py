@@ -1,4 +1,4 @@
-"""Generator and discriminator of tiles of granulation, as in Sierra Acosta (2020)."""
+"""Generator and discriminator of granulation tiles, as in Sierra Acosta (2020)."""
 
 from itertools import pairwise
 
@@ -21,17 +21,17 @@ SIDE = 128
 """Side of a tile in pixels."""
 
 _SLOPE = 0.2  # of leaky ReLU, appendix A of Karras et al.
-_TAIL = 3  # doublings that the tail of a generator has: its features are of 16 x 16 per tile
-_INPUT = 4  # side of the first and of the last features
+_TAIL = 3  # upsamplings in the tail of the generator: its features have 16 x 16 pixels per tile
+_INPUT = 4  # side of the first features of the generator and the last features of the discriminator
 
 
 class TileGenerator(nn.Module):
     """
-    Generator of a progressive GAN (Karras et al. 2018) that does not grow.
+    Generator of a progressive GAN (Karras et al. 2018) without progressive growing.
 
-    A 4 x 4 convolution of the normalised latent vector, then for each of 8, 16, ..., 128 px a nearest upsampling and a
-    3 x 3 convolution, each convolution with leaky ReLU and pixel-wise normalisation; a 1 x 1 convolution, linear, makes
-    the tile. All weights have an equalised learning rate.
+    The normalized latent vector is convolved to 4 x 4 px. Each of the levels of 8, 16, ..., 128 px consists of
+    nearest-neighbour upsampling and a 3 x 3 convolution. All these convolutions are followed by leaky ReLU and
+    pixelwise normalization. A linear 1 x 1 convolution gives the tile. All weights have an equalized learning rate.
 
     Parameters
     ----------
@@ -43,21 +43,20 @@ class TileGenerator(nn.Module):
     Attributes
     ----------
     side, stride, receptive_radius : `int`
-        Pixels of a side of a tile; pixels per feature of `head`, 8; and how many of those features away, at most, a
-        pixel of `tail` looks, 1.
+        Side of a tile in pixels (128); pixels per feature of `head` (8); receptive radius of `tail` in features (1).
     calibration : `~sunpy_restore.networks.calibration.Calibration`
-        From what it makes to intensities; it is not applied here, and has no parameters.
+        Converts the output to intensities. It is not applied here and has no trained parameters.
 
     Raises
     ------
     ValueError
-        For widths that are not six positive numbers, or latent vectors of another length.
+        The widths are not six positive integers, or latent vectors have another length.
 
     Notes
     -----
-    The table of the thesis gives the kinds of layers and the number of parameters, 12,848,641. How these are split over
-    the levels it does not: 512 channels and one convolution everywhere is the only split that fits, among those of
-    powers of two that do not rise towards 128 px, with one or two convolutions per level.
+    The thesis gives the types of the layers and the number of parameters, 12,848,641, but not the channels of each
+    level. With 512 channels and one convolution at each level, the number is reproduced. No other powers of two that do
+    not increase towards 128 px do so, with one or two convolutions per level.
 
     References
     ----------
@@ -90,7 +89,7 @@ class TileGenerator(nn.Module):
         self.levels = nn.ModuleList(_doubling(*pair) for pair in pairwise(widths))
         self.last = EqualizedConv2d(widths[-1], 1, 1, gain=1.0)
         self.calibration = Calibration()
-        # The layout in which convolutions are fastest
+        # The memory layout in which convolutions are fastest
         self.to(memory_format=torch.channels_last)
 
     def forward(self, z):
@@ -105,23 +104,23 @@ class TileGenerator(nn.Module):
         return features
 
     def tail(self, features):
-        """Image ``(batch, 1, 8 h, 8 w)`` of features ``(batch, widths[2], h, w)`` as `head` has them, of any size."""
+        """Image ``(batch, 1, 8 * h, 8 * w)`` of features ``(batch, widths[2], h, w)`` of any size, see `head`."""
         for level in self.levels[-_TAIL:]:
             features = level(features)
         return self.last(features)
 
     def draw_tiles(self, z):
-        """As `forward`; the name that all sources of tiles have in common."""
+        """Same as `forward`; all generators of tiles have this method."""
         return self(z)
 
 
 class TileDiscriminator(nn.Module):
     """
-    Discriminator of a progressive GAN (Karras et al. 2018) that does not grow.
+    Discriminator of a progressive GAN (Karras et al. 2018) without progressive growing.
 
-    A 1 x 1 convolution, then for each of 128, 64, ..., 8 px a 3 x 3 convolution, batch normalisation, leaky ReLU and a
-    bilinear downsampling by two; a dense layer makes one logit of the 4 x 4 features. Weights of convolutions and of
-    the dense layer have an equalised learning rate.
+    A 1 x 1 convolution is followed by one level for each of 128, 64, ..., 8 px: a 3 x 3 convolution, batch
+    normalization, leaky ReLU and bilinear downsampling by two. A dense layer gives one logit from the 4 x 4 features.
+    The weights of the convolutions and of the dense layer have an equalized learning rate.
 
     Parameters
     ----------
@@ -131,14 +130,13 @@ class TileDiscriminator(nn.Module):
     Raises
     ------
     ValueError
-        For widths that are not six positive numbers, or tiles of another size than 128 x 128 px.
+        The widths are not six positive integers, or tiles have another size than 128 x 128 px.
 
     Notes
     -----
-    The table of the thesis gives the kinds of layers and the number of parameters, 11,813,377. As in `TileGenerator`
-    512 channels and one convolution everywhere is the only split that fits, with no layer between the 4 x 4 features
-    and the logit. A channel with the standard deviation over the batch, which Karras et al. append at 4 x 4, does not
-    fit.
+    The thesis gives the types of the layers and the number of parameters, 11,813,377. As for `TileGenerator`, it is
+    reproduced by 512 channels and one convolution at each level only, with no layer between the 4 x 4 features and the
+    logit and without the channel of Karras et al. with the standard deviation over the batch.
 
     References
     ----------
@@ -162,7 +160,7 @@ class TileDiscriminator(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, observed, image):
-        """Logits ``(batch, 1)`` that images ``(batch, 1, 128, 128)`` are true; what was observed is not looked at."""
+        """Logits ``(batch, 1)`` that images ``(batch, 1, 128, 128)`` are true; ``observed`` is not used."""
         features = self.levels(self.first(check_tile(image)))
         return self.last(features.flatten(start_dim=1))
 
@@ -179,24 +177,25 @@ def _halving(inputs, outputs):
 
 
 def check_widths(widths):
-    """Widths as a tuple; `ValueError` unless they are six positive integers."""
+    """The widths as a tuple; a `ValueError` unless they are six positive integers."""
     widths = tuple(widths)
     if len(widths) != 6 or any(int(width) != width or width < 1 for width in widths):
-        raise ValueError(f"Got the widths {widths}, expected six positive numbers of channels, one per level.")
+        raise ValueError(f"Found the widths {widths}; expected six positive numbers of channels, one per level.")
     return widths
 
 
 def check_latent(z, latent):
-    """The latent vectors; `ValueError` unless they are of shape ``(batch, latent)``."""
+    """The latent vectors; a `ValueError` unless their shape is ``(batch, latent)``."""
     if z.ndim != 2 or z.shape[1] != latent:
-        raise ValueError(f"Got latent vectors of shape {tuple(z.shape)}, expected (batch, {latent}).")
+        raise ValueError(f"Found latent vectors of shape {tuple(z.shape)}; expected (batch, {latent}).")
     return z
 
 
 def check_tile(tile):
-    """The tiles; `ValueError` unless they are of shape ``(batch, 1, 128, 128)``."""
+    """The tiles; a `ValueError` unless their shape is ``(batch, 1, 128, 128)``."""
     if tile.ndim != 4 or tile.shape[1:] != (1, SIDE, SIDE):
         raise ValueError(
-            f"Got tiles of shape {tuple(tile.shape)}, expected (batch, 1, {SIDE}, {SIDE}); cut the images to that size."
+            f"Found tiles of shape {tuple(tile.shape)}; expected (batch, 1, {SIDE}, {SIDE}). Crop the images to this "
+            "size."
         )
     return tile

@@ -1,4 +1,4 @@
-"""Variational autoencoder of tiles of granulation, as in Sierra Acosta (2020)."""
+"""Variational autoencoder of granulation tiles, as in Sierra Acosta (2020)."""
 
 from itertools import pairwise
 
@@ -14,43 +14,43 @@ __all__ = ["TileVAE", "kl_divergence"]
 _SLOPE = 0.2
 _TAIL = 3
 _INPUT = 2  # side of the deepest features
-_LOG_VARIANCE = -4.0  # of latent vectors at the start
+_LOG_VARIANCE = -4.0  # of latent vectors before training
 
 
 class TileVAE(nn.Module):
     """
     Convolutional variational autoencoder (Kingma & Welling 2014).
 
-    Encoder: six 4 x 4 convolutions of stride 2, from 128 to 2 px, two dense layers of ``hidden`` values, and a dense
-    layer each for mean and logarithm of the variance of the latent vector. Decoder: a 2 x 2 convolution of the latent
-    vector, and six times a nearest upsampling and a 3 x 3 convolution; the last of them, linear, makes the tile. The
-    others are followed by leaky ReLU. All weights have an equalised learning rate. The last layer starts at zero, and
-    the variance of the latent vector at exp(-4).
+    The encoder has six 4 x 4 convolutions of stride 2, from 128 to 2 px, two dense layers of ``hidden`` values, and one
+    dense layer each for the mean and the logarithm of the variance of the latent vector. The decoder has a convolution
+    from the latent vector to 2 x 2 px and six levels of nearest-neighbour upsampling and a 3 x 3 convolution; the last
+    convolution is linear and gives the tile. All other layers are followed by leaky ReLU. All weights have an equalized
+    learning rate. The weights of the last layer start at zero, and the variance of the latent vector at exp(-4).
 
     Parameters
     ----------
     hidden, latent : `int`
-        Values of the hidden layers, and length of the latent vector.
+        Values of the hidden layers; length of the latent vector.
     widths : sequence of `int`
-        Channels at 2, 4, 8, 16, 32 and 64 px, of encoder and decoder. At 128 px there is the tile alone.
+        Channels of encoder and decoder at 2, 4, 8, 16, 32 and 64 px. At 128 px there is only the tile.
 
     Attributes
     ----------
     side, stride, receptive_radius, calibration
-        See `~sunpy_restore.networks.granulation_gan.TileGenerator`: as a source of tiles, with `head`, `tail` and
-        `draw_tiles`, the decoder is the same.
+        See `~sunpy_restore.networks.granulation_gan.TileGenerator`. The decoder generates tiles in the same way, by
+        `head`, `tail` and `draw_tiles`.
 
     Raises
     ------
     ValueError
-        For widths that are not six positive numbers, tiles of another size than 128 x 128 px, or latent vectors of
+        The widths are not six positive integers, tiles have another size than 128 x 128 px, or latent vectors have
         another length.
 
     Notes
     -----
-    The table of the thesis gives a hidden layer of 512, a latent vector of 256 and the number of parameters, 8,691,073.
-    The split over the levels is one that fits it: 256 channels, and 128 at 64 px. It was taken for its plainness, with
-    offsets everywhere, no normalisation, and a decoder of the layers of the generator; other splits fit as well.
+    The thesis gives a hidden layer of 512, a latent vector of 256 and the number of parameters, 8,691,073. The channels
+    chosen here, 256 and 128 at 64 px, reproduce this number with biases in all layers, no normalization and the layers
+    of the generator in the decoder. Others do so as well; these are simple.
 
     References
     ----------
@@ -92,27 +92,28 @@ class TileVAE(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def _start(self):
-        # A decoder of random tiles first learns to make none, which Adam remembers for longer than it lasts; and
-        # noise as large as the latent numbers would hide what these say
+        # A decoder that starts with random tiles first learns to make flat ones, and the large gradients of this phase
+        # reduce the steps of Adam for long after. With noise as large as the mean, the decoder would learn to ignore
+        # the latent vector.
         nn.init.zeros_(self.last[1].weight)
         nn.init.zeros_(self.log_variance.weight)
         nn.init.constant_(self.log_variance.bias, _LOG_VARIANCE)
 
     def forward(self, tile):
         """
-        Reconstruction, mean and logarithm of the variance of tiles.
+        Encode and decode tiles.
 
         Parameters
         ----------
         tile : `torch.Tensor`
-            ``(batch, 1, 128, 128)``.
+            Tiles, shape ``(batch, 1, 128, 128)``.
 
         Returns
         -------
         reconstruction : `torch.Tensor`
-            ``(batch, 1, 128, 128)``: in training of a latent vector that is drawn, in evaluation of the mean.
+            Tiles decoded from a random latent vector in training mode, from the mean in evaluation mode.
         mean, log_variance : `torch.Tensor`
-            ``(batch, latent)``.
+            Mean and logarithm of the variance of the latent vectors, shape ``(batch, latent)``.
         """
         mean, log_variance = self.encode(tile)
         z = mean
@@ -122,7 +123,7 @@ class TileVAE(nn.Module):
         return self.decode(z), mean, log_variance
 
     def encode(self, tile):
-        """Mean and logarithm of the variance, ``(batch, latent)`` each, of tiles ``(batch, 1, 128, 128)``."""
+        """Mean and logarithm of the variance of the latent vectors, ``(batch, latent)`` each, of tiles."""
         values = self.encoder(check_tile(tile))
         return self.mean(values), self.log_variance(values)
 
@@ -138,29 +139,29 @@ class TileVAE(nn.Module):
         return features
 
     def tail(self, features):
-        """Image ``(batch, 1, 8 h, 8 w)`` of features ``(batch, widths[3], h, w)`` as `head` has them, of any size."""
+        """Image ``(batch, 1, 8 * h, 8 * w)`` of features ``(batch, widths[3], h, w)`` of any size, see `head`."""
         for level in self.levels[1 - _TAIL :]:
             features = level(features)
         return self.last(features)
 
     def draw_tiles(self, z):
-        """As `decode`; the name that all sources of tiles have in common."""
+        """Same as `decode`; all generators of tiles have this method."""
         return self.decode(z)
 
 
 def kl_divergence(mean, log_variance):
     """
-    Kullback-Leibler divergence of a normal distribution from the standard one, in nats.
+    Kullback-Leibler divergence of a normal distribution from the standard normal distribution, in nats.
 
     Parameters
     ----------
     mean, log_variance : `torch.Tensor`
-        ``(batch, latent)``.
+        Mean and logarithm of the variance, shape ``(batch, latent)``.
 
     Returns
     -------
     `torch.Tensor`
-        ``(batch,)``, summed over the latent vector (appendix B of Kingma & Welling 2014).
+        Shape ``(batch,)``, summed over the latent vector (Kingma & Welling 2014, appendix B).
 
     References
     ----------

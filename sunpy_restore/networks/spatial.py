@@ -1,4 +1,4 @@
-"""Spatial GAN (Jetchev et al. 2016): a generator that makes textures of any size from fields of noise."""
+"""Spatial GAN (Jetchev et al. 2016): textures of any size from noise fields."""
 
 from itertools import pairwise
 
@@ -14,13 +14,13 @@ _SLOPE = 0.2
 
 
 def _layer(inputs, outputs):
-    """A convolution of 3 pixels, LeakyReLU and pixel norm; what lies beyond the edge is the opposite edge."""
+    """A 3 x 3 convolution with periodic boundary, leaky ReLU and pixelwise normalization."""
     convolution = nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="circular")
     return nn.Sequential(convolution, nn.LeakyReLU(_SLOPE), PixelNorm())
 
 
 class _Block(nn.Module):
-    """Two layers, the second added to what enters."""
+    """A residual block of two layers."""
 
     def __init__(self, width):
         super().__init__()
@@ -34,17 +34,18 @@ class SpatialGenerator(nn.Module):
     """
     Convolutional generator of textures.
 
-    The noise of a cell of 8 x 8 pixels is split among the levels: most channels enter at the level of the cells, 4
-    become one channel at a quarter of the sampling of the image and 16 one at half of it. At the first level come a
-    layer and ``blocks`` residual blocks, at each further one nearest upsampling, the noise of that level, a layer and,
-    but for the last, another one. A layer is a convolution of 3 pixels, LeakyReLU and pixel norm.
+    The noise of a cell of 8 x 8 pixels is used at three levels. Most channels enter at the resolution of the cells, 4
+    are rearranged to one channel at a quarter of the resolution of the image, and 16 to one channel at half of it. The
+    first level consists of a layer and ``blocks`` residual blocks. Each further level consists of nearest-neighbour
+    upsampling and two layers, with the noise of the level added in the first one; the last level has one layer and no
+    noise. A layer is a 3 x 3 convolution, leaky ReLU and pixelwise normalization.
 
     Parameters
     ----------
     latent : `int`
         Channels of noise, more than 20.
     widths : `tuple` of `int`
-        Channels at an eighth, a quarter, half and all of the sampling of the image.
+        Channels at an eighth, a quarter, half and the full resolution of the image.
     blocks : `int`
         Residual blocks at the first level.
     taps : `int`
@@ -53,13 +54,13 @@ class SpatialGenerator(nn.Module):
     Raises
     ------
     ValueError
-        Too few channels of noise, or not four widths.
+        There are too few channels of noise, or not four widths.
 
     Notes
     -----
-    Input: standard normal noise ``(batch, latent, ny, nx)``. Output: ``(batch, 1, 8 ny, 8 nx)`` in normalised units,
-    not yet calibrated, which goes on at the opposite edge. Parts of a larger field are the same wherever they are cut
-    from, ``receptive_radius`` cells within their edges.
+    The input is standard normal noise ``(batch, latent, ny, nx)``. The output ``(batch, 1, 8 * ny, 8 * nx)`` is in
+    normalised units, not calibrated and periodic. Away from its edges by ``receptive_radius`` cells, the image of a
+    part of a noise field equals that part of the image of the whole field.
 
     References
     ----------
@@ -77,7 +78,7 @@ class SpatialGenerator(nn.Module):
     """
 
     stride = 8
-    """Pixels along a cell of noise."""
+    """Side of a noise cell in pixels."""
 
     _SHARES = (4, 16)
 
@@ -85,7 +86,7 @@ class SpatialGenerator(nn.Module):
         super().__init__()
         if latent <= sum(self._SHARES) or len(widths) != 4:
             raise ValueError(
-                f"Found {latent} channels of noise and {len(widths)} widths, expected more than {sum(self._SHARES)} "
+                f"Found {latent} channels of noise and {len(widths)} widths; expected more than {sum(self._SHARES)} "
                 "and 4 widths."
             )
         self.latent, self.blocks = latent, blocks
@@ -104,19 +105,20 @@ class SpatialGenerator(nn.Module):
         for part in self.modules():
             if isinstance(part, nn.Conv2d):
                 nn.init.kaiming_normal_(part.weight, a=_SLOPE)
-        # Noise of the finer levels would hide what the first one shows
+        # Zero at the start: noise at the finer levels would hide the structure from the first one
         for part in self.noise:
             nn.init.zeros_(part.weight)
         self.to(memory_format=torch.channels_last)
 
     @property
     def receptive_radius(self):
-        """How many cells away from a pixel the noise still matters to it."""
-        # Pixels of receptive_radius: of the first layer and two in each block, of an upsampling and its layer at each level
+        """Receptive radius in noise cells."""
+        # In pixels: the first layer and two in each block; two convolutions at each of the next levels; the last two
         pixels = 8 * (1 + 2 * self.blocks) + 4 * 2 + 2 * 2 + 1 + 1
         return -(-pixels // 8)
 
     def forward(self, noise):
+        """Image ``(batch, 1, 8 * ny, 8 * nx)`` of noise ``(batch, latent, ny, nx)``."""
         coarse = noise[:, : self.latent - sum(self._SHARES)]
         quarter = noise[:, coarse.shape[1] : coarse.shape[1] + self._SHARES[0]]
         half = noise[:, coarse.shape[1] + self._SHARES[0] :]
@@ -130,10 +132,10 @@ class SpatialGenerator(nn.Module):
 
 class SpatialDiscriminator(nn.Module):
     """
-    Discriminator of patches of a texture.
+    Discriminator of texture patches.
 
-    A convolution of 3 pixels, then convolutions of 4 pixels and stride 2 with LeakyReLU, and one of 3 pixels to a logit
-    for each place. Nothing is padded, so that no edge tells a patch from another.
+    A 3 x 3 convolution, 4 x 4 convolutions of stride 2, each with leaky ReLU, and a 3 x 3 convolution to one logit per
+    position. There is no padding, so that patches do not differ by their distance from the edge.
 
     Parameters
     ----------
@@ -142,8 +144,7 @@ class SpatialDiscriminator(nn.Module):
 
     Notes
     -----
-    It is called with what the generator saw, which it ignores, and images ``(batch, 1, ny, nx)`` of at least 94 pixels
-    with four convolutions of stride 2.
+    With four convolutions of stride 2, images must have at least 94 x 94 pixels.
     """
 
     def __init__(self, widths=(16, 32, 64, 128, 192)):
@@ -158,4 +159,5 @@ class SpatialDiscriminator(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, observed, image):
+        """Logits ``(batch, 1, h, w)`` that images ``(batch, 1, ny, nx)`` are true; ``observed`` is not used."""
         return self.layers(image)
