@@ -1,7 +1,7 @@
 """
-Exact rewrites that make a network faster at inference.
+Exact rewrites of a network for faster inference.
 
-None of them changes what the network computes, beyond the rounding of its floating-point type.
+They change the output of the network only by rounding errors of its floating-point type.
 """
 
 import copy
@@ -20,23 +20,22 @@ _PADS = {
     nn.CircularPad2d: "circular",
 }
 
-# Weight of input pixel i in output pixel y of "nearest x2, then 3 taps w", for y - 2 i = -1, 0, 1, 2:
-# w2, w1 + w2, w0 + w1, w0.
+# Weight of input pixel i in output pixel y, after nearest-neighbour upsampling by 2 and a convolution with 3 taps w, for
+# y - 2 i = -1, 0, 1, 2: w2, w1 + w2, w0 + w1, w0
 _TAPS = ((0, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0, 0))
 
 
 def accelerate(module):
     """
-    Copy of a network, rewritten to run faster at inference and to give the same numbers.
+    Copy a network and rewrite the copy for faster inference with the same output.
 
-    Three rewrites are applied wherever the computation allows them. A `~torch.nn.BatchNorm2d` after a
-    `~torch.nn.Conv2d` is folded into the convolution. Nearest-neighbour upsampling by 2 followed by a 3x3
-    convolution becomes four 2x2 convolutions of the small image, one per phase of the output pixels, with 4/9 of
-    the products. Weights are laid out channels-last.
+    There are three rewrites. A `~torch.nn.BatchNorm2d` after a `~torch.nn.Conv2d` is folded into the convolution.
+    Nearest-neighbour upsampling by 2 followed by a 3x3 convolution becomes four 2x2 convolutions of the small image,
+    one per phase of the output pixels, with 4/9 of the products. Weights are stored channels-last.
 
-    The computation is read by `torch.fx`, so it does not matter how the network is written, as long as its
-    ``forward`` takes one batched tensor, with other arguments left at their defaults. A network that cannot be
-    read, or that holds nothing to rewrite, keeps its class and only gets the channels-last layout.
+    The computation is traced by `torch.fx`. The ``forward`` of the network has to accept one batched tensor, with
+    defaults for its other arguments. A network that cannot be traced, or to which no rewrite applies, keeps its class
+    and only gets the channels-last layout.
 
     Parameters
     ----------
@@ -74,7 +73,7 @@ def accelerate(module):
 
 
 class _SingleInput(nn.Module):
-    """Calls a network with one tensor, so that tracing sees the defaults of its other arguments."""
+    """Call a network with one tensor, so that tracing uses the defaults of its other arguments."""
 
     def __init__(self, module):
         super().__init__()
@@ -85,18 +84,19 @@ class _SingleInput(nn.Module):
 
 
 def _trace(module):
-    """The network as a graph of calls, or `None` if it cannot be read as one."""
+    """Trace a network as a graph of calls; `None` if that is impossible."""
     try:
         traced = fx.symbolic_trace(_SingleInput(module))
-    except Exception:  # noqa: BLE001  tracing runs foreign code on placeholders, which may fail in any way
+    # Tracing runs the code of the network on placeholders, which may fail in any way
+    except Exception:  # noqa: BLE001
         return None
-    # A tensor made during the trace, random numbers for instance, would be the same in every later call.
+    # A tensor that is made during the trace, such as random numbers, would be the same in every later call
     constant = any(node.op == "get_attr" and "_tensor_constant" in node.target for node in traced.graph.nodes)
     return None if constant else traced
 
 
 def _called(traced, node, *kinds):
-    """The module that a node calls on one tensor, if it is exactly of these kinds and nothing hooks into it."""
+    """The module that a node calls with one tensor, if it is of these classes and has no hooks; otherwise `None`."""
     if not isinstance(node, fx.Node) or node.op != "call_module" or len(node.args) != 1 or node.kwargs:
         return None
     module = traced.get_submodule(node.target)
@@ -105,7 +105,7 @@ def _called(traced, node, *kinds):
 
 
 def _replace(traced, chain, source, module):
-    """Call ``module`` on ``source`` in place of a chain of nodes that only feed one another."""
+    """Replace a chain of nodes, of which only the last has other users, by a call of ``module`` with ``source``."""
     name = f"rewritten_{chain[-1].name}"
     traced.add_submodule(name, module)
     with traced.graph.inserting_before(chain[0]):
@@ -116,7 +116,7 @@ def _replace(traced, chain, source, module):
 
 
 def _is_private(node):
-    """Whether only one other node sees the result of this one."""
+    """Whether only one other node uses the result of this one."""
     return len(node.users) == 1
 
 
@@ -133,7 +133,7 @@ def _fold_batch_norms(traced):
 
 
 def _folded(conv, norm):
-    # The products are formed in double precision, so that the result is rounded only once.
+    # In double precision, so that the result is rounded only once
     double = [copy.deepcopy(part).double() for part in (conv, norm)]
     return fuse_conv_bn_eval(*double).to(conv.weight.dtype)
 
@@ -168,7 +168,7 @@ def _padding(conv):
 
 
 def _input_of_doubling(traced, node):
-    """What ``node`` enlarges by 2 with nearest neighbours, or `None` if it does something else."""
+    """The input of a node that enlarges it by 2 with nearest neighbours; `None` for any other node."""
     module = _called(traced, node, nn.Upsample, nn.UpsamplingNearest2d)
     if module is not None:
         given = {"input": node.args[0], "size": module.size, "scale_factor": module.scale_factor, "mode": module.mode}
@@ -184,10 +184,10 @@ def _input_of_doubling(traced, node):
 
 def _upsampling_convolution(conv, padding, mode):
     """
-    One module for "nearest x2, padding by 0 or 1, 3x3 convolution".
+    Make one module of nearest-neighbour upsampling by 2, padding by 0 or 1, and a 3x3 convolution.
 
-    The 2x2 convolutions of the four phases of the output are together one transposed convolution with a 4x4
-    kernel and stride 2, of which every output pixel meets every second tap only.
+    The 2x2 convolutions of the four phases are together one transposed convolution with a 4x4 kernel and stride 2, in
+    which every output pixel depends on every second tap only.
     """
     old = conv.weight.detach()
     taps = torch.tensor(_TAPS, dtype=torch.float64, device=old.device)
@@ -213,7 +213,6 @@ def _upsampling_convolution(conv, padding, mode):
             new.bias.copy_(conv.bias)
     if zeros:
         return new
-    # One pixel beyond the edge of the enlarged image, reflection shows the second of two equal pixels: it is the
-    # same as repeating the edge of the small image.
+    # Reflection by one pixel of the enlarged image gives the second of two equal pixels, as repeating the edge does
     pad = nn.CircularPad2d if mode == "circular" else nn.ReplicationPad2d
     return nn.Sequential(pad((padding[1], padding[1], padding[0], padding[0])), new)
