@@ -1,0 +1,275 @@
+"""Save images with their masks and uncertainties in one FITS file, and load them."""
+
+import warnings
+from pathlib import Path
+
+import ndcube
+import numpy as np
+
+from astropy.io import fits
+
+import sunpy.map
+from sunpy.map import GenericMap, MapSequence
+from sunpy.util import MetaDict
+
+from sunpy_restore.core.atomic import atomic_path
+from sunpy_restore.core.cards import apply_differences, differences, fits_header, read_meta
+from sunpy_restore.core.checksums import verified_source
+from sunpy_restore.core.cubefile import cube_from_rows, cube_header, cube_rows
+from sunpy_restore.core.exceptions import RestoreWarning
+from sunpy_restore.core.hdus import group_hdus, image_hdus, read_array, read_rows, read_uncertainty, table_hdu
+from sunpy_restore.core.maps import as_maps, new_map
+
+__all__ = ["load", "save"]
+
+_SUFFIXES = (".fits", ".fit", ".fts")
+_CONTAINERS = {"list": list, "tuple": tuple, "MapSequence": lambda maps: MapSequence(*maps, sortby=None)}
+
+
+def save(image, path, *, overwrite=False):
+    """
+    Save images with masks, uncertainties and headers in one FITS file.
+
+    The file holds each image as `sunpy.map.Map` opens it, and extensions with what a Map's own ``save`` leaves out:
+    ``MASK`` and ``UNCERT`` (compressed without loss, with one axis) and ``RSTMETA``, a table of the header values that
+    FITS cannot hold. The header of the image names the extensions: ``RSTNMASK`` is the number of masked pixels and
+    ``RSTUNC`` the type of the uncertainty. All HDUs have checksums.
+
+    Parameters
+    ----------
+    image : `~sunpy.map.GenericMap`, `list` or `tuple` of Maps, `~sunpy.map.MapSequence` or `~ndcube.NDCube`
+        The images, of any real data type. An NDCube has the axes (y, x) or (time, y, x) and a FITS WCS. Plot settings
+        are not saved.
+    path : path-like
+        Name of the file. It ends in ``.fits``, ``.fit`` or ``.fts``, or one of these and ``.gz``.
+    overwrite : `bool`
+        Whether to replace the file if it exists. The old file is kept until the new one is complete.
+
+    Raises
+    ------
+    FileExistsError
+        The file exists and ``overwrite`` is `False`.
+    OSError
+        The file cannot be written, for example because the disk is full.
+    TypeError
+        ``image`` is of another type, or its data are not real numbers.
+    ValueError
+        The name has another ending, or a part of the image cannot be saved, such as a WCS that is no FITS WCS.
+
+    Warns
+    -----
+    `~sunpy_restore.core.exceptions.RestoreWarning`
+        The header of a Map belongs to another class of Maps, which `load` will return.
+
+    See Also
+    --------
+    load
+
+    Examples
+    --------
+    >>> import sunpy.map
+    >>> from sunpy_restore.core.io import load, save
+    >>> from sunpy_restore.data import sample_path
+    >>> smap = sunpy.map.Map(sample_path("aia_193_flare"))
+    >>> smap.mask = smap.data > 16000
+    >>> path = getfixture("tmp_path") / "flare.fits"
+    >>> save(smap, path)
+    >>> bool((load(path).mask == smap.mask).all())
+    True
+    """
+    path = Path(path).expanduser()
+    if not path.name.lower().removesuffix(".gz").endswith(_SUFFIXES):
+        raise ValueError(f"Found the file name {path.name!r}, expected one that ends in .fits or .fits.gz.")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists. Choose another name, or set overwrite=True.")
+    with warnings.catch_warnings():
+        # The header was read before, with the same warnings.
+        warnings.simplefilter("ignore")
+        if isinstance(image, ndcube.NDCube):
+            hdus, opened_as = _cube_hdus(image), []
+            kind, number = "NDCube", 1
+        else:
+            hdus, opened_as = [], []
+            maps = as_maps(image)[0]
+            kind, number = "Map" if isinstance(image, GenericMap) else _container(image), len(maps)
+            for index, smap in enumerate(maps, 1):
+                added, cls = _map_hdus(smap, index)
+                hdus.extend(added)
+                if cls is not type(smap):
+                    opened_as.append((type(smap).__name__, cls.__name__))
+        first = next(hdu for hdu in hdus if hdu.name == "RSTMETA")
+        first.header["RSTKIND"] = (kind, "what sunpy_restore.load returns")
+        first.header["RSTCOUNT"] = (number, "number of images")
+        with atomic_path(path) as temporary:
+            fits.HDUList(hdus).writeto(temporary, checksum=True)
+    for found, expected in dict.fromkeys(opened_as):
+        warnings.warn(
+            f"The header of the {found} is that of a {expected}, which is what opens from {path}.",
+            RestoreWarning,
+            stacklevel=2,
+        )
+
+
+def load(path):
+    """
+    Load what `save` has written, or open another file as a Map.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that `save` has written, or any other file that `sunpy.map.Map` opens.
+
+    Returns
+    -------
+    `~sunpy.map.GenericMap`, `list` or `tuple` of Maps, `~sunpy.map.MapSequence` or `~ndcube.NDCube`
+        What was saved: the same type, data, mask, uncertainty and header. Of another file, the result of
+        `sunpy.map.Map`.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        The file is damaged, its mask or uncertainty does not have the shape of the image, or it does not open as a
+        Map.
+
+    Warns
+    -----
+    `~sunpy_restore.core.exceptions.RestoreWarning`
+        A mask or an uncertainty is lost, because the file was saved again by a program that does not keep it.
+
+    See Also
+    --------
+    save
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file.")
+    source = verified_source(path)
+    if source is None:
+        result, notes = _open_other(path)
+    else:
+        try:
+            with source() as file, fits.open(file, ignore_blank=True) as hdus:
+                result, notes = _read(hdus)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+    for note in dict.fromkeys(notes):
+        warnings.warn(f"{path}: {note}", RestoreWarning, stacklevel=2)
+    return result
+
+
+def _container(image):
+    return next(name for name in _CONTAINERS if name in {cls.__name__ for cls in type(image).__mro__})
+
+
+def _map_hdus(smap, number):
+    """The HDUs of a Map, and the class that sunpy will open."""
+    data = np.asarray(smap.data)
+    if data.ndim != 2 or data.size == 0:
+        raise ValueError(f"Found an image of shape {data.shape}, expected one with pixels along two axes.")
+    if smap.psf is not None:
+        raise ValueError("The psf of a Map is not saved. Set it to None.")
+    # What an earlier file lost is replaced by what the Map has now.
+    replaced = {"rstnmask": smap.mask, "rstunc": smap.uncertainty}
+    meta = {key: value for key, value in smap.meta.items() if replaced.get(key) is None}
+    hdus = image_hdus(data, meta, smap.mask, smap.uncertainty, number=number)
+    stored = read_meta(fits.Header.fromstring(hdus[0].header.tostring()))
+    try:
+        cls = type(new_map(data, stored))
+    # Each class of Maps has its own checks
+    except Exception as error:
+        raise ValueError(f"sunpy does not open an image with this header ({error}). Correct the Map's meta.") from error
+    return [*hdus, table_hdu(differences(stored, meta), data, number=number)], cls
+
+
+def _cube_hdus(cube):
+    data = np.asarray(cube.data)
+    hdus = image_hdus(data, cube_header(cube), cube.mask, cube.uncertainty, number=1)
+    return [*hdus, table_hdu(cube_rows(cube), data, number=1)]
+
+
+def _open_other(path):
+    try:
+        found = sunpy.map.Map(path)
+    # sunpy has many readers, and each has its own errors
+    except Exception as error:
+        raise ValueError(f"{path} does not open as a Map ({error}).") from error
+    maps = found if isinstance(found, list) else [found]
+    return found, [note for smap in maps for note in _losses(smap.meta)]
+
+
+def _losses(header):
+    """What is lost, of the header of an image without extensions."""
+    notes = []
+    if header.get("RSTNMASK"):
+        notes.append(f"the mask is lost. It was True in {header['RSTNMASK']} pixels.")
+    if header.get("RSTUNC"):
+        notes.append(f"the uncertainty is lost. It was a {header['RSTUNC']}.")
+    return [f"{note} sunpy_restore.save keeps it, unlike the save of a Map." for note in notes]
+
+
+def _read(hdus):
+    """The images of a file, and notes for the user."""
+    groups = group_hdus(hdus)
+    header = groups[0].rstmeta.header
+    kind, number = header["RSTKIND"], header["RSTCOUNT"]
+    if len(groups) != number:
+        raise ValueError(f"Found {len(groups)} images, expected {number}. sunpy.map.Map opens the images alone.")
+    notes = [note for group in groups for note in _losses(group.lost())]
+    if kind == "NDCube":
+        cube, changes = _read_cube(groups[0])
+        return cube, notes + changes
+    maps = [_read_map(group) for group in groups]
+    return (maps[0] if kind == "Map" else _CONTAINERS[kind](maps)), notes
+
+
+def _read_map(group):
+    stored = read_meta(group.image.header)
+    meta = apply_differences(read_rows(group.rstmeta), stored)
+    lost = {key.lower(): value for key, value in group.lost().items()}
+    smap = new_map(read_array(group.image, group.rstmeta.header), stored)
+    # Classes of Maps change the header that they are made with.
+    smap.meta = MetaDict(meta | lost)
+    _attach(smap, group)
+    return smap
+
+
+def _read_cube(group):
+    header = group.image.header.copy()
+    data = read_array(group.image, group.rstmeta.header)
+    cube, missing = cube_from_rows(read_rows(group.rstmeta), data)
+    _attach(cube, group)
+    notes = []
+    if missing is not None:
+        notes.append(f"the cube is an NDCube. Import its class {missing} before it is loaded to get one of that class.")
+    expected, found = (read_meta(each) for each in (fits_header(cube_header(cube)), header))
+    if any(found.get(key) != value for key, value in expected.items() if key != "keycomments"):
+        notes.append("the header was changed after the cube was saved. The cube has the meta and WCS of before.")
+    return cube, notes
+
+
+def _attach(image, group):
+    """Give a Map or a cube its mask and uncertainty."""
+    if group.mask is not None:
+        mask = read_array(group.mask, group.mask.header)
+        _check_shape("MASK", mask, image.data.shape)
+        image.mask = mask
+    if group.uncert is not None:
+        uncertainty, unit = read_uncertainty(group.uncert)
+        _check_shape("UNCERT", uncertainty.array, image.data.shape)
+        image.uncertainty = uncertainty
+        # As it was saved: astropy takes that of the image where there is none.
+        image.uncertainty._unit = unit
+
+
+def _check_shape(name, array, shape):
+    try:
+        same = np.broadcast_shapes(np.shape(array), shape) == shape
+    except ValueError:
+        same = False
+    if not same:
+        raise ValueError(
+            f"Found an image of shape {shape} and {name} of shape {np.shape(array)}. The image was cut or resampled "
+            f"without it. Remove the extension {name}, or load the original file."
+        )
