@@ -21,18 +21,8 @@ def scale_matrix(smap):
     `numpy.ndarray`
         In arcsec, shape ``(2, 2)``: the first column is the step from a column of the image to the next one, the second
         column is that from a row to the next one.
-
-    Raises
-    ------
-    ValueError
-        The coordinates are not angles.
     """
-    try:
-        steps = [(scale * u.pix).to_value(u.arcsec) for scale in smap.scale]
-    except u.UnitConversionError as error:
-        raise ValueError(
-            f"Found a pixel scale of {tuple(smap.scale)}; expected an angle. Set CUNIT1 and CUNIT2 in the header."
-        ) from error
+    steps = [(scale * u.pix).to_value(u.arcsec) for scale in smap.scale]
     return np.diag(steps) @ np.asarray(smap.rotation_matrix)
 
 

@@ -106,8 +106,7 @@ class Observation(observation.Observation):
         TypeError
             Another instrument than STIX.
         ValueError
-            No pixel is positive, the field is smaller than 60 arcsec, the coordinates are not angles, or an option has
-            an unknown value.
+            No pixel is positive, the field is smaller than 60 arcsec, or an option has an unknown value.
         """
         if instrument not in (None, "STIX"):
             raise ValueError(

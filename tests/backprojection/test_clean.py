@@ -1,4 +1,4 @@
-"""CLEAN: the map of xrayvision, and the laws that it has by itself."""
+"""Tests of Hogbom's CLEAN: xrayvision, and the laws of the algorithm."""
 
 import numpy as np
 import pytest
@@ -7,17 +7,18 @@ from hypothesis import strategies as st
 
 import astropy.units as u
 
-from sunpy_restore.backprojection.channels import BEAM, PLANES, planes_of
-from sunpy_restore.backprojection.clean import METHODS, beam_area, clean, clean_planes, seen_with_beam
+from sunpy_restore.backprojection.beam import BEAM, beam_area, convolve_with_beam
+from sunpy_restore.backprojection.clean import clean, wide_beam
 from sunpy_restore.backprojection.forward import draw_scene, noisy_visibilities
 from sunpy_restore.backprojection.fourier import Grid, back_projection, dirty_beam, weights_of
-from sunpy_restore.backprojection.scenes import FWHM, image_of, point, visibilities_of_scene
+from sunpy_restore.backprojection.scenes import point, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import stix_uv
 
-PLANE = stix_uv()
+POINTS = stix_uv()
 
 
 def wide(grid, more=0):
+    """The grid of a dirty beam that covers a field from any of its pixels."""
     return grid._replace(shape=tuple(2 * n - 1 + more for n in grid.shape))
 
 
@@ -25,13 +26,13 @@ def simulated(grid, seed=0, weighting="natural"):
     """Visibilities with noise, their back-projection and the dirty beam."""
     rng = np.random.default_rng(seed)
     field = min(np.multiply(grid.shape, grid.pixel))
-    found = noisy_visibilities(draw_scene(rng, field), PLANE, rng)
-    weights = weights_of(PLANE, weighting)
-    return found, back_projection(found, PLANE, grid, weights), dirty_beam(PLANE, wide(grid), weights)
+    visibilities = noisy_visibilities(draw_scene(rng, field), POINTS, rng)
+    weights = weights_of(POINTS, weighting)
+    return visibilities, back_projection(visibilities, POINTS, grid, weights), dirty_beam(POINTS, wide(grid), weights)
 
 
 def convolved(model, beam):
-    """Copies of the dirty beam at all components."""
+    """The dirty beams of all components."""
     ny, nx = model.shape
     row, column = (n // 2 for n in beam.shape)
     total = np.zeros(model.shape)
@@ -43,14 +44,14 @@ def convolved(model, beam):
 @pytest.mark.parametrize("weighting", ["natural", "uniform"])
 @pytest.mark.parametrize("shape", [(21, 21), (21, 27), (25, 15)])
 @pytest.mark.parametrize("iterations", [1, 25, 400])
-def test_is_that_of_xrayvision(shape, iterations, weighting):
-    """With sides that are odd; it ends in the same iteration, or the models would not be the same."""
+def test_clean_is_that_of_xrayvision_for_odd_sides(shape, iterations, weighting):
+    """The models are equal only if both stop in the same iteration."""
     xrayvision = pytest.importorskip("xrayvision.clean")
     from xrayvision.visibility import Visibilities
 
     grid = Grid(shape, (6.0, 5.0))
-    found, dirty, beam = simulated(grid, seed=sum(shape), weighting=weighting)
-    theirs = Visibilities(found * u.ct, u=PLANE.u / u.arcsec, v=PLANE.v / u.arcsec)
+    visibilities, dirty, beam = simulated(grid, seed=sum(shape), weighting=weighting)
+    theirs = Visibilities(visibilities * u.ct, u=POINTS.u / u.arcsec, v=POINTS.v / u.arcsec)
     image, model, residual = xrayvision.vis_clean(
         theirs, shape=shape * u.pix, pixel_size=grid.pixel * u.arcsec / u.pix, clean_beam_width=BEAM * u.arcsec,
         niter=iterations, map=False, scheme=weighting,
@@ -62,12 +63,12 @@ def test_is_that_of_xrayvision(shape, iterations, weighting):
 
 @pytest.mark.parametrize("shape", [(32, 32), (32, 40)])
 @pytest.mark.parametrize("threshold", [None, 0.1])
-def test_is_that_of_xrayvision_on_even_fields_with_a_beam_that_makes_up_for_its_shift(shape, threshold):
+def test_clean_is_that_of_xrayvision_for_even_sides_and_a_shifted_beam(shape, threshold):
+    """The shift compensates that xrayvision subtracts the beam one pixel off the peak."""
     xrayvision = pytest.importorskip("xrayvision.clean")
     grid = Grid(shape, (4.0, 4.0))
     _, dirty, beam = simulated(grid, seed=3)
-    # Its middle is then where it is looked for
-    odd = dirty_beam(PLANE, wide(grid, 2), weights_of(PLANE))
+    odd = dirty_beam(POINTS, wide(grid, 2), weights_of(POINTS))
     model, residual = xrayvision.clean(
         dirty, np.pad(odd, (0, 1)), pixel_size=grid.pixel * u.arcsec / u.pix, clean_beam_width=None, niter=50,
         thres=threshold,
@@ -79,31 +80,31 @@ def test_is_that_of_xrayvision_on_even_fields_with_a_beam_that_makes_up_for_its_
 
 @settings(max_examples=25, deadline=None)
 @given(ny=st.integers(2, 40), nx=st.integers(2, 40), seed=st.integers(0, 99), gain=st.floats(0.02, 1.0))
-def test_model_and_residual_make_up_the_back_projection(ny, nx, seed, gain):
+def test_dirty_beams_of_the_model_plus_residual_are_the_back_projection(ny, nx, seed, gain):
     grid = Grid((ny, nx), (5.0, 4.0))
     rng = np.random.default_rng(seed)
-    weights = weights_of(PLANE)
-    found = visibilities_of_scene(point(rng.uniform(1, 9), *rng.uniform(-30, 30, 2)), PLANE)
-    dirty = back_projection(found + rng.standard_normal(24), PLANE, grid, weights)
-    beam = dirty_beam(PLANE, wide(grid), weights)
+    weights = weights_of(POINTS)
+    visibilities = visibilities_of_scene(point(rng.uniform(1, 9), *rng.uniform(-30, 30, 2)), POINTS)
+    dirty = back_projection(visibilities + rng.standard_normal(24), POINTS, grid, weights)
+    beam = dirty_beam(POINTS, wide(grid), weights)
     cleaned = clean(dirty, beam, grid, gain=gain, iterations=40)
     assert 0 <= cleaned.iterations <= 40
     assert (cleaned.model >= 0).all()
     np.testing.assert_allclose(cleaned.residual + convolved(cleaned.model, beam), dirty, atol=1e-9)
-    # The image is the model seen with the beam, and the residual, per area of the beam
-    image = seen_with_beam(cleaned.model, grid) + cleaned.residual
+    # The image is the convolved model plus the residual, divided by the area of the beam
+    image = convolve_with_beam(cleaned.model, grid) + cleaned.residual
     np.testing.assert_allclose(cleaned.image * beam_area(), image, atol=1e-9)
 
 
-def test_larger_beam_gives_the_same():
+def test_result_does_not_depend_on_the_extent_of_the_dirty_beam():
     grid = Grid((20, 31), (4.0, 4.0))
     _, dirty, beam = simulated(grid)
-    larger = dirty_beam(PLANE, wide(grid, 24), weights_of(PLANE))
+    larger = dirty_beam(POINTS, wide(grid, 24), weights_of(POINTS))
     for ours, other in zip(clean(dirty, beam, grid), clean(dirty, larger, grid), strict=True):
         np.testing.assert_allclose(ours, other, atol=1e-12)
 
 
-def test_image_is_in_proportion_to_the_flux():
+def test_image_is_proportional_to_the_flux():
     grid = Grid((30, 33), (4.0, 4.0))
     _, dirty, beam = simulated(grid, seed=5)
     before = dirty.copy()
@@ -114,14 +115,14 @@ def test_image_is_in_proportion_to_the_flux():
 
 
 @pytest.mark.parametrize("turn", [np.rot90, np.flipud, np.transpose])
-def test_turned_field_gives_the_turned_image(turn):
+def test_rotated_field_gives_the_rotated_image(turn):
     grid = Grid((30, 33), (4.0, 4.0))
     _, dirty, beam = simulated(grid, seed=6)
     cleaned = clean(turn(dirty), turn(beam), grid._replace(shape=turn(dirty).shape))
     np.testing.assert_allclose(cleaned.image, turn(clean(dirty, beam, grid).image), atol=1e-12)
 
 
-def test_ends_when_the_largest_residual_is_negative_and_not_before():
+def test_clean_stops_when_the_largest_residual_is_negative_and_not_before():
     grid = Grid((41, 41), (4.0, 4.0))
     ended = 0
     for seed in range(6):
@@ -136,13 +137,13 @@ def test_ends_when_the_largest_residual_is_negative_and_not_before():
     assert ended
 
 
-def test_ends_at_the_threshold_and_not_before():
+def test_clean_stops_at_the_threshold_and_not_before():
     grid = Grid((41, 41), (4.0, 4.0))
-    found = visibilities_of_scene(point(2, 0, 8), PLANE)
-    weights = weights_of(PLANE)
-    dirty, beam = back_projection(found, PLANE, grid, weights), dirty_beam(PLANE, wide(grid), weights)
+    visibilities = visibilities_of_scene(point(2, 0, 8), POINTS)
+    weights = weights_of(POINTS)
+    dirty, beam = back_projection(visibilities, POINTS, grid, weights), dirty_beam(POINTS, wide(grid), weights)
     cleaned = clean(dirty, beam, grid, threshold=0.5)
-    # A point loses a tenth at a time
+    # Each iteration subtracts a tenth of the point source
     assert cleaned.iterations == np.ceil(np.log(0.25) / np.log(0.9))
     assert np.abs(cleaned.residual).max() <= 0.5
     np.testing.assert_allclose(cleaned.model.sum() + cleaned.residual.max(), 2)
@@ -151,38 +152,19 @@ def test_ends_at_the_threshold_and_not_before():
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0])
-def test_nothing_is_found_where_nothing_is_positive(value):
+def test_nothing_is_subtracted_if_no_pixel_is_positive(value):
     grid = Grid((8, 9), (4.0, 4.0))
     dirty = np.full(grid.shape, value)
-    cleaned = clean(dirty, dirty_beam(PLANE, wide(grid), weights_of(PLANE)), grid)
+    cleaned = clean(dirty, dirty_beam(POINTS, wide(grid), weights_of(POINTS)), grid)
     assert cleaned.iterations == 0
     assert not cleaned.model.any()
     np.testing.assert_array_equal(cleaned.residual, dirty)
 
 
-def test_seen_with_beam_is_a_sum_of_gaussians():
-    rng = np.random.default_rng(0)
-    grid = Grid((7, 10), (3.0, 5.0))
-    model = rng.random(grid.shape)
-    expected = np.zeros(grid.shape)
-    for (row, column), flux in np.ndenumerate(model):
-        squares = (grid.y[:, np.newaxis] - grid.y[row]) ** 2 + (grid.x - grid.x[column]) ** 2
-        expected += flux * np.exp(-4 * np.log(2) * squares / 20**2)
-    np.testing.assert_allclose(seen_with_beam(model, grid, 20), expected, rtol=1e-12)
-
-
-def test_area_of_the_beam_is_its_integral():
-    grid = Grid((201, 201), (1.0, 1.0))
-    middle = np.zeros(grid.shape)
-    middle[100, 100] = 1
-    np.testing.assert_allclose(seen_with_beam(middle, grid, 14.6).sum(), beam_area(14.6), rtol=1e-9)
-    np.testing.assert_allclose(beam_area(FWHM), 2 * np.pi)
-
-
-def test_refusals():
+def test_wrong_shapes_values_and_beams_are_refused():
     grid = Grid((8, 9), (4.0, 4.0))
-    dirty, beam = np.ones(grid.shape), dirty_beam(PLANE, wide(grid), weights_of(PLANE))
-    with pytest.raises(ValueError, match=r"\(9, 8\) pixels, expected \(8, 9\)"):
+    dirty, beam = np.ones(grid.shape), dirty_beam(POINTS, wide(grid), weights_of(POINTS))
+    with pytest.raises(ValueError, match=r"\(9, 8\) pixels; expected \(8, 9\)"):
         clean(dirty.T, beam, grid)
     with pytest.raises(ValueError, match="1 pixels that are not finite"):
         clean(np.where(np.arange(9) + np.arange(8)[:, np.newaxis] == 0, np.nan, dirty), beam, grid)
@@ -194,42 +176,6 @@ def test_refusals():
             clean(dirty, beam, grid, fwhm=fwhm)
 
 
-@pytest.mark.parametrize("numbers", [range(3, 11), range(1, 11), [4, 5, 7]])
-@pytest.mark.parametrize("shape", [(41, 48), (48, 48)])
-def test_planes_of_a_point_source_give_its_flux_per_beam(numbers, shape):
-    grid, plane = Grid(shape, (4.0, 4.0)), stix_uv(numbers)
-    scene = point(7, grid.x[30], grid.y[15])
-    planes, unit = planes_of(visibilities_of_scene(scene, plane), plane, grid)
-    restored = unit * clean_planes(planes)
-    # All of it but 0.9**100 is in the model
-    np.testing.assert_allclose(restored, image_of(scene, grid, BEAM), atol=2e-3)
-    assert restored[15, 30] == pytest.approx(7, rel=1e-4)
-
-
-def test_planes_give_what_visibilities_give():
-    grid = Grid((40, 33), (4.0, 4.0))
-    found, dirty, beam = simulated(grid, seed=8)
-    planes, unit = planes_of(found, PLANE, grid)
-    expected = clean(dirty, beam, grid).image * beam_area()
-    np.testing.assert_allclose(METHODS["clean"].function(planes) * unit, expected, atol=1e-4 * expected.max())
-
-
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("shape", [(5, 8), (2, 31), (1, 1)])
-def test_any_planes_give_finite_numbers(shape, seed):
-    rng = np.random.default_rng(seed)
-    planes = rng.standard_normal((len(PLANES), *shape)) * 10 ** rng.uniform(-6, 6)
-    for pixel in (None, 0.0, -4.0, 4.0, 1e-12, 1e12, np.nan, np.inf):
-        if pixel is not None:
-            planes[-1] = pixel
-        restored = clean_planes(planes)
-        assert restored.shape == shape
-        assert np.isfinite(restored).all()
-
-
-def test_nothing_gives_nothing():
-    planes = np.zeros((len(PLANES), 6, 7))
-    assert not clean_planes(planes).any()
-    # Nor is anything known of the beam where no sub-collimator is used
-    planes[0], planes[-1] = np.arange(7), 4
-    np.testing.assert_array_equal(clean_planes(planes), planes[0])
+def test_wide_beam_is_that_of_natural_weights():
+    grid = Grid((8, 9), (4.0, 5.0))
+    np.testing.assert_array_equal(wide_beam(POINTS, grid), dirty_beam(POINTS, wide(grid), weights_of(POINTS)))

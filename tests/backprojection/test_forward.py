@@ -1,17 +1,19 @@
-"""What is drawn at random, and its noise."""
+"""Tests of the random scenes and of the noise."""
 
 import numpy as np
 import pytest
 
+from astropy.stats import gaussian_sigma_to_fwhm
+
 from sunpy_restore.backprojection.forward import draw_scene, draw_subcollimators, noisy_visibilities, with_noise
-from sunpy_restore.backprojection.scenes import FWHM, point, visibilities_of_scene
+from sunpy_restore.backprojection.scenes import point, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import stix_uv
 
-PLANE = stix_uv()
+POINTS = stix_uv()
 
 
 @pytest.mark.parametrize("field", [192.0, 384.0])
-def test_scenes(field):
+def test_scenes_have_a_flux_of_1_and_are_inside_the_field(field):
     rng = np.random.default_rng(0)
     scenes = [draw_scene(rng, field) for _ in range(300)]
     for scene in scenes:
@@ -20,20 +22,20 @@ def test_scenes(field):
         assert (scene.flux > 0).all()
         assert (scene.major >= 0).all()
         assert (scene.minor >= 0).all()
-        assert max(scene.major.max(), scene.minor.max()) * FWHM < 80.01
-        # Middles of sources are inside; of arcs, some may end beyond
+        assert max(scene.major.max(), scene.minor.max()) * gaussian_sigma_to_fwhm < 80.01
+        # The centres of sources are inside; an arc may end outside
         assert np.abs(np.average(scene.x, weights=scene.flux)) < field / 2
         assert np.abs(np.average(scene.y, weights=scene.flux)) < field / 2
-    # Points, and what is made of one and of many Gaussians
+    # There are points, and sources of one and of many Gaussians
     assert 30 < sum(scene.major.min() == 0 for scene in scenes) < 200
     assert {1, 2, 3} < {len(scene.flux) for scene in scenes}
-    # Anywhere in the field
+    # The sources are anywhere in the field
     places = np.array([[scene.x[0], scene.y[0]] for scene in scenes])
     assert (places.min(axis=0) < -0.3 * field).all()
     assert (places.max(axis=0) > 0.3 * field).all()
 
 
-def test_flux_ratios_reach_1_to_10():
+def test_flux_ratios_are_up_to_1_to_10():
     rng = np.random.default_rng(1)
     pairs = [scene.flux for scene in (draw_scene(rng, 256.0) for _ in range(600)) if len(scene.flux) == 2]
     ratios = np.array([flux.min() / flux.max() for flux in pairs])
@@ -44,12 +46,12 @@ def test_flux_ratios_reach_1_to_10():
 
 
 @pytest.mark.parametrize("draw", [lambda rng: draw_scene(rng, 256.0).flux, draw_subcollimators])
-def test_same_seed_gives_the_same(draw):
+def test_same_seed_gives_the_same_scene(draw):
     one, other = (np.asarray(draw(np.random.default_rng(7))) for _ in range(2))
     np.testing.assert_array_equal(one, other)
 
 
-def test_subcollimators_are_mostly_the_usual_ones():
+def test_sub_collimators_are_3_to_10_in_three_quarters_of_the_cases():
     rng = np.random.default_rng(2)
     sets = [draw_subcollimators(rng) for _ in range(1000)]
     for numbers in sets:
@@ -57,24 +59,24 @@ def test_subcollimators_are_mostly_the_usual_ones():
         assert numbers == sorted(numbers)
     assert sum(numbers == list(range(3, 11)) for numbers in sets) == pytest.approx(750, abs=60)
     assert any(numbers[:1] == [1] for numbers in sets)
-    # One of the usual ones may be missing
+    # One of these may be missing
     for number in range(3, 11):
         assert [other for other in range(3, 11) if other != number] in sets
 
 
-def test_visibilities_have_noise_of_the_levels_that_are_told():
+def test_noise_of_visibilities_has_the_documented_levels():
     scene = point(5, 10, 20)
-    true = visibilities_of_scene(scene, PLANE)
-    drawn = [noisy_visibilities(scene, PLANE, np.random.default_rng(seed)) - true for seed in range(300)]
+    true = visibilities_of_scene(scene, POINTS)
+    drawn = [noisy_visibilities(scene, POINTS, np.random.default_rng(seed)) - true for seed in range(300)]
     assert np.abs(np.mean(drawn)) < 0.05
     level = np.sqrt(np.mean(np.abs(drawn) ** 2, axis=1) / 2) / 5
-    # From 0.005 / sqrt(2), where half of it goes with the amplitude, to 0.3
+    # From 0.005 / sqrt(2), where half of the noise is proportional to the amplitude, to 0.3
     assert 0.002 < level.min() < 0.008
     assert 0.2 < level.max() < 0.45
 
 
 @pytest.mark.parametrize("level", [0.05, 0.2])
-def test_noise_of_a_known_size(level):
+def test_noise_has_the_given_level(level):
     found = np.exp(1j * np.arange(20_000)) * np.linspace(0, 4, 20_000)
     noisy, error = with_noise(found, level, np.random.default_rng(3))
     assert error == pytest.approx(level * 4 / np.sqrt(2))
@@ -84,8 +86,8 @@ def test_noise_of_a_known_size(level):
     assert np.corrcoef((noisy - found).real, (noisy - found).imag)[0, 1] == pytest.approx(0, abs=0.03)
 
 
-def test_no_noise():
-    found = visibilities_of_scene(point(5, 10, 20), PLANE)
+def test_level_zero_adds_no_noise():
+    found = visibilities_of_scene(point(5, 10, 20), POINTS)
     noisy, error = with_noise(found, 0, np.random.default_rng(4))
     assert error == 0
     np.testing.assert_array_equal(noisy, found)

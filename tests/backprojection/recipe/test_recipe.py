@@ -1,4 +1,4 @@
-"""The recipe: configurations, scenes that are the same in every run, and a loss that the truth has least of."""
+"""Tests of the recipe: configurations, data sets, losses and the rows of the score table."""
 
 import json
 from dataclasses import asdict, replace
@@ -7,39 +7,39 @@ import numpy as np
 import pytest
 import torch
 
-from sunpy_restore.backprojection.channels import BEAM, PIXEL, PLANES
-from sunpy_restore.backprojection.clean import beam_area, clean_planes
-from sunpy_restore.backprojection.forward import draw_scene, draw_subcollimators, noisy_visibilities
-from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_of
-from sunpy_restore.backprojection.recipe import (
-    SceneDataset,
-    build_adversary,
-    configs,
-    content_loss,
-    datasets,
-    loss,
-    predict,
-    simulated,
-)
-from sunpy_restore.backprojection.scenes import image_of
-from sunpy_restore.backprojection.task import BACKPROJ
+from sunpy_restore.backprojection.beam import BEAM, beam_area
+from sunpy_restore.backprojection.channels import PIXEL
+from sunpy_restore.backprojection.classical import clean_observation
+from sunpy_restore.backprojection.recipe import BackprojectionRecipe
+from sunpy_restore.backprojection.recipe.pairs import SceneDataset, simulated
+from sunpy_restore.backprojection.recipe.scores import GRID, SimulatedObservation, simulated_scene
+from sunpy_restore.backprojection.scenes import image_of, visibilities_of_scene
+from sunpy_restore.backprojection.task import CHANNELS, TASK
 from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.core.methods import load_method, restore_observation
+from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.networks.papers.pix2pix_clean import CleanDiscriminator, CleanPix2Pix
 from sunpy_restore.networks.unrolled import UnrolledUNet
 
 OPTIONS = {"target": "truth", "sides": {"24": 0.5, "32": 0.5}}
+RECIPE = recipe_of(TASK)
+CONFIGS = RECIPE.configs()
+PLAIN = replace(CONFIGS["compact"], options=OPTIONS)
 
 
-PLAIN = replace(configs("backproj")["compact"], options=OPTIONS)
+def batch_of(count):
+    """A batch of random scenes of the same size."""
+    dataset = SceneDataset(count, batch_size=count, options=OPTIONS, seed=0)
+    return [torch.stack(parts) for parts in zip(*[dataset[index] for index in range(count)], strict=True)]
 
 
-def make_dataset(length=24, batch_size=4, seed=0, **options):
-    return SceneDataset(length, batch_size=batch_size, options=OPTIONS | options, seed=seed)
+def test_recipe_of_the_task():
+    assert isinstance(RECIPE, BackprojectionRecipe)
 
 
-def test_configurations_survive_json():
-    """As they are written into weights."""
-    for name, config in configs("backproj").items():
+def test_configurations_are_the_same_after_a_round_trip_through_json():
+    """Weights files contain them as JSON."""
+    for name, config in CONFIGS.items():
         assert config.name == name
         again = json.loads(json.dumps(asdict(config)))
         assert again["network"] == config.network
@@ -49,132 +49,109 @@ def test_configurations_survive_json():
 
 
 def test_networks_of_the_configurations():
-    compact, paper = (configs("backproj")[name].network for name in ("compact", "paper"))
-    compact, paper = BACKPROJ.build_network(compact), BACKPROJ.build_network(paper | {"width": 4})
+    compact, paper = (CONFIGS[name].network for name in ("compact", "paper"))
+    compact, paper = TASK.build_network(compact), TASK.build_network(paper | {"width": 4})
     assert isinstance(compact, UnrolledUNet)
-    plane = stix_uv(range(1, 11))
-    np.testing.assert_allclose(compact.uv, np.stack([plane.u, plane.v], axis=1), rtol=1e-6)
+    points = stix_uv(range(1, 11))
+    np.testing.assert_allclose(compact.uv, np.stack([points.u, points.v], axis=1), rtol=1e-6)
     assert compact.pixel == PIXEL
     assert isinstance(paper, CleanPix2Pix)
-    adversary = configs("backproj")["paper"].adversary
-    assert isinstance(build_adversary(adversary | {"width": 4}), CleanDiscriminator)
-    with pytest.raises(ValueError, match="'magic', expected 'CleanDiscriminator'"):
-        build_adversary({"architecture": "magic"})
-    with pytest.raises(ValueError, match="'magic', expected 'UnrolledUNet' or 'CleanPix2Pix'"):
-        BACKPROJ.build_network({"architecture": "magic"})
+    adversary = CONFIGS["paper"].adversary
+    assert isinstance(RECIPE.build_adversary(adversary | {"width": 4}), CleanDiscriminator)
+    with pytest.raises(ValueError, match="'magic'; expected 'CleanDiscriminator'"):
+        RECIPE.build_adversary({"architecture": "magic"})
+    with pytest.raises(ValueError, match="'magic'; expected 'UnrolledUNet' or 'CleanPix2Pix'"):
+        TASK.build_network({"architecture": "magic"})
 
 
-def test_items_are_the_same_in_every_run_and_in_any_order():
-    one, other = make_dataset(), make_dataset(length=100)
-    for index in (17, 0, 5):
-        for part, again in zip(one[index], other[index], strict=True):
-            assert torch.equal(part, again)
-    assert len(one) == 24
-    assert not torch.equal(make_dataset(seed=1)[0][0].flatten()[:99], one[0][0].flatten()[:99])
-    assert not torch.equal(one[0][0], one[1][0])
-
-
-def test_items_of_a_batch_have_one_size_and_batches_several():
-    dataset = make_dataset()
-    sizes = [dataset[index][0].shape[-1] for index in range(24)]
-    assert set(sizes) == {24, 32}
-    for first in range(0, 24, 4):
-        assert len(set(sizes[first : first + 4])) == 1
-    planes, truth = dataset[0]
-    assert planes.shape == (len(PLANES), sizes[0], sizes[0])
-    assert truth.shape == (1, sizes[0], sizes[0])
-    assert planes.dtype == truth.dtype == torch.float32
-
-
-@pytest.mark.parametrize("side", [64, 128])
-def test_truth_has_a_flux_of_1_in_the_unit_of_the_planes(side):
-    """But for what wide sources have outside of the field."""
-    fluxes = []
-    for seed in range(12):
-        planes, truth = simulated(np.random.default_rng(seed), side)
-        rng, grid = np.random.default_rng(seed), Grid((side, side), (PIXEL, PIXEL))
-        scene, plane = draw_scene(rng, PIXEL * min(side, 96)), stix_uv(draw_subcollimators(rng))
-        found = noisy_visibilities(scene, plane, rng)
-        unit = back_projection(found, plane, grid, weights_of(plane)).max()
-        assert planes.shape == (len(PLANES), side, side)
-        assert planes[0].max() == pytest.approx(1)
-        np.testing.assert_array_equal(planes[-1], np.float32(PIXEL))
-        np.testing.assert_allclose(truth * unit, image_of(scene, grid, BEAM), atol=1e-6)
-        fluxes.append(truth.sum() * PIXEL**2 / beam_area() * unit)
-    assert 0.5 < min(fluxes)
-    assert max(fluxes) < 1.001
-    assert np.median(fluxes) == pytest.approx(1, abs=0.01)
-
-
-def test_target_of_clean():
-    truth, cleaned = make_dataset(), make_dataset(target="clean")
-    assert torch.equal(truth[3][0], cleaned[3][0])
-    np.testing.assert_array_equal(cleaned[3][1][0], clean_planes(truth[3][0].numpy()).astype(np.float32))
-    assert not torch.equal(truth[3][1], cleaned[3][1])
-
-
-def test_training_and_validation():
-    config = replace(configs("backproj")["compact"], steps=3, batch_size=2, options=OPTIONS)
-    training, validation = datasets("backproj", None, config)
+def test_training_and_validation_data():
+    config = replace(CONFIGS["compact"], steps=3, batch_size=2, options=OPTIONS)
+    training, validation = RECIPE.datasets(None, config)
     assert len(training) == 6
     assert list(validation) == ["scenes"]
-    planes, truth = validation["scenes"][0]
+    channels, truth = validation["scenes"][0]
     assert len(validation["scenes"]) == 192
-    assert planes.shape == (len(PLANES), 64, 64)
+    assert channels.shape == (len(CHANNELS), 64, 64)
     assert truth.shape == (1, 64, 64)
     expected = simulated(np.random.default_rng([99, 0]), 64)
-    np.testing.assert_array_equal(planes, expected[0])
+    np.testing.assert_array_equal(channels, expected[0])
     np.testing.assert_array_equal(truth[0], expected[1])
 
 
-class Answers(torch.nn.Module):
-    """A network of known answers."""
+class Given(torch.nn.Module):
+    """A network with given images."""
 
     def __init__(self, *images):
         super().__init__()
         self.images = images
 
-    def forward_stages(self, planes):
+    def forward_stages(self, channels):
         return list(self.images)
 
 
-def test_loss():
-    """Of the truth it is the quiet error alone; earlier stages count less; the flux that remains counts."""
-    planes, truth = (
-        torch.stack(parts) for parts in zip(*[make_dataset(length=4)[index] for index in range(4)], strict=True)
-    )
-    batch = planes, truth
-    least = float(loss(Answers(truth), batch, PLAIN))
+def test_loss_is_the_relative_error_plus_the_flux_error_of_all_stages():
+    batch = batch_of(4)
+    truth = batch[1]
+    # The truth has the softening only
+    least = float(RECIPE.loss(Given(truth), batch, PLAIN))
     assert least == pytest.approx(0.01, rel=1e-4)
     wrong = 1.2 * truth
-    one = float(loss(Answers(wrong), batch, PLAIN))
-    # Relative error 0.2, and 0.2 of the flux, beyond 0.1 of which a share of 0.05 is taken off
+    one = float(RECIPE.loss(Given(wrong), batch, PLAIN))
+    # Relative error 0.2, and the smooth l1 norm of a flux error of 0.2 with a transition at 0.1, which is 0.15
     assert one == pytest.approx(np.sqrt(0.2**2 + 1e-4) + 0.3 * 0.15, rel=1e-3)
-    late = float(loss(Answers(truth, wrong), batch, PLAIN))
-    early = float(loss(Answers(wrong, truth), batch, PLAIN))
+    late = float(RECIPE.loss(Given(truth, wrong), batch, PLAIN))
+    early = float(RECIPE.loss(Given(wrong, truth), batch, PLAIN))
     assert late == pytest.approx(one + 0.3 * least, rel=1e-4)
     assert early == pytest.approx(0.3 * one + least, rel=1e-4)
     assert early < late
     negative = truth - 0.1 * (truth < 1e-3)
     errors = (negative - truth).square().sum(dim=(1, 2, 3)) / truth.square().sum(dim=(1, 2, 3))
     expected = float((errors + 1e-4).sqrt().mean())
-    assert float(loss(Answers(negative), batch, PLAIN)) == pytest.approx(expected, abs=0.02)
+    assert float(RECIPE.loss(Given(negative), batch, PLAIN)) == pytest.approx(expected, abs=0.02)
 
 
-def test_loss_of_a_network_reaches_all_its_numbers():
+def test_loss_has_a_gradient_for_all_parameters():
     torch.manual_seed(0)
-    network = BACKPROJ.build_network(configs("backproj")["compact"].network | {"widths": [4, 6]})
+    network = TASK.build_network(CONFIGS["compact"].network | {"widths": [4, 6]})
     for stage in network.stages:
         torch.nn.init.normal_(stage.leave.weight, std=0.1)
-    batch = [part[None] for part in make_dataset()[0]]
-    loss(network, batch, PLAIN).backward()
+    batch = batch_of(1)
+    RECIPE.loss(network, batch, PLAIN).backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad.abs().max() > 0, name
     with torch.no_grad():
-        assert torch.equal(predict(network, batch[0], PLAIN), network(batch[0]))
+        assert torch.equal(RECIPE.predict(network, batch[0], PLAIN), network(batch[0]))
 
 
-def test_content_loss_is_the_l1_norm():
-    config = configs("backproj")["paper"]
+def test_content_loss_is_100_times_the_l1_norm():
+    config = CONFIGS["paper"]
     truth = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert float(content_loss(truth + 0.25, (None, truth), config)) == pytest.approx(25, rel=1e-5)
+    assert float(RECIPE.content_loss(truth + 0.25, (None, truth), config)) == pytest.approx(25, rel=1e-5)
+
+
+def test_rows_of_the_score_table():
+    assert list(RECIPE.variants()) == ["network", "clean", "clean, 1000 iterations"]
+
+
+def test_variants_of_clean_have_their_iterations():
+    _, observation, _ = next(RECIPE.evaluation_pairs(None))
+    method = load_method(TASK, "clean")
+    few, many = (RECIPE.restored(observation, *chosen) for chosen in ((method, {}), (method, {"iterations": 1000})))
+    np.testing.assert_array_equal(few, restore_observation(observation, method).data)
+    np.testing.assert_array_equal(many, clean_observation(observation, iterations=1000) / beam_area())
+    variants = {name: (variant.method, variant.options) for name, variant in RECIPE.variants().items()}
+    assert variants["clean"] == ("clean", {})
+    assert variants["clean, 1000 iterations"] == ("clean", {"iterations": 1000})
+
+
+def test_table_has_a_column_for_every_score():
+    scores = set()
+    for kind in ("single", "double"):
+        scene = simulated_scene(kind, np.random.default_rng(0))
+        image = image_of(scene, GRID, BEAM) / beam_area()
+        visibilities = visibilities_of_scene(scene, stix_uv())
+        observation = SimulatedObservation(
+            visibilities=visibilities, points=stix_uv(), matrix=2 * np.eye(2), shape=GRID.shape, scene=scene, noise=1e-3
+        )
+        scores |= set(RECIPE.measure(observation, image, image))
+    assert scores == set(RECIPE.score_columns)

@@ -1,4 +1,4 @@
-"""What is measured: the truth has no error, sources are found where they are, and pairs are the same every time."""
+"""Tests of the scores: errors of known size, sources that are found, and reproducible observations."""
 
 import inspect
 from itertools import islice
@@ -6,46 +6,53 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from sunpy_restore.backprojection.channels import BEAM
+from sunpy_restore.backprojection.beam import BEAM, beam_area
+from sunpy_restore.backprojection.classical import clean_observation
 from sunpy_restore.backprojection.fourier import back_projection, weights_of
 from sunpy_restore.backprojection.recipe.scores import (
     GRID,
     LEVELS,
-    Simulated,
+    SimulatedObservation,
     evaluation_pairs,
-    found_sources,
+    find_sources,
+    fraction_resolved,
     measure,
-    restorers,
     simulated_scene,
 )
 from sunpy_restore.backprojection.scenes import ellipse, image_of, joined, point, visibilities_of_scene
+from sunpy_restore.backprojection.task import TASK
 from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.core.methods import load_method
 
-PLANE = stix_uv()
+POINTS = stix_uv()
 DOUBLE = joined([ellipse(0.6, 21.3, -14.8, 5, 5, 0), ellipse(0.4, -17.9, 9.1, 8, 8, 0)])
 
 
-def observed(scene, error=1e-3):
-    return Simulated(scene, visibilities_of_scene(scene, PLANE), PLANE, error)
+def observed(scene):
+    return SimulatedObservation(
+        visibilities=visibilities_of_scene(scene, POINTS), points=POINTS, matrix=2 * np.eye(2), shape=GRID.shape,
+        scene=scene, noise=1e-3,
+    )  # fmt: skip
 
 
 def seen(scene):
-    return image_of(scene, GRID, BEAM)
+    """The scene convolved with the clean beam, per square arcsec."""
+    return image_of(scene, GRID, BEAM) / beam_area()
 
 
 def measured(scene, image):
-    return measure("backproj", observed(scene), image, seen(scene))
+    return measure(observed(scene), image, seen(scene))
 
 
-def test_sources_are_found_the_brightest_first():
-    places = found_sources(seen(DOUBLE))
+def test_sources_are_found_in_order_of_brightness():
+    places = find_sources(seen(DOUBLE))
     np.testing.assert_allclose(places, [(21.3, -14.8), (-17.9, 9.1)], atol=0.2)
-    np.testing.assert_allclose(found_sources(seen(point(1, -63.7, 99.2))), [(-63.7, 99.2)], atol=0.2)
+    np.testing.assert_allclose(find_sources(seen(point(1, -63.7, 99.2))), [(-63.7, 99.2)], atol=0.2)
 
 
-def test_faint_maxima_are_no_sources():
+def test_faint_maxima_are_not_sources():
     for ratio, count in ((0.14, 1), (0.16, 2)):
-        assert len(found_sources(seen(joined([point(1, 0, 0), point(ratio, 60, 60)])))) == count
+        assert len(find_sources(seen(joined([point(1, 0, 0), point(ratio, 60, 60)])))) == count
 
 
 @pytest.mark.parametrize("scene", [point(1, 12.3, -30.1), ellipse(1, -7, 20, 40, 20, 1.0), DOUBLE])
@@ -58,23 +65,23 @@ def test_truth_has_no_error(scene):
     assert ("median_position" in found) == (len(scene.x) == 1)
 
 
-def test_position_of_a_source():
-    """Of one that is long and oblique, parabolas along the axes miss the top by a part of a pixel."""
+def test_position_error_is_small_for_the_true_image():
+    """The error is a fraction of a pixel, also for a long and oblique source."""
     for scene, tolerance in ((point(1, 12.3, -30.1), 0.1), (ellipse(1, -7, 20, 40, 20, 1.0), 0.25)):
         assert measured(scene, seen(scene))["median_position"] < tolerance
 
 
-def test_errors_of_a_known_size():
+def test_errors_have_their_known_size():
     scene = point(1, 0, 0)
     truth = seen(scene)
     bright = measured(scene, 1.3 * truth)
     assert bright["scaled_error"] == pytest.approx(0, abs=1e-12)
     assert bright["flux_error"] == bright["median_flux_error"] == pytest.approx(0.3)
-    # All visibilities are 1: too much by 0.3 in their real part, over an error of 1e-3, of two numbers one
+    # All visibilities are 1. The real part is off by 0.3 with an error of 1e-3, the imaginary part is exact.
     assert bright["median_chi_squared"] == pytest.approx((0.3 / 1e-3) ** 2 / 2, rel=1e-3)
     assert measured(scene, seen(point(1, 3, -4)))["median_position"] == pytest.approx(5, abs=0.2)
-    # The error of the best scale s of an image r of the truth t: 1 - (r t)^2 / (r r t t)
-    noise = np.abs(np.random.default_rng(0).normal(0, 0.05, truth.shape))
+    # The error of an image r at its best scale is 1 - (r t)^2 / (r r t t) for the truth t
+    noise = np.abs(np.random.default_rng(0).normal(0, 0.05, truth.shape) / beam_area())
     image = truth + noise
     cosine = (image * truth).sum() / np.sqrt((image**2).sum() * (truth**2).sum())
     assert measured(scene, image)["scaled_error"] == pytest.approx(np.sqrt(1 - cosine**2))
@@ -90,11 +97,11 @@ def test_errors_of_a_known_size():
         (joined([point(0.4, 22, -15), point(0.6, -18, 12)]), 1),
     ],
 )
-def test_both_sources_and_nothing_else(image, expected):
+def test_double_source_is_resolved_if_both_sources_and_nothing_else_are_found(image, expected):
     assert measured(DOUBLE, seen(image))["both_found"] == expected
 
 
-def test_scenes_are_of_their_kind():
+def test_scenes_have_the_properties_of_their_kind():
     rng = np.random.default_rng(0)
     for _ in range(50):
         for kind, widths in (("single", (4, 20)), ("extended", (30, 70))):
@@ -112,42 +119,51 @@ def test_scenes_are_of_their_kind():
     assert np.hypot(np.diff(double.x), np.diff(double.y))[0] == pytest.approx(22)
 
 
-def test_pairs_are_the_same_every_time():
-    assert inspect.isgenerator(evaluation_pairs("backproj", None))
-    first, second = (list(islice(evaluation_pairs("backproj", None), 3)) for _ in range(2))
+def test_observations_are_the_same_in_every_run():
+    assert inspect.isgenerator(evaluation_pairs())
+    first, second = (list(islice(evaluation_pairs(), 3)) for _ in range(2))
     for (source, one, truth), (name, other, again) in zip(first, second, strict=True):
         assert source == name == "single, noise 5%"
-        np.testing.assert_array_equal(one.found, other.found)
+        np.testing.assert_array_equal(one.visibilities, other.visibilities)
         np.testing.assert_array_equal(truth, again)
         np.testing.assert_array_equal(truth, seen(one.scene))
-    assert len({one.found[0] for _, one, _ in first}) == 3
+    assert len({one.visibilities[0] for _, one, _ in first}) == 3
 
 
-def test_pairs_of_all_kinds_and_levels():
-    pairs = list(evaluation_pairs("backproj", None))
+def test_observations_of_all_kinds_and_noise_levels():
+    pairs = list(evaluation_pairs())
     sources = [source for source, _, _ in pairs]
     expected = {f"{kind}, noise {level:.0%}" for kind in ("single", "double", "extended") for level in LEVELS}
     assert set(sources) == expected
     assert len({sources.count(source) for source in expected}) == 1
     for level in LEVELS:
         chosen = [one for source, one, _ in pairs if source.endswith(f"noise {level:.0%}")]
-        left = np.concatenate([(one.found - visibilities_of_scene(one.scene, PLANE)) / one.error for one in chosen])
-        assert np.mean(np.abs(left) ** 2) / 2 == pytest.approx(1, rel=0.06)
-        largest = [np.abs(visibilities_of_scene(one.scene, PLANE)).max() for one in chosen]
-        np.testing.assert_allclose([one.error * np.sqrt(2) for one in chosen], level * np.array(largest), rtol=1e-9)
+        true = [visibilities_of_scene(one.scene, POINTS) for one in chosen]
+        noise = [(one.visibilities - exact) / one.noise for one, exact in zip(chosen, true, strict=True)]
+        assert np.mean(np.abs(noise) ** 2) / 2 == pytest.approx(1, rel=0.06)
+        largest = np.abs(true).max(axis=1)
+        np.testing.assert_allclose([one.noise * np.sqrt(2) for one in chosen], level * largest, rtol=1e-9)
 
 
-def test_cleans_with_their_iterations():
-    functions = restorers("backproj", ["clean", "clean, 1000 iterations"], weights=None, device=None)
-    assert list(functions) == ["clean", "clean, 1000 iterations"]
+def test_errors_of_an_observation_are_not_known_to_the_methods():
+    """Otherwise all images would be fitted to the visibilities."""
+    _, observation, truth = next(evaluation_pairs())
+    assert observation.errors is None
+    assert observation.shape == truth.shape == GRID.shape
+    points, grid = observation.own_axes()
+    assert grid == GRID
+    np.testing.assert_array_equal([points.u, points.v], [POINTS.u, POINTS.v])
+
+
+def test_more_iterations_of_clean_agree_better():
     scene = point(1, 10, -6)
-    images = [functions[name](observed(scene)) for name in functions]
-    dirty = back_projection(visibilities_of_scene(scene, PLANE), PLANE, GRID, weights_of(PLANE))
+    dirty = back_projection(visibilities_of_scene(scene, POINTS), POINTS, GRID, weights_of(POINTS)) / beam_area()
+    images = [clean_observation(observed(scene), iterations=count) / beam_area() for count in (100, 1000)]
     chi = [measured(scene, image)["median_chi_squared"] for image in (dirty, *images)]
     assert chi[2] < chi[1] < chi[0]
-    assert images[0].shape == GRID.shape
 
 
-def test_unknown_methods_are_refused():
-    with pytest.raises(ValueError, match=r"\['magic'\], expected some of network, clean, clean, 1000 iterations"):
-        restorers("backproj", ["magic", "clean"], weights=None, device=None)
+def test_distant_sources_are_resolved_and_close_ones_are_not():
+    method = load_method(TASK, "clean")
+    assert fraction_resolved(method, 60.0, level=1e-3, count=3) == 1
+    assert fraction_resolved(method, 8.0, level=1e-3, count=3) == 0

@@ -153,7 +153,7 @@ def test_error_without_stixpy_says_how_to_install_it(observations, monkeypatch):
 
 @pytest.fixture
 def pixel_file(tmp_path):
-    """``pixel_file(name, mean)``: level 1 file with 12 time bins of 20 s, 4 to 12 keV, mean counts per pixel and bin."""
+    """``pixel_file(name, mean)``: level 1 file, 12 time bins of 20 s, 4 to 12 keV, mean counts per pixel and bin."""
     pytest.importorskip("stixpy")
 
     def make(name, mean, seed=0):

@@ -1,0 +1,56 @@
+"""Tests of CLEAN as a method on observations."""
+
+import numpy as np
+import pytest
+
+from sunpy_restore.backprojection.beam import BEAM, beam_area
+from sunpy_restore.backprojection.classical import clean_observation
+from sunpy_restore.backprojection.clean import clean_visibilities
+from sunpy_restore.backprojection.fourier import Grid
+from sunpy_restore.backprojection.geometry import rotation
+from sunpy_restore.backprojection.observation import Observation
+from sunpy_restore.backprojection.scenes import image_of, point, visibilities_of_scene
+from sunpy_restore.backprojection.uvplane import stix_uv
+
+POINTS = stix_uv()
+
+
+def observe(visibilities, points=POINTS, *, shape=(41, 48), matrix=4 * np.eye(2)):
+    return Observation(visibilities=visibilities, points=points, matrix=matrix, shape=shape)
+
+
+@pytest.mark.parametrize("numbers", [range(3, 11), range(1, 11), [4, 5, 7]])
+@pytest.mark.parametrize("shape", [(41, 48), (48, 48)])
+def test_clean_of_a_point_source_is_its_flux_times_the_clean_beam(numbers, shape):
+    grid, points = Grid(shape, (4.0, 4.0)), stix_uv(numbers)
+    scene = point(7, grid.x[30], grid.y[15])
+    restored = clean_observation(observe(visibilities_of_scene(scene, points), points, shape=shape))
+    # The model contains all of the flux but 0.9**100
+    np.testing.assert_allclose(restored, image_of(scene, grid, BEAM), atol=2e-3)
+    assert restored[15, 30] == pytest.approx(7, rel=1e-4)
+
+
+@pytest.mark.parametrize("options", [{}, {"iterations": 7}])
+def test_clean_works_along_the_axes_of_the_image(scene, options):
+    matrix = rotation(0.4) @ np.diag([-3.0, 2.0])
+    observation = observe(visibilities_of_scene(scene, POINTS), matrix=matrix)
+    points, grid = observation.own_axes()
+    assert grid.pixel == pytest.approx((2, 3))
+    expected = clean_visibilities(observation.visibilities, points, grid, **options)
+    assert expected.iterations == options.get("iterations", 100)
+    np.testing.assert_array_equal(clean_observation(observation, **options), beam_area() * expected.image)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("shape", [(5, 8), (2, 31), (1, 1)])
+def test_any_visibilities_give_finite_numbers(shape, seed):
+    rng = np.random.default_rng(seed)
+    visibilities = (rng.standard_normal(24) + 1j * rng.standard_normal(24)) * 10 ** rng.uniform(-6, 6)
+    for pixel in (-4.0, 1e-12, 4.0, 1e12):
+        restored = clean_observation(observe(visibilities, shape=shape, matrix=np.diag([pixel, abs(pixel)])))
+        assert restored.shape == shape
+        assert np.isfinite(restored).all()
+
+
+def test_no_visibilities_give_no_flux():
+    assert not clean_observation(observe(np.zeros(24), shape=(6, 7))).any()
