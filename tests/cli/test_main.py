@@ -219,7 +219,7 @@ def test_mask_of_a_file(run, fails, tmp_path):
     np.save(tmp_path / "mask.npy", mask[1:])
     fails("desaturate", FLARE, "--mask", tmp_path / "mask.npy", *options, texts=[FLARE, "(200, 200)", "(199, 200)"])
     fails("desaturate", FLARE, "--consistency", "magic", *options, texts=["magic", "diffraction"], code=2)
-    fails("enhance", SAMPLE, "--mask", tmp_path / "mask.npy", *options, texts=["--mask"], code=2)
+    fails("enhance", SAMPLE, "--mask", tmp_path / "mask.npy", "-o", target, texts=["--mask"], code=2)
 
 
 def test_several_files_go_to_a_folder(run, tmp_path):
