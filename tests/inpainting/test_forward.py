@@ -1,4 +1,4 @@
-"""How telemetry loses blocks: whole ones, on a grid, as many as asked for, the same ones for a seed."""
+"""Simulated losses: whole blocks of the grid, the wanted share of them, reproducible for a seed."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_losses_are_whole_blocks(seed, share, ny, nx, block):
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3])
-def test_share_is_not_much_exceeded(share):
+def test_share_is_exceeded_by_one_loss_at_most(share):
     shares = [draw_losses((1024, 1024), np.random.default_rng(seed), share).mean() for seed in range(40)]
     # The largest loss is a square of 8 x 8 blocks
     assert share <= min(shares) <= max(shares) <= share + 64 / 1024
@@ -67,28 +67,28 @@ def test_kinds_have_their_shapes(kind):
     assert len(sizes) == 1 if kind == "single" else len(sizes) >= 5
 
 
-def test_kinds_have_their_odds():
-    """A row may be cut by the edge, a cluster come back to where it was: one block then, and seldom."""
+def test_kinds_have_their_probabilities():
+    """A row that the edge cuts and a cluster that returns to its start may have one block, too, but rarely."""
     rng = np.random.default_rng(0)
     singles = [cells(draw_losses((1024, 1024), rng, 0)).any(axis=(2, 3)).sum() == 1 for _ in range(600)]
     assert np.mean(singles) == pytest.approx(KINDS["single"], abs=0.06)
     assert sum(KINDS.values()) == pytest.approx(1)
 
 
-def test_losses_are_anywhere():
+def test_all_blocks_can_be_lost():
     rng = np.random.default_rng(0)
     hits = np.mean([cells(draw_losses((256, 256), rng, 0.1)).any(axis=(2, 3)) for _ in range(300)], axis=0)
     assert hits.min() > 0.03
 
 
 def test_too_small_images_are_refused():
-    with pytest.raises(ValueError, match=r"shape \(31, 400\), expected at least one block of 32 pixels"):
+    with pytest.raises(ValueError, match=r"shape \(31, 400\); expected at least one block of 32 pixels"):
         draw_losses((31, 400), np.random.default_rng(0), 0.1)
 
 
 @pytest.mark.parametrize("dtype", [">i2", "u1", "f4", "f8"])
 @pytest.mark.parametrize("fill", [0, 3])
-def test_lose(dtype, fill):
+def test_missing_pixels_are_removed(dtype, fill):
     image = np.random.default_rng(0).integers(10, 200, (40, 50)).astype(dtype)
     before = image.copy()
     mask = np.random.default_rng(1).random(image.shape) < 0.3
