@@ -49,7 +49,7 @@ def diffraction(observation, *, progress=False):
     `numpy.ndarray` of ``float64``
         Filled image, shape ``(ny, nx)``.
     """
-    # The dome knows nothing of the corona: where coronal structure hides the fringes it is no better guess than this
+    # The dome contains no information on the core, so the correction is not damped where the corona hides the fringes
     return correct_fill(observation, observation.fill(dome_prior), damping=False)
 
 

@@ -14,13 +14,13 @@ __all__ = ["injected", "injected_pair", "mixed_views", "pair_of", "paper_crops",
 _PAPER_SIDE = 256
 
 
-def pair_of(image, mask, truth, **known):
+def pair_of(image, mask, truth, **saturation):
     """
     Input channels of a damaged image, and its truth in the same unit.
 
     Parameters
     ----------
-    image, mask, **known
+    image, mask, **saturation
         See `~sunpy_restore.desaturation.channels.channels_of`.
     truth : `numpy.ndarray`
         Shape ``(ny, nx)``.
@@ -30,7 +30,7 @@ def pair_of(image, mask, truth, **known):
     channels, truth : `numpy.ndarray`
         Shapes ``(3, ny, nx)`` and ``(1, ny, nx)``.
     """
-    channels, scale = channels_of(image, mask, **known)
+    channels, scale = channels_of(image, mask, **saturation)
     return channels, (truth[None] / scale).astype(np.float32)
 
 
@@ -152,8 +152,8 @@ def injected_pair(image, rng, *, shares=(2e-4, 0.35)):
     mask = ndimage.binary_dilation(saturated, disk(rng.integers(1, 4)))
     if not shares[0] < mask.mean() < shares[1]:
         return None
-    known = {"saturated": saturated, "level": FULL_WELL} if rng.random() < 0.85 else {}
-    return pair_of(observed, mask, truth, **known)
+    saturation = {"saturated": saturated, "level": FULL_WELL} if rng.random() < 0.85 else {}
+    return pair_of(observed, mask, truth, **saturation)
 
 
 def mixed_views(disks, count, rng, *, side, paper_share):
