@@ -16,9 +16,9 @@ from sunpy_restore.core.atomic import atomic_path
 from sunpy_restore.core.cards import apply_differences, differences, fits_header, read_meta
 from sunpy_restore.core.checksums import verified_source
 from sunpy_restore.core.cubefile import cube_from_rows, cube_header, cube_rows
-from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.hdus import group_hdus, image_hdus, read_array, read_rows, read_uncertainty, table_hdu
 from sunpy_restore.core.maps import as_maps, new_map
+from sunpy_restore.core.messages import warn_user
 
 __all__ = ["load", "save"]
 
@@ -103,11 +103,7 @@ def save(image, path, *, overwrite=False):
         with atomic_path(path) as temporary:
             fits.HDUList(hdus).writeto(temporary, checksum=True)
     for found, expected in dict.fromkeys(opened_as):
-        warnings.warn(
-            f"The header of the {found} is that of a {expected}, which is what opens from {path}.",
-            RestoreWarning,
-            stacklevel=2,
-        )
+        warn_user(f"The header of the {found} is that of a {expected}, which is what opens from {path}.")
 
 
 def load(path):
@@ -155,7 +151,7 @@ def load(path):
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
     for note in dict.fromkeys(notes):
-        warnings.warn(f"{path}: {note}", RestoreWarning, stacklevel=2)
+        warn_user(f"{path}: {note}")
     return result
 
 
