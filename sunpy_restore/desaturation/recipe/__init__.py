@@ -16,13 +16,15 @@ from sunpy_restore.desaturation.task import CHANNELS
 
 __all__ = ["DesaturationRecipe"]
 
+# As in the metadata of the weights
 _DATA = (
-    "56 full-disk AIA images at 171 (2014-01-01, 2015-12-21, 2017-08-07 to 13), 193 (2013-06-24) and 304 angstrom "
-    "(2024-04-16) in the 8-bit scaling of Helioviewer. 60 % of the pairs over-exposed as in the paper, in power-law "
-    "and logarithmic scalings, threshold 0.8 of the range; 40 % with a linear scale and an injected flare of 1.1-25 "
-    "full wells, with the diffraction fringes of all seven channels, photon and read noise, and full wells that bloom "
-    "(75 %) or clip (25 %). The networks of the paper and of its table were trained on pairs as in the paper alone, "
-    "without other scalings. Kept back: the days 2014-02-03 and 2022-01-01, and all level-1 images."
+    "56 full disks of AIA at 171 (2014-01-01, 2015-12-21, 2017-08-07 to 13), 193 (2013-06-24) and 304 angstrom "
+    "(2024-04-16) in the 8-bit scaling of Helioviewer. 60 % of the pairs over-exposed as in the paper, in "
+    "power-law and logarithmic scalings, threshold 0.8 of the range; 40 % with a linear scale and an injected "
+    "flare of 1.1-25 full wells, through the meshes' diffraction in all seven channels, photon and read noise, and "
+    "full wells that bloom (75 %) or clip (25 %). The networks of the paper and of its table saw pairs in the "
+    "paper's manner alone, without other scalings. Kept back: the days 2014-02-03 and 2022-01-01, and all level-1 "
+    "images."
 )
 _HUBER = 0.1
 _MASK = CHANNELS.index("mask")

@@ -29,7 +29,9 @@ def test_rows_are_the_network_with_and_without_correction_and_the_classical_meth
     assert {variant.method for variant in recipe.variants().values()} == set(TASK.methods)
 
 
-@pytest.mark.parametrize("label", ["network", "network+diffraction", "biharmonic", "diffraction"])
+@pytest.mark.parametrize(
+    "label", [pytest.param("network", marks=pytest.mark.slow), "network+diffraction", "biharmonic", "diffraction"]
+)
 def test_rows_that_need_fringes_do_not_apply_to_crops(recipe, crop, label):
     observation, truth = crop
     variant = recipe.variants()[label]
