@@ -408,6 +408,7 @@ def samples_of(function):
 
 
 @every_map_function
+@pytest.mark.filterwarnings("ignore:Missing metadata for observer")
 def test_every_function_restores_its_samples(function):
     """Class, coordinates and header stay, the input is not changed, and the result says how it was made."""
     found = list(samples_of(function))
