@@ -1,5 +1,6 @@
 """Save images with their masks and uncertainties in one FITS file, and load them."""
 
+import gzip
 import warnings
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import sunpy.map
 from sunpy.map import GenericMap, MapSequence
 from sunpy.util import MetaDict
 
+from sunpy_restore.core.arrays import read_array
 from sunpy_restore.core.atomic import atomic_path
 from sunpy_restore.core.cards import apply_differences, differences, fits_header, read_meta
 from sunpy_restore.core.checksums import verified_source
 from sunpy_restore.core.cubefile import cube_from_rows, cube_header, cube_rows
-from sunpy_restore.core.hdus import group_hdus, image_hdus, read_array, read_rows, read_uncertainty, table_hdu
+from sunpy_restore.core.hdus import group_hdus, image_hdus, read_rows, read_uncertainty, table_hdu
 from sunpy_restore.core.maps import as_maps, new_map
 from sunpy_restore.core.messages import warn_user
 
@@ -79,7 +81,7 @@ def save(image, path, *, overwrite=False):
     """
     path = Path(path).expanduser()
     if not path.name.lower().removesuffix(".gz").endswith(_SUFFIXES):
-        raise ValueError(f"Found the file name {path.name!r}, expected one that ends in .fits or .fits.gz.")
+        raise ValueError(f"Found the file name {path.name!r}; expected one that ends in .fits or .fits.gz.")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists. Choose another name, or set overwrite=True.")
     with warnings.catch_warnings():
@@ -101,7 +103,8 @@ def save(image, path, *, overwrite=False):
         first.header["RSTKIND"] = (kind, "what sunpy_restore.load returns")
         first.header["RSTCOUNT"] = (number, "number of images")
         with atomic_path(path) as temporary:
-            fits.HDUList(hdus).writeto(temporary, checksum=True)
+            with _open(temporary) as file:
+                fits.HDUList(hdus).writeto(_Stream(file), checksum=True)
     for found, expected in dict.fromkeys(opened_as):
         warn_user(f"The header of the {found} is that of a {expected}, which is what opens from {path}.")
 
@@ -140,7 +143,7 @@ def load(path):
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file.")
+        raise FileNotFoundError(f"{path}: no such file.")
     source = verified_source(path)
     if source is None:
         result, notes = _open_other(path)
@@ -155,6 +158,19 @@ def load(path):
     return result
 
 
+def _open(path):
+    # The highest level takes a minute for 4096 x 4096 integers of which few differ.
+    return gzip.open(path, "wb", compresslevel=4) if path.suffix == ".gz" else path.open("wb")
+
+
+class _Stream:
+    """A file as a stream: into a file astropy writes with `numpy.ndarray.tofile`, whose errors do not say why."""
+
+    def __init__(self, file):
+        for name in ("name", "write", "tell", "seek", "flush", "close"):
+            setattr(self, name, getattr(file, name))
+
+
 def _container(image):
     return next(name for name in _CONTAINERS if name in {cls.__name__ for cls in type(image).__mro__})
 
@@ -163,7 +179,7 @@ def _map_hdus(smap, number):
     """The HDUs of a Map, and the class that sunpy will open."""
     data = np.asarray(smap.data)
     if data.ndim != 2 or data.size == 0:
-        raise ValueError(f"Found an image of shape {data.shape}, expected one with pixels along two axes.")
+        raise ValueError(f"Found an image of shape {data.shape}; expected one with pixels along two axes.")
     if smap.psf is not None:
         raise ValueError("The psf of a Map is not saved. Set it to None.")
     # What an earlier file lost is replaced by what the Map has now.
@@ -211,7 +227,7 @@ def _read(hdus):
     header = groups[0].rstmeta.header
     kind, number = header["RSTKIND"], header["RSTCOUNT"]
     if len(groups) != number:
-        raise ValueError(f"Found {len(groups)} images, expected {number}. sunpy.map.Map opens the images alone.")
+        raise ValueError(f"Found {len(groups)} images; expected {number}. sunpy.map.Map opens the images alone.")
     notes = [note for group in groups for note in _losses(group.lost())]
     if kind == "NDCube":
         cube, changes = _read_cube(groups[0])
