@@ -13,10 +13,11 @@ import torch
 import sunpy.map
 
 import sunpy_restore
+from sunpy_restore.core.config import TrainingConfig
 from sunpy_restore.core.filling import harmonic
 from sunpy_restore.core.methods import load_method
 from sunpy_restore.core.network import TiledNetwork, load_network
-from sunpy_restore.core.recipe import Recipe, ScoreColumn, TrainingConfig, recipe_of
+from sunpy_restore.core.recipe import Recipe, ScoreColumn, recipe_of
 from sunpy_restore.core.task import MapFunction, Restoration, resolve
 from sunpy_restore.core.weights import available, default_for, read_metadata
 from sunpy_restore.data import SAMPLES, sample_path

@@ -27,7 +27,7 @@ class AdversarialModule(RestorationModule):
     ----------
     recipe, sources
         See `~sunpy_restore.training.module.RestorationModule`.
-    config : `~sunpy_restore.core.recipe.TrainingConfig`
+    config : `~sunpy_restore.core.config.TrainingConfig`
         The configuration; its ``adversary`` holds the hyperparameters of the discriminator.
 
     Raises

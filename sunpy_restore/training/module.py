@@ -17,7 +17,7 @@ class RestorationModule(pl.LightningModule):
     ----------
     recipe : `~sunpy_restore.core.recipe.Recipe`
         Recipe of the task.
-    config : `~sunpy_restore.core.recipe.TrainingConfig`
+    config : `~sunpy_restore.core.config.TrainingConfig`
         The configuration.
     sources : `list` of `str`
         Names of the validation sets, in the order of their loaders.

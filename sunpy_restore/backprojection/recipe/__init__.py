@@ -14,7 +14,8 @@ from sunpy_restore.backprojection.channels import PIXEL
 from sunpy_restore.backprojection.recipe.pairs import SceneDataset, simulated
 from sunpy_restore.backprojection.recipe.scores import evaluation_pairs, measure
 from sunpy_restore.backprojection.uvplane import stix_uv
-from sunpy_restore.core.recipe import Recipe, ScoreColumn, TrainingConfig, Variant
+from sunpy_restore.core.config import TrainingConfig
+from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
 from sunpy_restore.core.task import network_builder
 
 __all__ = ["BackprojectionRecipe"]
@@ -68,7 +69,7 @@ class BackprojectionRecipe(Recipe):
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.recipe.TrainingConfig`. The option ``target`` is the image to learn:
+            Name to `~sunpy_restore.core.config.TrainingConfig`. The option ``target`` is the image to learn:
             ``"truth"``, the scene convolved with the clean beam, or ``"clean"``; ``sides`` are the sides of the fields
             in pixels of 4 arcsec with their probabilities; ``close`` is the fraction of close pairs, and ``curvature``
             the weight of the error of the curvature in the loss.

@@ -5,7 +5,8 @@ from typing import ClassVar
 import torch
 from torch.nn import functional
 
-from sunpy_restore.core.recipe import Recipe, ScoreColumn, TrainingConfig, Variant
+from sunpy_restore.core.config import TrainingConfig
+from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
 from sunpy_restore.core.task import network_builder
 from sunpy_restore.desaturation.recipe.datasets import training_pairs, validation_pairs
 from sunpy_restore.desaturation.recipe.losses import weighted_l1
@@ -59,7 +60,7 @@ class DesaturationRecipe(Recipe):
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.recipe.TrainingConfig`.
+            Name to `~sunpy_restore.core.config.TrainingConfig`.
         """
         compact = TrainingConfig(
             name="compact",

@@ -56,7 +56,7 @@ class GranulationRecipe(Recipe):
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.recipe.TrainingConfig`. Options: ``files``, the training images as
+            Name to `~sunpy_restore.core.config.TrainingConfig`. Options: ``files``, the training images as
             `~sunpy_restore.granulation.recipe.textures.read_texture` takes them; ``spectrum`` and ``histogram``, the
             weights of the losses in `~sunpy_restore.granulation.recipe.losses`; ``gradient_penalty`` and
             ``adversary_rate``, see `~sunpy_restore.training.adversarial.AdversarialModule`; ``kl``, the weight of the
@@ -80,7 +80,7 @@ class GranulationRecipe(Recipe):
         ----------
         directory : path-like
             Folder of the training data.
-        config : `~sunpy_restore.core.recipe.TrainingConfig`
+        config : `~sunpy_restore.core.config.TrainingConfig`
             The configuration.
 
         Returns

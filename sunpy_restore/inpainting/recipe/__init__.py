@@ -14,20 +14,19 @@ from sunpy_restore.networks.unet import CoronaUNet
 
 __all__ = ["InpaintingRecipe"]
 
-# As in the metadata of the weights in the package
 _DATA = (
     "LASCO level 0.5: C2 of 2001-10-23 and 2010-01-12, 13, 15 and 16, C3 of 2000-01-20, 2003-07-21, 2004-10-08, "
-    "2007-08-18 and 2010-01-05, on log-polar grids. Each view is a frame turned, mirrored and scaled by chance, to "
-    "which the structure of another one (60 %), streamers, mass ejections and rays (75 %) and noise (35 %) were "
-    "added; 40 % have neighbours in time. A quarter of the C3 views is flattened as level 1 is. Losses as those of "
-    "telemetry: blocks of 32 pixels, rows, clusters, squares up to 256 pixels, 3-30 % of the field. Patterns of C3 "
-    "came from the other years. Kept back: 2002-01-08 to 10 (C3, with the only frame of level 1) and 2010-01-18 "
-    "(C2). What level 1 hides was taken from the frame of 2002. After 10,000 steps of these (configuration "
-    "broad) came 2,000 with 60 % of C2, in which 55 % of the views have a single hole of 32 to 256 or of 32 x 512 "
-    "pixels, at the edge of the occulter and across fronts more often than by chance (configuration aimed), and "
-    "3,000 more for a network that begins with the fill along the lines around, not with the harmonic one; 70 % of "
-    "the mass ejections in these are smooth, not clumpy. That small corrections of this fill are the smaller the "
-    "more coherent the lines are came after training."
+    "2007-08-18 and 2010-01-05, on log-polar grids. Each view is an image that was rotated, mirrored and scaled at "
+    "random, to which structure of another image (60 %), synthetic streamers, mass ejections and rays (75 %) and noise "
+    "(35 %) were added; 40 % have neighbours in time. A quarter of the C3 views is flat-fielded as at level 1. Missing "
+    "blocks are those of the telemetry: blocks of 32 pixels, rows, clusters, squares up to 256 pixels, 3-30 % of the "
+    "field of view. The flat field of a C3 image came from the images of other years. Kept back: 2002-01-08 to 10 (C3, "
+    "with the only image of level 1) and 2010-01-18 (C2). The pixels that level 1 masks were taken from the image of "
+    "2002. After 10,000 steps with these data (configuration broad) came 2,000 steps with 60 % of C2, in which 55 % of "
+    "the views have a single hole of 32 to 256 or of 32 x 512 pixels, at the edge of the occulter and across fronts "
+    "more often than by chance (configuration aimed), and 3,000 steps for a network that corrects the fill by "
+    "edge-enhancing diffusion instead of the harmonic one; 70 % of the mass ejections in these are smooth, not clumpy. "
+    "After training, small corrections were reduced where the lines around a hole are coherent."
 )
 
 
@@ -62,7 +61,7 @@ class InpaintingRecipe(Recipe):
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.recipe.TrainingConfig`.
+            Name to `~sunpy_restore.core.config.TrainingConfig`.
         """
         return staged_configs() | layered_configs()
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from torch.nn import functional
 
-from sunpy_restore.core.recipe import TrainingConfig
+from sunpy_restore.core.config import TrainingConfig
 from sunpy_restore.inpainting.recipe.losses import FINE_TUNING, PRE_TRAINING
 
 __all__ = ["COMPARED_STEPS", "layered_configs", "staged_configs", "widened"]
@@ -28,7 +28,7 @@ def staged_configs():
     Returns
     -------
     `dict`
-        Name to `~sunpy_restore.core.recipe.TrainingConfig`. Options: ``aimed`` and ``rippled`` are those of
+        Name to `~sunpy_restore.core.config.TrainingConfig`. Options: ``aimed`` and ``rippled`` are those of
         `~sunpy_restore.inpainting.recipe.mixtures.MixtureDataset`; ``C2`` is the share of that coronagraph; ``local``
         is the weight of the error of averages over 8 x 8 pixels in the loss; ``gate`` is that of
         `~sunpy_restore.networks.unet.CoronaUNet`.
@@ -113,7 +113,7 @@ def layered_configs():
     Returns
     -------
     `dict`
-        Name to `~sunpy_restore.core.recipe.TrainingConfig`. Options: ``views`` is the number of views that are made in
+        Name to `~sunpy_restore.core.config.TrainingConfig`. Options: ``views`` is the number of views that are made in
         advance; ``loss`` are the weights of the terms; ``features`` is ``"vgg19"`` or ``"oriented"``; ``continuity`` is
         the weight of `~sunpy_restore.inpainting.recipe.losses.continuity`.
     """

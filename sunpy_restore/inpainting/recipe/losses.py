@@ -68,9 +68,9 @@ def layered_loss(outputs, masks, truth, features, weights):
     # The loss has a gradient also without pixels to fill
     total = _single(outputs[-1]).sum() * 0
     perceptual = weights.get("perceptual", 0)
-    looked = perceptual or weights.get("style-inner", 0) or weights.get("style-difference", 0)
+    needs_features = perceptual or weights.get("style-inner", 0) or weights.get("style-difference", 0)
     with torch.no_grad():
-        wanted = features(truth) if looked else None
+        wanted = features(truth) if needs_features else None
     for part, composite in _composites(outputs, masks, truth):
         pixel, style = (weights.get(f"{kind}-{part}", 0) for kind in ("pixel", "style"))
         total = total + pixel * (composite - truth).abs().mean()

@@ -26,7 +26,7 @@ def loss_of_layers(network, batch, config):
         The network.
     batch : pair of `torch.Tensor`
         Channels and truth.
-    config : `~sunpy_restore.core.recipe.TrainingConfig`
+    config : `~sunpy_restore.core.config.TrainingConfig`
         The configuration.
 
     Returns
