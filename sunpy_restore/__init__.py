@@ -13,4 +13,4 @@ from sunpy_restore.version import __version__
 _attributes = {"core.exceptions": ["RestoreWarning", "WeightsError"], "core.io": ["load", "save"]}
 _attributes |= {_function.module.removeprefix(f"{__name__}."): [_function.name] for _function in _FUNCTIONS}
 __getattr__, __dir__, _names = _lazy.attach(__name__, submod_attrs=_attributes)
-__all__ = ["__version__", *_names]  # noqa: PLE0605
+__all__ = ["__version__", *_names]  # noqa: PLE0604
