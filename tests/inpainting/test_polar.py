@@ -45,7 +45,7 @@ def test_grids_are_conformal():
     x0=st.floats(-50, 450),
     y0=st.floats(-50, 450),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_grid_around_contains_all_pixels(seed, count, size, margin, seam, x0, y0):
     """Also if they lie on both sides of the azimuth at which the columns begin."""
     rng = np.random.default_rng(seed)

@@ -18,6 +18,12 @@ SHAPE, CENTER, BIAS = (300, 352), (110.4, 157.8), 400.0
 CLASSICAL = tuple(TASK.classical)
 NETWORKS = ("polar", "pixel")
 METHODS = CLASSICAL + NETWORKS
+CLASSICAL_FIRST = (*CLASSICAL, *(pytest.param(view, marks=pytest.mark.slow) for view in NETWORKS))
+
+
+def slow(*values):
+    """A parameter in the slow tier."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def filled_by(observation, method):
@@ -125,8 +131,8 @@ def test_the_corona_continues_in_the_holes(observation, filled, method):
     assert np.sqrt(np.mean(error**2)) < (0.02 if method == "temporal" else 0.2)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("rubbish", [-1e9, 1e9, np.nan])
+@pytest.mark.parametrize("method", CLASSICAL_FIRST)
+@pytest.mark.parametrize("rubbish", [slow(-1e9), slow(1e9), np.nan])
 def test_missing_and_unobserved_values_are_ignored(observation, filled, methods, method, rubbish):
     found = filled_by(observe(rubbish), methods[method])
     np.testing.assert_array_equal(found[observation.mask], filled(method)[observation.mask])
@@ -142,8 +148,8 @@ def test_fill_does_not_fall_towards_unobserved_pixels(observation, filled, metho
     assert filled(method)[inner].max() < 1.5 * truth[inner].max()
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(("gain", "shift"), [(3.0, 0.0), (1.0, 250.0), (0.1, 60.0)])
+@pytest.mark.parametrize("method", CLASSICAL_FIRST)
+@pytest.mark.parametrize(("gain", "shift"), [slow(3.0, 0.0), slow(1.0, 250.0), (0.1, 60.0)])
 def test_fill_is_equivariant_to_gain_and_bias(observation, filled, noise, methods, method, gain, shift):
     found = (filled_by(observe(gain=gain, shift=shift), methods[method]) - shift) / gain
     difference = np.abs(found - filled(method))[observation.mask]
@@ -153,7 +159,7 @@ def test_fill_is_equivariant_to_gain_and_bias(observation, filled, noise, method
         assert (difference / noise[observation.mask]).max() < 0.05
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CLASSICAL_FIRST)
 def test_unit_of_level_1_gives_the_same_fill(observation, filled, methods, method):
     """Squares of 1e-13 of the counts underflow in single precision."""
     found = 1e13 * filled_by(observe(gain=1e-13), methods[method])
@@ -170,7 +176,7 @@ def test_fill_of_a_cutout_is_the_cutout_of_the_filled_by(observation, filled, me
     np.testing.assert_allclose(found[inside], whole[inside], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("method", "most"), [("radial", 0.5), ("polar", 3.0), ("pixel", 3.0)])
+@pytest.mark.parametrize(("method", "most"), [("radial", 0.5), slow("polar", 3.0), slow("pixel", 3.0)])
 def test_fill_of_a_cutout_agrees_within_the_noise(observation, filled, noise, methods, method, most):
     """The background and the profile are those of the cutout and differ slightly."""
     place = np.s_[20:292, 8:340]
@@ -181,7 +187,7 @@ def test_fill_of_a_cutout_agrees_within_the_noise(observation, filled, noise, me
     assert np.sqrt(np.mean(difference**2)) < most
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CLASSICAL_FIRST)
 def test_distant_blocks_are_filled_independently(methods, method):
     both = observe()
     alone = both.mask.copy()
@@ -198,7 +204,7 @@ def test_networks_change_the_first_filled_by(observation, filled, noise, view):
     assert change.mean() > 0.3
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CLASSICAL_FIRST)
 def test_mirror_images_are_filled_alike(observation, filled, noise, methods, method):
     """Except by a network on pixels, which distinguishes left and right."""
     mirrored = {key: getattr(observation, key)[:, ::-1] for key in ("image", "mask", "unobserved", "neighbours")}
@@ -213,7 +219,7 @@ def test_mirror_images_are_filled_alike(observation, filled, noise, methods, met
         assert np.sqrt(np.mean(difference**2)) < 0.5
 
 
-@pytest.mark.parametrize("method", ["harmonic", "radial", *NETWORKS])
+@pytest.mark.parametrize("method", ["harmonic", "radial", *map(slow, NETWORKS)])
 def test_observations_without_neighbours(observation, filled, methods, method):
     """They are ignored by methods for a single image."""
     found = filled_by(observe(neighbours=None), methods[method])
@@ -222,7 +228,7 @@ def test_observations_without_neighbours(observation, filled, methods, method):
         np.testing.assert_array_equal(found, filled(method))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CLASSICAL_FIRST)
 def test_blocks_at_edges_and_corners(methods, method):
     mask = np.zeros(SHAPE, dtype=bool)
     mask[:32, :32] = mask[-44:, 160:192] = mask[200:232, -32:] = True
@@ -231,7 +237,7 @@ def test_blocks_at_edges_and_corners(methods, method):
     assert np.abs(error).max() < 0.3
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CLASSICAL_FIRST)
 def test_nothing_to_filled_by(observation, methods, method):
     nothing = observe(mask=np.zeros(SHAPE, dtype=bool))
     np.testing.assert_array_equal(filled_by(nothing, methods[method]), nothing.image)

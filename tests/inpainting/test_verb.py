@@ -20,9 +20,15 @@ from sunpy_restore.inpainting.verb import inpaint
 from sunpy_restore.networks.unet import CoronaUNet
 
 METHODS = ("harmonic", "radial", "biharmonic", "network")
+CLASSICAL_FIRST = ("harmonic", "radial", "biharmonic", pytest.param("network", marks=pytest.mark.slow))
 # A block, a row of blocks, and blocks at the occulter and at the edge
 LOST = [(4, 20), (22, 9), (22, 10), (22, 11), (20, 15), (10, 0)]
 CUTS = {"C2": (slice(448, 736), slice(384, 704)), "C3": (slice(352, 640), slice(608, 928))}
+
+
+def slow(*values):
+    """A parameter in the slow tier."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +85,8 @@ def with_data(smap, data, mask=None, **changes):
     return smap._new_instance(data, meta, mask=mask)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(("detector", "level"), [("C2", 0.5), ("C3", 0.5), ("C2", 1), ("C3", 1)])
+@pytest.mark.parametrize("method", [*METHODS[:2], slow("biharmonic"), slow("network")])
+@pytest.mark.parametrize(("detector", "level"), [("C2", 0.5), slow("C3", 0.5), slow("C2", 1), slow("C3", 1)])
 def test_full_frames_are_filled(make_lasco, make_blocks, options, method, detector, level):
     """The brightness is recovered except for streamers; hidden pixels stay."""
     fill = np.float32(3.2501e-9) if (detector, level) == ("C3", 1) else 0
@@ -97,8 +103,8 @@ def test_full_frames_are_filled(make_lasco, make_blocks, options, method, detect
     assert np.quantile(error, 0.9) < 0.3
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("dtype", ["i2", ">i2", "u2", ">i4", "f4", ">f4", "f8", ">f8"])
+@pytest.mark.parametrize("method", CLASSICAL_FIRST)
+@pytest.mark.parametrize("dtype", ["i2", *map(slow, (">i2", "u2", ">i4", "f4")), ">f4", *map(slow, ("f8", ">f8"))])
 def test_valid_pixels_stay_bit_identical(lossy, options, method, dtype):
     smap = with_data(lossy, lossy.data.astype(dtype))
     before = smap.data.copy(), copy.deepcopy(smap.meta)
@@ -114,7 +120,7 @@ def test_valid_pixels_stay_bit_identical(lossy, options, method, dtype):
     assert (dict(smap.meta), smap.mask) == (dict(before[1]), None)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CLASSICAL_FIRST)
 def test_all_data_types_are_filled_alike(lossy, options, method):
     expected = inpaint(lossy, **options(method)).data
     for dtype in ("f4", ">f8", "i4"):
@@ -122,7 +128,7 @@ def test_all_data_types_are_filled_alike(lossy, options, method):
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CLASSICAL_FIRST)
 def test_missing_blocks_of_nan(lossy, hole, options, method):
     data = np.where(lossy.data == 0, np.nan, lossy.data)
     result = inpaint(with_data(lossy, data), **options(method))
@@ -133,8 +139,8 @@ def test_missing_blocks_of_nan(lossy, hole, options, method):
     np.testing.assert_array_equal(np.isnan(result.data), np.isnan(data) & ~hole)
 
 
-@pytest.mark.parametrize("rubbish", [0.0, -1e9, 1e9, np.nan, np.inf])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("rubbish", [slow(0.0), slow(-1e9), 1e9, np.nan, slow(np.inf)])
+@pytest.mark.parametrize("method", CLASSICAL_FIRST)
 def test_values_under_a_given_mask_are_ignored(whole, hole, options, method, rubbish):
     floating = with_data(whole, whole.data.astype(float))
     expected = inpaint(floating, mask=hole, **options(method))
@@ -144,7 +150,7 @@ def test_values_under_a_given_mask_are_ignored(whole, hole, options, method, rub
     np.testing.assert_allclose(found.data[hole], expected.data[hole], rtol=1e-6)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CLASSICAL_FIRST)
 def test_given_masks_and_found_blocks_agree(lossy, hole, options, method):
     found, given = inpaint(lossy, **options(method)), inpaint(lossy, mask=hole, **options(method))
     np.testing.assert_array_equal(found.mask, given.mask)
@@ -173,7 +179,7 @@ def test_masked_pixels_are_ignored_and_stay_masked(lossy, hole):
         np.testing.assert_array_equal(given.mask, mask | hole)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["harmonic", *map(slow, METHODS[1:])])
 def test_masked_pixels_that_are_never_sent_become_zero(full, unobserved_table, options, method):
     """A box around the occulter does not give a corona in front of the Sun."""
     table = unobserved_table("C2")
@@ -198,7 +204,7 @@ def test_mask_over_blocks_that_are_never_sent_only(full, unobserved_table):
     assert result.meta["rstguess"] == 0
 
 
-@pytest.mark.parametrize("method", ["harmonic", "biharmonic"])
+@pytest.mark.parametrize("method", ["harmonic", slow("biharmonic")])
 def test_fill_of_a_cutout_is_the_cutout_of_the_fill(full, cut, options, method):
     rows, columns = slice(90, 1000), slice(64, 960)
     part = cut(full, rows, columns)
@@ -207,6 +213,7 @@ def test_fill_of_a_cutout_is_the_cutout_of_the_fill(full, cut, options, method):
     np.testing.assert_allclose(found.data, whole.data[rows, columns], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_network_on_a_cutout_agrees_with_the_full_frame(full, cut, options):
     rows, columns = slice(96, 1000), slice(64, 960)
     whole, found = (inpaint(smap, **options("network")) for smap in (full, cut(full, rows, columns)))
@@ -214,7 +221,7 @@ def test_network_on_a_cutout_agrees_with_the_full_frame(full, cut, options):
     np.testing.assert_allclose(ratio, 1, atol=0.05)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["harmonic", *map(slow, METHODS[1:])])
 @pytest.mark.parametrize("detector", ["C2", "C3"])
 def test_binned_images(make_lasco, make_blocks, options, method, detector):
     lost = make_blocks([(3, 8), (11, 4), (11, 5)], 512)
@@ -225,7 +232,7 @@ def test_binned_images(make_lasco, make_blocks, options, method, detector):
     assert np.median(np.abs(result.data / truth.data.clip(1) - 1)[lost]) < 0.1
 
 
-@pytest.mark.parametrize("kind", [list, tuple, sunpy.map.MapSequence])
+@pytest.mark.parametrize("kind", [slow(list), slow(tuple), sunpy.map.MapSequence])
 def test_containers_keep_their_kind(lossy, make_lasco, make_blocks, cut, kind):
     other = cut(make_lasco("C3", lost=make_blocks([(15, 24)]), seed=3), *CUTS["C3"])
     images = kind(lossy, other) if kind is sunpy.map.MapSequence else kind([lossy, other])
@@ -300,7 +307,7 @@ def test_save_and_load_keep_pixels_and_provenance(lossy, tmp_path):
         inpaint(loaded, method="harmonic")
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CLASSICAL_FIRST)
 def test_complete_images_are_returned_unchanged(whole, lossy, hole, options, method):
     for keywords in ({}, {"mask": np.zeros(hole.shape, dtype=bool)}):
         with pytest.warns(RestoreWarning, match="Found no missing pixels") as warned:
@@ -349,6 +356,11 @@ def test_wrong_masks_are_refused(whole, hole):
         inpaint(whole, mask=hole.tolist(), method="harmonic")
 
 
+def test_all_masks_are_checked_before_weights_are_loaded_and_images_are_restored(whole, hole):
+    with pytest.raises(ValueError, match=r"Image 2 of 2: .*\(320, 288\)"):
+        inpaint([whole, whole], mask=[hole, hole.T], weights="no such file.safetensors")
+
+
 def test_images_for_display_need_a_mask(lossy, hole):
     image = with_data(lossy, (lossy.data // 16).astype(np.uint8))
     with pytest.raises(ValueError, match="8-bit"):
@@ -381,6 +393,13 @@ def test_neighbours_improve_the_fill(whole, lossy, hole):
     np.testing.assert_array_equal(one.data[~hole], lossy.data[~hole])
 
 
+def test_distant_neighbours_give_a_warning_at_the_line_of_the_user(whole, lossy):
+    distant = neighbour(whole, -3, 1, **{"date-obs": "2010/01/15"})
+    with pytest.warns(RestoreWarning, match="Neighbour 0 was taken 69 hours") as warned:
+        inpaint(lossy, method="temporal", neighbours=distant)
+    assert [warning.filename for warning in warned] == [__file__]
+
+
 def test_methods_for_a_single_image_ignore_neighbours(whole, lossy):
     frames = [neighbour(whole, -3, 1)]
     for method in ("harmonic", "radial", "biharmonic"):
@@ -398,12 +417,14 @@ def test_wrong_neighbours_are_refused(whole, lossy):
         inpaint(lossy, neighbours=[], method="harmonic")
     with pytest.raises(TypeError):
         inpaint(lossy, neighbours=["before.fts"], method="temporal")
+    with pytest.raises(ValueError, match="neighbour 0 with RSTTASK"):
+        inpaint(lossy, neighbours=neighbour(whole, -3, 1, rsttask="inpaint"), method="harmonic")
     other = neighbour(whole, -3, 1, filter="Blue")
     with pytest.raises(ValueError, match="Blue"):
         inpaint(lossy, neighbours=other, method="temporal")
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CLASSICAL_FIRST)
 def test_texture_is_noise_like_that_of_the_surroundings(lossy, whole, hole, options, method):
     smooth, rough, again = (inpaint(lossy, texture=part, **options(method)) for part in (False, True, True))
     np.testing.assert_array_equal(again.data, rough.data)

@@ -21,6 +21,18 @@ CELLS = {
 }
 
 
+FAST = ("row", "at the occulter")
+EVERY_LOSS = pytest.mark.parametrize(
+    "cells",
+    [pytest.param(cells, id=name, marks=() if name in FAST else pytest.mark.slow) for name, cells in CELLS.items()],
+)
+
+
+def slow(*values):
+    """A parameter in the slow tier."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def box(shape, rows, columns):
     mask = np.zeros(shape, dtype=bool)
     mask[rows, columns] = True
@@ -38,9 +50,11 @@ def test_complete_images_have_no_missing_blocks(make_lasco, unobserved_table, hi
     np.testing.assert_array_equal(smap.data, before)
 
 
-@pytest.mark.parametrize("cells", CELLS.values(), ids=CELLS)
+@EVERY_LOSS
 @pytest.mark.parametrize("detector", ["C2", "C3"])
-@pytest.mark.parametrize(("fill", "dtype"), [(0, ">i2"), (-32768, "i2"), (0, "f4"), (np.nan, ">f4"), (np.inf, "f8")])
+@pytest.mark.parametrize(
+    ("fill", "dtype"), [(0, ">i2"), slow(-32768, "i2"), slow(0, "f4"), slow(np.nan, ">f4"), slow(np.inf, "f8")]
+)
 def test_missing_blocks_of_level_05_are_found(make_lasco, make_blocks, unobserved_table, detector, cells, fill, dtype):
     lost = make_blocks(cells)
     found = find_missing_blocks(make_lasco(detector, lost=lost, fill=fill, dtype=dtype))
@@ -54,7 +68,7 @@ def test_missing_blocks_of_level_05_are_found(make_lasco, make_blocks, unobserve
     detector=st.sampled_from(["C2", "C3"]),
     binning=st.sampled_from([1, 2]),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_random_losses_of_level_05_are_found_exactly(make_lasco, unobserved_table, detector, binning, share, seed):
     size = 1024 // binning
     cells = np.random.default_rng(seed).random((size // 32, size // 32)) < share
@@ -65,9 +79,9 @@ def test_random_losses_of_level_05_are_found_exactly(make_lasco, unobserved_tabl
     np.testing.assert_array_equal(found.mask, lost & ~unobserved_table(detector, binning))
 
 
-@pytest.mark.parametrize("cells", CELLS.values(), ids=CELLS)
+@EVERY_LOSS
 @pytest.mark.parametrize("detector", ["C2", "C3"])
-@pytest.mark.parametrize("fill", [0, np.nan, BZERO])
+@pytest.mark.parametrize("fill", [slow(0), np.nan, slow(BZERO)])
 def test_missing_blocks_of_level_1_are_found(make_lasco, make_blocks, hidden_at_level_1, detector, cells, fill):
     lost = make_blocks(cells)
     found = find_missing_blocks(make_lasco(detector, 1, lost=lost, fill=fill))
@@ -84,7 +98,9 @@ def _warped(image):
     return ndimage.map_coordinates(image, [y * grown + 511.9, x * grown + 511.2], order=1, mode="nearest")
 
 
-@pytest.mark.parametrize("cells", [CELLS["cluster"], CELLS["row"], [(5, 6), (20, 25), (21, 25)], [(14, 11), (15, 11)]])
+@pytest.mark.parametrize(
+    "cells", [CELLS["cluster"], *map(slow, (CELLS["row"], [(5, 6), (20, 25), (21, 25)], [(14, 11), (15, 11)]))]
+)
 def test_soft_borders_of_blocks_of_level_1_are_missing(make_lasco, make_blocks, unobserved_table, cells):
     """As for C2, the image and the mask of pixels that are not zero are warped and then multiplied."""
     lost = make_blocks(cells) & ~unobserved_table("C2")

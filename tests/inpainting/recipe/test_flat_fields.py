@@ -85,8 +85,9 @@ def test_flat_fields_come_from_other_months(exposures, make_exposure, monkeypatc
     same = make_exposure("C3", name="same", date="2004-03-09", seed=11)
     c2 = make_exposure("C2", name="c2", date="2010-01-12")
     level_1 = make_exposure("C3", 1.0, name="level_1", date="2002-01-08")
-    flat_fields = flat_fields_of([*exposures, same, c2, level_1])
-    assert set(flat_fields) == {*map(str, YEARS), "same"}
+    few = exposures[:3]
+    flat_fields = flat_fields_of([*few, same, c2, level_1])
+    assert set(flat_fields) == {*map(str, YEARS[:3]), "same"}
     np.testing.assert_array_equal(flat_fields["same"], flat_fields["2004"])
-    others = [exposure for exposure in exposures if exposure.name != "2004"]
+    others = [exposure for exposure in few if exposure.name != "2004"]
     np.testing.assert_array_equal(flat_fields["2004"], make_flat_field(others))

@@ -20,6 +20,11 @@ OFFSET = 380.0
 HOLE = np.s_[150:182, 60:100]
 
 
+def slow(*values):
+    """A parameter in the slow tier."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def coordinates(shape=(SIZE, SIZE), center=CENTER):
     """Distance from the centre of the Sun in pixels, and angle counter-clockwise from the rows."""
     y, x = np.indices(shape)
@@ -74,8 +79,8 @@ def error(found, expected, where=SKY):
     return np.nanmax(np.abs(found / expected - 1)[where])
 
 
-@pytest.mark.parametrize("dtype", [">i2", "f4", "f8"])
-@pytest.mark.parametrize("exposure", [1.0, 5.0, 19.1])
+@pytest.mark.parametrize("dtype", [">i2", slow("f4"), "f8"])
+@pytest.mark.parametrize("exposure", [slow(1.0), slow(5.0), 19.1])
 def test_exposure_times_are_matched(image, valid, dtype, exposure):
     neighbour = make(counts(corona(), exposure, dtype), -6, exposure=exposure)
     found = expected_from_neighbours(image, neighbour, valid=valid)
@@ -101,7 +106,7 @@ def test_structure_of_one_image_does_not_affect_the_match(image, valid):
     assert error(expected_from_neighbours(image, [make(data, 6)], valid=valid), image.data, HOLE) < 0.01
 
 
-@pytest.mark.parametrize("hours", [(-6, 6), (-4, 12), (-18, -6, 3), (-12, 2, 8, 20)])
+@pytest.mark.parametrize("hours", [(-6, 6), slow((-4, 12)), slow((-18, -6, 3)), (-12, 2, 8, 20)])
 def test_linear_changes_are_interpolated(image, valid, hours):
     frames = [make(counts(corona(growth=0.01 * hour), 19.1), hour, exposure=19.1) for hour in hours]
     alone = error(expected_from_neighbours(image, frames[:1], valid=valid), image.data)
@@ -178,7 +183,7 @@ def test_arguments_are_not_changed(image, valid):
     assert dict(neighbour.meta) == before[1]
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, slow(2), slow(3)])
 def test_stars_and_cosmic_rays_are_not_copied(image, valid, number):
     rng = np.random.default_rng(number)
     frames = []
@@ -191,7 +196,7 @@ def test_stars_and_cosmic_rays_are_not_copied(image, valid, number):
     assert np.abs(found - image.data)[coordinates()[0] > 60].max() < 30
 
 
-@pytest.mark.parametrize("others", [[6], [6, 12]])
+@pytest.mark.parametrize("others", [slow([6]), [6, 12]])
 def test_moving_planets_are_not_copied(image, valid, others):
     data = counts(corona())
     data[160:170, 70:82] += 4000
@@ -249,8 +254,7 @@ def test_submaps_and_full_frames_agree(image, valid):
     assert np.isfinite(back).sum() == part.data.size
 
 
-@pytest.mark.parametrize("binning", [2, 4])
-@pytest.mark.parametrize("other", [2, 4])
+@pytest.mark.parametrize(("binning", "other"), [(4, 4), (4, 2), slow(2, 2), slow(2, 4)])
 def test_other_pixel_scales_and_pointings(binning, other):
     def frame(step, hours, shift):
         center = (np.array([517.956, 532.632]) - 0.5) / step - 0.5 + shift
@@ -320,7 +324,7 @@ def test_fill_keeps_other_pixels_bit_identical(image, valid):
     assert np.isfinite(filled).all()
 
 
-@pytest.mark.parametrize("offset", [-40.0, 0.0, 300.0])
+@pytest.mark.parametrize("offset", [slow(-40.0), slow(0.0), 300.0])
 def test_fill_does_not_depend_on_a_constant_of_the_prediction(image, valid, offset):
     filled = fill_from_expected(np.where(valid, image.data, 1e9), ~valid, image.data + offset)
     np.testing.assert_allclose(filled, image.data, rtol=1e-9)
@@ -376,7 +380,7 @@ def test_fill_refuses_other_shapes(image, valid):
         fill_from_expected(image.data, valid * 1.0, image.data)
 
 
-@pytest.mark.parametrize("shape", [(32, 32), (64, 48)])
+@pytest.mark.parametrize("shape", [(32, 32), slow((64, 48))])
 def test_neighbours_fill_better_than_the_surroundings(shape):
     rng = np.random.default_rng(1)
     rate = lambda hour: corona(growth=0.01 * hour) * (1 + 0.1 * np.sin(coordinates()[1] * 20 + 0.02 * hour))  # noqa: E731
