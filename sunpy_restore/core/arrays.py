@@ -6,7 +6,7 @@ import numpy as np
 
 from astropy.io import fits
 
-__all__ = ["FORMAT", "describe", "flat_hdu", "read_array", "to_fits_type"]
+__all__ = ["FORMAT", "describe", "flat_hdu", "own_type", "read_array", "to_fits_type"]
 
 FORMAT = 1
 """Version of the layout of files, the value of ``RSTFILE``."""
@@ -16,23 +16,39 @@ _STORED_AS = {"bool": "uint8", "float16": "float32", "longdouble": "float64"}
 _TILE = 2**20  # values
 
 
+def own_type(dtype):
+    """
+    Name of a type that FITS does not have.
+
+    Parameters
+    ----------
+    dtype : `numpy.dtype`
+        Type of an array.
+
+    Returns
+    -------
+    `str` or `None`
+        Its name, for ``RSTDTYPE``. `None` if FITS has the type.
+    """
+    name = "longdouble" if dtype == np.longdouble and dtype.itemsize > 8 else dtype.name
+    return name if name in _STORED_AS else None
+
+
 def to_fits_type(array, name):
     """
     Convert an array to a type that FITS has.
 
     Parameters
     ----------
-    array : array-like
+    array : `~numpy.ndarray`
         Array of any real type.
     name : `str`
         What it is, for the error message.
 
     Returns
     -------
-    stored : `~numpy.ndarray`
+    `~numpy.ndarray`
         Array of the same values.
-    dtype : `str` or `None`
-        Name of the type of ``array``, if FITS does not have it.
 
     Raises
     ------
@@ -41,17 +57,18 @@ def to_fits_type(array, name):
     ValueError
         A 16-byte float has more digits than FITS can hold.
     """
-    array = np.asarray(array)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"Found {name} of the type {array.dtype}; expected real numbers.")
-    dtype = "longdouble" if array.dtype == np.longdouble and array.dtype.itemsize > 8 else array.dtype.name
-    if dtype not in _STORED_AS:
-        # In FITS's byte order, for astropy would otherwise swap the bytes of the caller's array while it writes.
-        return array.astype(array.dtype.newbyteorder(">") if array.dtype.kind != "u" else dtype, copy=False), None
+    dtype = own_type(array.dtype)
+    if dtype is None and array.dtype.kind == "u":
+        return array
+    if dtype is None:
+        # In the byte order of FITS: astropy would otherwise swap the bytes of the caller's array while it writes.
+        return array.astype(array.dtype.newbyteorder(">"), copy=False)
     stored = array.astype(_STORED_AS[dtype])
     if not np.array_equal(stored.astype(array.dtype), array, equal_nan=array.dtype.kind == "f"):
         raise ValueError(f"Found {name} of the type {array.dtype} that float64 cannot hold. Convert it to float64.")
-    return stored, dtype
+    return stored
 
 
 def flat_hdu(name, array, shape, number):
@@ -82,7 +99,7 @@ def flat_hdu(name, array, shape, number):
         The shapes do not match.
     """
     array = np.asarray(array)
-    stored, dtype = to_fits_type(array, name)
+    stored = to_fits_type(array, name)
     try:
         fits_shape = np.broadcast_shapes(array.shape, shape) == shape
     except ValueError:
@@ -101,7 +118,7 @@ def flat_hdu(name, array, shape, number):
     hdu.header["RSTNAXIS"] = (array.ndim, "number of axes")
     for axis, length in enumerate(reversed(array.shape), 1):
         hdu.header[f"RSTAXIS{axis}"] = (length, f"length of axis {axis}")
-    describe(hdu, number, dtype)
+    describe(hdu, number, array.dtype)
     return hdu
 
 
@@ -150,13 +167,13 @@ def describe(hdu, number, dtype):
         The extension.
     number : `int`
         Number of the image in the file.
-    dtype : `str` or `None`
-        Name of the type of the array, if FITS does not have it.
+    dtype : `numpy.dtype`
+        Type of the array in memory, which the header names if FITS does not have it.
     """
     hdu.header["EXTVER"] = (number, "number of the image in the file")
     hdu.header["RSTFILE"] = (FORMAT, "written by sunpy_restore, version of the layout")
-    if dtype is not None:
-        hdu.header["RSTDTYPE"] = (dtype, "type of the array in memory")
+    if own_type(dtype) is not None:
+        hdu.header["RSTDTYPE"] = (own_type(dtype), "type of the array in memory")
 
 
 def _gzip_hdu(flat, name):

@@ -82,9 +82,10 @@ def image_hdus(data, meta, mask, uncertainty, *, number):
     ValueError
         The shapes do not match, or the class of the uncertainty is not one of astropy's.
     """
-    stored, _ = to_fits_type(data, "data")
+    stored = to_fits_type(data, "data")
     header, added, extensions = fits_header(meta), {}, []
     if mask is not None:
+        mask = np.asarray(mask)
         extensions.append(flat_hdu("MASK", mask, data.shape, number))
         added["RSTNMASK"] = int(np.count_nonzero(np.broadcast_to(mask, data.shape)))
     if uncertainty is not None:
@@ -112,7 +113,7 @@ def image_hdus(data, meta, mask, uncertainty, *, number):
     return [image, *extensions]
 
 
-def table_hdu(rows, data, *, number):
+def table_hdu(rows, dtype, *, number):
     """
     Make the HDU ``RSTMETA``, a table of text.
 
@@ -120,8 +121,8 @@ def table_hdu(rows, data, *, number):
     ----------
     rows : `list` of `tuple` of `str`
         Rows of four texts.
-    data : `~numpy.ndarray`
-        The image, whose type the HDU names if FITS does not have it.
+    dtype : `numpy.dtype`
+        Type of the image.
     number : `int`
         Number of the image in the file.
 
@@ -134,7 +135,7 @@ def table_hdu(rows, data, *, number):
         for index, name in enumerate(_COLUMNS)
     ]
     hdu = fits.BinTableHDU.from_columns(columns, name="RSTMETA")
-    describe(hdu, number, to_fits_type(data, "data")[1])
+    describe(hdu, number, dtype)
     return hdu
 
 

@@ -2,7 +2,9 @@
 
 import gzip
 import shutil
+import warnings
 
+import dask
 import dask.array
 import numpy as np
 import pytest
@@ -154,6 +156,7 @@ def test_types_come_back(dtype, tmp_path):
     assert_same_map(round_trip(smap, tmp_path), smap)
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(many, max_examples=60)
 def test_arrays_come_back(data, tmp_path):
@@ -201,9 +204,12 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
 PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=160)
 KEYS = st.from_regex(r"q[a-z0-9_-]{0,20}", fullmatch=True) | st.sampled_from(["q key", "q=", "qä", "q'", "qhistory"])
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | PRINTABLE | st.lists(st.floats(), max_size=3)
-VALUES |= st.complex_numbers() | st.tuples(st.tuples(st.integers(), TEXT), st.none())
+VALUES |= st.complex_numbers(min_magnitude=1, max_magnitude=10).filter(lambda z: z.real and z.imag) | st.tuples(
+    st.tuples(st.integers(), TEXT), st.none()
+)
 
 
+@pytest.mark.slow
 @given(
     cards=st.dictionaries(KEYS, st.tuples(VALUES, PRINTABLE | TEXT), max_size=8),
     history=st.lists(PRINTABLE).map("\n".join) | TEXT,
@@ -262,11 +268,11 @@ def test_header_read_from_astropy_comes_back(tmp_path):
     assert found.meta["empty"] is None
 
 
-@pytest.mark.parametrize("value", [object(), lambda: None, {1, object()}])
+@pytest.mark.parametrize("value", [object(), lambda: None, {1, object()}, complex(1, np.nan)])
 def test_header_value_that_no_file_holds(value, tmp_path):
     smap = make_map()
     smap.meta["broken"] = value
-    with pytest.raises(ValueError, match=r"header value 'broken' is of the type \w+, which a file cannot hold"):
+    with pytest.raises(ValueError, match=r"header value 'broken' is of the type \w+, which cannot be saved"):
         save(smap, tmp_path / "image.fits")
     assert not list(tmp_path.iterdir())
 
@@ -310,19 +316,32 @@ def test_list_of_one_map_comes_back_as_a_list(tmp_path):
 def test_images_missing_from_a_list(tmp_path):
     save(two_maps(), tmp_path / "image.fits")
     with fits.open(tmp_path / "image.fits") as hdus:
-        hdus[:3].writeto(tmp_path / "cut.fits", checksum=True)
-    with pytest.raises(ValueError, match="Found 1 images; expected 2"):
-        load(tmp_path / "cut.fits")
+        hdus[:3].writeto(tmp_path / "first.fits", checksum=True)
+        fits.HDUList([fits.PrimaryHDU(), *hdus[3:]]).writeto(tmp_path / "second.fits", checksum=True)
+    with pytest.raises(ValueError, match=r"first.fits: Found 1 images; expected 2\. sunpy.map.Map opens"):
+        load(tmp_path / "first.fits")
+    with pytest.raises(ValueError, match=r"second.fits: Found 1 images; expected another number"):
+        load(tmp_path / "second.fits")
 
 
-def test_dask_array_is_computed_once(tmp_path):
+def test_dask_array_is_computed_once_with_its_warnings(tmp_path):
     calls = []
-    array = dask.array.from_delayed(dask.delayed(lambda: calls.append(1) or np.ones((3, 4)))(), (3, 4), "f8")
-    smap = make_map()
-    smap = smap._new_instance(array, smap.meta)
-    found = round_trip(smap, tmp_path)
-    assert len(calls) == 1
-    assert_same_map(found, make_map(np.ones((3, 4))))
+
+    def restore(value, dtype):
+        calls.append(value)
+        warnings.warn("a doubtful pixel", RestoreWarning, stacklevel=1)
+        return np.full((3, 4), value, dtype)
+
+    def lazy(value, dtype):
+        return dask.array.from_delayed(dask.delayed(restore)(value, dtype), (3, 4), dtype)
+
+    smap = GenericMap(lazy(1, "f8"), HEADER)
+    smap.mask = lazy(0, "?")
+    with dask.config.set(scheduler="synchronous"), pytest.warns(RestoreWarning, match="a doubtful pixel") as record:
+        found = round_trip(smap, tmp_path)
+    assert sorted(calls) == [0, 1]
+    assert len(record) == 2
+    assert_same_map(found, make_map(np.ones((3, 4)), mask=np.zeros((3, 4), bool)))
 
 
 class OwnMap(GenericMap):
@@ -440,6 +459,7 @@ def test_one_wrong_bit(suffix, with_mask, tmp_path):
     assert all(str(path) in error for error in errors)
 
 
+@pytest.mark.slow
 @leaves_files_open
 def test_wrong_bits_in_the_structure(tmp_path):
     smap = make_map(np.arange(100.0).reshape(10, 10), mask=np.eye(10, dtype=bool))
@@ -448,7 +468,7 @@ def test_wrong_bits_in_the_structure(tmp_path):
     content = path.read_bytes()
     # The cards from SIMPLE to EXTEND of the image and from XTENSION to GCOUNT of the mask
     second = content.index(b"XTENSION")
-    positions = (*range(0, 6 * 80, 7), *range(second, second + 6 * 80, 7))
+    positions = (*range(0, 6 * 80, 19), *range(second, second + 6 * 80, 19))
     outcomes = [outcome_with_wrong_bit(path, content, 8 * at + bit, smap) for at in positions for bit in range(8)]
     assert all(outcome is not None for outcome in outcomes)
 
