@@ -132,11 +132,11 @@ class EnhancementRecipe(Recipe):
         }
 
     def training_data(self, config):
-        """See `Recipe.training_data`."""
+        """See `sunpy_restore.core.recipe.Recipe.training_data`."""
         return _DATA[self.task.name]
 
     def datasets(self, directory, config):
-        """See `Recipe.datasets`."""
+        """See `sunpy_restore.core.recipe.Recipe.datasets`."""
         task = self.task.name
         options = config.options
         common = {"patch_size": config.patch_size, "margin": options["margin"]}
@@ -157,7 +157,7 @@ class EnhancementRecipe(Recipe):
         return train, validation
 
     def evaluation_pairs(self, directory):
-        """Yield simulated HMI observations of the held-out images; see `Recipe.evaluation_pairs`."""
+        """Yield simulated HMI observations of the held-out images."""
         task = self.task.name
         rng = np.random.default_rng(0)
         for source in _SOURCES[task](directory, "validation"):
@@ -176,13 +176,13 @@ class EnhancementRecipe(Recipe):
         return measure(self.task.name, observation.data, restored, truth)
 
     def predict(self, network, observed, config):
-        """Output of the network for each patch without its margin; see `Recipe.predict`."""
+        """Output of the network for each patch without its margin."""
         margin = config.options["margin"]
         return network(observed, trim=margin) if margin else network(observed)
 
     def loss(self, network, batch, config):
         """
-        Mean squared error plus the weighted squared error of the contrast of each patch; see `Recipe.loss`.
+        Mean squared error plus the weighted squared error of the contrast of each patch.
 
         The unit is a tenth of the quiet-Sun intensity or of a kG. Minimising the squared error alone gives images with
         too little contrast, because it suppresses structure that the observation does not constrain.
