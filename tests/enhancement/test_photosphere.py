@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import astropy.units as u
@@ -37,6 +37,7 @@ def test_limb_darkening_decreases_from_the_centre_to_the_limb():
 
 
 @given(level=st.floats(1e-3, 1e6), share=st.floats(0, 0.2))
+@settings(max_examples=10)
 def test_quiet_sun_is_measured_with_limb_darkening_and_without_spots(level, share):
     mu, granulation = disk_and_granulation()
     image = level * granulation * limb_darkening(mu)

@@ -116,11 +116,11 @@ class BackprojectionRecipe(Recipe):
         return {"broad": broad, "compact": compact, "paper": paper}
 
     def training_data(self, config):
-        """See `Recipe.training_data`."""
+        """See `sunpy_restore.core.recipe.Recipe.training_data`."""
         return _DATA
 
     def datasets(self, directory, config):
-        """Training pairs, and validation pairs that are the same in every run; see `Recipe.datasets`."""
+        """Training pairs, and validation pairs that are the same in every run."""
         length = config.steps * config.batch_size
         training = SceneDataset(length, batch_size=config.batch_size, options=config.options, seed=config.seed)
         pairs = [simulated(np.random.default_rng([99, index]), _VALIDATION_SIDE) for index in range(_VALIDATION_SCENES)]
@@ -148,11 +148,11 @@ class BackprojectionRecipe(Recipe):
         return total
 
     def build_adversary(self, hyperparameters):
-        """See `Recipe.build_adversary`."""
+        """See `sunpy_restore.core.recipe.Recipe.build_adversary`."""
         return _build_adversary(hyperparameters)
 
     def content_loss(self, restored, batch, config):
-        """The weighted l1 norm of the error; see `Recipe.content_loss`."""
+        """The weighted l1 norm of the error."""
         return config.options["l1"] * (restored - batch[1]).abs().mean()
 
     def evaluation_pairs(self, directory):
@@ -164,11 +164,11 @@ class BackprojectionRecipe(Recipe):
         return measure(observation, restored, truth)
 
     def variants(self):
-        """The methods as users call them, and CLEAN with 1000 iterations; see `Recipe.variants`."""
+        """The methods as users call them, and CLEAN with 1000 iterations."""
         return super().variants() | {"clean, 1000 iterations": Variant("clean", {"iterations": 1000})}
 
     def restored(self, observation, method, options):
-        """What users get, with the options given to the method; see `Recipe.restored`."""
+        """What users get, with the options given to the method."""
         method = replace(method, function=partial(method.function, **options))
         return super().restored(observation, method, {})
 

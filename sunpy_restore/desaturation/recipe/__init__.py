@@ -77,15 +77,15 @@ class DesaturationRecipe(Recipe):
         return {"compact": compact} | adversarial_configs()
 
     def training_data(self, config):
-        """See `Recipe.training_data`."""
+        """See `sunpy_restore.core.recipe.Recipe.training_data`."""
         return _DATA
 
     def datasets(self, directory, config):
-        """See `Recipe.datasets`."""
+        """See `sunpy_restore.core.recipe.Recipe.datasets`."""
         return training_pairs(directory, config), validation_pairs(directory, config)
 
     def loss(self, network, batch, config):
-        """Huber loss of the logarithm in the mask, with equal weight for every image; see `Recipe.loss`."""
+        """Huber loss of the logarithm in the mask, with equal weight for every image."""
         observed, truth = batch
         mask = _mask(observed)
         found, expected = (
@@ -95,16 +95,16 @@ class DesaturationRecipe(Recipe):
         return 10 * (error.sum(dim=(1, 2, 3)) / (mask.sum(dim=(1, 2, 3)) + 100)).mean()
 
     def build_adversary(self, hyperparameters):
-        """See `Recipe.build_adversary`."""
+        """See `sunpy_restore.core.recipe.Recipe.build_adversary`."""
         return network_builder(MaskDiscriminator="papers.pix2pix")(hyperparameters)
 
     def content_loss(self, restored, batch, config):
-        """See `Recipe.content_loss`."""
+        """See `sunpy_restore.core.recipe.Recipe.content_loss`."""
         observed, truth = batch
         return weighted_l1(restored, truth, _mask(observed), config.options["loss"])
 
     def scored_pixels(self, observed, truth):
-        """The pixels in the mask; see `Recipe.scored_pixels`."""
+        """The pixels in the mask."""
         return _mask(observed) > 0
 
     def evaluation_pairs(self, directory):
@@ -116,7 +116,7 @@ class DesaturationRecipe(Recipe):
         return measure(observation, restored, truth)
 
     def variants(self):
-        """The network with and without the correction, and the classical methods; see `Recipe.variants`."""
+        """The network with and without the correction, and the classical methods."""
         return {
             "network": Variant("network", {"consistency": "none"}),
             "network+diffraction": Variant("network", {"consistency": "diffraction"}),
@@ -125,7 +125,7 @@ class DesaturationRecipe(Recipe):
         }
 
     def restored(self, observation, method, options):
-        """`None` if the variant needs a diffraction pattern that is not known; see `Recipe.restored`."""
+        """`None` if the variant needs a diffraction pattern that is not known."""
         if needs_fringes(method, options.get("consistency")) and observation.channel is None:
             return None
         return super().restored(observation, method, options)

@@ -65,7 +65,7 @@ class GranulationRecipe(Recipe):
         return {config.name: config for config in CONFIGURATIONS[self.task.name]}
 
     def training_data(self, config):
-        """See `Recipe.training_data`."""
+        """See `sunpy_restore.core.recipe.Recipe.training_data`."""
         files = config.options.get("files")
         if files is None:
             return _MURAM
@@ -107,7 +107,7 @@ class GranulationRecipe(Recipe):
         return (latent, cells, cells) if self.task.name == CONVOLUTIONAL.name else (latent,)
 
     def predict(self, network, observed, config):
-        """Tiles that a generator makes from noise, or an autoencoder from tiles; see `Recipe.predict`."""
+        """Tiles that a generator makes from noise, or an autoencoder from tiles."""
         tiles = network(observed)
         return tiles[0] if isinstance(tiles, tuple) else tiles
 
@@ -125,7 +125,7 @@ class GranulationRecipe(Recipe):
         return (error + config.options["kl"] * divergence) / tiles.numel()
 
     def build_adversary(self, hyperparameters):
-        """See `Recipe.build_adversary`."""
+        """See `sunpy_restore.core.recipe.Recipe.build_adversary`."""
         return _build_discriminator(hyperparameters)
 
     def content_loss(self, restored, batch, config):

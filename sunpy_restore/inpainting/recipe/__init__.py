@@ -74,7 +74,7 @@ class InpaintingRecipe(Recipe):
         return training_and_validation(directory, config)
 
     def starting_weights(self, network, state):
-        """Weights of another network as the start of a training, see `widened`; the gate is zero while training."""
+        """Weights of another network as the start of a training; the gate is zero while training."""
         if not isinstance(network, CoronaUNet):
             return state
         return widened(state, network) | {"gate": torch.zeros_like(network.gate)}

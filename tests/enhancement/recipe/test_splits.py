@@ -23,7 +23,7 @@ def noise(*shape, seed=0):
 def layout():
     """Arrays of a folder of training data, by file."""
     return {
-        "photosphere/muram_intensity_48km.npy": noise(60, 680),
+        "photosphere/muram_intensity_48km.npy": noise(24, 680),
         "photosphere/imax_focus.fits.gz": noise(400, 400),
         "photosphere/hinode_sp_scan.npz": noise(40, 2, 40),
         "photosphere/camXX_2020-07-27T08_lc0.fits": noise(120, 120),
