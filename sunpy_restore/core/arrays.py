@@ -6,7 +6,7 @@ import numpy as np
 
 from astropy.io import fits
 
-__all__ = ["FORMAT", "describe", "flat_hdu", "own_type", "read_array", "to_fits_type"]
+__all__ = ["FORMAT", "describe", "flat_hdu", "read_array", "to_fits_type"]
 
 FORMAT = 1
 """Version of the layout of files, the value of ``RSTFILE``."""

@@ -15,15 +15,7 @@ from sunpy_restore.enhancement.forward import (
     transfer_kernel,
 )
 
-__all__ = [
-    "CONSISTENCY_RADIUS",
-    "FILTER_SIZE",
-    "apply_filter",
-    "consistent_continuum",
-    "consistent_magnetogram",
-    "data_consistency",
-    "wiener_filter",
-]
+__all__ = ["CONSISTENCY_RADIUS", "consistent_continuum", "consistent_magnetogram", "data_consistency", "wiener_filter"]
 
 FILTER_SIZE = 25
 """Side of the linear filters in HMI pixels: the diameter of the point spread function."""

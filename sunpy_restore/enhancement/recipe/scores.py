@@ -5,7 +5,7 @@ import numpy as np
 from sunpy_restore.core.metrics import flux_error, psnr, residual_fraction
 from sunpy_restore.enhancement.forward import reconvolve
 
-__all__ = ["EDGE", "measure"]
+__all__ = ["measure"]
 
 EDGE = 12
 """

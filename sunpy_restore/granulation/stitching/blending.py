@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-__all__ = ["BLENDINGS", "Assembly", "LinearBlend", "VarianceBlend", "ramp"]
+__all__ = ["BLENDINGS", "Assembly"]
 
 _LEAST_CORRELATION = -0.5
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from sunpy_restore.granulation.stitching.blending import Assembly
 
-__all__ = ["FEATHER", "SeamBlend", "minimum_error_paths"]
+__all__ = ["SeamBlend"]
 
 FEATHER = 2
 """Distance from a cut in pixels within which both tiles contribute."""

@@ -15,7 +15,7 @@ from sunpy_restore.inpainting.observation import Observation
 from sunpy_restore.inpainting.recipe.scenes import read_exposures
 from sunpy_restore.inpainting.recipe.structure import front_through, streamer_through
 
-__all__ = ["evaluation_pairs", "measure", "with_hole"]
+__all__ = ["evaluation_pairs", "measure"]
 
 _SIZES = {"32 px": (1, 1), "64 px": (2, 2), "96 px": (3, 3), "256 px": (8, 8), "32 x 512 px": (1, 16)}  # in blocks
 _HOLES = 16  # of each size, and of each kind of structure, distributed over the images of a detector and level
