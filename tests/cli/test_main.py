@@ -169,6 +169,7 @@ def test_network_of_the_registry_and_of_a_file(run, networks, tmp_path):
     np.testing.assert_array_equal(default.data, file.data)
 
 
+@pytest.mark.slow
 def test_inpaints_a_file_as_python_does(run, networks, tmp_path):
     target, lost = tmp_path / "inpainted.fits", tmp_path / "lost.fits"
     observed = sunpy.map.Map(CORONA)
@@ -190,6 +191,7 @@ def test_inpaints_a_file_as_python_does(run, networks, tmp_path):
     assert added.std() > 1
 
 
+@pytest.mark.slow
 def test_desaturates_a_file_as_python_does(run, networks, tmp_path):
     target = tmp_path / "desaturated.fits"
     assert run("desaturate", FLARE, "-o", target, "--device", "cpu") == (0, f"{target}\n", "")
@@ -413,8 +415,8 @@ def test_warnings_are_one_line(run, monkeypatch, tmp_path):
 
 
 def test_interrupted_writing_leaves_nothing(run, monkeypatch, tmp_path):
-    def interrupted(self, name, **options):
-        Path(name).write_bytes(b"half")
+    def interrupted(self, file, **options):
+        file.write(b"half")
         raise KeyboardInterrupt
 
     target = tmp_path / "out.fits"
@@ -670,6 +672,7 @@ def test_synthesis_replaces_a_file_only_when_told(run, fails, networks, tmp_path
     assert list(tmp_path.iterdir()) == [target]
 
 
+@pytest.mark.slow
 def test_synthesis_by_tiles_names_how_they_were_stitched(run, networks, tmp_path):
     target = tmp_path / "texture.fits"
     arguments = ("synthesize", *SIZES, "--method", "gan", "--stitching", "greedy", "--refine-worst", "1")
