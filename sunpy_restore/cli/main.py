@@ -126,7 +126,7 @@ def _parser():
         "--weights", nargs="+", metavar="W", help="names in the registry or .safetensors files, each with its own row"
     )
     _add_device(evaluate)
-    weights = command("weights", None, "list, fetch or check weights of networks")
+    weights = command("weights", None, "list, fetch or verify weights of networks")
     actions = weights.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="weights in the registry").set_defaults(run=_list_weights)
     fetch = actions.add_parser("fetch", help="download weights into the cache")

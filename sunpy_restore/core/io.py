@@ -1,6 +1,7 @@
 """Save images with their masks and uncertainties in one FITS file, and load them."""
 
 import gzip
+import os
 import warnings
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def save(image, path, *, overwrite=False):
     >>> bool((load(path).mask == smap.mask).all())
     True
     """
-    path = Path(path).expanduser()
+    path = _checked_path(path)
     if not path.name.lower().removesuffix(".gz").endswith(_SUFFIXES):
         raise ValueError(f"Found the file name {path.name!r}; expected one that ends in .fits or .fits.gz.")
     if path.exists() and not overwrite:
@@ -108,6 +109,8 @@ def load(path):
 
     Raises
     ------
+    TypeError
+        The path is no path.
     FileNotFoundError
         There is no such file.
     ValueError
@@ -123,9 +126,10 @@ def load(path):
     --------
     save
     """
-    path = Path(path).expanduser()
+    path = _checked_path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file.")
+        kind = "a folder; expected a FITS file" if path.is_dir() else "no such file"
+        raise FileNotFoundError(f"{path}: {kind}.")
     source = verified_source(path)
     if source is None:
         result, notes = _open_other(path)
@@ -143,6 +147,16 @@ def load(path):
 def _open(path):
     # The highest level takes a minute for 4096 x 4096 integers of which few differ.
     return gzip.open(path, "wb", compresslevel=4) if path.suffix == ".gz" else path.open("wb")
+
+
+def _checked_path(path):
+    """The path, refused if it is something else; swapped arguments are common."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            f"Found {type(path).__name__} as the path; expected the name of one file. Call save(image, path), and load "
+            "several files one by one."
+        )
+    return Path(path).expanduser()
 
 
 class _Stream:

@@ -616,3 +616,18 @@ def test_blank_integers_stay_blank_for_other_programs(tmp_path):
         with fits.open(tmp_path / "image.fits") as hdus:
             assert ("BLANK" in hdus[0].header) is (dtype == "i2")
         assert type(sunpy.map.Map(tmp_path / "image.fits")) is GenericMap
+
+
+@pytest.mark.parametrize("path", [3, None, ["a.fits", "b.fits"]])
+def test_paths_that_are_none(path):
+    with pytest.raises(TypeError, match=r"expected the name of one file.*save\(image, path\)"):
+        load(path)
+    with pytest.raises(TypeError, match=r"as the path; expected the name of one file"):
+        save(make_map(), path)
+
+
+def test_folders_and_swapped_arguments(tmp_path):
+    with pytest.raises(FileNotFoundError, match="a folder; expected a FITS file"):
+        load(tmp_path)
+    with pytest.raises(TypeError, match="GenericMap as the path"):
+        save(str(tmp_path / "map.fits"), make_map())
