@@ -9,7 +9,7 @@ from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes, paper
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.recipe.scenes import crop, flare
 
-__all__ = ["injected", "injected_pair", "mixed_views", "pair_of", "paper_crops", "paper_views"]
+__all__ = ["injected", "injected_pair", "mixed_views", "pair_of", "paper_crops", "paper_pair", "paper_views"]
 
 _PAPER_SIDE = 256
 
