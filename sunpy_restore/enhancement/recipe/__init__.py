@@ -43,19 +43,23 @@ _COMPACT = {
         "spectral_index": 1.0,
     },
 }
+_TERMS = (
+    " The terms of use of MURaM are unclear: the LICENSE file of its source, https://github.com/HelioML/HelioML, says "
+    "BSD-3-Clause, the README puts the contents under CC BY-NC-ND 4.0."
+)
 _DATA = {
     "enhance-continuum": (
         "MURaM emergent intensity with pixels of 48 km, columns 0-543 (40 %); SUNRISE/IMaX granulation, filtered to "
         "the power spectrum of MURaM (22 %); Hinode/SP scan of a sunspot at 6302 A (11 %); SST/CRISP wide-band images "
         "of a sunspot and of plage at 8542 A (17 %); HMI continuum images of a sunspot, frames 0-16, used as the truth "
         "with pixels of half the size (10 %). Up to 5 % of stray light from beyond the truncation radius of the point "
-        "spread function is added to the granulation. Held out: MURaM columns 544-679, HMI frames 27-29."
+        "spread function is added to the granulation. Held out: MURaM columns 544-679, HMI frames 27-29." + _TERMS
     ),
     "enhance-magnetogram": (
         "Synthetic magnetograms of mixed polarity with flux in the intergranular lanes of the MURaM intensity, columns "
         "0-543 (35 %); Hinode/SOT-NFI magnetogram of NOAA 11158, V/I scaled to a maximum field of 2.2 kG (35 %); HMI "
         "magnetogram of NOAA 11158, columns 0-399, used as the truth with pixels of half the size (30 %). Held out: "
-        "MURaM columns 544-679, HMI columns 420-494."
+        "MURaM columns 544-679, HMI columns 420-494." + _TERMS
     ),
 }
 
