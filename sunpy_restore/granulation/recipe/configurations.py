@@ -61,7 +61,7 @@ _GAN = replace(
 
 _PAPER_VAE = TrainingConfig(
     name="paper",
-    network={"architecture": "TileVAE", "hidden": 512, "latent": 256},
+    network={"architecture": "ThesisVAE", "latent": 256, "flattened": 512, "width": 256},
     patch_size=SIDE,
     batch_size=8,
     steps=100_000,

@@ -140,7 +140,7 @@ def test_paper_configurations_agree_with_the_thesis():
     assert parameters(GAN.build_network(gan.network)) == 12_848_641
     assert parameters(recipe_of(GAN).build_adversary(gan.adversary)) == 11_813_377
     assert parameters(VAE.build_network(vae.network)) == 8_691_073
-    assert (gan.network["latent"], vae.network["latent"], vae.network["hidden"]) == (128, 256, 512)
+    assert (gan.network["latent"], vae.network["latent"], vae.network["flattened"]) == (128, 256, 512)
     # Losses: only binary cross-entropy; only squared error and divergence
     assert gan.options == {}
     assert vae.adversary is None
