@@ -8,18 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage, signal
+from scipy import ndimage, optimize, signal
 
 from astropy.io import fits
 
 from sunpy_restore.enhancement.forward import HMI_PIXEL, airy_psf, hmi_psf, reconvolve
 
-__all__ = ["Source", "continuum_sources", "magnetogram_sources", "view"]
+__all__ = ["Source", "clean_continuum_sources", "continuum_sources", "magnetogram_sources", "view"]
 
 MURAM_SCALE = 0.0662  # arcsec
 IMAX_SCALE = 0.055  # arcsec
 MURAM_SPLIT = 544
 """First column of the MURaM snapshot that is held out from training."""
+
+_IMAX_SPLIT = 0.8  # of the columns; the others are held out where there is no MURaM
+_IMAX_CONTRAST = 0.144  # of simulated granulation at 6302 A (Danilovic et al. 2008, A&A 484, L17)
+_MAX_GAIN = 6.0
 
 _MARGIN = 13
 """HMI pixels around a view that the point spread functions need."""
@@ -83,18 +87,43 @@ def _sst(directory, day):
     return _read(found[0])[40:-40, 40:-40]
 
 
-def _imax(directory, model):
-    """SUNRISE/IMaX image, filtered to the power spectrum of MURaM at the frequencies that the target telescope sees."""
+def _imax(directory):
+    """Contrast of the SUNRISE/IMaX image without its edges."""
     image = _read(directory / "photosphere" / "imax_focus.fits.gz")[90:-90, 90:-90]
-    image = image / image.mean() - 1
+    return image / image.mean() - 1
+
+
+def _imax_like(image, model):
+    """IMaX image, filtered to the power spectrum of a model at the frequencies that the target telescope sees."""
     scales = np.linspace(0.2, 2.6, 25)
     gain = np.sqrt(_power(model - 1, MURAM_SCALE, scales) / _power(image, IMAX_SCALE, scales))
+    return 1 + _filtered(image, lambda frequency: np.interp(frequency, scales, np.clip(gain, 0, 6)))
+
+
+def _imax_restored(image):
+    """Part of the IMaX image, deconvolved until it has the contrast of granulation without a telescope."""
+    image = (1 + image) / (1 + image.mean()) - 1
+
+    def restored(scale):
+        return _filtered(image, lambda frequency: np.clip(np.exp(frequency / scale), 0, _MAX_GAIN))
+
+    low, high = (restored(scale).std() for scale in (30.0, 0.3))
+    if not low <= _IMAX_CONTRAST <= high:
+        raise ValueError(
+            f"Found an IMaX image with a contrast of {image.std():.3f}, which can be restored to {low:.3f} to "
+            f"{high:.3f}; expected {_IMAX_CONTRAST} within these limits. Use the image that is not deconvolved, "
+            "imax_focus.fits.gz."
+        )
+    scale = optimize.brentq(lambda scale: restored(scale).std() - _IMAX_CONTRAST, 0.3, 30.0, xtol=1e-3)
+    return 1 + restored(scale)
+
+
+def _filtered(image, gain):
+    """Image filtered at the frequencies that the target telescope sees; ``gain`` is a function of cycles per arcsec."""
     frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(2 * n, IMAX_SCALE) for n in image.shape), indexing="ij"))
-    filter_ = np.interp(frequency, scales, np.clip(gain, 0, 6)) * np.exp(
-        -((np.clip(frequency - 2.6, 0, None) / 0.5) ** 2)
-    )
+    filter_ = gain(frequency) * np.exp(-((np.clip(frequency - 2.6, 0, None) / 0.5) ** 2))
     mirrored = np.pad(image, [(0, n) for n in image.shape], mode="symmetric")
-    return 1 + np.fft.ifft2(np.fft.fft2(mirrored) * filter_).real[: image.shape[0], : image.shape[1]]
+    return np.fft.ifft2(np.fft.fft2(mirrored) * filter_).real[: image.shape[0], : image.shape[1]]
 
 
 def _power(image, pixel_scale, scales):
@@ -133,27 +162,83 @@ def continuum_sources(directory, split="train"):
         A file is missing.
     """
     directory = Path(directory)
-    muram = _muram(directory)
-    series = _read(directory / "hmi" / "hmi_continuum_sunspot_series.fits.gz")
-    series = [frame / _quiet_level(frame) for frame in series]
+    muram, series = _muram(directory), _series(directory)
     if split == "validation":
         return [
             Source("MURaM", [muram[:, MURAM_SPLIT:]], MURAM_SCALE, 1.0),
             Source("HMI spot series", series[27:], None, 1.0),
         ]
+    return [
+        Source("MURaM", [muram[:, :MURAM_SPLIT]], MURAM_SCALE, 0.4, (0.85, 1.1), 1.0, (0.7, 1.4), 0.05),
+        Source(
+            "IMaX",
+            [_imax_like(_imax(directory), muram[:, :MURAM_SPLIT])],
+            IMAX_SCALE,
+            0.22,
+            (0.85, 1.1),
+            1.0,
+            (0.7, 1.4),
+            0.05,
+        ),
+        *_observed_sources(directory, series),
+    ]
+
+
+def _observed_sources(directory, series):
+    """Spots and plage; their weights are shares of the compact configuration."""
     sp = np.load(directory / "photosphere" / "hinode_sp_scan.npz")["data"][:, 0, :].astype(float)
     sp = ndimage.zoom(sp / _quiet_level(sp), 2, order=3, mode="mirror", grid_mode=True)
     spot, plage = (_sst(directory, day) for day in ("2020-07-27", "2019-08-01"))
     return [
-        Source("MURaM", [muram[:, :MURAM_SPLIT]], MURAM_SCALE, 0.4, (0.85, 1.1), 1.0, (0.7, 1.4), 0.05),
-        Source(
-            "IMaX", [_imax(directory, muram[:, :MURAM_SPLIT])], IMAX_SCALE, 0.22, (0.85, 1.1), 1.0, (0.7, 1.4), 0.05
-        ),
         Source("Hinode/SP spot", [np.clip(sp, 0.02, None)], 0.08, 0.11, (0.9, 1.1), 1.0),
         # The contrast of the wide band at 8542 A is lower than at 6173 A
         Source("SST spot", [np.clip(spot / _quiet_level(spot), 0.02, None) ** 1.3], 0.059, 0.1, (0.9, 1.1), 1.0),
         Source("SST plage", [plage / np.median(plage)], 0.059, 0.07, (1.5, 2.5), 1.0),
         Source("HMI spot series", series[:20:4], None, 0.1, (0.9, 1.2), 1.0),
+    ]
+
+
+def _series(directory):
+    series = _read(directory / "hmi" / "hmi_continuum_sunspot_series.fits.gz")
+    return [frame / _quiet_level(frame) for frame in series]
+
+
+def clean_continuum_sources(directory, split="train"):
+    """
+    Read the continuum images whose terms of use are clear: those of `continuum_sources` without MURaM.
+
+    Granulation is that of SUNRISE/IMaX alone, which is not deconvolved in the folder. Each part is deconvolved to the
+    contrast of 0.144 that simulated granulation has in this continuum (Danilovic et al. 2008), by a filter that
+    increases exponentially with the spatial frequency, at most by a factor of 6. The form of the filter is an
+    assumption.
+
+    Parameters
+    ----------
+    directory : path-like
+        Folder with ``photosphere/`` and ``hmi/``, as for `continuum_sources` without ``muram_intensity_48km.npy``.
+    split : ``"train"`` or ``"validation"``
+        As for `continuum_sources`.
+
+    Returns
+    -------
+    `list` of `Source`
+
+    Raises
+    ------
+    FileNotFoundError
+        A file is missing.
+    """
+    directory = Path(directory)
+    image, series = _imax(directory), _series(directory)
+    cut = round(_IMAX_SPLIT * image.shape[1])
+    if split == "validation":
+        return [
+            Source("IMaX", [_imax_restored(image[:, cut:])], IMAX_SCALE, 1.0),
+            Source("HMI spot series", series[27:], None, 1.0),
+        ]
+    return [
+        Source("IMaX", [_imax_restored(image[:, :cut])], IMAX_SCALE, 0.62, (0.85, 1.15), 1.0, (0.7, 1.4), 0.05),
+        *_observed_sources(directory, series),
     ]
 
 

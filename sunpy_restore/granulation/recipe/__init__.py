@@ -55,7 +55,8 @@ class GranulationRecipe(Recipe):
         Training configurations of the task.
 
         ``paper`` has the networks and hyperparameters of Sierra Acosta (2020), ``compact`` made the weights in the
-        package.
+        package. ``clean`` of the convolutional generator is ``compact`` with an image whose terms of use are clear,
+        granulation observed by SUNRISE/IMaX at the resolution of this telescope.
 
         Returns
         -------
@@ -73,7 +74,7 @@ class GranulationRecipe(Recipe):
         files = config.options.get("files")
         if files is None:
             return _MURAM
-        named = ", ".join(f"{name} (pixels of {pixel:g} km)" for name, pixel in files)
+        named = ", ".join(f"{name} (pixels of {pixel:g} km)" for name, pixel, *_ in files)
         return f"{named}: the first three quarters of the columns of each image; the others were kept back."
 
     def datasets(self, directory, config):

@@ -26,6 +26,11 @@ _CONVOLUTIONAL = TrainingConfig(
     options={"gradient_penalty": 0.25, "spectrum": 0.3, "histogram": 1.0},
 )
 
+# Pixels of 0.055 arcsec; the edges of the image are apodised
+_IMAX = (("photosphere/imax_focus.fits.gz", 39.9, 90),)
+
+_CLEAN = replace(_CONVOLUTIONAL, name="clean", options={**_CONVOLUTIONAL.options, "files": _IMAX})
+
 _PAPER_GAN = TrainingConfig(
     name="paper",
     network={"architecture": "TileGenerator", "latent": 128},
@@ -90,7 +95,7 @@ _VAE = replace(
 )
 
 CONFIGURATIONS = {
-    CONVOLUTIONAL.name: (_CONVOLUTIONAL,),
+    CONVOLUTIONAL.name: (_CONVOLUTIONAL, _CLEAN),
     GAN.name: (_GAN, _PAPER_GAN),
     VAE.name: (_VAE, _PAPER_VAE),
 }
