@@ -8,22 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage, optimize, signal
+from scipy import ndimage, signal
 
 from astropy.io import fits
 
 from sunpy_restore.enhancement.forward import HMI_PIXEL, airy_psf, hmi_psf, reconvolve
+from sunpy_restore.enhancement.recipe.imax import IMAX_SCALE, deconvolve, match_spectrum
 
 __all__ = ["Source", "clean_continuum_sources", "continuum_sources", "magnetogram_sources", "view"]
 
 MURAM_SCALE = 0.0662  # arcsec
-IMAX_SCALE = 0.055  # arcsec
 MURAM_SPLIT = 544
 """First column of the MURaM snapshot that is held out from training."""
 
 _IMAX_SPLIT = 0.8  # of the columns; the others are held out where there is no MURaM
-_IMAX_CONTRAST = 0.144  # of simulated granulation at 6302 A (Danilovic et al. 2008, A&A 484, L17)
-_MAX_GAIN = 6.0
 
 _MARGIN = 13
 """HMI pixels around a view that the point spread functions need."""
@@ -93,48 +91,6 @@ def _imax(directory):
     return image / image.mean() - 1
 
 
-def _imax_like(image, model):
-    """IMaX image, filtered to the power spectrum of a model at the frequencies that the target telescope sees."""
-    scales = np.linspace(0.2, 2.6, 25)
-    gain = np.sqrt(_power(model - 1, MURAM_SCALE, scales) / _power(image, IMAX_SCALE, scales))
-    return 1 + _filtered(image, lambda frequency: np.interp(frequency, scales, np.clip(gain, 0, 6)))
-
-
-def _imax_restored(image):
-    """Part of the IMaX image, deconvolved until it has the contrast of granulation without a telescope."""
-    image = (1 + image) / (1 + image.mean()) - 1
-
-    def restored(scale):
-        return _filtered(image, lambda frequency: np.clip(np.exp(frequency / scale), 0, _MAX_GAIN))
-
-    low, high = (restored(scale).std() for scale in (30.0, 0.3))
-    if not low <= _IMAX_CONTRAST <= high:
-        raise ValueError(
-            f"Found an IMaX image with a contrast of {image.std():.3f}, which can be restored to {low:.3f} to "
-            f"{high:.3f}; expected {_IMAX_CONTRAST} within these limits. Use the image that is not deconvolved, "
-            "imax_focus.fits.gz."
-        )
-    scale = optimize.brentq(lambda scale: restored(scale).std() - _IMAX_CONTRAST, 0.3, 30.0, xtol=1e-3)
-    return 1 + restored(scale)
-
-
-def _filtered(image, gain):
-    """Image filtered at the frequencies that the target telescope sees; ``gain`` is a function of cycles per arcsec."""
-    frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(2 * n, IMAX_SCALE) for n in image.shape), indexing="ij"))
-    filter_ = gain(frequency) * np.exp(-((np.clip(frequency - 2.6, 0, None) / 0.5) ** 2))
-    mirrored = np.pad(image, [(0, n) for n in image.shape], mode="symmetric")
-    return np.fft.ifft2(np.fft.fft2(mirrored) * filter_).real[: image.shape[0], : image.shape[1]]
-
-
-def _power(image, pixel_scale, scales):
-    """Power spectral density at the frequencies ``scales`` in cycles per arcsec, averaged over azimuth."""
-    window = np.outer(*(np.hanning(n) for n in image.shape))
-    power = np.abs(np.fft.fft2(image * window)) ** 2 * pixel_scale**2 / (window**2).sum()
-    frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n, pixel_scale) for n in image.shape), indexing="ij"))
-    half = (scales[1] - scales[0]) / 2
-    return np.array([power[np.abs(frequency - scale) < half].mean() for scale in scales])
-
-
 def _muram(directory):
     image = np.load(directory / "photosphere" / "muram_intensity_48km.npy").astype(float)
     return image / image.mean()
@@ -172,7 +128,7 @@ def continuum_sources(directory, split="train"):
         Source("MURaM", [muram[:, :MURAM_SPLIT]], MURAM_SCALE, 0.4, (0.85, 1.1), 1.0, (0.7, 1.4), 0.05),
         Source(
             "IMaX",
-            [_imax_like(_imax(directory), muram[:, :MURAM_SPLIT])],
+            [match_spectrum(_imax(directory), muram[:, :MURAM_SPLIT], MURAM_SCALE)],
             IMAX_SCALE,
             0.22,
             (0.85, 1.1),
@@ -233,11 +189,11 @@ def clean_continuum_sources(directory, split="train"):
     cut = round(_IMAX_SPLIT * image.shape[1])
     if split == "validation":
         return [
-            Source("IMaX", [_imax_restored(image[:, cut:])], IMAX_SCALE, 1.0),
+            Source("IMaX", [deconvolve(image[:, cut:])], IMAX_SCALE, 1.0),
             Source("HMI spot series", series[27:], None, 1.0),
         ]
     return [
-        Source("IMaX", [_imax_restored(image[:, :cut])], IMAX_SCALE, 0.62, (0.85, 1.15), 1.0, (0.7, 1.4), 0.05),
+        Source("IMaX", [deconvolve(image[:, :cut])], IMAX_SCALE, 0.62, (0.85, 1.15), 1.0, (0.7, 1.4), 0.05),
         *_observed_sources(directory, series),
     ]
 
