@@ -99,7 +99,10 @@ def from_text(text):
         bits = np.unpackbits(packed.reshape(shape[0], ny, -(-nx // 8)), axis=-1, count=nx)
         flags[:, y : y + ny, x : x + nx] = bits
     except (KeyError, TypeError, ValueError, zlib.error) as error:
-        raise ValueError(f"Found a record of the filled pixels that cannot be read ({error}).") from error
+        raise ValueError(
+            f"Found a record of the filled pixels that cannot be read ({error}); expected JSON as it was written. "
+            "Restore the original image again, or remove RSTFILL from the header."
+        ) from error
     return flags, grid
 
 
