@@ -10,6 +10,7 @@ import sunpy.map
 
 from sunpy_restore.backprojection.measured import open_visibilities
 from sunpy_restore.backprojection.verb import backproj_to_clean
+from sunpy_restore.core.filled import filled
 from sunpy_restore.core.io import save
 from sunpy_restore.core.metrics import contrast, flux_error, residual_fraction
 from sunpy_restore.data import SAMPLES, sample_path
@@ -90,7 +91,7 @@ def _desaturate(name, observed, folder, device):
 
     methods = ("biharmonic", "diffraction", "network")
     restored = {method: desaturate(observed, method=method, device=device) for method in methods}
-    mask, channel = restored["network"].mask, int(observed.wavelength.value)
+    mask, channel = filled(restored["network"]), int(observed.wavelength.value)
     for method, smap in {"before": observed, **restored}.items():
         path = _saved(smap, folder / f"{name}_{method}.fits") if method in restored else ""
         line = (
