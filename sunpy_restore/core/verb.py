@@ -95,14 +95,13 @@ def check_choices(function, values):
     ValueError
         A keyword with a list of choices has another value.
     """
-    choices = {option.name: option.choices for option in function.options if option.choices}
-    choices["method"] = function.methods
-    for name, expected in choices.items():
-        value = values.get(name)
-        if value is not None and value not in expected:
-            raise ValueError(f"Unknown {name} {value!r}; expected one of {', '.join(expected)}.")
+    if values["method"] not in function.methods:
+        raise ValueError(f"Unknown method {values['method']!r}; expected one of {', '.join(function.methods)}.")
     for option in function.options:
         value = values.get(option.name)
+        if option.choices and value is not None and value not in option.choices:
+            expected = " or ".join(map(repr, option.choices))
+            raise ValueError(f"Unknown {option.name} {value!r}; expected {expected}.")
         if option.flag and not isinstance(value, bool | np.bool_ | None):
             raise TypeError(f"Found {option.name}={value!r}; expected True or False.")
 

@@ -213,8 +213,8 @@ def test_an_unknown_method_and_weights_of_a_classical_one_are_refused_before_a_m
 @pytest.mark.parametrize(
     ("keywords", "error", "message"),
     [
-        ({"observing": {"kind": "other"}}, ValueError, r"^Unknown kind 'other'; expected one of one, two\.$"),
-        ({"restoring": {"kind": 3}}, ValueError, r"^Unknown kind 3; expected one of one, two\.$"),
+        ({"observing": {"kind": "other"}}, ValueError, r"^Unknown kind 'other'; expected 'one' or 'two'\.$"),
+        ({"restoring": {"kind": 3}}, ValueError, r"^Unknown kind 3; expected 'one' or 'two'\.$"),
         ({"restoring": {"noise": "yes"}}, TypeError, r"^Found noise='yes'; expected True or False\.$"),
     ],
 )

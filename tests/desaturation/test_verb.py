@@ -227,7 +227,7 @@ def test_save_and_load_keep_pixels_and_provenance(flaring, tmp_path, method):
 def test_map_without_saturation_is_returned_unchanged(make_map, flaring, method):
     quiet = make_map(np.minimum(flaring.data, 9000.0))
     for keywords in ({}, {"mask": np.zeros(quiet.data.shape, dtype=bool)}):
-        with pytest.warns(RestoreWarning, match="Found no saturated pixels; the image is returned unchanged") as warned:
+        with pytest.warns(RestoreWarning, match=r"Found no .*; the image is returned unchanged") as warned:
             assert desaturate(quiet, method=method, **keywords) is quiet
         assert [warning.filename for warning in warned] == [__file__]
     with pytest.warns(RestoreWarning, match="Image 1 of 2: Found no saturated pixels"):
@@ -287,7 +287,7 @@ def test_ultraviolet_channels_are_not_corrected(make_map, flaring):
     [
         (
             {"method": "biharmonic", "consistency": "charge"},
-            "Unknown consistency 'charge'; expected one of diffraction, none",
+            "Unknown consistency 'charge'; expected 'diffraction' or 'none'",
         ),
         ({"method": "diffraction", "consistency": "none"}, "consists of this correction"),
         ({"method": "magic"}, "Unknown method 'magic'; expected one of network, biharmonic, diffraction"),

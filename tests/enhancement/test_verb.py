@@ -309,7 +309,7 @@ def test_products_that_contradict_the_map_are_refused(samples, part):
     assert enhance(smap, product="magnetogram", method="bicubic").meta["rsttask"] == "enhance-magnetogram"
     with pytest.raises(ValueError, match="Found CONTENT = 'MAGNETOGRAM' and product='continuum'; expected a Map of"):
         enhance(smap, product="continuum")
-    with pytest.raises(ValueError, match="Unknown product 'vector'; expected one of continuum, magnetogram"):
+    with pytest.raises(ValueError, match="Unknown product 'vector'; expected 'continuum' or 'magnetogram'"):
         enhance(smap, product="vector")
     for content in ("DOPPLERGRAM", "INCLINATION"):
         with pytest.raises(ValueError, match=f"Found CONTENT = '{content}' and product='magnetogram'"):
