@@ -88,9 +88,9 @@ def _parser():
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def command(name, run, what):
+    def command(name, run, what, *aliases):
         # Python names have underscores, command lines hyphens: both are understood
-        aliases = [name.replace("_", "-")] if "_" in name else []
+        aliases = [*aliases, *([name.replace("_", "-")] if "_" in name else [])]
         text = f"{what[0].upper()}{what[1:]}."
         added = commands.add_parser(name, aliases=aliases, help=what, description=text, allow_abbrev=False)
         added.set_defaults(run=run)
@@ -105,7 +105,8 @@ def _parser():
     _add_device(demo)
     for function in tasks.FUNCTIONS:
         if isinstance(function, MapFunction):
-            added = command(function.name, partial(_restore, function), function.summary)
+            short = {task.name for task in function.tasks if len(function.tasks) == 1} - {function.name}
+            added = command(function.name, partial(_restore, function), function.summary, *short)
             add_function(added, function)
             _add_weights(added)
             _add_device(added)

@@ -31,7 +31,9 @@ def add_function(parser, function):
             parser.add_argument(
                 f"--{option.name}", metavar=option.metavar, choices=option.choices, nargs=option.nargs, help=option.help
             )
-    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    existing.add_argument("--skip-existing", action="store_true", help="leave out inputs whose output exists")
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
 
@@ -58,19 +60,22 @@ def restore_files(args, function: MapFunction, complain):
     from sunpy_restore.cli.files import targets_of
     from sunpy_restore.core.messages import prefixed
 
-    targets = targets_of(map(Path, args.inputs), args.output, function.name, overwrite=args.overwrite)
+    given = list(map(Path, args.inputs))
+    targets = targets_of(given, args.output, function.name, overwrite=args.overwrite, skip_existing=args.skip_existing)
     options = {"method": args.method, "weights": args.weights, "device": args.device} | _given(function, args)
     shown = sys.stderr.isatty() and not args.no_progress
-    alone, failed = len(targets) == 1, {}
+    alone, failed = len(given) == 1, {}
     for source, target in tqdm(targets.items(), desc=function.name, unit="file", disable=alone or not shown):
         try:
             with prefixed("" if alone else f"{source}: "):
                 _restore_file(function, source, target, options | {"progress": alone and shown})
-        except (MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+        # Whatever is wrong with one file, the others are restored
+        except Exception as error:
             if args.debug:
                 raise
             failed[source] = error
-            text = str(error)
+            expected = isinstance(error, MemoryError | OSError | RuntimeError | TypeError | ValueError)
+            text = str(error) if expected else f"{type(error).__name__}: {error} (--debug shows where)"
             complain(text if text.startswith(f"{source}: ") else f"{source}: {text}")
         else:
             tqdm.write(str(target))

@@ -36,17 +36,17 @@ def checked_hole(image, mask):
     mask = np.array(mask)
     if mask.dtype != bool:
         raise TypeError(
-            f"Expected a boolean mask, found data of type {mask.dtype}. Convert it, for example by mask > 0."
+            f"Found a mask of the type {mask.dtype}; expected a boolean one. Convert it, for example by mask > 0."
         )
     if mask.shape != image.shape:
-        raise ValueError(f"Expected a mask of the shape of the image, {image.shape}, found {mask.shape}.")
+        raise ValueError(f"Found a mask of shape {mask.shape}; expected {image.shape}, that of the image.")
     if mask.all():
         raise ValueError(
-            f"The mask covers all {mask.size} pixels; expected valid pixels to fill from. Use a smaller mask."
+            f"Found a mask that covers all {mask.size} pixels; expected valid pixels to fill from. Use a smaller mask."
         )
     if not np.isfinite(image[~mask]).any():
         raise ValueError(
-            "No pixel outside of the mask is finite; expected valid pixels to fill from. Use another image or mask."
+            "Found no finite pixel outside of the mask; expected valid pixels to fill from. Use another image or mask."
         )
     return mask
 

@@ -1,5 +1,6 @@
 """Maps and masks that are read from files."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +32,45 @@ def read_map(path):
 
     try:
         found = load(path)
-    except ValueError as error:
-        raise ValueError(str(error).removeprefix(f"{path} ").removeprefix(f"{path}: ")) from error
+    except (ImportError, ValueError) as error:
+        reason = _reason(Path(path), str(error))
+        raise ValueError(reason or str(error).removeprefix(f"{path} ").removeprefix(f"{path}: ")) from error
     if isinstance(found, GenericMap):
         return found
     kind = f"{len(found)} images" if isinstance(found, list | tuple) else f"a {type(found).__name__}"
     raise ValueError(f"Found {kind}; expected one image. Save each image as a file of its own.")
+
+
+def _reason(path, error):
+    """Why a file does not open, if that is a missing reader or a missing part of the file."""
+    if path.suffix.lower() in (".jp2", ".jpx", ".j2k") and ("glymur" in error or "openj" in error.lower()):
+        return (
+            "Found a JPEG 2000 file, but no reader for it; expected the package glymur and the library OpenJPEG. Run: "
+            'pip install "sunpy[jpeg2000]", and install openjpeg with conda or libopenjp2-7 with the package manager '
+            "of the system."
+        )
+    if "ended before" in error or _is_truncated(path):
+        return (
+            f"Found {path.stat().st_size} bytes, fewer than the file announces: it is truncated; expected all of it. "
+            "Download or copy it again."
+        )
+    return None
+
+
+def _is_truncated(path):
+    from astropy.io import fits
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            with fits.open(path) as hdus:
+                len(hdus)
+        # Damaged files fail in many ways
+        except Exception as error:  # noqa: BLE001
+            warnings.warn(str(error), stacklevel=1)
+    found = " ".join(str(warning.message) for warning in caught)
+    # What astropy says of missing data, a header without its end, and a file that ends within a block
+    return any(text in found for text in ("truncated", "END card", "multiple of 2880"))
 
 
 def read_maps(paths):

@@ -135,10 +135,15 @@ def load_network(task, weights=None, *, progress=False):
     local : `~sunpy_restore.core.weights.LocalWeights`
         The file.
     """
+    import torch
+
     from sunpy_restore.core import weights as files
 
     local = files.resolve(weights, task=task.name, progress=progress)
-    network = task.build_network(files.read_metadata(local)["hyperparameters"])
+    hyperparameters = files.read_metadata(local)["hyperparameters"]
+    # Networks draw their first weights from the global generator, in the default precision
+    with torch.random.fork_rng(devices=[]):
+        network = task.build_network(hyperparameters).float()
     fit(network, local)
     return network, local
 

@@ -1,20 +1,25 @@
 """What all functions that restore Maps have in common: Map -> observation -> restored array -> Map."""
 
+import math
+
 import numpy as np
 
 from sunpy_restore.core.maps import as_maps, restored_map
+from sunpy_restore.core.memory import enough_memory
 from sunpy_restore.core.messages import named_image, warn_user
 from sunpy_restore.core.methods import load_method, restore_observation
+from sunpy_restore.core.prepared import check_header, in_memory, without_masked_values
 from sunpy_restore.core.task import Restoration, resolve
 
-__all__ = ["refuse_restored", "run"]
+__all__ = ["check_choices", "refuse_restored", "run"]
 
 
 def run(function, image, *, method, weights, device, progress, observing=None, restoring=None):
     """
     Restore Maps.
 
-    All Maps are checked before the first one is restored.
+    All Maps are checked before the first one is restored. Dask arrays are computed once. Values that the mask of a Map
+    covers are replaced before an observation reads the Map.
 
     Parameters
     ----------
@@ -33,24 +38,83 @@ def run(function, image, *, method, weights, device, progress, observing=None, r
     Same kind as ``image``
         Restored Maps; a Map with nothing to restore comes back as it is, with a warning.
     """
+    check_choices(function, {"method": method} | (observing or {}) | (restoring or {}))
     maps, rebuild = as_maps(image)
+    with enough_memory(_bytes(function, maps), _shapes(maps), "Restore parts of it, or fewer images at a time."):
+        return rebuild(_results(function, maps, method, weights, device, progress, observing or {}, restoring or {}))
+
+
+def _results(function, maps, method, weights, device, progress, observing, restoring):
     observation = resolve(function.observation)
-    options = _for_each(function, maps, observing or {})
-    tasks = []
-    for index, (smap, own) in enumerate(zip(maps, options, strict=True)):
+    loaded = []
+    for index, smap in enumerate(maps):
         with named_image(index, len(maps)):
             refuse_restored(function, smap)
+            check_header(smap)
+            loaded.append(in_memory(smap))
+    visible = [without_masked_values(smap) for smap in loaded]
+    options = _for_each(function, visible, {name: in_memory(value) for name, value in observing.items()})
+    tasks = []
+    for index, (smap, own) in enumerate(zip(visible, options, strict=True)):
+        with named_image(index, len(maps)):
             tasks.append(_task(function, observation.check(smap, **own)))
     methods = {
         task.name: load_method(task, method, weights=weights, device=device, progress=progress)
         for task in {task.name: task for task in tasks}.values()
     }
     results = []
-    for index, (smap, task, own) in enumerate(zip(maps, tasks, options, strict=True)):
+    for index, (task, own) in enumerate(zip(tasks, options, strict=True)):
         with named_image(index, len(maps)):
-            observed = observation.from_map(smap, **own)
-            results.append(_restored(smap, observed, methods[task.name], progress, restoring or {}))
-    return rebuild(results)
+            observed = observation.from_map(visible[index], **own)
+            if observed.nothing_to_do:
+                warn_user(observed.nothing_to_do if own.get("mask") is None else _EMPTY_MASK)
+                results.append(maps[index])
+            else:
+                results.append(_restored(loaded[index], observed, methods[task.name], progress, restoring))
+    return results
+
+
+_EMPTY_MASK = "Found no True pixel in the mask; the image is returned unchanged. Expected True in the pixels to fill."
+
+
+def check_choices(function, values):
+    """
+    Refuse values of keywords that the function does not know, before an image is read.
+
+    Parameters
+    ----------
+    function : `~sunpy_restore.core.task.MapFunction`
+        The function.
+    values : `dict`
+        Keyword to value; `None` is the default of any keyword.
+
+    Raises
+    ------
+    TypeError
+        A keyword that is on or off is not boolean.
+    ValueError
+        A keyword with a list of choices has another value.
+    """
+    if values["method"] not in function.methods:
+        raise ValueError(f"Unknown method {values['method']!r}; expected one of {', '.join(function.methods)}.")
+    for option in function.options:
+        value = values.get(option.name)
+        if option.choices and value is not None and value not in option.choices:
+            expected = " or ".join(map(repr, option.choices))
+            raise ValueError(f"Unknown {option.name} {value!r}; expected {expected}.")
+        if option.flag and not isinstance(value, bool | np.bool_ | None):
+            raise TypeError(f"Found {option.name}={value!r}; expected True or False.")
+
+
+def _bytes(function, maps):
+    """Memory for the data and the results, at least."""
+    scale = max(getattr(task, "scale", 1) for task in function.tasks)
+    return sum(math.prod(smap.data.shape) * (smap.data.dtype.itemsize + 4 * scale**2) for smap in maps)
+
+
+def _shapes(maps):
+    shapes = " and ".join(dict.fromkeys(str(smap.data.shape) for smap in maps[:3]))
+    return f"{len(maps)} images of shape {shapes}" if len(maps) > 1 else f"an image of shape {shapes}"
 
 
 def _for_each(function, maps, observing):
@@ -97,9 +161,6 @@ def _task(function, name):
 
 def _restored(smap, observed, method, progress, options):
     """One Map."""
-    if observed.nothing_to_do:
-        warn_user(observed.nothing_to_do)
-        return smap
     restored = restore_observation(observed, method, progress=progress, **options)
     data = restored.data if restored.filled is None else _put_back(smap, restored)
     scale = method.task.scale if isinstance(method.task, Restoration) else 1

@@ -47,13 +47,18 @@ def read(local):
     ValueError
         The path does not end in ``.safetensors``.
     ~sunpy_restore.core.exceptions.WeightsError
-        The file cannot be read as weights.
+        The file cannot be read as weights, or has numbers that are not finite.
     """
     metadata = read_metadata(local)
 
     from safetensors.torch import load_file
 
-    return load_file(_check_suffix(getattr(local, "path", local))), metadata
+    path = _check_suffix(getattr(local, "path", local))
+    state = load_file(path)
+    bad = [name for name, tensor in state.items() if not tensor.isfinite().all()]
+    if bad:
+        raise WeightsError(f"The file {path} has NaN or infinite numbers in {', '.join(bad[:3])}; {_EXPECTED}")
+    return state, metadata
 
 
 def read_features(local):

@@ -9,16 +9,32 @@ import astropy.units as u
 from sunpy.map.sources import HMIMap
 
 from sunpy_restore.core import observation
-from sunpy_restore.core.inference import fill_invalid
+from sunpy_restore.core.maps import valid_pixels
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.enhancement.forward import HMI_PIXEL
+from sunpy_restore.enhancement.gaps import fill_gaps
+from sunpy_restore.enhancement.outliers import find_outliers
 from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu, quiet_sun
-from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
+from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM, PRODUCTS
 
 __all__ = ["Observation"]
 
 _SCALE_TOLERANCE = 0.05  # relative deviation from the pixel of HMI
-_PRODUCTS = {"CONTINUUM": CONTINUUM, "MAGNETOGRAM": MAGNETOGRAM}
+_UNTOLD = ("", "HMI OBSERVABLE")
+"""Values of ``CONTENT`` that do not tell the product."""
+
+_OTHER_QUANTITIES = {
+    "angle", "area", "frequency", "length", "magnetic flux", "magnetic flux density", "mass", "speed", "temperature",
+    "time", "volume",
+}  # fmt: skip
+"""Physical types of units that no intensity has."""
+
+_NEGATIVE_SHARE = 0.01
+"""Largest share of negative pixels on the disk of a continuum image."""
+
+_CONTINUUM_OUTLIERS = {"excess": 0.1, "limits": (0.0, 3.0)}
+_MAGNETOGRAM_OUTLIERS = {"excess": 0.2, "limits": (-8.0, 8.0)}
+"""See `find_outliers`; in units of the quiet-Sun intensity, and in kG."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,15 +45,17 @@ class Observation(observation.Observation):
     Parameters
     ----------
     data : `numpy.ndarray`
-        Image of shape ``(ny, nx)``. It is finite: pixels without data have the value of the nearest valid pixel.
+        Image of shape ``(ny, nx)``. It is finite: pixels without data are interpolated.
     valid, on_disk : `numpy.ndarray` of `bool`
-        Pixels with data, and those of them on the solar disk.
+        Pixels with data, and those of them on the solar disk. Masked pixels and outliers have none.
     limb_darkening : `numpy.ndarray`
         Quiet-Sun intensity relative to disk centre; 1 for magnetograms.
     level : `float`
         Quiet-Sun intensity at disk centre, or 1 kG, in the unit of ``data``.
     untrusted : `numpy.ndarray` of `bool`, optional
         Pixels whose restored values should not be trusted.
+    gaps : `numpy.ndarray` of `bool`, optional
+        Pixels without a value in the input that are not masked; they have none in the result.
     """
 
     data: np.ndarray
@@ -46,6 +64,7 @@ class Observation(observation.Observation):
     limb_darkening: np.ndarray
     level: float = 1.0
     untrusted: np.ndarray | None = None
+    gaps: np.ndarray | None = None
 
     @classmethod
     def from_array(cls, data):
@@ -76,7 +95,7 @@ class Observation(observation.Observation):
         return self.data / (self.level * self.limb_darkening).astype(self.data.dtype)
 
     @classmethod
-    def check(cls, smap):
+    def check(cls, smap, *, product=None):
         """
         Refuse a Map that cannot be enhanced.
 
@@ -84,6 +103,8 @@ class Observation(observation.Observation):
         ----------
         smap : `~sunpy.map.GenericMap`
             The Map.
+        product : `str`, optional
+            See `sunpy_restore.enhance`.
 
         Returns
         -------
@@ -95,25 +116,21 @@ class Observation(observation.Observation):
         TypeError
             The instrument is not HMI, or the product is neither continuum intensity nor line-of-sight magnetogram.
         ValueError
-            The pixel scale differs by more than 5 % from 0.504 arcsec, the coordinates are not helioprojective, or the
-            unit of a magnetogram is not one of magnetic field.
+            The pixel scale differs by more than 5 % from 0.504 arcsec, the coordinates are not helioprojective, the
+            unit is not one of the product, or ``product`` contradicts ``CONTENT``.
         """
         if not isinstance(smap, HMIMap):
             raise TypeError(
                 f"Found a Map of class {type(smap).__name__} with INSTRUME = {smap.instrument!r}; expected an HMIMap "
                 "(INSTRUME = 'HMI...'). enhance() restores SDO/HMI images only."
             )
-        task = _task_of_product(smap)
+        task = _task_of_product(smap, product)
         _check_coordinates(smap)
-        if task is MAGNETOGRAM and not (smap.unit is not None and smap.unit.is_equivalent(u.G)):
-            raise ValueError(
-                f"Found a magnetogram with the unit {smap.unit}; expected a unit of magnetic field, such as Gauss. "
-                "Set BUNIT in the header."
-            )
+        _check_unit(smap.unit, task)
         return task.name
 
     @classmethod
-    def from_map(cls, smap):
+    def from_map(cls, smap, *, product=None):
         """
         Read the observation in a Map.
 
@@ -121,6 +138,8 @@ class Observation(observation.Observation):
         ----------
         smap : `~sunpy.map.GenericMap`
             A Map that `check` has accepted.
+        product : `str`, optional
+            As for `check`.
 
         Returns
         -------
@@ -129,48 +148,98 @@ class Observation(observation.Observation):
         Raises
         ------
         ValueError
-            No valid pixel lies on the solar disk, or the quiet-Sun intensity is not positive.
+            No valid pixel lies on the solar disk, or a continuum image has negative values or a quiet-Sun intensity
+            that is not positive.
 
         Warns
         -----
         ~sunpy_restore.core.exceptions.RestoreWarning
-            Part of the image lies closer to the limb than mu = 0.3.
+            Part of the image lies closer to the limb than mu = 0.3, or some pixels are outliers.
         """
-        mu = heliocentric_mu(smap)
-        data, valid = fill_invalid(smap.data)
+        task, mu = _task_of_product(smap, product), heliocentric_mu(smap)
+        data, valid = fill_gaps(smap.data, valid_pixels(smap))
         on_disk = (mu > 0) & valid
         if not on_disk.any():
             raise ValueError(
                 "Found no valid pixel on the solar disk; expected at least one. Check the pointing in the header."
             )
-        if _task_of_product(smap) is CONTINUUM:
+        # Limb darkening is constant off the disk, so that the normalised image has no step at the limb
+        if task is CONTINUUM:
+            _check_positive(data[on_disk])
             level, darkening = quiet_sun(np.where(valid, data, np.nan), mu)
+            darkening, limits = darkening(mu), _CONTINUUM_OUTLIERS
         else:
-            level, darkening = smap.unit.to(u.kG) ** -1, np.ones_like
-        untrusted = ~on_disk | (mu < LIMB_MU)
-        if smap.mask is not None:
-            untrusted |= np.broadcast_to(smap.mask, untrusted.shape)
+            level, darkening, limits = smap.unit.to(u.kG) ** -1, np.ones_like(mu), _MAGNETOGRAM_OUTLIERS
+        # The steep edge of the Sun is no outlier
+        outliers = find_outliers(data / (level * darkening), on_disk & (mu > LIMB_MU), **limits)
+        if outliers.any():
+            _warn_of_outliers(outliers)
+            data, valid = fill_gaps(data, valid & ~outliers)
+            on_disk &= valid
+        masked = np.zeros_like(valid) if smap.mask is None else np.broadcast_to(smap.mask, valid.shape)
         if np.any(on_disk & (mu < LIMB_MU)):
             warn_user(
                 f"Part of the image lies closer to the limb than mu = {LIMB_MU}, where foreshortening is stronger than "
                 "in the training data. These pixels are flagged in the mask of the result."
             )
-        # Limb darkening is constant off the disk, so that the normalised image has no step at the limb
         return cls(
-            data=data, valid=valid, on_disk=on_disk, limb_darkening=darkening(mu), level=level, untrusted=untrusted
-        )
+            data=data, valid=valid, on_disk=on_disk, limb_darkening=darkening, level=level,
+            untrusted=~on_disk | (mu < LIMB_MU), gaps=~(valid | masked | outliers),
+        )  # fmt: skip
 
 
-def _task_of_product(smap):
-    content = str(smap.meta.get("content", "")).upper()
-    tasks = [task for product, task in _PRODUCTS.items() if product in content]
-    if len(tasks) != 1:
+def _warn_of_outliers(outliers):
+    count = np.count_nonzero(outliers)
+    pixels = "1 pixel stands" if count == 1 else f"{count} pixels stand"
+    row, column = np.argwhere(outliers)[0]
+    warn_user(
+        f"{pixels} out from the neighbours more than the optics of HMI allow, such as the one at row {row}, column "
+        f"{column}: cosmic rays, hot or dead pixels. The values are not used, and the pixels are flagged in the mask "
+        "of the result."
+    )
+
+
+def _task_of_product(smap, product):
+    content = str(smap.meta.get("content", ""))
+    named = [task for name, task in PRODUCTS.items() if name.upper() in content.upper()]
+    if product is not None and (content.strip().upper() in _UNTOLD or named == [PRODUCTS[product]]):
+        return PRODUCTS[product]
+    if product is None and len(named) == 1:
+        return named[0]
+    found = f"Found CONTENT = {smap.meta.get('content')!r}"
+    if product is not None:
+        raise ValueError(f"{found} and product={product!r}; expected a Map of this product. Leave product out.")
+    if content.strip().upper() in _UNTOLD:
         raise TypeError(
-            f"Found CONTENT = {smap.meta.get('content')!r}; expected 'CONTINUUM INTENSITY' or 'MAGNETOGRAM'. "
-            "Dopplergrams, components of the vector field and derived quantities are not linear in the observed "
-            "intensity and cannot be deconvolved on their own."
+            f"{found}, which does not tell the product; expected 'CONTINUUM INTENSITY' or 'MAGNETOGRAM'. Pass "
+            "product='continuum' or product='magnetogram' (--product in a shell)."
         )
-    return tasks[0]
+    raise TypeError(
+        f"{found}; expected 'CONTINUUM INTENSITY' or 'MAGNETOGRAM'. Dopplergrams, components of the vector field and "
+        "derived quantities are not linear in the observed intensity and cannot be deconvolved on their own."
+    )
+
+
+def _check_unit(unit, task):
+    if task is MAGNETOGRAM and not (unit is not None and unit.is_equivalent(u.G)):
+        raise ValueError(
+            f"Found a magnetogram with the unit {unit}; expected a unit of magnetic field, such as Gauss. "
+            "Set BUNIT in the header."
+        )
+    if task is CONTINUUM and unit is not None and not _OTHER_QUANTITIES.isdisjoint(unit.physical_type):
+        raise ValueError(
+            f"Found a continuum image with the unit {unit}, which is one of {unit.physical_type}; expected one of "
+            "intensity, such as DN / s, or none. Check BUNIT and CONTENT in the header."
+        )
+
+
+def _check_positive(intensity):
+    share = np.mean(intensity < 0)
+    if share > _NEGATIVE_SHARE:
+        raise ValueError(
+            f"Found a continuum image with negative values in {100 * share:.0f} % of its pixels on the disk; expected "
+            "intensities. Check CONTENT in the header, or product: it may be a magnetogram or a difference."
+        )
 
 
 def _check_coordinates(smap):

@@ -36,8 +36,8 @@ def restore(observation, method, *, progress=False):
     Returns
     -------
     `~sunpy_restore.core.methods.Restored`
-        Shape ``(2 * ny, 2 * nx)``, in the unit of the observation: restored on the disk, interpolated off the disk, and
-        NaN where the observation has no value.
+        Shape ``(2 * ny, 2 * nx)``, in the unit of the observation: restored on the disk, interpolated off the disk and
+        in masked pixels and outliers, and NaN in other pixels without a value.
     """
     restored = method(observation, progress=progress)
     untrusted = observation.untrusted
@@ -111,8 +111,8 @@ def _tiled(function, radius, observation, progress):
 
 
 def _denormalised(restored, observation):
-    """Restored values on the disk and interpolated ones off the disk, in the unit of the data; NaN without data."""
-    data, valid, on_disk = observation.data, observation.valid, observation.on_disk
+    """Restored values on the disk and interpolated ones elsewhere, in the unit of the data; NaN in gaps."""
+    data, gaps, on_disk = observation.data, observation.gaps, observation.on_disk
     kind = np.result_type(data.dtype, np.float32)
     result = restored if restored.dtype == kind else restored.astype(kind)
     ny = data.shape[0]
@@ -125,6 +125,7 @@ def _denormalised(restored, observation):
         block = result[rows] * quiet_sun.astype(kind)
         if not disk.all():
             block = np.where(disk, block, bicubic(data[around])[inner])
-            block[repeated(~valid[first:last], 2)] = np.nan
+            if gaps is not None:
+                block[repeated(gaps[first:last], 2)] = np.nan
         result[rows] = block
     return result

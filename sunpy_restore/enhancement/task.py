@@ -1,8 +1,8 @@
 """Records of `sunpy_restore.enhance` and its tasks: continuum images and line-of-sight magnetograms."""
 
-from sunpy_restore.core.task import MapFunction, Restoration, network_builder
+from sunpy_restore.core.task import MapFunction, Option, Restoration, network_builder
 
-__all__ = ["CONTINUUM", "ENHANCE", "MAGNETOGRAM"]
+__all__ = ["CONTINUUM", "ENHANCE", "MAGNETOGRAM", "PRODUCTS"]
 
 _build = network_builder(Enhance="papers.enhance", ResidualRestorer="residual")
 
@@ -54,10 +54,20 @@ MAGNETOGRAM = Restoration(
     **_COMMON,
 )
 
+PRODUCTS = {"continuum": CONTINUUM, "magnetogram": MAGNETOGRAM}
+"""Products that `sunpy_restore.enhance` restores, and their tasks."""
+
 ENHANCE = MapFunction(
     name="enhance",
     module="sunpy_restore.enhancement.verb",
     summary="deconvolve SDO/HMI images and magnetograms and double their sampling",
     tasks=(CONTINUUM, MAGNETOGRAM),
     observation="sunpy_restore.enhancement.observation:Observation",
+    options=(
+        Option(
+            "product",
+            "product of a file whose CONTENT does not tell it, such as a SHARP segment",
+            choices=tuple(PRODUCTS),
+        ),
+    ),
 )

@@ -6,7 +6,7 @@ from sunpy_restore.enhancement.task import ENHANCE
 __all__ = ["enhance"]
 
 
-def enhance(image, *, method="network", weights=None, device=None, progress=False):
+def enhance(image, *, product=None, method="network", weights=None, device=None, progress=False):
     """
     Deconvolve SDO/HMI images and double their sampling.
 
@@ -18,6 +18,9 @@ def enhance(image, *, method="network", weights=None, device=None, progress=Fals
     image : `~sunpy.map.GenericMap`, `list` or `tuple` of Maps, `~sunpy.map.MapSequence` or `~ndcube.NDCube`
         HMI continuum intensity (any unit) or line-of-sight magnetogram (any unit of magnetic field) with the original
         pixels of 0.504 arcsec, full disk or cutout, shape ``(ny, nx)``. It is not changed.
+    product : ``"continuum"`` or ``"magnetogram"``, optional
+        What the images show, if ``CONTENT`` in their headers does not tell it, as in segments of SHARPs, where it is
+        ``'HMI observable'``. By default the product that ``CONTENT`` names.
     method : ``"network"``, ``"bicubic"`` or ``"richardson-lucy"``
         Neural network, bicubic interpolation, or Richardson-Lucy deconvolution with the same point spread function.
     weights : `str` or path-like, optional
@@ -32,21 +35,25 @@ def enhance(image, *, method="network", weights=None, device=None, progress=Fals
     Same kind as ``image``
         Maps of the same class and unit, shape ``(2 * ny, 2 * nx)``. The mask is True where the result should not be
         trusted: closer to the limb than mu = 0.3, off the disk (interpolated), where the input has no value (NaN, as in
-        the input), and where the input was masked.
+        the input), and where the input was masked or an outlier (interpolated). Values under the mask of the input are
+        not used.
 
     Raises
     ------
     TypeError
-        Not a Map, another instrument, or another product (vector components, Dopplergrams, ...).
+        Not a Map, another instrument, or another product (vector components, Dopplergrams, ...), or one that
+        ``CONTENT`` does not name.
     ValueError
-        Wrong pixel scale, unit or coordinates, a Map that was enhanced before, or one without any valid pixel.
+        Wrong pixel scale, unit or coordinates, a product that contradicts ``CONTENT``, a continuum image with negative
+        values, a Map that was enhanced before, or one without any valid pixel.
     ~sunpy_restore.core.exceptions.WeightsError
         The weights cannot be found or read.
 
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        Part of the image lies closer to the limb than mu = 0.3.
+        Part of the image lies closer to the limb than mu = 0.3; or some pixels are outliers, such as cosmic rays, whose
+        values are not used.
 
     Notes
     -----
@@ -72,4 +79,7 @@ def enhance(image, *, method="network", weights=None, device=None, progress=Fals
     >>> enhanced.dimensions.x / observed.dimensions.x
     <Quantity 2.>
     """
-    return run(ENHANCE, image, method=method, weights=weights, device=device, progress=progress)
+    return run(
+        ENHANCE, image, method=method, weights=weights, device=device, progress=progress,
+        observing={"product": product},
+    )  # fmt: skip

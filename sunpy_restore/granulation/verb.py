@@ -1,7 +1,10 @@
 """The function `sunpy_restore.synthesize_granulation`."""
 
+import math
+
 from sunpy_restore.core.header import Provenance
 from sunpy_restore.core.maps import new_map
+from sunpy_restore.core.memory import enough_memory
 from sunpy_restore.core.methods import load_method, restore_observation
 from sunpy_restore.granulation.output import checked_target, synthetic_header, write_texture
 from sunpy_restore.granulation.request import Request
@@ -72,7 +75,8 @@ def synthesize_granulation(
         length or angle.
     ValueError
         Unknown method or stitching; stitching, refinement or weights for a method that does not use them; a shape, seed
-        or scale out of range; another output than FITS or Zarr; or no such device.
+        or scale out of range; a shape beyond the memory without ``out``; another output than FITS or Zarr; or no such
+        device.
     FileExistsError
         The output exists.
     ~sunpy_restore.core.exceptions.WeightsError
@@ -101,10 +105,18 @@ def synthesize_granulation(
     """
     if method not in METHODS:
         raise ValueError(f"Unknown method {method!r}; expected one of {', '.join(METHODS)}.")
-    task, name = METHODS[method]
     _check_use(method, stitching, refine_worst, weights)
     request = Request.from_arguments(shape, seed=seed, scale=scale, stitching=stitching, refine_worst=refine_worst)
     path = checked_target(out)
+    what = f"the shape {request.shape}"
+    with enough_memory(
+        0 if path else 4 * math.prod(request.shape), what, "Pass out= to write a file in bands of rows."
+    ):
+        return _synthesized(method, request, path, weights, device, progress)
+
+
+def _synthesized(method, request, path, weights, device, progress):
+    task, name = METHODS[method]
     loaded = load_method(task, name, weights=weights, device=device, progress=progress)
     restored = restore_observation(request, loaded, progress=progress)
     texture = restored.data

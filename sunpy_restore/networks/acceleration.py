@@ -64,7 +64,9 @@ def accelerate(module):
     module = copy.deepcopy(module).cpu().eval().requires_grad_(False)
     traced = _trace(module)
     if traced is not None:
-        rewrites = _fold_batch_norms(traced) + _rewrite_upsamplings(traced)
+        # New layers draw their first weights from the global generator
+        with torch.random.fork_rng(devices=[]):
+            rewrites = _fold_batch_norms(traced) + _rewrite_upsamplings(traced)
         if rewrites:
             traced.delete_all_unused_submodules()
             traced.recompile()

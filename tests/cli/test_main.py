@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import json
 import re
@@ -274,7 +275,8 @@ def test_all_names_are_checked_first(fails, tmp_path):
     twin = tmp_path / SAMPLE.name
     twin.write_bytes(SAMPLE.read_bytes())
     fails(*bicubic(SAMPLE, twin), "-o", out, texts=[SAMPLE, twin, "both go to"])
-    fails(*bicubic(SAMPLE, SPOT), "-o", twin, texts=[twin, "expected a folder"])
+    (tmp_path / "file").write_text("no folder")
+    fails(*bicubic(SAMPLE, SPOT), "-o", tmp_path / "file", texts=[tmp_path / "file", "expected a folder"])
     fails(*bicubic(SAMPLE), "-o", tmp_path / "enhanced.png", texts=["enhanced.png", ".fits"])
     assert not out.exists()
 
@@ -291,6 +293,95 @@ def test_goes_on_after_a_bad_file_and_names_it(run, tmp_path):
     *errors, last = [line for line in err.splitlines() if line.startswith("sunpy-restore: error: ")]
     assert [str(path) in line for path, line in zip(bad, errors, strict=True)] == [True, True]
     assert last == f"sunpy-restore: error: 2 of 4 files were not restored: {bad[0]}, {bad[1]}"
+
+
+def test_several_files_do_not_go_to_one_fits_file(fails, tmp_path):
+    for name in ("new.fits", "new.fts.gz"):
+        fails(*bicubic(SAMPLE, SPOT), "-o", tmp_path / name, texts=[name, "2 inputs", "expected a folder"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_existing_results_are_skipped(run, fails, tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "hmi_magnetogram_enhance.fits").write_bytes(b"precious")
+    fails(*bicubic(SAMPLE, SPOT), "-o", folder, texts=["exists", "--skip-existing"])
+    code, out, _ = run(*bicubic(SAMPLE, SPOT), "-o", folder, "--skip-existing")
+    assert (code, out) == (0, f"{folder / 'hmi_continuum_spot_enhance.fits'}\n")
+    assert (folder / "hmi_magnetogram_enhance.fits").read_bytes() == b"precious"
+    assert run(*bicubic(SAMPLE, SPOT), "-o", folder, "--skip-existing") == (0, "", "")
+    assert run(*bicubic(SAMPLE), "-o", folder / "hmi_magnetogram_enhance.fits", "--skip-existing") == (0, "", "")
+    both = ["--skip-existing", "--overwrite"]
+    fails(*bicubic(SAMPLE), "-o", folder, *both, texts=["not allowed with"], code=2)
+
+
+def test_an_unexpected_error_in_a_file_does_not_stop_the_others(run, monkeypatch, tmp_path):
+    from sunpy_restore.enhancement import verb
+
+    enhance = verb.enhance
+
+    def fails_for_spots(image, **options):
+        if image.meta["content"].startswith("CONTINUUM"):
+            raise KeyError("some key")
+        return enhance(image, **options)
+
+    monkeypatch.setattr(verb, "enhance", fails_for_spots)
+    code, out, err = run(*bicubic(SPOT, SAMPLE), "-o", tmp_path)
+    assert (code, out) == (1, f"{tmp_path / 'hmi_magnetogram_enhance.fits'}\n")
+    assert f"error: {SPOT}: KeyError: 'some key' (--debug shows where)" in err
+    assert f"1 of 2 files were not restored: {SPOT}" in err
+
+
+def test_files_that_are_truncated_or_need_a_reader(fails, tmp_path, monkeypatch):
+    out = ["-o", tmp_path / "out.fits"]
+    whole = SAMPLE.read_bytes()
+    for size in (20_000, 4000):
+        (tmp_path / "part.fits").write_bytes(whole[:size])
+        fails(*bicubic(tmp_path / "part.fits"), *out, texts=["part.fits", f"{size} bytes", "truncated"])
+    (tmp_path / "part.fits.gz").write_bytes(gzip.compress(whole)[:5000])
+    fails(*bicubic(tmp_path / "part.fits.gz"), *out, texts=["part.fits.gz", "5000 bytes", "truncated"])
+    monkeypatch.setitem(sys.modules, "glymur", None)
+    (tmp_path / "disk.jp2").write_bytes(b"\x00\x00\x00\x0cjP  \r\n\x87\n" + bytes(100))
+    fails(*bicubic(tmp_path / "disk.jp2"), *out, texts=["disk.jp2", 'pip install "sunpy[jpeg2000]"', "openjpeg"])
+
+
+def test_product_of_a_sharp_segment(run, fails, tmp_path):
+    changed(tmp_path / "sharp.fits", CONTENT="HMI observable", INSTRUME="HMI_SIDE1", BUNIT="Mx/cm^2")
+    out = ["-o", tmp_path / "out.fits"]
+    fails(*bicubic(tmp_path / "sharp.fits"), *out, texts=["'HMI observable'", "--product"])
+    assert run(*bicubic(tmp_path / "sharp.fits"), *out, "--product", "magnetogram")[0] == 0
+    expected = sunpy_restore.enhance(sunpy.map.Map(SAMPLE), method="bicubic")
+    np.testing.assert_array_equal(sunpy.map.Map(tmp_path / "out.fits").data, expected.data)
+    fails(*bicubic(SAMPLE), *out, "--overwrite", "--product", "vector", texts=["vector", "magnetogram"], code=2)
+
+
+@pytest.mark.parametrize("command", ["backproj_to_clean", "backproj-to-clean", "backproj"])
+def test_names_of_a_command_and_ranges_of_subcollimators(run, fails, tmp_path, command):
+    out = ["-o", tmp_path / "clean.fits", "--method", "clean"]
+    assert run(command, sample_path("stix_flare"), *out, "--subcollimators", "3-10")[0] == 0
+    expected = sunpy_restore.backproj_to_clean(
+        sunpy.map.Map(sample_path("stix_flare")), method="clean", subcollimators=list(range(3, 11))
+    )
+    np.testing.assert_array_equal(load(tmp_path / "clean.fits").data, expected.data)
+    fails(command, sample_path("stix_flare"), *out, "--overwrite", "--subcollimators", "3-x", texts=["3-x", "3-10"])
+
+
+def test_several_neighbours_and_texture_without_a_value(run, monkeypatch, tmp_path):
+    from sunpy_restore.inpainting import verb
+
+    given = []
+
+    def records(image, **options):
+        given.append(options)
+        return image
+
+    monkeypatch.setattr(verb, "inpaint", records)
+    neighbours = [sample_path("lasco_c3_later"), CORONA]
+    options = ["-o", tmp_path / "out.fits", "--overwrite"]
+    assert run("inpaint", CORONA, *options, "--neighbours", *neighbours, "--texture")[0] == 0
+    dates = [sunpy.map.Map(path).date for path in neighbours]
+    assert [smap.date for smap in given[0]["neighbours"]] == dates
+    assert given[0]["texture"] is True
 
 
 @pytest.mark.filterwarnings("default")

@@ -215,12 +215,12 @@ def test_checked_hole_returns_a_copy():
 @pytest.mark.parametrize(
     ("image", "mask", "error", "message"),
     [
-        (np.ones((4, 5)), np.ones((4, 5), dtype=int), TypeError, "boolean mask, found data of type int"),
-        (np.ones((4, 5)), np.zeros((5, 4), dtype=bool), ValueError, r"\(4, 5\), found \(5, 4\)"),
-        (np.ones((4, 5)), np.zeros(5, dtype=bool), ValueError, r"\(4, 5\), found \(5,\)"),
-        (np.ones((4, 5)), np.array(True), ValueError, r"\(4, 5\), found \(\)"),
+        (np.ones((4, 5)), np.ones((4, 5), dtype=int), TypeError, "mask of the type int.*; expected a boolean one"),
+        (np.ones((4, 5)), np.zeros((5, 4), dtype=bool), ValueError, r"shape \(5, 4\); expected \(4, 5\)"),
+        (np.ones((4, 5)), np.zeros(5, dtype=bool), ValueError, r"shape \(5,\); expected \(4, 5\)"),
+        (np.ones((4, 5)), np.array(True), ValueError, r"shape \(\); expected \(4, 5\)"),
         (np.ones((4, 5)), np.ones((4, 5), dtype=bool), ValueError, "covers all 20 pixels"),
-        (np.full((4, 5), np.nan), np.eye(4, 5, dtype=bool), ValueError, "No pixel outside of the mask is finite"),
+        (np.full((4, 5), np.nan), np.eye(4, 5, dtype=bool), ValueError, "no finite pixel outside of the mask"),
     ],
 )
 def test_holes_that_cannot_be_filled_are_refused(check, image, mask, error, message):

@@ -1,9 +1,11 @@
 """What all functions that restore Maps have in common, on a function that fills negative pixels by a constant."""
 
 import copy
+import dataclasses
 import linecache
 from dataclasses import dataclass
 
+import dask.array
 import ndcube
 import numpy as np
 import pytest
@@ -14,13 +16,14 @@ from astropy.nddata import StdDevUncertainty
 import sunpy.map
 from sunpy.map.sources import HMIMap
 
+from sunpy_restore.core import memory
 from sunpy_restore.core import observation as base
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.filled import filled
 from sunpy_restore.core.maps import masks_for
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.methods import Restored
-from sunpy_restore.core.task import MapFunction, Restoration
+from sunpy_restore.core.task import MapFunction, Option, Restoration
 from sunpy_restore.core.verb import run
 from sunpy_restore.version import __version__
 
@@ -199,13 +202,53 @@ def test_every_map_is_checked_read_and_restored_once():
 
 
 def test_an_unknown_method_and_weights_of_a_classical_one_are_refused_before_a_map_is_read():
-    for options, message in (
-        ({"method": "magic"}, "Unknown method 'magic'; expected one of network, constant, unfilled, doubled"),
-        ({"weights": "some"}, "Found weights for method='constant'"),
+    with pytest.raises(
+        ValueError, match="Unknown method 'magic'; expected one of network, constant, unfilled, doubled"
     ):
-        with pytest.raises(ValueError, match=message):
-            patch(smap(), **options)
+        patch(smap(), method="magic")
+    assert not calls
+    with pytest.raises(ValueError, match="Found weights for method='constant'"):
+        patch(smap(), weights="some")
     assert {call for call, _ in calls} == {"check"}
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error", "message"),
+    [
+        ({"observing": {"kind": "other"}}, ValueError, r"^Unknown kind 'other'; expected 'one' or 'two'\.$"),
+        ({"restoring": {"kind": 3}}, ValueError, r"^Unknown kind 3; expected 'one' or 'two'\.$"),
+        ({"restoring": {"noise": "yes"}}, TypeError, r"^Found noise='yes'; expected True or False\.$"),
+    ],
+)
+def test_unknown_values_of_options_are_refused_before_a_map_is_checked(keywords, error, message):
+    options = (Option("kind", "", choices=("one", "two")), Option("noise", "", flag=True))
+    function = dataclasses.replace(PATCH, options=options)
+    with pytest.raises(error, match=message):
+        run(function, smap(), **OPTIONS, **keywords)
+    assert not calls
+
+
+def test_an_empty_mask_is_named():
+    with pytest.warns(RestoreWarning, match=r"^Found no True pixel in the mask; the image is returned unchanged\."):
+        patch(smap(), mask=np.zeros((4, 6), bool))
+
+
+def test_images_beyond_memory_are_refused_before_anything_is_computed(monkeypatch):
+    monkeypatch.setattr(memory, "_memory", lambda: 1000)
+    # 24 pixels of 4 bytes, and 96 of 4 bytes in a result with twice the sampling
+    assert patch(smap()).meta["restored"]
+    calls.clear()
+    lazy = sunpy.map.Map(dask.array.zeros((4, 60), dtype="f4"), HEADER)
+    message = r"an image of shape \(4, 60\), which needs 4.8e-06 GB or more; expected one that fits .* 1e-06 GB\."
+    with pytest.raises(ValueError, match=message):
+        patch(lazy)
+    with pytest.raises(ValueError, match=r"3 images of shape \(4, 6\), which needs"):
+        patch([smap(), smap(), smap()])
+    assert not calls
+    monkeypatch.setattr(memory, "_memory", lambda: None)
+    monkeypatch.setattr(Observation, "from_map", lambda *_, **__: np.zeros((10**7, 10**7)))
+    with pytest.raises(ValueError, match=r"an image of shape \(4, 6\), for which the memory is too small"):
+        patch(smap())
 
 
 def test_a_single_map_is_not_named():
@@ -347,7 +390,8 @@ def test_without_filled_pixels_the_whole_image_and_its_mask_are_those_of_the_met
     before = smap(dtype=">i2")
     before.mask = before.data == 9
     found = patch(before, method="unfilled", whole=True)
-    np.testing.assert_array_equal(found.data, np.where(before.data < 0, -1.0, before.data))
+    seen = np.where(before.mask, 0, before.data)
+    np.testing.assert_array_equal(found.data, np.where(seen < 0, -1.0, seen))
     np.testing.assert_array_equal(found.mask, before.mask)
     mask = np.eye(4, 6, dtype=bool)
     found = run(PATCH, before, **OPTIONS, restoring={"whole": True, "result": {"mask": mask}})

@@ -247,3 +247,11 @@ def test_other_files_are_no_features(tmp_path):
 def test_features_are_no_weights(tmp_path):
     with pytest.raises(ValueError, match=r"vgg\.pth'; expected the suffix '\.safetensors'"):
         weights.read(_features(tmp_path / "vgg.pth"))
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_refused(tmp_path, number):
+    path = tmp_path / "net.safetensors"
+    weights.write(path, {"fine": torch.ones(3), "layer.weight": torch.tensor([1.0, number])}, METADATA)
+    with pytest.raises(WeightsError, match=r"net\.safetensors has NaN or infinite numbers in layer\.weight; expected"):
+        weights.read(path)

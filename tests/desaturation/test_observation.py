@@ -63,7 +63,7 @@ def test_maps_are_refused_before_saturation_is_found(make_map, flaring, hole, mo
         Observation.check(make_map(flaring.data.astype(np.uint8)))
     with pytest.raises(ValueError, match="exposure time"):
         Observation.check(make_map(flaring.data, BUNIT="DN / s", EXPTIME=0.0))
-    with pytest.raises(TypeError, match="boolean mask"):
+    with pytest.raises(TypeError, match="expected a boolean one"):
         Observation.check(flaring, mask=hole.astype(int))
     with pytest.raises(ValueError, match=r"\(240, 220\)"):
         Observation.check(flaring, mask=hole.T)

@@ -231,7 +231,7 @@ def test_save_and_load_keep_pixels_and_provenance(flaring, tmp_path, method):
 def test_map_without_saturation_is_returned_unchanged(make_map, flaring, method):
     quiet = make_map(np.minimum(flaring.data, 9000.0))
     for keywords in ({}, {"mask": np.zeros(quiet.data.shape, dtype=bool)}):
-        with pytest.warns(RestoreWarning, match="Found no saturated pixels; the image is returned unchanged") as warned:
+        with pytest.warns(RestoreWarning, match=r"Found no .*; the image is returned unchanged") as warned:
             assert desaturate(quiet, method=method, **keywords) is quiet
         assert [warning.filename for warning in warned] == [__file__]
     with pytest.warns(RestoreWarning, match="Image 1 of 2: Found no saturated pixels"):
@@ -245,17 +245,17 @@ def test_masks_that_leave_no_valid_pixel_are_refused(make_map, flaring, hole, me
     everything = np.ones(flaring.data.shape, dtype=bool)
     with pytest.raises(ValueError, match="covers all"):
         desaturate(flaring, mask=everything, method=method)
-    with pytest.raises(ValueError, match="No pixel outside of the mask is finite"):
+    with pytest.raises(ValueError, match="no finite pixel outside of the mask"):
         desaturate(make_map(np.where(hole, flaring.data, np.nan)), mask=hole, method=method)
     masked = flaring._new_instance(flaring.data, flaring.meta, mask=~hole)
-    with pytest.raises(ValueError, match="No pixel outside of the mask"):
+    with pytest.raises(ValueError, match="no finite pixel outside of the mask"):
         desaturate(masked, mask=hole, method=method)
 
 
 def test_wrong_masks_are_refused(flaring, hole):
-    with pytest.raises(ValueError, match=r"\(220, 240\), found \(240, 220\)"):
+    with pytest.raises(ValueError, match=r"\(240, 220\); expected \(220, 240\)"):
         desaturate(flaring, mask=hole.T, method="biharmonic")
-    with pytest.raises(TypeError, match="boolean mask, found data of type int"):
+    with pytest.raises(TypeError, match="Found a mask of the type int"):
         desaturate(flaring, mask=hole.astype(int), method="biharmonic")
 
 
@@ -291,7 +291,7 @@ def test_ultraviolet_channels_are_not_corrected(make_map, flaring):
     [
         (
             {"method": "biharmonic", "consistency": "charge"},
-            "Unknown consistency 'charge'; expected 'diffraction'",
+            "Unknown consistency 'charge'; expected 'diffraction' or 'none'",
         ),
         ({"method": "diffraction", "consistency": "none"}, "consists of this correction"),
         ({"method": "magic"}, "Unknown method 'magic'; expected one of network, biharmonic, diffraction"),

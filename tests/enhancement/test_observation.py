@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sunpy_restore.core.exceptions import RestoreWarning
+from sunpy_restore.enhancement.gaps import fill_gaps
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.photosphere import heliocentric_mu, limb_darkening
 
@@ -56,11 +57,26 @@ def test_gaps_and_masked_pixels_are_not_trusted(samples, part):
     data[4, 6] = data[4, 4] = data[3, 5] = data[5, 5] = 77.0
     before = data.copy()
     observation = Observation.from_map(smap._new_instance(data, smap.meta, mask=mask))
-    np.testing.assert_array_equal(np.argwhere(~observation.valid), [[4, 5]])
-    np.testing.assert_array_equal(np.argwhere(~observation.on_disk), [[4, 5]])
+    np.testing.assert_array_equal(np.argwhere(~observation.valid), [[4, 5], [7, 8]])
+    np.testing.assert_array_equal(np.argwhere(~observation.on_disk), [[4, 5], [7, 8]])
     np.testing.assert_array_equal(np.argwhere(observation.untrusted), [[4, 5], [7, 8]])
-    assert observation.data[4, 5] == 77
+    np.testing.assert_array_equal(np.argwhere(observation.gaps), [[4, 5]])
+    assert observation.data[4, 5] == pytest.approx(77, abs=40)
     np.testing.assert_array_equal(data, before)
+
+
+def test_gaps_are_filled_smoothly_and_large_ones_by_the_nearest_pixel():
+    y, x = np.indices((60, 60), dtype=float)
+    smooth = 100 + x + np.sin(y / 5)
+    valid = np.ones(smooth.shape, bool)
+    valid[20:23, 30:33] = valid[5, 5] = False
+    valid[40:, :40] = False
+    filled, found = fill_gaps(np.where(valid, smooth, np.nan), np.ones_like(valid))
+    np.testing.assert_array_equal(found, valid)
+    np.testing.assert_array_equal(filled[valid], smooth[valid])
+    small = ~valid & (y < 40)
+    np.testing.assert_allclose(filled[small], smooth[small], atol=0.02)
+    np.testing.assert_array_equal(filled[50, :20], filled[39, :20])
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])

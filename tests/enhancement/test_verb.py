@@ -290,6 +290,56 @@ def test_other_maps_are_refused(samples, changes, error, message):
             enhance(wrong)
 
 
+@pytest.mark.parametrize("content", ["HMI observable", "", "hmi observable ", ...])
+@pytest.mark.parametrize(
+    ("name", "product"), [("hmi_magnetogram", "magnetogram"), ("hmi_continuum_quiet", "continuum")]
+)
+def test_product_of_a_map_that_does_not_tell_it(samples, part, name, product, content):
+    """As JSOC exports the segments of SHARPs."""
+    smap = part(samples[name])
+    meta = smap.meta | {"instrume": "HMI_COMBINED"} | ({"bunit": "Mx/cm^2"} if product == "magnetogram" else {})
+    meta = {key: value for key, value in (meta | {"content": content}).items() if value is not ...}
+    sharp = sunpy.map.Map(smap.data, meta)
+    result = enhance(sharp, product=product, method="bicubic")
+    np.testing.assert_array_equal(result.data, enhance(smap, method="bicubic").data)
+    assert result.meta["rsttask"] == f"enhance-{product}"
+    with pytest.raises(TypeError, match=r"^Found CONTENT = .* does not tell the product; .* product='magnetogram'"):
+        enhance(sharp, method="bicubic")
+
+
+def test_products_that_contradict_the_map_are_refused(samples, part):
+    smap = part(samples["hmi_magnetogram"])
+    assert enhance(smap, product="magnetogram", method="bicubic").meta["rsttask"] == "enhance-magnetogram"
+    with pytest.raises(ValueError, match="Found CONTENT = 'MAGNETOGRAM' and product='continuum'; expected a Map of"):
+        enhance(smap, product="continuum")
+    with pytest.raises(ValueError, match="Unknown product 'vector'; expected 'continuum' or 'magnetogram'"):
+        enhance(smap, product="vector")
+    for content in ("DOPPLERGRAM", "INCLINATION"):
+        with pytest.raises(ValueError, match=f"Found CONTENT = '{content}' and product='magnetogram'"):
+            enhance(sunpy.map.Map(smap.data, smap.meta | {"content": content}), product="magnetogram")
+
+
+@pytest.mark.parametrize("unit", ["km", "Gauss", "m/s", "K", "deg"])
+def test_units_of_other_quantities_are_refused(samples, part, unit):
+    smap = part(samples["hmi_continuum_quiet"])
+    with pytest.raises(ValueError, match=r"Found a continuum image with the unit .* expected one of intensity"):
+        enhance(sunpy.map.Map(smap.data, smap.meta | {"bunit": unit}))
+
+
+@pytest.mark.parametrize("unit", ["DN/s", "ct", "", "W / (m2 sr nm)"])
+def test_units_of_intensity_are_accepted(samples, part, unit):
+    smap = part(samples["hmi_continuum_quiet"])
+    result = enhance(sunpy.map.Map(smap.data, smap.meta | {"bunit": unit}), method="bicubic")
+    np.testing.assert_array_equal(result.data, enhance(smap, method="bicubic").data)
+
+
+def test_magnetograms_relabelled_as_continuum_are_refused(samples):
+    smap = samples["hmi_magnetogram"]
+    meta = smap.meta | {"content": "CONTINUUM INTENSITY", "bunit": "DN/s"}
+    with pytest.raises(ValueError, match=r"negative values in \d\d % of its pixels on the disk; expected intensities"):
+        enhance(sunpy.map.Map(smap.data, meta))
+
+
 def test_images_without_the_quiet_sun_are_refused(samples, part):
     smap = part(samples["hmi_continuum_spot"])
     with pytest.raises(ValueError, match="valid"):

@@ -315,7 +315,7 @@ def test_save_and_load_keep_pixels_and_provenance(lossy, tmp_path):
 @pytest.mark.parametrize("method", CLASSICAL_FIRST)
 def test_complete_images_are_returned_unchanged(whole, lossy, hole, options, method):
     for keywords in ({}, {"mask": np.zeros(hole.shape, dtype=bool)}):
-        with pytest.warns(RestoreWarning, match="Found no missing pixels") as warned:
+        with pytest.warns(RestoreWarning, match=r"Found no (missing pixels|True pixel in the mask)") as warned:
             assert inpaint(whole, **options(method), **keywords) is whole
         assert [warning.filename for warning in warned] == [__file__]
     with pytest.warns(RestoreWarning, match="Found no missing pixels"):
@@ -341,19 +341,19 @@ def test_images_without_valid_pixels_are_refused(make_lasco, whole):
         inpaint(gone, method="harmonic")
     with pytest.raises(ValueError, match="covers all"):
         inpaint(whole, mask=np.ones(whole.data.shape, dtype=bool), method="harmonic")
-    with pytest.raises(ValueError, match="No pixel outside of the mask"):
+    with pytest.raises(ValueError, match="no finite pixel outside of the mask"):
         inpaint(whole, mask=whole.data != 0, method="harmonic")
     masked = with_data(whole, whole.data, mask=np.ones(whole.data.shape, dtype=bool))
     mask = np.zeros(whole.data.shape, dtype=bool)
     mask[10:20, 10:20] = True
-    with pytest.raises(ValueError, match="No pixel outside of the mask"):
+    with pytest.raises(ValueError, match="no finite pixel outside of the mask"):
         inpaint(masked, mask=mask, method="harmonic")
 
 
 def test_wrong_masks_are_refused(whole, hole):
-    with pytest.raises(ValueError, match=r"\(288, 320\), found \(320, 288\)"):
+    with pytest.raises(ValueError, match=r"\(320, 288\); expected \(288, 320\)"):
         inpaint(whole, mask=hole.T, method="harmonic")
-    with pytest.raises(TypeError, match="boolean mask, found data of type int"):
+    with pytest.raises(TypeError, match="Found a mask of the type int"):
         inpaint(whole, mask=hole.astype(int), method="harmonic")
     with pytest.raises(TypeError, match="Found the mask True"):
         inpaint(whole, mask=True, method="harmonic")

@@ -1,0 +1,45 @@
+"""Refuse images that are larger than the memory of the computer."""
+
+import os
+from contextlib import contextmanager
+
+__all__ = ["enough_memory"]
+
+
+@contextmanager
+def enough_memory(needed, what, remedy):
+    """
+    Refuse work that needs more memory than the computer has, before and while it runs.
+
+    Parameters
+    ----------
+    needed : `int`
+        Bytes that are needed at least.
+    what : `str`
+        What needs them, such as ``"an image of shape (9, 9)"``.
+    remedy : `str`
+        What the user can do instead, as a sentence.
+
+    Raises
+    ------
+    ValueError
+        The memory is too small.
+    """
+    memory = _memory()
+    if memory is not None and needed > memory:
+        raise ValueError(
+            f"Found {what}, which needs {needed / 1e9:.3g} GB or more; expected one that fits into the memory of "
+            f"{memory / 1e9:.3g} GB. {remedy}"
+        )
+    try:
+        yield
+    except MemoryError as error:
+        raise ValueError(f"Found {what}, for which the memory is too small ({error}). {remedy}") from error
+
+
+def _memory():
+    """Bytes of memory, `None` if the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
