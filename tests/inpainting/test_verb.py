@@ -15,6 +15,7 @@ import sunpy.map
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.io import load, save
 from sunpy_restore.core.weights import write
+from sunpy_restore.data import sample_path
 from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
 from sunpy_restore.inpainting.verb import inpaint
 from sunpy_restore.networks.unet import CoronaUNet
@@ -597,3 +598,17 @@ def test_images_of_a_sequence_are_neighbours_of_each_other(whole, lossy, hole, m
     np.testing.assert_array_equal(results[4].data, expected.data)
     sequence = inpaint(sunpy.map.Map(lossy, before, sequence=True), neighbours="sequence", method="temporal")
     assert isinstance(sequence, sunpy.map.MapSequence)
+
+
+@pytest.mark.parametrize("method", ["harmonic", *map(slow, ("biharmonic", "radial", "fuzzy", "network"))])
+def test_a_planet_at_the_border_of_a_hole_does_not_extend_into_it(method):
+    """A real image of C3, with the weights of the package; the trail is saturated."""
+    complete = sunpy.map.Map(sample_path("lasco_c3_cme"))
+    mask = np.zeros(complete.data.shape, dtype=bool)
+    mask[448:480, 544:672] = True
+    assert complete.data[480:484, 544:672].max() > 12000
+    bias = complete.meta["offset"]
+    result = inpaint(complete, mask=mask, method=method)
+    error = (result.data - complete.data)[mask] / np.median(complete.data[mask] - bias)
+    assert np.sqrt(np.mean(error**2)) < 0.15
+    np.testing.assert_array_equal(result.data[~mask], complete.data[~mask])
