@@ -132,12 +132,12 @@ figure.colorbar(image, ax=panels[0], label="Brightness / background", shrink=0.9
 figure.colorbar(errors, ax=panels[1], label="Error / noise", shrink=0.9)
 
 ###############################################################################
-# The table lists the RMS error in the holes in percent of the median value of the image, which includes the detector
-# bias. The last row is the estimated pixel noise for comparison.
+# The table lists the RMS error in the holes in percent of the median coronal brightness of the image, which does not
+# include the detector bias. The last row is the estimated pixel noise for comparison.
 
-typical = np.median(complete.data[~missing.unobserved])
+typical = np.median(complete.data[~missing.unobserved]) - lasco.bias
 everywhere = {"all": mask, **regions}
-print(f"{'RMS error [% of median]':<24}", *(f"{region:>14}" for region in everywhere))
+print(f"{'RMS error [% of corona]':<24}", *(f"{region:>14}" for region in everywhere))
 scored = {method: smap.data - complete.data for method, smap in filled.items()} | {"noise": noise}
 for name, values in scored.items():
     errors = [100 * np.sqrt(np.mean(values[hole] ** 2)) / typical for hole in everywhere.values()]

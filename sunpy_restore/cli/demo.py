@@ -112,11 +112,11 @@ def _inpaint(name, observed, folder, device):
     lost = copy.deepcopy(observed)
     lost.data[mask] = 0
     restored = {method: inpaint(lost, method=method, device=device) for method in ("harmonic", "radial", "network")}
-    typical = np.median(observed.data[observed.data > 0])
+    typical = np.median(observed.data[observed.data > 0]) - check_lasco(observed).bias
     for method, smap in restored.items():
         error = (smap.data - observed.data)[mask] / typical
         path = _saved(smap, folder / f"{name}_{method}.fits")
-        yield f"  {method:<15}  error in the holes {100 * np.sqrt(np.mean(error**2)):5.2f} % of the median  {path}"
+        yield f"  {method:<15}  error in the holes {100 * np.sqrt(np.mean(error**2)):5.2f} % of the corona  {path}"
     yield _drawn(_coronas({"lost": lost, **restored, "truth": observed}), restored, folder / f"{name}.png")
 
 

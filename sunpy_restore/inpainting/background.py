@@ -6,9 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["Background", "find_background", "find_noise", "radial_profile"]
+__all__ = ["CELL", "Background", "cell_medians", "find_background", "find_noise", "noise_in_cells", "on_pixels",
+           "radial_profile"]  # fmt: skip
 
-_CELL = 4  # pixels; fits use medians over cells, which are robust and fast
+CELL = 4
+"""Pixels along each axis of a cell; fits use medians over cells, which are robust and fast."""
+
 _RING = 4  # pixels between the radii of the profile
 _FLOOR = 1e-3  # of the median brightness; smallest brightness in logarithms
 _ITERATIONS = 5  # of the reweighted fit
@@ -119,14 +122,34 @@ def cell_medians(image, valid):
     known : `numpy.ndarray` of `bool`
         Whether at least half of the pixels of a cell are valid.
     """
-    pads = [(0, -length % _CELL) for length in image.shape]
+    pads = [(0, -length % CELL) for length in image.shape]
     values = np.pad(np.where(valid, image, np.inf), pads, constant_values=np.inf)
-    rows, columns = (length // _CELL for length in values.shape)
-    cells = values.reshape(rows, _CELL, columns, _CELL).transpose(0, 2, 1, 3).reshape(rows, columns, -1)
+    rows, columns = (length // CELL for length in values.shape)
+    cells = values.reshape(rows, CELL, columns, CELL).transpose(0, 2, 1, 3).reshape(rows, columns, -1)
     cells = np.sort(cells, axis=2)
     count = np.isfinite(cells).sum(axis=2)
     middle = np.take_along_axis(cells, np.maximum(count - 1, 0)[..., np.newaxis] // 2, axis=2)[..., 0]
-    return np.where(count > 0, middle, 0).astype(np.float32), count >= _CELL**2 // 2
+    return np.where(count > 0, middle, 0).astype(np.float32), count >= CELL**2 // 2
+
+
+def on_pixels(cells, shape):
+    """
+    Interpolate values of cells of 4 x 4 pixels linearly at all pixels.
+
+    Parameters
+    ----------
+    cells : `numpy.ndarray`
+        One value per cell.
+    shape : pair of `int`
+        Shape ``(ny, nx)`` of the image.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(ny, nx)``.
+    """
+    grid = np.meshgrid(*((np.arange(n, dtype=np.float32) - 1.5) / CELL for n in shape), indexing="ij", sparse=True)
+    return _interpolated(cells, *grid)
 
 
 def find_noise(image, valid, *, order=1):
@@ -148,14 +171,32 @@ def find_noise(image, valid, *, order=1):
     `numpy.ndarray` of ``float32``
         Standard deviation, smooth over the image, also in pixels that are not valid.
     """
+    return _spread(*noise_in_cells(image, valid, order=order), image.shape)
+
+
+def noise_in_cells(image, valid, *, order):
+    """
+    Estimate the noise per pixel in cells of 4 x 4 pixels.
+
+    Parameters
+    ----------
+    image, valid, order
+        As for `find_noise`.
+
+    Returns
+    -------
+    noise : `numpy.ndarray` of ``float32``
+        Standard deviation, one value per cell.
+    known : `numpy.ndarray` of `bool`
+        Whether half of the differences of a cell are known.
+    """
     difference, known = np.where(valid, image, 0).astype(np.float32, copy=False), valid
     for _ in range(order):
         difference = np.diff(difference, axis=1, append=difference[:, -1:])
         known = known & np.roll(known, -1, axis=1)
         known[:, -1] = False
     # The variance of a difference is the sum of the squared binomial coefficients
-    difference = np.abs(difference) / np.float32(np.sqrt(comb(2 * order, order)) * 0.6745)
-    return _spread(*cell_medians(difference, known), image.shape)
+    return cell_medians(np.abs(difference) / np.float32(np.sqrt(comb(2 * order, order)) * 0.6745), known)
 
 
 def _trend(logarithm, valid, center):
@@ -164,13 +205,13 @@ def _trend(logarithm, valid, center):
     if not known.any():
         shape = " x ".join(map(str, valid.shape))
         raise ValueError(
-            f"Found no cell of {_CELL} x {_CELL} pixels with half of them valid in an image of {shape} pixels; "
+            f"Found no cell of {CELL} x {CELL} pixels with half of them valid in an image of {shape} pixels; "
             "expected some to fit a smooth background to. Use a larger part of the image, or method='harmonic'."
         )
     rows, columns = np.nonzero(known)
-    half = (_CELL - 1) / 2
+    half = (CELL - 1) / 2
     values = medians[known].astype(float)
-    radius, basis = _coordinates(_CELL * columns + half, _CELL * rows + half, center)
+    radius, basis = _coordinates(CELL * columns + half, CELL * rows + half, center)
     basis = np.stack(basis, axis=1)
     ring = (radius / _RING).astype(int)
     deviation = values - np.interp(radius, *_ring_medians(ring, values))
@@ -237,8 +278,7 @@ def _spread(values, known, shape):
         share = missing * np.clip(weight / _ENOUGH - 1, 0, 1)
         result, missing = result + share * mean, missing - share
     result += missing * (values[known].mean() if known.any() else 0)
-    grid = np.meshgrid(*((np.arange(n, dtype=np.float32) - 1.5) / _CELL for n in shape), indexing="ij", sparse=True)
-    return _interpolated(result, *grid)
+    return on_pixels(result, shape)
 
 
 def _smoothed(image, size, step):

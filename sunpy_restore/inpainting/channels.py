@@ -64,7 +64,7 @@ def pixel_channels(observation, view, place):
     `numpy.ndarray` of ``float64``
         Shape ``(len(CHANNELS), rows, columns)``.
     """
-    parts, mask = {}, observation.mask[place]
+    parts, mask = {}, observation.holes[place]
     if observation.flat_field is not None:
         parts["flat_field"] = np.nan_to_num(observation.flat_field[place])
     if view.expected is not None:
@@ -92,7 +92,7 @@ def polar_channels(observation, view, grid):
         Shape ``(len(CHANNELS), *grid.shape)``.
     """
     image, known = grid.sampled(view.image, view.valid)
-    smooth = {"mask": observation.mask}
+    smooth = {"mask": observation.holes}
     if observation.flat_field is not None:
         smooth["flat_field"] = np.nan_to_num(observation.flat_field)
     if view.noise is not None:

@@ -5,6 +5,7 @@ import numpy as np
 from sunpy_restore.core import filling
 from sunpy_restore.core.inference import fill_invalid
 from sunpy_restore.inpainting.holes import fill_holes
+from sunpy_restore.inpainting.task import NO_NEIGHBOURS
 from sunpy_restore.inpainting.temporal.fill import fill_from_expected
 from sunpy_restore.inpainting.views import brightness_view, profile_view
 
@@ -86,16 +87,18 @@ def temporal(observation, *, progress=False):
         The observation has no neighbours.
     """
     if observation.neighbours is None:
-        raise ValueError("Found no neighbours; method 'temporal' expects some. Pass neighbours=[before, after].")
+        raise ValueError(NO_NEIGHBOURS)
     return _filled(observation, brightness_view(observation), _temporal, progress)
 
 
 def _filled(observation, view, method, progress):
     """The image by a method, which takes the image in the view, holes, unobserved pixels and the prediction."""
 
+    holes = observation.holes
+
     def fill(window, y, x):
         place = window.place
-        mask = observation.mask[place]
+        mask = holes[place]
         unobserved = observation.unobserved[place] & ~mask
         expected = None if view.expected is None else view.expected[place]
         values = method(view.image[place], mask, unobserved, expected)

@@ -7,12 +7,18 @@ import numpy as np
 from sunpy_restore.core import observation
 from sunpy_restore.core.filling import checked_hole
 from sunpy_restore.core.maps import valid_pixels, with_data
-from sunpy_restore.core.messages import warn_user
+from sunpy_restore.core.messages import named_image, warn_user
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
-from sunpy_restore.inpainting.lasco.geometry import empty_pixels, obscured, unobserved_pixels
+from sunpy_restore.inpainting.lasco.geometry import MARGIN, empty_pixels, obscured, unobserved_pixels
 from sunpy_restore.inpainting.lasco.header import check_lasco
 from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
-from sunpy_restore.inpainting.temporal.neighbours import check_neighbours, expected_from_neighbours
+from sunpy_restore.inpainting.temporal.neighbours import (
+    SIMULTANEOUS,
+    check_neighbours,
+    expected_from_neighbours,
+    has_time,
+    kind_of,
+)
 
 __all__ = ["Observation", "neighbours_for"]
 
@@ -50,6 +56,13 @@ class Observation(observation.Observation):
         Usual value of unobserved pixels in this image.
     guessed : `int`
         Number of missing pixels with more missing than valid pixels around.
+    outliers : `numpy.ndarray` of `bool`, optional
+        Observed pixels that do not show the corona and that no fill uses, see
+        `~sunpy_restore.inpainting.outliers.find_outliers`.
+    mask_given : `bool`
+        Whether the mask was given and not found.
+    without_value : `int`
+        Number of pixels without a finite value that are neither missing nor hidden by the instrument.
     """
 
     image: np.ndarray
@@ -64,11 +77,19 @@ class Observation(observation.Observation):
     never_sent: np.ndarray | None = None
     empty_value: float = np.nan
     guessed: int = 0
+    outliers: np.ndarray | None = None
+    mask_given: bool = False
+    without_value: int = 0
+
+    @property
+    def holes(self):
+        """Pixels whose value the corona has to be estimated in: missing ones and outliers."""
+        return self.mask if self.outliers is None else self.mask | self.outliers
 
     @property
     def valid(self):
         """Pixels that show the corona."""
-        return ~(self.mask | self.unobserved)
+        return ~(self.holes | self.unobserved)
 
     @property
     def filled(self):
@@ -79,6 +100,10 @@ class Observation(observation.Observation):
     def nothing_to_do(self):
         if self.filled.any():
             return None
+        if self.mask_given:
+            return "Found a mask without any True pixel; the image is returned unchanged."
+        if self.without_value:
+            return f"Found no missing blocks; the image is returned unchanged. {_not_filled(self.without_value)}"
         return "Found no missing pixels; the image is returned unchanged. Pass mask= with True in the pixels to fill."
 
     @classmethod
@@ -134,7 +159,9 @@ class Observation(observation.Observation):
         lasco = check_lasco(smap)
         missing, unobserved, never_sent = _missing_pixels(smap, lasco, mask)
         nothing = missing | unobserved
-        own = {}
+        own = {"mask_given": mask is not None}
+        if mask is None:
+            own["without_value"] = _count_without_value(smap.data, lasco, missing)
         if missing.any():
             missing &= ~never_sent
             own["guessed"] = _count_guessed(missing, unobserved, np.count_nonzero(missing | never_sent))
@@ -157,8 +184,9 @@ def neighbours_for(maps, neighbours):
     ----------
     maps : `list` of `~sunpy.map.GenericMap`
         The images.
-    neighbours : `~sunpy.map.GenericMap`, `list` or `tuple` of them, or `None`
-        Images taken before and after the only image.
+    neighbours : `~sunpy.map.GenericMap`, `list` or `tuple` of them, ``"sequence"`` or `None`
+        Images taken before and after the only image; or ``"sequence"`` for the last image before and the first one
+        after each image among the others of the same detector, filter and polariser.
 
     Returns
     -------
@@ -168,11 +196,46 @@ def neighbours_for(maps, neighbours):
     Raises
     ------
     ValueError
-        There are neighbours and several images.
+        There are neighbours and several images, or a single image is given as a sequence; or another text.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        An image of a sequence has no neighbour.
     """
+    if isinstance(neighbours, str):
+        if neighbours != "sequence":
+            raise ValueError(f"Found neighbours={neighbours!r}; expected Maps, or 'sequence' for several images.")
+        if len(maps) < 2:
+            raise ValueError("Found a single image with neighbours='sequence'; expected several images, or Maps.")
+        return [_in_sequence(maps, index) for index in range(len(maps))]
     if neighbours is not None and len(maps) > 1:
-        raise ValueError(f"Found neighbours for {len(maps)} images; expected a single image. Inpaint each separately.")
+        raise ValueError(
+            f"Found neighbours for {len(maps)} images; expected a single image. Use neighbours='sequence' if the "
+            "images are neighbours of each other, or inpaint each separately."
+        )
     return [neighbours] * len(maps)
+
+
+def _in_sequence(maps, index):
+    """The last image before and the first one after an image, of its kind."""
+    kinds = [kind_of(smap) if has_time(smap) else None for smap in maps]
+    hours = {
+        other: (maps[other].date - maps[index].date).to_value("hour")
+        for other, kind in enumerate(kinds)
+        if other != index and kind is not None and kind == kinds[index]
+    }
+    before = [other for other in hours if hours[other] < -SIMULTANEOUS]
+    after = [other for other in hours if hours[other] > SIMULTANEOUS]
+    chosen = [max(before, key=hours.get)] if before else []
+    chosen += [min(after, key=hours.get)] if after else []
+    if not chosen:
+        with named_image(index, len(maps)):
+            warn_user(
+                "No other image of the sequence has the same detector, filter and polariser and another time. The "
+                "image is filled without neighbours."
+            )
+    return [maps[other] for other in chosen] or None
 
 
 def _without_masked(smap, mask):
@@ -199,6 +262,25 @@ def _never_sent(data, lasco):
     """Pixels that are hidden or set to zero in all images of the kind, and without data in this one."""
     empty = empty_pixels(data, lasco)
     return empty & obscured(data.shape, lasco) if lasco.level >= 1 else unobserved_pixels(data, lasco, empty)
+
+
+def _count_without_value(data, lasco, missing):
+    """Number of pixels that are not finite for another reason than that they are missing or hidden."""
+    gone = ~np.isfinite(data) & ~missing
+    if not gone.any():
+        return 0
+    hidden = obscured(data.shape, lasco, MARGIN) if lasco.level >= 1 else _never_sent(data, lasco)
+    count = int(np.count_nonzero(gone & ~hidden))
+    if count and missing.any():
+        warn_user(_not_filled(count))
+    return count
+
+
+def _not_filled(count):
+    return (
+        f"{count} pixels without a finite value are no complete blocks and are not filled. "
+        "Pass mask=~numpy.isfinite(smap.data) to fill them."
+    )
 
 
 def _count_guessed(missing, unobserved, filled):

@@ -7,13 +7,14 @@ import numpy as np
 from sunpy_restore.core.methods import Restored
 from sunpy_restore.inpainting.channels import pixel_channels, polar_channels
 from sunpy_restore.inpainting.holes import fill_holes
+from sunpy_restore.inpainting.outliers import find_outliers
 from sunpy_restore.inpainting.polar import PolarGrid
 from sunpy_restore.inpainting.task import CHANNELS
 from sunpy_restore.inpainting.temporal.detail import with_detail
 from sunpy_restore.inpainting.texture import with_texture
 from sunpy_restore.inpainting.views import VIEWS
 
-__all__ = ["restore", "with_network"]
+__all__ = ["restore", "with_network", "without_outliers"]
 
 _POLAR_MARGIN = 64  # rows and columns of the log-polar grid around a hole
 _MARGIN = 128  # pixels around a hole
@@ -40,12 +41,31 @@ def restore(observation, method, *, texture=False, progress=False):
     `~sunpy_restore.core.methods.Restored`
         In the unit of the observation, with the header keyword ``RSTGUESS``.
     """
+    observation = without_outliers(observation)
     filled = method(observation, progress=progress)
     if texture:
         filled = with_texture(filled, observation)
     if observation.never_sent is not None:
         filled = np.where(observation.never_sent, observation.empty_value, filled)
     return Restored(data=filled, filled=observation.filled, cards={"rstguess": observation.guessed})
+
+
+def without_outliers(observation):
+    """
+    Mark outliers among the valid pixels, which no fill uses.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.inpainting.observation.Observation`
+        The observation.
+
+    Returns
+    -------
+    `~sunpy_restore.inpainting.observation.Observation`
+        The observation with its ``outliers``.
+    """
+    above, valid = observation.image - observation.bias, observation.valid
+    return replace(observation, outliers=find_outliers(above, valid, observation.center, observation.flat_field))
 
 
 def with_network(observation, network, *, progress=False):

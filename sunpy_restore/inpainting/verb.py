@@ -1,7 +1,7 @@
 """The function `sunpy_restore.inpaint`."""
 
 from sunpy_restore.core.verb import run
-from sunpy_restore.inpainting.task import INPAINT
+from sunpy_restore.inpainting.task import INPAINT, NO_NEIGHBOURS
 
 __all__ = ["inpaint"]
 
@@ -21,7 +21,8 @@ def inpaint(
     Fill the missing telemetry blocks of SOHO/LASCO images.
 
     Missing pixels get their expected brightness given the surroundings and, optionally, images taken before and after.
-    All other pixels stay bit-identical.
+    Stars, planets and their blooming trails, comet heads, cosmic rays and hot pixels around the holes are not used. All
+    other pixels stay bit-identical.
 
     Parameters
     ----------
@@ -32,16 +33,19 @@ def inpaint(
         True for the pixels to fill, shape ``(ny, nx)``; for several images one mask for all, or one each. Values under
         the mask are ignored. By default the missing blocks are found, see
         `~sunpy_restore.inpainting.lasco.missing_blocks.find_missing_blocks`.
-    neighbours : `~sunpy.map.GenericMap`, `list` or `tuple` of Maps, optional
+    neighbours : `~sunpy.map.GenericMap`, `list` or `tuple` of Maps, or ``"sequence"``, optional
         Images of the same detector, filter and polariser that were taken before and after, with any exposure time and
         roll angle, see `~sunpy_restore.inpainting.temporal.neighbours.expected_from_neighbours`. They are aligned with
-        the image and matched in brightness, and may have missing blocks themselves. Only for a single image.
+        the image and matched in brightness, and may have missing blocks themselves. For several images ``"sequence"``:
+        each is filled with the last one before it and the first one after it of the same detector, filter and
+        polariser.
     texture : `bool`
         Add noise to the filled pixels like that of their surroundings, for display; it is the same in every run.
         Without it, filled pixels have their expected brightness.
-    method : ``"network"``, ``"harmonic"``, ``"biharmonic"``, ``"radial"`` or ``"temporal"``
+    method : ``"network"``, ``"harmonic"``, ``"biharmonic"``, ``"radial"``, ``"fuzzy"`` or ``"temporal"``
         Network; the solution of Laplace's or of the biharmonic equation; Laplace's equation for the ratio to the radial
-        profile; or the prediction from the neighbours, made continuous with the surroundings.
+        profile; fuzzy logic on the spectra of the surrounding blocks; or the prediction from the neighbours, made
+        continuous with the surroundings.
     weights : `str` or path-like, optional
         Name of weights in the registry, or a ``.safetensors`` file. By default those that come with the package.
     device : `str`, optional
@@ -61,16 +65,16 @@ def inpaint(
         No Map, another instrument, or a mask that is not boolean.
     ValueError
         Another coronagraph or level; no valid pixel; a mask of another shape, or one that leaves no valid pixel; an
-        8-bit image without a mask; a Map that was inpainted already; neighbours of another kind, or for several images;
-        or none for ``method="temporal"``.
+        8-bit image, or one that was rotated or resampled, without a mask; a Map that was inpainted already; neighbours
+        of another kind, or Maps as neighbours of several images; or none for ``method="temporal"``.
     ~sunpy_restore.core.exceptions.WeightsError
         Weights cannot be found or read.
 
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        The image has no missing pixels; or some filled pixels have more missing than valid pixels around, so their
-        values are little more than a guess.
+        The image has no missing pixels, or pixels without a finite value that are no complete blocks; or some filled
+        pixels have more missing than valid pixels around, so their values are little more than a guess.
 
     Notes
     -----
@@ -97,6 +101,8 @@ def inpaint(
     >>> int(filled(result).sum()), bool((result.data == data)[~filled(result)].all())
     (4096, True)
     """
+    if method == "temporal" and neighbours is None:
+        raise ValueError(NO_NEIGHBOURS)
     return run(
         INPAINT, image, method=method, weights=weights, device=device, progress=progress,
         observing={"mask": mask, "neighbours": neighbours}, restoring={"texture": texture},

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from sunpy_restore.core.methods import load_method
 from sunpy_restore.core.weights import write
@@ -154,7 +155,7 @@ def test_fill_is_equivariant_to_gain_and_bias(observation, filled, noise, method
     found = (filled_by(observe(gain=gain, shift=shift), methods[method]) - shift) / gain
     difference = np.abs(found - filled(method))[observation.mask]
     if method in CLASSICAL:
-        np.testing.assert_allclose(difference, 0, atol=2e-3)
+        np.testing.assert_allclose(difference, 0, atol=1e-2 if method == "fuzzy" else 2e-3)
     else:
         assert (difference / noise[observation.mask]).max() < 0.05
 
@@ -166,7 +167,7 @@ def test_unit_of_level_1_gives_the_same_fill(observation, filled, methods, metho
     np.testing.assert_allclose(found[observation.mask], filled(method)[observation.mask], rtol=2e-3)
 
 
-@pytest.mark.parametrize("method", [name for name in CLASSICAL if name != "radial"])
+@pytest.mark.parametrize("method", [name for name in CLASSICAL if name not in ("radial", "fuzzy")])
 def test_fill_of_a_cutout_is_the_cutout_of_the_filled_by(observation, filled, methods, method):
     place = np.s_[30:290, 20:330]
     part = part_of(observation, place)
@@ -176,7 +177,7 @@ def test_fill_of_a_cutout_is_the_cutout_of_the_filled_by(observation, filled, me
     np.testing.assert_allclose(found[inside], whole[inside], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("method", "most"), [("radial", 0.5), slow("polar", 3.0), slow("pixel", 3.0)])
+@pytest.mark.parametrize(("method", "most"), [("radial", 0.6), ("fuzzy", 2.0), slow("polar", 3.0), slow("pixel", 3.0)])
 def test_fill_of_a_cutout_agrees_within_the_noise(observation, filled, noise, methods, method, most):
     """The background and the profile are those of the cutout and differ slightly."""
     place = np.s_[20:292, 8:340]
@@ -255,3 +256,32 @@ def test_tiny_cutouts_with_few_valid_pixels(methods, method, shape):
     )  # fmt: skip
     found = filled_by(observation, methods[method])
     np.testing.assert_allclose(found, 500, atol=60)
+
+
+def disturbed(observation, kind):
+    """The observation with a bright object next to a hole, and the pixels of the object."""
+    y, x = np.indices(SHAPE)
+    if kind == "pixel":
+        put = (y == 96) & (x == 270)
+    elif kind == "row":
+        put = (y >= 61) & (y < 64) & (np.abs(x - 272) < 50)
+    elif kind == "column":
+        put = (x >= 288) & (x < 291) & (np.abs(y - 70) < 50)
+    else:
+        put = np.hypot(y - 101, x - 262) < 6
+        put |= (y >= 100) & (y < 102) & (np.abs(x - 262) < 60)
+    put &= observation.valid
+    return replace(observation, image=np.where(put, observation.image + 12000, observation.image)), put
+
+
+@pytest.mark.parametrize("kind", ["pixel", "row", "column", "planet"])
+@pytest.mark.parametrize("method", CLASSICAL_FIRST)
+def test_an_outlier_changes_the_fill_by_less_than_the_noise(observation, filled, noise, methods, method, kind):
+    """Except next to it; it stays in the image. No streamer crosses these borders."""
+    other, put = disturbed(observation, kind)
+    found = filled_by(other, methods[method])
+    np.testing.assert_array_equal(found[put], other.image[put])
+    change = np.abs(found - filled(method)) / noise
+    away = observation.mask & ~ndimage.binary_dilation(put, iterations=3)
+    assert (change[away] < 1).all() if method in CLASSICAL else np.quantile(change[away], 0.95) < 1
+    assert np.median(change[observation.mask & ~away]) < 3

@@ -16,6 +16,7 @@ from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.filled import filled
 from sunpy_restore.core.io import load, save
 from sunpy_restore.core.weights import write
+from sunpy_restore.data import sample_path
 from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
 from sunpy_restore.inpainting.verb import inpaint
 from sunpy_restore.networks.unet import CoronaUNet
@@ -400,7 +401,7 @@ def test_neighbours_improve_the_fill(whole, lossy, hole):
 
 def test_distant_neighbours_give_a_warning_at_the_line_of_the_user(whole, lossy):
     distant = neighbour(whole, -3, 1, **{"date-obs": "2010/01/15"})
-    with pytest.warns(RestoreWarning, match="Neighbour 0 was taken 69 hours") as warned:
+    with pytest.warns(RestoreWarning, match="Neighbour 1 was taken 69 hours") as warned:
         inpaint(lossy, method="temporal", neighbours=distant)
     assert [warning.filename for warning in warned] == [__file__]
 
@@ -417,13 +418,18 @@ def test_wrong_neighbours_are_refused(whole, lossy):
     frames = [neighbour(whole, -3, 1)]
     with pytest.raises(ValueError, match="neighbours for 2 images; expected a single image"):
         inpaint([lossy, lossy], neighbours=frames, method="temporal")
-    with pytest.raises(ValueError, match="no neighbours; method 'temporal' expects some"):
-        inpaint(lossy, method="temporal")
+    for smap in (lossy, whole):
+        with pytest.raises(ValueError, match="no neighbours; method 'temporal' expects some"):
+            inpaint(smap, method="temporal")
+    with pytest.raises(ValueError, match="expected Maps, or 'sequence'"):
+        inpaint(lossy, neighbours="before.fts", method="temporal")
+    with pytest.raises(ValueError, match="a single image with neighbours='sequence'"):
+        inpaint(lossy, neighbours="sequence", method="temporal")
     with pytest.raises(ValueError, match="no neighbours"):
         inpaint(lossy, neighbours=[], method="harmonic")
     with pytest.raises(TypeError):
         inpaint(lossy, neighbours=["before.fts"], method="temporal")
-    with pytest.raises(ValueError, match="neighbour 0 with RSTTASK"):
+    with pytest.raises(ValueError, match="neighbour 1 with RSTTASK"):
         inpaint(lossy, neighbours=neighbour(whole, -3, 1, rsttask="inpaint"), method="harmonic")
     other = neighbour(whole, -3, 1, filter="Blue")
     with pytest.raises(ValueError, match="Blue"):
@@ -458,7 +464,7 @@ def test_texture_does_not_depend_on_the_values_of_missing_pixels(whole, hole):
     [
         (
             {"method": "magic"},
-            "Unknown method 'magic'; expected one of network, harmonic, biharmonic, radial, temporal",
+            "Unknown method 'magic'; expected one of network, harmonic, biharmonic, radial, fuzzy, temporal",
         ),
         ({"method": "harmonic", "weights": "x.safetensors"}, "Leave them out"),
     ],
@@ -513,3 +519,95 @@ def test_masked_pixels_that_are_never_sent_become_nan(whole, unobserved_table):
         warnings.simplefilter("ignore", RestoreWarning)
         result = inpaint(with_data(whole, np.where(table, np.nan, whole.data)), mask=mask, method="harmonic")
     np.testing.assert_array_equal(np.isnan(result.data), table)
+
+
+OBSERVER = {"hgln_obs": 0.0, "hglt_obs": 0.0, "dsun_obs": 1.48e11, "rsun_ref": 6.957e8}
+
+
+@pytest.mark.parametrize("order", [1, 3])
+@pytest.mark.parametrize("angle", [0.3, -5.0, 90.0, 180.0])
+def test_rotated_maps_are_refused_without_a_mask(full, order, angle):
+    """Also if they are cut to the size of the detector."""
+    turned = with_data(full, full.data.astype("f4"), **OBSERVER).rotate(angle * u.deg, order=order, missing=np.nan)
+    if max(turned.data.shape) > 1024:
+        with pytest.raises(ValueError, match=r"larger than the detector .* Call inpaint\(\) before rotate\(\)"):
+            inpaint(turned, method="harmonic")
+    starts = [(length - 1024) // 2 for length in turned.data.shape]
+    part = with_data(turned, turned.data[starts[0] : starts[0] + 1024, starts[1] : starts[1] + 1024])
+    if order == 3 or angle == -5.0:
+        with pytest.raises(ValueError, match="rotated or resampled"):
+            inpaint(part, method="harmonic")
+
+
+def test_rotated_maps_with_a_mask_are_filled(full):
+    turned = with_data(full, full.data.astype("f4"), **OBSERVER).rotate(0.3 * u.deg)
+    mask = np.zeros(turned.data.shape, dtype=bool)
+    mask[200:232, 600:632] = True
+    result = inpaint(turned, mask=mask, method="radial")
+    np.testing.assert_array_equal(result.mask, mask)
+    assert (result.data[mask] > 600).all()
+    np.testing.assert_array_equal(np.isnan(result.data), np.isnan(turned.data))
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_lines_without_a_finite_value_are_named(whole, lossy, axis):
+    """They are no blocks; the message says how to fill them."""
+    for smap, message in (
+        (whole, "no missing blocks.* (320|160) pixels"),
+        (lossy, "not filled"),
+    ):
+        data = smap.data.astype(float)
+        data[(slice(None), 250) if axis else 240] = np.nan
+        lined = with_data(smap, data)
+        with pytest.warns(RestoreWarning, match=message) as warned:
+            result = inpaint(lined, method="harmonic")
+        assert [warning.filename for warning in warned] == [__file__]
+        assert np.isnan(result.data[240, 250])
+    filled = inpaint(lined, mask=~np.isfinite(data), method="harmonic")
+    assert np.isfinite(filled.data).all()
+
+
+def test_data_that_are_no_images_are_refused(whole, hole):
+    with pytest.raises(TypeError, match="data of type complex128; expected real numbers"):
+        inpaint(with_data(whole, whole.data + 0j), method="harmonic")
+    row = with_data(whole, whole.data[:1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RestoreWarning)
+        with pytest.raises(ValueError, match="an image of 1 x 320 pixels; expected at least 4"):
+            inpaint(row, mask=hole[:1], method="harmonic")
+
+
+def test_images_of_a_sequence_are_neighbours_of_each_other(whole, lossy, hole, make_lasco, cut):
+    """By their times, and only those of the same kind."""
+    other = cut(make_lasco("C3", seed=3), *CUTS["C3"])
+    before, after = neighbour(whole, -3, 1), neighbour(whole, 2, 2)
+    distant = neighbour(whole, -9, 3)
+    lost = np.roll(hole, 60, axis=0)
+    before = with_data(before, np.where(lost, 0, before.data))
+    images = [after, other, lossy, distant, before]
+    with pytest.warns(RestoreWarning) as warned:
+        results = inpaint(images, neighbours="sequence", method="temporal")
+    messages = {str(warning.message) for warning in warned}
+    assert any(message.startswith("Image 2 of 5: No other image of the sequence") for message in messages)
+    expected = inpaint(lossy, neighbours=[before, after], method="temporal")
+    np.testing.assert_array_equal(results[2].data, expected.data)
+    assert np.std(results[2].data[hole] / whole.data[hole] - 1) < 0.02
+    np.testing.assert_array_equal(results[4].mask, lost)
+    expected = inpaint(before, neighbours=[distant, lossy], method="temporal")
+    np.testing.assert_array_equal(results[4].data, expected.data)
+    sequence = inpaint(sunpy.map.Map(lossy, before, sequence=True), neighbours="sequence", method="temporal")
+    assert isinstance(sequence, sunpy.map.MapSequence)
+
+
+@pytest.mark.parametrize("method", ["harmonic", *map(slow, ("biharmonic", "radial", "fuzzy", "network"))])
+def test_a_planet_at_the_border_of_a_hole_does_not_extend_into_it(method):
+    """A real image of C3, with the weights of the package; the trail is saturated."""
+    complete = sunpy.map.Map(sample_path("lasco_c3_cme"))
+    mask = np.zeros(complete.data.shape, dtype=bool)
+    mask[448:480, 544:672] = True
+    assert complete.data[480:484, 544:672].max() > 12000
+    bias = complete.meta["offset"]
+    result = inpaint(complete, mask=mask, method=method)
+    error = (result.data - complete.data)[mask] / np.median(complete.data[mask] - bias)
+    assert np.sqrt(np.mean(error**2)) < 0.15
+    np.testing.assert_array_equal(result.data[~mask], complete.data[~mask])

@@ -9,6 +9,7 @@ from scipy import ndimage
 from astropy.io import fits
 
 from sunpy_restore.inpainting.lasco.geometry import detector_pixels
+from sunpy_restore.inpainting.lasco.header import FULL
 
 __all__ = ["flat_field"]
 
@@ -33,10 +34,11 @@ def flat_field(shape, lasco, empty=None):
     Returns
     -------
     `numpy.ndarray` of ``float32``, or `None`
-        Natural logarithm, shape ``(ny, nx)``, NaN where it is unknown; `None` for C2, and for level 1, where the
-        calibration has removed it.
+        Natural logarithm, shape ``(ny, nx)``, NaN where it is unknown; `None` for C2, for level 1, where the
+        calibration has removed it, and for images that are larger than the detector.
     """
-    if lasco.detector != "C3" or lasco.level >= 1:
+    # An image that is larger than the detector was rotated by an unknown angle
+    if lasco.detector != "C3" or lasco.level >= 1 or max(shape) > FULL // lasco.binning:
         return None
     of_detector = _of_c3()
     if lasco.is_full(shape) and lasco.binning == 1 and lasco.turn % 360 == 0:

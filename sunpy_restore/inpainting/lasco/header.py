@@ -20,6 +20,7 @@ WANDER = 4
 """Largest distance in pixels of the grid of blocks from where the centre of the Sun predicts it."""
 
 _SCALE = {"C2": 11.9, "C3": 56.0}  # arcsec per pixel
+_LEAST_SIDE = 4  # pixels; smaller images contain no corona to fill from
 _LEVELS = {"1": 0.5, "2": 0.5, "3": 0.5, "4": 1.0, "5": 1.0}  # by the second digit of the file name
 
 
@@ -80,10 +81,10 @@ def check_lasco(smap):
     Raises
     ------
     TypeError
-        No Map, or a Map of another instrument.
+        No Map, a Map of another instrument, or data that are not real numbers.
     ValueError
-        Another coronagraph than C2 and C3, another level than 0.5 and 1, or another pixel scale than that of the
-        detector and 2 or 4 times that.
+        Another coronagraph than C2 and C3, another level than 0.5 and 1, another pixel scale than that of the detector
+        and 2 or 4 times that, or fewer than 4 rows or columns.
     """
     if not isinstance(smap, GenericMap):
         raise TypeError(
@@ -100,6 +101,17 @@ def check_lasco(smap):
         )
     if detector not in _SCALE:
         raise ValueError(f"Found DETECTOR = {detector or None!r}; expected 'C2' or 'C3'.")
+    if smap.data.dtype.kind not in "biuf":
+        raise TypeError(
+            f"Found data of type {smap.data.dtype}; expected real numbers. Take the real part or the modulus of "
+            "complex data."
+        )
+    if min(smap.data.shape) < _LEAST_SIDE:
+        shape = " x ".join(map(str, smap.data.shape))
+        raise ValueError(
+            f"Found an image of {shape} pixels; expected at least {_LEAST_SIDE} along each axis. Use a larger part of "
+            "the image."
+        )
     level, binning, center = _level(smap), _binning(meta, detector), _center(smap)
     turn = _number(meta.get("rectify"), 0.0)
     if not turn and smap.data.shape == (FULL // binning,) * 2:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, empty_pixels, obscured, unobserved_pixels
-from sunpy_restore.inpainting.lasco.header import check_lasco
+from sunpy_restore.inpainting.lasco.header import FULL, check_lasco
 
 __all__ = ["MissingBlocks", "find_missing_blocks", "mostly_lost"]
 
@@ -15,6 +15,8 @@ _EMPTY_SHARE = 0.99  # of the pixels of a missing block; single words may have b
 _FEWEST_PIXELS = 4  # of a block that the edge of a cutout cuts
 _LEAST_WIDTH = 8  # pixels; narrower empty regions at level 1 belong to the mask of the calibration
 _DARKENING = 0.85  # of the values around; darker pixels at the border of a block are mixed with the block
+_TINY = 1e-6  # counts
+_FEWEST_TINY = 64  # pixels
 _DARK_SHARE = 0.1  # of the pixels at the borders; with fewer dark pixels, the image was not interpolated
 
 
@@ -61,8 +63,8 @@ def find_missing_blocks(smap):
     TypeError
         See `~sunpy_restore.inpainting.lasco.header.check_lasco`.
     ValueError
-        See `~sunpy_restore.inpainting.lasco.header.check_lasco`; also 8-bit images, in which black is zero, and images
-        without any valid pixel.
+        See `~sunpy_restore.inpainting.lasco.header.check_lasco`; also 8-bit images, in which black is zero, images
+        without any valid pixel, and images that were rotated or resampled on the ground.
 
     Notes
     -----
@@ -92,6 +94,7 @@ def find_missing_blocks(smap):
         )
     empty = empty_pixels(data, lasco)
     unobserved = unobserved_pixels(data, lasco, empty)
+    _refuse_resampled(data, lasco, unobserved)
     if lasco.level == 1:
         mask = _soft_blocks(data, empty, unobserved, lasco)
     elif lasco.is_full(data.shape):
@@ -107,6 +110,36 @@ def find_missing_blocks(smap):
             "from. Use another image."
         )
     return MissingBlocks(mask, unobserved)
+
+
+def _refuse_resampled(data, lasco, unobserved):
+    """Refuse images that were rotated or resampled on the ground, where blocks cannot be found."""
+    ny, nx = data.shape
+    largest = FULL // lasco.binning
+    found = None
+    if max(ny, nx) > largest:
+        found = f"an image of {ny} x {nx} pixels, which is larger than the detector ({largest} x {largest})"
+    elif lasco.level < 1 and data.dtype.kind == "f":
+        gone = ~np.isfinite(data) & ~unobserved
+        corners = (~np.isfinite(data))[[0, 0, -1, -1], [0, -1, 0, -1]].sum()
+        tiny = np.count_nonzero((data != 0) & (np.abs(data) < _TINY))
+        if tiny >= _FEWEST_TINY:
+            found = f"{tiny} pixels that are zero except for the rounding errors of an interpolation"
+        elif corners >= 2 and gone.sum() > BLOCK and lasco.is_full(data.shape) and not _in_blocks(gone):
+            found = "corners without a value whose edges do not follow the telemetry blocks"
+    if found:
+        raise ValueError(
+            f"Found {found}: the image was probably rotated or resampled; expected the original pixels, because "
+            "missing blocks cannot be found in others. Call inpaint() before rotate(), or pass mask= with True in the "
+            "pixels to fill."
+        )
+
+
+def _in_blocks(gone):
+    """Whether most of the pixels lie in blocks of the grid that they fill."""
+    rows, columns = (length // BLOCK for length in gone.shape)
+    share = gone.reshape(rows, BLOCK, columns, BLOCK).mean(axis=(1, 3))
+    return share[share >= _EMPTY_SHARE].sum() > 0.8 * share.sum()
 
 
 def _grid_blocks(empty, unobserved):

@@ -39,9 +39,11 @@ class InpaintingRecipe(Recipe):
     """
 
     score_columns: ClassVar = {
-        "hole_error": ScoreColumn("RMS error in holes [% of median brightness]", "{:.2%}", "lower"),
-        "median_hole_error": ScoreColumn("median RMS error in holes [% of median brightness]", "{:.2%}", "lower"),
-        "noise_floor": ScoreColumn("noise in holes [% of median brightness]", "{:.2%}"),
+        "hole_error": ScoreColumn("RMS error in holes [% of median coronal brightness]", "{:.2%}", "lower"),
+        "median_hole_error": ScoreColumn(
+            "median RMS error in holes [% of median coronal brightness]", "{:.2%}", "lower"
+        ),
+        "noise_floor": ScoreColumn("noise in holes [% of median coronal brightness]", "{:.2%}"),
         "profile_error": ScoreColumn("RMS error of radial profile [noise per pixel]", "{:.2f}", "lower"),
         "median_profile_error": ScoreColumn("median RMS error of radial profile [noise per pixel]", "{:.2f}", "lower"),
         "border_jump": ScoreColumn("mean error at border [noise per pixel]", "{:+.3f}"),

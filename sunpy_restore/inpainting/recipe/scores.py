@@ -145,8 +145,8 @@ def measure(observation, restored, truth):
     -------
     `dict`
         ``hole_error``, ``median_hole_error``
-            Root mean square of the error in the holes, over the median of the observed pixels of the image as it is
-            given; mean and median over images.
+            Root mean square of the error in the holes, over the median coronal brightness: that of the observed pixels
+            of the image without the bias of the detector; mean and median over images.
         ``noise_floor``
             The same for the difference of the truth from its own local average, which no method can predict.
         ``profile_error``, ``median_profile_error``
@@ -158,7 +158,7 @@ def measure(observation, restored, truth):
             The same with errors clipped to 3, which removes the stars of the truth: the visible step along the border.
     """
     hole, observed = observation.mask, ~observation.unobserved
-    typical = np.median(truth[observed])
+    typical = np.median(truth[observed]) - observation.bias
     error = np.where(hole, restored - truth, 0)
     noise = find_noise(truth, observed, order=3)
     # The lossy compression on board has removed the noise in places

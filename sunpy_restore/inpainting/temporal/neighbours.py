@@ -11,8 +11,12 @@ from sunpy_restore.inpainting.temporal.matching import match_brightness
 from sunpy_restore.inpainting.temporal.registration import aligned, distances
 from sunpy_restore.inpainting.temporal.transients import remove_point_sources, remove_transients
 
-__all__ = ["check_neighbours", "expected_from_neighbours"]
+__all__ = ["SIMULTANEOUS", "check_neighbours", "expected_from_neighbours", "has_time", "kind_of"]
 
+SIMULTANEOUS = 1 / 3600
+"""Hours; images that are closer in time are the same image."""
+
+_KIND = ("detector", "filter", "polar")
 _FAR = 24.0  # hours, in which the corona rotates by 13 degrees
 _OTHER_CALIBRATION = 0.25  # weight of a neighbour with other stray light and vignetting than the image
 _SATURATION = 16383  # counts of the cameras
@@ -117,7 +121,7 @@ def expected_from_neighbours(smap, neighbours, *, valid, invalid=None):
         on_image, turned = aligned(calm, (neighbour, own), (smap, lasco))
         matched = match_brightness(on_image, image, radius)
         if matched is None:
-            warn_user(f"Neighbour {index} has too few valid pixels in common with the image and is left out.")
+            warn_user(f"Neighbour {index + 1} has too few valid pixels in common with the image and is left out.")
             continue
         weight = _OTHER_CALIBRATION if turned or own.level != lasco.level else 1.0
         images.append((matched, hour, weight * min(1.0, _FAR / abs(hour)) ** 2))
@@ -127,34 +131,67 @@ def expected_from_neighbours(smap, neighbours, *, valid, invalid=None):
     return lasco.bias + _at_time(remove_transients(images), hours, weights)
 
 
+def kind_of(smap):
+    """
+    Detector, filter and polariser of an image, in lower case.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.GenericMap`
+        The image.
+
+    Returns
+    -------
+    `tuple` of `str`
+    """
+    return tuple(str(smap.meta.get(key) or "").strip().lower() for key in _KIND)
+
+
+def has_time(smap):
+    """
+    Whether the header of an image contains the time of its exposure.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.GenericMap`
+        The image.
+
+    Returns
+    -------
+    `bool`
+    """
+    return any(smap.meta.get(key) for key in ("date-obs", "date_obs"))
+
+
 def _check_kind(neighbour, smap, index):
     """Refuse a neighbour of another kind than the image, or one that was inpainted."""
     try:
         check_lasco(neighbour)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"Neighbour {index}: {error}") from error
-    for key in ("detector", "filter", "polar"):
+        raise type(error)(f"Neighbour {index + 1}: {error}") from error
+    for key in _KIND:
         found, expected = (str(one.meta.get(key) or "").strip() for one in (neighbour, smap))
         if found.lower() != expected.lower():
             raise ValueError(
-                f"Found neighbour {index} with {key.upper()} = {found!r}; expected {expected!r} as in the image."
+                f"Found neighbour {index + 1} with {key.upper()} = {found!r}; expected {expected!r} as in the image."
             )
     if neighbour.meta.get("rsttask"):
         raise ValueError(
-            f"Found neighbour {index} with RSTTASK = {neighbour.meta['rsttask']!r}: it was restored already; expected "
-            "an observed image. Use the original file."
+            f"Found neighbour {index + 1} with RSTTASK = {neighbour.meta['rsttask']!r}: it was restored already; "
+            "expected an observed image. Use the original file."
         )
 
 
 def _check_time(neighbour, smap, index):
     """Refuse a neighbour without a time, or one that is the image itself."""
-    for name, one in (("the image", smap), (f"neighbour {index}", neighbour)):
-        if not any(one.meta.get(key) for key in ("date-obs", "date_obs")):
+    for name, one in (("the image", smap), (f"neighbour {index + 1}", neighbour)):
+        if not has_time(one):
             raise ValueError(f"Found {name} without DATE-OBS; expected the time of the exposure in the header.")
     hours, name = _hours(smap, neighbour), smap.meta.get("filename")
-    if abs(hours) < 1 / 3600 or (name and name == neighbour.meta.get("filename")):
+    if abs(hours) < SIMULTANEOUS or (name and name == neighbour.meta.get("filename")):
         raise ValueError(
-            f"Found neighbour {index} to be the image of {smap.date.isot} itself; expected an image before or after it."
+            f"Found neighbour {index + 1} to be the image of {smap.date.isot} itself; expected an image before or "
+            "after it."
         )
 
 
@@ -167,8 +204,8 @@ def _hours_after(smap, neighbour, index):
     hours = _hours(smap, neighbour)
     if abs(hours) > _FAR:
         warn_user(
-            f"Neighbour {index} was taken {abs(hours):.0f} hours from the image. The corona changes within a day; use "
-            "images closer in time if there are any."
+            f"Neighbour {index + 1} was taken {abs(hours):.0f} hours from the image. The corona changes within a day; "
+            "use images closer in time if there are any."
         )
     return hours
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["blocks", "remove_point_sources", "remove_transients"]
+__all__ = ["blocks", "find_point_sources", "remove_point_sources", "remove_transients"]
 
 _SIGNIFICANCE = 5.0  # local standard deviations
 _SMALL_BLOCK, _LARGE_BLOCK = 32, 64  # pixels; sides of the blocks in which the standard deviation is measured
@@ -53,15 +53,48 @@ def remove_point_sources(image):
     seen = np.isfinite(image)
     share = ndimage.uniform_filter(seen.astype(float), 7)
     calm = np.where(seen, image, ndimage.uniform_filter(np.where(seen, image, 0), 7) / np.maximum(share, 1e-9))
+    calm = _local_median(calm)
+    points = _points(image - calm, calm)
+    return np.where(points, calm, image)
+
+
+def find_point_sources(image, valid, *, noise=0.0):
+    """
+    Find stars, cosmic rays, and hot and dead pixels.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``, finite; pixels that are not valid have their expected value.
+    valid : `numpy.ndarray` of `bool`
+        Pixels in which sources are searched.
+    noise : `numpy.ndarray` or `float`
+        Smallest standard deviation of the noise.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        Where the image differs from the median of 7 x 7 pixels by more than 5 local standard deviations plus half of
+        the variation of the median.
+    """
+    calm = _local_median(image)
+    excess = np.where(valid, image - calm, np.nan)
+    return _points(np.abs(excess), calm, noise)
+
+
+def _local_median(image):
+    """Median of seven columns, then of seven rows."""
     for axis in (0, 1):
-        calm = _median(calm, axis)
-    excess = image - calm
+        image = _median(image, axis)
+    return image
+
+
+def _points(excess, calm, noise=0.0):
+    """Pixels with a significant excess, and the fainter wings next to them."""
     # The diffraction rings around the occulter stay, because the median varies as much there
     relief = ndimage.maximum_filter(calm, 7) - ndimage.minimum_filter(calm, 7)
-    limit = _SIGNIFICANCE * _spread(excess, _SMALL_BLOCK) + relief / 2
-    # The wings of a star are fainter and next to it
-    points = ndimage.binary_dilation(excess > limit, np.ones((3, 3))) & (excess > limit / 2)
-    return np.where(points, calm, image)
+    limit = _SIGNIFICANCE * np.maximum(_spread(excess, _SMALL_BLOCK), noise) + relief / 2
+    return ndimage.binary_dilation(excess > limit, np.ones((3, 3))) & (excess > limit / 2)
 
 
 def remove_transients(images):

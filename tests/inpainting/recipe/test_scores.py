@@ -53,7 +53,7 @@ def test_offsets_have_their_size_in_units_of_the_noise(pair, size):
     assert found["border_jump"] == pytest.approx(size, rel=1e-4)
     assert found["border_step"] == pytest.approx(np.clip(size, -3, 3), rel=1e-4)
     assert found["profile_error"] == found["median_profile_error"] == pytest.approx(abs(size), rel=1e-4)
-    typical = np.median(truth[~observation.unobserved])
+    typical = np.median(truth[~observation.unobserved]) - observation.bias
     expected = abs(size) * np.sqrt(np.mean(noise(pair)[observation.mask] ** 2)) / typical
     assert found["hole_error"] == found["median_hole_error"] == pytest.approx(expected, rel=1e-4)
 
@@ -84,7 +84,7 @@ def test_white_noise_hardly_affects_the_profile(pair):
 
 def test_noise_floor_is_the_noise_of_the_truth(pair):
     observation, truth = pair
-    flat = 1000 + np.random.default_rng(0).normal(0, 20, truth.shape)
+    flat = observation.bias + 1000 + np.random.default_rng(0).normal(0, 20, truth.shape)
     found = measure(replace(observation, unobserved=np.zeros(truth.shape, dtype=bool)), flat, flat)
     assert found["noise_floor"] == pytest.approx(0.02, rel=0.05)
     assert found["hole_error"] == 0
@@ -94,7 +94,7 @@ def test_scores_do_not_depend_on_the_unit(pair):
     observation, truth = pair
     change = 5 * np.random.default_rng(0).normal(size=truth.shape)
     one = measured(pair, change)
-    other = measure(observation, 1e-12 * (truth + change), 1e-12 * truth)
+    other = measure(replace(observation, bias=1e-12 * observation.bias), 1e-12 * (truth + change), 1e-12 * truth)
     for name, value in one.items():
         assert other[name] == pytest.approx(value, rel=1e-3), name
 

@@ -121,7 +121,7 @@ def test_the_order_of_the_neighbours_does_not_matter(image, valid):
 
 def test_distant_neighbours_have_less_weight(image, valid):
     near, far = make(counts(corona(growth=0.1)), 3), make(counts(corona(growth=-0.1)), 60)
-    with pytest.warns(RestoreWarning, match="Neighbour 1 was taken 60 hours"):
+    with pytest.warns(RestoreWarning, match="Neighbour 2 was taken 60 hours"):
         both = expected_from_neighbours(image, [near, far], valid=valid)
     alone = expected_from_neighbours(image, [near], valid=valid)
     assert 0 < np.abs(both - alone)[HOLE].max() < 0.02 * np.abs(2 * (alone - image.data))[HOLE].max()
@@ -271,7 +271,7 @@ def test_other_pixel_scales_and_pointings(binning, other):
 
 def test_neighbours_without_overlap_are_left_out(image, valid):
     neighbour = make(counts(corona())[:20, :20], 6, center=CENTER + 200)
-    with pytest.warns(RestoreWarning, match="Neighbour 0 has too few valid pixels"):
+    with pytest.warns(RestoreWarning, match="Neighbour 1 has too few valid pixels"):
         found = expected_from_neighbours(image, [neighbour], valid=valid)
     assert found.shape == image.data.shape
     assert np.isnan(found).all()
@@ -284,14 +284,14 @@ def test_neighbours_without_overlap_are_left_out(image, valid):
         (
             {"INSTRUME": "EIT", "CUNIT1": "arcsec", "CUNIT2": "arcsec", "WAVELNTH": 195},
             TypeError,
-            "Neighbour 0: .*EIT.*; expected one of SOHO/LASCO",
+            "Neighbour 1: .*EIT.*; expected one of SOHO/LASCO",
         ),
         ({"FILTER": "Orange"}, ValueError, "FILTER = 'Orange'; expected 'Clear'"),
         ({"POLAR": "+60 Deg"}, ValueError, r"POLAR = '\+60 Deg'; expected 'Clear'"),
-        ({"DATE-OBS": None}, ValueError, "neighbour 0 without DATE-OBS"),
+        ({"DATE-OBS": None}, ValueError, "neighbour 1 without DATE-OBS"),
         ({"TIME-OBS": "00:00:05.600"}, ValueError, "the image of 2002-01-10T00:00:05.594 itself"),
         ({"FILENAME": "32100000.fts"}, ValueError, "itself; expected an image before or after"),
-        ({"RSTTASK": "inpaint"}, ValueError, "neighbour 0 with RSTTASK = 'inpaint': it was restored already"),
+        ({"RSTTASK": "inpaint"}, ValueError, "neighbour 1 with RSTTASK = 'inpaint': it was restored already"),
     ],
 )
 def test_other_kinds_of_neighbours_are_refused(image, valid, change, refusal, message):
@@ -305,7 +305,7 @@ def test_other_types_and_shapes_of_arguments_are_refused(image, valid):
         expected_from_neighbours(image, [], valid=valid)
     with pytest.raises(TypeError, match="of type ndarray; expected a Map, or a list"):
         expected_from_neighbours(image, neighbour.data, valid=valid)
-    with pytest.raises(TypeError, match="Neighbour 1: Found ndarray"):
+    with pytest.raises(TypeError, match="Neighbour 2: Found ndarray"):
         expected_from_neighbours(image, [neighbour, neighbour.data], valid=valid)
     with pytest.raises(TypeError, match="valid of type float64; expected a boolean"):
         expected_from_neighbours(image, neighbour, valid=valid * 1.0)
