@@ -60,6 +60,7 @@ def _reason(path, error):
 def _is_truncated(path):
     from astropy.io import fits
 
+    failure = ""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -67,8 +68,8 @@ def _is_truncated(path):
                 len(hdus)
         # Damaged files fail in many ways
         except Exception as error:  # noqa: BLE001
-            warnings.warn(str(error), stacklevel=1)
-    found = " ".join(str(warning.message) for warning in caught)
+            failure = str(error)
+    found = " ".join([failure, *(str(warning.message) for warning in caught)])
     # What astropy says of missing data, a header without its end, and a file that ends within a block
     return any(text in found for text in ("truncated", "END card", "multiple of 2880"))
 

@@ -161,7 +161,7 @@ class Observation(observation.Observation):
         nothing = missing | unobserved
         own = {"mask_given": mask is not None}
         if mask is None:
-            own["without_value"] = _count_without_value(smap.data, lasco, missing)
+            own["without_value"] = _count_without_value(smap, lasco, missing)
         if missing.any():
             missing &= ~never_sent
             own["guessed"] = _count_guessed(missing, unobserved, np.count_nonzero(missing | never_sent))
@@ -264,9 +264,12 @@ def _never_sent(data, lasco):
     return empty & obscured(data.shape, lasco) if lasco.level >= 1 else unobserved_pixels(data, lasco, empty)
 
 
-def _count_without_value(data, lasco, missing):
-    """Number of pixels that are not finite for another reason than that they are missing or hidden."""
+def _count_without_value(smap, lasco, missing):
+    """Number of pixels that are not finite for another reason than that they are missing, masked or hidden."""
+    data = smap.data
     gone = ~np.isfinite(data) & ~missing
+    if smap.mask is not None:
+        gone &= ~np.asarray(smap.mask, dtype=bool)
     if not gone.any():
         return 0
     hidden = obscured(data.shape, lasco, MARGIN) if lasco.level >= 1 else _never_sent(data, lasco)

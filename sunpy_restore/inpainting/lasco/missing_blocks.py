@@ -94,7 +94,8 @@ def find_missing_blocks(smap):
         )
     empty = empty_pixels(data, lasco)
     unobserved = unobserved_pixels(data, lasco, empty)
-    _refuse_resampled(data, lasco, unobserved)
+    covered = np.zeros(data.shape, dtype=bool) if smap.mask is None else np.asarray(smap.mask, dtype=bool)
+    _refuse_resampled(data, lasco, unobserved, covered)
     if lasco.level == 1:
         mask = _soft_blocks(data, empty, unobserved, lasco)
     elif lasco.is_full(data.shape):
@@ -102,7 +103,6 @@ def find_missing_blocks(smap):
     else:
         mask = _any_phase(empty, BLOCK, open_sides=True) & ~unobserved
         mask = _parts(mask, lambda part: part.sum() >= _FEWEST_PIXELS)
-    covered = False if smap.mask is None else np.asarray(smap.mask, dtype=bool)
     unobserved = (unobserved | empty | covered) & ~mask
     if mask.any() and (mask | unobserved).all():
         raise ValueError(
@@ -112,7 +112,7 @@ def find_missing_blocks(smap):
     return MissingBlocks(mask, unobserved)
 
 
-def _refuse_resampled(data, lasco, unobserved):
+def _refuse_resampled(data, lasco, unobserved, covered):
     """Refuse images that were rotated or resampled on the ground, where blocks cannot be found."""
     ny, nx = data.shape
     largest = FULL // lasco.binning
@@ -120,8 +120,9 @@ def _refuse_resampled(data, lasco, unobserved):
     if max(ny, nx) > largest:
         found = f"an image of {ny} x {nx} pixels, which is larger than the detector ({largest} x {largest})"
     elif lasco.level < 1 and data.dtype.kind == "f":
-        gone = ~np.isfinite(data) & ~unobserved
-        corners = (~np.isfinite(data))[[0, 0, -1, -1], [0, -1, 0, -1]].sum()
+        without = ~np.isfinite(data) & ~covered
+        gone = without & ~unobserved
+        corners = without[[0, 0, -1, -1], [0, -1, 0, -1]].sum()
         tiny = np.count_nonzero((data != 0) & (np.abs(data) < _TINY))
         if tiny >= _FEWEST_TINY:
             found = f"{tiny} pixels that are zero except for the rounding errors of an interpolation"
