@@ -151,7 +151,7 @@ def with_noise(visibilities, level, rng):
     visibilities : `numpy.ndarray` of `complex`
         Visibilities without noise, shape ``(n,)``.
     level : `float`
-        RMS of the complex noise, relative to the largest amplitude.
+        RMS of the complex noise, relative to the mean amplitude.
     rng : `numpy.random.Generator`
         Random number generator.
 
@@ -162,6 +162,6 @@ def with_noise(visibilities, level, rng):
     error : `float`
         Standard deviation of the real and of the imaginary part.
     """
-    error = level * np.abs(visibilities).max() / np.sqrt(2)
+    error = level * np.abs(visibilities).mean() / np.sqrt(2)
     noise = rng.standard_normal((2, len(visibilities)))
     return visibilities + error * (noise[0] + 1j * noise[1]), error

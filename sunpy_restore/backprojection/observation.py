@@ -44,6 +44,11 @@ class Observation(observation.Observation):
     errors : `numpy.ndarray`, optional
         Standard deviations of the real and the imaginary part of measured visibilities, shape ``(n,)``. The restored
         image is then fitted to the visibilities.
+    world : `numpy.ndarray`, optional
+        Steps from pixel to pixel along the axes of the Map's coordinates, in the form of ``matrix``, which is also the
+        default.
+    center : pair of `float`
+        Centre of the image in the Map's coordinates as ``(x, y)`` in arcsec.
     """
 
     visibilities: np.ndarray
@@ -52,6 +57,8 @@ class Observation(observation.Observation):
     shape: tuple[int, int]
     unit: u.UnitBase = u.dimensionless_unscaled
     errors: np.ndarray | None = None
+    world: np.ndarray | None = None
+    center: tuple[float, float] = (0.0, 0.0)
 
     def offsets(self):
         """
@@ -155,7 +162,10 @@ class Observation(observation.Observation):
         elif by_idl and subcollimators is None and weighting == "natural":
             found, points = without_unused(found, points)
         unit = _IDL_UNIT if by_idl else smap.unit or u.dimensionless_unscaled
-        return cls(visibilities=found, points=points, matrix=matrix, shape=smap.data.shape, unit=unit, errors=errors)
+        return cls(
+            visibilities=found, points=points, matrix=matrix, shape=smap.data.shape, unit=unit, errors=errors,
+            world=scale_matrix(smap), center=map_center(smap),
+        )  # fmt: skip
 
 
 def _check_instrument(smap, instrument):

@@ -15,7 +15,12 @@ TASK = Restoration(
     channels=CHANNELS,
     build_network=network_builder(UnrolledUNet="unrolled", CleanPix2Pix="papers.pix2pix_clean"),
     network_method="sunpy_restore.backprojection.restore:with_network",
-    classical={"clean": "sunpy_restore.backprojection.classical:clean_observation"},
+    classical={
+        "clean": "sunpy_restore.backprojection.classical:clean_observation",
+        "multiscale-clean": "sunpy_restore.backprojection.classical:multiscale_observation",
+        "mem": "sunpy_restore.backprojection.classical:mem_observation",
+        "forward-fit": "sunpy_restore.backprojection.classical:forward_fit",
+    },
     restore="sunpy_restore.backprojection.restore:restore",
     data_consistency="sunpy_restore.backprojection.restore:not_negative",
     recipe="sunpy_restore.backprojection.recipe:BackprojectionRecipe",
@@ -42,6 +47,8 @@ BACKPROJ_TO_CLEAN = MapFunction(
             read="sunpy_restore.backprojection.uvplane:subcollimators_of",
         ),
         Option("weighting", "weighting of the back-projection (default: natural)", choices=("natural", "uniform")),
+        Option("residual", "add the residual map to the CLEAN image", flag=True),
+        Option("clean_weighting", "weighting in CLEAN (default: natural)", choices=("natural", "uniform")),
         Option("instrument", "instrument of a file whose header names none", choices=("STIX",)),
     ),
 )

@@ -13,6 +13,8 @@ def backproj_to_clean(
     subcollimators=None,
     weighting="natural",
     instrument=None,
+    residual=False,
+    clean_weighting="natural",
     method="network",
     weights=None,
     device=None,
@@ -40,11 +42,18 @@ def backproj_to_clean(
         Sub-collimators from 1 to 10 that the back-projection was made from, if the visibilities are not given. By
         default 3 to 10; for a file of the IDL software, those of them that it was made from.
     weighting : ``"natural"`` or ``"uniform"``
-        Weighting of the visibilities in the back-projection. Both methods use natural weighting internally.
+        Weighting of the visibilities in the back-projection.
     instrument : ``"STIX"``, optional
         Instrument of Maps whose header names none, such as those by xrayvision.
-    method : ``"network"`` or ``"clean"``
-        Network, or Hogbom's CLEAN with 100 iterations and a gain of 0.1.
+    residual : `bool`
+        Add the residual map to the image of ``method="clean"``, as CLEAN programs do by default. It contains sidelobes
+        that are not part of the source.
+    clean_weighting : ``"natural"`` or ``"uniform"``
+        Weighting that ``method="clean"`` works with.
+    method : ``"network"``, ``"clean"``, ``"multiscale-clean"``, ``"mem"`` or ``"forward-fit"``
+        Network; Hogbom's CLEAN with a gain of 0.1; CLEAN with Gaussians of several widths; maximum entropy; or a fit of
+        one to three Gaussian sources. The classical methods stop at the noise, a reduced chi squared of 1; the noise is
+        estimated unless the visibilities are given with errors.
     weights : `str` or path-like, optional
         Name of weights in the registry, or a ``.safetensors`` file. By default those that come with the package.
     device : `str`, optional
@@ -76,7 +85,8 @@ def backproj_to_clean(
     ``BMAJ``, ``BMIN`` and ``BPA`` (full widths at half maximum and position angle of the clean beam, in degrees),
     ``RESTORED``, ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``, ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line. If
     visibilities with errors are given also ``RSTCHI0`` and ``RSTCHI2``, the reduced chi squared of the image before and
-    after the fit, with the clean beam divided out.
+    after the fit, with the clean beam divided out. ``method="forward-fit"`` is not changed by a fit; it adds the
+    parameters of the sources, see `~sunpy_restore.backprojection.sourcetable.source_table`.
 
     References
     ----------
@@ -101,5 +111,6 @@ def backproj_to_clean(
         "instrument": instrument,
     }
     return run(
-        BACKPROJ_TO_CLEAN, image, method=method, weights=weights, device=device, progress=progress, observing=observing
-    )
+        BACKPROJ_TO_CLEAN, image, method=method, weights=weights, device=device, progress=progress,
+        observing=observing, restoring={"residual": residual, "clean_weighting": clean_weighting},
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from time import perf_counter
 from typing import ClassVar
 
 import numpy as np
@@ -50,12 +51,18 @@ class BackprojectionRecipe(Recipe):
 
     score_columns: ClassVar = {
         "scaled_error": ScoreColumn("RMS error at the best scale [% of the RMS of the truth]", "{:.1%}"),
+        "invented": ScoreColumn("images with sources that do not exist [%]", "{:.0%}"),
         "both_found": ScoreColumn("double sources resolved [%]", "{:.0%}"),
         "median_position": ScoreColumn("median position error [arcsec]", "{:.2f}"),
         "median_chi_squared": ScoreColumn("median reduced chi squared", "{:.2f}"),
         "flux_error": ScoreColumn("mean flux error [%]", "{:+.2%}"),
         "median_flux_error": ScoreColumn("median absolute flux error [%]", "{:.2%}"),
+        "median_seconds": ScoreColumn("median time [s]", "{:.3f}"),
     }
+
+    def __init__(self, task):
+        super().__init__(task)
+        self._seconds = None
 
     def configs(self):
         """
@@ -160,17 +167,26 @@ class BackprojectionRecipe(Recipe):
         return evaluation_pairs()
 
     def measure(self, observation, restored, truth):
-        """See `~sunpy_restore.backprojection.recipe.scores.measure`."""
-        return measure(observation, restored, truth)
+        """See `~sunpy_restore.backprojection.recipe.scores.measure`; also the time of the last restoration."""
+        return measure(observation, restored, truth) | {"median_seconds": self._seconds}
 
     def variants(self):
-        """The methods as users call them, and CLEAN with 1000 iterations."""
-        return super().variants() | {"clean, 1000 iterations": Variant("clean", {"iterations": 1000})}
+        """The methods as users call them, and CLEAN with other options: with the residual map as most programs do."""
+        return super().variants() | {
+            "clean, beam of 17 arcsec": Variant("clean", {"fwhm": 17.0}),
+            "clean, uniform weights": Variant("clean", {"clean_weighting": "uniform"}),
+            "clean, residual added": Variant("clean", {"residual": True}),
+        }
 
     def restored(self, observation, method, options):
-        """What users get, with the options given to the method."""
-        method = replace(method, function=partial(method.function, **options))
-        return super().restored(observation, method, {})
+        """What users get, with the options given to the method; `measure` adds the time that it took."""
+        if options:
+            # Not those of the task, because some are options of the method only
+            method = replace(method, name="", function=partial(method.function, **options))
+        start = perf_counter()
+        restored = super().restored(observation, method, {})
+        self._seconds = perf_counter() - start
+        return restored
 
 
 def _relative_error(image, truth):
