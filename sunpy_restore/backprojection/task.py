@@ -42,11 +42,11 @@ BACKPROJ_TO_CLEAN = MapFunction(
         ),
         Option(
             "subcollimators",
-            "sub-collimators that were used, such as 3-10 or 3,4,7 (default: 3-10)",
+            "sub-collimators that were used, such as 3-10 or 3,4,7 (default: recognized)",
             "N",
             read="sunpy_restore.backprojection.uvplane:subcollimators_of",
         ),
-        Option("weighting", "weighting of the back-projection (default: natural)", choices=("natural", "uniform")),
+        Option("weighting", "weighting of the back-projection (default: recognized)", choices=("natural", "uniform")),
         Option("residual", "add the residual map to the CLEAN image", flag=True),
         Option("clean_weighting", "weighting in CLEAN (default: natural)", choices=("natural", "uniform")),
         Option("instrument", "instrument of a file whose header names none", choices=("STIX",)),

@@ -11,7 +11,7 @@ def backproj_to_clean(
     *,
     visibilities=None,
     subcollimators=None,
-    weighting="natural",
+    weighting=None,
     instrument=None,
     residual=False,
     clean_weighting="natural",
@@ -40,9 +40,10 @@ def backproj_to_clean(
         RHESSI.
     subcollimators : iterable of `int`, optional
         Sub-collimators from 1 to 10 that the back-projection was made from, if the visibilities are not given. By
-        default 3 to 10; for a file of the IDL software, those of them that it was made from.
-    weighting : ``"natural"`` or ``"uniform"``
-        Weighting of the visibilities in the back-projection.
+        default those of 3 to 10, or else of 1 to 10, that explain the image; others than 3 to 10 cause a warning.
+    weighting : ``"natural"`` or ``"uniform"``, optional
+        Weighting of the visibilities in the back-projection. By default the one that fits the visibilities or, if they
+        are not given, explains the image; if that is not natural or not certain, there is a warning.
     instrument : ``"STIX"``, optional
         Instrument of Maps whose header names none, such as those by xrayvision.
     residual : `bool`
@@ -67,14 +68,20 @@ def backproj_to_clean(
         Maps of the same class, shape and coordinates, ``float64``, per square arcsec. If an image is larger than 6.4
         arcmin, the network restores the part around the maximum and the result is 0 elsewhere.
 
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        The sub-collimators are not 3 to 10 or the weighting is not natural, and they are not given.
+
     Raises
     ------
     TypeError
         The image is not a Map or is from another instrument, or the visibilities are not visibilities.
     ValueError
-        The image is not a back-projection of visibilities at these (u, v) points, or not of the given visibilities; no
-        pixel is positive; the field is smaller than 60 arcsec; the Map was restored already; the visibilities are at
-        (u, v) points of another instrument and the method is the network; or a sub-collimator, the weighting or the
+        The image is not a back-projection of visibilities at these (u, v) points, or not of the given visibilities, or
+        it is a residual map; the unit is not that of visibilities; no pixel is positive or pixels are complex; the
+        field is smaller than 60 arcsec; the Map was restored already; the visibilities are at (u, v) points of another
+        instrument and the method is the network; or a sub-collimator, the weighting or the
         method does not exist.
     ~sunpy_restore.core.exceptions.WeightsError
         Weights cannot be found or read.
