@@ -10,6 +10,7 @@ from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.channels import PIXEL, channels_of
 from sunpy_restore.backprojection.classical import FittedImage
 from sunpy_restore.backprojection.fourier import Grid, back_projection, shift_phase_center, weights_of
+from sunpy_restore.backprojection.noise import errors_of
 from sunpy_restore.backprojection.sourcetable import source_cards
 from sunpy_restore.core.methods import Restored
 
@@ -103,7 +104,8 @@ def with_network(observation, network, *, progress=False):
         )
     x, y = observation.offsets()
     center, grid = _field(observation, x, y)
-    channels, unit = channels_of(shift_phase_center(observation.visibilities, points, *center), points, grid)
+    visibilities = shift_phase_center(observation.visibilities, points, *center)
+    channels, unit = channels_of(visibilities, points, grid, errors_of(observation))
     image = unit * network(channels, progress=progress).astype(float)
     pixels = [
         (along - middle) / PIXEL + (n - 1) / 2

@@ -4,7 +4,7 @@ from sunpy_restore.core.task import MapFunction, Option, Restoration, network_bu
 
 __all__ = ["BACKPROJ_TO_CLEAN", "CHANNELS", "TASK"]
 
-CHANNELS = ("image", *(f"subcollimator{number}" for number in range(1, 11)), "pixel")
+CHANNELS = ("image", *(f"subcollimator{number}" for number in range(1, 11)), "pixel", "mem", "forward-fit", "noise")
 """Names of the input channels of the networks, see `sunpy_restore.backprojection.channels`."""
 
 TASK = Restoration(
@@ -13,7 +13,7 @@ TASK = Restoration(
     doi="10.1007/s11207-023-02205-7",
     unit="maximum of the back-projection with natural weights, per clean beam",
     channels=CHANNELS,
-    build_network=network_builder(UnrolledUNet="unrolled", CleanPix2Pix="papers.pix2pix_clean"),
+    build_network=network_builder(GuidedUNet="unrolled", UnrolledUNet="unrolled", CleanPix2Pix="papers.pix2pix_clean"),
     network_method="sunpy_restore.backprojection.restore:with_network",
     classical={
         "clean": "sunpy_restore.backprojection.classical:clean_observation",

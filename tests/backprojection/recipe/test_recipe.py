@@ -60,7 +60,7 @@ def test_networks_of_the_configurations():
     assert isinstance(RECIPE.build_adversary(adversary | {"width": 4}), CleanDiscriminator)
     with pytest.raises(ValueError, match="'magic'; expected 'CleanDiscriminator'"):
         RECIPE.build_adversary({"architecture": "magic"})
-    with pytest.raises(ValueError, match="'magic'; expected 'UnrolledUNet' or 'CleanPix2Pix'"):
+    with pytest.raises(ValueError, match="'magic'; expected 'GuidedUNet' or 'UnrolledUNet' or 'CleanPix2Pix'"):
         TASK.build_network({"architecture": "magic"})
 
 
@@ -121,6 +121,22 @@ def test_loss_has_a_gradient_for_all_parameters():
         assert parameter.grad.abs().max() > 0, name
     with torch.no_grad():
         assert torch.equal(RECIPE.predict(network, batch[0], PLAIN), network(batch[0]))
+
+
+def test_only_the_blend_of_a_guided_network_is_trained():
+    config = CONFIGS["guided"]
+    small = {"widths": [4, 6], "blend_widths": [4, 6]}
+    network = TASK.build_network(config.network | small)
+    torch.nn.init.normal_(network.blend.leave.weight, std=0.1)
+    batch = batch_of(1)
+    batch[0][:, CHANNELS.index("noise")] = 0.05
+    RECIPE.loss(network, batch, config).backward()
+    for name, parameter in network.named_parameters():
+        assert (parameter.grad is not None) == name.startswith("blend"), name
+    start = TASK.build_network(CONFIGS["compact"].network | {"widths": [4, 6]}).state_dict()
+    state = RECIPE.starting_weights(network, start)
+    assert state.keys() == network.state_dict().keys()
+    assert all(torch.equal(state[name], tensor) for name, tensor in start.items())
 
 
 def test_content_loss_is_100_times_the_l1_norm():
