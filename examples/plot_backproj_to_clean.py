@@ -55,9 +55,9 @@ print(sources["flux", "flux_error", "fwhm_major", "fwhm_major_error"])
 
 ###############################################################################
 # The axes of the Map are those of the instrument: they are rotated by 93 degrees with respect to the solar ones, as the
-# grid shows. The blue line is the solar limb. Contours are at 20, 50 and 80 % of the maximum of each panel. The white
-# points in the CLEAN panel are the components, of which the image is the sum after convolution with the beam. All
-# restored images have the same stretch.
+# grid shows. The blue line is the solar limb. Contours are at 20, 50 and 80 % of the maximum of each panel. The CLEAN
+# image is the sum of the components, which have areas proportional to their flux, convolved with the beam. All restored
+# images have the same stretch.
 
 
 def show(axes, smap, title, limits, cmap="inferno"):
@@ -75,20 +75,22 @@ def show(axes, smap, title, limits, cmap="inferno"):
 points, grid = measured.points, Grid(dirty.data.shape, (dirty.scale.axis2.value, dirty.scale.axis1.value))
 components = clean_visibilities(measured.visibilities, points, grid, iterations=1000, errors=measured.errors).model
 
-figure, panels = plt.subplots(1, 5, figsize=(19, 5), layout="constrained", subplot_kw={"projection": dirty})
+figure, panels = plt.subplots(2, 3, figsize=(12, 9), layout="constrained", subplot_kw={"projection": dirty})
+dirty_panel, component_panel, *restored_panels = panels.flat
 high = dirty.data.max()
-image = show(panels[0], dirty, "back-projection", (-0.2 * high, high))
-figure.colorbar(image, ax=panels[0], orientation="horizontal", label=f"{dirty.unit:unicode}", shrink=0.9)
+image = show(dirty_panel, dirty, "back-projection", (-0.2 * high, high))
+figure.colorbar(image, ax=dirty_panel, label=f"{dirty.unit:unicode}", shrink=0.8)
 high = max(smap.data.max() for smap in images.values())
-for axes, (name, smap) in zip(panels[1:], images.items(), strict=True):
+show(component_panel, images["CLEAN"], "CLEAN components", (0, high)).set_visible(False)
+rows, columns = np.nonzero(components)
+component_panel.scatter(columns, rows, s=200 * components[rows, columns] / components.max(), c="black", alpha=0.7)
+for axes, (name, smap) in zip(restored_panels, images.items(), strict=True):
     image = show(axes, smap, name, (0, high))
 unit = images["network"].unit
-figure.colorbar(image, ax=panels[1:], orientation="horizontal", label=f"{unit:unicode}", shrink=0.6)
-for axes, smap in zip(panels, [dirty, *images.values()], strict=True):
+figure.colorbar(image, ax=restored_panels, label=f"{unit:unicode}", shrink=0.6)
+for axes, smap in zip([dirty_panel, *restored_panels], [dirty, *images.values()], strict=True):
     smap.draw_contours([20, 50, 80] * u.percent, axes=axes, colors="white", linewidths=0.7)
     smap.draw_limb(axes=axes, color="tab:blue")
-rows, columns = np.nonzero(components)
-panels[1].scatter(columns, rows, s=300 * components[rows, columns] / components.max(), c="white", alpha=0.6)
 
 ###############################################################################
 # The next figure compares the visibilities of these images, after the clean beam is removed, with the measured ones.
