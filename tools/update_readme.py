@@ -21,7 +21,8 @@ NAMES = {
     "richardson-lucy": "Richardson-Lucy",
     "diffraction": "inverse diffraction",
     "clean": "CLEAN",
-    "clean, 1000 iterations": "CLEAN",
+    "mem": "maximum entropy",
+    "forward-fit": "forward fit",
     "spectrum": "random field",
 }
 """Names of classical methods for readers."""
@@ -70,7 +71,8 @@ def backprojection():
     methods = [name for name in next(iter(kinds)) if name != "network"]
     means = {name: sum(rows[name][score] for rows in kinds) / len(kinds) for name in ("network", *methods)}
     method = min(methods, key=means.get)
-    return f"{100 * means['network']:.0f}", f"{100 * means[method]:.0f} ({NAMES[method]} with the residual added)"
+    others = ", ".join(f"{NAMES[name]} {100 * means[name]:.0f}" for name in ("mem", "clean") if name != method)
+    return f"{100 * means['network']:.0f}", f"{100 * means[method]:.0f} ({NAMES[method]}; {others})"
 
 
 def granulation():
@@ -110,7 +112,7 @@ def rows():
         ),
         (
             "`backproj_to_clean`",
-            "360 simulated STIX images, noise 5-20 % of the largest visibility",
+            "560 simulated STIX images, noise 2-20 % of the mean amplitude",
             "mean RMS error of the image at its best scale [% of the RMS of the truth]",
             *backprojection(),
         ),

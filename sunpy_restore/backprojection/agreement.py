@@ -8,7 +8,7 @@ from sunpy_restore.backprojection.beam import BEAM, beam_area, convolve_with_bea
 from sunpy_restore.backprojection.fourier import back_projection, visibilities_of_image
 from sunpy_restore.backprojection.uvplane import UVPoints
 
-__all__ = ["chi_squared", "fit_to_visibilities", "model_visibilities"]
+__all__ = ["chi_squared", "fit_to_visibilities", "model_visibilities", "visibility_covariance"]
 
 _ITERATIONS = 4
 _SMALLEST_WEIGHT = 3e-4
@@ -140,7 +140,7 @@ def _multipliers(weight, points, grid, residual, errors, goal):
     """
     count = len(errors)
     noise = np.concatenate([errors, errors])
-    values, vectors = np.linalg.eigh(_gram(weight, points, grid) / np.outer(noise, noise))
+    values, vectors = np.linalg.eigh(visibility_covariance(weight, points, grid) / np.outer(noise, noise))
     along = vectors.T @ (np.concatenate([residual.real, residual.imag]) / noise)
     significant = values > _SMALLEST_EIGENVALUE * values[-1]
     values = np.where(significant, values, 0)
@@ -154,7 +154,7 @@ def _multipliers(weight, points, grid, residual, errors, goal):
     return parts[:count] + 1j * parts[count:]
 
 
-def _gram(weight, points, grid):
+def visibility_covariance(weight, points, grid):
     """A W A^T, from the visibilities of the weight at the differences and sums of all pairs of points."""
     count = len(points.u)
     one, other = np.triu_indices(count)

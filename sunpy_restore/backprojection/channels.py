@@ -10,11 +10,19 @@ Their names are in `sunpy_restore.backprojection.task.CHANNELS`:
     the sub-collimator is not used.
 ``pixel``
     Pixel size in arcsec, the same everywhere.
+``mem``, ``forward-fit``
+    Images by maximum entropy and of fitted Gaussian sources, per clean beam in the same unit.
+``noise``
+    Mean standard deviation of the real part of a visibility in the same unit, the same everywhere.
 """
 
 import numpy as np
 
+from sunpy_restore.backprojection.beam import BEAM, beam_area
+from sunpy_restore.backprojection.entropy import maximum_entropy
 from sunpy_restore.backprojection.fourier import back_projection
+from sunpy_restore.backprojection.scenes import image_of
+from sunpy_restore.backprojection.sources import fit_sources
 from sunpy_restore.backprojection.task import CHANNELS
 
 __all__ = ["PIXEL", "channels_of"]
@@ -25,7 +33,7 @@ PIXEL = 4.0
 _SUBCOLLIMATORS = np.array([int(name.removeprefix("subcollimator")) for name in CHANNELS if name.startswith("sub")])
 
 
-def channels_of(visibilities, points, grid):
+def channels_of(visibilities, points, grid, errors=None):
     """
     Make the input channels of a network from visibilities.
 
@@ -37,6 +45,9 @@ def channels_of(visibilities, points, grid):
         Their points of the (u, v) plane, with the labels of STIX.
     grid : `~sunpy_restore.backprojection.fourier.Grid`
         Pixel grid of the channels.
+    errors : `numpy.ndarray`, optional
+        Standard deviation of the real part and of the imaginary part of each visibility, shape ``(n,)``. Without them
+        the channels that need them are 0.
 
     Returns
     -------
@@ -52,5 +63,12 @@ def channels_of(visibilities, points, grid):
     weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1)
     images = back_projection(visibilities * weights, points, grid, np.ones(count))
     unit = images[CHANNELS.index("image")].max()
-    size = np.full((1, *grid.shape), np.sqrt(grid.area))
-    return np.concatenate([images / unit, size]).astype(np.float32), unit
+    constant = np.ones((1, *grid.shape))
+    guides = np.zeros((3, *grid.shape))
+    if errors is not None:
+        sources = fit_sources(visibilities, errors, points, grid).scene
+        guides[0] = beam_area() * maximum_entropy(visibilities, errors, points, grid)
+        guides[1] = image_of(sources, grid, BEAM)
+        guides[2] = np.mean(errors)
+    size = np.sqrt(grid.area) * constant
+    return np.concatenate([images / unit, size, guides / unit]).astype(np.float32), unit

@@ -1,28 +1,134 @@
-"""Classical methods: CLEAN on the pixels of the observation."""
+"""Classical methods on the pixels of the observation."""
 
-from sunpy_restore.backprojection.beam import beam_area
+from typing import NamedTuple
+
+import numpy as np
+
+from sunpy_restore.backprojection.beam import BEAM, beam_area, convolve_with_beam
 from sunpy_restore.backprojection.clean import clean_visibilities
+from sunpy_restore.backprojection.entropy import maximum_entropy
+from sunpy_restore.backprojection.multiscale import multiscale_clean
+from sunpy_restore.backprojection.noise import errors_of
+from sunpy_restore.backprojection.scenes import image_of
+from sunpy_restore.backprojection.sources import FittedSources, fit_sources
 
-__all__ = ["clean_observation"]
+__all__ = ["FittedImage", "clean_observation", "forward_fit", "mem_observation", "multiscale_observation"]
 
 
-def clean_observation(observation, *, iterations=100, progress=False):
+class FittedImage(NamedTuple):
     """
-    Restore an observation by Hogbom's CLEAN with a gain of 0.1.
+    Image of sources that were fitted.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Flux per clean beam, shape ``(ny, nx)``.
+    sources : `~sunpy_restore.backprojection.sources.FittedSources`
+        The sources, along the axes of the image.
+    """
+
+    image: np.ndarray
+    sources: FittedSources
+
+
+def clean_observation(
+    observation, *, residual=False, clean_weighting="natural", fwhm=BEAM, iterations=1000, progress=False
+):
+    """
+    Restore an observation by Hogbom's CLEAN with a gain of 0.1, down to the noise.
 
     Parameters
     ----------
     observation : `~sunpy_restore.backprojection.observation.Observation`
         The observation, of shape ``(ny, nx)``.
+    residual : `bool`
+        Whether to add the residual map.
+    clean_weighting : ``"natural"`` or ``"uniform"``
+        Weighting of the visibilities.
+    fwhm : `float`
+        Full width at half maximum of the clean beam in arcsec.
     iterations : `int`
-        Largest number of iterations.
+        Largest number of iterations. CLEAN stops before when the reduced chi squared of the components is 1.
     progress : `bool`
         Not used.
 
     Returns
     -------
     `numpy.ndarray`
-        Flux per clean beam, shape ``(ny, nx)``, with the residual added.
+        Flux per clean beam, shape ``(ny, nx)``.
     """
     points, grid = observation.own_axes()
-    return beam_area() * clean_visibilities(observation.visibilities, points, grid, iterations=iterations).image
+    cleaned = clean_visibilities(
+        observation.visibilities, points, grid, iterations=iterations, weighting=clean_weighting,
+        errors=errors_of(observation),
+    )  # fmt: skip
+    image = convolve_with_beam(cleaned.model, grid, fwhm)
+    return beam_area() / beam_area(fwhm) * (image + cleaned.residual if residual else image)
+
+
+def multiscale_observation(observation, *, progress=False):
+    """
+    Restore an observation by multi-scale CLEAN, see `~sunpy_restore.backprojection.multiscale.multiscale_clean`.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.backprojection.observation.Observation`
+        The observation, of shape ``(ny, nx)``. Unknown errors are estimated.
+    progress : `bool`
+        Not used.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Flux per clean beam, shape ``(ny, nx)``.
+    """
+    return beam_area() * multiscale_clean(observation.visibilities, errors_of(observation), *observation.own_axes())
+
+
+def mem_observation(observation, *, progress=False):
+    """
+    Restore an observation by maximum entropy, see `~sunpy_restore.backprojection.entropy.maximum_entropy`.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.backprojection.observation.Observation`
+        The observation, of shape ``(ny, nx)``. Unknown errors are estimated.
+    progress : `bool`
+        Not used.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Flux per clean beam, shape ``(ny, nx)``.
+    """
+    return beam_area() * maximum_entropy(observation.visibilities, errors_of(observation), *observation.own_axes())
+
+
+def forward_fit(observation, *, progress=False):
+    """
+    Restore an observation by a fit of one to three Gaussian sources, see `sunpy_restore.backprojection.sources`.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.backprojection.observation.Observation`
+        The observation, of shape ``(ny, nx)``. Unknown errors are estimated.
+    progress : `bool`
+        Not used.
+
+    Returns
+    -------
+    `FittedImage`
+
+    Raises
+    ------
+    ValueError
+        No Gaussian source inside the image explains the visibilities.
+    """
+    points, grid = observation.own_axes()
+    sources = fit_sources(observation.visibilities, errors_of(observation), points, grid)
+    if observation.visibilities.any() and not len(sources.scene.flux):
+        raise ValueError(
+            "Found no Gaussian source inside the image that explains the visibilities; expected one to three. Use "
+            "method='mem'."
+        )
+    return FittedImage(image_of(sources.scene, grid, BEAM), sources)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sunpy_restore.backprojection.agreement import chi_squared
 from sunpy_restore.backprojection.beam import BEAM, beam_area, convolve_with_beam
 from sunpy_restore.backprojection.fourier import back_projection, dirty_beam, weights_of
 
@@ -32,7 +33,7 @@ class Cleaned(NamedTuple):
     iterations: int
 
 
-def clean(dirty, beam, grid, *, fwhm=BEAM, gain=0.1, iterations=100, threshold=None):
+def clean(dirty, beam, grid, *, fwhm=BEAM, gain=0.1, iterations=100, threshold=None, finished=None):
     """
     Deconvolve a dirty map by Hogbom's CLEAN.
 
@@ -57,6 +58,8 @@ def clean(dirty, beam, grid, *, fwhm=BEAM, gain=0.1, iterations=100, threshold=N
         Largest number of iterations.
     threshold : `float`, optional
         Residual at which to stop, in the unit of the back-projection.
+    finished : callable, optional
+        ``finished(row, column, flux) -> bool``: called after each component, whether to stop.
 
     Returns
     -------
@@ -86,7 +89,7 @@ def clean(dirty, beam, grid, *, fwhm=BEAM, gain=0.1, iterations=100, threshold=N
     row, column = (n // 2 for n in beam.shape)
     peak, done = divmod(int(residual.argmax()), grid.shape[1]), 0
     while done < iterations and residual[peak] > 0:
-        flux = gain * residual[peak]
+        place, flux = peak, gain * residual[peak]
         model[peak] += flux
         top, left = row - peak[0], column - peak[1]
         np.multiply(beam[top : top + grid.shape[0], left : left + grid.shape[1]], flux, out=part)
@@ -95,6 +98,8 @@ def clean(dirty, beam, grid, *, fwhm=BEAM, gain=0.1, iterations=100, threshold=N
         peak = divmod(int(residual.argmax()), grid.shape[1])
         highest, lowest = residual[peak], residual.min()
         if -lowest > highest or (threshold is not None and highest <= threshold):
+            break
+        if finished is not None and finished(*place, flux):
             break
     image = (convolve_with_beam(model, grid, fwhm) + residual) / beam_area(fwhm)
     return Cleaned(image, model, residual, done)
@@ -115,9 +120,9 @@ def _check(dirty, beam, grid, fwhm):
         raise ValueError(f"Found a clean beam of {fwhm} arcsec; expected a positive width.")
 
 
-def clean_visibilities(visibilities, points, grid, *, iterations=100):
+def clean_visibilities(visibilities, points, grid, *, iterations=100, weighting="natural", errors=None):
     """
-    Deconvolve the back-projection of visibilities with natural weights by CLEAN.
+    Deconvolve the back-projection of visibilities by CLEAN.
 
     Parameters
     ----------
@@ -129,18 +134,37 @@ def clean_visibilities(visibilities, points, grid, *, iterations=100):
         Pixel grid of the result.
     iterations : `int`, optional
         Largest number of iterations.
+    weighting : ``"natural"`` or ``"uniform"``
+        Weighting of the visibilities.
+    errors : `numpy.ndarray`, optional
+        Standard deviation of the real part and of the imaginary part of each visibility, shape ``(n,)``. CLEAN stops
+        when the reduced chi squared of the components is 1.
 
     Returns
     -------
     `Cleaned`
     """
-    dirty = back_projection(visibilities, points, grid, weights_of(points))
-    return clean(dirty, wide_beam(points, grid), grid, iterations=iterations)
+    weights = weights_of(points, weighting)
+    dirty = back_projection(visibilities, points, grid, weights)
+    finished = None if errors is None else _Explained(visibilities, errors, points, grid)
+    return clean(dirty, wide_beam(points, grid, weighting), grid, iterations=iterations, finished=finished)
 
 
-def wide_beam(points, grid):
+class _Explained:
+    """Whether components of CLEAN explain visibilities within their errors."""
+
+    def __init__(self, visibilities, errors, points, grid):
+        self.residual, self.errors, self.points, self.grid = visibilities, errors, points, grid
+
+    def __call__(self, row, column, flux):
+        phase = 2 * np.pi * (self.points.u * self.grid.x[column] + self.points.v * self.grid.y[row])
+        self.residual = self.residual - flux * np.exp(1j * phase)
+        return chi_squared(0, self.residual, self.errors) <= 1
+
+
+def wide_beam(points, grid, weighting="natural"):
     """
-    Dirty beam of natural weights that covers a field from any of its pixels, as `clean` needs it.
+    Dirty beam that covers a field from any of its pixels, as `clean` needs it.
 
     Parameters
     ----------
@@ -148,6 +172,8 @@ def wide_beam(points, grid):
         Points of the (u, v) plane.
     grid : `~sunpy_restore.backprojection.fourier.Grid`
         Pixel grid of the field, shape ``(ny, nx)``.
+    weighting : ``"natural"`` or ``"uniform"``
+        Weighting of the visibilities.
 
     Returns
     -------
@@ -155,4 +181,4 @@ def wide_beam(points, grid):
         Shape ``(2 * ny - 1, 2 * nx - 1)``.
     """
     wide = grid._replace(shape=tuple(2 * n - 1 for n in grid.shape))
-    return dirty_beam(points, wide, weights_of(points))
+    return dirty_beam(points, wide, weights_of(points, weighting))

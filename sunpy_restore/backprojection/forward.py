@@ -4,8 +4,10 @@ import numpy as np
 
 from sunpy_restore.backprojection.scenes import ellipse, joined, loop, point, visibilities_of_scene
 
-__all__ = ["draw_scene", "draw_subcollimators", "noisy_visibilities", "with_noise"]
+__all__ = ["draw_flare", "draw_scene", "draw_subcollimators", "flare_visibilities", "noisy_visibilities", "with_noise"]
 
+_FLARES = {"any": 0.35, "loop": 0.15, "single": 0.15, "pair": 0.2, "halo": 0.15}
+"""Kinds of flares with their probabilities; "any" is a scene of `draw_scene`."""
 _MARGIN = 20.0
 """Smallest distance of a source from the edge of the field in arcsec."""
 _KINDS = {"point": 0.3, "ellipse": 0.4, "loop": 0.2, "ribbons": 0.1}
@@ -56,6 +58,65 @@ def draw_scene(rng, field, close=0.0):
     fluxes[0] = 1
     scene = joined([_source(rng, flux, *place) for flux, place in zip(fluxes, places, strict=True)])
     return scene._replace(flux=scene.flux / scene.flux.sum())
+
+
+def draw_flare(rng):
+    """
+    Draw a typical flare in a field of 256 arcsec: a loop, one source, a pair, or a core with a halo.
+
+    Parameters
+    ----------
+    rng : `numpy.random.Generator`
+        Random number generator.
+
+    Returns
+    -------
+    `~sunpy_restore.backprojection.scenes.Scene`
+        The total flux is 1.
+    """
+    kind = rng.choice(list(_FLARES), p=list(_FLARES.values()))
+    if kind == "any":
+        return draw_scene(rng, 256.0, 0.35)
+    scene = {"loop": _loop, "single": _single, "pair": _pair, "halo": _core_and_halo}[kind](rng)
+    return scene._replace(flux=scene.flux / scene.flux.sum())
+
+
+def _loop(rng):
+    """A loop with up to two footpoints, and sometimes a bright top."""
+    length, place = np.exp(rng.uniform(np.log(25), np.log(110))), rng.uniform(-50, 50, 2)
+    angle, bend, brightening = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 3.3), rng.uniform(-0.5, 0.5)
+    arc = loop(1.0, *place, length, rng.uniform(3, 16), angle, bend, brightening)
+    count, widths = rng.integers(0, 3), rng.uniform(2, 10, 2)
+    places = [*zip(rng.permutation([0, -1])[:count], rng.uniform(0.1, 0.9, count), widths, strict=False)]
+    if rng.random() < 0.3:
+        places.append((5, rng.uniform(0.2, 0.8), rng.uniform(5, 15)))
+    return joined([arc, *(ellipse(flux, arc.x[end], arc.y[end], width, width, 0.0) for end, flux, width in places)])
+
+
+def _single(rng):
+    width = np.exp(rng.uniform(np.log(3), np.log(75)))
+    return ellipse(1.0, *rng.uniform(-85, 85, 2), width, width * rng.uniform(0.35, 1), rng.uniform(0, 2 * np.pi))
+
+
+def _pair(rng):
+    middle, angle = rng.uniform(-60, 60, 2), rng.uniform(0, 2 * np.pi)
+    half = rng.uniform(14, 80) / 2 * np.array([np.cos(angle), np.sin(angle)])
+    fluxes = (1.0, np.exp(rng.uniform(np.log(0.12), 0)))
+    return joined(
+        [
+            ellipse(flux, *(middle + sign * half), width, width * rng.uniform(0.6, 1), rng.uniform(0, 3))
+            for flux, sign, width in zip(fluxes, (1, -1), rng.uniform(2, 16, 2), strict=True)
+        ]
+    )
+
+
+def _core_and_halo(rng):
+    place, width = rng.uniform(-60, 60, 2), rng.uniform(25, 60)
+    scene = [ellipse(1.0, *place, width, width * rng.uniform(0.5, 1), rng.uniform(0, 2 * np.pi))]
+    for _ in range(rng.integers(1, 3)):
+        core = rng.uniform(3, 14)
+        scene.append(ellipse(rng.uniform(0.1, 1.0), *(place + rng.normal(0, width / 2, 2)), core, core, 0.0))
+    return joined(scene)
 
 
 def _close_pair(rng, field):
@@ -142,6 +203,37 @@ def noisy_visibilities(scene, points, rng):
     return true + sigma * (noise[0] + 1j * noise[1])
 
 
+def flare_visibilities(scene, points, rng):
+    """
+    Visibilities of a flare with noise of 0.8 to 32 % of the mean amplitude, and its standard deviation.
+
+    A quarter of the observations have calibration errors of up to 7 % of the amplitude in addition.
+
+    Parameters
+    ----------
+    scene : `~sunpy_restore.backprojection.scenes.Scene`
+        The sources.
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Points of the (u, v) plane.
+    rng : `numpy.random.Generator`
+        Random number generator.
+
+    Returns
+    -------
+    visibilities : `numpy.ndarray` of `complex`
+        Shape ``(n,)``.
+    errors : `numpy.ndarray`
+        Standard deviation of the real part and of the imaginary part, shape ``(n,)``.
+    """
+    true = visibilities_of_scene(scene, points)
+    errors = np.full(len(true), np.exp(rng.uniform(np.log(0.008), np.log(0.32))) * np.abs(true).mean())
+    if rng.random() < 0.25:
+        errors = np.hypot(errors, rng.uniform(0, 0.07) * np.abs(true))
+    errors /= np.sqrt(2)
+    noise = rng.standard_normal((2, len(true)))
+    return true + errors * (noise[0] + 1j * noise[1]), errors
+
+
 def with_noise(visibilities, level, rng):
     """
     Add noise of a given level, the same for all visibilities.
@@ -151,7 +243,7 @@ def with_noise(visibilities, level, rng):
     visibilities : `numpy.ndarray` of `complex`
         Visibilities without noise, shape ``(n,)``.
     level : `float`
-        RMS of the complex noise, relative to the largest amplitude.
+        RMS of the complex noise, relative to the mean amplitude.
     rng : `numpy.random.Generator`
         Random number generator.
 
@@ -162,6 +254,6 @@ def with_noise(visibilities, level, rng):
     error : `float`
         Standard deviation of the real and of the imaginary part.
     """
-    error = level * np.abs(visibilities).max() / np.sqrt(2)
+    error = level * np.abs(visibilities).mean() / np.sqrt(2)
     noise = rng.standard_normal((2, len(visibilities)))
     return visibilities + error * (noise[0] + 1j * noise[1]), error

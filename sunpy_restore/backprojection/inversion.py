@@ -6,7 +6,7 @@ from scipy import optimize
 from sunpy_restore.backprojection.fourier import Grid, invert_back_projection, shift_phase_center
 from sunpy_restore.backprojection.geometry import points_in_pixels, rotation
 
-__all__ = ["find_visibilities", "without_unused"]
+__all__ = ["find_visibilities"]
 
 _LARGEST_MISFIT = 0.02
 """Relative RMS residual above which an image is no back-projection; interpolation causes less."""
@@ -20,8 +20,6 @@ _SEARCH_ERROR = 0.02
 """Largest error in radian of the orientation that is found in that field."""
 _LARGEST_SIDE = 64
 """Rows and columns of an image from which every second one is left out, and more of them from larger images."""
-_UNUSED = 0.01
-"""Largest visibility of an unused sub-collimator, relative to the largest of all; interpolation causes less."""
 _PIXELS = Grid((1, 1), (1.0, 1.0))
 
 
@@ -65,37 +63,10 @@ def find_visibilities(data, world, points, weights):
     raise ValueError(
         f"The image is not a back-projection of visibilities at these {len(points.u)} points of the (u, v) plane "
         f"({points.labels[0]} to {points.labels[-1]}): found an RMS residual of {misfit:.1%} in the best orientation; "
-        f"expected less than {_LARGEST_MISFIT:.0%}. Give the sub-collimators that it was made from, or the original "
-        "image without resampling."
+        f"expected less than {_LARGEST_MISFIT:.0%}. Give the back-projection itself, not a CLEAN image, its components "
+        "or a thresholded or resampled image. If other sub-collimators were used, give subcollimators=. If it was made "
+        "with an older table of (u, v) points, as images of 2021 and 2022 were, give visibilities=."
     )
-
-
-def without_unused(visibilities, points):
-    """
-    Leave out sub-collimators whose visibilities are all zero.
-
-    The STIX IDL software locates flares with sub-collimators 7 to 10 only, which its headers do not say.
-
-    Parameters
-    ----------
-    visibilities : `numpy.ndarray` of `complex`
-        Visibilities of a back-projection with natural weights, found with all sub-collimators that may have been used.
-    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
-        Their points of the (u, v) plane.
-
-    Returns
-    -------
-    visibilities : `numpy.ndarray` of `complex`
-        Visibilities of the sub-collimators that were used. The back-projection is a mean over fewer visibilities, which
-        are smaller accordingly.
-    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
-        Their points.
-    """
-    numbers = points.subcollimators
-    largest = {number: np.abs(visibilities[numbers == number]).max() for number in numbers}
-    used = np.array([largest[number] > _UNUSED * max(largest.values()) for number in numbers])
-    labels = tuple(label for label, kept in zip(points.labels, used, strict=True) if kept)
-    return visibilities[used] * used.mean(), points._replace(u=points.u[used], v=points.v[used], labels=labels)
 
 
 def _fit(data, matrix, points, weights):

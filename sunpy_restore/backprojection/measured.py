@@ -25,6 +25,8 @@ _LARGEST_DIFFERENCE = 0.05
 """Largest RMS difference between the visibilities of a Map and measured ones, relative to the RMS of the former."""
 _LARGEST_DISTANCE = 1e-5
 """Largest distance in 1 / arcsec of a point from the STIX point whose label it gets."""
+_LARGEST_CHANGE = 0.06
+"""The same relative to the spatial frequency, if all points are those of an older table."""
 _SHIFTS = Grid((401, 401), (5.0, 5.0))
 """Shifts of the phase centre that are tried."""
 
@@ -192,17 +194,25 @@ def read_visibilities(given):
 
 
 def _labelled(u_points, v_points):
-    """Points with the labels of STIX, or numbers; a point and its opposite have the same label."""
+    """
+    Points with the labels of STIX, or numbers; a point and its opposite have the same label.
+
+    Older tables of the points of STIX differ by a few percent. They are accepted if all points are near those of STIX.
+    """
     stix = stix_uv(range(1, 11))
-    labels = []
-    for index, point in enumerate(zip(u_points, v_points, strict=True)):
-        apart = np.minimum(*(np.hypot(stix.u - sign * point[0], stix.v - sign * point[1]) for sign in (1, -1)))
-        nearest = int(np.argmin(apart))
-        labels.append(stix.labels[nearest] if apart[nearest] < _LARGEST_DISTANCE else f"#{index}")
+    apart = [
+        np.hypot(sign * stix.u - np.reshape(u_points, (-1, 1)), sign * stix.v - np.reshape(v_points, (-1, 1)))
+        for sign in (1, -1)
+    ]
+    apart = np.minimum(*apart)
+    nearest, distance = np.argmin(apart, axis=1), apart.min(axis=1)
+    is_older = (distance < _LARGEST_CHANGE * stix.frequency[nearest]).all() and len(set(nearest)) == len(nearest)
+    known = distance < (np.inf if is_older else _LARGEST_DISTANCE)
+    labels = [stix.labels[place] if known[index] else f"#{index}" for index, place in enumerate(nearest)]
     return UVPoints(np.asarray(u_points, dtype=float), np.asarray(v_points, dtype=float), tuple(labels))
 
 
-def match_phase_center(measured, visibilities, center):
+def match_phase_center(measured, visibilities, center, weighting=None):
     """
     Move the phase centre of measured visibilities to the centre of the Map that was made from them.
 
@@ -210,10 +220,13 @@ def match_phase_center(measured, visibilities, center):
     ----------
     measured : `MeasuredVisibilities`
         Measured visibilities.
-    visibilities : `numpy.ndarray` of `complex`
-        Visibilities of the Map at the same points, with its centre as phase centre.
+    visibilities : mapping of `str` to `numpy.ndarray` of `complex`
+        For each weighting that the Map may have been made with, its visibilities at the same points, with its centre as
+        phase centre.
     center : pair of `float`
         Centre of the Map as ``(x, y)`` in arcsec, in its coordinates.
+    weighting : `str`, optional
+        Weighting that the Map was made with; by default the one that fits.
 
     Returns
     -------
@@ -225,6 +238,27 @@ def match_phase_center(measured, visibilities, center):
     ValueError
         The Map is not their back-projection for any phase centre.
     """
+    results = {name: _best_shift(measured, values, center) for name, values in visibilities.items()}
+    fitting = min(results, key=lambda name: results[name][1])
+    chosen = weighting or fitting
+    shift, difference = results[chosen]
+    if difference > _LARGEST_DIFFERENCE:
+        if results[fitting][1] <= _LARGEST_DIFFERENCE:
+            advice = f"The Map was made with weighting={fitting!r}."
+        else:
+            advice = (
+                "Give visibilities of the same time, energy and calibration, in the unit of the Map, and only those "
+                "that it was made from."
+            )
+        raise ValueError(
+            f"The Map is not the back-projection of these visibilities in {measured.unit} with {chosen} weights: for "
+            f"any phase centre they differ by {difference:.0%} from those of the Map. {advice}"
+        )
+    return shift_phase_center(measured.visibilities, measured.points, *shift)
+
+
+def _best_shift(measured, visibilities, center):
+    """Shift of the phase centre, and the difference that remains relative to the visibilities."""
     size = np.sqrt(np.mean(np.abs(visibilities) ** 2))
 
     def difference(shift):
@@ -235,13 +269,7 @@ def match_phase_center(measured, visibilities, center):
     best = min(((0.0, 0.0), away), key=difference)
     if difference(best) > _LARGEST_DIFFERENCE:
         best = _alignment(measured, visibilities, difference)
-    if difference(best) > _LARGEST_DIFFERENCE:
-        raise ValueError(
-            f"The Map is not the back-projection of these visibilities in {measured.unit}: for any phase centre they "
-            f"differ by {difference(best):.0%} from those of the Map. Give visibilities of the same time, energy and "
-            "calibration, in the unit of the Map."
-        )
-    return shift_phase_center(measured.visibilities, measured.points, *best)
+    return best, difference(best)
 
 
 def _alignment(measured, visibilities, difference):

@@ -3,20 +3,25 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 import astropy.units as u
 
-from sunpy_restore.backprojection.fourier import Grid, weights_of
+from sunpy_restore.backprojection.fourier import WEIGHTINGS, Grid, weights_of
 from sunpy_restore.backprojection.geometry import map_center, points_in_pixels, scale_matrix
-from sunpy_restore.backprojection.inversion import find_visibilities, without_unused
+from sunpy_restore.backprojection.inversion import find_visibilities
 from sunpy_restore.backprojection.measured import match_phase_center
+from sunpy_restore.backprojection.recognition import recognized_weighting, refuse_residual, unused_points
 from sunpy_restore.backprojection.uvplane import SUBCOLLIMATORS, UVPoints, stix_uv
 from sunpy_restore.core import observation
+from sunpy_restore.core.messages import warn_user
 
 __all__ = ["Observation"]
 
 _SMALLEST_FIELD = 60.0
 """Smallest side of an image in arcsec."""
+_LARGEST_FILLED_PART = 0.55
+"""Largest part of a frame that is outside of an image that was rotated in it."""
 _LARGEST_SKEW = 1e-3
 """Largest cosine of the angle between the pixel axes."""
 _IDL_UNIT = u.count / (u.s * u.keV * u.cm**2)
@@ -44,6 +49,11 @@ class Observation(observation.Observation):
     errors : `numpy.ndarray`, optional
         Standard deviations of the real and the imaginary part of measured visibilities, shape ``(n,)``. The restored
         image is then fitted to the visibilities.
+    world : `numpy.ndarray`, optional
+        Steps from pixel to pixel along the axes of the Map's coordinates, in the form of ``matrix``, which is also the
+        default.
+    center : pair of `float`
+        Centre of the image in the Map's coordinates as ``(x, y)`` in arcsec.
     """
 
     visibilities: np.ndarray
@@ -52,6 +62,8 @@ class Observation(observation.Observation):
     shape: tuple[int, int]
     unit: u.UnitBase = u.dimensionless_unscaled
     errors: np.ndarray | None = None
+    world: np.ndarray | None = None
+    center: tuple[float, float] = (0.0, 0.0)
 
     def offsets(self):
         """
@@ -88,7 +100,7 @@ class Observation(observation.Observation):
         return points_in_pixels(self.points, axes), Grid(self.shape, (float(sizes[1]), float(sizes[0])))
 
     @classmethod
-    def check(cls, smap, *, visibilities=None, subcollimators=None, weighting="natural", instrument=None):
+    def check(cls, smap, *, visibilities=None, subcollimators=None, weighting=None, instrument=None):
         """
         Refuse Maps that are not back-projections of STIX, or of the given visibilities.
 
@@ -106,7 +118,8 @@ class Observation(observation.Observation):
         TypeError
             Another instrument than STIX.
         ValueError
-            No pixel is positive, the field is smaller than 60 arcsec, or an option has an unknown value.
+            No pixel is positive, pixels are complex, the unit is not that of visibilities, the field is smaller than 60
+            arcsec, or an option has an unknown value.
         """
         if instrument not in (None, "STIX"):
             raise ValueError(
@@ -114,7 +127,10 @@ class Observation(observation.Observation):
             )
         if visibilities is None:
             _check_instrument(smap, instrument)
-        weights_of(_points(visibilities, subcollimators), weighting)
+        weights_of(_points(visibilities, subcollimators), weighting or "natural")
+        if not np.issubdtype(smap.data.dtype, np.number) or np.iscomplexobj(smap.data):
+            raise ValueError(f"Found data of type {smap.data.dtype}; expected real numbers. Give the real part.")
+        _check_unit(smap)
         if not np.isfinite(smap.data).any() or not np.nanmax(smap.data) > 0:
             raise ValueError("Found no positive pixel; expected a back-projection with a source. Check the file.")
         extent = np.linalg.norm(scale_matrix(smap), axis=0)[::-1] * smap.data.shape
@@ -126,7 +142,7 @@ class Observation(observation.Observation):
             )
 
     @classmethod
-    def from_map(cls, smap, *, visibilities=None, subcollimators=None, weighting="natural", instrument=None):
+    def from_map(cls, smap, *, visibilities=None, subcollimators=None, weighting=None, instrument=None):
         """
         Find the visibilities of a Map, or match given ones to it.
 
@@ -146,16 +162,91 @@ class Observation(observation.Observation):
         ValueError
             The Map is not a back-projection of visibilities at these points, or not of the given visibilities.
         """
-        points = _points(visibilities, subcollimators)
-        by_idl = str(smap.meta.get("creator", "")).startswith("stx_map2fits")
-        found, matrix = find_visibilities(_valid_data(smap), scale_matrix(smap), points, weights_of(points, weighting))
-        errors = None
+        by_idl = _is_by_idl(smap)
+        data, world = _valid_data(smap), scale_matrix(smap)
+        points, found, matrix = _found(data, world, visibilities, subcollimators, by_idl)
+        errors, unit = None, _IDL_UNIT if by_idl else smap.unit
+        natural = weights_of(points)
         if visibilities is not None:
-            found, errors = match_phase_center(visibilities, found, map_center(smap)), visibilities.errors
-        elif by_idl and subcollimators is None and weighting == "natural":
-            found, points = without_unused(found, points)
-        unit = _IDL_UNIT if by_idl else smap.unit or u.dimensionless_unscaled
-        return cls(visibilities=found, points=points, matrix=matrix, shape=smap.data.shape, unit=unit, errors=errors)
+            errors = visibilities.errors
+            tried = {name: found * natural / weights_of(points, name) for name in WEIGHTINGS}
+            found = match_phase_center(visibilities, tried, map_center(smap), weighting)
+            unit = visibilities.unit if unit is None else unit
+        else:
+            own = cls(visibilities=found, points=points, matrix=matrix, shape=smap.data.shape)
+            if weighting is None:
+                weighting = "natural" if by_idl else _recognized(own)
+            found = found * natural / weights_of(points, weighting)
+            refuse_residual(found, *own.own_axes())
+        return cls(
+            visibilities=found, points=points, matrix=matrix, shape=smap.data.shape,
+            unit=unit or u.dimensionless_unscaled, errors=errors, world=world, center=map_center(smap),
+        )  # fmt: skip
+
+
+def _is_by_idl(smap):
+    return str(smap.meta.get("creator", "")).startswith("stx_map2fits")
+
+
+def _found(data, world, visibilities, subcollimators, by_idl):
+    """Points, visibilities for natural weights and axes of the instrument; unused sub-collimators are left out."""
+    points = _points(visibilities, subcollimators)
+    try:
+        found, matrix = find_visibilities(data, world, points, weights_of(points))
+    except ValueError:
+        if visibilities is not None or subcollimators is not None or by_idl:
+            raise
+        try:
+            every = stix_uv(range(1, 11))
+            found, matrix = find_visibilities(data, world, every, weights_of(every))
+        except ValueError:
+            every = None
+        if every is None:
+            raise
+        points = every
+    if visibilities is not None or subcollimators is not None:
+        return points, found, matrix
+    used = ~unused_points(found, points, by_idl=by_idl)
+    # The back-projection is a mean over fewer visibilities, which are smaller accordingly
+    found = found[used] * used.mean()
+    points = points._replace(
+        u=points.u[used], v=points.v[used],
+        labels=tuple(label for label, kept in zip(points.labels, used, strict=True) if kept),
+    )  # fmt: skip
+    numbers = sorted(set(points.subcollimators.tolist()))
+    if not by_idl and numbers != list(SUBCOLLIMATORS):
+        warn_user(
+            f"The image appears to be made from the sub-collimators {', '.join(map(str, numbers))}, which are used. "
+            "Give subcollimators= to avoid this warning, or if it was made from others."
+        )
+    return points, found, matrix
+
+
+def _recognized(own):
+    """The weighting that explains the visibilities, with a warning if it is not the default or not certain."""
+    weighting, certain = recognized_weighting(own.visibilities, *own.own_axes())
+    if weighting == "uniform" or not certain:
+        likely = "is" if certain else "may be"
+        warn_user(
+            f"The weighting of the back-projection is not given, and {likely} {weighting!r}, which is used. "
+            "Give weighting='natural' or weighting='uniform' to avoid this warning."
+        )
+    return weighting
+
+
+def _check_unit(smap):
+    """Refuse units that are not those of visibilities; the ones that the IDL software writes are wrong anyway."""
+    unit = None if _is_by_idl(smap) else smap.unit
+    if unit is None or unit.is_equivalent(u.dimensionless_unscaled):
+        return
+    counted = {base.decompose() for base in (u.ct, u.ph, u.electron, u.adu, u.DN)}
+    is_counted = counted & {base.decompose() for base in unit.decompose().bases}
+    rate = u.s**-1 * u.cm**-2
+    if not is_counted and not any(unit.is_equivalent(rate / energy) for energy in (1, u.keV)):
+        raise ValueError(
+            f"Found the unit {unit}; expected that of visibilities, such as ct / (s keV cm2), or none. Give the "
+            "back-projection, or correct BUNIT."
+        )
 
 
 def _check_instrument(smap, instrument):
@@ -182,9 +273,22 @@ def _points(visibilities, subcollimators):
 
 
 def _valid_data(smap):
-    """The data of a Map, with NaN where it is masked or 0, which is what software that rotates images fills in."""
+    """The data of a Map, with NaN where it is masked or where zeros were filled in around a rotated image."""
     data = np.array(smap.data, dtype=float)
-    data[data == 0] = np.nan
     if smap.mask is not None:
         data[np.broadcast_to(smap.mask, data.shape)] = np.nan
+    data[_filled_corners(data)] = np.nan
     return data
+
+
+def _filled_corners(data):
+    """
+    Zeros that software that rotates images fills in, in regions that touch the border.
+
+    Other zeros are values: those of CLEAN components, or of an image that is cut at a threshold.
+    """
+    labels, _ = ndimage.label(data == 0)
+    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    corners = np.isin(labels, border[border > 0])
+    is_rotated = corners.mean() <= _LARGEST_FILLED_PART and (data < 0).any()
+    return corners if is_rotated else np.zeros_like(corners)

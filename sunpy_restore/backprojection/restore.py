@@ -8,7 +8,10 @@ import astropy.units as u
 from sunpy_restore.backprojection.agreement import chi_squared, fit_to_visibilities, model_visibilities
 from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.channels import PIXEL, channels_of
+from sunpy_restore.backprojection.classical import FittedImage
 from sunpy_restore.backprojection.fourier import Grid, back_projection, shift_phase_center, weights_of
+from sunpy_restore.backprojection.noise import errors_of
+from sunpy_restore.backprojection.sourcetable import source_cards
 from sunpy_restore.core.methods import Restored
 
 __all__ = ["not_negative", "restore", "with_network"]
@@ -19,7 +22,7 @@ _SMALLEST_SIDE, _LARGEST_SIDE = 48, 96
 """Smallest and largest side of the network's field in pixels."""
 
 
-def restore(observation, method, *, progress=False):
+def restore(observation, method, *, progress=False, residual=False, clean_weighting="natural"):
     """
     Restore an observation.
 
@@ -31,18 +34,37 @@ def restore(observation, method, *, progress=False):
         The method; it gives the flux per clean beam.
     progress : `bool`
         Show a progress bar.
+    residual, clean_weighting
+        See `sunpy_restore.backproj_to_clean`.
 
     Returns
     -------
     `~sunpy_restore.core.methods.Restored`
         Flux per square arcsec, shape ``(ny, nx)``, fitted to the visibilities of the observation if their errors are
-        known. The header keywords ``BMAJ``, ``BMIN`` and ``BPA`` describe the clean beam; ``RSTCHI0`` and ``RSTCHI2``
-        are the reduced chi squared before and after the fit.
+        known and the method is not ``"forward-fit"``. The header keywords ``BMAJ``, ``BMIN`` and ``BPA`` describe the
+        clean beam; ``RSTCHI0`` and ``RSTCHI2`` are the reduced chi squared before and after the fit; for those of
+        sources see `~sunpy_restore.backprojection.sourcetable.source_table`.
+
+    Raises
+    ------
+    ValueError
+        An option of CLEAN is given for another method.
     """
-    image = method(observation, progress=progress) / beam_area()
+    options = {"residual": residual, "clean_weighting": clean_weighting}
+    if method.name == "clean":
+        image = method.function(observation, progress=progress, **options)
+    elif residual or clean_weighting != "natural":
+        raise ValueError(f"Found residual or clean_weighting for method={method.name!r}; they are options of 'clean'.")
+    else:
+        image = method(observation, progress=progress)
     cards = {"bmaj": BEAM / 3600, "bmin": BEAM / 3600, "bpa": 0.0}
+    sources = None
+    if isinstance(image, FittedImage):
+        image, sources = image
+        cards |= source_cards(sources, observation)
+    image = image / beam_area()
     if observation.errors is not None:
-        image, before, after = _fitted(image, observation)
+        image, before, after = _fitted(image, observation, change=sources is None)
         cards |= {"rstchi0": before, "rstchi2": after}
     return Restored(data=image, unit=observation.unit / u.arcsec**2, cards=cards)
 
@@ -82,7 +104,8 @@ def with_network(observation, network, *, progress=False):
         )
     x, y = observation.offsets()
     center, grid = _field(observation, x, y)
-    channels, unit = channels_of(shift_phase_center(observation.visibilities, points, *center), points, grid)
+    visibilities = shift_phase_center(observation.visibilities, points, *center)
+    channels, unit = channels_of(visibilities, points, grid, errors_of(observation))
     image = unit * network(channels, progress=progress).astype(float)
     pixels = [
         (along - middle) / PIXEL + (n - 1) / 2
@@ -125,10 +148,10 @@ def _field(observation, x, y):
     return center, Grid(tuple(int(np.clip(side, _SMALLEST_SIDE, _LARGEST_SIDE)) for side in sides), (PIXEL, PIXEL))
 
 
-def _fitted(image, observation):
-    """An image that is fitted to the visibilities, and the reduced chi squared before and after."""
+def _fitted(image, observation, *, change):
+    """An image that is fitted to the visibilities if it may change, and the reduced chi squared before and after."""
     points, grid = observation.own_axes()
     measured, errors = observation.visibilities, observation.errors
-    fitted = fit_to_visibilities(image, points, grid, measured, errors)
+    fitted = fit_to_visibilities(image, points, grid, measured, errors) if change else image
     before, after = (chi_squared(model_visibilities(one, points, grid), measured, errors) for one in (image, fitted))
     return fitted, before, after

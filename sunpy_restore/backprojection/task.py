@@ -4,7 +4,7 @@ from sunpy_restore.core.task import MapFunction, Option, Restoration, network_bu
 
 __all__ = ["BACKPROJ_TO_CLEAN", "CHANNELS", "TASK"]
 
-CHANNELS = ("image", *(f"subcollimator{number}" for number in range(1, 11)), "pixel")
+CHANNELS = ("image", *(f"subcollimator{number}" for number in range(1, 11)), "pixel", "mem", "forward-fit", "noise")
 """Names of the input channels of the networks, see `sunpy_restore.backprojection.channels`."""
 
 TASK = Restoration(
@@ -13,9 +13,14 @@ TASK = Restoration(
     doi="10.1007/s11207-023-02205-7",
     unit="maximum of the back-projection with natural weights, per clean beam",
     channels=CHANNELS,
-    build_network=network_builder(UnrolledUNet="unrolled", CleanPix2Pix="papers.pix2pix_clean"),
+    build_network=network_builder(GuidedUNet="unrolled", UnrolledUNet="unrolled", CleanPix2Pix="papers.pix2pix_clean"),
     network_method="sunpy_restore.backprojection.restore:with_network",
-    classical={"clean": "sunpy_restore.backprojection.classical:clean_observation"},
+    classical={
+        "clean": "sunpy_restore.backprojection.classical:clean_observation",
+        "multiscale-clean": "sunpy_restore.backprojection.classical:multiscale_observation",
+        "mem": "sunpy_restore.backprojection.classical:mem_observation",
+        "forward-fit": "sunpy_restore.backprojection.classical:forward_fit",
+    },
     restore="sunpy_restore.backprojection.restore:restore",
     data_consistency="sunpy_restore.backprojection.restore:not_negative",
     recipe="sunpy_restore.backprojection.recipe:BackprojectionRecipe",
@@ -37,11 +42,13 @@ BACKPROJ_TO_CLEAN = MapFunction(
         ),
         Option(
             "subcollimators",
-            "sub-collimators that were used, such as 3-10 or 3,4,7 (default: 3-10)",
+            "sub-collimators that were used, such as 3-10 or 3,4,7 (default: recognized)",
             "N",
             read="sunpy_restore.backprojection.uvplane:subcollimators_of",
         ),
-        Option("weighting", "weighting of the back-projection (default: natural)", choices=("natural", "uniform")),
+        Option("weighting", "weighting of the back-projection (default: recognized)", choices=("natural", "uniform")),
+        Option("residual", "add the residual map to the CLEAN image", flag=True),
+        Option("clean_weighting", "weighting in CLEAN (default: natural)", choices=("natural", "uniform")),
         Option("instrument", "instrument of a file whose header names none", choices=("STIX",)),
     ),
 )

@@ -11,8 +11,10 @@ def backproj_to_clean(
     *,
     visibilities=None,
     subcollimators=None,
-    weighting="natural",
+    weighting=None,
     instrument=None,
+    residual=False,
+    clean_weighting="natural",
     method="network",
     weights=None,
     device=None,
@@ -38,13 +40,21 @@ def backproj_to_clean(
         RHESSI.
     subcollimators : iterable of `int`, optional
         Sub-collimators from 1 to 10 that the back-projection was made from, if the visibilities are not given. By
-        default 3 to 10; for a file of the IDL software, those of them that it was made from.
-    weighting : ``"natural"`` or ``"uniform"``
-        Weighting of the visibilities in the back-projection. Both methods use natural weighting internally.
+        default those of 3 to 10, or else of 1 to 10, that explain the image; others than 3 to 10 cause a warning.
+    weighting : ``"natural"`` or ``"uniform"``, optional
+        Weighting of the visibilities in the back-projection. By default the one that fits the visibilities or, if they
+        are not given, explains the image; if that is not natural or not certain, there is a warning.
     instrument : ``"STIX"``, optional
         Instrument of Maps whose header names none, such as those by xrayvision.
-    method : ``"network"`` or ``"clean"``
-        Network, or Hogbom's CLEAN with 100 iterations and a gain of 0.1.
+    residual : `bool`
+        Add the residual map to the image of ``method="clean"``, as CLEAN programs do by default. It contains sidelobes
+        that are not part of the source.
+    clean_weighting : ``"natural"`` or ``"uniform"``
+        Weighting that ``method="clean"`` works with.
+    method : ``"network"``, ``"clean"``, ``"multiscale-clean"``, ``"mem"`` or ``"forward-fit"``
+        Network; Hogbom's CLEAN with a gain of 0.1; CLEAN with Gaussians of several widths; maximum entropy; or a fit of
+        one to three Gaussian sources. The classical methods stop at the noise, a reduced chi squared of 1; the noise is
+        estimated unless the visibilities are given with errors.
     weights : `str` or path-like, optional
         Name of weights in the registry, or a ``.safetensors`` file. By default those that come with the package.
     device : `str`, optional
@@ -58,14 +68,20 @@ def backproj_to_clean(
         Maps of the same class, shape and coordinates, ``float64``, per square arcsec. If an image is larger than 6.4
         arcmin, the network restores the part around the maximum and the result is 0 elsewhere.
 
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        The sub-collimators are not 3 to 10 or the weighting is not natural, and they are not given.
+
     Raises
     ------
     TypeError
         The image is not a Map or is from another instrument, or the visibilities are not visibilities.
     ValueError
-        The image is not a back-projection of visibilities at these (u, v) points, or not of the given visibilities; no
-        pixel is positive; the field is smaller than 60 arcsec; the Map was restored already; the visibilities are at
-        (u, v) points of another instrument and the method is the network; or a sub-collimator, the weighting or the
+        The image is not a back-projection of visibilities at these (u, v) points, or not of the given visibilities, or
+        it is a residual map; the unit is not that of visibilities; no pixel is positive or pixels are complex; the
+        field is smaller than 60 arcsec; the Map was restored already; the visibilities are at (u, v) points of another
+        instrument and the method is the network; or a sub-collimator, the weighting or the
         method does not exist.
     ~sunpy_restore.core.exceptions.WeightsError
         Weights cannot be found or read.
@@ -76,7 +92,8 @@ def backproj_to_clean(
     ``BMAJ``, ``BMIN`` and ``BPA`` (full widths at half maximum and position angle of the clean beam, in degrees),
     ``RESTORED``, ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``, ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line. If
     visibilities with errors are given also ``RSTCHI0`` and ``RSTCHI2``, the reduced chi squared of the image before and
-    after the fit, with the clean beam divided out.
+    after the fit, with the clean beam divided out. ``method="forward-fit"`` is not changed by a fit; it adds the
+    parameters of the sources, see `~sunpy_restore.backprojection.sourcetable.source_table`.
 
     References
     ----------
@@ -101,5 +118,6 @@ def backproj_to_clean(
         "instrument": instrument,
     }
     return run(
-        BACKPROJ_TO_CLEAN, image, method=method, weights=weights, device=device, progress=progress, observing=observing
-    )
+        BACKPROJ_TO_CLEAN, image, method=method, weights=weights, device=device, progress=progress,
+        observing=observing, restoring={"residual": residual, "clean_weighting": clean_weighting},
+    )  # fmt: skip

@@ -8,16 +8,16 @@ from torch.nn import functional
 
 from sunpy_restore.networks.unet import _UNet
 
-__all__ = ["UnrolledUNet"]
+__all__ = ["GuidedUNet", "UnrolledUNet"]
 
 
 class UnrolledUNet(nn.Module):
     """
     Image from back-projections, by stages that each correct what the visibilities do not agree with.
 
-    The input has channels of shape ``(batch, 1 + n + 1, h, w)``: the back-projection of all visibilities, the
+    The input has channels of shape ``(batch, 1 + n + m, h, w)``: the back-projection of all visibilities, the
     back-projections of n groups of visibilities, each of them the mean over the points of the group and 0 if the group
-    is not used, and a last channel that is ignored. The output has shape ``(batch, 1, h, w)``: the brightness convolved
+    is not used, and m channels that are ignored. The output has shape ``(batch, 1, h, w)``: the brightness convolved
     with the clean beam, per beam, in the unit of the input.
 
     The first stage takes the back-projections. Each further stage also takes the present image and its residual: the
@@ -117,3 +117,81 @@ class UnrolledUNet(nn.Module):
             left = (visibilities[..., None] * wave_y.conj()).unflatten(1, (self.groups, self.points)) / self.points
             wave_x = wave_x.conj().unflatten(0, (self.groups, self.points))
             return torch.einsum("bgpy,gpx->bgyx", left, wave_x).real
+
+
+class GuidedUNet(UnrolledUNet):
+    """
+    Blend of an unrolled network and classical images, with a correction.
+
+    The last channels of the input have the shape ``(batch, guides + 1, h, w)``: images by classical methods in the form
+    of the output, and the noise of a visibility in the unit of the input, the same everywhere.
+    The result is a weighted mean of the image of the unrolled network and the classical ones, with weights
+    in each pixel, plus a correction. Weights and correction come from a U-Net that sees the images, how well each of
+    them agrees with the visibilities in units of the noise, and the noise. Before training, the weights are equal and
+    the correction is 0.
+
+    Parameters
+    ----------
+    uv, pixel, beam, widths, stages
+        See `UnrolledUNet`.
+    guides : `int`
+        Number of classical images.
+    blend_widths : `list` of `int`
+        Number of features of the last U-Net at 1/2, 1/4, ... of the resolution.
+    """
+
+    def __init__(
+        self, uv, pixel, beam=14.6, widths=(32, 48, 64, 96), stages=2, guides=2, blend_widths=(32, 48, 64, 96)
+    ):
+        super().__init__(uv, pixel, beam, widths, stages)
+        self.guides = guides
+        # Images, residuals and misfits, then the noise and the groups that are used
+        self.blend = _UNet(3 * (guides + 1) + 1 + self.groups, guides + 2, list(blend_widths))
+
+    def forward_stages(self, channels):
+        """
+        Image after each stage, see `UnrolledUNet.forward_stages`, and the blend.
+
+        Parameters
+        ----------
+        channels : `torch.Tensor`
+            Input of the network.
+
+        Returns
+        -------
+        `list` of `torch.Tensor`
+            Shape ``(batch, 1, h, w)`` each.
+        """
+        images = super().forward_stages(channels)
+        return [*images, self.blended(channels, images[-1])]
+
+    def blended(self, channels, image):
+        """
+        Blend an image of the unrolled network with the classical ones.
+
+        Parameters
+        ----------
+        channels : `torch.Tensor`
+            Input of the network.
+        image : `torch.Tensor`
+            Shape ``(batch, 1, h, w)``.
+
+        Returns
+        -------
+        `torch.Tensor`
+            Shape ``(batch, 1, h, w)``.
+        """
+        ny, nx = image.shape[-2:]
+        padding = (0, -nx % self.stride, 0, -ny % self.stride)
+        channels, image = functional.pad(channels, padding), functional.pad(image, padding)
+        groups, noise = channels[:, 1 : 1 + self.groups], channels[:, -1:, :1, :1].clamp_min(1e-5)
+        used = (groups.abs().amax(dim=(2, 3), keepdim=True) > 0).to(groups.dtype)
+        images = torch.cat([image.clamp_min(0), channels[:, -1 - self.guides : -1]], dim=1)
+        features = [images, torch.log10(noise).expand_as(image), used.expand_as(groups)]
+        for one in images.split(1, dim=1):
+            residual = (self.damping * groups - self.back_projections(one)) * used / noise
+            size = residual.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+            features += [torch.asinh(residual.mean(dim=1, keepdim=True)), torch.asinh(size).expand_as(image)]
+        weights, correction = self.blend.correction(torch.cat(features, dim=1)).split([self.guides + 1, 1], dim=1)
+        blend = (weights.softmax(dim=1) * images).sum(dim=1, keepdim=True)
+        return (blend + correction.to(blend.dtype))[..., :ny, :nx]

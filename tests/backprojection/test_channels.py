@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.channels import channels_of
+from sunpy_restore.backprojection.entropy import maximum_entropy
 from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_of
-from sunpy_restore.backprojection.scenes import ellipse, joined, point, visibilities_of_scene
+from sunpy_restore.backprojection.scenes import ellipse, image_of, joined, point, visibilities_of_scene
 from sunpy_restore.backprojection.task import CHANNELS
 from sunpy_restore.backprojection.uvplane import stix_uv
 
@@ -15,8 +17,8 @@ SCENE = joined([point(2, 20, -15), ellipse(5, -22, 8, 30, 14, 0.7)])
 
 def test_names_of_the_channels():
     assert CHANNELS[0] == "image"
-    assert CHANNELS[-1] == "pixel"
-    assert CHANNELS[1:-1] == tuple(f"subcollimator{number}" for number in range(1, 11))
+    assert CHANNELS[11:] == ("pixel", "mem", "forward-fit", "noise")
+    assert CHANNELS[1:11] == tuple(f"subcollimator{number}" for number in range(1, 11))
 
 
 @pytest.mark.parametrize("numbers", [range(3, 11), range(1, 11), [10, 4, 5]])
@@ -24,7 +26,7 @@ def test_channels_are_back_projections_divided_by_the_maximum(numbers):
     points = stix_uv(numbers)
     visibilities = visibilities_of_scene(SCENE, points)
     channels, unit = channels_of(visibilities, points, GRID)
-    assert channels.shape == (12, *GRID.shape)
+    assert channels.shape == (15, *GRID.shape)
     assert channels.dtype == np.float32
     image = back_projection(visibilities, points, GRID, weights_of(points))
     assert unit == pytest.approx(image.max())
@@ -41,7 +43,7 @@ def test_channels_are_back_projections_divided_by_the_maximum(numbers):
         expected = back_projection(visibilities[mine], part, GRID, weights_of(part))
         np.testing.assert_allclose(unit * own, expected, atol=1e-6 * unit)
     # The image is the mean over the sub-collimators
-    np.testing.assert_allclose(channels[0], channels[1:-1].sum(axis=0) / len(numbers), atol=1e-6)
+    np.testing.assert_allclose(channels[0], channels[1:11].sum(axis=0) / len(numbers), atol=1e-6)
 
 
 def test_channel_with_a_missing_point_is_the_mean_over_the_others():
@@ -66,4 +68,19 @@ def test_channels_do_not_depend_on_the_unit_of_the_visibilities():
 def test_pixel_size_is_the_geometric_mean_of_both_axes(pixel, expected):
     points = stix_uv()
     channels, _ = channels_of(visibilities_of_scene(SCENE, points), points, Grid((8, 9), pixel))
-    np.testing.assert_allclose(channels[-1], expected, rtol=1e-6)
+    np.testing.assert_allclose(channels[CHANNELS.index("pixel")], expected, rtol=1e-6)
+
+
+def test_classical_images_and_the_noise_need_errors():
+    points = stix_uv()
+    visibilities = visibilities_of_scene(SCENE, points)
+    plain, _ = channels_of(visibilities, points, GRID)
+    assert not plain[12:].any()
+    errors = np.full(24, 0.1)
+    channels, unit = channels_of(visibilities, points, GRID, errors)
+    np.testing.assert_array_equal(channels[:12], plain[:12])
+    mem, fit, noise = channels[12:]
+    np.testing.assert_allclose(unit * mem, beam_area() * maximum_entropy(visibilities, errors, points, GRID), rtol=1e-5)
+    truth = image_of(SCENE, GRID, BEAM)
+    np.testing.assert_allclose(unit * fit, truth, atol=0.02 * truth.max())
+    np.testing.assert_allclose(unit * noise, 0.1, rtol=1e-5)

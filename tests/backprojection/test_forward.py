@@ -79,7 +79,7 @@ def test_noise_of_visibilities_has_the_documented_levels():
 def test_noise_has_the_given_level(level):
     found = np.exp(1j * np.arange(20_000)) * np.linspace(0, 4, 20_000)
     noisy, error = with_noise(found, level, np.random.default_rng(3))
-    assert error == pytest.approx(level * 4 / np.sqrt(2))
+    assert error == pytest.approx(level * 2 / np.sqrt(2))
     for part in ((noisy - found).real, (noisy - found).imag):
         assert part.mean() == pytest.approx(0, abs=0.03 * error)
         assert part.std() == pytest.approx(error, rel=0.03)

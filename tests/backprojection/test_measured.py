@@ -113,13 +113,13 @@ def test_values_that_are_not_finite_and_errors_that_are_not_positive_are_refused
 def test_phase_centre_is_matched_wherever_it_is(truth, center):
     """It may be the centre of the image, also if the header says otherwise, the one in the header, or any other."""
     for middle in ((0.0, 0.0), (130.0, -62.0)):
-        found = match_phase_center(read_visibilities(table(truth, center=center)), truth, middle)
+        found = match_phase_center(read_visibilities(table(truth, center=center)), {"natural": truth}, middle)
         np.testing.assert_allclose(found, truth, rtol=1e-9)
     middle = (130.0, -62.0)
     away = (middle[0] - center[0], middle[1] - center[1])
     for away, tolerance in ((away, 1e-9), (middle, 1e-5), ((-400.0, 733.0), 1e-5)):
         moved = shift_phase_center(truth, POINTS, -away[0], -away[1])
-        found = match_phase_center(read_visibilities(table(moved, center=center)), truth, middle)
+        found = match_phase_center(read_visibilities(table(moved, center=center)), {"natural": truth}, middle)
         np.testing.assert_allclose(found, truth, rtol=tolerance, atol=tolerance)
 
 
@@ -132,14 +132,37 @@ def test_measured_values_replace_those_of_a_rounded_map(truth):
     rng = np.random.default_rng(0)
     noise = rng.normal(size=24) + 1j * rng.normal(size=24)
     near = truth + 0.02 * noise * np.linalg.norm(truth) / np.linalg.norm(noise)
-    np.testing.assert_array_equal(match_phase_center(read_visibilities(table(near)), truth, (0.0, 0.0)), near)
+    np.testing.assert_array_equal(
+        match_phase_center(read_visibilities(table(near)), {"natural": truth}, (0.0, 0.0)), near
+    )
 
 
 def test_visibilities_of_another_scene_or_scale_are_refused(truth):
     other = visibilities_of_scene(ellipse(7, 5, -30, 20, 14, 0.7), POINTS)
     for values in (other, 1.1 * truth, truth.conj()):
         with pytest.raises(ValueError, match=r"visibilities in ct / \(.*cm2.*\).* they differ by"):
-            match_phase_center(read_visibilities(table(values)), truth, (0.0, 0.0))
+            match_phase_center(read_visibilities(table(values)), {"natural": truth}, (0.0, 0.0))
+
+
+def test_weighting_that_fits_is_found_or_named(truth):
+    measured = read_visibilities(table(truth))
+    found = {"natural": 1.3 * truth, "uniform": truth}
+    np.testing.assert_array_equal(match_phase_center(measured, found, (0.0, 0.0)), truth)
+    with pytest.raises(ValueError, match=r"with natural weights.*made with weighting='uniform'"):
+        match_phase_center(measured, found, (0.0, 0.0), "natural")
+
+
+@pytest.mark.parametrize("factor", [0.96, 1.015, 1.05])
+def test_points_of_older_tables_get_their_labels(truth, factor):
+    older = POINTS._replace(u=factor * POINTS.u, v=factor * POINTS.v)
+    measured = read_visibilities(table(truth, older))
+    assert measured.points.labels == POINTS.labels
+    np.testing.assert_array_equal(measured.points.u, older.u)
+
+
+def test_points_of_another_instrument_that_are_near_by_chance_get_numbers(truth):
+    other = POINTS._replace(u=np.where(np.arange(24) == 5, 0.03, 1.02 * POINTS.u), v=1.02 * POINTS.v)
+    assert read_visibilities(table(truth, other)).points.labels == tuple(f"#{index}" for index in range(24))
 
 
 def test_visibilities_of_the_sample():

@@ -15,6 +15,7 @@ from sunpy_restore.backprojection.measured import MeasuredVisibilities
 from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.scenes import ellipse, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import UVPoints, stix_uv
+from sunpy_restore.core.exceptions import RestoreWarning
 
 POINTS = stix_uv()
 AIA = {"INSTRUME": "AIA_3", "WAVELNTH": 171, "WAVEUNIT": "angstrom"}
@@ -113,7 +114,7 @@ def test_missing_and_masked_pixels_are_ignored(make_backprojection, scene, truth
     smap = make_backprojection(scene)
     hole = np.zeros(smap.data.shape, dtype=bool)
     hole[40:70, 50:90] = True
-    for value, mask in ((np.nan, None), (0, None), (99.0, hole), (np.inf, None)):
+    for value, mask in ((np.nan, None), (99.0, hole), (np.inf, None)):
         broken = with_data(smap, np.where(hole, value, smap.data), mask)
         before = broken.data.copy()
         assert_same(Observation.from_map(broken).visibilities, truth)
@@ -175,7 +176,6 @@ OTHERS = {
     "Sun": np.where(AWAY < 25, np.sqrt(np.maximum(1 - (AWAY / 25) ** 2, 0)), 1e-3),
     "Gaussian": np.exp(-((AWAY / 4) ** 2)) + 1e-3,
     "squared": POINTS,
-    "finer points": stix_uv(range(1, 11)),
     "another imager": ring(24),
 }
 """Images that are not back-projections of the sub-collimators 3 to 10."""
@@ -201,11 +201,67 @@ def test_another_pixel_size_is_refused(make_backprojection, scene):
         Observation.from_map(smap)
 
 
-def test_sub_collimators_that_were_not_used_have_zero_visibilities(make_backprojection, scene):
-    part = stix_uv(range(5, 11))
-    visibilities = Observation.from_map(make_backprojection(scene, part)).visibilities
-    expected = np.concatenate([np.zeros(6), 24 / 18 * visibilities_of_scene(scene, part)])
-    assert_same(visibilities, expected)
+@pytest.mark.parametrize("numbers", [range(7, 11), range(5, 11), range(2, 11), range(1, 11), [3, 5, 6, 8, 9]])
+def test_sub_collimators_are_recognized(make_backprojection, scene, numbers):
+    smap = make_backprojection(scene, stix_uv(numbers))
+    with pytest.warns(RestoreWarning, match=r"sub-collimators .*, which are used.*subcollimators="):
+        observation = Observation.from_map(smap)
+    assert observation.points.labels == stix_uv(numbers).labels
+    assert_same(observation.visibilities, visibilities_of_scene(scene, stix_uv(numbers)), 1e-4)
+    told = Observation.from_map(smap, subcollimators=numbers)
+    assert_same(observation.visibilities, told.visibilities)
+
+
+@pytest.mark.parametrize("numbers", [range(3, 11), range(7, 11)])
+def test_uniform_weights_are_recognized(make_backprojection, scene, numbers):
+    smap = make_backprojection(scene, stix_uv(numbers), weighting="uniform")
+    with pytest.warns(RestoreWarning, match="'uniform', which is used.*weighting='natural' or weighting='uniform'"):
+        observation = Observation.from_map(smap, subcollimators=numbers)
+    assert_same(observation.visibilities, visibilities_of_scene(scene, stix_uv(numbers)))
+
+
+def test_weighting_follows_from_the_visibilities(make_backprojection, scene, truth):
+    smap = make_backprojection(scene, weighting="uniform", header="minimal")
+    given = MeasuredVisibilities(POINTS, truth, None, UNIT, (0.0, 0.0))
+    observation = Observation.from_map(smap, visibilities=given)
+    np.testing.assert_array_equal(observation.visibilities, truth)
+    assert observation.unit == UNIT
+    with pytest.raises(ValueError, match="made with weighting='uniform'"):
+        Observation.from_map(smap, visibilities=given, weighting="natural")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.7])
+def test_images_that_are_cut_at_a_threshold_are_refused(make_backprojection, scene, share):
+    smap = make_backprojection(scene, **SMALL)
+    cut = np.where(smap.data > share * smap.data.max(), smap.data, 0)
+    with pytest.raises(ValueError, match="not a back-projection"):
+        Observation.from_map(with_data(smap, cut))
+
+
+def test_clean_components_are_refused(make_backprojection, scene):
+    smap = make_backprojection(scene, **SMALL)
+    components = np.zeros(smap.data.shape)
+    components[30, 31], components[28, 25], components[40, 40] = 3, 2, 1
+    with pytest.raises(ValueError, match="not a CLEAN image, its components"):
+        Observation.from_map(with_data(smap, components))
+
+
+@pytest.mark.parametrize("unit", ["km", "K", "G", "erg", "m / s"])
+def test_units_of_something_else_are_refused(make_backprojection, scene, unit):
+    with pytest.raises(ValueError, match="expected that of visibilities"):
+        Observation.check(make_backprojection(scene, shape=(30, 30), BUNIT=unit))
+
+
+@pytest.mark.parametrize("unit", ["ct", "ct / s", "ph / (s keV cm2)", "1 / (s cm2 keV)", "DN", ""])
+def test_units_of_visibilities_are_accepted(make_backprojection, scene, unit):
+    assert Observation.check(make_backprojection(scene, shape=(30, 30), BUNIT=unit)) is None
+
+
+@pytest.mark.parametrize("dtype", [complex, np.complex64, bool])
+def test_pixels_that_are_no_real_numbers_are_refused(make_backprojection, scene, dtype):
+    smap = make_backprojection(scene, shape=(30, 30))
+    with pytest.raises(ValueError, match="expected real numbers"):
+        Observation.check(with_data(smap, smap.data.astype(dtype)))
 
 
 @pytest.mark.parametrize(

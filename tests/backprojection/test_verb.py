@@ -25,6 +25,7 @@ from sunpy_restore.data import sample_path
 from sunpy_restore.networks.unrolled import UnrolledUNet
 
 METHODS = ("clean", "network")
+ALL_METHODS = (*METHODS, "multiscale-clean", "mem", "forward-fit")
 POINTS = stix_uv()
 UNIT = u.ct / (u.s * u.keV * u.cm**2)
 IDL_UNIT = UNIT / u.arcsec**2
@@ -98,8 +99,8 @@ def assert_close(found, expected, tolerance=1e-4):
 def test_clean_of_a_point_at_a_pixel_has_its_flux_position_and_the_beam(make_backprojection, step, pixel):
     smap = make_backprojection(point(3, *np.multiply(step, pixel)), shape=(95, 101), pixel=pixel)
     result = backproj_to_clean(smap, method="clean")
-    assert flux(result) == pytest.approx(3, rel=1e-3)
-    assert result.data.max() == pytest.approx(3 / beam_area(), rel=1e-3)
+    assert flux(result) == pytest.approx(3, rel=3e-3)
+    assert result.data.max() == pytest.approx(3 / beam_area(), rel=3e-3)
     assert np.unravel_index(result.data.argmax(), result.data.shape) == (47 + step[1], 50 + step[0])
     half = result.data > result.data.max() / 2
     assert half.sum() * abs(np.prod(pixel)) == pytest.approx(np.pi * BEAM**2 / 4, rel=0.15)
@@ -108,10 +109,10 @@ def test_clean_of_a_point_at_a_pixel_has_its_flux_position_and_the_beam(make_bac
 @pytest.mark.parametrize("pixel", [1.0, 2.0, 4.0])
 def test_clean_of_a_point_between_pixels_has_its_flux(make_backprojection, pixel):
     smap = make_backprojection(point(3, 20.5 * pixel, -9.5 * pixel), shape=(129, 129), pixel=(pixel, pixel))
-    assert flux(backproj_to_clean(smap, method="clean")) == pytest.approx(3, rel=0.05)
+    assert flux(backproj_to_clean(smap, method="clean")) == pytest.approx(3, rel=0.1)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ALL_METHODS)
 def test_result_is_proportional_to_the_image(smap, options, method):
     result = backproj_to_clean(smap, **options(method))
     twice = backproj_to_clean(smap._new_instance(2 * smap.data, smap.meta), **options(method))
@@ -161,9 +162,9 @@ def test_map_without_unit_and_instrument_is_restored_without_a_warning(make_back
         backproj_to_clean(smap, method="clean")
     result = backproj_to_clean(smap, instrument="STIX", method="clean")
     assert result.unit == 1 / u.arcsec**2
-    given = measurement(visibilities_of_scene(scene, POINTS), 1e9)
+    given = measurement(visibilities_of_scene(scene, POINTS), 0.01)
     found = backproj_to_clean(smap, visibilities=given, method="clean").data
-    assert_close(found, np.maximum(result.data, 0), 0.01)
+    assert_close(found, np.maximum(result.data, 0), 0.1)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -211,15 +212,17 @@ def test_weighting_and_order_of_sub_collimators_do_not_change_the_result(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_given_sub_collimators_and_their_visibilities_give_the_same_result(make_backprojection, options, method):
-    """The errors are so large that the fit changes negative values only."""
+    """The errors are so large that the fit changes negative values only; for CLEAN they are those it estimates."""
     numbers, source = (4, 5, 7, 9, 10), point(3, 10, -6)
     image = make_backprojection(source, stix_uv(numbers), shape=(81, 81))
     result = backproj_to_clean(image, subcollimators=numbers, **options(method))
-    given = measurement(visibilities_of_scene(source, stix_uv(numbers)), 1e9, stix_uv(numbers))
+    error = 3e-3 if method == "clean" else 1e9
+    given = measurement(visibilities_of_scene(source, stix_uv(numbers)), error, stix_uv(numbers))
     told = backproj_to_clean(image, visibilities=given, **options(method))
-    assert_close(told.data, np.maximum(result.data, 0))
-    assert max(told.meta["rstchi0"], told.meta["rstchi2"]) < 1e-9
-    if method == "clean":
+    assert_close(told.data, np.maximum(result.data, 0), 0.02 if method == "clean" else 1e-4)
+    if method == "network":
+        assert max(told.meta["rstchi0"], told.meta["rstchi2"]) < 1e-9
+    else:
         assert flux(result) == pytest.approx(3, rel=0.01)
     with pytest.raises(ValueError, match=r"not a back-projection .*these 12 points"):
         backproj_to_clean(image, subcollimators=range(7, 11), **options(method))
@@ -315,15 +318,15 @@ def test_sub_collimators_of_maps_by_the_idl_software_need_not_be_given(make_idl,
 def test_result_is_fitted_to_the_visibilities(make_backprojection, scene, level):
     found, error = noisy(scene, level)
     image = make_backprojection(found, shape=(96, 96))
-    plain = backproj_to_clean(image, method="clean")
-    result = backproj_to_clean(image, visibilities=measurement(found, error), method="clean")
+    plain = backproj_to_clean(image, method="clean", residual=True)
+    given = measurement(found, error)
+    result = backproj_to_clean(image, visibilities=given, method="clean", residual=True)
     assert 1.2 < result.meta["rstchi0"]
     assert result.meta["rstchi2"] == pytest.approx(1, abs=0.15)
     assert result.data.min() >= 0
     assert np.abs(result.data - plain.data).max() > 1e-2 * plain.data.max()
-    # The reduced chi squared is inversely proportional to the squared errors
-    half = backproj_to_clean(image, visibilities=measurement(found, error / 2), method="clean")
-    assert half.meta["rstchi0"] == pytest.approx(4 * result.meta["rstchi0"], rel=1e-6)
+    stopped = backproj_to_clean(image, visibilities=given, method="clean")
+    assert stopped.meta["rstchi0"] == pytest.approx(1, abs=0.15)
 
 
 def test_result_of_an_untrained_network_is_fitted_to_the_visibilities(make_backprojection, scene, options):
@@ -450,8 +453,15 @@ def test_maps_by_xrayvision_have_their_flux_and_position():
 @pytest.mark.parametrize(
     ("keywords", "error", "message"),
     [
-        ({"method": "magic"}, ValueError, "'magic'; expected one of network, clean"),
+        (
+            {"method": "magic"},
+            ValueError,
+            "'magic'; expected one of network, clean, multiscale-clean, mem, forward-fit",
+        ),
         ({"method": "clean", "weights": "x.safetensors"}, ValueError, "Leave them out"),
+        ({"method": "mem", "residual": True}, ValueError, "options of 'clean'"),
+        ({"method": "forward-fit", "clean_weighting": "uniform"}, ValueError, "options of 'clean'"),
+        ({"method": "clean", "clean_weighting": "robust"}, ValueError, "'robust'; expected 'natural' or 'uniform'"),
         ({"method": "clean", "weighting": "robust"}, ValueError, "'robust'; expected 'natural' or 'uniform'"),
         ({"method": "clean", "subcollimators": [3, 11]}, ValueError, "expected different numbers from 1 to 10"),
         ({"method": "clean", "instrument": "RHESSI"}, ValueError, "'RHESSI'; expected 'STIX'"),

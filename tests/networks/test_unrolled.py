@@ -13,7 +13,7 @@ from sunpy_restore.backprojection.fourier import Grid
 from sunpy_restore.backprojection.scenes import ellipse, image_of, joined, loop, point, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.networks.acceleration import accelerate
-from sunpy_restore.networks.unrolled import UnrolledUNet
+from sunpy_restore.networks.unrolled import GuidedUNet, UnrolledUNet
 
 ALL = stix_uv(range(1, 11))
 UV = np.stack([ALL.u, ALL.v], axis=1).reshape(10, 3, 2).tolist()
@@ -54,7 +54,7 @@ def test_back_projections_of_the_true_image_are_the_channels_of_the_convolved_sc
         image = torch.from_numpy(image_of(scene, grid, BEAM) / unit).float()
         projected = network.back_projections(image[None, None])
         assert projected.shape == (1, 10, *shape)
-        np.testing.assert_allclose(projected[0], channels[1:-1], atol=1e-3)
+        np.testing.assert_allclose(projected[0], channels[1:11], atol=1e-3)
 
 
 def test_back_projections_are_linear_and_those_of_a_batch_independent():
@@ -172,3 +172,50 @@ def test_points_are_hyperparameters_and_not_in_weights_files():
     assert not {"uv", "scale"} & set(names)
     network = random_network()
     assert (network.stride, network.receptive_radius) == (4, None)
+
+
+@pytest.fixture
+def guided():
+    torch.manual_seed(0)
+    uv = (0.02 * torch.randn(4, 3, 2)).tolist()
+    return GuidedUNet(uv, 4.0, widths=[4, 6], stages=1, guides=2, blend_widths=[4, 6])
+
+
+def guided_input(guides, size=(18, 21)):
+    generator = torch.Generator().manual_seed(1)
+    channels = torch.rand(2, 6 + 3, *size, generator=generator)
+    channels[:, -3:-1] = guides
+    channels[:, -1] = 0.05
+    return channels
+
+
+def test_untrained_blend_is_the_mean_of_the_images(guided):
+    channels = guided_input(torch.rand(2, 2, 18, 21, generator=torch.Generator().manual_seed(2)))
+    with torch.no_grad():
+        *_, image, blend = guided.forward_stages(channels)
+        assert torch.equal(blend, guided(channels))
+    expected = (image.clamp_min(0) + channels[:, -3:-1].sum(dim=1, keepdim=True)) / 3
+    torch.testing.assert_close(blend, expected)
+
+
+def test_blend_of_equal_images_without_correction_is_that_image(guided):
+    torch.nn.init.normal_(guided.blend.leave.weight[: 4 * 3], std=0.3)
+    image = torch.rand(2, 1, 18, 21, generator=torch.Generator().manual_seed(3))
+    channels = guided_input(image)
+    with torch.no_grad():
+        guided.blend.leave.weight[4 * 3 :] = 0
+        guided.blend.leave.bias.zero_()
+        torch.testing.assert_close(guided.blended(channels, image), image)
+
+
+def test_blend_depends_on_the_agreement_and_the_noise(guided):
+    torch.nn.init.normal_(guided.blend.leave.weight, std=0.3)
+    channels = guided_input(torch.rand(2, 2, 18, 21, generator=torch.Generator().manual_seed(2)))
+    noisy, other = channels.clone(), channels.clone()
+    noisy[:, -1] *= 10
+    other[:, 3] += 0.5
+    with torch.no_grad():
+        results = [guided(one) for one in (channels, noisy, other)]
+    assert all(one.shape == (2, 1, 18, 21) for one in results)
+    assert (results[0] - results[1]).abs().max() > 1e-3
+    assert (results[0] - results[2]).abs().max() > 1e-3

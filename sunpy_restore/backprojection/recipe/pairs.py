@@ -7,16 +7,27 @@ from torch.utils.data import Dataset
 from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.channels import PIXEL, channels_of
 from sunpy_restore.backprojection.clean import clean, wide_beam
-from sunpy_restore.backprojection.forward import draw_scene, draw_subcollimators, noisy_visibilities
+from sunpy_restore.backprojection.forward import (
+    draw_flare,
+    draw_scene,
+    draw_subcollimators,
+    flare_visibilities,
+    noisy_visibilities,
+)
 from sunpy_restore.backprojection.fourier import Grid
+from sunpy_restore.backprojection.noise import noise_factor
 from sunpy_restore.backprojection.scenes import image_of
 from sunpy_restore.backprojection.task import CHANNELS
 from sunpy_restore.backprojection.uvplane import stix_uv
 
-__all__ = ["SceneDataset", "simulated"]
+__all__ = ["FlareDataset", "SceneDataset", "simulated", "simulated_flare"]
 
 _LARGEST_SIDE = 96
 """Side in pixels of the central part of larger fields that contains the sources."""
+_FLARE_SIDE = 64
+"""Side in pixels of the field of a flare."""
+_KNOWN_ERRORS = 0.25
+"""Fraction of the flares whose errors are known and not estimated."""
 _SUBCOLLIMATORS = [(number, CHANNELS.index(f"subcollimator{number}")) for number in range(1, 11)]
 
 
@@ -55,6 +66,61 @@ class SceneDataset(Dataset):
         return torch.from_numpy(channels), torch.from_numpy(truth[np.newaxis])
 
 
+class FlareDataset(Dataset):
+    """
+    A number of random flares with classical images, which are kept in memory; half of them are turned by 180 degrees.
+
+    Parameters
+    ----------
+    length : `int`
+        Number of items.
+    flares : `int`
+        Number of different flares.
+    seed : `int`
+        Seed.
+    """
+
+    def __init__(self, length, *, flares, seed):
+        self.length, self.flares, self.seed = length, flares, seed
+        self._made = {}
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng([self.seed, 3, index])
+        number, turned = int(rng.integers(self.flares)), rng.random() < 0.5
+        if number not in self._made:
+            self._made[number] = simulated_flare(np.random.default_rng([self.seed, 4, number]))
+        # The visibilities of the turned scene are the complex conjugates
+        channels, truth = (part[..., ::-1, ::-1].copy() if turned else part for part in self._made[number])
+        return torch.from_numpy(channels), torch.from_numpy(truth[np.newaxis])
+
+
+def simulated_flare(rng):
+    """
+    Draw a flare and simulate its observation.
+
+    Parameters
+    ----------
+    rng : `numpy.random.Generator`
+        Random number generator.
+
+    Returns
+    -------
+    channels, truth : `numpy.ndarray` of ``float32``
+        See `simulated`, with all channels.
+    """
+    grid = Grid((_FLARE_SIDE, _FLARE_SIDE), (PIXEL, PIXEL))
+    scene, points = draw_flare(rng), stix_uv(draw_subcollimators(rng))
+    visibilities, errors = flare_visibilities(scene, points, rng)
+    if rng.random() >= _KNOWN_ERRORS:
+        equal = np.ones(len(visibilities))
+        errors = equal * max(noise_factor(visibilities, equal, points, grid), 1e-3 * np.abs(visibilities).mean())
+    channels, unit = channels_of(visibilities, points, grid, errors)
+    return channels, (image_of(scene, grid, BEAM) / unit).astype(np.float32)
+
+
 def simulated(rng, side, close=0.0):
     """
     Draw a scene and simulate its observation.
@@ -71,7 +137,8 @@ def simulated(rng, side, close=0.0):
     Returns
     -------
     channels : `numpy.ndarray` of ``float32``
-        Input of a network, shape ``(len(CHANNELS), side, side)``, see `sunpy_restore.backprojection.channels`.
+        Input of a network, shape ``(len(CHANNELS), side, side)``, see `sunpy_restore.backprojection.channels`. Those
+        that need errors of the visibilities are 0.
     truth : `numpy.ndarray` of ``float32``
         Scene convolved with the clean beam, per beam in the unit of the channels, shape ``(side, side)``.
     """

@@ -10,7 +10,7 @@ from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.forward import with_noise
 from sunpy_restore.backprojection.fourier import Grid
 from sunpy_restore.backprojection.observation import Observation
-from sunpy_restore.backprojection.scenes import Scene, ellipse, image_of, joined, visibilities_of_scene
+from sunpy_restore.backprojection.scenes import Scene, ellipse, image_of, joined, loop, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.core.methods import restore_observation
 
@@ -19,10 +19,12 @@ __all__ = ["GRID", "SimulatedObservation", "evaluation_pairs", "fraction_resolve
 GRID = Grid((129, 129), (2.0, 2.0))
 """Pixel grid on which images are compared."""
 
-LEVELS = (0.05, 0.1, 0.2)
-"""Noise levels of the visibilities, relative to the largest amplitude."""
+LEVELS = (0.02, 0.05, 0.1, 0.2)
+"""Noise levels of the visibilities, relative to the mean amplitude."""
+KINDS = ("single", "off-centre", "double", "unequal", "extended", "broad", "loop")
+"""Kinds of scenes, see `simulated_scene`."""
 
-_SCENES = 40
+_SCENES = 20
 """Number of scenes of each kind and noise level."""
 _FAINTEST_SOURCE = 0.15
 """Smallest maximum that is a source, relative to the maximum of the image."""
@@ -55,9 +57,12 @@ def simulated_scene(kind, rng, *, separation=None):
 
     Parameters
     ----------
-    kind : ``"single"``, ``"double"`` or ``"extended"``
-        One source of 4 to 20 arcsec; two sources of 3 to 12 arcsec that are 15 to 70 arcsec apart, the fainter one with
-        0.3 to 1 of the flux of the other; one source of 30 to 70 arcsec.
+    kind : `str`
+        ``"single"``: a source of 4 to 20 arcsec; ``"off-centre"``: the same, 60 arcsec from the centre; ``"double"``:
+        two sources of 3 to 12 arcsec that are 15 to 70 arcsec apart, the fainter one with 0.3 to 1 of the flux of the
+        other; ``"unequal"``: the same with a flux ratio of 1:5, at least 25 arcsec apart; ``"extended"``: a source of
+        30 to 70 arcsec; ``"broad"``: a round source of 40 to 60 arcsec; ``"loop"``: a loop of 40 to 80 arcsec with two
+        footpoints.
     rng : `numpy.random.Generator`
         Random number generator.
     separation : `float`, optional
@@ -69,19 +74,28 @@ def simulated_scene(kind, rng, *, separation=None):
         The total flux is 1.
     """
     angle = rng.uniform(0, 2 * np.pi)
-    if kind == "double":
-        middle = rng.uniform(-50, 50, 2)
-        apart = rng.uniform(15, 70) if separation is None else separation
-        half = apart / 2 * np.array([np.cos(angle), np.sin(angle)])
-        ratio, widths = rng.uniform(0.3, 1), rng.uniform(3, 12, 2)
+    direction = np.array([np.cos(angle), np.sin(angle)])
+    if kind == "loop":
+        return _loop_with_footpoints(rng, angle)
+    if kind in ("double", "unequal"):
+        middle, ratio = rng.uniform(-50, 50, 2), rng.uniform(0.3, 1) if kind == "double" else 0.2
+        half = (rng.uniform(15 if kind == "double" else 25, 70) if separation is None else separation) / 2 * direction
+        widths, places = rng.uniform(3, 12, 2), (middle + half, middle - half)
         fluxes = np.array([1, ratio]) / (1 + ratio)
-        places = (middle + half, middle - half)
         return joined(
             [ellipse(flux, *at, width, width, 0.0) for flux, at, width in zip(fluxes, places, widths, strict=True)]
         )
-    widths, half = ((4, 20), 70) if kind == "single" else ((30, 70), 50)
-    width = rng.uniform(*widths)
-    return ellipse(1.0, *rng.uniform(-half, half, 2), width, width * rng.uniform(0.4, 1), angle)
+    limits = {"extended": (30, 70), "broad": (40, 60)}.get(kind, (4, 20))
+    width, half = rng.uniform(*limits), 70 if kind == "single" else 50
+    place = 60 * direction if kind == "off-centre" else rng.uniform(-half, half, 2)
+    return ellipse(1.0, *place, width, width * (1 if kind == "broad" else rng.uniform(0.4, 1)), rng.uniform(0, np.pi))
+
+
+def _loop_with_footpoints(rng, angle):
+    arc = loop(1.0, *rng.uniform(-30, 30, 2), rng.uniform(40, 80), rng.uniform(5, 12), angle, rng.uniform(1.5, 3.0))
+    ends = [ellipse(rng.uniform(0.25, 0.6), arc.x[end], arc.y[end], 6.0, 6.0, 0.0) for end in (0, -1)]
+    scene = joined([arc, *ends])
+    return scene._replace(flux=scene.flux / scene.flux.sum())
 
 
 def evaluation_pairs():
@@ -97,10 +111,10 @@ def evaluation_pairs():
     truth : `numpy.ndarray`
         The scene convolved with the clean beam, per square arcsec, in the shape of `GRID`.
     """
-    for kind in ("single", "double", "extended"):
+    for number, kind in enumerate(KINDS):
         for level in LEVELS:
             for index in range(_SCENES):
-                rng = np.random.default_rng([2022, round(1000 * level), index])
+                rng = np.random.default_rng([2026, number, round(1000 * level), index])
                 yield f"{kind}, noise {level:.0%}", *_pair(simulated_scene(kind, rng), level, rng)
 
 
@@ -131,10 +145,12 @@ def measure(observation, restored, truth):
     `dict`
         ``scaled_error``: RMS error of the image multiplied by the factor that minimises it, relative to the RMS of the
         truth; ``flux_error`` and ``median_flux_error``: relative error of the total flux; ``median_chi_squared``:
-        reduced chi squared of the visibilities; for a single source ``median_position``: distance of the brightest
-        maximum from it in arcsec; for two sources ``both_found``: 1 if both were found and nothing else, else 0.
+        reduced chi squared of the visibilities; ``invented``: 1 if the image has more sources than the truth convolved
+        with the beam, else 0; for a single source ``median_position``: distance of the brightest maximum from it in
+        arcsec; for two sources ``both_found``: 1 if both were found and nothing else, else 0.
     """
-    scale = (restored * truth).sum() / np.square(restored).sum()
+    power = np.square(restored).sum()
+    scale = (restored * truth).sum() / power if power > 0 else 1.0
     flux = restored.sum() / truth.sum() - 1
     model = model_visibilities(restored, observation.points, GRID)
     errors = np.full(len(observation.visibilities), observation.noise)
@@ -146,9 +162,10 @@ def measure(observation, restored, truth):
     }
     sources = np.stack([observation.scene.x, observation.scene.y], axis=1)
     places = find_sources(restored)
+    scores["invented"] = float(len(places) > len(find_sources(truth)))
     if len(sources) == 1:
         scores["median_position"] = float(np.hypot(*(places[0] - sources[0])))
-    else:
+    elif len(sources) == 2:
         apart = np.hypot(*(places[:, np.newaxis] - sources[np.newaxis]).transpose(2, 0, 1))
         matched = set(apart.argmin(axis=1)) == {0, 1} and (apart.min(axis=1) < _LARGEST_DISTANCE).all()
         scores["both_found"] = float(len(places) == 2 and matched)

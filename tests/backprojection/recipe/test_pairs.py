@@ -9,7 +9,13 @@ from sunpy_restore.backprojection.channels import PIXEL, channels_of
 from sunpy_restore.backprojection.clean import clean_visibilities
 from sunpy_restore.backprojection.forward import draw_scene, draw_subcollimators, noisy_visibilities
 from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_of
-from sunpy_restore.backprojection.recipe.pairs import SceneDataset, clean_channels, simulated
+from sunpy_restore.backprojection.recipe.pairs import (
+    FlareDataset,
+    SceneDataset,
+    clean_channels,
+    simulated,
+    simulated_flare,
+)
 from sunpy_restore.backprojection.scenes import image_of, point, visibilities_of_scene
 from sunpy_restore.backprojection.task import CHANNELS
 from sunpy_restore.backprojection.uvplane import stix_uv
@@ -55,7 +61,7 @@ def test_truth_has_a_flux_of_1_in_the_unit_of_the_channels(side):
         unit = back_projection(visibilities, points, grid, weights_of(points)).max()
         assert channels.shape == (len(CHANNELS), side, side)
         assert channels[0].max() == pytest.approx(1)
-        np.testing.assert_array_equal(channels[-1], np.float32(PIXEL))
+        np.testing.assert_array_equal(channels[CHANNELS.index("pixel")], np.float32(PIXEL))
         np.testing.assert_allclose(truth * unit, image_of(scene, grid, BEAM), atol=1e-6)
         fluxes.append(truth.sum() * PIXEL**2 / beam_area() * unit)
     assert 0.5 < min(fluxes)
@@ -88,3 +94,35 @@ def test_clean_of_the_channels_is_that_of_the_visibilities():
     channels, unit = channels_of(visibilities, points, grid)
     expected = clean_visibilities(visibilities, points, grid).image * beam_area()
     np.testing.assert_allclose(clean_channels(channels) * unit, expected, atol=1e-4 * expected.max())
+
+
+def test_flares_are_the_same_in_every_run_and_some_are_turned():
+    dataset, again = (FlareDataset(40, flares=2, seed=1) for _ in range(2))
+    assert len(dataset) == 40
+    first = [dataset[index] for index in range(8)]
+    for index in (5, 0):
+        for part, other in zip(again[index], first[index], strict=True):
+            assert torch.equal(part, other)
+    made = [simulated_flare(np.random.default_rng([1, 4, number])) for number in range(2)]
+    seen = set()
+    for channels, truth in first:
+        assert channels.shape == (len(CHANNELS), 64, 64)
+        assert truth.shape == (1, 64, 64)
+        for number, (expected, image) in enumerate(made):
+            for turned in (False, True):
+                part = expected[:, ::-1, ::-1] if turned else expected
+                if np.array_equal(channels, part):
+                    np.testing.assert_array_equal(truth[0], image[::-1, ::-1] if turned else image)
+                    seen.add((number, turned))
+    assert len(seen) >= 3
+
+
+def test_classical_images_of_flares_are_near_the_truth():
+    errors = []
+    for seed in range(8):
+        channels, truth = simulated_flare(np.random.default_rng(seed))
+        for name in ("mem", "forward-fit"):
+            image = channels[CHANNELS.index(name)]
+            errors.append(np.sqrt(np.square(image - truth).mean() / np.square(truth).mean()))
+        assert channels[CHANNELS.index("noise")].min() > 0
+    assert np.median(errors) < 0.3

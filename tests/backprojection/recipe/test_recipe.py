@@ -60,7 +60,7 @@ def test_networks_of_the_configurations():
     assert isinstance(RECIPE.build_adversary(adversary | {"width": 4}), CleanDiscriminator)
     with pytest.raises(ValueError, match="'magic'; expected 'CleanDiscriminator'"):
         RECIPE.build_adversary({"architecture": "magic"})
-    with pytest.raises(ValueError, match="'magic'; expected 'UnrolledUNet' or 'CleanPix2Pix'"):
+    with pytest.raises(ValueError, match="'magic'; expected 'GuidedUNet' or 'UnrolledUNet' or 'CleanPix2Pix'"):
         TASK.build_network({"architecture": "magic"})
 
 
@@ -123,6 +123,22 @@ def test_loss_has_a_gradient_for_all_parameters():
         assert torch.equal(RECIPE.predict(network, batch[0], PLAIN), network(batch[0]))
 
 
+def test_only_the_blend_of_a_guided_network_is_trained():
+    config = CONFIGS["guided"]
+    small = {"widths": [4, 6], "blend_widths": [4, 6]}
+    network = TASK.build_network(config.network | small)
+    torch.nn.init.normal_(network.blend.leave.weight, std=0.1)
+    batch = batch_of(1)
+    batch[0][:, CHANNELS.index("noise")] = 0.05
+    RECIPE.loss(network, batch, config).backward()
+    for name, parameter in network.named_parameters():
+        assert (parameter.grad is not None) == name.startswith("blend"), name
+    start = TASK.build_network(CONFIGS["compact"].network | {"widths": [4, 6]}).state_dict()
+    state = RECIPE.starting_weights(network, start)
+    assert state.keys() == network.state_dict().keys()
+    assert all(torch.equal(state[name], tensor) for name, tensor in start.items())
+
+
 def test_content_loss_is_100_times_the_l1_norm():
     config = CONFIGS["paper"]
     truth = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -130,18 +146,22 @@ def test_content_loss_is_100_times_the_l1_norm():
 
 
 def test_rows_of_the_score_table():
-    assert list(RECIPE.variants()) == ["network", "clean", "clean, 1000 iterations"]
+    rows = list(RECIPE.variants())
+    assert rows[:5] == ["network", "clean", "multiscale-clean", "mem", "forward-fit"]
+    assert rows[5:] == ["clean, beam of 17 arcsec", "clean, uniform weights", "clean, residual added"]
 
 
-def test_variants_of_clean_have_their_iterations():
+def test_variants_of_clean_have_their_options():
     _, observation, _ = next(RECIPE.evaluation_pairs(None))
     method = load_method(TASK, "clean")
-    few, many = (RECIPE.restored(observation, *chosen) for chosen in ((method, {}), (method, {"iterations": 1000})))
-    np.testing.assert_array_equal(few, restore_observation(observation, method).data)
-    np.testing.assert_array_equal(many, clean_observation(observation, iterations=1000) / beam_area())
-    variants = {name: (variant.method, variant.options) for name, variant in RECIPE.variants().items()}
-    assert variants["clean"] == ("clean", {})
-    assert variants["clean, 1000 iterations"] == ("clean", {"iterations": 1000})
+    for label, variant in RECIPE.variants().items():
+        if variant.method == "clean":
+            found = RECIPE.restored(observation, method, variant.options)
+            expected = clean_observation(observation, **variant.options) / beam_area()
+            np.testing.assert_array_equal(found, expected, err_msg=label)
+    np.testing.assert_array_equal(
+        RECIPE.restored(observation, method, {}), restore_observation(observation, method).data
+    )
 
 
 def test_table_has_a_column_for_every_score():

@@ -1,0 +1,115 @@
+"""How a back-projection was made: sub-collimators and weighting that its header does not contain."""
+
+import numpy as np
+
+from sunpy_restore.backprojection.field import restrict
+from sunpy_restore.backprojection.fourier import back_projection, weights_of
+from sunpy_restore.backprojection.noise import noise_factor
+
+__all__ = ["recognized_weighting", "refuse_residual", "unused_points"]
+
+_UNUSED, _USED = 1e-4, 0.05
+"""Amplitudes of unused and of used sub-collimators, relative to the largest one; those of smooth sources decrease more
+slowly from one sub-collimator to the next."""
+_UNUSED_IDL = 0.01
+"""Largest amplitude of an unused sub-collimator in a file of the IDL software, whose interpolation causes less."""
+_SMALLEST_COARSE_AMPLITUDE = 0.6
+"""Ratio of the amplitude of the two coarsest sub-collimators to the largest one below which no source is positive."""
+_UNIFORM, _UNCLEAR = 0.9, 1.2
+"""Ratios of the noise with uniform to that with natural weights below which the former are likely or possible."""
+_DEEPEST_MINIMUM = 0.65
+"""Largest ratio of minus the minimum to the maximum of the back-projection of a positive source."""
+_LEAST_POINTS = 18
+"""Number of visibilities from which that holds."""
+
+
+def unused_points(visibilities, points, *, by_idl=False):
+    """
+    Find sub-collimators that a back-projection was not made from.
+
+    Parameters
+    ----------
+    visibilities : `numpy.ndarray` of `complex`
+        Visibilities that were found with all sub-collimators that may have been used, shape ``(n,)``.
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Their points of the (u, v) plane, with the labels of STIX.
+    by_idl : `bool`
+        Whether the image was interpolated, as those of the IDL software are.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        True for points that were not used, shape ``(n,)``.
+    """
+    numbers = points.subcollimators
+    largest = {number: np.abs(visibilities[numbers == number]).max() for number in numbers}
+    sizes = np.array([largest[number] for number in numbers]) / max(*largest.values(), np.finfo(float).tiny)
+    if by_idl:
+        return sizes <= _UNUSED_IDL
+    unused = sizes <= _UNUSED
+    # An amplitude between both means that a smooth source is resolved
+    return unused & ((sizes >= _USED) | unused).all()
+
+
+def recognized_weighting(visibilities, points, grid):
+    """
+    Weighting of a back-projection, from the visibilities that natural weights give.
+
+    The amplitudes of a positive brightness are largest at low frequencies. If the weights were proportional to the
+    frequency, those that natural weights give are too small there and the visibilities look noisy.
+
+    Parameters
+    ----------
+    visibilities : `numpy.ndarray` of `complex`
+        Visibilities for natural weights, with the centre of the image as phase centre, shape ``(n,)``.
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Their points of the (u, v) plane along the axes of the image.
+    grid : `~sunpy_restore.backprojection.fourier.Grid`
+        Pixel grid of the image.
+
+    Returns
+    -------
+    weighting : ``"natural"`` or ``"uniform"``
+        The more likely weighting.
+    certain : `bool`
+        Whether the other one is unlikely.
+    """
+    if not visibilities.any():
+        return "natural", True
+    amplitudes, frequencies = np.abs(visibilities), np.unique(points.frequency.round(4))
+    coarse = points.frequency < frequencies[min(6, len(frequencies)) - 1] + 1e-4
+    uniform = visibilities * weights_of(points) / weights_of(points, "uniform")
+    noises = [
+        noise_factor(values, np.ones(len(values)), points, grid) / np.abs(values).mean()
+        for values in (visibilities, uniform)
+    ]
+    ratio = noises[1] / max(noises[0], np.finfo(float).tiny)
+    if amplitudes[coarse].max() < _SMALLEST_COARSE_AMPLITUDE * amplitudes.max():
+        return "uniform", ratio < _UNIFORM
+    return ("uniform", True) if ratio < _UNIFORM else ("natural", ratio > _UNCLEAR)
+
+
+def refuse_residual(visibilities, points, grid):
+    """
+    Refuse visibilities that are not those of a positive source, such as those of a residual map of CLEAN.
+
+    Parameters
+    ----------
+    visibilities, points, grid
+        See `recognized_weighting`.
+
+    Raises
+    ------
+    ValueError
+        The negative values of the back-projection are almost as large as the positive ones.
+    """
+    if len(visibilities) < _LEAST_POINTS or not visibilities.any():
+        return
+    field = restrict(visibilities, points, grid)
+    dirty = back_projection(field.visibilities, points, field.grid, weights_of(points))
+    depth = -dirty.min() / dirty.max()
+    if not (dirty.max() > 0 and depth < _DEEPEST_MINIMUM):
+        raise ValueError(
+            f"Found a minimum of {-depth:.2f} times the maximum; expected more than {-_DEEPEST_MINIMUM}, because a "
+            "source has a positive brightness. Give the back-projection and not the residual map of CLEAN."
+        )
