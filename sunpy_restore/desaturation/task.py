@@ -4,14 +4,14 @@ from sunpy_restore.core.task import MapFunction, Option, Restoration, network_bu
 
 __all__ = ["CHANNELS", "DESATURATE", "TASK"]
 
-CHANNELS = ("image", "mask", "level")
+CHANNELS = ("image", "mask", "level", "biharmonic")
 """Input channels of the networks, see `~sunpy_restore.desaturation.channels.channels_of`."""
 
 TASK = Restoration(
     name="desaturate",
     title="Over-exposed flare cores of AIA",
     doi="10.1155/2019/5343254",
-    unit="full well, or the mean of the harmonic fill",
+    unit="full well, or the median of the harmonic fill",
     channels=CHANNELS,
     build_network=network_builder(FillingUNet="unet", MaskPix2Pix="papers.pix2pix"),
     network_method="sunpy_restore.desaturation.restore:with_network",

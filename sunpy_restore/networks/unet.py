@@ -83,11 +83,15 @@ class FillingUNet(_UNet):
     """
     Correction of a first fill, in the logarithm.
 
-    Input: channels ``(batch, 3, h, w)``: the image with a first fill of the damaged pixels, the mask of these pixels,
-    and the level at which they are known to have saturated (0 where it is unknown). Images are in units of a scale near
-    the brightest valid pixels. Output: ``(batch, 1, h, w)``, the image with a better fill; pixels outside of the mask
-    keep their values. With ``v = log(1 + image)`` the fill is ``v + mask * correction``. The correction is zero before
-    training. No layer depends on the image as a whole, so the results of overlapping windows agree.
+    Input: channels ``(batch, 3 + n, h, w)`` with ``n >= others`` fills: the image with a first fill of the damaged
+    pixels, the mask of these pixels, the level at which they are known to have saturated (0 where it is unknown), and
+    the image with n other first fills, of which the first ``others`` are used. Images are in units of a scale near the
+    values to be filled. Output: ``(batch, 1, h, w)``, the image with a better fill; pixels outside of the mask keep
+    their values.
+
+    With ``v = sign(image) log(1 + |image|)`` the fill is ``v + c + h (other - v) + ...`` with the channels ``c`` and
+    one ``h`` for each of the others, which the last layer gives; it is zero before training. No layer depends on the
+    image as a whole, so the results of overlapping windows agree.
 
     Parameters
     ----------
@@ -95,11 +99,13 @@ class FillingUNet(_UNet):
         Channels at 1/2, 1/4, ... of the resolution.
     ceiling : `float`
         Largest value of the logarithm in the fill, which keeps it finite for any input.
+    others : `int`
+        Number of the other first fills that are used.
     """
 
-    def __init__(self, widths=(48, 64, 96, 128), ceiling=8.0):
-        super().__init__(3, 1, widths)
-        self.ceiling = ceiling
+    def __init__(self, widths=(48, 64, 96, 128), ceiling=8.0, others=0):
+        super().__init__(3 + others, 1 + others, widths)
+        self.ceiling, self.others = ceiling, others
 
     @property
     def receptive_radius(self):
@@ -116,11 +122,43 @@ class FillingUNet(_UNet):
 
     def forward(self, channels):
         ny, nx = channels.shape[-2:]
-        image, mask, level = self.padded(channels).split(1, dim=1)
-        start, level = (torch.log1p(values.clamp_min(0)) for values in (image, level))
-        correction = self.correction(torch.cat([start, mask, level], dim=1))
-        filled = torch.expm1((start + correction).clamp(max=self.ceiling))
+        image, mask, level, others = self.padded(channels[:, : 3 + self.others]).split([1, 1, 1, self.others], dim=1)
+        start = _signed_log(image)
+        apart = _signed_log(others) - start
+        corrections = self.correction(torch.cat([start, mask, _signed_log(level), apart], dim=1))
+        change = corrections[:, :1] + (corrections[:, 1:] * apart).sum(dim=1, keepdim=True)
+        found = (start + change).clamp(-self.ceiling, self.ceiling)
+        filled = torch.sign(found) * torch.expm1(found.abs())
         return torch.where(mask > 0, filled, image)[..., :ny, :nx]
+
+    def load_state_dict(self, state_dict, *args, **kwargs):
+        """
+        Load the weights of another network, which may use fewer of the other first fills.
+
+        The weights of the fills that it does not use are set to zero, so that the output is that of the other network.
+        """
+        state = _widened(state_dict, self.state_dict(), 4 * self.others) or state_dict
+        return super().load_state_dict(state, *args, **kwargs)
+
+
+def _signed_log(image):
+    """Logarithm that is linear near zero, and odd."""
+    return torch.sign(image) * torch.log1p(image.abs())
+
+
+def _widened(state, wanted, most):
+    """Weights of a U-Net with zeros for up to ``most`` more inputs and outputs; `None` if that does not make it fit."""
+    axes = {"enter.weight": 1, "leave.weight": 0, "leave.bias": 0}
+    if not axes.keys() <= state.keys():
+        return None
+    missing = {wanted[name].shape[axis] - state[name].shape[axis] for name, axis in axes.items()}
+    if len(missing) != 1 or not 0 < (count := missing.pop()) <= most:
+        return None
+    # Pairs of the last axis come first in the arguments of pad
+    return dict(state) | {
+        name: functional.pad(state[name], [0, 0] * (state[name].ndim - 1 - axis) + [0, count])
+        for name, axis in axes.items()
+    }
 
 
 class CoronaUNet(_UNet):
