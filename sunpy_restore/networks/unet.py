@@ -131,34 +131,10 @@ class FillingUNet(_UNet):
         filled = torch.sign(found) * torch.expm1(found.abs())
         return torch.where(mask > 0, filled, image)[..., :ny, :nx]
 
-    def load_state_dict(self, state_dict, *args, **kwargs):
-        """
-        Load the weights of another network, which may use fewer of the other first fills.
-
-        The weights of the fills that it does not use are set to zero, so that the output is that of the other network.
-        """
-        state = _widened(state_dict, self.state_dict(), 4 * self.others) or state_dict
-        return super().load_state_dict(state, *args, **kwargs)
-
 
 def _signed_log(image):
     """Logarithm that is linear near zero, and odd."""
     return torch.sign(image) * torch.log1p(image.abs())
-
-
-def _widened(state, wanted, most):
-    """Weights of a U-Net with zeros for up to ``most`` more inputs and outputs; `None` if that does not make it fit."""
-    axes = {"enter.weight": 1, "leave.weight": 0, "leave.bias": 0}
-    if not axes.keys() <= state.keys():
-        return None
-    missing = {wanted[name].shape[axis] - state[name].shape[axis] for name, axis in axes.items()}
-    if len(missing) != 1 or not 0 < (count := missing.pop()) <= most:
-        return None
-    # Pairs of the last axis come first in the arguments of pad
-    return dict(state) | {
-        name: functional.pad(state[name], [0, 0] * (state[name].ndim - 1 - axis) + [0, count])
-        for name, axis in axes.items()
-    }
 
 
 class CoronaUNet(_UNet):

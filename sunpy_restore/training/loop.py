@@ -83,7 +83,7 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
     continuation = Continuation(pairs, config)
     module = (AdversarialModule if config.adversary else RestorationModule)(recipe, config, validation)
     if start is not None and not resume:
-        fit(module.network, resolve(start, task=task.name))
+        fit(module.network, resolve(start, task=task.name), convert=recipe.starting_weights)
     loaders = [DataLoader(dataset, config.batch_size) for dataset in validation.values()]
     with _quiet():
         averaging = [callbacks.EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []

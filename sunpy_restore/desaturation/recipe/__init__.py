@@ -72,7 +72,9 @@ class DesaturationRecipe(Recipe):
             patch_size=144,
             batch_size=6,
             steps=3_000,
-            learning_rate=5e-4,
+            learning_rate=4e-4,
+            schedule="halving",
+            halving=500,
             ema_decay=0.998,
             validation_interval=250,
             options={
@@ -89,6 +91,22 @@ class DesaturationRecipe(Recipe):
     def datasets(self, directory, config):
         """See `Recipe.datasets`."""
         return training_pairs(directory, config), validation_pairs(directory, config)
+
+    def starting_weights(self, network, state):
+        """
+        Weights of a network that uses fewer of the other first fills, with zeros for these; see `Recipe`.
+
+        The network then gives the results of the other one.
+        """
+        wanted, axes = network.state_dict(), {"enter.weight": 1, "leave.weight": 0, "leave.bias": 0}
+        if not axes.keys() <= state.keys() & wanted.keys():
+            return state
+        widened = dict(state)
+        for name, axis in axes.items():
+            missing = max(wanted[name].shape[axis] - state[name].shape[axis], 0)
+            # Pairs of the last axis come first in the arguments of pad
+            widened[name] = functional.pad(state[name], [0, 0] * (state[name].ndim - 1 - axis) + [0, missing])
+        return widened
 
     def loss(self, network, batch, config):
         """
