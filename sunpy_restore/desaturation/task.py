@@ -38,6 +38,13 @@ DESATURATE = MapFunction(
             read="sunpy_restore.core.inputs:read_mask",
         ),
         Option(
+            "saturated",
+            "value that saturated pixels show, in the unit of the image (default: found from the full well; not "
+            "assumed with --mask)",
+            "VALUE",
+            read=float,
+        ),
+        Option(
             "consistency",
             "correct the fill with the diffraction fringes and the charge (default: with the network, where the "
             "diffraction pattern is known)",

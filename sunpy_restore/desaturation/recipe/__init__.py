@@ -20,14 +20,14 @@ __all__ = ["DesaturationRecipe"]
 _DATA = (
     "56 full-disk AIA images at 171 (2014-01-01, 2015-12-21, 2017-08-07 to 13), 193 (2013-06-24) and 304 angstrom "
     "(2024-04-16) in the 8-bit scaling of Helioviewer. 40 % of the pairs are flares of 1.1-25 full wells injected on a "
-    "linear scale, with the diffraction fringes of all seven channels, photon and read noise, and full wells that bloom "
-    "(75 %) or clip (25 %). The others have masks of many origins, in power-law, logarithmic and linear scalings: 12 % "
-    "over-exposed as in the paper; 16 % other masks of the brightest pixels (thresholds of 0.5 to 0.95, varying with the "
-    "place, dilated by 0 to 8 pixels, eroded, incomplete); 10 % masks of other images; 22 % boxes, blobs and strokes. "
-    "The saturation level is known in 75 % of the flares and at most half of the other over-exposed images, and nowhere "
-    "else. 30 % of the pairs have spikes, dead pixels or small bright kernels around the mask. The networks of the paper "
-    "and of its table were trained on pairs as in the paper alone. Kept back: the days 2014-02-03 and 2022-01-01, and "
-    "all level-1 images."
+    "linear scale, with the diffraction fringes of all seven channels, photon and read noise, and full wells that "
+    "bloom (75 %) or clip (25 %). The others have masks of many origins, in power-law, logarithmic and linear "
+    "scalings: 12 % over-exposed as in the paper; 16 % other masks of the brightest pixels (thresholds of 0.5 to 0.95, "
+    "varying with the place, dilated by 0 to 8 pixels, eroded, incomplete); 10 % masks of other images; 22 % boxes, "
+    "blobs and strokes. The saturation level is known in 75 % of the flares, in at most half of the other over-exposed "
+    "images, and nowhere else. 30 % of the pairs have spikes, dead pixels or small bright kernels around the mask. The "
+    "networks of the paper and of its table were trained on pairs as in the paper alone. Kept back: the days "
+    "2014-02-03 and 2022-01-01, and all level-1 images."
 )
 _HUBER = 0.1
 _MASK = CHANNELS.index("mask")
@@ -50,6 +50,7 @@ class DesaturationRecipe(Recipe):
         "ssim_whole": ScoreColumn("SSIM of crop", "{:.4f}"),
         "log_error": ScoreColumn("RMS log error in mask", "{:.4f}"),
         "flux_error": ScoreColumn("flux error in mask [% of true flux]", "{:+.2%}"),
+        "median_flux_error": ScoreColumn("flux error in mask, median of the absolute value [% of true flux]", "{:.2%}"),
         "median_hidden_flux_error": ScoreColumn("hidden flux error, median [% of hidden flux]", "{:.2%}"),
         "median_peak_distance": ScoreColumn("peak offset, median [px]", "{:.2f}"),
     }

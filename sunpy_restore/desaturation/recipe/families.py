@@ -12,14 +12,14 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 from skimage.draw import ellipse, polygon
 
-__all__ = ["FAMILIES", "tiles"]
+__all__ = ["FAMILIES", "LEVEL_1_FAMILIES", "family_masks", "tiles"]
 
 _SIDE = 256  # pixels
 _SHARES = (0.01, 0.2)  # of masked pixels
-_BRIGHT = 0.7  # of the 8-bit range; cores are brighter
+_CORES = 0.97  # quantile; brighter pixels belong to cores
 
 
-def tiles(disks, count, bright=True):
+def tiles(disks, count, *, bright=True):
     """
     Cut full-disk images into tiles of 256 pixels, at other places than the paper's protocol.
 
@@ -61,7 +61,8 @@ def _ellipses_over_cores(image, rng):
 
 def _boxes_over_cores(image, rng):
     """Bounding boxes of the largest cores with a margin of 2 to 10 pixels, as drawn by a user."""
-    labels, number = ndimage.label(ndimage.gaussian_filter(image, 1) > _BRIGHT)
+    smooth = ndimage.gaussian_filter(image, 1)
+    labels, number = ndimage.label(smooth > np.quantile(smooth, _CORES))
     mask = np.zeros(image.shape, dtype=bool)
     sizes = np.bincount(labels.ravel(), minlength=number + 1)[1:]
     for index in np.argsort(sizes)[::-1][: rng.integers(1, 4)]:
@@ -73,7 +74,8 @@ def _boxes_over_cores(image, rng):
 
 def _overexposed(image, rng):
     """Clipped pixels of a longer exposure, opened and closed with squares and dilated; no threshold is exact."""
-    gain = rng.uniform(1.2, 1.8) * (1 + 0.05 * ndimage.gaussian_filter(rng.standard_normal(image.shape), 12) * 12)
+    noise = ndimage.gaussian_filter(rng.standard_normal(image.shape), 12)
+    gain = (1 + 0.03 * noise / noise.std()) / np.quantile(image, rng.uniform(0.9, 0.985))
     clipped = np.round(255 * np.clip(gain * image, 0, 1)) >= 250
     square = np.ones((3, 3))
     clipped = ndimage.binary_opening(ndimage.binary_closing(clipped, square), square)
@@ -126,6 +128,9 @@ FAMILIES = {
     "random boxes": (_random_boxes, False),
 }
 """Name of the family to a function of an image and a random number generator, and whether it masks bright tiles."""
+
+LEVEL_1_FAMILIES = ("ellipses over cores", "polygons anywhere", "random boxes")
+"""Families that level-1 images are masked with."""
 
 
 def family_masks(name, images, *, seed=0):

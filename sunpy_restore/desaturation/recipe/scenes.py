@@ -112,9 +112,8 @@ def crop(disk, rng, side, level=None, *, anywhere=False):
         Shape ``(side, side)``, values from 0 to 1.
     """
     if anywhere:
-        centre = np.array(disk.image.shape) // 2 + np.round(rng.uniform(-0.42, 0.42, size=2) * disk.image.shape).astype(
-            int
-        )
+        offset = rng.uniform(-0.42, 0.42, size=2) * disk.image.shape
+        centre = np.array(disk.image.shape) // 2 + np.round(offset).astype(int)
     else:
         level = rng.choice(list(disk.places)) if level is None else level
         centre = rng.permuted(disk.places[level], axis=0)[0] + rng.integers(-side // 4, side // 4 + 1, size=2)

@@ -30,9 +30,9 @@ class Views(Sequence):
     count : `int`
         Number of views.
     shares : mapping
-        Share of each kind of view: ``"injected"`` flares, ``"paper"`` for over-exposure as in the paper, ``"threshold"``
-        for other masks of the brightest pixels, ``"foreign"`` for masks of other images, and ``"shapes"`` for boxes,
-        blobs and strokes.
+        Share of each kind of view: ``"injected"`` flares, ``"paper"`` for over-exposure as in the paper,
+        ``"threshold"`` for other masks of the brightest pixels, ``"foreign"`` for masks of other images, and
+        ``"shapes"`` for boxes, blobs and strokes.
     side : `int`
         Side of a view in pixels.
     seed : `int`
