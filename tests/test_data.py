@@ -1,4 +1,4 @@
-"""The samples are what they say."""
+"""The samples are correct and credited."""
 
 from importlib.resources import files
 
@@ -45,7 +45,7 @@ def prefix(name):
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_samples_open_as_maps_of_their_instrument_without_a_warning(name):
-    # Warnings are errors here
+    # Warnings are errors in the tests
     smap = sunpy.map.Map(sample_path(name))
     kind, observatory, pixel, dtype = KINDS[prefix(name)]
     assert type(smap) is kind
@@ -57,15 +57,15 @@ def test_samples_open_as_maps_of_their_instrument_without_a_warning(name):
 
 @pytest.mark.parametrize("name", SDO)
 def test_samples_know_their_observer(name):
-    # Warnings are errors here, those of what a Map works out late among them.
+    # Warnings are errors in the tests, also those of properties that a Map computes later
     smap = sunpy.map.Map(sample_path(name))
     assert smap.coordinate_frame.name == "helioprojective"
     assert 0.98 * u.AU < smap.observer_coordinate.radius.to(u.AU) < 1.02 * u.AU
-    # The angular radius in the header is the one that the distance gives.
+    # The angular radius in the header agrees with the distance
     radius = np.arcsin(smap.rsun_meters / smap.dsun).to(u.arcsec)
     assert smap.rsun_obs.value == pytest.approx(radius.value, rel=1e-4)
     for corner in (smap.bottom_left_coord, smap.top_right_coord):
-        # The corona is seen above the limb, too
+        # AIA images show the corona above the limb
         assert np.hypot(corner.Tx, corner.Ty) < smap.rsun_obs * (1.3 if type(smap) is AIAMap else 1)
 
 
@@ -79,13 +79,13 @@ def test_magnetogram_is_noaa_11158():
     assert smap.data.shape == (200, 200)
     assert (smap.measurement, smap.unit) == ("magnetogram", u.G)
     assert smap.date.isot == "2011-02-14T20:34:12.200"
-    # S20, a little west of the meridian; with a roll angle of 180 degrees a wrong cut would be far from there.
+    # S20, slightly west of the meridian; because of the roll angle of 180 degrees a wrong cut-out would be far off
     place = smap.center.heliographic_stonyhurst
     assert place.lat.deg == pytest.approx(-20, abs=2)
     assert place.lon.deg == pytest.approx(12, abs=4)
     assert smap.data.min() < -1500
     assert smap.data.max() > 1500
-    # JSOC stores tenths of a gauss: none is lost.
+    # JSOC stores tenths of a gauss, and none is lost
     assert np.allclose(smap.data * 10, np.round(smap.data * 10), atol=1e-3)
 
 
@@ -101,7 +101,7 @@ def test_continuum_images_are_of_spot_and_granulation():
 
 
 @pytest.mark.parametrize("name", CONTINUUM)
-def test_what_is_not_known_is_said_to_be_nominal(name):
+def test_unknown_pointing_is_marked_as_nominal(name):
     smap = sunpy.map.Map(sample_path(name))
     assert "NOMINAL: pointing (disk centre), roll angle and date" in smap.meta["comment"].replace("\n", " ")
     assert np.abs([smap.center.Tx.value, smap.center.Ty.value]).max() < 1e-6
@@ -114,12 +114,12 @@ def test_flare_is_saturated_as_delivered():
     assert smap.exposure_time.to_value("s") == pytest.approx(2, abs=0.01)
     assert smap.date.isot == "2014-10-26T12:48:18.837"
     assert smap.data.dtype == np.int16
-    # The largest value that the header of the original names
+    # The maximum in the header of the original file
     assert smap.data.max() == 15728
     found = find_saturation(smap)
     assert 14000 < found.level < 16383
     assert found.primary.sum() > 50
-    assert found.bleed.sum() > 50
+    assert found.blooming.sum() > 50
 
 
 def test_quiet_image_is_an_active_region_without_saturation():
@@ -134,21 +134,21 @@ def test_quiet_image_is_an_active_region_without_saturation():
     ("name", "date", "exposure"),
     [("lasco_c3_cme", "2002-01-08T20:18:05.541", 5.09424), ("lasco_c3_later", "2002-01-09T08:18:05.805", 5.29248)],
 )
-def test_coronagraph_images_are_whole_as_sent(name, date, exposure):
+def test_coronagraph_images_are_complete(name, date, exposure):
     smap = sunpy.map.Map(sample_path(name))
     assert (smap.data.shape, smap.data.dtype) == ((1024, 1024), np.int16)
     assert (smap.detector, smap.date.isot) == ("C3", date)
     assert smap.exposure_time.to_value("s") == exposure
     assert "\t" not in smap.meta["history"]
-    # The header's statistics are those of the image, and of the pixels that were sent
+    # Statistics in the header are those of the image and of the transmitted pixels
     statistics = [smap.meta[f"data{key}"] for key in ("min", "max", "avg", "zer", "sat")]
-    sent = smap.data[smap.data != 0]
-    assert statistics[:2] == [sent.min(), sent.max()]
-    assert statistics[2] == pytest.approx(sent.mean(), rel=1e-5)
+    transmitted = smap.data[smap.data != 0]
+    assert statistics[:2] == [transmitted.min(), transmitted.max()]
+    assert statistics[2] == pytest.approx(transmitted.mean(), rel=1e-5)
     assert statistics[3:] == [np.count_nonzero(smap.data == 0), np.count_nonzero(smap.data == 16383)]
     found = find_missing_blocks(smap)
     assert not found.mask.any()
-    assert found.blind.sum() == 99 * 32**2
+    assert found.unobserved.sum() == 99 * 32**2
 
 
 def test_coronagraph_images_show_the_same_field():
@@ -158,7 +158,7 @@ def test_coronagraph_images_show_the_same_field():
     assert (later.date - ejection.date).to_value("hour") == pytest.approx(12, abs=0.001)
 
 
-def test_flare_of_stix_is_the_back_projection_of_its_visibilities():
+def test_stix_flare_is_the_back_projection_of_its_visibilities():
     path = sample_path("stix_flare")
     smap, measured = sunpy.map.Map(path), open_visibilities(path)
     assert (smap.data.shape, smap.date.isot) == ((129, 129), "2020-06-07T21:38:49.384")
@@ -167,21 +167,21 @@ def test_flare_of_stix_is_the_back_projection_of_its_visibilities():
     assert 0.5 * u.AU < smap.observer_coordinate.radius.to(u.AU) < 0.55 * u.AU
     assert smap.rsun_obs > 1800 * u.arcsec
     read = read_visibilities(measured)
-    assert sorted(read.plane.labels) == sorted(stix_uv().labels)
-    image = back_projection(read.found, read.plane, Grid((129, 129), (2.0, 2.0)), weights_of(read.plane))
+    assert sorted(read.points.labels) == sorted(stix_uv().labels)
+    image = back_projection(read.visibilities, read.points, Grid((129, 129), (2.0, 2.0)), weights_of(read.points))
     np.testing.assert_allclose(image, smap.data, atol=1e-6 * smap.data.max())
-    signal = np.abs(read.found) / read.errors
+    signal = np.abs(read.visibilities) / read.errors
     assert 0 < np.median(signal) < 30
 
 
-def test_granulation_is_a_simulation_and_says_so():
+def test_granulation_is_marked_as_a_simulation():
     smap = sunpy.map.Map(sample_path("granulation_muram"))
     assert smap.data.shape == (480, 170)
     assert smap.meta["synthetic"] is smap.meta["rstsynth"] is True
     assert "simulation" in smap.meta["object"]
     assert not {"telescop", "instrume", "detector", "wavelnth"} & set(smap.meta)
     assert smap.coordinate_frame.name == "helioprojective"
-    # Relative to the whole image and not to this part of it
+    # Relative to the mean of the whole image, not of this part
     assert smap.data.mean() == pytest.approx(0.99583, abs=1e-5)
     assert contrast(smap.data) == pytest.approx(0.16168, abs=1e-5)
 
@@ -208,5 +208,7 @@ def test_every_file_is_a_sample():
 
 @pytest.mark.parametrize("name", ["hmi_magnetogram.fits", "", "../core/registry", None])
 def test_unknown_names_are_refused(name):
-    with pytest.raises(ValueError, match=f"hmi_magnetogram, hmi_continuum_spot.*found {name!r}"):
+    with pytest.raises(
+        ValueError, match=f"Unknown sample {name!r}; expected one of hmi_magnetogram, hmi_continuum_spot"
+    ):
         sample_path(name)

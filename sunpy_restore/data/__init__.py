@@ -1,4 +1,4 @@
-"""Small images, real but for one, so that everything runs without a network. ``CREDITS.rst`` names their sources."""
+"""Sample images, all observed except one, with which everything runs offline. ``CREDITS.rst`` names their sources."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -12,10 +12,11 @@ SAMPLES = {
     "aia_193_flare": "AIA 193 angstrom image of a flare with a saturated core, 2014-10-26, 200 x 200 pixels",
     "aia_171_quiet": "AIA 171 angstrom image of an active region without a flare, 2013-03-10, 256 x 256 pixels",
     "lasco_c3_cme": "LASCO C3 image of a coronal mass ejection, level 0.5, 2002-01-08 20:18, 1024 x 1024 pixels",
-    "lasco_c3_later": "LASCO C3 image 12 hours after that, level 0.5, 2002-01-09 08:18, 1024 x 1024 pixels",
+    "lasco_c3_later": "LASCO C3 image 12 hours later, level 0.5, 2002-01-09 08:18, 1024 x 1024 pixels",
     "stix_flare": "STIX back-projection of a flare, 6-10 keV, 2020-06-07, with its visibilities, 129 x 129 pixels",
-    "granulation_muram": "MURaM simulation of granulation, the part that no training saw, 48 km, 480 x 170 pixels",
+    "granulation_muram": "MURaM simulation of granulation, the part kept back from training, 48 km, 480 x 170 pixels",
 }
+"""Names of the samples and their descriptions."""
 
 
 def sample_path(name):
@@ -30,12 +31,12 @@ def sample_path(name):
     Returns
     -------
     `pathlib.Path`
-        Path of a FITS file that `sunpy.map.Map` opens.
+        A FITS file that `sunpy.map.Map` opens.
 
     Raises
     ------
     ValueError
-        If there is no sample of that name.
+        Unknown name.
 
     Examples
     --------
@@ -45,5 +46,5 @@ def sample_path(name):
     (130, 130)
     """
     if name not in SAMPLES:
-        raise ValueError(f"expected the name of a sample ({', '.join(SAMPLES)}), found {name!r}")
+        raise ValueError(f"Unknown sample {name!r}; expected one of {', '.join(SAMPLES)}.")
     return Path(str(files(__name__) / f"{name}.fits"))

@@ -20,8 +20,8 @@ _PADS = {
     nn.CircularPad2d: "circular",
 }
 
-# Weight of input pixel i in output pixel y, after nearest-neighbour upsampling by 2 and a convolution with 3 taps w, for
-# y - 2 i = -1, 0, 1, 2: w2, w1 + w2, w0 + w1, w0
+# Weight of input pixel i in output pixel y, after nearest-neighbour upsampling by 2 and a convolution with 3 taps w,
+# for y - 2 i = -1, 0, 1, 2: w2, w1 + w2, w0 + w1, w0
 _TAPS = ((0, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0, 0))
 
 

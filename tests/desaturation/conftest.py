@@ -1,4 +1,4 @@
-"""Maps of AIA with a flare that saturates it, made here and independently of how the package makes its pairs."""
+"""AIA Maps with a saturated flare, simulated independently of the training pairs of the package."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def _corona(shape, rng):
 
 @pytest.fixture(scope="session")
 def make_map():
-    """``make_map(data, **header)``: a Map with the header of AIA, changed; `None` leaves a keyword out."""
+    """``make_map(data, **header)``: a Map with an AIA header and these changes; `None` omits a keyword."""
 
     def make(data, **changes):
         cards = HEADER | {key.upper(): value for key, value in changes.items()}
@@ -58,7 +58,7 @@ def make_map():
 
 @pytest.fixture(scope="session")
 def make_flare():
-    """``make_flare(shape, places, peak, channel)``: exposure that clips, and what deeper wells would have shown."""
+    """``make_flare(shape, places, peak, channel)``: clipped exposure, and the truth with an unlimited full well."""
 
     def make(shape=(220, 240), places=((105, 120),), peak=5.0, channel=193, seed=0):
         rng = np.random.default_rng(seed)
@@ -73,5 +73,5 @@ def make_flare():
 
 @pytest.fixture(scope="session")
 def flaring(make_map, make_flare):
-    """A Map of an exposure with a saturated core, float64."""
+    """A Map with a saturated core, float64."""
     return make_map(make_flare()[0])

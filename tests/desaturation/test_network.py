@@ -1,4 +1,4 @@
-"""What the weights of the package do, on images that they were not trained on."""
+"""The weights of the package, on images that they were not trained on."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def quiet():
 
 
 def injected(quiet, peak, seed):
-    """A slanted ribbon in the real image, through the instrument."""
+    """A slanted ribbon in the real image, as the instrument would observe it."""
     y, x = np.indices(quiet.data.shape)
     along, across = 0.8 * (x - 130) + 0.6 * (y - 120), 0.8 * (y - 120) - 0.6 * (x - 130)
     source = np.exp(-((along / 6) ** 2) - (across / 2.5) ** 2)
@@ -48,7 +48,7 @@ def test_real_flare(flare, desaturated):
     np.testing.assert_array_equal(desaturated.data[~found.mask], flare.data[~found.mask])
     assert (desaturated.data[found.primary] >= found.level).all()
     assert desaturated.data.max() > 1.5 * found.level
-    # Charge has moved, and none of it was lost
+    # Charge is conserved
     assert desaturated.data[found.mask].sum() == pytest.approx(flare.data[found.mask].sum(), rel=0.02)
     assert desaturated.meta["rstmeth"] == "network+diffraction"
     assert desaturated.meta["rstmodel"] == "desaturate-compact"
@@ -61,8 +61,9 @@ def test_fringe_residual_of_the_real_flare_drops(flare, desaturated):
     assert fringe_strength(desaturated.data, desaturated.mask, 193) == pytest.approx(1, abs=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peak", [3.0, 8.0])
-def test_hidden_light_is_found_again(quiet, peak):
+def test_hidden_flux_is_recovered(quiet, peak):
     smap, truth = injected(quiet, peak, 0)
     lit = truth >= FULL_WELL
     hidden = (truth[lit] - FULL_WELL).sum()
@@ -72,7 +73,8 @@ def test_hidden_light_is_found_again(quiet, peak):
     assert np.hypot(*np.subtract(*places)) <= 2
 
 
-def test_better_than_smooth_continuation_in_the_papers_manner(quiet):
+@pytest.mark.slow
+def test_network_is_better_than_biharmonic_fill_for_damage_as_in_the_paper(quiet):
     scaled = np.sqrt(np.clip(quiet.data, 0, None))
     image = np.round(255 * np.clip(scaled / np.quantile(scaled, 0.997), 0, 1)) / 255
     damaged, mask = paper_damage(image)
@@ -85,8 +87,9 @@ def test_better_than_smooth_continuation_in_the_papers_manner(quiet):
     assert scores["network"] > scores["biharmonic"] + 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.01, 3.0])
-def test_proportional_to_the_image_with_a_mask(quiet, factor):
+def test_result_is_proportional_to_the_image_for_a_given_mask(quiet, factor):
     smap, _ = injected(quiet, 4.0, 1)
     mask = find_saturation(smap).mask
     one = desaturate(smap, mask=mask).data
@@ -94,6 +97,7 @@ def test_proportional_to_the_image_with_a_mask(quiet, factor):
     np.testing.assert_allclose(other, factor * one, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_commutes_with_a_cutout(quiet):
     smap, _ = injected(quiet, 4.0, 1)
     corners = [30, 20] * u.pix, [235, 225] * u.pix
@@ -103,7 +107,7 @@ def test_commutes_with_a_cutout(quiet):
     np.testing.assert_allclose(part.data, whole.data, rtol=1e-3)
 
 
-def test_networks_of_the_papers_table_run(quiet):
+def test_networks_of_the_table_in_the_paper_run(quiet):
     smap, _ = injected(quiet, 2.0, 1)
     names = [entry.name for entry in available("desaturate") if "table3" in entry.name]
     assert len(names) == 4
@@ -115,8 +119,9 @@ def test_networks_of_the_papers_table_run(quiet):
         assert recipe["steps"] == 3_000
 
 
-def test_faint_cutout_with_a_full_well_has_fringes(quiet):
-    """Its few different values are counts, and not the scale of a display."""
+@pytest.mark.slow
+def test_faint_cutout_with_a_saturation_level_is_corrected(quiet):
+    """Its few distinct values are counts, not a display scale."""
     y, x = np.indices((120, 120))
     source = 3 * FULL_WELL * np.exp(-((x - 60) ** 2 + (y - 60) ** 2) / (2 * 2.0**2))
     image = np.round(np.minimum(20 + 5 * np.sin(x / 9) + source + fringes(source, 171), FULL_WELL) / 200) * 200
@@ -126,5 +131,5 @@ def test_faint_cutout_with_a_full_well_has_fringes(quiet):
 
 
 def test_single_value_is_no_mask(quiet):
-    with pytest.raises(TypeError, match="Found the mask True, expected a boolean array"):
+    with pytest.raises(TypeError, match="Found the mask True; expected a boolean array"):
         desaturate(quiet, mask=True)

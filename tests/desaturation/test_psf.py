@@ -1,4 +1,4 @@
-"""The diffraction pattern against aiapy, whole on a small detector, and spot by spot on that of AIA."""
+"""Comparison of the diffraction pattern with aiapy: whole on a small detector, and by spots on the real detector."""
 
 import importlib
 import types
@@ -9,14 +9,17 @@ import pytest
 import astropy.units as u
 
 from sunpy_restore.desaturation import psf
-from sunpy_restore.desaturation.psf import CHANNELS, REACH, fringe_kernel, mesh_psf
+from sunpy_restore.desaturation.psf import EUV_CHANNELS, RADIUS, fringe_kernel, mesh_psf
 
 aiapy_psf = importlib.import_module("aiapy.psf.psf")
+CHANNELS = [
+    channel if channel in (193, 304) else pytest.param(channel, marks=pytest.mark.slow) for channel in EUV_CHANNELS
+]
 
 
 @pytest.fixture
 def fresh_caches():
-    """What is calculated with other constants must not be kept."""
+    """Results for other constants must not be cached."""
     mesh_psf.cache_clear()
     yield
     mesh_psf.cache_clear()
@@ -30,48 +33,48 @@ def parameters(channel):
 
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_equals_aiapy_on_a_small_detector(channel, fresh_caches, monkeypatch):
-    """All of aiapy's calculation, which takes minutes on 4096 x 4096 pixels, on 256 x 256."""
-    side, reach, orders = 256, 48, np.arange(-25, 26)
+    """The calculation of aiapy takes minutes on 4096 x 4096 pixels; here it uses 256 x 256."""
+    side, radius, orders = 256, 48, np.arange(-25, 26)
     small = types.SimpleNamespace(**vars(np) | {"zeros": lambda shape, dtype: np.zeros((side, side), dtype)})
     monkeypatch.setattr(aiapy_psf, "np", small)
     monkeypatch.setattr(psf, "_DETECTOR", side)
     monkeypatch.setattr(psf, "_ORDERS", orders)
     expected = aiapy_psf.psf(channel * u.angstrom, diffraction_orders=orders, use_gpu=False)
     assert expected.shape == (side, side)
-    middle = slice(side // 2 - reach, side // 2 + reach + 1)
-    np.testing.assert_allclose(mesh_psf(channel, reach), expected[middle, middle], atol=1e-12)
+    middle = slice(side // 2 - radius, side // 2 + radius + 1)
+    np.testing.assert_allclose(mesh_psf(channel, radius), expected[middle, middle], atol=1e-12)
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_spots_of_the_entrance_mesh(channel):
-    """Order m of an arm lies at m times the spacing along it, and has sinc^2 of it of the light; all have 18 %."""
+    """Order m of an arm lies at m times the spacing, with an intensity of sinc^2; all orders together have 18 %."""
     angles, spacing, _, ratio = parameters(channel)
     kernel = mesh_psf(channel)
     orders = np.arange(1, 101)
     intensity = np.sinc(orders / ratio) ** 2
     places = orders[:, None, None] * spacing * np.stack([np.sin(angles), np.cos(angles)], axis=1)
-    # Narrower than pixels, in the middle of which they are sampled: their sum depends on where in a pixel they lie
+    # Spots are narrower than the pixels at whose centres they are sampled, so their sum depends on the position
     nodes = np.round(places)[..., None] + np.arange(-4, 5)
     light = intensity[:, None] * np.exp(-4.5 * (nodes - places[..., None]) ** 2).sum(axis=3).prod(axis=2)
     light *= 0.18 / (2 * light[np.abs(places).max(axis=2) < 2048].sum())
-    # Those of other arms and orders are apart, and not much brighter
+    # Orders whose spots are isolated and not much fainter than others
     clear = (orders * spacing > 80) & (orders * spacing < 300) & (intensity > 0.02)
     assert clear.sum() >= 3
     rows, columns = np.indices((9, 9)) - 4
     for order in orders[clear]:
         for (y, x), expected in zip(places[order - 1], light[order - 1], strict=True):
-            top, left = round(y) + REACH - 4, round(x) + REACH - 4
+            top, left = round(y) + RADIUS - 4, round(x) + RADIUS - 4
             part = kernel[top : top + 9, left : left + 9]
             assert (part * rows).sum() / part.sum() + round(y) == pytest.approx(y, abs=0.35)
             assert (part * columns).sum() / part.sum() + round(x) == pytest.approx(x, abs=0.35)
-            # The focal mesh moves some of it farther away, and some from other spots here
+            # The focal mesh moves some of the light away, and some light of other spots here
             assert part.sum() == pytest.approx(expected, rel=0.1)
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_shape_and_sum(channel):
     kernel = mesh_psf(channel)
-    assert kernel.shape == (2 * REACH + 1,) * 2
+    assert kernel.shape == (2 * RADIUS + 1,) * 2
     assert kernel.argmax() == kernel.size // 2
     assert kernel.min() >= 0
     np.testing.assert_allclose(kernel, kernel[::-1, ::-1], atol=1e-12)
@@ -84,17 +87,17 @@ def test_sum_over_the_detector_is_one():
     assert mesh_psf(94, 800).sum() == pytest.approx(1, abs=2e-4)
 
 
-def test_reach_cuts_out():
-    middle = slice(REACH - 60, REACH + 61)
+def test_smaller_radius_is_a_cutout():
+    middle = slice(RADIUS - 60, RADIUS + 61)
     np.testing.assert_allclose(mesh_psf(171, 60), mesh_psf(171)[middle, middle], atol=1e-14)
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_fringe_kernel(channel):
-    """Nothing in the core, and elsewhere the light per light in the core: a quarter to a third of it in all."""
+    """Zero in the core; elsewhere relative to the light in the core, and a quarter to a third of it in total."""
     kernel, whole = fringe_kernel(channel), mesh_psf(channel)
     core = np.zeros(kernel.shape, dtype=bool)
-    core[REACH - 1 : REACH + 2, REACH - 1 : REACH + 2] = True
+    core[RADIUS - 1 : RADIUS + 2, RADIUS - 1 : RADIUS + 2] = True
     assert not kernel[core].any()
     np.testing.assert_allclose(kernel[~core] * whole[core].sum(), whole[~core])
     assert 0.24 < kernel.sum() < 0.35
@@ -102,11 +105,12 @@ def test_fringe_kernel(channel):
         kernel[0, 0] = 1
 
 
-def test_longer_waves_are_diffracted_farther():
-    """First orders lie at the wavelength over the pitch."""
-    spacing = [parameters(channel)[1] for channel in CHANNELS]
+@pytest.mark.slow
+def test_longer_wavelengths_are_diffracted_farther():
+    """The first order lies at the wavelength divided by the pitch."""
+    spacing = [parameters(channel)[1] for channel in EUV_CHANNELS]
     assert spacing == sorted(spacing)
-    sums = [fringe_kernel(channel).sum() for channel in CHANNELS]
+    sums = [fringe_kernel(channel).sum() for channel in EUV_CHANNELS]
     assert sums == sorted(sums)
 
 

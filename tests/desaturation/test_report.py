@@ -1,4 +1,4 @@
-"""Whether the fringes of a fill are those that are seen."""
+"""Comparison of the fringes of a fill with those observed."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def scaled(exposure, factor):
     return np.where(mask, factor * image, image), mask, channel
 
 
-def test_the_truth_leaves_the_least(exposure):
+def test_residual_is_smallest_for_the_truth(exposure):
     residuals = {factor: fringe_residual(*scaled(exposure, factor)) for factor in (0, 0.3, 0.7, 1, 1.5, 3)}
     assert residuals[0] == 1
     assert min(residuals, key=residuals.get) == 1
@@ -35,26 +35,26 @@ def test_the_truth_leaves_the_least(exposure):
     assert residuals[1.5] < residuals[3]
 
 
-def test_light_at_the_wrong_place_leaves_more(exposure):
+def test_residual_is_larger_for_light_at_the_wrong_place(exposure):
     image, mask, channel = exposure
     wrong = image.copy()
     wrong[mask] = image[mask][::-1]
     assert fringe_residual(image, mask, channel) < fringe_residual(wrong, mask, channel)
 
 
-def test_strength_tells_how_much_light_is_missing(exposure):
+def test_strength_measures_missing_light(exposure):
     assert fringe_strength(*exposure) == pytest.approx(1, abs=0.06)
     for factor in (0.5, 2):
         assert fringe_strength(*scaled(exposure, factor)) == pytest.approx(1 / factor, rel=0.25)
 
 
-def test_the_unit_does_not_matter(exposure):
+def test_results_do_not_depend_on_the_unit(exposure):
     image, mask, channel = exposure
     for check in (fringe_residual, fringe_strength):
         assert check(image / 2.9, mask, channel) == pytest.approx(check(image, mask, channel), rel=1e-9)
 
 
-def test_gaps_are_left_out(exposure):
+def test_invalid_pixels_are_not_compared(exposure):
     image, mask, channel = exposure
     gappy = image.copy()
     gappy[10:14, 20:40] = np.nan
@@ -64,7 +64,7 @@ def test_gaps_are_left_out(exposure):
     assert np.isnan(gappy[12, 30])
 
 
-def test_refusals(exposure):
+def test_wrong_arguments_are_refused(exposure):
     image, mask, channel = exposure
     for check in (fringe_residual, fringe_strength):
         with pytest.raises(TypeError, match="boolean"):

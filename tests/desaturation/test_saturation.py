@@ -1,4 +1,4 @@
-"""What is saturated, and by what: exact on simulated exposures, whose bloom is written here a second time."""
+"""Detection of saturated pixels, exact in simulated exposures, with an independent implementation of blooming."""
 
 import numpy as np
 import pytest
@@ -10,16 +10,17 @@ import astropy.units as u
 
 import sunpy.map
 
-from sunpy_restore.desaturation import blooming as bleeding
+from sunpy_restore.desaturation import blooming
 from sunpy_restore.desaturation.blooming import separate_blooming
-from sunpy_restore.desaturation.saturation import check_aia, find_saturation, margin, plateau
+from sunpy_restore.desaturation.plateau import find_plateau, with_margin
+from sunpy_restore.desaturation.saturation import check_aia, find_saturation
 
 WELL = 16383.0
 SHAPE = (180, 120)
 
 
 def aia_map(data, **header):
-    """Map with the header of AIA, changed by ``header``; None leaves a keyword out."""
+    """Map with an AIA header and the changes ``header``; `None` omits a keyword."""
     cards = {
         "INSTRUME": "AIA_2",
         "TELESCOP": "SDO/AIA",
@@ -39,8 +40,8 @@ def aia_map(data, **header):
     return sunpy.map.Map(data, {key: value for key, value in cards.items() if value is not None})
 
 
-def spill(light, well=WELL):
-    """One overfull pixel after the other: half of what it can't hold up, half down, to the nearest room."""
+def bloom(light, well=WELL):
+    """Pixel by pixel, half of the excess charge moves up and half down, to the nearest pixels with room."""
     held = np.minimum(light, well)
     for row, column in np.argwhere(light > well):
         for step in (-1, 1):
@@ -65,7 +66,7 @@ def gaussian(peak, length, width, angle=0):
 
 
 def ribbon(peak, half_length, width, angle):
-    """Even along its length, smooth at its ends."""
+    """Uniform along its length, smooth at its ends."""
     along, across = _along(angle)
     ends = [special.erf((along + sign * half_length) / width / np.sqrt(2)) for sign in (1, -1)]
     return peak * np.exp(-((across / width) ** 2) / 2) * (ends[0] - ends[1]) / 2
@@ -75,11 +76,11 @@ def corona(seed=0, shape=SHAPE):
     return 500 + 12000 * ndimage.gaussian_filter(np.random.default_rng(seed).random(shape), 4, mode="wrap") ** 2
 
 
-def exposure(source, *, spills=True, seed=0):
-    """A noisy exposure, and where its light exceeds the full well; ``source`` in full wells."""
+def exposure(source, *, blooms=True, seed=0):
+    """A noisy exposure, and the pixels whose light exceeds the full well; ``source`` in full wells."""
     light = corona(seed) + WELL * source
     light = light + np.sqrt(light) * np.random.default_rng(seed).standard_normal(light.shape)
-    return (spill(light) if spills else np.minimum(light, WELL)), light >= WELL
+    return (bloom(light) if blooms else np.minimum(light, WELL)), light >= WELL
 
 
 SOURCES = {
@@ -90,7 +91,7 @@ SOURCES = {
     "point 30": gaussian(30, 1.1, 1.1),
     "two": gaussian(4, 3, 3) + np.roll(gaussian(8, 2, 2), (30, 25), (0, 1)),
 }
-EVEN_RIBBONS = {
+UNIFORM_RIBBONS = {
     f"{name} {peak}": ribbon(peak, 18, 2.5, angle)
     for name, angle in (("horizontal", 0), ("oblique", 20), ("vertical", 80))
     for peak in (2, 6)
@@ -99,41 +100,41 @@ EVEN_RIBBONS = {
 
 def scores(source, **keywords):
     observed, lit = exposure(source, **keywords)
-    full, level = plateau(observed)
-    primary = separate_blooming(full, observed, level)
+    saturated, level = find_plateau(observed)
+    primary = separate_blooming(saturated, observed, level)
     right = (primary & lit).sum()
     return right / primary.sum(), right / lit.sum()
 
 
 @pytest.mark.parametrize("name", SOURCES)
-@pytest.mark.parametrize("spills", [True, False])
-def test_full_pixels_are_found_exactly(name, spills):
-    observed, _ = exposure(SOURCES[name], spills=spills)
+@pytest.mark.parametrize("blooms", [True, False])
+def test_saturated_pixels_are_found_exactly(name, blooms):
+    observed, _ = exposure(SOURCES[name], blooms=blooms)
     found = find_saturation(aia_map(observed.astype(np.float32)))
-    assert np.array_equal(found.full, observed >= WELL)
-    assert np.array_equal(found.mask, margin(found.full))
-    assert not (found.primary & found.bleed).any()
+    assert np.array_equal(found.saturated, observed >= WELL)
+    assert np.array_equal(found.mask, with_margin(found.saturated))
+    assert not (found.primary & found.blooming).any()
     assert found.level == pytest.approx(WELL)
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_smooth_sources_are_told_from_their_bleed(name):
+def test_smooth_sources_are_separated_from_blooming(name):
     precision, recall = scores(SOURCES[name])
     assert precision > 0.9
     assert recall > 0.8
 
 
-@pytest.mark.parametrize("name", EVEN_RIBBONS)
-def test_ribbons_with_ends_are_told_from_their_bleed(name):
-    """Their section along a column isn't the Gaussian that is assumed."""
-    precision, recall = scores(EVEN_RIBBONS[name])
+@pytest.mark.parametrize("name", UNIFORM_RIBBONS)
+def test_ribbons_with_ends_are_separated_from_blooming(name):
+    """Their profile along a column isn't the Gaussian that is assumed."""
+    precision, recall = scores(UNIFORM_RIBBONS[name])
     assert precision > 0.9
     assert recall > 0.55
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name != "two"])
-def test_all_is_primary_where_nothing_spilled(name):
-    assert scores(SOURCES[name], spills=False) == (1, 1)
+def test_all_saturation_is_primary_without_blooming(name):
+    assert scores(SOURCES[name], blooms=False) == (1, 1)
 
 
 @given(
@@ -141,48 +142,48 @@ def test_all_is_primary_where_nothing_spilled(name):
     width=st.floats(1.2, 4),
     stretch=st.floats(1, 3),
     angle=st.floats(0, 180),
-    spills=st.booleans(),
+    blooms=st.booleans(),
     seed=st.integers(0, 99),
 )
 @settings(max_examples=25, deadline=None)
-def test_bleed_lies_in_columns_beside_what_spilled(peak, width, stretch, angle, spills, seed):
-    observed, _ = exposure(gaussian(peak, stretch * width, width, angle), spills=spills, seed=seed)
-    full, level = plateau(observed)
-    primary = separate_blooming(full, observed, level)
-    assert not (primary & ~full).any()
-    runs = ndimage.label(full, [[0, 1, 0], [0, 1, 0], [0, 1, 0]])[0]
-    assert np.isin(runs[full], runs[primary]).all()
+def test_every_run_of_saturated_pixels_has_primary_saturation(peak, width, stretch, angle, blooms, seed):
+    observed, _ = exposure(gaussian(peak, stretch * width, width, angle), blooms=blooms, seed=seed)
+    saturated, level = find_plateau(observed)
+    primary = separate_blooming(saturated, observed, level)
+    assert not (primary & ~saturated).any()
+    runs = ndimage.label(saturated, [[0, 1, 0], [0, 1, 0], [0, 1, 0]])[0]
+    assert np.isin(runs[saturated], runs[primary]).all()
 
 
-def test_separation_follows_a_shift_and_a_reflection():
+def test_separation_commutes_with_cutouts_and_reflections():
     observed, _ = exposure(SOURCES["oblique 3"])
-    full, level = plateau(observed)
-    primary = separate_blooming(full, observed, level)
+    saturated, level = find_plateau(observed)
+    primary = separate_blooming(saturated, observed, level)
     for change in (np.flipud, np.fliplr, lambda image: image[20:-10, 7:-3]):
-        assert np.array_equal(separate_blooming(change(full), change(observed), level), change(primary))
-    assert np.array_equal(separate_blooming(full, 0.01 * observed, 0.01 * level), primary)
+        assert np.array_equal(separate_blooming(change(saturated), change(observed), level), change(primary))
+    assert np.array_equal(separate_blooming(saturated, 0.01 * observed, 0.01 * level), primary)
 
 
 @given(seconds=st.floats(0.1, 2.9), rate=st.booleans(), dtype=st.sampled_from(["f4", ">f4", ">f8", ">i2", "i4"]))
 @settings(max_examples=30, deadline=None)
-def test_full_well_is_one_of_each_exposure(seconds, rate, dtype):
+def test_full_well_refers_to_dn_per_exposure(seconds, rate, dtype):
     observed, _ = exposure(SOURCES["round 2"])
     observed = np.round(observed)
     unit, factor = ("DN / s", seconds) if rate else ("DN", 1)
     dtype = dtype.replace("i2", "f4").replace("i4", "f4") if rate else dtype
     smap = aia_map((observed / factor).astype(dtype), EXPTIME=seconds, PIXLUNIT=unit)
     found = find_saturation(smap)
-    assert np.array_equal(found.full, observed >= WELL)
+    assert np.array_equal(found.saturated, observed >= WELL)
     assert found.level == pytest.approx(WELL / factor, rel=1e-6)
 
 
 @pytest.mark.parametrize("seconds", [0.02, 0.5, 2.9])
-def test_bright_is_not_saturated(seconds):
-    """12500 DN is none, however bright that is in DN/s; 20000 DN/s is none in a short exposure."""
+def test_bright_pixels_are_not_saturated(seconds):
+    """12500 DN is below the full well, and so is 20000 DN/s in a short exposure."""
     image = corona() + gaussian(11000, 4, 6, 30)
     found = find_saturation(aia_map(image / seconds, EXPTIME=seconds, PIXLUNIT="DN / s"))
     assert not found.mask.any()
-    assert not found.full.any()
+    assert not found.saturated.any()
     assert found.level == pytest.approx(WELL / seconds)
 
 
@@ -193,11 +194,11 @@ def test_spikes_are_not_saturation(pixels):
     assert not find_saturation(aia_map(image)).mask.any()
 
 
-def test_spikes_beside_a_saturated_core_stay():
+def test_spikes_next_to_a_saturated_core_are_not_saturation():
     observed, _ = exposure(SOURCES["round 5"])
     expected = observed >= WELL
     observed[20, 20] = WELL
-    assert np.array_equal(find_saturation(aia_map(observed)).full, expected)
+    assert np.array_equal(find_saturation(aia_map(observed)).saturated, expected)
 
 
 def processed(observed, rng):
@@ -213,20 +214,20 @@ def test_uneven_plateau_of_a_registered_image(name):
     found = find_saturation(aia_map(image, LVL_NUM=1.5))
     clipped = ndimage.shift((observed >= WELL).astype(float), (0.4, -0.3), order=1)
     assert found.level == pytest.approx(WELL / 1.08, rel=0.02)
-    # Little that is more than half a full pixel stays unmasked, and little else counts as full
+    # Few pixels with more than half of the light of a saturated one are unmasked, and few others count as saturated
     half = clipped > 0.5
     assert (half & ~found.mask).sum() <= 0.01 * half.sum()
-    assert (clipped[found.full] < 0.4).mean() < 0.01
-    assert found.full.sum() > 0.95 * (clipped > 0.99).sum()
-    assert not (found.mask & ~margin(clipped > 0)).any()
+    assert (clipped[found.saturated] < 0.4).mean() < 0.01
+    assert found.saturated.sum() > 0.95 * (clipped > 0.99).sum()
+    assert not (found.mask & ~with_margin(clipped > 0)).any()
     if name != "round 2":
         lit = ndimage.shift(lit.astype(float), (0.4, -0.3), order=1) > 0.5
         assert (found.primary & lit).sum() > 0.9 * found.primary.sum()
         assert (found.primary & lit).sum() > 0.8 * lit.sum()
 
 
-def test_two_plateaus_of_one_image():
-    """Each patch has its own plateau, for the flat field differs across the detector."""
+def test_two_plateaus_in_one_image():
+    """Each patch has its own plateau, because the flat field varies across the detector."""
     image = corona(shape=(120, 180))
     rng = np.random.default_rng(0)
     boxes = (slice(20, 40), slice(20, 40)), (slice(70, 90), slice(130, 150))
@@ -234,28 +235,28 @@ def test_two_plateaus_of_one_image():
     for box, level in zip(boxes, (14400, 15700), strict=True):
         image[box] = level * (1 + 0.008 * rng.standard_normal((20, 20)))
         expected[box] = True
-    full, level = plateau(image)
-    assert np.array_equal(full, expected)
+    saturated, level = find_plateau(image)
+    assert np.array_equal(saturated, expected)
     assert 14400 < level < 15700
 
 
 @given(peak=st.floats(12000, 14900), length=st.floats(1.5, 15), width=st.floats(1.5, 8), angle=st.floats(0, 180))
 @settings(max_examples=25, deadline=None)
 def test_smooth_peak_below_the_full_well_is_no_plateau(peak, length, width, angle):
-    full, level = plateau(gaussian(peak, length, width, angle))
-    assert not full.any()
+    saturated, level = find_plateau(gaussian(peak, length, width, angle))
+    assert not saturated.any()
     assert level == WELL
 
 
-def test_single_low_values_within_a_plateau_are_full():
+def test_single_low_values_inside_a_plateau_are_saturated():
     image = corona()
     image[50:70, 50:70] = 15000 + 20 * np.random.default_rng(0).standard_normal((20, 20))
     expected = image > 14000
     image[60, 60] = 13800
-    assert np.array_equal(plateau(image)[0], expected)
+    assert np.array_equal(find_plateau(image)[0], expected)
 
 
-def test_pixels_without_a_value_are_neither_full_nor_masked():
+def test_invalid_pixels_are_neither_saturated_nor_masked():
     observed, _ = exposure(SOURCES["round 5"])
     expected = observed >= WELL
     hole = np.zeros(SHAPE, dtype=bool)
@@ -263,7 +264,7 @@ def test_pixels_without_a_value_are_neither_full_nor_masked():
     observed[hole] = np.nan
     observed[5, 5] = np.inf
     found = find_saturation(aia_map(observed))
-    assert np.array_equal(found.full, expected & ~hole)
+    assert np.array_equal(found.saturated, expected & ~hole)
     assert not found.mask[hole].any()
     empty = find_saturation(aia_map(np.full((20, 30), np.nan)))
     assert not empty.mask.any()
@@ -273,12 +274,12 @@ def test_pixels_without_a_value_are_neither_full_nor_masked():
 def test_saturation_at_the_border(cut):
     observed = exposure(SOURCES["round 10"])[0][cut]
     found = find_saturation(aia_map(observed))
-    assert np.array_equal(found.full, observed >= WELL)
+    assert np.array_equal(found.saturated, observed >= WELL)
 
 
-def test_image_that_is_all_full():
+def test_image_that_is_saturated_everywhere():
     found = find_saturation(aia_map(np.full((9, 7), WELL)))
-    assert found.full.all()
+    assert found.saturated.all()
     assert found.mask.all()
 
 
@@ -293,24 +294,23 @@ def test_input_is_not_changed():
 
 @pytest.mark.parametrize("channel", [94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500])
 @pytest.mark.parametrize("unit", ["DN", "DN / s", "ct", "ct / s", None])
-def test_channels_and_units_of_aia_will_do(channel, unit):
+def test_channels_and_units_of_aia_are_accepted(channel, unit):
     assert check_aia(aia_map(np.ones((4, 4)), WAVELNTH=channel, PIXLUNIT=unit)) == channel
 
 
 @pytest.mark.parametrize("level", [0.5, 1, 1.5, None])
-def test_levels_that_show_counts_will_do(level):
+def test_processing_levels_with_counts_are_accepted(level):
     check_aia(aia_map(np.ones((4, 4)), LVL_NUM=level))
 
 
 @pytest.mark.parametrize(
     ("header", "error", "message"),
     [
-        ({"INSTRUME": "HMI_SIDE1"}, TypeError, "Found a .* of HMI.*, expected an AIAMap"),
-        ({"WAVELNTH": 195}, TypeError, "Found WAVELNTH = 195, expected a channel of AIA: 94, 131"),
-        ({"PIXLUNIT": "ph"}, ValueError, "Found the unit 'ph', expected DN or DN / s"),
+        ({"INSTRUME": "HMI_SIDE1"}, TypeError, "Found a .* of HMI.*; expected an AIAMap"),
+        ({"WAVELNTH": 195}, TypeError, "Found WAVELNTH = 195; expected an AIA channel: 94, 131"),
+        ({"PIXLUNIT": "ph"}, ValueError, "Found the unit 'ph'; expected DN or DN / s"),
         ({"PIXLUNIT": ""}, ValueError, "Found the unit 'dimensionless'"),
-        ({"LVL_NUM": 0}, ValueError, "Found LVL_NUM = 0, expected 1 or 1.5"),
-        ({"RESTORED": True, "RSTTASK": "desaturate"}, ValueError, "has been desaturated already"),
+        ({"LVL_NUM": 0}, ValueError, "Found LVL_NUM = 0; expected 1 or 1.5"),
     ],
 )
 def test_other_images_are_refused(header, error, message):
@@ -320,8 +320,13 @@ def test_other_images_are_refused(header, error, message):
         find_saturation(aia_map(np.ones((4, 4)), **header))
 
 
-def test_channels_without_a_mesh_can_be_refused():
-    with pytest.raises(TypeError, match="Found WAVELNTH = 1600, expected a channel of AIA: 193, 211"):
+def test_a_desaturated_map_has_no_saturation():
+    with pytest.raises(ValueError, match="RSTTASK = 'desaturate': desaturate has restored this Map already"):
+        find_saturation(aia_map(np.ones((4, 4)), RESTORED=True, RSTTASK="desaturate"))
+
+
+def test_accepted_channels_can_be_limited():
+    with pytest.raises(TypeError, match="Found WAVELNTH = 1600; expected an AIA channel: 193, 211"):
         check_aia(aia_map(np.ones((4, 4)), WAVELNTH=1600), channels=(193, 211))
 
 
@@ -333,7 +338,7 @@ def test_an_array_is_refused():
 @pytest.mark.parametrize("seconds", [None, 0.0, -1.0])
 def test_a_rate_needs_an_exposure_time(seconds):
     smap = aia_map(np.ones((4, 4)), PIXLUNIT="DN / s", EXPTIME=seconds)
-    with pytest.raises(ValueError, match=r"exposure time .*, expected EXPTIME"):
+    with pytest.raises(ValueError, match=r"exposure time .*; expected EXPTIME"):
         find_saturation(smap)
     assert not find_saturation(aia_map(np.ones((4, 4)), EXPTIME=seconds)).mask.any()
 
@@ -345,21 +350,21 @@ def test_display_images_have_no_full_well():
         find_saturation(smap)
 
 
-def test_unit_of_the_level_is_that_of_the_map():
+def test_level_is_in_the_unit_of_the_map():
     observed, _ = exposure(SOURCES["round 5"])
     smap = aia_map(observed / 2, PIXLUNIT="DN / s")
     assert (find_saturation(smap).level * smap.unit * smap.exposure_time).to_value(u.DN) == pytest.approx(WELL)
 
 
-def test_pixels_cut_off_a_run_are_not_lit():
-    """A registered image has columns that end in single pixels; they don't count, unless a patch has nothing else."""
-    full = np.zeros((20, 20), dtype=bool)
-    full[4:16, 5:10] = full[9, 12] = full[10, 11] = full[10, 10] = True
-    primary = np.zeros_like(full)
+def test_fragments_of_a_run_are_not_primary():
+    """Registered images have columns that end in single pixels, which only count if a patch has no others."""
+    saturated = np.zeros((20, 20), dtype=bool)
+    saturated[4:16, 5:10] = saturated[9, 12] = saturated[10, 11] = saturated[10, 10] = True
+    primary = np.zeros_like(saturated)
     primary[8:12, 5:10] = primary[9, 12] = True
-    kept = bleeding._without_crumbs(primary, full)
+    kept = blooming._without_fragments(primary, saturated)
     assert not kept[9, 12]
     np.testing.assert_array_equal(kept[:, :10], primary[:, :10])
-    lone = np.zeros_like(full)
+    lone = np.zeros_like(saturated)
     lone[3, 3] = True
-    np.testing.assert_array_equal(bleeding._without_crumbs(lone, lone), lone)
+    np.testing.assert_array_equal(blooming._without_fragments(lone, lone), lone)

@@ -1,3 +1,5 @@
+"""Losses and configurations of the adversarial training."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -64,7 +66,7 @@ def test_losses_are_norms(seed, factor):
 
 @given(seed=SEEDS)
 @settings(deadline=None, max_examples=10)
-def test_masked_losses_do_not_see_what_is_elsewhere(seed):
+def test_masked_losses_depend_on_masked_pixels_only(seed):
     restored, truth, mask = scene(seed)
     for loss, seen in ((masked_l1, mask), (edge_l1, edge_band(mask))):
         guess = restored.clone().requires_grad_()
@@ -87,12 +89,12 @@ def test_paper_configuration_is_the_published_one():
     assert (paper.patch_size, paper.batch_size, paper.learning_rate, paper.betas) == (256, 16, 2e-4, (0.5, 0.999))
     assert (paper.network["width"], paper.network["norm"]) == (64, "switch")
     assert paper.options["loss"] == {"masked": 0.1, "edge": 0.1}
-    # 100 epochs, of which the last batch is not full
+    # 100 epochs, without the incomplete last batch
     assert paper.halving == 100 * (paper.options["patches"] // paper.batch_size)
     assert (paper.schedule, paper.ema_decay, paper.weight_decay, paper.gradient_clip) == ("halving", 0, 0, 0)
 
 
-def test_rows_of_the_ablation_differ_in_normalisation_and_loss_alone():
+def test_rows_of_the_ablation_differ_in_normalisation_and_loss_only():
     configs = adversarial_configs()
     rows = {name: config for name, config in configs.items() if name.startswith("table3-")}
     assert [(row.network["norm"], *row.options["loss"]) for row in rows.values()] == [
@@ -113,12 +115,15 @@ def test_rows_of_the_ablation_differ_in_normalisation_and_loss_alone():
         )
 
 
-def test_configurations_build_their_networks():
+@pytest.mark.parametrize(
+    "name", [name if name != "paper" else pytest.param(name, marks=pytest.mark.slow) for name in adversarial_configs()]
+)
+def test_configurations_build_their_networks(name):
     kinds = {"MaskPix2Pix": MaskPix2Pix, "MaskDiscriminator": MaskDiscriminator}
-    for name, config in adversarial_configs().items():
-        assert config.name == name
-        assert config.options["data"] == "paper"
-        with torch.device("meta"):
-            for hyperparameters in (config.network, config.adversary):
-                values = dict(hyperparameters)
-                assert kinds[values.pop("architecture")](**values).ceiling == 2
+    config = adversarial_configs()[name]
+    assert config.name == name
+    assert config.options["data"] == "paper"
+    with torch.device("meta"):
+        for hyperparameters in (config.network, config.adversary):
+            values = dict(hyperparameters)
+            assert kinds[values.pop("architecture")](**values).ceiling == 2

@@ -1,4 +1,4 @@
-"""What the network is trained on: pairs that are true to their forward model, and splits that share no day."""
+"""Training pairs: consistent with the forward model, and splits without common days."""
 
 import struct
 
@@ -8,7 +8,7 @@ from PIL import Image
 from scipy import ndimage
 
 from sunpy_restore.desaturation.forward import FULL_WELL, paper_damage
-from sunpy_restore.desaturation.recipe import PairDataset
+from sunpy_restore.desaturation.recipe.datasets import PairDataset
 from sunpy_restore.desaturation.recipe.pairs import (
     injected,
     injected_pair,
@@ -17,7 +17,7 @@ from sunpy_restore.desaturation.recipe.pairs import (
     paper_pair,
     paper_views,
 )
-from sunpy_restore.desaturation.recipe.scenes import KEPT_BACK, Disk, crop, flare, read_disks
+from sunpy_restore.desaturation.recipe.scenes import VALIDATION_DAYS, Disk, crop, flare, read_disks
 
 DAYS = ("2014-01-01", "2014-02-03", "2017-08-07", "2017-08-08", "2022-01-01")
 
@@ -32,7 +32,7 @@ def scene(seed, shape=(224, 224)):
 
 
 def write_jp2(path, date, seed, side=512):
-    """As Helioviewer writes them: the FITS header as XML in a box before the pixels."""
+    """A file as written by Helioviewer: the FITS header as XML in a box before the pixels."""
     Image.fromarray((255 * scene(seed, (side, side))).astype(np.uint8)).save(path)
     data = path.read_bytes()
     text = f"<meta><fits><TELESCOP>SDO</TELESCOP><DATE-OBS>{date}T12:00:00.34</DATE-OBS></fits></meta>".encode()
@@ -54,12 +54,12 @@ def disks(folder):
     return read_disks(folder)
 
 
-def test_splits_share_no_day(folder, disks):
+def test_splits_have_no_common_days(folder, disks):
     kept = read_disks(folder, "validation")
     days, kept_days = ({full.date[:10] for full in part} for part in (disks, kept))
     assert not days & kept_days
     assert days | kept_days == set(DAYS)
-    assert kept_days == set(KEPT_BACK)
+    assert kept_days == set(VALIDATION_DAYS)
 
 
 def test_disks_are_read(disks):
@@ -72,8 +72,8 @@ def test_disks_are_read(disks):
             assert disks[0].image[row - 8 : row + 8, column - 8 : column + 8].mean() > level
 
 
-def test_no_disks(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no JPEG 2000 full disks for the split 'train'"):
+def test_folder_without_images_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no images for the split 'train'"):
         read_disks(tmp_path)
 
 
@@ -87,21 +87,21 @@ def test_crops_have_their_side_and_range(disks):
 
 
 def test_paper_pairs_are_the_image_outside_of_the_mask():
-    """And beneath it the truth, which saturated because it was bright."""
+    """In the mask the truth is bright."""
     image = scene(1)
     mask = paper_damage(image)[1]
-    planes, truth = paper_pair(image)
-    assert planes.shape == (3, *image.shape)
+    channels, truth = paper_pair(image)
+    assert channels.shape == (3, *image.shape)
     assert truth.shape == (1, *image.shape)
-    assert planes.dtype == truth.dtype == np.float32
-    np.testing.assert_array_equal(planes[1] > 0, mask)
-    np.testing.assert_array_equal(planes[0][~mask], truth[0][~mask])
+    assert channels.dtype == truth.dtype == np.float32
+    np.testing.assert_array_equal(channels[1] > 0, mask)
+    np.testing.assert_array_equal(channels[0][~mask], truth[0][~mask])
     scale = image.max() / truth.max()
     np.testing.assert_allclose(truth[0] * scale, image, rtol=1e-5, atol=1e-7)
-    assert truth[0][image > 0.8].min() > planes[0][~mask].mean()
+    assert truth[0][image > 0.8].min() > channels[0][~mask].mean()
 
 
-def test_shares_of_the_mask_have_limits():
+def test_share_of_masked_pixels_is_limited():
     image = scene(2)
     share = paper_damage(image)[1].mean()
     assert paper_pair(image, shares=(share - 1e-6, share + 1e-6)) is not None
@@ -109,13 +109,14 @@ def test_shares_of_the_mask_have_limits():
     assert paper_pair(image, shares=(0, share - 1e-6)) is None
     assert paper_pair(np.zeros_like(image)) is None
     assert paper_pair(np.ones_like(image)) is None
+    image = scene(2, (128, 128))
     found = [injected_pair(image, np.random.default_rng(seed), shares=(0.01, 0.1)) for seed in range(8)]
-    shares = [planes[1].mean() for planes, _ in filter(None, found)]
+    shares = [channels[1].mean() for channels, _ in filter(None, found)]
     assert shares
     assert 0.01 < min(shares) <= max(shares) < 0.1
 
 
-def test_paper_crops_are_tiles_with_enough_saturation():
+def test_paper_crops_are_tiles_with_a_suitable_share_of_saturation():
     tiles = [(255 * scene(seed, (256, 256))).astype(np.uint8) for seed in (0, 1)]
     dark, bright = np.zeros_like(tiles[0]), np.full_like(tiles[0], 255)
     full = Disk("disk", DAYS[0], np.block([[tiles[0], dark], [bright, tiles[1]]]), {})
@@ -127,48 +128,48 @@ def test_paper_crops_are_tiles_with_enough_saturation():
     assert not list(paper_crops([full], shares=(0.2, 0.3)))
 
 
-@pytest.mark.parametrize("spill", [True, False])
-def test_injected_flares_saturate_where_there_was_too_much_light(spill):
+@pytest.mark.parametrize("blooming", [True, False])
+def test_injected_flares_saturate_above_the_full_well(blooming):
     image = np.full((160, 150), 500.0)
-    observed, truth = injected(image, 193, np.random.default_rng(3), 5.0, spill=spill)
+    observed, truth = injected(image, 193, np.random.default_rng(3), 5.0, blooming=blooming)
     assert observed.max() == FULL_WELL
-    full, noise = observed >= FULL_WELL, 6 * np.sqrt(FULL_WELL)
-    assert full[truth > FULL_WELL + noise].all()
-    assert (truth[~full] < FULL_WELL + noise).all()
-    spilt = full & (truth < FULL_WELL - noise)
-    assert spilt.any() == spill
+    saturated, noise = observed >= FULL_WELL, 6 * np.sqrt(FULL_WELL)
+    assert saturated[truth > FULL_WELL + noise].all()
+    assert (truth[~saturated] < FULL_WELL + noise).all()
+    bloomed = saturated & (truth < FULL_WELL - noise)
+    assert bloomed.any() == blooming
     columns = (truth > FULL_WELL - noise).any(axis=0)
-    assert not spilt[:, ~columns].any()
-    quiet = ~full[:, ~columns]
+    assert not bloomed[:, ~columns].any()
+    quiet = ~saturated[:, ~columns]
     assert np.abs(observed - truth)[:, ~columns][quiet].max() < noise
-    # 5 full wells of the flare, and its fringes: a quarter of its light more
+    # The flare of 5 full wells and its fringes, which add about a quarter of its light
     assert truth.max() == pytest.approx(5 * FULL_WELL, rel=0.15)
     assert truth.min() > image.min()
 
 
-def test_injected_pairs_tell_the_level_where_pixels_were_full():
+def test_injected_pairs_contain_the_level_in_saturated_pixels():
     known = 0
     for seed in range(12):
-        pair = injected_pair(scene(4), np.random.default_rng(seed))
+        pair = injected_pair(scene(4, (128, 128)), np.random.default_rng(seed))
         if pair is None:
             continue
-        planes, truth = pair
-        assert planes.dtype == truth.dtype == np.float32
-        assert np.isfinite(planes).all()
+        channels, truth = pair
+        assert channels.dtype == truth.dtype == np.float32
+        assert np.isfinite(channels).all()
         assert np.isfinite(truth).all()
-        mask, level = planes[1] > 0, planes[2]
+        mask, level = channels[1] > 0, channels[2]
         assert not level[~mask].any()
-        assert (truth[0][mask] / planes[0][mask]).max() > 1
+        assert (truth[0][mask] / channels[0][mask]).max() > 1
         if set(np.unique(level)) == {0, 1}:
             known += 1
-            # Wells are full of the light of their column: the mean over its full pixels is not less than the level
+            # Charge comes from the same column: the mean light over its saturated pixels is not below the level
             columns = (level > 0).any(axis=0)
             assert truth[0][:, columns].max(axis=0).min() > 0.9
-            assert planes[0][~mask].max() < 1
+            assert channels[0][~mask].max() < 1
     assert known > 3
 
 
-def test_flares_have_a_peak_of_one_near_the_middle():
+def test_flares_have_a_peak_of_one_near_the_centre():
     for seed in range(20):
         image = flare((120, 100), np.random.default_rng(seed))
         assert image.shape == (120, 100)
@@ -179,7 +180,7 @@ def test_flares_have_a_peak_of_one_near_the_middle():
         assert 10 < column < 90
 
 
-def test_views_are_the_same_for_a_seed(disks):
+def test_views_are_reproducible_for_a_seed(disks):
     one, two, other = (
         mixed_views(disks, 3, np.random.default_rng(seed), side=128, paper_share=0.5) for seed in (0, 0, 1)
     )
@@ -191,60 +192,60 @@ def test_views_are_the_same_for_a_seed(disks):
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_only_views_without_bleeding_may_be_turned(disks, share):
+def test_only_views_without_blooming_may_be_transposed(disks, share):
     views = mixed_views(disks, 3, np.random.default_rng(2), side=128, paper_share=share)
-    assert [turnable for _, _, turnable in views] == [share == 1.0] * 3
-    for planes, truth, _ in views:
-        assert planes.dtype == truth.dtype == np.float16
-        assert planes.shape == (3, 128, 128)
-        assert np.isfinite(planes).all()
+    assert [transposable for _, _, transposable in views] == [share == 1.0] * 3
+    for channels, truth, _ in views:
+        assert channels.dtype == truth.dtype == np.float16
+        assert channels.shape == (3, 128, 128)
+        assert np.isfinite(channels).all()
         assert np.isfinite(truth).all()
 
 
 def test_views_of_the_paper(disks):
-    (planes, truth, turnable), *_ = paper_views(disks, 2, np.random.default_rng(3))
-    assert turnable is True
-    assert planes.shape == (3, 256, 256)
+    (channels, truth, transposable), *_ = paper_views(disks, 2, np.random.default_rng(3))
+    assert transposable is True
+    assert channels.shape == (3, 256, 256)
     assert truth.shape == (1, 256, 256)
 
 
-def ramps(turnable):
-    """A view whose values tell rows from columns."""
+def ramps(transposable):
+    """A view whose values distinguish rows from columns."""
     y, x = np.indices((40, 40)).astype(np.float16)
-    return np.stack([y, np.ones_like(y), x]), y[None], turnable
+    return np.stack([y, np.ones_like(y), x]), y[None], transposable
 
 
-def test_items_are_patches_and_the_same_in_every_run():
+def test_items_are_reproducible_patches():
     views = [ramps(True)]
     one, two = (PairDataset(views, 20, patch_size=16, seed=5) for _ in range(2))
     assert len(one) == 20
     distinct = set()
     for index in reversed(range(20)):
-        (planes, truth), (again, _) = one[index], two[index]
-        assert planes.shape == (3, 16, 16)
+        (channels, truth), (again, _) = one[index], two[index]
+        assert channels.shape == (3, 16, 16)
         assert truth.shape == (1, 16, 16)
-        assert (planes == again).all()
-        assert (planes[0] == truth[0]).all()
-        distinct.add(planes.numpy().tobytes())
+        assert (channels == again).all()
+        assert (channels[0] == truth[0]).all()
+        distinct.add(channels.numpy().tobytes())
     assert len(distinct) > 10
     assert any((one[i][0] != PairDataset(views, 20, patch_size=16, seed=6)[i][0]).any() for i in range(3))
 
 
-@pytest.mark.parametrize("turnable", [False, True])
-def test_columns_become_rows_only_where_nothing_bleeds_along_them(turnable):
-    items = PairDataset([ramps(turnable)], 40, patch_size=16, seed=7)
-    upright = [(np.diff(planes[0].numpy(), axis=1) == 0).all() for planes, _ in map(items.__getitem__, range(40))]
-    assert all(upright) == (not turnable)
+@pytest.mark.parametrize("transposable", [False, True])
+def test_views_with_blooming_are_not_transposed(transposable):
+    items = PairDataset([ramps(transposable)], 40, patch_size=16, seed=7)
+    upright = [(np.diff(channels[0].numpy(), axis=1) == 0).all() for channels, _ in map(items.__getitem__, range(40))]
+    assert all(upright) == (not transposable)
     assert any(upright)
     signs = {np.sign(float(items[i][0][0, 1, 0] - items[i][0][0, 0, 0])) for i in range(40)}
     assert {-1.0, 1.0} <= signs
 
 
-def test_patches_hold_damage_if_the_view_does():
-    planes, truth, _ = ramps(True)
-    planes[1] = 0
-    planes[1, 15:25, 15:25] = 1
-    items = PairDataset([(planes, truth, True)], 30, patch_size=20, seed=8)
+def test_patches_contain_damage_if_the_view_does():
+    channels, truth, _ = ramps(True)
+    channels[1] = 0
+    channels[1, 15:25, 15:25] = 1
+    items = PairDataset([(channels, truth, True)], 30, patch_size=20, seed=8)
     assert all(items[i][0][1].any() for i in range(30))
 
 

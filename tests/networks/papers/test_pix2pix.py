@@ -1,3 +1,5 @@
+"""Networks of mask-Pix2Pix, compared with the tables of the paper."""
+
 from itertools import pairwise
 
 import pytest
@@ -13,15 +15,15 @@ DECODER = (512, 512, 512, 512, 256, 128, 64)
 NORMS = {"switch": SwitchNorm2d, "batch": nn.BatchNorm2d}
 
 
-def planes(ny, nx, batch=1, seed=0):
-    """An image of 0 to 1.5, a mask of about a tenth, and a plane that is not used."""
+def observation(ny, nx, batch=1, seed=0):
+    """An image from 0 to 1.5, a mask of a tenth of the pixels, and a saturation level, which is not used."""
     generator = torch.Generator().manual_seed(seed)
     image, level = 1.5 * torch.rand(2, batch, 1, ny, nx, generator=generator)
     return torch.cat([image, (image > 1.35).float(), level], dim=1)
 
 
 def shapes(network, layers, *inputs):
-    """Shapes of what the layers give."""
+    """Shapes of the outputs of the layers."""
     found = []
     hooks = [layer.register_forward_hook(lambda *args: found.append(tuple(args[2].shape))) for layer in layers]
     with torch.no_grad():
@@ -39,7 +41,7 @@ def kinds(layer):
     return [type(part) for part in layer]
 
 
-def test_generator_is_that_of_the_table():
+def test_generator_has_the_layers_of_the_table():
     with torch.device("meta"):
         network = UNetGenerator()
         image = torch.empty(1, 2, 256, 256)
@@ -58,7 +60,7 @@ def test_generator_is_that_of_the_table():
     assert inputs == [512, *(channels + skip for channels, skip in zip(DECODER, ENCODER[-2::-1], strict=True))][:-1]
 
 
-def test_discriminator_is_that_of_the_table():
+def test_discriminator_has_the_layers_of_the_table():
     with torch.device("meta"):
         network = PatchDiscriminator()
         image = torch.empty(1, 1, 256, 256)
@@ -70,13 +72,13 @@ def test_discriminator_is_that_of_the_table():
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_number_of_parameters(norm):
-    """Sixteen per pair of channels; two per normalised channel, and six weights of each switch."""
+    """16 for each pair of channels, 2 for each normalised channel, and 6 for each switchable normalisation."""
     pairs = [(2, 64), *pairwise(ENCODER)]
     pairs += zip([512, 1024, 1024, 1024, 1024, 512, 256], DECODER, strict=True)
     normalized = [*ENCODER[1:7], *DECODER]
     switches = 6 * (norm == "switch")
     generator = sum(16 * a * b for a, b in pairs) + sum(2 * n + switches for n in normalized)
-    # Offsets of the convolutions that no normalisation follows
+    # Biases of the convolutions without normalisation
     generator += 64 + 512 + (16 * 128 + 1)
     pairs = [(2, 64), (64, 128), (128, 256), (256, 512), (512, 1)]
     discriminator = sum(16 * a * b for a, b in pairs) + 64 + 1 + sum(2 * n + switches for n in (128, 256, 512))
@@ -107,21 +109,21 @@ def test_features_are_channels_last():
     assert all(features.is_contiguous(memory_format=torch.channels_last) for features in layouts)
 
 
-def test_other_channels():
+def test_other_numbers_of_channels():
     assert UNetGenerator(3, 2, width=2)(torch.zeros(2, 3, 256, 256)).shape == (2, 2, 256, 256)
     assert PatchDiscriminator(5, width=2)(torch.zeros(1, 3, 64, 64), torch.zeros(1, 2, 64, 64)).shape == (1, 1, 4, 4)
 
 
 @pytest.mark.parametrize("size", [(256, 256), (100, 90), (1, 300), (257, 256), (255, 511)])
-def test_any_size(size):
+def test_images_of_any_size(size):
     network = MaskPix2Pix(width=1).eval()
     with torch.no_grad():
-        restored = network(planes(*size, batch=2))
+        restored = network(observation(*size, batch=2))
     assert restored.shape == (2, 1, *size)
     assert torch.isfinite(restored).all()
 
 
-def test_padding_is_with_the_edge_pixels():
+def test_images_are_padded_by_their_edge_pixels():
     network = UNetGenerator(width=1).eval()
     image = torch.rand(1, 2, 254, 255)
     with torch.no_grad():
@@ -130,11 +132,11 @@ def test_padding_is_with_the_edge_pixels():
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_a_batch_of_one_is_learned_from(norm):
-    """The bottleneck is a single pixel, of which no statistics can be taken."""
+def test_batch_of_one_image_has_gradients(norm):
+    """The bottleneck is a single pixel, whose instance variance vanishes."""
     torch.manual_seed(0)
     network, discriminator = MaskPix2Pix(2, norm).train(), MaskDiscriminator(2, norm).train()
-    observed = planes(256, 256)
+    observed = observation(256, 256)
     discriminator(observed, network(observed)).square().sum().backward()
     for parameter in (*network.parameters(), *discriminator.parameters()):
         assert torch.isfinite(parameter.grad).all()
@@ -148,21 +150,21 @@ def test_result_is_between_zero_and_the_ceiling():
         for offset, expected in ((-100.0, 0.0), (0.0, 1.5), (100.0, 3.0)):
             network.generator.last[1][1].weight.zero_()
             network.generator.last[1][1].bias.fill_(offset)
-            torch.testing.assert_close(network(planes(256, 256)), torch.full((1, 1, 256, 256), expected))
+            torch.testing.assert_close(network(observation(256, 256)), torch.full((1, 1, 256, 256), expected))
 
 
 class Keep(nn.Module):
-    """Stands for a network, and keeps what it was given."""
+    """Replaces a network and records its inputs."""
 
     def forward(self, *inputs):
         self.inputs = inputs
         return inputs[0][:, :1]
 
 
-def test_damage_is_painted_at_the_ceiling():
+def test_masked_pixels_are_set_to_the_ceiling():
     network, discriminator = MaskPix2Pix(1, ceiling=2.0), MaskDiscriminator(1, ceiling=2.0)
     network.generator, discriminator.discriminator = Keep(), Keep()
-    observed = planes(8, 8)
+    observed = observation(8, 8)
     image, mask = observed[:, :1], observed[:, 1:2]
     other = observed.clone()
     other[:, 2] = 5
@@ -170,16 +172,16 @@ def test_damage_is_painted_at_the_ceiling():
     for tensor in (observed, other):
         network(tensor)
         discriminator(tensor, 3 * image)
-        painted, given = network.generator.inputs[0].split(1, dim=1)
-        torch.testing.assert_close(painted, torch.where(mask > 0, 1.0, image - 1))
+        covered, given = network.generator.inputs[0].split(1, dim=1)
+        torch.testing.assert_close(covered, torch.where(mask > 0, 1.0, image - 1))
         assert torch.equal(given, mask)
         condition, shown = discriminator.discriminator.inputs
-        assert torch.equal(condition, painted)
+        assert torch.equal(condition, covered)
         torch.testing.assert_close(shown, (3 * image - 1).clamp(max=1))
 
 
-def test_dropout_is_for_training_alone():
-    network, observed = MaskPix2Pix(1), planes(256, 256)
+def test_dropout_is_used_in_training_only():
+    network, observed = MaskPix2Pix(1), observation(256, 256)
     with torch.no_grad():
         network.train()
         assert not torch.equal(network(observed), network(observed))
@@ -188,19 +190,19 @@ def test_dropout_is_for_training_alone():
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_acceleration_gives_the_same(norm):
+def test_acceleration_does_not_change_the_result(norm):
     torch.manual_seed(0)
     network = MaskPix2Pix(2, norm)
-    network(planes(256, 256, batch=2))
+    network(observation(256, 256, batch=2))
     network.eval()
     fast = accelerate(network)
     with torch.no_grad():
         for size in ((256, 256), (80, 300)):
-            observed = planes(*size, seed=1)
+            observed = observation(*size, seed=1)
             torch.testing.assert_close(fast(observed), network(observed), atol=1e-5, rtol=1e-4)
 
 
-def test_unknown_norm():
+def test_unknown_norm_is_refused():
     for kind in (UNetGenerator, PatchDiscriminator):
-        with pytest.raises(ValueError, match="the norm 'group', expected one of switch, batch"):
+        with pytest.raises(ValueError, match="Unknown norm 'group'; expected one of switch, batch"):
             kind(norm="group")

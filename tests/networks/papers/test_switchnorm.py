@@ -1,3 +1,5 @@
+"""Switchable normalisation, compared with the normalisations of PyTorch."""
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -21,7 +23,7 @@ def features(seed=0, shape=SHAPE, dtype=torch.float64):
 
 
 def switched(kind, channels=4):
-    """A normalisation that uses the statistics of one kind alone."""
+    """A normalisation that uses the statistics of one kind only."""
     norm = SwitchNorm2d(channels).double()
     with torch.no_grad():
         for weight in (norm.mean_weight, norm.var_weight):
@@ -31,7 +33,7 @@ def switched(kind, channels=4):
 
 
 def disturbed(*norms):
-    """The norms, with the same random scale and offset."""
+    """The normalisations, with the same random scale and offset."""
     generator = torch.Generator().manual_seed(5)
     values = [torch.randn(4, generator=generator, dtype=torch.float64) for _ in range(2)]
     with torch.no_grad():
@@ -44,7 +46,7 @@ def disturbed(*norms):
 @pytest.mark.parametrize("kind", KINDS)
 @settings(deadline=None, max_examples=10)
 @given(seed=st.integers(0, 1000))
-def test_one_kind_alone_is_the_known_normalisation(kind, seed):
+def test_single_statistics_are_the_normalisations_of_pytorch(kind, seed):
     norm, known = disturbed(switched(kind), KINDS[kind][1])
     norm.train()
     known.train()
@@ -57,7 +59,7 @@ def test_one_kind_alone_is_the_known_normalisation(kind, seed):
     torch.testing.assert_close(x.grad, y.grad)
 
 
-def test_running_statistics_are_those_of_batch_norm():
+def test_running_statistics_equal_those_of_batch_norm():
     norm, known = switched("batch"), nn.BatchNorm2d(4).double()
     for seed in range(5):
         norm(features(seed))
@@ -67,7 +69,7 @@ def test_running_statistics_are_those_of_batch_norm():
     torch.testing.assert_close(norm.eval()(features(9)), known.eval()(features(9)))
 
 
-def test_evaluation_changes_nothing_and_knows_no_other_image():
+def test_evaluation_does_not_depend_on_other_images_or_change_the_state():
     norm = SwitchNorm2d(4).double()
     norm(features())
     norm.eval()
@@ -77,8 +79,8 @@ def test_evaluation_changes_nothing_and_knows_no_other_image():
     assert all(torch.equal(value, before[name]) for name, value in norm.state_dict().items())
 
 
-def test_mean_and_variance_have_weights_of_their_own():
-    """Mean of the layer and variance of the batch."""
+def test_mean_and_variance_have_separate_weights():
+    """Mean of the layer, variance of the batch."""
     norm = switched("layer")
     with torch.no_grad():
         norm.var_weight.copy_(switched("batch").var_weight)
@@ -88,7 +90,7 @@ def test_mean_and_variance_have_weights_of_their_own():
     torch.testing.assert_close(norm(x), (x - mean) / torch.sqrt(var + norm.eps))
 
 
-def test_a_mixture_is_of_the_statistics():
+def test_statistics_are_mixed_by_the_weights():
     norm = SwitchNorm2d(4).double()
     with torch.no_grad():
         norm.mean_weight.copy_(torch.tensor([1.0, 2.0, 5.0]).log())
@@ -100,7 +102,7 @@ def test_a_mixture_is_of_the_statistics():
     torch.testing.assert_close(norm(x), (x - mean) / torch.sqrt(var + norm.eps))
 
 
-def test_weights_are_learned():
+def test_all_parameters_have_gradients():
     norm = SwitchNorm2d(4).double()
     (norm(features()) * features(1)).sum().backward()
     for parameter in norm.parameters():
@@ -109,7 +111,7 @@ def test_weights_are_learned():
 
 @pytest.mark.parametrize("shape", [(1, 4, 1, 1), (2, 4, 1, 1), (1, 4, 2, 2)])
 def test_few_pixels(shape):
-    """An instance of one pixel has no variance, and a batch of one has none but its own."""
+    """The variance of an instance of one pixel vanishes; a batch of one image has no other statistics."""
     norm = SwitchNorm2d(4).double()
     x = features(shape=shape).requires_grad_()
     result = norm(x)
@@ -119,8 +121,8 @@ def test_few_pixels(shape):
     assert torch.isfinite(norm.eval()(x)).all()
 
 
-def test_half_precision_has_statistics_in_single():
-    """A large offset, of which a mean of bfloat16 numbers would be off by more than the spread."""
+def test_statistics_of_half_precision_are_in_single_precision():
+    """With a large offset, the error of a mean in bfloat16 would exceed the standard deviation."""
     norm = SwitchNorm2d(4)
     x = 100 + 4 * torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(0))
     x = x.bfloat16()

@@ -1,0 +1,77 @@
+"""Observations of AIA Maps: what is known about the saturation, and Maps that are refused before any work."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from sunpy_restore.desaturation import observation
+from sunpy_restore.desaturation.observation import Observation
+from sunpy_restore.desaturation.saturation import find_saturation
+
+WELL = 16383.0
+
+
+@pytest.fixture(scope="module")
+def hole(flaring):
+    mask = np.zeros(flaring.data.shape, dtype=bool)
+    mask[92:118, 106:134] = True
+    return mask
+
+
+def test_saturation_is_found_without_a_mask(flaring):
+    observed, saturation = Observation.from_map(flaring), find_saturation(flaring)
+    for name in ("mask", "saturated", "primary", "level"):
+        np.testing.assert_array_equal(getattr(observed, name), getattr(saturation, name))
+    assert observed.channel == 193
+    assert observed.nothing_to_do is None
+
+
+def test_saturation_is_unknown_for_a_given_mask(flaring, hole):
+    observed = Observation.from_map(flaring, mask=hole)
+    assert (observed.saturated, observed.primary, observed.level, observed.channel) == (None, None, None, 193)
+    np.testing.assert_array_equal(observed.mask, hole)
+
+
+def test_simulated_exposures_are_observed_as_their_maps_are(make_map, make_flare):
+    image, _ = make_flare(seed=2)
+    one, two = Observation.from_exposure(image, 193), Observation.from_map(make_map(image))
+    for field in fields(Observation):
+        np.testing.assert_array_equal(getattr(one, field.name), getattr(two, field.name))
+
+
+def test_diffraction_pattern_is_known_for_counts_only(make_map, flaring, hole):
+    assert Observation.from_map(make_map(flaring.data, WAVELNTH=1600)).channel is None
+    display = make_map((255 * np.sqrt(flaring.data.clip(0) / WELL)).astype(np.uint8))
+    assert Observation.from_map(display, mask=hole).channel is None
+
+
+def test_faint_counts_with_a_saturation_level_are_no_display_image(make_map, flaring, hole):
+    smap = make_map(np.minimum(np.round(flaring.data / 200) * 200, WELL))
+    assert len(np.unique(smap.data)) < 256
+    assert Observation.from_map(smap).channel == 193
+    assert Observation.from_map(smap, mask=hole).channel is None
+
+
+def test_maps_are_refused_before_saturation_is_found(make_map, flaring, hole, monkeypatch):
+    monkeypatch.setattr(observation, "find_saturation", None)
+    assert Observation.check(flaring) is None
+    assert Observation.check(flaring, mask=hole) is None
+    with pytest.raises(TypeError, match="expected an AIAMap"):
+        Observation.check(make_map(flaring.data, INSTRUME="HMI_SIDE1"))
+    with pytest.raises(ValueError, match="8-bit data"):
+        Observation.check(make_map(flaring.data.astype(np.uint8)))
+    with pytest.raises(ValueError, match="exposure time"):
+        Observation.check(make_map(flaring.data, BUNIT="DN / s", EXPTIME=0.0))
+    with pytest.raises(TypeError, match="boolean mask"):
+        Observation.check(flaring, mask=hole.astype(int))
+    with pytest.raises(ValueError, match=r"\(240, 220\)"):
+        Observation.check(flaring, mask=hole.T)
+
+
+def test_image_is_not_copied_or_changed_without_need(flaring):
+    before = flaring.data.copy()
+    observed = Observation.from_map(flaring)
+    assert observed.image is flaring.data
+    assert observed.harmonic_fill is not flaring.data
+    np.testing.assert_array_equal(flaring.data, before)
