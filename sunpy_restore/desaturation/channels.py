@@ -21,6 +21,8 @@ MARGIN = 128
 """Pixels around the damage that are available to a fill."""
 
 _NEIGHBOURHOOD = 16  # pixels around the mask that the scale is estimated from
+_DARKEST = 0.03  # of a bright value, the smallest scale
+_BRIGHT = 0.9  # quantile of a bright value
 _OUTLIER_DISTANCE = 32  # pixels around the mask in which outliers are found
 _SIDE = 7  # pixels, of the window with which a pixel is compared
 _QUANTILE = 0.65  # of the window; up to 17 of 49 pixels may be outliers
@@ -104,19 +106,25 @@ def channels_of(image, mask, saturated=None, level=None):
         saturated pixels if their level is known, 0 elsewhere; and the image with the biharmonic fill in the mask,
         divided by ``scale``.
     scale : `float`
-        The saturation level. If this is unknown, the median of the harmonic fill in the mask, or that of the absolute
-        values around the mask if it is larger, so that the channels do not depend on the unit of the image.
+        The saturation level. If this is unknown, the median of the harmonic fill in the mask or of the absolute values
+        around the mask, whichever is larger, and not less than 3 % of the 90th percentile of the image. The channels
+        thus do not depend on the unit of the image.
     """
     unknown = mask | find_outliers(image, mask)
     fill = harmonic(image, unknown)
     if level is None:
-        # Off the limb the image is noise around zero, and the median in the mask may vanish or be negative
-        around = np.abs(fill[_near(mask, _NEIGHBOURHOOD)])
-        scale = max(float(np.median(fill[mask])), float(np.median(around)), np.finfo(np.float32).tiny)
-        exceeded = np.zeros(mask.shape)
+        scale, exceeded = _typical_value(fill, mask), np.zeros(mask.shape)
     else:
         scale, exceeded = float(level), np.where(saturated, 1.0, 0.0)
     return np.stack([fill / scale, mask, exceeded, biharmonic(image, unknown) / scale]).astype(np.float32), scale
+
+
+def _typical_value(fill, mask):
+    """A positive scale of the values to fill that outliers do not change."""
+    # Off the limb an image is noise around zero, or zero
+    around, everywhere = np.abs(fill[_near(mask, _NEIGHBOURHOOD)]), np.abs(fill)
+    typical = max(np.median(fill[mask]), np.median(around), _DARKEST * np.quantile(everywhere, _BRIGHT))
+    return float(typical if typical > 0 else max(everywhere.max(), np.finfo(np.float32).tiny))
 
 
 def find_outliers(image, mask):

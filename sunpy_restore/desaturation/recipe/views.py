@@ -15,6 +15,7 @@ __all__ = ["Views", "displayed", "exposed"]
 _SHARES = (0.002, 0.3)  # of masked pixels
 _KNOWN = 0.5  # share of the views of saturation whose level is known
 _OUTLIERS = 0.3  # share of the views with outliers
+_LARGEST = 1e4  # units of the scale, well in the range of half precision
 _PAPER_THRESHOLD, _PAPER_RADIUS = 0.8, 3
 _ELECTRONS = 10.0  # variance over mean of the photon noise in DN, roughly that of AIA at 171 angstrom
 
@@ -57,7 +58,7 @@ class Views(Sequence):
         rng = np.random.default_rng([self.seed, 2, index])
         kind = rng.choice(self.kinds, p=self.probabilities)
         pair = None
-        while pair is None:
+        while pair is None or max(np.abs(part).max() for part in pair) > _LARGEST:
             pair = self._injected(rng) if kind == "injected" else self._masked(kind, rng)
         return *(part.astype(np.float16) for part in pair), kind != "injected"
 
@@ -76,7 +77,8 @@ class Views(Sequence):
         elif kind == "shapes":
             mask = rng.choice([boxes, blobs, strokes])(image, rng)
         elif kind == "paper":
-            mask = ndimage.binary_dilation(image > _PAPER_THRESHOLD, disk(_PAPER_RADIUS))
+            mask = ndimage.binary_dilation(image > _LARGEST = 1e4  # units of the scale, well in the range of half precision
+_PAPER_THRESHOLD, disk(_PAPER_RADIUS))
         else:
             mask = threshold_mask(image, rng)
         if not _SHARES[0] < mask.mean() < _SHARES[1]:
