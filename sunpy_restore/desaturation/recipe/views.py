@@ -77,8 +77,7 @@ class Views(Sequence):
         elif kind == "shapes":
             mask = rng.choice([boxes, blobs, strokes])(image, rng)
         elif kind == "paper":
-            mask = ndimage.binary_dilation(image > _LARGEST = 1e4  # units of the scale, well in the range of half precision
-_PAPER_THRESHOLD, disk(_PAPER_RADIUS))
+            mask = ndimage.binary_dilation(image > _PAPER_THRESHOLD, disk(_PAPER_RADIUS))
         else:
             mask = threshold_mask(image, rng)
         if not _SHARES[0] < mask.mean() < _SHARES[1]:
