@@ -10,7 +10,7 @@ from sunpy_restore.desaturation.channels import channels_of, find_outliers
 
 
 def scene(seed=0, shape=(40, 44)):
-    image = np.random.default_rng(seed).normal(500, 60, size=shape)
+    image = np.random.default_rng(seed).normal(500, 30, size=shape)
     mask = np.zeros(shape, dtype=bool)
     mask[15:22, 18:27] = True
     saturated = np.zeros(shape, dtype=bool)
@@ -67,7 +67,7 @@ def test_mask_alone_implies_no_level():
 
 
 @given(seed=st.integers(0, 1000), factor=st.one_of(st.just(0.0), st.floats(10, 1e6)))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_outliers_near_the_mask_change_nothing(seed, factor):
     """A spike, a dead pixel, a small bright kernel: they are filled like the mask."""
     image, mask, _ = scene(seed)
@@ -82,7 +82,7 @@ def test_outliers_near_the_mask_change_nothing(seed, factor):
         found, other = channels_of(changed, mask, **saturation)
         assert other == pytest.approx(scale, rel=0.02)
         fills = [part[[0, 3]][:, mask] * unit for part, unit in ((expected, scale), (found, other))]
-        np.testing.assert_allclose(*fills, atol=60)
+        np.testing.assert_allclose(*fills, atol=30)
 
 
 def test_bright_wings_of_a_core_are_no_outliers():
@@ -115,10 +115,10 @@ def test_scale_of_a_dark_part_of_a_bright_image_is_not_tiny():
     image, mask, _ = scene()
     image[:, :30] = 0
     channels, scale = channels_of(image, mask)
-    assert scale == pytest.approx(0.03 * 550, rel=0.1)
+    assert scale == pytest.approx(0.03 * 525, rel=0.1)
     assert np.abs(channels).max() < 100
     image[:] = 0
-    image[0, 0] = 1
+    image[:10, :10] = 1
     assert channels_of(image, mask)[1] == 1
 
 

@@ -59,7 +59,7 @@ def test_outliers_are_near_the_mask_and_few():
         strong = (np.abs(changed) > 0.1) & ~mask
         assert strong.sum() < 8 * 60
         assert ndimage.distance_transform_edt(~mask)[strong].max(initial=0) < 50
-    assert not masks.add_outliers(image, np.ones_like(mask), np.random.default_rng(0)).any() == image.any()
+    np.testing.assert_array_equal(masks.add_outliers(image, np.ones_like(mask), np.random.default_rng(0)), image)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -80,10 +80,10 @@ def test_views_are_the_truth_outside_of_the_mask_apart_from_outliers(disks, kind
 
 def test_level_is_known_in_some_views_of_saturation_alone(disks):
     known = {
-        kind: [view[0][CHANNELS.index("level")].any() for view in Views(disks, 12, {kind: 1.0}, side=96, seed=1)]
+        kind: [view[0][CHANNELS.index("level")].any() for view in Views(disks, 8, {kind: 1.0}, side=64, seed=1)]
         for kind in ("paper", "foreign", "shapes")
     }
-    assert 0 < sum(known["paper"]) < 12
+    assert 0 < sum(known["paper"]) < 8
     assert not any(known["foreign"])
     assert not any(known["shapes"])
 
