@@ -1,9 +1,9 @@
 """
 Input channels of the desaturation networks.
 
-The channels are the image with its harmonic fill, the mask, the saturation level and the image with its biharmonic
-fill, in the order of `~sunpy_restore.desaturation.task.CHANNELS`. They are not to be confused with the AIA channels,
-which are wavelengths.
+The channels are the image with its harmonic fill, the mask, the saturation level, the brightest value around the mask
+and the image with its biharmonic fill, in the order of `~sunpy_restore.desaturation.task.CHANNELS`. They are not to be
+confused with the AIA channels, which are wavelengths.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ __all__ = ["MARGIN", "InputWindow", "channels_of", "find_outliers", "input_windo
 MARGIN = 128
 """Pixels around the damage that are available to a fill."""
 
+_RIM = 8  # pixels around the mask in which the brightest value is sought
 _NEIGHBOURHOOD = 16  # pixels around the mask that the scale is estimated from
 _DARKEST = 0.03  # of a bright value, the smallest scale
 _BRIGHT = 0.9  # quantile of a bright value
@@ -44,7 +45,7 @@ class InputWindow:
     own : `numpy.ndarray` of `bool`
         Damaged pixels that belong to the window, shape ``(h, w)``. Other damaged pixels in it belong to another window.
     channels : `numpy.ndarray` of ``float32``
-        Input channels, shape ``(4, h, w)``, see `channels_of`.
+        Input channels, shape ``(5, h, w)``, see `channels_of`.
     scale : `float`
         Unit of the channels, in the unit of the image.
     """
@@ -102,9 +103,10 @@ def channels_of(image, mask, saturated=None, level=None):
     Returns
     -------
     channels : `numpy.ndarray` of ``float32``
-        Shape ``(4, ny, nx)``: the image with the harmonic fill in the mask, divided by ``scale``; the mask; 1 in
-        saturated pixels if their level is known, 0 elsewhere; and the image with the biharmonic fill in the mask,
-        divided by ``scale``.
+        Shape ``(5, ny, nx)``: the image with the harmonic fill in the mask, divided by ``scale``; the mask; 1 in
+        saturated pixels if their level is known, 0 elsewhere; the brightest valid value near the mask divided by
+        ``scale``, in the mask if no level is known, 0 elsewhere; and the image with the biharmonic fill in the mask,
+        divided by ``scale``. Masked pixels may be brighter or fainter than the brightest value around them.
     scale : `float`
         The saturation level. If this is unknown, the median of the harmonic fill in the mask or of the absolute values
         around the mask, whichever is larger, and not less than 3 % of the 90th percentile of the image. The channels
@@ -114,9 +116,11 @@ def channels_of(image, mask, saturated=None, level=None):
     fill = harmonic(image, unknown)
     if level is None:
         scale, exceeded = _typical_value(fill, mask), np.zeros(mask.shape)
+        brightest = np.where(mask, _brightest(fill, unknown, mask) / scale, 0)
     else:
-        scale, exceeded = float(level), np.where(saturated, 1.0, 0.0)
-    return np.stack([fill / scale, mask, exceeded, biharmonic(image, unknown) / scale]).astype(np.float32), scale
+        scale, exceeded, brightest = float(level), np.where(saturated, 1.0, 0.0), np.zeros(mask.shape)
+    plate = biharmonic(image, unknown)
+    return np.stack([fill / scale, mask, exceeded, brightest, plate / scale]).astype(np.float32), scale
 
 
 def _typical_value(fill, mask):
@@ -125,6 +129,14 @@ def _typical_value(fill, mask):
     around, everywhere = np.abs(fill[_near(mask, _NEIGHBOURHOOD)]), np.abs(fill)
     typical = max(np.median(fill[mask]), np.median(around), _DARKEST * np.quantile(everywhere, _BRIGHT))
     return float(typical if typical > 0 else max(everywhere.max(), np.finfo(np.float32).tiny))
+
+
+def _brightest(fill, unknown, mask):
+    """The brightest valid value near a mask that another one in its 3 x 3 neighbourhood reaches."""
+    near = ndimage.binary_dilation(mask, iterations=_RIM) & ~unknown
+    second = ndimage.rank_filter(np.where(unknown, -np.inf, fill), -2, size=3)
+    candidates = second[near & np.isfinite(second)]
+    return candidates.max() if candidates.size else np.median(fill[~mask])
 
 
 def find_outliers(image, mask):

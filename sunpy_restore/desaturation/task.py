@@ -4,7 +4,7 @@ from sunpy_restore.core.task import MapFunction, Option, Restoration, network_bu
 
 __all__ = ["CHANNELS", "DESATURATE", "TASK"]
 
-CHANNELS = ("image", "mask", "level", "biharmonic")
+CHANNELS = ("image", "mask", "level", "brightest", "biharmonic")
 """Input channels of the networks, see `~sunpy_restore.desaturation.channels.channels_of`."""
 
 TASK = Restoration(

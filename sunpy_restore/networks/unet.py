@@ -83,10 +83,10 @@ class FillingUNet(_UNet):
     """
     Correction of a first fill, in the logarithm.
 
-    Input: channels ``(batch, 3 + n, h, w)`` with ``n >= others`` fills: the image with a first fill of the damaged
-    pixels, the mask of these pixels, the level at which they are known to have saturated (0 where it is unknown), and
-    the image with n other first fills, of which the first ``others`` are used. Images are in units of a scale near the
-    values to be filled. Output: ``(batch, 1, h, w)``, the image with a better fill; pixels outside of the mask keep
+    Input: channels ``(batch, 4 + n, h, w)`` with ``n >= others`` fills: the image with a first fill of the damaged
+    pixels, the mask of these pixels, the level at which they are known to have saturated (0 where it is unknown), the
+    brightest value around them, and the image with n other first fills, of which the first ``others`` are used. Images
+    are in units of a scale near the values to be filled. Output: ``(batch, 1, h, w)``, the image with a better fill; pixels outside of the mask keep
     their values.
 
     With ``v = sign(image) log(1 + |image|)`` the fill is ``v + c + h (other - v) + ...`` with the channels ``c`` and
@@ -101,11 +101,13 @@ class FillingUNet(_UNet):
         Largest value of the logarithm in the fill, which keeps it finite for any input.
     others : `int`
         Number of the other first fills that are used.
+    brightest : `bool`
+        Whether the brightest value around the damaged pixels is used.
     """
 
-    def __init__(self, widths=(48, 64, 96, 128), ceiling=8.0, others=0):
-        super().__init__(3 + others, 1 + others, widths)
-        self.ceiling, self.others = ceiling, others
+    def __init__(self, widths=(48, 64, 96, 128), ceiling=8.0, others=0, brightest=False):
+        super().__init__(3 + brightest + others, 1 + others, widths)
+        self.ceiling, self.others, self.brightest = ceiling, others, brightest
 
     @property
     def receptive_radius(self):
@@ -122,10 +124,12 @@ class FillingUNet(_UNet):
 
     def forward(self, channels):
         ny, nx = channels.shape[-2:]
-        image, mask, level, others = self.padded(channels[:, : 3 + self.others]).split([1, 1, 1, self.others], dim=1)
+        channels = self.padded(channels[:, : 4 + self.others])
+        image, mask, level, brightest, others = channels.split([1, 1, 1, 1, self.others], dim=1)
         start = _signed_log(image)
         apart = _signed_log(others) - start
-        corrections = self.correction(torch.cat([start, mask, _signed_log(level), apart], dim=1))
+        levels = [level, brightest] if self.brightest else [level]
+        corrections = self.correction(torch.cat([start, mask, *map(_signed_log, levels), apart], dim=1))
         change = corrections[:, :1] + (corrections[:, 1:] * apart).sum(dim=1, keepdim=True)
         found = (start + change).clamp(-self.ceiling, self.ceiling)
         filled = torch.sign(found) * torch.expm1(found.abs())

@@ -25,10 +25,10 @@ def test_image_is_normalised_and_filled_by_classical_methods(seed):
     for known in ({}, {"saturated": saturated, "level": 5000.0}):
         channels, scale = channels_of(image, mask, **known)
         assert channels.dtype == np.float32
-        assert channels.shape == (4, *image.shape)
+        assert channels.shape == (5, *image.shape)
         np.testing.assert_allclose(channels[0] * scale, harmonic(image, mask), rtol=1e-6)
         np.testing.assert_array_equal(channels[1], mask)
-        np.testing.assert_allclose(channels[3] * scale, biharmonic(image, mask), rtol=1e-6)
+        np.testing.assert_allclose(channels[4] * scale, biharmonic(image, mask), rtol=1e-6)
 
 
 @given(factor=st.floats(1e-6, 1e6), seed=st.integers(0, 1000))
@@ -62,8 +62,14 @@ def test_known_level_is_the_scale_and_marks_saturated_pixels():
 
 def test_mask_alone_implies_no_level():
     image, mask, _ = scene()
-    channels, _ = channels_of(image, mask)
+    image[13:15, 20:23] = 900
+    image[0:5, 0:5] = 1e6  # far away
+    channels, scale = channels_of(image, mask)
     assert not channels[2].any()
+    np.testing.assert_allclose(channels[3][mask], 900 / scale, rtol=1e-6)
+    np.testing.assert_array_equal(channels[3][~mask], 0)
+    known, _ = channels_of(image, mask, mask, 5e3)
+    assert not known[3].any()
 
 
 @given(seed=st.integers(0, 1000), factor=st.one_of(st.just(0.0), st.floats(10, 1e6)))
@@ -81,7 +87,7 @@ def test_outliers_near_the_mask_change_nothing(seed, factor):
         expected, scale = channels_of(image, mask, **saturation)
         found, other = channels_of(changed, mask, **saturation)
         assert other == pytest.approx(scale, rel=0.02)
-        fills = [part[[0, 3]][:, mask] * unit for part, unit in ((expected, scale), (found, other))]
+        fills = [part[[0, 4]][:, mask] * unit for part, unit in ((expected, scale), (found, other))]
         np.testing.assert_allclose(*fills, atol=30)
 
 

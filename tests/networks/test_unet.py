@@ -26,7 +26,8 @@ def channels(ny, nx, mask=None, seed=0):
     image = rng.lognormal(size=(ny, nx))
     mask = rng.random((ny, nx)) < 0.3 if mask is None else np.broadcast_to(mask, (ny, nx))
     other = np.where(mask, rng.lognormal(size=(ny, nx)), image)
-    return np.stack([image, mask, 1.5 * (mask & (rng.random((ny, nx)) < 0.5)), other])
+    level = 1.5 * (mask & (rng.random((ny, nx)) < 0.5))
+    return np.stack([image, mask, level, mask - level, other])
 
 
 @pytest.mark.parametrize("widths", [[4], [4, 5], [4, 6, 8]])
@@ -126,7 +127,7 @@ def test_fill_is_that_of_the_other_sign_if_the_correction_is():
     """Off the limb images are noise around zero."""
     observed = torch.from_numpy(channels(12, 12, True))[None]
     mirrored = observed.clone()
-    mirrored[:, [0, 3]] *= -1
+    mirrored[:, [0, 4]] *= -1
     restorer = network([4], others=1)
     with torch.no_grad():  # so that only the shares of the other fill are not zero
         restorer.leave.weight.zero_()
@@ -138,7 +139,7 @@ def test_fill_is_that_of_the_other_sign_if_the_correction_is():
 def test_channels_of_other_fills_are_used_as_far_as_the_network_has_them():
     observed = torch.from_numpy(channels(24, 20, seed=3))[None]
     changed = observed.clone()
-    changed[:, 3] += 0.5
+    changed[:, 4] += 0.5
     with torch.inference_mode():
         without, with_one = network([4, 6]), network([4, 6], others=1)
         torch.testing.assert_close(without(observed), without(changed), rtol=0, atol=0)
@@ -150,7 +151,7 @@ def test_network_can_return_the_other_fill():
     restorer = FillingUNet(widths=[4], others=1).double()
     restorer.leave.bias.data[4:] = 1
     with torch.inference_mode():
-        torch.testing.assert_close(restorer(observed), observed[:, 3:])
+        torch.testing.assert_close(restorer(observed), observed[:, 4:])
 
 
 @pytest.mark.parametrize("ceiling", [1.0, 5.0])

@@ -69,11 +69,11 @@ class DesaturationRecipe(Recipe):
         """
         compact = TrainingConfig(
             name="compact",
-            network={"architecture": "FillingUNet", "widths": [48, 64, 96, 128], "others": 1},
+            network={"architecture": "FillingUNet", "widths": [48, 64, 96, 128], "others": 1, "brightest": True},
             patch_size=144,
             batch_size=6,
             steps=3_000,
-            learning_rate=4e-4,
+            learning_rate=3e-4,
             schedule="halving",
             halving=500,
             ema_decay=0.998,
@@ -95,19 +95,23 @@ class DesaturationRecipe(Recipe):
 
     def starting_weights(self, network, state):
         """
-        Weights of a network that uses fewer of the other first fills, with zeros for these; see `Recipe`.
+        Weights of a network without other fills and with one channel of levels; see `Recipe.starting_weights`.
 
-        The network then gives the results of the other one.
+        That channel contained the known level or else the brightest value around the mask. The weights of the two are
+        equal at the start, and those of other fills zero: the results are those of the other network.
         """
-        wanted, axes = network.state_dict(), {"enter.weight": 1, "leave.weight": 0, "leave.bias": 0}
-        if not axes.keys() <= state.keys() & wanted.keys():
+        missing = network.state_dict()["enter.weight"].shape[1] - state["enter.weight"].shape[1]
+        if not missing:
             return state
-        widened = dict(state)
-        for name, axis in axes.items():
-            missing = max(wanted[name].shape[axis] - state[name].shape[axis], 0)
-            # Pairs of the last axis come first in the arguments of pad
-            widened[name] = functional.pad(state[name], [0, 0] * (state[name].ndim - 1 - axis) + [0, missing])
-        return widened
+        outputs = network.state_dict()["leave.bias"].shape[0] - state["leave.bias"].shape[0]
+        enter = state["enter.weight"]
+        levels = enter[:, -4:]  # 4 pixels of the channel, which is the last one
+        fills = torch.zeros_like(enter[:, :1]).expand(-1, missing - 4, -1, -1)
+        return dict(state) | {
+            "enter.weight": torch.cat([enter, levels, fills], dim=1),
+            "leave.weight": functional.pad(state["leave.weight"], [0] * 7 + [outputs]),
+            "leave.bias": functional.pad(state["leave.bias"], [0, outputs]),
+        }
 
     def loss(self, network, batch, config):
         """

@@ -98,7 +98,7 @@ def test_paper_pairs_are_the_image_outside_of_the_mask():
     image = scene(1)
     mask = paper_damage(image)[1]
     channels, truth = paper_pair(image)
-    assert channels.shape == (4, *image.shape)
+    assert channels.shape == (5, *image.shape)
     assert truth.shape == (1, *image.shape)
     assert channels.dtype == truth.dtype == np.float32
     np.testing.assert_array_equal(channels[1] > 0, mask)
@@ -190,14 +190,14 @@ def test_flares_have_a_peak_of_one_near_the_centre():
 def test_views_of_the_paper(disks):
     (channels, truth, transposable), *_ = paper_views(disks, 2, np.random.default_rng(3))
     assert transposable is True
-    assert channels.shape == (4, 256, 256)
+    assert channels.shape == (5, 256, 256)
     assert truth.shape == (1, 256, 256)
 
 
 def ramps(transposable):
     """A view whose values distinguish rows from columns."""
     y, x = np.indices((40, 40)).astype(np.float16)
-    return np.stack([y, np.ones_like(y), x, y]), y[None], transposable
+    return np.stack([y, np.ones_like(y), x, x, y]), y[None], transposable
 
 
 def test_items_are_reproducible_patches():
@@ -207,7 +207,7 @@ def test_items_are_reproducible_patches():
     distinct = set()
     for index in reversed(range(20)):
         (channels, truth), (again, _) = one[index], two[index]
-        assert channels.shape == (4, 16, 16)
+        assert channels.shape == (5, 16, 16)
         assert truth.shape == (1, 16, 16)
         assert (channels == again).all()
         assert (channels[0] == truth[0]).all()

@@ -131,11 +131,15 @@ def test_tiles_are_reproducible(disks):
 
 def test_training_starts_with_the_results_of_a_network_without_the_other_fill():
     recipe, options = recipe_of(TASK), {"architecture": "FillingUNet", "widths": [4, 6]}
-    old, new = TASK.build_network(options), TASK.build_network(options | {"others": 1})
+    old, new = TASK.build_network(options), TASK.build_network(options | {"others": 1, "brightest": True})
     torch.nn.init.normal_(old.leave.weight)
     new.load_state_dict(recipe.starting_weights(new, old.state_dict()))
     observed = torch.rand(1, len(CHANNELS), 32, 32)
+    observed[:, CHANNELS.index("brightest")] = 0
     torch.testing.assert_close(new(observed), old(observed))
+    unknown = observed.clone()
+    unknown[:, [2, 3]] = unknown[:, [3, 2]]
+    torch.testing.assert_close(new(unknown), old(observed))
     assert recipe.starting_weights(old, old.state_dict()).keys() == old.state_dict().keys()
 
 
