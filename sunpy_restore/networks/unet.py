@@ -86,8 +86,8 @@ class FillingUNet(_UNet):
     Input: channels ``(batch, 4 + n, h, w)`` with ``n >= others`` fills: the image with a first fill of the damaged
     pixels, the mask of these pixels, the level at which they are known to have saturated (0 where it is unknown), the
     brightest value around them, and the image with n other first fills, of which the first ``others`` are used. Images
-    are in units of a scale near the values to be filled. Output: ``(batch, 1, h, w)``, the image with a better fill; pixels outside of the mask keep
-    their values.
+    are in units of a scale near the values to be filled. Output: ``(batch, 1, h, w)``, the image with a better fill;
+    pixels outside of the mask keep their values.
 
     With ``v = sign(image) log(1 + |image|)`` the fill is ``v + c + h (other - v) + ...`` with the channels ``c`` and
     one ``h`` for each of the others, which the last layer gives; it is zero before training. No layer depends on the
