@@ -8,16 +8,17 @@ of the package have, without any change of the package.
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from ndcube import NDCube
 from scipy import ndimage
 from torch import nn
 from torch.utils.data import Dataset
 
 import astropy.units as u
-from ndcube import NDCube
 
 import sunpy.map
 
@@ -26,10 +27,11 @@ from sunpy_restore import tasks
 from sunpy_restore.cli.main import main
 from sunpy_restore.core import observation as base
 from sunpy_restore.core import registry
+from sunpy_restore.core.config import TrainingConfig
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.inference import fill_invalid
 from sunpy_restore.core.methods import Restored
-from sunpy_restore.core.recipe import Recipe, ScoreColumn, TrainingConfig, Variant
+from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
 from sunpy_restore.core.task import MapFunction, Option, Restoration
 from sunpy_restore.core.verb import run
 from sunpy_restore.data import sample_path
@@ -107,7 +109,7 @@ class Pairs(Dataset):
 
 
 class DeblurRecipe(Recipe):
-    score_columns = {"error": ScoreColumn("RMS error [% of the contrast]", "{:.1%}")}
+    score_columns: ClassVar = {"error": ScoreColumn("RMS error [% of the contrast]", "{:.1%}")}
 
     def configs(self):
         network = {"architecture": "Deblurrer", "side": 9}
@@ -252,7 +254,7 @@ def test_errors_and_warnings_are_those_of_all_functions(known, blurred):
     with pytest.raises(ValueError, match="Unknown method 'magic'; expected one of network, unsharp"):
         deblur(blurred, method="magic")
     restored = deblur(blurred, method="unsharp")
-    with pytest.raises(ValueError, match="Image 2 of 2: .*deblur has restored this Map already"):
+    with pytest.raises(ValueError, match=r"Image 2 of 2: .*deblur has restored this Map already"):
         deblur([blurred, restored], method="unsharp")
     never = sunpy.map.Map(blurred.data, {**blurred.meta, "sharp": "never"})
     with pytest.raises(ValueError, match="Found SHARP = 'never'"):

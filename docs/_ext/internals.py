@@ -76,6 +76,6 @@ def write_pages(app):
 
 
 def setup(app):
-    """Write the pages before Sphinx looks for sources."""
-    app.connect("builder-inited", write_pages, priority=400)
+    """Write the pages before Sphinx looks for sources; automodapi makes pages only for sources that it finds then."""
+    write_pages(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

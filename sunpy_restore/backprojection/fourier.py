@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 __all__ = [
-    "WEIGHTINGS",
     "Grid",
     "back_projection",
     "dirty_beam",

@@ -64,8 +64,9 @@ def find_visibilities(data, world, points, weights):
             return visibilities, matrix
     raise ValueError(
         f"The image is not a back-projection of visibilities at these {len(points.u)} points of the (u, v) plane "
-        f"({points.labels[0]} to {points.labels[-1]}): in any orientation the residual is {misfit:.0%} of the image. "
-        "Give the sub-collimators that it was made from, or the original image without resampling."
+        f"({points.labels[0]} to {points.labels[-1]}): found an RMS residual of {misfit:.1%} in the best orientation; "
+        f"expected less than {_LARGEST_MISFIT:.0%}. Give the sub-collimators that it was made from, or the original "
+        "image without resampling."
     )
 
 

@@ -9,7 +9,7 @@ from scipy import ndimage
 import sunpy.map
 
 from sunpy_restore.backprojection.measured import open_visibilities
-from sunpy_restore.backprojection.restore import backproj_to_clean
+from sunpy_restore.backprojection.verb import backproj_to_clean
 from sunpy_restore.core.io import save
 from sunpy_restore.core.metrics import contrast, flux_error, residual_fraction
 from sunpy_restore.data import SAMPLES, sample_path

@@ -67,8 +67,17 @@ def atomic_path(path):
             if lock is not None:
                 os.close(lock)
     except OSError as error:
-        message = f"{target} was not written: {error.strerror or error}"
-        raise (OSError(message) if error.errno is None else OSError(error.errno, message)) from error
+        reason = _reason(error)
+        message = f"{target} was not written: {reason.strerror or error}"
+        raise (OSError(message) if reason.errno is None else OSError(reason.errno, message)) from error
+
+
+def _reason(error):
+    """The error of the system, which astropy replaces by one without a number."""
+    reason = error
+    while reason.errno is None and isinstance(reason.__context__, OSError):
+        reason = reason.__context__
+    return error if reason.errno is None else reason
 
 
 def _create(target):

@@ -172,13 +172,17 @@ def to_text(value, name="value"):
         The value is of another type.
     """
     try:
-        return yaml.dump(_plain(value), default_flow_style=True, sort_keys=False, width=float("inf")).strip()
+        plain = _plain(value)
+        text = yaml.dump(plain, default_flow_style=True, sort_keys=False, width=float("inf")).strip()
+        if "python/complex" in text and repr(from_text(text)) != repr(plain):
+            raise ValueError("astropy writes complex numbers with zeros or NaN in a way that it does not read")
     # YAML errors, and those of the classes that it asks for their content
     except Exception as error:
         raise ValueError(
-            f"The {name} is of the type {type(value).__name__}, which a file cannot hold. Remove it, or convert it to "
+            f"The {name} is of the type {type(value).__name__}, which cannot be saved. Remove it, or convert it to "
             "numbers, text, arrays, Quantity or Time."
         ) from error
+    return text
 
 
 def from_text(text):

@@ -73,7 +73,7 @@ def _examine(content, source):
         return True, f"it does not open as FITS ({error})"
     ends = [place["datLoc"] + place["datSpan"] for place in places]
     if ends[-1] != len(content):
-        return True, f"found {len(content)} bytes, expected {ends[-1]}"
+        return True, f"found {len(content)} bytes; expected {ends[-1]}"
     sums = [_sum(content, place["hdrLoc"], end) for place, end in zip(places, ends, strict=True)]
     wrong = [str(index) for index, total in enumerate(sums) if total != _RIGHT_SUM]
     return True, f"the checksum of HDU {', '.join(wrong)} does not match" if wrong else None

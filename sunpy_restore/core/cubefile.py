@@ -87,7 +87,7 @@ def cube_rows(cube):
         raise ValueError("The psf of an NDCube is not saved. Set it to None.")
     extra = cube.extra_coords
     if type(extra) is not ExtraCoords or extra._wcs is not None:
-        raise ValueError("Found extra_coords made from a WCS, expected lookup tables. Save a list of Maps instead.")
+        raise ValueError("Found extra_coords made from a WCS; expected lookup tables. Save a list of Maps instead.")
     parts = {
         "class": _name(type(cube)),
         "wcs": _describe_wcs(cube.wcs),
@@ -159,7 +159,7 @@ def _describe_wcs(wcs):
         return {"factor": wcs._factor.tolist(), "offset": wcs._offset.tolist(), "of": _describe_wcs(wcs._wcs)}
     if not isinstance(wcs, WCS) or wcs.has_distortion:
         found = f"a {type(wcs).__name__}" + (" with distortions" if isinstance(wcs, WCS) else "")
-        raise ValueError(f"Found {found}, expected a FITS WCS without distortions. Save a list of Maps instead.")
+        raise ValueError(f"Found {found}; expected a FITS WCS without distortions. Save a list of Maps instead.")
     header = dict(wcs.to_header(relax=True))
     if wcs.wcs.has_cd():
         # It has the CD matrix as PC; the numbers below are the CD matrix.
@@ -207,7 +207,7 @@ def _make_wcs(description):
 def _describe_meta(meta):
     kind = type(meta).__name__
     if _METAS.get(kind) is not type(meta):
-        raise ValueError(f"Found meta of the class {kind}, expected one of {', '.join(_METAS)}. Convert it to a dict.")
+        raise ValueError(f"Found meta of the class {kind}; expected one of {', '.join(_METAS)}. Convert it to a dict.")
     if kind == "Header":
         return {"class": kind, "values": meta.tostring(sep="\n", endcard=False, padding=False)}
     description = {"class": kind, "values": dict(meta)}
@@ -226,7 +226,7 @@ def _describe_table(table):
     kind = type(table).__name__
     if _TABLES.get(kind) is not type(table) or table.dropped_world_dimensions["value"]:
         raise ValueError(
-            f"Found extra_coords in a {kind}, expected Time or Quantity along whole axes. Save a list of Maps instead."
+            f"Found extra_coords in a {kind}; expected Time or Quantity along whole axes. Save a list of Maps instead."
         )
     description = {
         "class": kind,

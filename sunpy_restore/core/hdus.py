@@ -8,16 +8,14 @@ import astropy.units as u
 from astropy.io import fits
 from astropy.nddata import InverseVariance, StdDevUncertainty, UnknownUncertainty, VarianceUncertainty
 
+from sunpy_restore.core.arrays import FORMAT, describe, flat_hdu, read_array, to_fits_type
 from sunpy_restore.core.cards import IMAGE_KEYWORDS, fits_header
 
-__all__ = ["ImageHDUs", "group_hdus", "image_hdus", "read_array", "read_rows", "read_uncertainty", "table_hdu"]
+__all__ = ["group_hdus", "image_hdus", "read_rows", "read_uncertainty", "table_hdu"]
 
-_FORMAT = 1
 _UNCERTAINTIES = {
     cls.__name__: cls for cls in (StdDevUncertainty, VarianceUncertainty, InverseVariance, UnknownUncertainty)
 }
-# FITS has no booleans in images, and neither 2-byte nor 16-byte floats.
-_STORED_AS = {"bool": "uint8", "float16": "float32", "longdouble": "float64"}
 _COLUMNS = ("PART", "KEYWORD", "STORED", "VALUE")
 
 
@@ -84,19 +82,20 @@ def image_hdus(data, meta, mask, uncertainty, *, number):
     ValueError
         The shapes do not match, or the class of the uncertainty is not one of astropy's.
     """
-    stored, _ = _stored(data, "data")
+    stored = to_fits_type(data, "data")
     header, added, extensions = fits_header(meta), {}, []
     if mask is not None:
-        extensions.append(_flat_hdu("MASK", mask, data.shape, number))
+        mask = np.asarray(mask)
+        extensions.append(flat_hdu("MASK", mask, data.shape, number))
         added["RSTNMASK"] = int(np.count_nonzero(np.broadcast_to(mask, data.shape)))
     if uncertainty is not None:
         added["RSTUNC"] = type(uncertainty).__name__
         if _UNCERTAINTIES.get(added["RSTUNC"]) is not type(uncertainty):
             raise ValueError(
-                f"Found an uncertainty of the class {added['RSTUNC']}, expected one of {', '.join(_UNCERTAINTIES)}. "
+                f"Found an uncertainty of the class {added['RSTUNC']}; expected one of {', '.join(_UNCERTAINTIES)}. "
                 "Convert it, or set the uncertainty to None."
             )
-        extensions.append(_flat_hdu("UNCERT", uncertainty.array, data.shape, number))
+        extensions.append(flat_hdu("UNCERT", uncertainty.array, data.shape, number))
         extensions[-1].header["RSTUNC"] = (added["RSTUNC"], "type of the uncertainty")
         if uncertainty.unit is not None:
             extensions[-1].header["BUNIT"] = _unit_text(uncertainty.unit)
@@ -114,7 +113,7 @@ def image_hdus(data, meta, mask, uncertainty, *, number):
     return [image, *extensions]
 
 
-def table_hdu(rows, data, *, number):
+def table_hdu(rows, dtype, *, number):
     """
     Make the HDU ``RSTMETA``, a table of text.
 
@@ -122,8 +121,8 @@ def table_hdu(rows, data, *, number):
     ----------
     rows : `list` of `tuple` of `str`
         Rows of four texts.
-    data : `~numpy.ndarray`
-        The image, whose type the HDU names if FITS does not have it.
+    dtype : `numpy.dtype`
+        Type of the image.
     number : `int`
         Number of the image in the file.
 
@@ -136,7 +135,7 @@ def table_hdu(rows, data, *, number):
         for index, name in enumerate(_COLUMNS)
     ]
     hdu = fits.BinTableHDU.from_columns(columns, name="RSTMETA")
-    _describe(hdu, number, _stored(data, "data")[1])
+    describe(hdu, number, dtype)
     return hdu
 
 
@@ -163,13 +162,13 @@ def group_hdus(hdus):
         if hdu.is_image and hdu.header["NAXIS"] > 1:
             groups.append(ImageHDUs(hdu))
         elif "RSTFILE" in hdu.header and groups:
-            if hdu.header["RSTFILE"] > _FORMAT:
+            if hdu.header["RSTFILE"] > FORMAT:
                 raise ValueError(
-                    f"Found version {hdu.header['RSTFILE']} of the file layout, expected at most {_FORMAT}. "
+                    f"Found version {hdu.header['RSTFILE']} of the file layout; expected at most {FORMAT}. "
                     "Update sunpy_restore."
                 )
             if getattr(groups[-1], hdu.name.lower()) is not None:
-                raise ValueError(f"Found two extensions {hdu.name} after image {len(groups)}, expected one.")
+                raise ValueError(f"Found two extensions {hdu.name} after image {len(groups)}; expected one.")
             setattr(groups[-1], hdu.name.lower(), hdu)
     for number, group in enumerate(groups, 1):
         if group.rstmeta is None:
@@ -177,41 +176,6 @@ def group_hdus(hdus):
     if not groups:
         raise ValueError("Found no image.")
     return groups
-
-
-def read_array(hdu, description):
-    """
-    Read an array as it was before it was saved.
-
-    Parameters
-    ----------
-    hdu : HDU
-        The array.
-    description : `~astropy.io.fits.Header`
-        Header with ``RSTDTYPE`` if FITS does not have the type, and with ``RSTAXISn`` if the array was made flat.
-
-    Returns
-    -------
-    `~numpy.ndarray`
-        Array in the byte order of the machine.
-
-    Raises
-    ------
-    ValueError
-        The number of values does not match the shape.
-    """
-    data = hdu.data
-    dtype = description.get("RSTDTYPE", data.dtype.name)
-    if _STORED_AS.get(dtype) != data.dtype.name:
-        # Another program may have changed the type.
-        dtype = data.dtype.name
-    data = np.array(data, dtype=dtype)
-    if hdu.header["NAXIS"] > 1:
-        return data
-    shape = tuple(description[f"RSTAXIS{axis}"] for axis in range(description["RSTNAXIS"], 0, -1))
-    if data.size != np.prod(shape, dtype=int):
-        raise ValueError(f"Found {data.size} values in the extension {hdu.name}, expected the shape {shape}.")
-    return data.reshape(shape)[()]
 
 
 def read_uncertainty(hdu):
@@ -237,7 +201,7 @@ def read_uncertainty(hdu):
     """
     kind = hdu.header.get("RSTUNC")
     if kind not in _UNCERTAINTIES:
-        raise ValueError(f"Found RSTUNC = {kind!r}, expected one of {', '.join(_UNCERTAINTIES)}.")
+        raise ValueError(f"Found RSTUNC = {kind!r}; expected one of {', '.join(_UNCERTAINTIES)}.")
     unit = hdu.header.get("BUNIT")
     return _UNCERTAINTIES[kind](read_array(hdu, hdu.header), copy=False), None if unit is None else _unit(unit)
 
@@ -275,44 +239,3 @@ def _unit_text(unit):
             f"The unit {text!r} of the uncertainty cannot be read from a file. Use a unit that astropy has."
         )
     return text
-
-
-def _stored(array, name):
-    """The array in a type that FITS has, and the name of its own type if that is another."""
-    array = np.asarray(array)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"Found {name} of the type {array.dtype}, expected real numbers.")
-    dtype = "longdouble" if array.dtype == np.longdouble and array.dtype.itemsize > 8 else array.dtype.name
-    if dtype not in _STORED_AS:
-        # In FITS's byte order, for astropy would otherwise swap the bytes of the caller's array while it writes.
-        return array.astype(array.dtype.newbyteorder(">") if array.dtype.kind != "u" else dtype, copy=False), None
-    stored = array.astype(_STORED_AS[dtype])
-    if not np.array_equal(stored.astype(array.dtype), array, equal_nan=array.dtype.kind == "f"):
-        raise ValueError(f"Found {name} of the type {array.dtype} that float64 cannot hold. Convert it to float64.")
-    return stored, dtype
-
-
-def _flat_hdu(name, array, shape, number):
-    """A compressed extension of one axis: sunpy takes those of more axes for images."""
-    array = np.asarray(array)
-    stored, dtype = _stored(array, name)
-    try:
-        fits_shape = np.broadcast_shapes(array.shape, shape) == shape
-    except ValueError:
-        fits_shape = False
-    if not fits_shape:
-        raise ValueError(f"Found {name} of shape {array.shape}, expected {shape}, that of the data.")
-    # Without quantization, so that no digit is lost
-    hdu = fits.CompImageHDU(stored.ravel(), name=name, compression_type="GZIP_1", quantize_level=0)
-    hdu.header["RSTNAXIS"] = (array.ndim, "number of axes")
-    for axis, length in enumerate(reversed(array.shape), 1):
-        hdu.header[f"RSTAXIS{axis}"] = (length, f"length of axis {axis}")
-    _describe(hdu, number, dtype)
-    return hdu
-
-
-def _describe(hdu, number, dtype):
-    hdu.header["EXTVER"] = (number, "number of the image in the file")
-    hdu.header["RSTFILE"] = (_FORMAT, "written by sunpy_restore, version of the layout")
-    if dtype is not None:
-        hdu.header["RSTDTYPE"] = (dtype, "type of the array in memory")

@@ -1,5 +1,6 @@
 """Save images with their masks and uncertainties in one FITS file, and load them."""
 
+import gzip
 import warnings
 from pathlib import Path
 
@@ -9,16 +10,17 @@ import numpy as np
 from astropy.io import fits
 
 import sunpy.map
-from sunpy.map import GenericMap, MapSequence
+from sunpy.map import MapSequence
 from sunpy.util import MetaDict
 
+from sunpy_restore.core.arrays import read_array
 from sunpy_restore.core.atomic import atomic_path
 from sunpy_restore.core.cards import apply_differences, differences, fits_header, read_meta
 from sunpy_restore.core.checksums import verified_source
 from sunpy_restore.core.cubefile import cube_from_rows, cube_header, cube_rows
-from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.core.hdus import group_hdus, image_hdus, read_array, read_rows, read_uncertainty, table_hdu
+from sunpy_restore.core.hdus import group_hdus, image_hdus, read_rows, read_uncertainty, table_hdu
 from sunpy_restore.core.maps import as_maps, new_map
+from sunpy_restore.core.messages import warn_user
 
 __all__ = ["load", "save"]
 
@@ -79,35 +81,14 @@ def save(image, path, *, overwrite=False):
     """
     path = Path(path).expanduser()
     if not path.name.lower().removesuffix(".gz").endswith(_SUFFIXES):
-        raise ValueError(f"Found the file name {path.name!r}, expected one that ends in .fits or .fits.gz.")
+        raise ValueError(f"Found the file name {path.name!r}; expected one that ends in .fits or .fits.gz.")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists. Choose another name, or set overwrite=True.")
-    with warnings.catch_warnings():
-        # The header was read before, with the same warnings.
-        warnings.simplefilter("ignore")
-        if isinstance(image, ndcube.NDCube):
-            hdus, opened_as = _cube_hdus(image), []
-            kind, number = "NDCube", 1
-        else:
-            hdus, opened_as = [], []
-            maps = as_maps(image)[0]
-            kind, number = "Map" if isinstance(image, GenericMap) else _container(image), len(maps)
-            for index, smap in enumerate(maps, 1):
-                added, cls = _map_hdus(smap, index)
-                hdus.extend(added)
-                if cls is not type(smap):
-                    opened_as.append((type(smap).__name__, cls.__name__))
-        first = next(hdu for hdu in hdus if hdu.name == "RSTMETA")
-        first.header["RSTKIND"] = (kind, "what sunpy_restore.load returns")
-        first.header["RSTCOUNT"] = (number, "number of images")
-        with atomic_path(path) as temporary:
-            fits.HDUList(hdus).writeto(temporary, checksum=True)
+    hdus, opened_as = _file_hdus(image)
+    with atomic_path(path) as temporary, _open(temporary) as file:
+        fits.HDUList(hdus).writeto(_Stream(file), checksum=True)
     for found, expected in dict.fromkeys(opened_as):
-        warnings.warn(
-            f"The header of the {found} is that of a {expected}, which is what opens from {path}.",
-            RestoreWarning,
-            stacklevel=2,
-        )
+        warn_user(f"The header of the {found} is that of a {expected}, which is what opens from {path}.")
 
 
 def load(path):
@@ -144,7 +125,7 @@ def load(path):
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file.")
+        raise FileNotFoundError(f"{path}: no such file.")
     source = verified_source(path)
     if source is None:
         result, notes = _open_other(path)
@@ -155,19 +136,47 @@ def load(path):
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
     for note in dict.fromkeys(notes):
-        warnings.warn(f"{path}: {note}", RestoreWarning, stacklevel=2)
+        warn_user(f"{path}: {note}")
     return result
 
 
-def _container(image):
-    return next(name for name in _CONTAINERS if name in {cls.__name__ for cls in type(image).__mro__})
+def _open(path):
+    # The highest level takes a minute for 4096 x 4096 integers of which few differ.
+    return gzip.open(path, "wb", compresslevel=4) if path.suffix == ".gz" else path.open("wb")
+
+
+class _Stream:
+    """A file as a stream: into a file astropy writes with `numpy.ndarray.tofile`, whose errors do not say why."""
+
+    def __init__(self, file):
+        for name in ("name", "write", "tell", "seek", "flush", "close"):
+            setattr(self, name, getattr(file, name))
+
+
+def _file_hdus(image):
+    """All HDUs, and the names of the classes of Maps that open as another class, each with that one."""
+    if isinstance(image, ndcube.NDCube):
+        hdus, opened_as, kind, number = _cube_hdus(image), [], "NDCube", 1
+    else:
+        maps = as_maps(image)[0]
+        groups, classes = zip(*map(_map_hdus, maps, range(1, len(maps) + 1)), strict=True)
+        hdus = [hdu for group in groups for hdu in group]
+        pairs = zip(map(type, maps), classes, strict=True)
+        opened_as = [(own.__name__, other.__name__) for own, other in pairs if own is not other]
+        names = [cls.__name__ for cls in type(image).__mro__]
+        kind = next((name for name in _CONTAINERS if name in names), "Map")
+        number = len(maps)
+    first = next(hdu for hdu in hdus if hdu.name == "RSTMETA")
+    first.header["RSTKIND"] = (kind, "what sunpy_restore.load returns")
+    first.header["RSTCOUNT"] = (number, "number of images")
+    return hdus, opened_as
 
 
 def _map_hdus(smap, number):
-    """The HDUs of a Map, and the class that sunpy will open."""
+    """The HDUs of a Map, and the class of which sunpy opens it."""
     data = np.asarray(smap.data)
     if data.ndim != 2 or data.size == 0:
-        raise ValueError(f"Found an image of shape {data.shape}, expected one with pixels along two axes.")
+        raise ValueError(f"Found an image of shape {data.shape}; expected one with pixels along two axes.")
     if smap.psf is not None:
         raise ValueError("The psf of a Map is not saved. Set it to None.")
     # What an earlier file lost is replaced by what the Map has now.
@@ -176,17 +185,23 @@ def _map_hdus(smap, number):
     hdus = image_hdus(data, meta, smap.mask, smap.uncertainty, number=number)
     stored = read_meta(fits.Header.fromstring(hdus[0].header.tostring()))
     try:
-        cls = type(new_map(data, stored))
+        with warnings.catch_warnings():
+            # The Map was made with the same warnings.
+            warnings.simplefilter("ignore")
+            cls = type(new_map(data, stored))
     # Each class of Maps has its own checks
     except Exception as error:
         raise ValueError(f"sunpy does not open an image with this header ({error}). Correct the Map's meta.") from error
-    return [*hdus, table_hdu(differences(stored, meta), data, number=number)], cls
+    return [*hdus, table_hdu(differences(stored, meta), data.dtype, number=number)], cls
 
 
 def _cube_hdus(cube):
     data = np.asarray(cube.data)
-    hdus = image_hdus(data, cube_header(cube), cube.mask, cube.uncertainty, number=1)
-    return [*hdus, table_hdu(cube_rows(cube), data, number=1)]
+    with warnings.catch_warnings():
+        # The WCS was made with the same warnings.
+        warnings.simplefilter("ignore")
+        header, rows = cube_header(cube), cube_rows(cube)
+    return [*image_hdus(data, header, cube.mask, cube.uncertainty, number=1), table_hdu(rows, data.dtype, number=1)]
 
 
 def _open_other(path):
@@ -206,16 +221,17 @@ def _losses(header):
         notes.append(f"the mask is lost. It was True in {header['RSTNMASK']} pixels.")
     if header.get("RSTUNC"):
         notes.append(f"the uncertainty is lost. It was a {header['RSTUNC']}.")
-    return [f"{note} sunpy_restore.save keeps it, unlike the save of a Map." for note in notes]
+    return [f"{note} Save Maps with sunpy_restore.save to keep it." for note in notes]
 
 
 def _read(hdus):
     """The images of a file, and notes for the user."""
     groups = group_hdus(hdus)
     header = groups[0].rstmeta.header
-    kind, number = header["RSTKIND"], header["RSTCOUNT"]
-    if len(groups) != number:
-        raise ValueError(f"Found {len(groups)} images, expected {number}. sunpy.map.Map opens the images alone.")
+    if len(groups) != header.get("RSTCOUNT"):
+        expected = header.get("RSTCOUNT", "another number")
+        raise ValueError(f"Found {len(groups)} images; expected {expected}. sunpy.map.Map opens the images alone.")
+    kind = header["RSTKIND"]
     notes = [note for group in groups for note in _losses(group.lost())]
     if kind == "NDCube":
         cube, changes = _read_cube(groups[0])

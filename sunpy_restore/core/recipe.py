@@ -2,75 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from sunpy_restore.core.methods import restore_observation
 from sunpy_restore.core.task import resolve
 
-__all__ = ["Recipe", "ScoreColumn", "TrainingConfig", "Variant", "recipe_of"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """
-    How one network of a task is trained.
-
-    Parameters
-    ----------
-    name : `str`
-        Name of the configuration, such as ``"paper"`` or ``"compact"``.
-    network : mapping
-        ``{"architecture": str, **hyperparameters}`` as `Task.build_network` takes it.
-    patch_size : `int`
-        Side of a training patch in input pixels.
-    batch_size, steps : `int`
-        Patches in a batch; number of optimiser steps.
-    learning_rate : `float`
-        Peak learning rate of Adam.
-    betas : pair of `float`
-        Decay of Adam's averages of the gradient and of its square. One cycle of the rate is also one of the first,
-        between 0.95 and 0.85.
-    schedule : ``"constant"``, ``"one-cycle"`` or ``"halving"``
-        Course of the learning rate.
-    halving : `int`
-        Steps from one halving of the learning rate to the next, for the schedule of that name.
-    weight_decay : `float`
-        l2 penalty of the weights.
-    ema_decay : `float`
-        Decay of the exponential moving average of the weights; 0 switches it off.
-    gradient_clip : `float`
-        Largest norm of the gradient; 0 switches clipping off.
-    precision : `str`
-        Precision of the training, in Lightning's spelling.
-    seed : `int`
-        Seed of everything that is random.
-    validation_interval : `int`
-        Steps between two validations, each of which also leaves a checkpoint.
-    adversary : mapping, optional
-        Hyperparameters of the discriminator of an adversarial training, as the recipe's ``build_adversary`` takes them.
-        It is trained in turn with the network, with the same optimiser, rate and clipping.
-    options : mapping
-        What else the task's recipe needs (loss weights, mixture of the data).
-    """
-
-    name: str
-    network: Mapping[str, Any]
-    patch_size: int
-    batch_size: int
-    steps: int
-    learning_rate: float
-    betas: tuple[float, float] = (0.9, 0.999)
-    schedule: str = "one-cycle"
-    halving: int = 0
-    weight_decay: float = 0.0
-    ema_decay: float = 0.999
-    gradient_clip: float = 1.0
-    precision: str = "32-true"
-    seed: int = 0
-    validation_interval: int = 500
-    adversary: Mapping[str, Any] | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+__all__ = ["Recipe", "ScoreColumn", "Variant", "recipe_of"]
 
 
 class ScoreColumn(NamedTuple):
@@ -135,7 +72,7 @@ class Recipe(ABC):
         Returns
         -------
         `dict`
-            Name to `TrainingConfig`.
+            Name to `~sunpy_restore.core.config.TrainingConfig`.
         """
 
     @abstractmethod
@@ -145,7 +82,7 @@ class Recipe(ABC):
 
         Parameters
         ----------
-        config : `TrainingConfig`
+        config : `~sunpy_restore.core.config.TrainingConfig`
             The configuration.
 
         Returns
@@ -162,7 +99,7 @@ class Recipe(ABC):
         ----------
         directory : path-like
             Folder of the training data.
-        config : `TrainingConfig`
+        config : `~sunpy_restore.core.config.TrainingConfig`
             The configuration.
 
         Returns
@@ -174,18 +111,7 @@ class Recipe(ABC):
         """
 
     def predict(self, network, observed, config):
-        """
-        Output of the network for a batch, by default ``network(observed)``.
-
-        Parameters
-        ----------
-        network : `torch.nn.Module`
-            The network.
-        observed : `torch.Tensor`
-            Input, shape ``(batch, channels, h, w)``.
-        config : `TrainingConfig`
-            The configuration.
-        """
+        """Output of the network for a batch of shape ``(batch, channels, h, w)``, by default ``network(observed)``."""
         return network(observed)
 
     def starting_weights(self, network, state):
@@ -216,19 +142,12 @@ class Recipe(ABC):
             The network.
         batch : sequence of `torch.Tensor`
             As ``datasets`` gives them.
-        config : `TrainingConfig`
+        config : `~sunpy_restore.core.config.TrainingConfig`
             The configuration.
         """
 
     def build_adversary(self, hyperparameters):
-        """
-        Discriminator of an adversarial training, called as ``adversary(observed, image)``.
-
-        Parameters
-        ----------
-        hyperparameters : mapping
-            ``adversary`` of the configuration.
-        """
+        """Discriminator of an adversarial training, called as ``adversary(observed, image)``."""
         raise NotImplementedError(f"The {self.task.name} task has no adversarial training.")
 
     def content_loss(self, restored, batch, config):

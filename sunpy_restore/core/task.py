@@ -7,7 +7,7 @@ They are light: what a record refers to is named as ``"module:name"`` and import
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 __all__ = ["Function", "MapFunction", "Option", "Restoration", "Task", "network_builder", "resolve"]
 
@@ -37,7 +37,8 @@ def resolve(reference):
     return getattr(import_module(module), name)
 
 
-class Option(NamedTuple):
+@dataclass(frozen=True)
+class Option:
     """
     Option of a command that only some functions have; the function has a keyword of the same name.
 
@@ -54,7 +55,7 @@ class Option(NamedTuple):
     flag : `bool`
         Whether the option has no value and sets the keyword to True.
     nargs : `str`, optional
-        Number of values as `argparse` takes it; ``read`` then takes a list of texts.
+        Number of values as ``argparse`` takes it; ``read`` then takes a list of texts.
     """
 
     name: str
@@ -125,7 +126,7 @@ class Restoration(Task):
     Parameters
     ----------
     name, title, doi, unit, build_network, network_method, recipe, classical, restore
-        See `Task`.
+        See `~sunpy_restore.core.task.Task`.
     scale : `int`
         Output pixels per input pixel along each axis.
     channels : `tuple` of `str`
@@ -157,7 +158,7 @@ class Function:
         Module that defines it.
     summary : `str`
         One line for the help text of the command line.
-    tasks : `tuple` of `Task`
+    tasks : `tuple` of `~sunpy_restore.core.task.Task`
         Tasks that it performs, one for each kind of image.
     """
 
@@ -184,13 +185,13 @@ class MapFunction(Function):
     Parameters
     ----------
     name, module, summary, tasks
-        See `Function`.
+        See `~sunpy_restore.core.task.Function`.
     observation : reference
         Subclass of `~sunpy_restore.core.observation.Observation`.
     per_image : mapping
         Keywords that may have one value for each image, each with a reference ``distribute(maps, value) -> list`` that
         gives the value for each Map.
-    options : `tuple` of `Option`
+    options : `tuple` of `~sunpy_restore.core.task.Option`
         Options of its command that other functions do not have.
     """
 

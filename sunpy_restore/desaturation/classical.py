@@ -6,7 +6,7 @@ from scipy import ndimage
 from sunpy_restore.core import filling
 from sunpy_restore.desaturation.correction import correct_fill
 
-__all__ = ["biharmonic", "diffraction", "dome_prior"]
+__all__ = ["biharmonic", "diffraction"]
 
 _SLOPE = 0.25
 """Slope of the dome per pixel, in saturation levels; typical of flares that peak at 2 to 8 full wells."""
@@ -49,7 +49,7 @@ def diffraction(observation, *, progress=False):
     `numpy.ndarray` of ``float64``
         Filled image, shape ``(ny, nx)``.
     """
-    # The dome knows nothing of the corona: where coronal structure hides the fringes it is no better guess than this
+    # The dome contains no information on the core, so the correction is not damped where the corona hides the fringes
     return correct_fill(observation, observation.fill(dome_prior), damping=False)
 
 

@@ -80,11 +80,11 @@ def fringes(image, channel, radius=RADIUS, core=1):
     image : `numpy.ndarray`
         Shape ``(ny, nx)``: the sources as seen through the core of the point spread function, any unit.
     channel : `int`
-        Wavelength in angstrom, one of `~sunpy_restore.desaturation.psf.EUV_CHANNELS`.
+        Wavelength in angstrom: 94, 131, 171, 193, 211, 304 or 335.
     radius : `int`
         Distance in pixels to which the fringes are computed.
     core : `int`
-        See `~sunpy_restore.desaturation.psf.fringe_kernel`.
+        Pixels on each side of a source whose light counts as that of the source.
 
     Returns
     -------

@@ -26,7 +26,7 @@ def fringe_residual(filled, mask, channel):
     mask : `numpy.ndarray` of `bool`
         True where the image was filled; elsewhere it is as observed.
     channel : `int`
-        Wavelength in angstrom, one of `~sunpy_restore.desaturation.psf.EUV_CHANNELS`.
+        Wavelength in angstrom: 94, 131, 171, 193, 211, 304 or 335.
 
     Returns
     -------

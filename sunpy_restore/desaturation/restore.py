@@ -41,7 +41,7 @@ def restore(observation, method, *, consistency=None, progress=False):
     filled = method(observation, progress=progress)
     if not corrected:
         return Restored(data=filled, filled=observation.mask)
-    # A classical fill knows nothing of coronal structure: where this hides the fringes it is no better guess
+    # Classical fills contain no information on the core: their correction is not damped where the corona hides fringes
     filled = correct_fill(observation, filled, damping=method.is_network)
     return Restored(data=filled, filled=observation.mask, method=f"{method.name}+diffraction")
 

@@ -1,1 +1,1 @@
-"""Deconvolution and super-resolution of HMI images: the optics, the classical methods, the verb and its training."""
+"""Deconvolution and super-resolution of SDO/HMI images: forward model, methods, public function and training."""

@@ -1,4 +1,4 @@
-"""What a scientist would do without a network: interpolation and Richardson-Lucy deconvolution."""
+"""Classical methods: bicubic interpolation and Richardson-Lucy deconvolution."""
 
 import numpy as np
 from scipy import ndimage, signal
@@ -11,26 +11,30 @@ __all__ = ["bicubic", "richardson_lucy", "richardson_lucy_signed"]
 
 def bicubic(image):
     """
-    Interpolation to pixels of half the size, by cubic convolution (Keys 1981).
+    Interpolate an image to pixels of half the size by cubic convolution.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Shape ``(ny, nx)``; repeated at its edges.
+        Shape ``(ny, nx)``. The image is continued by its edge pixels.
 
     Returns
     -------
     `numpy.ndarray`
-        Shape ``(2 * ny, 2 * nx)``; the centres of its pixels lie a quarter of a pixel beside those of ``image``.
+        Shape ``(2 * ny, 2 * nx)``. Each pixel of ``image`` is divided into four.
+
+    References
+    ----------
+    * Keys 1981, IEEE Trans. Acoust. Speech Signal Process. 29, 1153, https://doi.org/10.1109/TASSP.1981.1163711
     """
-    # Keys' kernel with a = -1/2 at the distances 1.25, 0.25, 0.75, 1.75
+    # Kernel of Keys (1981) with a = -1/2 at the distances 1.25, 0.25, 0.75 and 1.75 pixels
     taps = np.array([-9, 111, 29, -3]) / 128
     result = np.asarray(image)
     result = result if result.dtype.kind == "f" else result.astype(float)
     for axis in (0, 1):
         doubled = np.repeat(result, 2, axis=axis)
         lower, upper = ((slice(None),) * axis + (slice(sub, None, 2),) for sub in (0, 1))
-        # A correlation whose origin makes the window start two pixels (one pixel) before the centre
+        # The window starts two pixels (lower half) or one pixel (upper half) before the centre
         doubled[lower] = ndimage.correlate1d(result, taps[::-1], axis=axis, mode="nearest", origin=0)
         doubled[upper] = ndimage.correlate1d(result, taps, axis=axis, mode="nearest", origin=-1)
         result = doubled
@@ -39,20 +43,19 @@ def bicubic(image):
 
 def richardson_lucy(image, iterations=60, kernel=None):
     """
-    Richardson-Lucy deconvolution onto pixels of half the size.
+    Deconvolve an image by the Richardson-Lucy algorithm, onto pixels of half the size.
 
-    Each step starts from an extrapolation of the last two (Nesterov's momentum), which reaches in 60 steps what takes
-    600
-    plain ones; at HMI's noise that is where the error of granulation is least.
+    Nesterov momentum accelerates the iteration: 60 iterations are equivalent to 600 without it. At the noise of HMI
+    this number minimises the error of granulation.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Shape ``(ny, nx)``, positive; smaller values count as zero.
+        Non-negative image of shape ``(ny, nx)``; negative values are set to zero.
     iterations : `int`
-        Number of steps.
+        Number of iterations.
     kernel : `numpy.ndarray`, optional
-        What lies between the restored and the observed image, by default
+        Kernel that relates the restored to the observed image, by default
         `~sunpy_restore.enhancement.forward.transfer_kernel`.
 
     Returns
@@ -67,7 +70,7 @@ def richardson_lucy(image, iterations=60, kernel=None):
     """
     kernel = transfer_kernel() if kernel is None else kernel
     half = kernel.shape[0] // 2
-    # Mirrored once and then kept, so that no iteration bends the image at its edges
+    # The image is extended by reflection before the iteration, which keeps artefacts of the edges outside
     observed = np.clip(np.pad(image, half // 2 + 1, mode="symmetric"), 0, None).astype(np.float32)
     restored = repeated(observed, 2)
     floor = np.float32(1e-6 * max(float(observed.max()), 1e-30))
@@ -79,9 +82,9 @@ def richardson_lucy(image, iterations=60, kernel=None):
     previous = restored
     for step in range(iterations):
         start = np.maximum(restored + max(step - 1, 0) / (step + 2) * (restored - previous), floor)
-        seen = convolve(start, kernel)
-        seen = seen.reshape(observed.shape[0], 2, observed.shape[1], 2).mean(axis=(1, 3))
-        ratio = repeated(observed / np.maximum(seen, floor), 2)
+        model = convolve(start, kernel)
+        model = model.reshape(observed.shape[0], 2, observed.shape[1], 2).mean(axis=(1, 3))
+        ratio = repeated(observed / np.maximum(model, floor), 2)
         previous, restored = restored, start * np.maximum(convolve(ratio, kernel[::-1, ::-1]), 0)
     edge = 2 * (half // 2 + 1)
     return restored[edge:-edge, edge:-edge]
@@ -89,20 +92,25 @@ def richardson_lucy(image, iterations=60, kernel=None):
 
 def richardson_lucy_signed(field, iterations=8, offset=8.0):
     """
-    Richardson-Lucy deconvolution of a magnetogram.
+    Deconvolve a magnetogram by the Richardson-Lucy algorithm, which requires positive images.
 
-    As an instrument measures it: the field is half the difference of two positive images, ``offset + B`` and
-    ``offset - B``, each of which is deconvolved. Deconvolving each polarity alone would turn the noise of field-free
-    areas into two fields which run away from one another.
+    The images ``offset + B`` and ``offset - B``, similar to the circularly polarised images that an instrument records,
+    are deconvolved separately; the result is half their difference. Deconvolving the two polarities separately would
+    amplify the noise of field-free regions into fields of both signs.
 
     Parameters
     ----------
     field : `numpy.ndarray`
         Magnetogram in kG, shape ``(ny, nx)``.
     iterations : `int`
-        Number of steps; at the noise of HMI's magnetograms the error is least after 5 to 10.
+        Number of iterations. At the noise of HMI magnetograms the error is smallest after 5 to 10.
     offset : `float`
-        Larger than any field, in kG.
+        Constant in kG, larger than the strongest field.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Magnetogram in kG, shape ``(2 * ny, 2 * nx)``.
     """
-    right, left = (richardson_lucy(offset + sign * field, iterations) for sign in (1, -1))
-    return (right - left) / 2
+    plus, minus = (richardson_lucy(offset + sign * field, iterations) for sign in (1, -1))
+    return (plus - minus) / 2

@@ -1,8 +1,8 @@
 """
-How HMI forms an image: its point spread function, its pixel and its noise.
+Forward model of HMI: point spread function, pixels and noise.
 
-All functions work on plain arrays whose pixels are square; angles are in arcsec. The same operators make the training
-pairs, check a result and carry the data-consistency step of `sunpy_restore.enhance`.
+All functions take arrays with square pixels; angles are in arcsec. They generate the training pairs, perform the
+data-consistency step of `sunpy_restore.enhance`, and check its results.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from scipy import ndimage, signal, special
 __all__ = [
     "CONTINUUM_NOISE",
     "HMI_PIXEL",
-    "HMI_WAVELENGTH",
     "MAGNETOGRAM_NOISE",
     "TARGET_DIAMETER",
     "PointSpreadFunction",
@@ -27,7 +26,7 @@ __all__ = [
 ]
 
 HMI_PIXEL = 0.504
-"""Pixel of HMI in arcsec."""
+"""Pixel size of HMI in arcsec."""
 
 HMI_WAVELENGTH = 6173e-10
 """Wavelength of the Fe I line of HMI in metres."""
@@ -36,43 +35,43 @@ HMI_DIAMETER = 0.14
 """Aperture of HMI in metres."""
 
 TARGET_DIAMETER = 0.28
-"""Aperture in metres of the telescope that `sunpy_restore.enhance` aims at."""
+"""Aperture in metres of the target telescope, whose image `sunpy_restore.enhance` estimates."""
 
 CONTINUUM_NOISE = 1e-3
-"""1-sigma noise of a continuum pixel, in units of the quiet Sun."""
+"""1-sigma noise of a continuum pixel, in units of the quiet-Sun intensity."""
 
 MAGNETOGRAM_NOISE = 1e-2
 """1-sigma noise of a magnetogram pixel, in kG."""
 
 PSF_RADIUS = 6.0
 """
-Radius in arcsec at which the point spread functions end.
+Radius in arcsec at which the point spread functions are truncated.
 
-The wings of the HMI law fall as 1/r^3 and would hold 6 % of the light beyond this radius. A network and a tile see no
-further, and umbrae restored with wider wings come out darker than any that were measured; the granulation contrast
-differs by 2 %.
+The wings of the HMI point spread function fall as 1/r^3; 6 % of the light would lie beyond this radius. It limits the
+receptive radius of the restoration. With wider wings, restored umbrae are darker than any measured ones, and the
+granulation contrast differs by 2 %.
 """
 
 
 @dataclass(frozen=True)
 class PointSpreadFunction:
     """
-    The point spread function of HMI after Wachter et al. (2012).
+    Point spread function of HMI according to Wachter et al. (2012).
 
-    It is ``(1 - e) exp[-(r / w)**2] + e / [1 + (r / W)**k]`` with ``r = pi D theta / lambda``.
-    The default ``w`` and ``W`` are the modified ones which match observed power spectra; Wachter's own are
-    ``PointSpreadFunction(w=1.8, W=3.0)``.
+    It is ``(1 - e) exp[-(r / w)**2] + e / [1 + (r / W)**k]`` with ``r = pi D theta / lambda``. The default values of
+    ``w`` and ``W`` are those of Diaz Baso & Asensio Ramos (2018), which match observed power spectra. The original ones
+    are ``PointSpreadFunction(w=1.8, W=3.0)``.
 
     Parameters
     ----------
     w, W : `float`
         Widths of the core and of the wings, in units of ``lambda / (pi D)``.
     e : `float`
-        Share of the wings in the central intensity.
+        Fraction of the wings in the central intensity.
     k : `float`
         Exponent of the wings.
     radius : `float`
-        Radius in arcsec at which the function ends.
+        Radius in arcsec at which the function is truncated.
 
     References
     ----------
@@ -87,7 +86,7 @@ class PointSpreadFunction:
     radius: float = PSF_RADIUS
 
     def __call__(self, theta):
-        """Value, not normalised, at the angle ``theta`` in arcsec from the centre."""
+        """Value at the angle ``theta`` in arcsec from the centre, not normalised."""
         r = _reduced_radius(theta, HMI_DIAMETER)
         value = (1 - self.e) * np.exp(-((r / self.w) ** 2)) + self.e / (1 + (r / self.W) ** self.k)
         return np.where(np.asarray(theta) <= self.radius, value, 0.0)
@@ -97,62 +96,72 @@ def _reduced_radius(theta, diameter):
     return np.pi * diameter * np.deg2rad(np.asarray(theta, dtype=float) / 3600) / HMI_WAVELENGTH
 
 
-def _sampled(function, pixel_scale, radius, oversampling):
-    """Kernel of odd side with the mean of ``function`` over each pixel, sum 1."""
+def _sampled(function, pixel_scale, radius):
+    """Kernel of odd side and sum 1 with the values of ``function`` at the centres of the pixels."""
     half = int(np.ceil(radius / pixel_scale))
-    side = (2 * half + 1) * oversampling
-    axis = (np.arange(side) - (side - 1) / 2) * pixel_scale / oversampling
-    fine = function(np.hypot(axis[:, None], axis[None, :]))
-    kernel = fine.reshape(2 * half + 1, oversampling, 2 * half + 1, oversampling).mean(axis=(1, 3))
+    axis = np.arange(-half, half + 1) * pixel_scale
+    kernel = function(np.hypot(axis[:, None], axis[None, :]))
     return kernel / kernel.sum()
 
 
-def hmi_psf(pixel_scale, psf=PointSpreadFunction(), oversampling=1):
+def hmi_psf(pixel_scale, psf=PointSpreadFunction()):
     """
-    Point spread function of HMI on a square grid.
+    Sample the point spread function of HMI on a square grid, without the response of the pixels.
 
     Parameters
     ----------
     pixel_scale : `float`
-        Sampling in arcsec.
+        Pixel size in arcsec.
     psf : `PointSpreadFunction`
-        The law.
-    oversampling : odd `int`
-        Points per pixel and axis over which each sample is averaged: 1 samples the optics alone.
+        Point spread function.
 
     Returns
     -------
     `numpy.ndarray`
-        Kernel of odd side, centred, with sum 1.
+        Centred kernel of odd side with sum 1.
     """
-    return _sampled(psf, pixel_scale, psf.radius, oversampling)
+    return _sampled(psf, pixel_scale, psf.radius)
 
 
-def airy_psf(pixel_scale, diameter=TARGET_DIAMETER, radius=PSF_RADIUS, oversampling=1):
+def airy_psf(pixel_scale, diameter=TARGET_DIAMETER, radius=PSF_RADIUS):
     """
-    Diffraction pattern of a circular aperture of ``diameter`` metres, as `hmi_psf` gives the one of HMI.
+    Sample the Airy pattern of a circular aperture on a square grid.
+
+    Parameters
+    ----------
+    pixel_scale : `float`
+        Pixel size in arcsec.
+    diameter : `float`
+        Aperture in metres.
+    radius : `float`
+        Radius in arcsec at which the pattern is truncated.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Centred kernel of odd side with sum 1.
     """
 
     def airy(theta):
         r = np.maximum(_reduced_radius(theta, diameter), 1e-9)
         return np.where(theta <= radius, (2 * special.j1(r) / r) ** 2, 0.0)
 
-    return _sampled(airy, pixel_scale, radius, oversampling)
+    return _sampled(airy, pixel_scale, radius)
 
 
 def _convolve(image, kernel):
-    """Convolution with the image mirrored at its edges."""
+    """Convolution of an image that is continued by reflection."""
     half = kernel.shape[0] // 2
     padded = np.pad(image, half, mode="symmetric")
     return signal.oaconvolve(padded, kernel, mode="valid")
 
 
 def _integrate(image, pixel_scale, pixel, phase):
-    """Mean over ``pixel`` x ``pixel`` arcsec, sampled at every such pixel from ``phase`` (y and x, fine pixels) on."""
+    """Mean over camera pixels of ``pixel`` arcsec, the first one with its corner at ``phase`` (y, x) in fine pixels."""
     factor = pixel / pixel_scale
     width = int(np.ceil(factor)) // 2 + 1
     offsets = np.arange(-width, width + 1)
-    # Overlap of each fine pixel with the box [-factor/2, factor/2]: a box of fractional width
+    # Overlap of each fine pixel with the camera pixel [-factor/2, factor/2]
     box = np.clip(np.minimum(offsets + 0.5, factor / 2) - np.maximum(offsets - 0.5, -factor / 2), 0, None) / factor
     smooth = ndimage.convolve1d(ndimage.convolve1d(image, box, axis=0, mode="mirror"), box, axis=1, mode="mirror")
     ny, nx = ((n - p) / factor for n, p in zip(image.shape, phase, strict=True))
@@ -163,29 +172,34 @@ def _integrate(image, pixel_scale, pixel, phase):
 
 def observe(image, pixel_scale, *, noise=0.0, psf=PointSpreadFunction(), pixel=HMI_PIXEL, phase=(0.0, 0.0), rng=None):
     """
-    The image as HMI records it.
+    Simulate an HMI image of a high-resolution scene.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        The Sun at ``pixel_scale`` arcsec per pixel, shape ``(ny, nx)``.
+        Scene of shape ``(ny, nx)``.
     pixel_scale : `float`
-        At most a quarter of ``pixel``.
+        Pixel size of the scene in arcsec, at most half of ``pixel``.
     noise : `float`
-        1-sigma noise in the unit of the image.
+        1-sigma noise in the unit of the scene.
     psf : `PointSpreadFunction`
-        Optics.
+        Point spread function.
     pixel : `float`
-        Pixel of the camera in arcsec.
+        Pixel size of the camera in arcsec.
     phase : pair of `float`
-        Corner (y, x) of the first camera pixel in fine pixels.
+        Corner (y, x) of the first camera pixel, in pixels of the scene.
     rng : `numpy.random.Generator`
-        Source of the noise.
+        Random number generator of the noise.
 
     Returns
     -------
     `numpy.ndarray`
-        Shape ``(floor((ny - phase_y) * pixel_scale / pixel), ...)``, in the unit of the image.
+        Shape ``(floor((ny - phase_y) * pixel_scale / pixel), ...)``, in the unit of the scene.
+
+    Raises
+    ------
+    ValueError
+        The pixels of the scene are larger than half of ``pixel``.
     """
     _check_sampling(pixel_scale, pixel)
     recorded = _integrate(_convolve(image, hmi_psf(pixel_scale, psf)), pixel_scale, pixel, phase)
@@ -197,7 +211,26 @@ def observe(image, pixel_scale, *, noise=0.0, psf=PointSpreadFunction(), pixel=H
 
 def observe_target(image, pixel_scale, *, diameter=TARGET_DIAMETER, pixel=HMI_PIXEL / 2, phase=(0.0, 0.0)):
     """
-    The image as the target telescope records it: Airy pattern, half the pixel of HMI, no noise. See `observe`.
+    Simulate a noise-free image of the target telescope.
+
+    Parameters
+    ----------
+    image, pixel_scale, phase
+        As for `observe`.
+    diameter : `float`
+        Aperture of the telescope in metres.
+    pixel : `float`
+        Pixel size of its camera in arcsec.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        As for `observe`.
+
+    Raises
+    ------
+    ValueError
+        The pixels of the scene are larger than half of ``pixel``.
     """
     _check_sampling(pixel_scale, pixel)
     return _integrate(_convolve(image, airy_psf(pixel_scale, diameter)), pixel_scale, pixel, phase)
@@ -206,18 +239,33 @@ def observe_target(image, pixel_scale, *, diameter=TARGET_DIAMETER, pixel=HMI_PI
 def _check_sampling(pixel_scale, pixel):
     if not 0 < pixel_scale <= pixel / 2:
         raise ValueError(
-            f"Found an image with {pixel_scale} arcsec per pixel, expected at most {pixel / 2:.3f} (half the pixel "
-            "that is modelled). Interpolate it onto a finer grid first."
+            f"Found pixel_scale={pixel_scale} arcsec; expected a positive value of at most {pixel / 2:.3f} arcsec, "
+            "half of the camera pixel. Interpolate the image onto a finer grid first."
         )
 
 
 @lru_cache(maxsize=8)
 def transfer_kernel(psf=PointSpreadFunction(), diameter=TARGET_DIAMETER, pixel=HMI_PIXEL / 2):
     """
-    Kernel that takes an image of the target telescope to the optics of HMI, on the target's pixels.
+    Compute the kernel that degrades an image of the target telescope to the optics of HMI.
 
-    Its transfer function is the ratio of the two optical transfer functions, H / A, where the target telescope sees
-    anything at all. ``diameter=None`` gives the whole point spread function of HMI, for an image taken as the Sun.
+    Its transfer function is the ratio of the optical transfer functions of the two telescopes, at the frequencies that
+    the target telescope transmits.
+
+    Parameters
+    ----------
+    psf : `PointSpreadFunction`
+        Point spread function of HMI.
+    diameter : `float` or `None`
+        Aperture of the target telescope in metres. With `None`, the kernel is the point spread function of HMI, for an
+        image that represents the Sun itself.
+    pixel : `float`
+        Pixel size of the image in arcsec.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Centred kernel of odd side with sum 1.
     """
     fine = 5
     step = pixel / fine
@@ -230,18 +278,18 @@ def transfer_kernel(psf=PointSpreadFunction(), diameter=TARGET_DIAMETER, pixel=H
         side = hmi.shape[0]
         h, a = (np.fft.fft2(centred(kernel, side)) for kernel in (hmi, airy))
         ratio = (h * a.conj()).real / (np.abs(a) ** 2 + 1e-4)
-    # Keep the frequencies that the target's pixels can carry, and sample them there
+    # Evaluate the kernel at the pixels of the target, from the frequencies below their Nyquist frequency
     half = side // fine // 2
     frequency = np.fft.fftfreq(side, step)
     offsets = np.arange(-half, half + 1) * pixel
-    carried = np.abs(frequency) <= 0.5 / pixel
-    phase = np.exp(2j * np.pi * offsets[:, None] * frequency[None, carried])
-    kernel = (phase @ ratio[np.ix_(carried, carried)] @ phase.T).real
+    sampled = np.abs(frequency) <= 0.5 / pixel
+    phase = np.exp(2j * np.pi * offsets[:, None] * frequency[None, sampled])
+    kernel = (phase @ ratio[np.ix_(sampled, sampled)] @ phase.T).real
     return kernel / kernel.sum()
 
 
 def centred(kernel, side):
-    """``kernel`` in a square of ``side``, its centre at [0, 0]."""
+    """Pad a kernel to a square of ``side`` with its centre at [0, 0], as for a Fourier transform."""
     square = np.zeros((side, side))
     n = kernel.shape[0]
     square[:n, :n] = kernel
@@ -250,19 +298,19 @@ def centred(kernel, side):
 
 def reconvolve(image, kernel=None):
     """
-    An enhanced image back through the optics and the pixels of HMI.
+    Degrade an enhanced image to the resolution and the pixels of HMI.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Shape ``(2 * ny, 2 * nx)``, pixels of half the size of HMI's.
+        Shape ``(2 * ny, 2 * nx)``, with pixels of half the size of HMI pixels.
     kernel : `numpy.ndarray`, optional
-        What lies between the two, by default `transfer_kernel`.
+        Kernel that relates the enhanced to the observed image, by default `transfer_kernel`.
 
     Returns
     -------
     `numpy.ndarray`
-        Shape ``(ny, nx)``.
+        Image of shape ``(ny, nx)`` with HMI pixels.
     """
     kernel = transfer_kernel() if kernel is None else kernel
     blurred = _convolve(image, kernel)

@@ -15,52 +15,45 @@ from sunpy_restore.enhancement.forward import (
     transfer_kernel,
 )
 
-__all__ = [
-    "CONSISTENCY_RADIUS",
-    "FILTER_SIZE",
-    "SMOOTHING",
-    "backproject",
-    "consistent_continuum",
-    "consistent_magnetogram",
-    "data_consistency",
-    "significance",
-    "wiener_filter",
-]
+__all__ = ["CONSISTENCY_RADIUS", "consistent_continuum", "consistent_magnetogram", "data_consistency", "wiener_filter"]
 
 FILTER_SIZE = 25
 """Side of the linear filters in HMI pixels: the diameter of the point spread function."""
 
-SMOOTHING = 3
-"""Width in HMI pixels over which flux is kept where there is no more than noise."""
+_SMOOTHING = 3
+"""Standard deviation, in HMI pixels, of the Gaussian over which flux is conserved where noise dominates."""
 
-CONSISTENCY_RADIUS = 2 * (FILTER_SIZE // 2 + 1) + 3 * SMOOTHING
+CONSISTENCY_RADIUS = 2 * (FILTER_SIZE // 2 + 1) + 3 * _SMOOTHING
 """Receptive radius of `consistent_continuum` and `consistent_magnetogram` in HMI pixels."""
+
+_POWER_SMOOTHING = 1.5
+"""Standard deviation, in HMI pixels, of the Gaussian over which the power of a magnetogram is averaged."""
 
 _FIELD_DIAMETER = 0.4
 """
-Aperture in metres by which the consistency of magnetograms is judged.
+Aperture in metres of the telescope that data consistency assumes for restored magnetograms.
 
-It lies between the 0.28 m of the target and an infinite aperture, which would take the result as the Sun itself: users
-convolve the result with the HMI point spread function, and should find their magnetogram again within 5 % and its
-unsigned flux within 4 %.
+It lies between 0.28 m, the aperture of the target telescope, and infinity, which corresponds to convolution with the
+full HMI point spread function. The latter then reproduces the magnetogram within 5 % and its unsigned flux within 4 %.
 """
 
 
 @lru_cache(maxsize=8)
 def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, diameter=TARGET_DIAMETER):
     """
-    The filter that takes HMI pixels to target pixels with the least squared error.
+    Compute the linear filter from HMI pixels to target pixels with the smallest mean squared error.
 
-    With the target's power spectrum ``S``, the transfer ``p`` of `~sunpy_restore.enhancement.forward.reconvolve`
-    (optics and binning) and white noise ``N``, each frequency of the input feeds its four aliases ``k`` in the
-    target with the weight ``S_k p_k* / (sum_j S_j |p_j|**2 + N)``.
+    Let ``S`` be the power spectrum of the target, ``p`` the transfer function of
+    `~sunpy_restore.enhancement.forward.reconvolve` (optics and binning), and ``N`` the power of white noise. Each
+    frequency of the input contributes to its four aliases ``k`` in the target with the weight
+    ``S_k p_k* / (sum_j S_j |p_j|**2 + N)``.
 
     Parameters
     ----------
     noise_to_signal : `float`
         ``N / S`` at low frequency.
     spectral_index : `float`
-        ``S`` falls as ``[1 + (f / f_Nyquist)**2]**-spectral_index``, f_Nyquist that of the input.
+        ``S`` is proportional to ``[1 + (f / f_Nyquist)**2]**-spectral_index``, with the Nyquist frequency of the input.
     size : odd `int`
         Side of the filter in input pixels.
     diameter : `float`
@@ -69,8 +62,8 @@ def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, diamete
     Returns
     -------
     `numpy.ndarray`
-        Shape ``(4, size, size)``: the correlation kernels of the sub-pixels (0, 0), (0, 1), (1, 0), (1, 1).
-        Each has sum 1.
+        Shape ``(4, size, size)``: correlation kernels of the sub-pixels (0, 0), (0, 1), (1, 0) and (1, 1), each with
+        sum 1.
     """
     n = 4 * size
     frequency = np.fft.fftfreq(2 * n)
@@ -79,7 +72,7 @@ def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, diamete
     power = (1 + radius2) ** -float(spectral_index)
     aliases = (power * np.abs(transfer) ** 2).reshape(2, n, 2, n).sum(axis=(0, 2)) / 4
     gain = power * transfer.conj() / (np.tile(aliases, (2, 2)) + noise_to_signal)
-    # Impulse response in target pixels to one HMI pixel whose first sub-pixel is the origin
+    # Response in target pixels to one HMI pixel, whose first sub-pixel is the origin
     response = np.fft.ifft2(gain).real
     half = size // 2
     rows = [(2 * np.arange(half, -half - 1, -1) + sub) % (2 * n) for sub in (0, 1)]
@@ -88,23 +81,23 @@ def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, diamete
 
 
 def _transfer(kernel, n):
-    """Transfer function, on the target's grid of side ``2 n``, of convolution and the mean of 2 x 2 pixels."""
+    """Transfer function of convolution and 2 x 2 binning, for a target image of side ``2 * n``."""
     blur = np.fft.fft2(centred(kernel, 2 * n))
     frequency = np.fft.fftfreq(2 * n)
     box = (1 + np.exp(2j * np.pi * frequency)) / 2
     return blur * box[:, None] * box[None, :]
 
 
-def backproject(image, filters):
+def apply_filter(image, filters):
     """
-    Apply the filters of `wiener_filter`.
+    Restore an image with the filters of `wiener_filter`.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Shape ``(ny, nx)``; mirrored at its edges.
+        Shape ``(ny, nx)``. The image is continued by reflection.
     filters : `numpy.ndarray`
-        Shape ``(4, size, size)``.
+        Filters of shape ``(4, size, size)``.
 
     Returns
     -------
@@ -120,53 +113,44 @@ def backproject(image, filters):
 
 def data_consistency(enhanced, observed, filters, kernel=None, noise=None):
     """
-    Correct an enhanced image by what it does not explain of the observation.
+    Correct an enhanced image for its difference from the observation.
 
-    It adds the back-projected difference between the observation and the enhanced image seen through HMI. Where
-    the observation is no more than noise, only the smooth part of the difference is taken: its mean is known, its
-    pixels are not.
+    The filtered difference between the observation and the enhanced image, degraded to HMI, is added to the enhanced
+    image. Where noise dominates the observation, the difference is smoothed first: its local mean is significant, that
+    of single pixels is not.
 
     Parameters
     ----------
     enhanced, observed : `numpy.ndarray`
         Shapes ``(2 * ny, 2 * nx)`` and ``(ny, nx)``.
     filters : `numpy.ndarray`
-        A `wiener_filter`; its noise-to-signal ratio sets where the data stop to decide.
+        Filters of `wiener_filter`; their noise-to-signal ratio limits the frequencies that are corrected.
     kernel : `numpy.ndarray`, optional
-        Of `~sunpy_restore.enhancement.forward.reconvolve`.
+        Kernel of `~sunpy_restore.enhancement.forward.reconvolve`.
     noise : `float`, optional
-        1-sigma noise of an observation around zero, such as a magnetogram; its pixels count by their `significance`
-        above three times the noise.
-    """
-    difference = observed - reconvolve(enhanced, kernel)
-    if noise is not None:
-        weight = significance(observed, 3 * noise)
-        difference = weight * difference + (1 - weight) * _smooth(difference, SMOOTHING)
-    return enhanced + backproject(difference, filters)
-
-
-def significance(observed, noise):
-    """
-    How far an observation around zero stands above a level of noise: ``power / (power + noise**2)``.
-
-    Parameters
-    ----------
-    observed : `numpy.ndarray`
-        Such as a magnetogram, shape ``(ny, nx)``; its power is a mean over about 1 arcsec.
-    noise : `float`
-        In the unit of ``observed``.
+        1-sigma noise of an observation with zero mean, such as a magnetogram. Differences are smoothed where the
+        observation does not exceed three times the noise.
 
     Returns
     -------
     `numpy.ndarray`
-        Between 0 and 1, shape ``(ny, nx)``.
+        Shape ``(2 * ny, 2 * nx)``.
     """
-    power = _smooth(observed**2, 1.5)
+    difference = observed - reconvolve(enhanced, kernel)
+    if noise is not None:
+        weight = _significance(observed, 3 * noise)
+        difference = weight * difference + (1 - weight) * _smooth(difference, _SMOOTHING)
+    return enhanced + apply_filter(difference, filters)
+
+
+def _significance(observed, noise):
+    """Weight ``power / (power + noise**2)`` of each pixel of a magnetogram, with the local mean of the power."""
+    power = _smooth(observed**2, _POWER_SMOOTHING)
     return power / (power + noise**2)
 
 
 def _smooth(image, width):
-    return ndimage.gaussian_filter(image, width, mode="reflect", radius=3 * SMOOTHING)
+    return ndimage.gaussian_filter(image, width, mode="reflect", radius=3 * _SMOOTHING)
 
 
 def consistent_continuum(restored, observed):
@@ -176,7 +160,7 @@ def consistent_continuum(restored, observed):
     Parameters
     ----------
     restored, observed : `numpy.ndarray`
-        Shapes ``(2 * ny, 2 * nx)`` and ``(ny, nx)``, in units of the quiet Sun.
+        Shapes ``(2 * ny, 2 * nx)`` and ``(ny, nx)``, in units of the quiet-Sun intensity.
 
     Returns
     -------
@@ -190,7 +174,7 @@ def consistent_magnetogram(restored, observed):
     """
     Make a restored magnetogram consistent with the observation.
 
-    The result is sharpened where the field exceeds the noise and interpolated where it does not.
+    Where noise dominates the observation, the restored values are replaced by interpolated ones before.
 
     Parameters
     ----------
@@ -202,7 +186,7 @@ def consistent_magnetogram(restored, observed):
     `numpy.ndarray`
         Shape ``(2 * ny, 2 * nx)``.
     """
-    weight = repeated(significance(observed, 2 * MAGNETOGRAM_NOISE), 2)
+    weight = repeated(_significance(observed, 2 * MAGNETOGRAM_NOISE), 2)
     restored = weight * restored + (1 - weight) * bicubic(observed)
     filters, kernel = wiener_filter(0.015, 1.0, diameter=_FIELD_DIAMETER), transfer_kernel(diameter=_FIELD_DIAMETER)
     return data_consistency(restored, observed, filters, kernel, noise=MAGNETOGRAM_NOISE)

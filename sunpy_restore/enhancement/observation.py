@@ -1,4 +1,4 @@
-"""What `sunpy_restore.enhance` reads in a Map: which product it is, where the disk is, and how bright the Sun is."""
+"""HMI observations: the checks of a Map, and its image, solar disk and quiet-Sun intensity as arrays."""
 
 from dataclasses import dataclass
 
@@ -17,27 +17,27 @@ from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
 
 __all__ = ["Observation"]
 
-_SCALE_TOLERANCE = 0.05
+_SCALE_TOLERANCE = 0.05  # relative deviation from the pixel of HMI
 _PRODUCTS = {"CONTINUUM": CONTINUUM, "MAGNETOGRAM": MAGNETOGRAM}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observation(observation.Observation):
     """
-    A continuum image or a magnetogram of HMI.
+    An HMI continuum image or line-of-sight magnetogram.
 
     Parameters
     ----------
     data : `numpy.ndarray`
-        Shape ``(ny, nx)``; finite, pixels without a value have that of their nearest neighbour.
+        Image of shape ``(ny, nx)``. It is finite: pixels without data have the value of the nearest valid pixel.
     valid, on_disk : `numpy.ndarray` of `bool`
-        Pixels that have a value, and those of them that lie on the disk.
+        Pixels with data, and those of them on the solar disk.
     limb_darkening : `numpy.ndarray`
-        Intensity of the quiet Sun relative to the centre of the disk; 1 in a magnetogram.
+        Quiet-Sun intensity relative to disk centre; 1 for magnetograms.
     level : `float`
-        Intensity of the quiet Sun at the centre of the disk, or 1 kG, in the unit of the data.
+        Quiet-Sun intensity at disk centre, or 1 kG, in the unit of ``data``.
     untrusted : `numpy.ndarray` of `bool`, optional
-        Pixels whose restoration should not be trusted.
+        Pixels whose restored values should not be trusted.
     """
 
     data: np.ndarray
@@ -50,53 +50,65 @@ class Observation(observation.Observation):
     @classmethod
     def from_array(cls, data):
         """
-        Take a normalised image without gaps at the centre of the disk.
+        Make an observation of a normalised image: at disk centre, with all pixels valid.
 
         Parameters
         ----------
         data : `numpy.ndarray`
-            In units of the quiet Sun, or in kG.
+            Image in units of the quiet-Sun intensity, or in kG.
+
+        Returns
+        -------
+        Observation
         """
         everywhere = np.ones(data.shape, dtype=bool)
         return cls(data=data, valid=everywhere, on_disk=everywhere, limb_darkening=np.ones(data.shape, np.float32))
 
     def normalised(self):
-        """The image in units of the quiet Sun at the same distance from the limb, or in kG."""
+        """
+        Divide the image by the quiet-Sun intensity at the same distance from disk centre, or convert it to kG.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Shape ``(ny, nx)``.
+        """
         return self.data / (self.level * self.limb_darkening).astype(self.data.dtype)
 
     @classmethod
     def check(cls, smap):
         """
-        Find the task that enhances a Map.
+        Refuse a Map that cannot be enhanced.
 
         Parameters
         ----------
         smap : `~sunpy.map.GenericMap`
-            Any Map.
+            The Map.
 
         Returns
         -------
         `str`
-            Name of the task.
+            Name of the task that enhances it.
 
         Raises
         ------
         TypeError
-            Another instrument than HMI, or another product than continuum intensity or line-of-sight magnetogram.
+            The instrument is not HMI, or the product is neither continuum intensity nor line-of-sight magnetogram.
         ValueError
-            Another pixel scale than 0.504 arcsec within 5 %, coordinates that are not helioprojective, or a magnetogram
-            without a unit of magnetic field.
+            The pixel scale differs by more than 5 % from 0.504 arcsec, the coordinates are not helioprojective, or the
+            unit of a magnetogram is not one of magnetic field.
         """
         if not isinstance(smap, HMIMap):
             raise TypeError(
-                f"Found a {type(smap).__name__} of {smap.instrument or 'an unnamed instrument'}; expected an HMIMap "
+                f"Found a Map of class {type(smap).__name__} with INSTRUME = {smap.instrument!r}; expected an HMIMap "
                 "(INSTRUME = 'HMI...'). enhance() restores SDO/HMI images only."
             )
         task = _task_of_product(smap)
         _check_coordinates(smap)
         if task is MAGNETOGRAM and not (smap.unit is not None and smap.unit.is_equivalent(u.G)):
             raise ValueError(
-                f"Found the unit {smap.unit}; expected one of magnetic field such as Gauss. Set BUNIT in the header."
+                f"Found a magnetogram with the unit {smap.unit}; expected a unit of magnetic field, such as Gauss. "
+                "Set BUNIT in the header."
             )
         return task.name
 
@@ -117,7 +129,7 @@ class Observation(observation.Observation):
         Raises
         ------
         ValueError
-            No valid pixel lies on the disk.
+            No valid pixel lies on the solar disk, or the quiet-Sun intensity is not positive.
 
         Warns
         -----
@@ -128,7 +140,9 @@ class Observation(observation.Observation):
         data, valid = fill_invalid(smap.data)
         on_disk = (mu > 0) & valid
         if not on_disk.any():
-            raise ValueError("Found no valid pixel on the solar disk; expected some. Check the pointing in the header.")
+            raise ValueError(
+                "Found no valid pixel on the solar disk; expected at least one. Check the pointing in the header."
+            )
         if _task_of_product(smap) is CONTINUUM:
             level, darkening = quiet_sun(np.where(valid, data, np.nan), mu)
         else:
@@ -138,10 +152,10 @@ class Observation(observation.Observation):
             untrusted |= np.broadcast_to(smap.mask, untrusted.shape)
         if np.any(on_disk & (mu < LIMB_MU)):
             warn_user(
-                f"Part of the image lies closer to the limb than mu = {LIMB_MU}, where granulation is foreshortened "
-                "beyond what the network was trained on. These pixels are flagged in the mask."
+                f"Part of the image lies closer to the limb than mu = {LIMB_MU}, where foreshortening is stronger than "
+                "in the training data. These pixels are flagged in the mask of the result."
             )
-        # The value at the limb continues off the disk, so that the normalised limb is no jump
+        # Limb darkening is constant off the disk, so that the normalised image has no step at the limb
         return cls(
             data=data, valid=valid, on_disk=on_disk, limb_darkening=darkening(mu), level=level, untrusted=untrusted
         )
@@ -152,9 +166,9 @@ def _task_of_product(smap):
     tasks = [task for product, task in _PRODUCTS.items() if product in content]
     if len(tasks) != 1:
         raise TypeError(
-            f"Found the product CONTENT = {smap.meta.get('content')!r}; expected 'CONTINUUM INTENSITY' or "
-            "'MAGNETOGRAM'. Vector components, Dopplergrams and derived quantities are not linear images of the Sun "
-            "and can't be deconvolved on their own."
+            f"Found CONTENT = {smap.meta.get('content')!r}; expected 'CONTINUUM INTENSITY' or 'MAGNETOGRAM'. "
+            "Dopplergrams, components of the vector field and derived quantities are not linear in the observed "
+            "intensity and cannot be deconvolved on their own."
         )
     return tasks[0]
 
@@ -163,12 +177,12 @@ def _check_coordinates(smap):
     kinds = [kind[:4].upper() for kind in smap.coordinate_system]
     if kinds != ["HPLN", "HPLT"]:
         raise ValueError(
-            f"Found the coordinates {', '.join(smap.coordinate_system)}, expected HPLN, HPLT. A remapped image has "
-            "lost the shape of HMI's point spread function; use the original one."
+            f"Found the coordinates {', '.join(smap.coordinate_system)}; expected HPLN, HPLT. The point spread "
+            "function of HMI does not apply to a remapped image. Use the original one."
         )
     scale = np.array([axis.to_value(u.arcsec / u.pix) for axis in smap.scale])
     if np.any(np.abs(np.abs(scale) / HMI_PIXEL - 1) > _SCALE_TOLERANCE):
         raise ValueError(
-            f"Found pixels of {scale[0]:.4g} x {scale[1]:.4g} arcsec, expected {HMI_PIXEL} arcsec within "
-            f"{100 * _SCALE_TOLERANCE:.0f} %. Use the image at HMI's own scale, not a resampled one."
+            f"Found pixels of {scale[0]:.4g} x {scale[1]:.4g} arcsec; expected {HMI_PIXEL} arcsec within "
+            f"{100 * _SCALE_TOLERANCE:.0f} %. Use the original image, not a resampled one."
         )

@@ -1,16 +1,16 @@
-"""Where the disk is in an HMI Map, and how bright the quiet Sun is there."""
+"""Geometry of the solar disk, limb darkening and quiet-Sun intensity of HMI Maps."""
 
 import numpy as np
 
 import astropy.units as u
 
-__all__ = ["LIMB_MU", "heliocentric_mu", "limb_darkening", "quiet_sun"]
+__all__ = ["LIMB_MU", "heliocentric_mu", "quiet_sun"]
 
 LIMB_MU = 0.3
-"""Closer to the limb than this mu, granulation is foreshortened beyond what the networks were trained on."""
+"""Cosine of the heliocentric angle below which foreshortening is stronger than in the training data."""
 
 _SPOT = 0.9
-"""Below this share of the quiet Sun a pixel counts as a spot; granulation at HMI's resolution stays above."""
+"""Intensity, relative to the quiet Sun, below which a pixel counts as part of a sunspot."""
 
 
 def heliocentric_mu(smap):
@@ -20,13 +20,13 @@ def heliocentric_mu(smap):
     Parameters
     ----------
     smap : `~sunpy.map.GenericMap`
-        In helioprojective coordinates. Distances on the sky are taken in the tangent plane: at the limb that is
-        0.01 arcsec off.
+        Map in helioprojective coordinates. Angular distances are computed in the tangent plane; the error at the limb
+        is 0.01 arcsec.
 
     Returns
     -------
     `numpy.ndarray` of `numpy.float32`
-        Shape of the Map; 0 off the disk.
+        Shape ``(ny, nx)`` of the Map; 0 off the disk.
     """
     axes = smap.spatial_units
     scale = [unit.to(u.arcsec) for unit in axes]
@@ -39,7 +39,7 @@ def heliocentric_mu(smap):
     y = np.arange(ny, dtype=np.float32) - np.float32(smap.reference_pixel.y.value)
     radius2 = np.zeros((ny, nx), dtype=np.float32)
     for row, reference, unit in zip(matrix, smap.wcs.wcs.crval, scale, strict=True):
-        # The WCS of a Map is in its own unit (mostly deg), the matrix in that of the axes
+        # CRVAL is in the unit of the WCS (mostly deg), the matrix in that of the axes
         offset = (np.float32(row[0] * unit) * x)[None, :] + (np.float32(row[1] * unit) * y)[:, None]
         offset += np.float32(reference * u.Unit(smap.wcs.wcs.cunit[0]).to(u.arcsec))
         radius2 += offset**2
@@ -49,16 +49,21 @@ def heliocentric_mu(smap):
 
 def limb_darkening(mu):
     """
-    Continuum intensity at 6173 Angstrom relative to the centre of the disk.
+    Continuum intensity at 6173 Angstrom relative to disk centre.
 
     Parameters
     ----------
     mu : `numpy.ndarray`
         Cosine of the heliocentric angle.
 
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape and type of ``mu``.
+
     References
     ----------
-    * Neckel 2005, Solar Physics 229, 13, https://doi.org/10.1007/s11207-005-4081-z, for 422 to 1100 nm
+    * Neckel 2005, Solar Physics 229, 13, https://doi.org/10.1007/s11207-005-4081-z (422 to 1100 nm)
     """
     wavelength = 0.6173  # micrometres
     inverse, fifth = 1 / wavelength, wavelength**-5
@@ -78,32 +83,32 @@ def limb_darkening(mu):
 
 def quiet_sun(image, mu):
     """
-    Level of the quiet Sun, and the law by which it falls towards the limb.
+    Measure the quiet-Sun intensity and its limb darkening.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Continuum intensity; not finite where there are no data.
+        Continuum intensity, shape ``(ny, nx)``; not finite where there are no data. At least one finite pixel lies on
+        the disk.
     mu : `numpy.ndarray`
-        Of the same shape.
+        Cosine of the heliocentric angle in the same shape, see `heliocentric_mu`.
 
     Returns
     -------
     level : `float`
-        Intensity of the quiet Sun at the centre of the disk.
+        Quiet-Sun intensity at disk centre.
     darkening : callable
-        ``darkening(mu)`` relative to it: `limb_darkening`, or constant for images from which it was removed.
+        ``darkening(mu)``, the quiet-Sun intensity relative to ``level``: the limb darkening at 6173 Angstrom, or 1 for
+        images from which limb darkening was removed.
 
     Raises
     ------
     ValueError
-        There is no quiet Sun in the image.
+        The quiet-Sun intensity is not positive.
     """
     usable = np.isfinite(image) & (mu > LIMB_MU)
     if not usable.any():
         usable = np.isfinite(image) & (mu > 0)
-    if not usable.any():
-        raise ValueError("Found no valid pixel on the solar disk, expected some. Check the pointing in the header.")
     step = max(1, int(np.sqrt(usable.sum() / 1e6)))
     values, angles = image[::step, ::step][usable[::step, ::step]], mu[::step, ::step][usable[::step, ::step]]
     if not values.size:
@@ -113,20 +118,20 @@ def quiet_sun(image, mu):
         flat = values / darkening(angles)
         level = _quiet_level(flat)
         fits.append((_spread(flat, angles), level, darkening))
-    # In a small field both laws fit; the Sun's own is then taken
+    # In a small field of view both laws fit; assume limb darkening there
     darkened, removed = fits
     _, level, darkening = removed if removed[0] < 0.5 * darkened[0] and np.ptp(angles) > 0.2 else darkened
     if not level > 0:
         raise ValueError(
-            f"Found a quiet-Sun intensity of {level:.4g}, expected a positive one. enhance() takes continuum "
-            f"intensity, "
-            "not differences or normalised contrasts around zero."
+            f"Found a quiet-Sun intensity of {level:.4g}; expected a positive one. Use a continuum intensity, not a "
+            "difference image or a contrast around zero."
         )
     return float(level), darkening
 
 
 def _quiet_level(values):
-    """Median of the quiet Sun: everything but spots, found from the bright end."""
+    """Median intensity outside of sunspots, by iteration."""
+    # The 95th percentile of granulation at the resolution of HMI is about 6 % above its median
     level = np.percentile(values, 95) / 1.06
     for _ in range(8):
         quiet = values[values > _SPOT * level]
@@ -137,7 +142,7 @@ def _quiet_level(values):
 
 
 def _spread(values, angles):
-    """Relative scatter of the quiet level over rings of equal mu."""
+    """Relative standard deviation of the quiet-Sun intensity among rings of equal mu."""
     edges = np.quantile(angles, np.linspace(0, 1, 9))
     rings = np.digitize(angles, edges[1:-1])
     levels = [_quiet_level(values[rings == ring]) for ring in range(8) if (rings == ring).sum() > 50]

@@ -1,4 +1,4 @@
-"""The function `sunpy_restore.enhance` and its two tasks: continuum and line-of-sight magnetogram."""
+"""Records of `sunpy_restore.enhance` and its tasks: continuum images and line-of-sight magnetograms."""
 
 from sunpy_restore.core.task import MapFunction, Restoration, network_builder
 
@@ -8,7 +8,7 @@ _build = network_builder(Enhance="papers.enhance", ResidualRestorer="residual")
 
 
 def _build_network(hyperparameters):
-    """The network of a configuration or of a weights file; a residual network gets its linear filter."""
+    """Build a network from its hyperparameters; some of them define the linear filter of a residual network."""
     filter_options = {
         key: hyperparameters[key] for key in ("noise_to_signal", "spectral_index") if key in hyperparameters
     }

@@ -8,18 +8,18 @@ __all__ = ["enhance"]
 
 def enhance(image, *, method="network", weights=None, device=None, progress=False):
     """
-    Undo the optics and the pixel of SDO/HMI: deconvolution and x2 super-resolution.
+    Deconvolve SDO/HMI images and double their sampling.
 
-    The result is the image of a telescope of 0.28 m aperture with pixels of 0.252 arcsec. Seen again through HMI it
-    gives the input back.
+    The result is the image that a telescope with an aperture of 0.28 m would record with pixels of 0.252 arcsec.
+    Degraded by HMI's point spread function and pixels again, it reproduces the input.
 
     Parameters
     ----------
     image : `~sunpy.map.GenericMap`, `list` or `tuple` of Maps, `~sunpy.map.MapSequence` or `~ndcube.NDCube`
-        Continuum intensity (any unit) or line-of-sight magnetogram (any unit of magnetic field) of HMI with its own
-        pixels of 0.504 arcsec, full disk or cut out, shape ``(ny, nx)``. It is not changed.
+        HMI continuum intensity (any unit) or line-of-sight magnetogram (any unit of magnetic field) with the original
+        pixels of 0.504 arcsec, full disk or cutout, shape ``(ny, nx)``. It is not changed.
     method : ``"network"``, ``"bicubic"`` or ``"richardson-lucy"``
-        Network, interpolation, or classical deconvolution with the same point spread function.
+        Neural network, bicubic interpolation, or Richardson-Lucy deconvolution with the same point spread function.
     weights : `str` or path-like, optional
         Name of weights in the registry, or a ``.safetensors`` file. By default those that come with the package.
     device : `str`, optional
@@ -30,18 +30,18 @@ def enhance(image, *, method="network", weights=None, device=None, progress=Fals
     Returns
     -------
     Same kind as ``image``
-        Maps of the same class and unit, shape ``(2 * ny, 2 * nx)``. The mask is True where the result is no trusted
-        restoration: closer to the limb than mu = 0.3, off the disk (interpolated), where the input has no value
-        (NaN as in the input), and where it was masked.
+        Maps of the same class and unit, shape ``(2 * ny, 2 * nx)``. The mask is True where the result should not be
+        trusted: closer to the limb than mu = 0.3, off the disk (interpolated), where the input has no value (NaN, as in
+        the input), and where the input was masked.
 
     Raises
     ------
     TypeError
-        No Map, another instrument, or another product (vector components, Dopplergrams, ...).
+        Not a Map, another instrument, or another product (vector components, Dopplergrams, ...).
     ValueError
-        Wrong pixel scale, unit or coordinates, a Map that was enhanced already, or one without any valid pixel.
+        Wrong pixel scale, unit or coordinates, a Map that was enhanced before, or one without any valid pixel.
     ~sunpy_restore.core.exceptions.WeightsError
-        Weights can't be found or read.
+        The weights cannot be found or read.
 
     Warns
     -----
@@ -50,12 +50,12 @@ def enhance(image, *, method="network", weights=None, device=None, progress=Fals
 
     Notes
     -----
-    Header keywords that change: ``CRPIX`` (by ``2 * (CRPIX - 0.5) + 0.5``), ``CDELT`` or ``CD`` (halved), ``NAXIS``
-    (doubled); statistics of the pixel values are dropped. Added: ``RESTORED``, ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``,
+    Header keywords that change: ``CRPIX`` (to ``2 * (CRPIX - 0.5) + 0.5``), ``CDELT`` or ``CD`` (halved) and ``NAXIS``
+    (doubled). Statistics of the pixel values are removed. Added: ``RESTORED``, ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``,
     ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line.
 
-    The continuum is normalised by the quiet Sun of the image, spots and limb darkening left out, so that the result is
-    proportional to the input.
+    Continuum images are normalised by their own quiet-Sun level, from which sunspots and limb darkening are excluded.
+    The result is therefore proportional to the input.
 
     References
     ----------

@@ -7,7 +7,7 @@ import numpy as np
 from sunpy_restore.granulation.fields import SpectrumField
 from sunpy_restore.granulation.regrid import at_pixel_size
 
-__all__ = ["spectrum", "spectrum_kernel"]
+__all__ = ["spectrum"]
 
 _PIXEL = 48.0  # km, of the measured power spectrum
 _SIDE = 256  # pixels of the grid on which the kernel is computed

@@ -50,7 +50,7 @@ class ConvolutionalField(Texture):
         self.latent, self.receptive_radius = latent, receptive_radius
 
     def window(self, rows, columns):
-        """See `Texture.window`."""
+        """See `~sunpy_restore.granulation.texture.Texture.window`."""
         (row_cells, top), (column_cells, left) = (_cells(part) for part in (rows, columns))
         image = np.empty([CELL * (last - first) for first, last in (row_cells, column_cells)], np.float32)
         for row, column in product(*(range(*cells, _TILE) for cells in (row_cells, column_cells))):
@@ -90,7 +90,7 @@ class SpectrumField(Texture):
         self.kernel, self.seed = np.asarray(kernel, np.float32), seed
 
     def window(self, rows, columns):
-        """See `Texture.window`."""
+        """See `~sunpy_restore.granulation.texture.Texture.window`."""
         half = self.kernel.shape[0] // 2
         wide = [slice(part.start - half, part.stop + half) for part in (rows, columns)]
         (row_cells, top), (column_cells, left) = (_cells(part) for part in wide)

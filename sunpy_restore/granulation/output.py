@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 import astropy.units as u
 from astropy.io import fits
 
-from sunpy_restore.granulation.files import complete_file
+from sunpy_restore.core.atomic import atomic_path
 from sunpy_restore.granulation.request import KM_PER_ARCSEC
 
 __all__ = ["checked_target", "synthetic_header", "write_texture"]
@@ -141,7 +141,7 @@ def write_texture(texture, header, path=None, *, progress=False, description="")
 def _write_fits(images, shape, header, path):
     """Write a FITS file and open its data on disk."""
     cards = _fits_header(shape, header).tostring().encode("ascii")
-    with complete_file(path) as temporary, temporary.open("wb") as file:
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
         file.write(cards)
         for _rows, image in images:
             file.write(np.ascontiguousarray(image, dtype=">f4").tobytes())

@@ -18,7 +18,7 @@ def at_pixel_size(generate, request, pixel):
     Parameters
     ----------
     generate : callable
-        ``generate(shape)`` returns the `Texture` of that shape.
+        ``generate(shape)`` returns the `~sunpy_restore.granulation.texture.Texture` of that shape.
     request : `~sunpy_restore.granulation.request.Request`
         The request.
     pixel : `float`
@@ -53,7 +53,7 @@ class Regridded(Texture):
     Parameters
     ----------
     generate : callable
-        ``generate(shape)`` returns the texture of that shape, see `Texture`.
+        ``generate(shape)`` returns the texture of that shape, see `~sunpy_restore.granulation.texture.Texture`.
     shape : `tuple` of `int`
         Pixels of the result.
     ratio : `float`
@@ -70,7 +70,7 @@ class Regridded(Texture):
         super().__init__(shape, ratio * self.texture.pixel)
 
     def window(self, rows, columns):
-        """See `Texture.window`."""
+        """See `~sunpy_restore.granulation.texture.Texture.window`."""
         parts, weights = zip(*(self._weights(part) for part in (rows, columns)), strict=True)
         image = self.texture.window(*parts)
         return np.asarray(weights[0] @ image @ weights[1].T, dtype=np.float32)

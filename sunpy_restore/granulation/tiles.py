@@ -81,7 +81,7 @@ class CalibratedMosaic(Texture):
         return self.mosaic.layout
 
     def window(self, rows, columns):
-        """See `Texture.window`."""
+        """See `~sunpy_restore.granulation.texture.Texture.window`."""
         import torch
 
         image = np.ascontiguousarray(self.mosaic.window(rows, columns), dtype=np.float32)

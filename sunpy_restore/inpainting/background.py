@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["Background", "find_background", "find_noise", "radial_profile"]
+__all__ = ["find_background", "find_noise", "radial_profile"]
 
 _CELL = 4  # pixels; fits use medians over cells, which are robust and fast
 _RING = 4  # pixels between the radii of the profile
@@ -215,7 +215,7 @@ def _extended(radii, values):
 
 
 def _coordinates(x, y, center):
-    """Radius, and the basis functions of the background besides its profile."""
+    """Radius, and the basis functions of the background in addition to its profile."""
     dx, dy = x - np.float32(center[0]), y - np.float32(center[1])
     radius = np.maximum(np.hypot(dx, dy), np.float32(1))
     cosine, sine = dx / radius, dy / radius

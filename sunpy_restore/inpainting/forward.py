@@ -1,36 +1,36 @@
-"""How telemetry loses blocks of an image."""
+"""Forward model: how the telemetry loses blocks of an image."""
 
 import numpy as np
 
 from sunpy_restore.inpainting.lasco.geometry import BLOCK
 
-__all__ = ["KINDS", "draw_losses", "lose"]
+__all__ = ["draw_losses", "lose"]
 
 KINDS = {"single": 0.3, "row": 0.25, "cluster": 0.25, "square": 0.2}
 """
 Probability of each kind of loss.
 
-A single block; blocks one after the other in the order of transmission, which is a piece of a row; blocks that touch;
+A single block; consecutive blocks in the order of transmission, which are part of a row; a cluster of adjacent blocks;
 a square of 2 x 2 to 8 x 8 blocks.
 """
 
-_LONGEST = 16  # blocks in a row
-_LARGEST = 8  # blocks along the side of a square
-_BLOCKS = 24  # at most in a cluster
+_LONGEST_ROW = 16  # blocks
+_LARGEST_SQUARE = 8  # blocks along the side
+_LARGEST_CLUSTER = 24  # blocks
 
 
 def lose(image, mask, fill=0):
     """
-    An image without its lost blocks.
+    Remove the missing pixels from an image.
 
     Parameters
     ----------
     image : `numpy.ndarray`
         Shape ``(ny, nx)``. It is not changed.
     mask : `numpy.ndarray` of `bool`
-        True where a pixel is lost.
+        True in missing pixels.
     fill : `float`
-        What it holds then.
+        Value of missing pixels.
 
     Returns
     -------
@@ -41,16 +41,16 @@ def lose(image, mask, fill=0):
 
 def draw_losses(shape, rng, share, *, block=BLOCK, kinds=None):
     """
-    Draw a mask of lost blocks.
+    Draw a random mask of missing blocks.
 
     Parameters
     ----------
     shape : pair of `int`
         Shape ``(ny, nx)`` of the image.
     rng : `numpy.random.Generator`
-        Source of chance.
+        Random number generator.
     share : `float`
-        Share of blocks to lose, at least; one loss more may go beyond it.
+        Least share of missing blocks; losses are added until it is reached.
     block : `int`
         Side of a block in pixels.
     kinds : mapping, optional
@@ -59,7 +59,7 @@ def draw_losses(shape, rng, share, *, block=BLOCK, kinds=None):
     Returns
     -------
     `numpy.ndarray` of `bool`
-        True where a pixel is lost.
+        True in missing pixels.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def draw_losses(shape, rng, share, *, block=BLOCK, kinds=None):
     True
     """
     if min(shape) < block:
-        raise ValueError(f"Found an image of shape {tuple(shape)}, expected at least one block of {block} pixels.")
+        raise ValueError(f"Found an image of shape {tuple(shape)}; expected at least one block of {block} pixels.")
     kinds = KINDS if kinds is None else kinds
     names, odds = list(kinds), np.array(list(kinds.values()), dtype=float)
     grid = np.zeros([length // block for length in shape], dtype=bool)
@@ -92,18 +92,18 @@ def _single(grid, rng):
 
 def _row(grid, rng):
     row, first = rng.integers(0, grid.shape)
-    grid[row, first : first + rng.integers(2, _LONGEST + 1)] = True
+    grid[row, first : first + rng.integers(2, _LONGEST_ROW + 1)] = True
 
 
 def _square(grid, rng):
-    side = int(rng.integers(2, _LARGEST + 1))
+    side = int(rng.integers(2, _LARGEST_SQUARE + 1))
     row, column = (rng.integers(0, max(length - side, 0) + 1) for length in grid.shape)
     grid[row : row + side, column : column + side] = True
 
 
 def _cluster(grid, rng):
     row, column = rng.integers(0, grid.shape)
-    for _ in range(rng.integers(3, _BLOCKS + 1)):
+    for _ in range(rng.integers(3, _LARGEST_CLUSTER + 1)):
         grid[row, column] = True
         step = ((0, 1), (0, -1), (1, 0), (-1, 0))[rng.integers(4)]
         row, column = (int(np.clip(place + move, 0, n - 1)) for place, move, n in

@@ -1,4 +1,4 @@
-"""A residual network that corrects a linear restoration, at the resolution of its input."""
+"""Residual network that corrects a linear restoration."""
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ class _Block(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
         self.second = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
-        # Small at the start, so that a deep sum of blocks begins close to the identity
+        # Small initial weights: a deep sum of blocks starts close to the identity
         nn.init.kaiming_normal_(self.second.weight, nonlinearity="linear")
         with torch.no_grad():
             self.second.weight.mul_(0.1)
@@ -24,19 +24,21 @@ class _Block(nn.Module):
 
 class ResidualRestorer(nn.Module):
     """
-    x2 super-resolution that starts from a fixed linear filter and learns what is missing.
+    Network for x2 super-resolution that corrects the result of a fixed linear filter.
 
-    All convolutions work at the input's resolution; the four sub-pixels are channels until the last step. The last
-    layer is zero at the start, so that an untrained network returns the linear restoration.
+    All convolutions are applied at the resolution of the input. The four sub-pixels of each pixel are channels, which
+    are shuffled at the end. The last layer is initialised to zero: an untrained network returns the linear restoration.
 
     Parameters
     ----------
-    blocks, channels : `int`
-        Residual blocks of two 3x3 convolutions each.
+    blocks : `int`
+        Number of residual blocks with two 3x3 convolutions each.
+    channels : `int`
+        Number of channels of the convolutions.
     filter_size : odd `int`
         Side of the linear filter in input pixels.
     offset, scale : `float`
-        The network sees ``(image - offset) / scale``.
+        The convolutions are applied to ``(image - offset) / scale``.
 
     Notes
     -----
@@ -56,24 +58,70 @@ class ResidualRestorer(nn.Module):
         self.receptive_radius = 2 * blocks + 2 + filter_size // 2
 
     def set_filter(self, filter_):
-        """Set the linear filter, of shape ``(4, filter_size, filter_size)`` in the order of pixel shuffling."""
+        """
+        Set the linear filter.
+
+        Parameters
+        ----------
+        filter_ : array-like
+            Correlation kernels of the sub-pixels (0, 0), (0, 1), (1, 0) and (1, 1), shape
+            ``(4, filter_size, filter_size)``.
+        """
         self.filter.copy_(torch.as_tensor(filter_, dtype=self.filter.dtype)[:, None])
 
     def linear(self, image):
-        """The linear restoration as four sub-pixel channels, of an image that is scaled already."""
+        """
+        Apply the linear filter.
+
+        Parameters
+        ----------
+        image : `torch.Tensor`
+            Normalised image, shape ``(batch, 1, ny, nx)``.
+
+        Returns
+        -------
+        `torch.Tensor`
+            The sub-pixels as channels, shape ``(batch, 4, ny, nx)``.
+        """
         half = self.filter.shape[-1] // 2
         padded = functional.pad(image, (half,) * 4, mode="replicate")
-        # The filter amplifies: half precision would show in the result
+        # The filter amplifies rounding errors, so half precision is not sufficient
         with torch.autocast(image.device.type, enabled=False):
             return functional.conv2d(padded.float(), self.filter.float())
 
     def correct(self, image, start):
-        """Add the learned correction to ``start``."""
+        """
+        Add the learned correction to a linear restoration.
+
+        Parameters
+        ----------
+        image, start : `torch.Tensor`
+            Normalised image and the result of `linear`.
+
+        Returns
+        -------
+        `torch.Tensor`
+            The sub-pixels as channels, shape ``(batch, 4, ny, nx)``.
+        """
         features = functional.relu(self.head(torch.cat([image, start], dim=1)))
         return start + self.tail(self.body(features))
 
     def forward(self, image, trim=0):
-        """``trim`` input pixels at each edge serve the linear filter alone and are left out of the result."""
+        """
+        Restore a batch of images.
+
+        Parameters
+        ----------
+        image : `torch.Tensor`
+            Shape ``(batch, 1, ny, nx)``.
+        trim : `int`
+            Width in input pixels of a border that only the linear filter uses. It is not part of the result.
+
+        Returns
+        -------
+        `torch.Tensor`
+            Shape ``(batch, 1, 2 * (ny - 2 * trim), 2 * (nx - 2 * trim))``.
+        """
         image = (image - self.offset) / self.scale
         start = self.linear(image)
         if trim:

@@ -61,7 +61,7 @@ class _UNet(nn.Module):
         return 2 ** len(self.down)
 
     def padded(self, channels):
-        """Channels whose sides are multiples of `stride`."""
+        """Channels whose sides are multiples of ``stride``."""
         missing = [-n % self.stride for n in channels.shape[-2:]]
         return functional.pad(channels, (0, missing[1], 0, missing[0]), mode="replicate")
 
@@ -112,7 +112,7 @@ class FillingUNet(_UNet):
     @property
     def receptive_radius(self):
         """
-        Receptive radius in pixels, for windows that begin at multiples of `stride`.
+        Receptive radius in pixels, for windows that begin at multiples of ``stride``.
 
         It is that of the pixels with the largest one: the radius depends on the position in the coarsest grid.
         """

@@ -27,7 +27,7 @@ class AdversarialModule(RestorationModule):
     ----------
     recipe, sources
         See `~sunpy_restore.training.module.RestorationModule`.
-    config : `~sunpy_restore.core.recipe.TrainingConfig`
+    config : `~sunpy_restore.core.config.TrainingConfig`
         The configuration; its ``adversary`` holds the hyperparameters of the discriminator.
 
     Raises
@@ -52,6 +52,7 @@ class AdversarialModule(RestorationModule):
         self.adversary = self.recipe.build_adversary(config.adversary)
 
     def training_step(self, batch, index):
+        """Train the discriminator, then the network, on a batch."""
         observed, truth = batch
         generator, adversary = self.optimizers()
         restored = self.recipe.predict(self.network, observed, self.config).float()
@@ -92,6 +93,7 @@ class AdversarialModule(RestorationModule):
         optimizer.step()
 
     def configure_optimizers(self):
+        """Optimisers and schedules of the network and of the discriminator."""
         rate = self.config.options.get("adversary_rate")
         return [self.optimization(self.network), self.optimization(self.adversary, rate)]
 

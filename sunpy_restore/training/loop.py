@@ -38,7 +38,7 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
         Folder of the training data, in the layout that the task's recipe describes.
     out : path-like
         Folder for checkpoints, logs and ``<task>-<config>.safetensors``.
-    config : `str` or `~sunpy_restore.core.recipe.TrainingConfig`
+    config : `str` or `~sunpy_restore.core.config.TrainingConfig`
         Configuration, or its name.
     resume : `bool`
         Continue from ``last.ckpt`` in ``out``. The result is the same as without the interruption. Checkpoints are

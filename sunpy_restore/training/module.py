@@ -17,7 +17,7 @@ class RestorationModule(pl.LightningModule):
     ----------
     recipe : `~sunpy_restore.core.recipe.Recipe`
         Recipe of the task.
-    config : `~sunpy_restore.core.recipe.TrainingConfig`
+    config : `~sunpy_restore.core.config.TrainingConfig`
         The configuration.
     sources : `list` of `str`
         Names of the validation sets, in the order of their loaders.
@@ -40,17 +40,20 @@ class RestorationModule(pl.LightningModule):
         self.network = recipe.task.build_network(config.network)
 
     def on_train_batch_start(self, batch, index):
+        """Seed the random numbers of the step."""
         # Random numbers of a layer such as dropout depend on the step only, and not on earlier interruptions
         source = np.random.SeedSequence([self.config.seed, self.trainer.global_step, self.global_rank])
         # PyTorch uses 32 bits of a seed only
         torch.manual_seed(int(source.generate_state(1)[0]))
 
     def training_step(self, batch, index):
+        """Loss of a batch."""
         loss = self.recipe.loss(self.network, batch, self.config)
         self.log("loss", loss, prog_bar=True)
         return loss
 
     def validation_step(self, batch, index, dataloader_idx=0):
+        """Log the scores of a batch of validation pairs."""
         observed, truth = batch
         restored = self.recipe.predict(self.network, observed, self.config).float()
         scored = self.recipe.scored_pixels(observed, truth)
@@ -61,6 +64,7 @@ class RestorationModule(pl.LightningModule):
         self.log_dict({f"{key}/{name}": value for key, value in found.items()}, add_dataloader_idx=False, prog_bar=True)
 
     def configure_optimizers(self):
+        """Optimiser and schedule of the network."""
         return self.optimization(self.network)
 
     def optimization(self, network, rate=None):

@@ -2,7 +2,9 @@
 
 import gzip
 import shutil
+import warnings
 
+import dask
 import dask.array
 import numpy as np
 import pytest
@@ -109,7 +111,8 @@ def test_map_comes_back(sample, tmp_path):
 
 
 def test_restored_map_comes_back(tmp_path):
-    from sunpy_restore.core.maps import Provenance, restored_map
+    from sunpy_restore.core.header import Provenance
+    from sunpy_restore.core.maps import restored_map
 
     smap = sunpy.map.Map(sample_path("lasco_c3_cme"))
     provenance = Provenance("inpaint", "network", "compact", "ab" * 32)
@@ -153,6 +156,7 @@ def test_types_come_back(dtype, tmp_path):
     assert_same_map(round_trip(smap, tmp_path), smap)
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(many, max_examples=60)
 def test_arrays_come_back(data, tmp_path):
@@ -200,9 +204,12 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
 PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=160)
 KEYS = st.from_regex(r"q[a-z0-9_-]{0,20}", fullmatch=True) | st.sampled_from(["q key", "q=", "qä", "q'", "qhistory"])
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | PRINTABLE | st.lists(st.floats(), max_size=3)
-VALUES |= st.complex_numbers() | st.tuples(st.tuples(st.integers(), TEXT), st.none())
+VALUES |= st.complex_numbers(min_magnitude=1, max_magnitude=10).filter(lambda z: z.real and z.imag) | st.tuples(
+    st.tuples(st.integers(), TEXT), st.none()
+)
 
 
+@pytest.mark.slow
 @given(
     cards=st.dictionaries(KEYS, st.tuples(VALUES, PRINTABLE | TEXT), max_size=8),
     history=st.lists(PRINTABLE).map("\n".join) | TEXT,
@@ -261,11 +268,11 @@ def test_header_read_from_astropy_comes_back(tmp_path):
     assert found.meta["empty"] is None
 
 
-@pytest.mark.parametrize("value", [object(), lambda: None, {1, object()}])
+@pytest.mark.parametrize("value", [object(), lambda: None, {1, object()}, complex(1, np.nan)])
 def test_header_value_that_no_file_holds(value, tmp_path):
     smap = make_map()
     smap.meta["broken"] = value
-    with pytest.raises(ValueError, match=r"header value 'broken' is of the type \w+, which a file cannot hold"):
+    with pytest.raises(ValueError, match=r"header value 'broken' is of the type \w+, which cannot be saved"):
         save(smap, tmp_path / "image.fits")
     assert not list(tmp_path.iterdir())
 
@@ -309,19 +316,32 @@ def test_list_of_one_map_comes_back_as_a_list(tmp_path):
 def test_images_missing_from_a_list(tmp_path):
     save(two_maps(), tmp_path / "image.fits")
     with fits.open(tmp_path / "image.fits") as hdus:
-        hdus[:3].writeto(tmp_path / "cut.fits", checksum=True)
-    with pytest.raises(ValueError, match="Found 1 images, expected 2"):
-        load(tmp_path / "cut.fits")
+        hdus[:3].writeto(tmp_path / "first.fits", checksum=True)
+        fits.HDUList([fits.PrimaryHDU(), *hdus[3:]]).writeto(tmp_path / "second.fits", checksum=True)
+    with pytest.raises(ValueError, match=r"first.fits: Found 1 images; expected 2\. sunpy.map.Map opens"):
+        load(tmp_path / "first.fits")
+    with pytest.raises(ValueError, match=r"second.fits: Found 1 images; expected another number"):
+        load(tmp_path / "second.fits")
 
 
-def test_dask_array_is_computed_once(tmp_path):
+def test_dask_array_is_computed_once_with_its_warnings(tmp_path):
     calls = []
-    array = dask.array.from_delayed(dask.delayed(lambda: calls.append(1) or np.ones((3, 4)))(), (3, 4), "f8")
-    smap = make_map()
-    smap = smap._new_instance(array, smap.meta)
-    found = round_trip(smap, tmp_path)
-    assert len(calls) == 1
-    assert_same_map(found, make_map(np.ones((3, 4))))
+
+    def restore(value, dtype):
+        calls.append(value)
+        warnings.warn("a doubtful pixel", RestoreWarning, stacklevel=1)
+        return np.full((3, 4), value, dtype)
+
+    def lazy(value, dtype):
+        return dask.array.from_delayed(dask.delayed(restore)(value, dtype), (3, 4), dtype)
+
+    smap = GenericMap(lazy(1, "f8"), HEADER)
+    smap.mask = lazy(0, "?")
+    with dask.config.set(scheduler="synchronous"), pytest.warns(RestoreWarning, match="a doubtful pixel") as record:
+        found = round_trip(smap, tmp_path)
+    assert sorted(calls) == [0, 1]
+    assert len(record) == 2
+    assert_same_map(found, make_map(np.ones((3, 4)), mask=np.zeros((3, 4), bool)))
 
 
 class OwnMap(GenericMap):
@@ -439,6 +459,7 @@ def test_one_wrong_bit(suffix, with_mask, tmp_path):
     assert all(str(path) in error for error in errors)
 
 
+@pytest.mark.slow
 @leaves_files_open
 def test_wrong_bits_in_the_structure(tmp_path):
     smap = make_map(np.arange(100.0).reshape(10, 10), mask=np.eye(10, dtype=bool))
@@ -447,7 +468,7 @@ def test_wrong_bits_in_the_structure(tmp_path):
     content = path.read_bytes()
     # The cards from SIMPLE to EXTEND of the image and from XTENSION to GCOUNT of the mask
     second = content.index(b"XTENSION")
-    positions = (*range(0, 6 * 80, 7), *range(second, second + 6 * 80, 7))
+    positions = (*range(0, 6 * 80, 19), *range(second, second + 6 * 80, 19))
     outcomes = [outcome_with_wrong_bit(path, content, 8 * at + bit, smap) for at in positions for bit in range(8)]
     assert all(outcome is not None for outcome in outcomes)
 
@@ -498,7 +519,7 @@ def test_no_map(tmp_path):
     (tmp_path / "text.fits").write_text("no image")
     with pytest.raises(ValueError, match=r"text.fits does not open as a Map"):
         load(tmp_path / "text.fits")
-    with pytest.raises(FileNotFoundError, match=r"none.fits: there is no such file"):
+    with pytest.raises(FileNotFoundError, match=r"none.fits: no such file"):
         load(tmp_path / "none.fits")
 
 
@@ -547,11 +568,11 @@ class OtherUncertainty(StdDevUncertainty):
 @pytest.mark.parametrize(
     ("image", "error", "match"),
     [
-        (lambda: np.zeros((3, 4)), TypeError, "expected a sunpy Map, found an array"),
+        (lambda: np.zeros((3, 4)), TypeError, "Found an array .*expected a sunpy Map"),
         (list, ValueError, "expected at least one Map"),
-        (lambda: [make_map(), 3], TypeError, "item 1 of the list"),
+        (lambda: [make_map(), 3], TypeError, "Image 2 of 2"),
         (lambda: make_map(np.zeros((3, 4), complex)), TypeError, "Found data of the type complex128"),
-        (lambda: make_map(mask=np.zeros((4, 3), bool)), ValueError, r"Found MASK of shape \(4, 3\), expected \(3, 4\)"),
+        (lambda: make_map(mask=np.zeros((4, 3), bool)), ValueError, r"Found MASK of shape \(4, 3\); expected \(3, 4\)"),
         (lambda: make_map(mask=np.zeros((2, 3, 4), bool)), ValueError, "Found MASK of shape"),
         (lambda: make_map(mask=np.full((3, 4), "x")), TypeError, "Found MASK of the type <U1"),
         (lambda: make_map(uncertainty=StdDevUncertainty(np.zeros(3))), ValueError, "Found UNCERT of shape"),

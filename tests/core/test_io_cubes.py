@@ -279,9 +279,9 @@ def distorted():
     [
         (from_wcs, "extra_coords made from a WCS"),
         (with_sky_table, "extra_coords in a SkyCoordTableCoordinate"),
-        (lambda: with_global(object()), "global_coords of the NDCube is of the type list, which a file cannot hold"),
+        (lambda: with_global(object()), "global_coords of the NDCube is of the type list, which cannot be saved"),
         (lambda: series(meta={"a": object()}), "meta of the NDCube"),
-        (distorted, "WCS with distortions, expected a FITS WCS without"),
+        (distorted, "WCS with distortions; expected a FITS WCS without"),
         (lambda: series(psf=np.ones((3, 3))), "psf of an NDCube is not saved"),
         (lambda: series(mask=np.zeros(4, bool)), "Found MASK of shape"),
         (lambda: series(unit=u.def_unit("kilo_gauss", 1000 * u.G)), "WCS or unit of the NDCube would change"),

@@ -110,6 +110,20 @@ def test_weights_that_do_not_fit_are_refused(weights, state):
         fit(Filling(), LocalWeights(path, "fill", ""))
 
 
+def test_weights_may_be_converted_before_they_are_loaded(weights):
+    network = Filling()
+    path = weights(3, old_name=torch.tensor(4.0))
+
+    def convert(given, state):
+        assert given is network
+        return {"gain": state["old_name"]}
+
+    fit(network, LocalWeights(path, "fill", ""), convert=convert)
+    assert network.gain.item() == 4
+    with pytest.raises(WeightsError, match="do not fit the network"):
+        fit(network, LocalWeights(path, "fill", ""), convert=lambda given, state: state)
+
+
 # Tiles
 
 

@@ -11,6 +11,7 @@ import astropy.units as u
 import sunpy.map
 
 from sunpy_restore.core.exceptions import RestoreWarning
+from sunpy_restore.core.io import load, save
 from sunpy_restore.desaturation.saturation import find_saturation
 from sunpy_restore.desaturation.verb import desaturate
 
@@ -211,10 +212,11 @@ def test_coordinates_are_kept(flaring):
 def test_save_and_load_keep_pixels_and_provenance(flaring, tmp_path, method):
     result = desaturate(flaring, method=method)
     path = tmp_path / "desaturated.fits"
-    result.save(path)
-    loaded = sunpy.map.Map(path)
+    save(result, path)
+    loaded = load(path)
     assert type(loaded) is type(result)
     np.testing.assert_array_equal(loaded.data, result.data)
+    np.testing.assert_array_equal(loaded.mask, result.mask)
     for key in ("restored", "rsttask", "rstmeth", "rstvers"):
         assert loaded.meta[key] == result.meta[key]
     with pytest.raises(ValueError, match="desaturate has restored this Map already"):

@@ -1,4 +1,4 @@
-"""The optics of HMI, against the published law and against physics."""
+"""Forward model of HMI, compared with published formulas and with physics."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ PIXEL = 0.063
 
 @pytest.fixture(scope="module")
 def sun():
-    """Structure down to 0.15 arcsec, as steep a spectrum as the Sun's."""
+    """Random scene with structure down to 0.15 arcsec and a spectrum as steep as that of granulation."""
     rng = np.random.default_rng(4)
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(640, PIXEL), np.fft.fftfreq(480, PIXEL)))
     amplitude = (1 + (frequency / 0.7) ** 2) ** -1.5 * np.exp(-((frequency / 4) ** 2))
@@ -24,15 +24,15 @@ def sun():
     return 1 + 0.16 * field / field.std()
 
 
-def _transfer(law, frequency, radius):
+def _transfer(psf, frequency, radius):
     """Optical transfer function of a round point spread function, by its Hankel transform."""
     theta = np.linspace(0, radius, 20001)
-    weights = law(theta) * theta
+    weights = psf(theta) * theta
     wave = special.j0(2 * np.pi * frequency * theta)
     return integrate.trapezoid(weights * wave, theta) / integrate.trapezoid(weights, theta)
 
 
-def test_law_of_wachter():
+def test_point_spread_function_is_that_of_wachter():
     psf = forward.PointSpreadFunction()
     theta = np.array([0.0, 0.4, 1.0, 3.0])
     r = np.pi * 0.14 * theta / 206264.80624709636 / 6173e-10
@@ -57,8 +57,8 @@ def test_airy_pattern_has_its_first_zero_at_1_22():
 
 
 @pytest.mark.parametrize("frequency", [0.1, 0.3, 0.5, 0.8])
-def test_gratings_lose_the_contrast_that_the_law_says(frequency):
-    """Optics by an independent transform of the law, pixels by their sinc."""
+def test_contrast_of_gratings_is_that_of_the_transfer_function(frequency):
+    """Transfer function of the optics by an independent transform, that of the pixels is a sinc."""
     x = (np.arange(960) - 480) * PIXEL
     grating = np.tile(1 + 0.1 * np.cos(2 * np.pi * frequency * x), (400, 1))
 
@@ -66,16 +66,16 @@ def test_gratings_lose_the_contrast_that_the_law_says(frequency):
         r = np.maximum(np.pi * 0.28 * theta / 206264.8 / 6173e-10, 1e-9)
         return (2 * special.j1(r) / r) ** 2
 
-    for seen, law, pixel in (
+    for image, psf, pixel in (
         (forward.observe(grating, PIXEL), forward.PointSpreadFunction(), 0.504),
         (forward.observe_target(grating, PIXEL), airy, 0.252),
     ):
-        row = seen[seen.shape[0] // 2]
+        row = image[image.shape[0] // 2]
         place = (np.arange(row.size) + 0.5) * pixel - 0.5 * PIXEL + x[0]
         inner = np.abs(place) < 20
         wave = [function(2 * np.pi * frequency * place[inner]) for function in (np.cos, np.sin)]
         fit = np.linalg.lstsq(np.stack([*wave, np.ones(inner.sum())]).T, row[inner], rcond=None)[0]
-        expected = 0.1 * _transfer(law, frequency, forward.PSF_RADIUS) * np.sinc(frequency * pixel)
+        expected = 0.1 * _transfer(psf, frequency, forward.PSF_RADIUS) * np.sinc(frequency * pixel)
         assert fit[0] == pytest.approx(expected, abs=1e-3)
         assert fit[1] == pytest.approx(0, abs=1e-3)
 
@@ -89,18 +89,18 @@ def test_granulation_contrast_is_that_of_hmi():
     assert target.std() / target.mean() == pytest.approx(0.09, abs=0.004)
 
 
-def test_wachters_own_widths_are_sharper(sun):
+def test_original_widths_of_wachter_are_sharper(sun):
     sharper = forward.observe(sun, PIXEL, psf=forward.PointSpreadFunction(w=1.8, W=3.0))
     assert sharper.std() > 1.05 * forward.observe(sun, PIXEL).std()
 
 
 def test_reconvolved_target_is_the_observation(sun):
-    """The two telescopes see one Sun: what the target saw, through the transfer kernel, is what HMI saw."""
+    """The transfer kernel relates images of one scene by the two telescopes."""
     observed = forward.observe(sun, PIXEL)
     target = forward.observe_target(sun, PIXEL)[: 2 * observed.shape[0], : 2 * observed.shape[1]]
-    seen = forward.reconvolve(target)
+    degraded = forward.reconvolve(target)
     middle = (slice(14, -14), slice(6, -6))
-    assert np.abs(seen - observed)[middle].max() < 0.02 * observed.std()
+    assert np.abs(degraded - observed)[middle].max() < 0.02 * observed.std()
 
 
 @given(phase=st.tuples(st.floats(0, 5), st.floats(0, 5)))
@@ -130,5 +130,5 @@ def test_noise_is_as_asked_and_reproducible():
 
 @pytest.mark.parametrize("scale", [0.3, 0.0, -1.0])
 def test_coarse_images_are_refused(scale):
-    with pytest.raises(ValueError, match=r"Found an image with .* expected at most 0\.252"):
+    with pytest.raises(ValueError, match=rf"pixel_scale={scale} arcsec; expected .* at most 0\.252 arcsec"):
         forward.observe(np.ones((20, 20)), scale)

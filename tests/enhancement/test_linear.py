@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sunpy_restore.enhancement.forward import reconvolve, transfer_kernel
-from sunpy_restore.enhancement.linear import FILTER_SIZE, backproject, data_consistency, wiener_filter
+from sunpy_restore.enhancement.linear import FILTER_SIZE, apply_filter, data_consistency, wiener_filter
 
 
 @pytest.mark.parametrize(("ratio", "index"), [(1e-4, 1.0), (1e-2, 0.0), (1e-1, 2.0)])
@@ -47,10 +47,10 @@ def test_consistency_undoes_a_wrong_mean():
     assert result.mean() == pytest.approx(image.mean(), abs=1e-4)
 
 
-def test_backprojection_keeps_the_place_of_a_point():
+def test_filter_keeps_the_place_of_a_point():
     image = np.zeros((41, 41))
     image[20, 17] = 1
-    restored = backproject(image, wiener_filter(1e-2, 1.0))
+    restored = apply_filter(image, wiener_filter(1e-2, 1.0))
     rows, cols = np.indices(restored.shape)
     weight = restored / restored.sum()
     assert ((rows * weight).sum() + 0.5) / 2 - 0.5 == pytest.approx(20, abs=1e-3)
@@ -58,7 +58,7 @@ def test_backprojection_keeps_the_place_of_a_point():
 
 
 def test_wiener_filter_beats_interpolation_in_the_mean_square():
-    """With its own prior and noise no linear filter is better; repeating pixels is one."""
+    """For its own power spectrum and noise it is the best linear filter; repeating pixels is another one."""
     rng = np.random.default_rng(2)
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(256), np.fft.fftfreq(256))) / 0.25
     amplitude = (1 + frequency**2) ** -0.5
@@ -66,7 +66,7 @@ def test_wiener_filter_beats_interpolation_in_the_mean_square():
     noise = 0.05
     observed = reconvolve(truth, transfer_kernel()) + noise * rng.standard_normal((128, 128))
     errors = {
-        ratio: ((backproject(observed, wiener_filter(ratio, 1.0)) - truth)[28:-28, 28:-28] ** 2).mean()
+        ratio: ((apply_filter(observed, wiener_filter(ratio, 1.0)) - truth)[28:-28, 28:-28] ** 2).mean()
         for ratio in (noise**2 / 30, noise**2, noise**2 * 4, noise**2 * 100)
     }
     repeated = ((np.kron(observed, np.ones((2, 2))) - truth)[28:-28, 28:-28] ** 2).mean()

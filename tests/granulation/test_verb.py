@@ -1,4 +1,4 @@
-"""The verb, by the method that needs no network; what holds for the networks is in test_generators."""
+"""The function with the method that uses no network; the networks are tested in test_restore."""
 
 import numpy as np
 import pytest
@@ -16,8 +16,8 @@ def made(shape=(40, 60), **options):
     return synthesize_granulation(shape, **{"method": "spectrum", "seed": 1} | options)
 
 
-def test_a_map_with_the_right_scale():
-    """48 km from 1 au, at the centre of the disk: 0.06618 arcsec."""
+def test_the_map_has_the_pixel_scale_of_the_generator():
+    """48 km at disk centre seen from 1 au are 0.06618 arcsec."""
     smap = made()
     assert type(smap) is GenericMap
     assert smap.data.shape == (40, 60)
@@ -31,7 +31,7 @@ def test_a_map_with_the_right_scale():
     assert smap.observer_coordinate.radius.to_value(u.au) == pytest.approx(1)
 
 
-def test_header_says_that_it_is_synthetic():
+def test_the_header_marks_the_image_as_synthetic():
     meta = made(seed=5).meta
     assert meta["synthetic"] is True
     assert meta["rstsynth"] is True
@@ -43,32 +43,32 @@ def test_header_says_that_it_is_synthetic():
     assert "instrume" not in meta
 
 
-def test_seed_makes_it_and_a_new_one_is_told():
+def test_the_seed_determines_the_texture_and_is_in_the_header():
     np.testing.assert_array_equal(made(seed=3).data, made(seed=3).data)
     one, other = made(seed=None), made(seed=None)
     assert not np.array_equal(one.data, other.data)
     np.testing.assert_array_equal(one.data, made(seed=one.meta["rstseed"]).data)
 
 
-def test_smaller_ones_are_parts_of_larger_ones():
+def test_smaller_textures_are_parts_of_larger_ones():
     np.testing.assert_allclose(made((30, 40)).data, made((1100, 50)).data[:30, :40], atol=1e-5)
 
 
 @pytest.mark.parametrize(
     "scale", [96 * u.km, 96 * u.km / u.pix, 0.132364327 * u.arcsec, 0.132364327 * u.arcsec / u.pix]
 )
-def test_larger_pixels(scale):
+def test_larger_pixels_contain_means(scale):
     smap = made((20, 30), scale=scale)
     assert smap.scale.axis1.to_value(u.arcsec / u.pix) == pytest.approx(96 / 725.2709, rel=1e-5)
     fine = made((44, 64)).data[2:42, 2:62]
     np.testing.assert_allclose(smap.data, fine.reshape(20, 2, 30, 2).mean(axis=(1, 3)), atol=1e-4)
 
 
-def test_smaller_pixels_show_nothing_smaller():
+def test_smaller_pixels_contain_no_finer_structure():
     smap = made((80, 80), scale=12 * u.km)
     power = np.abs(np.fft.rfft2((smap.data - smap.data.mean()) * np.outer(np.hanning(80), np.hanning(80)))) ** 2
     frequency = np.hypot(np.fft.fftfreq(80)[:, np.newaxis], np.fft.rfftfreq(80))
-    # Beyond twice the Nyquist frequency of the pixels of 48 km
+    # Above twice the Nyquist frequency of pixels of 48 km
     assert power[frequency > 0.25].sum() < 1e-3 * power.sum()
 
 
@@ -77,7 +77,7 @@ def test_thin_shapes(shape):
     assert made(shape).data.shape == shape
 
 
-def test_fits_file_is_the_same_and_stays_on_disk(tmp_path):
+def test_a_fits_file_contains_the_same_texture_and_stays_on_disk(tmp_path):
     path = tmp_path / "new" / "granules.fits"
     smap = made((1200, 50), out=path)
     assert isinstance(smap.data, np.memmap)
@@ -96,14 +96,14 @@ def test_fits_file_is_the_same_and_stays_on_disk(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["granules.fits"]
 
 
-def test_saved_by_sunpy_it_still_says_so(tmp_path):
+def test_a_file_saved_by_sunpy_is_still_marked_as_synthetic(tmp_path):
     path = tmp_path / "granules.fits"
     with pytest.warns(match="synthetic is too long"):
         made().save(path)
     assert sunpy.map.Map(path).meta["rstsynth"] is True
 
 
-def test_zarr_array_is_the_same(tmp_path):
+def test_a_zarr_array_contains_the_same_texture(tmp_path):
     zarr = pytest.importorskip("zarr")
     path = tmp_path / "granules.zarr"
     smap = made((1200, 50), out=path)
@@ -111,7 +111,7 @@ def test_zarr_array_is_the_same(tmp_path):
     assert zarr.open_array(str(path), mode="r").attrs["SYNTHETIC"] is True
 
 
-def test_nothing_is_left_of_a_file_that_was_not_finished(tmp_path, monkeypatch):
+def test_no_file_is_left_after_an_error(tmp_path, monkeypatch):
     from sunpy_restore.granulation import fields
 
     def fails(self, rows, columns):
@@ -125,7 +125,7 @@ def test_nothing_is_left_of_a_file_that_was_not_finished(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_files_are_not_replaced(tmp_path):
+def test_existing_files_are_not_replaced(tmp_path):
     path = tmp_path / "granules.fits"
     path.write_text("precious")
     with pytest.raises(FileExistsError, match="exists"):
@@ -138,22 +138,24 @@ def test_files_are_not_replaced(tmp_path):
     [
         ({"shape": 40}, TypeError, "two numbers of pixels"),
         ({"shape": (40, 50, 60)}, TypeError, "two numbers of pixels"),
-        ({"shape": (40.0, 60)}, TypeError, "two whole numbers"),
-        ({"shape": (True, 60)}, TypeError, "two whole numbers"),
+        ({"shape": (40.0, 60)}, TypeError, "two integers"),
+        ({"shape": (True, 60)}, TypeError, "two integers"),
         ({"shape": (0, 60)}, ValueError, "at least one pixel"),
-        ({"seed": -1}, ValueError, "a number from 0"),
-        ({"seed": 1.5}, TypeError, "a whole number"),
-        ({"scale": 48}, TypeError, "a quantity"),
+        ({"seed": -1}, ValueError, "an integer from 0"),
+        ({"seed": 1.5}, TypeError, "an integer"),
+        ({"scale": 48}, TypeError, "a Quantity"),
         ({"scale": 48 * u.s}, TypeError, "a length on the Sun or an angle"),
-        ({"scale": [48, 50] * u.km}, TypeError, "a quantity"),
+        ({"scale": [48, 50] * u.km}, TypeError, "a Quantity"),
         ({"scale": 0 * u.km}, ValueError, "expected 4.8 to 4800 km"),
         ({"scale": -48 * u.km}, ValueError, "expected 4.8 to 4800 km"),
         ({"scale": np.nan * u.km}, ValueError, "expected 4.8 to 4800 km"),
         ({"method": "network"}, ValueError, "expected one of convolutional, gan, vae, spectrum"),
         ({"stitching": "seam"}, ValueError, "has no tiles"),
         ({"method": "gan", "stitching": "glue"}, ValueError, "expected one of seam, greedy, latent, genetic"),
-        ({"weights": "any"}, ValueError, "which has none"),
+        ({"weights": "any"}, ValueError, "which uses none"),
         ({"refine_worst": 3}, ValueError, "has no tiles"),
+        ({"method": "convolutional", "stitching": "seam"}, ValueError, "has no tiles"),
+        ({"method": "gan", "refine_worst": True}, ValueError, "a number of tiles"),
         ({"method": "gan", "refine_worst": -3}, ValueError, "a number of tiles"),
         ({"out": "granules.png"}, ValueError, "ending in .fits or .zarr"),
     ],

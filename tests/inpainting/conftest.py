@@ -1,4 +1,6 @@
-"""Maps of LASCO, made here and independently of how the package knows the instrument; headers copy the real ones."""
+"""Maps of LASCO that are made independently of what the package knows about the instrument, with real headers."""
+
+from functools import cache
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import sunpy.map
 BZERO = np.float32(3.2501e-9)
 SUN = {"C2": (511.634, 504.293), "C3": (516.95599, 531.63202)}
 SCALE = {"C2": 11.9, "C3": 56.0}
-# Blocks that are zeroed on board (#), the lowest row first; rows that are left out have none
+# Blocks that are set to zero on board (#), the lowest row first; other rows have none
 TABLE = {
     "C2": {
         0: "##............................##",
@@ -94,7 +96,7 @@ LEVEL_1 = {
     "NMISSING": 0,
     "MISSLIST": "None",
     "BLANK": -32768,
-    # They are no part of level 1
+    # Headers of level 1 do not have these
     "OFFSET": None,
     "VERSION": None,
     "LP_NUM": None,
@@ -105,8 +107,9 @@ LEVEL_1 = {
 }
 
 
+@cache
 def _corona(detector, shape, binning, seed):
-    """Brightness, 1 at 4 (C2) or 10 (C3) solar radii, with streamers, the shadow of the occulter and some noise."""
+    """Brightness in units of that at 4 (C2) or 10 (C3) solar radii, with streamers, the occulter and some noise."""
     x0, y0 = ((sun + 0.5) / binning - 0.5 for sun in SUN[detector])
     y, x = np.indices(shape) - np.reshape([y0, x0], (2, 1, 1))
     radius = np.maximum(binning * np.hypot(x, y) * SCALE[detector] / 960, 0.5)
@@ -116,8 +119,9 @@ def _corona(detector, shape, binning, seed):
     return image * np.random.default_rng(seed).normal(1, 0.01, shape)
 
 
+@cache
 def _hidden_at_level_1(detector):
-    """What the mask of the calibration hides: of C2 the blocks of the table, of C3 the disc, the pylon and outside."""
+    """Pixels that the calibration masks: the blocks of the table for C2; the disc, the pylon and the outside for C3."""
     if detector == "C2":
         return _table(detector)
     y, x = np.indices((1024, 1024))
@@ -129,6 +133,7 @@ def _hidden_at_level_1(detector):
     return hidden
 
 
+@cache
 def _table(detector, binning=1):
     rows = [TABLE[detector].get(row, 32 * ".") for row in range(32)]
     table = np.array([[letter == "#" for letter in row] for row in rows])
@@ -137,21 +142,32 @@ def _table(detector, binning=1):
     return np.kron(table, np.ones((32, 32), dtype=bool))
 
 
+@cache
+def _image(detector, level, dtype, binning, seed):
+    """A complete image."""
+    light = _corona(detector, (1024 // binning,) * 2, binning, seed)
+    if level == 1:
+        image = np.where(_hidden_at_level_1(detector), BZERO if detector == "C3" else 0, 1e-10 * light)
+        return image.astype(dtype or np.float32)
+    counts = 1000 * light + OF_DETECTOR[detector]["OFFSET"]
+    return np.where(_table(detector, binning), 0, np.clip(counts, 0, 16383)).astype(dtype or ">i2")
+
+
 @pytest.fixture(scope="session")
-def blind_table():
-    """``blind_table(detector, binning)``: True in the blocks that are zeroed on board, shape of the full frame."""
+def unobserved_table():
+    """``unobserved_table(detector, binning)``: True in the blocks that are set to zero on board, for a full frame."""
     return _table
 
 
 @pytest.fixture(scope="session")
 def hidden_at_level_1():
-    """``hidden_at_level_1(detector)``: True where the mask of the calibration hides, shape (1024, 1024)."""
+    """``hidden_at_level_1(detector)``: True in the pixels that the calibration masks, shape (1024, 1024)."""
     return _hidden_at_level_1
 
 
 @pytest.fixture(scope="session")
 def make_blocks():
-    """``make_blocks(cells, size)``: True in the blocks of those rows and columns of the grid, shape (size, size)."""
+    """``make_blocks(cells, size)``: True in the blocks at these rows and columns of the grid, shape (size, size)."""
 
     def make(cells, size=1024):
         blocks = np.zeros((size // 32, size // 32), dtype=bool)
@@ -166,13 +182,12 @@ def make_lasco():
     """
     ``make_lasco(detector, level, lost=mask, fill=value, dtype=..., binning=1, seed=0, data=None, **header)``: a Map.
 
-    A full frame with what the instrument or the calibration hides, and pixels that were lost. Keywords change the
-    header; `None` leaves one out.
+    A full frame with the pixels that the instrument or the calibration hides, and with lost pixels. Keywords change
+    the header; `None` removes one.
     """
 
     def make(detector="C2", level=0.5, /, *, lost=None, fill=0, dtype=None, binning=1, seed=0, data=None, **changes):
         cards = HEADER | OF_DETECTOR[detector] | {"DETECTOR": detector}
-        shape = (1024 // binning,) * 2
         sun = np.array(SUN[detector])
         if level == 1:
             cards |= LEVEL_1 | {"FILENAME": f"{cards['FILENAME'][0]}5{cards['FILENAME'][2:]}"}
@@ -180,13 +195,7 @@ def make_lasco():
         cards |= {"CRPIX1": (sun[0] + 0.5) / binning + 0.5, "CRPIX2": (sun[1] + 0.5) / binning + 0.5}
         cards |= {f"CDELT{axis}": binning * SCALE[detector] for axis in (1, 2)}
         if data is None:
-            data = _corona(detector, shape, binning, seed)
-            if level == 1:
-                data = np.where(_hidden_at_level_1(detector), BZERO if detector == "C3" else 0, 1e-10 * data)
-                data = data.astype(dtype or np.float32)
-            else:
-                counts = 1000 * data + cards["OFFSET"]
-                data = np.where(_table(detector, binning), 0, np.clip(counts, 0, 16383)).astype(dtype or ">i2")
+            data = _image(detector, level, dtype, binning, seed).copy()
         if lost is not None:
             data[lost] = fill
         cards |= {key.upper().replace("_OBS", "-OBS"): value for key, value in changes.items()}
@@ -197,7 +206,7 @@ def make_lasco():
 
 @pytest.fixture(scope="session")
 def cut():
-    """``cut(smap, rows, columns)``: the Map of those slices, as `sunpy.map.GenericMap.submap` makes it."""
+    """``cut(smap, rows, columns)``: the part of a Map, as `sunpy.map.GenericMap.submap` makes it."""
 
     def make(smap, rows, columns):
         meta = smap.meta.copy()

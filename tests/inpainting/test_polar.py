@@ -1,4 +1,4 @@
-"""Laws of log-polar grids: where pixels lie, what sampling there and back keeps, what it never looks at."""
+"""Laws of log-polar grids: positions of pixels, accuracy of sampling both ways, and which values are ignored."""
 
 import numpy as np
 import pytest
@@ -28,8 +28,8 @@ def test_places_and_pixels_are_inverse(columns):
     np.testing.assert_allclose(np.hypot(y - CENTER[1], x - CENTER[0]), radius)
 
 
-def test_shapes_of_small_things_stay():
-    """A step along the radius is as long as one along the azimuth."""
+def test_grids_are_conformal():
+    """Steps along radius and azimuth have equal lengths."""
     y, x, step = full_grid().pixels()
     along, across = (np.hypot(np.diff(y, axis=axis), np.diff(x, axis=axis)) for axis in (0, 1))
     np.testing.assert_allclose(along, np.broadcast_to(step[:-1], along.shape), rtol=4e-3)
@@ -45,9 +45,9 @@ def test_shapes_of_small_things_stay():
     x0=st.floats(-50, 450),
     y0=st.floats(-50, 450),
 )
-@settings(max_examples=80, deadline=None)
-def test_grid_around_holds_all_pixels(seed, count, size, margin, seam, x0, y0):
-    """Also where they lie on both sides of the azimuth at which the columns begin."""
+@settings(max_examples=40, deadline=None)
+def test_grid_around_contains_all_pixels(seed, count, size, margin, seam, x0, y0):
+    """Also if they lie on both sides of the azimuth at which the columns begin."""
     rng = np.random.default_rng(seed)
     top = int(np.clip(y0 - size / 2, 0, SHAPE[0] - size)) if seam else rng.integers(0, SHAPE[0] - size + 1)
     left = rng.integers(0, SHAPE[1] - size + 1)
@@ -58,7 +58,7 @@ def test_grid_around_holds_all_pixels(seed, count, size, margin, seam, x0, y0):
     assert (row <= grid.shape[0] - 1).all()
     assert (column >= margin - 1e-6).all()
     assert (column <= grid.shape[1] - 1 - margin + 1e-6).all()
-    # As much around as was asked for, unless the image or the Sun's centre ends there
+    # The margin is complete, except at the corners of the image and at the centre of the Sun
     assert row.min() >= margin - 1e-6 or grid.rows.start == 0
     corners = np.hypot(*np.meshgrid(np.array([0, SHAPE[1] - 1]) - x0, np.array([0, SHAPE[0] - 1]) - y0))
     outermost, _ = grid.places(y0, x0 + corners.max())
@@ -77,7 +77,7 @@ def test_grid_across_the_seam_is_as_small_as_elsewhere():
 
 @given(slopes=st.tuples(*[st.floats(-5, 5)] * 3))
 @settings(max_examples=10, deadline=None)
-def test_planes_come_back(slopes):
+def test_linear_images_are_recovered(slopes):
     y, x = np.indices(SHAPE)
     image = slopes[0] + slopes[1] * (y - 200) + slopes[2] * (x - 200)
     places = tuple(part.ravel() for part in np.mgrid[60:120, 60:130])
@@ -89,7 +89,7 @@ def test_planes_come_back(slopes):
 
 
 @pytest.mark.parametrize("corner", [(40, 30), (300, 340), (216, 300), (150, 150)])
-def test_smooth_images_come_back(corner):
+def test_smooth_images_are_recovered(corner):
     y, x = np.indices(SHAPE)
     image = np.sin(x / 15) * np.cos(y / 12)
     places = tuple((part + first).ravel() for part, first in zip(np.mgrid[:64, :64], corner, strict=True))
@@ -99,7 +99,7 @@ def test_smooth_images_come_back(corner):
     assert np.abs(found - image[places]).max() < 0.03
 
 
-def test_turning_by_a_right_angle_rolls_columns():
+def test_rotation_by_90_degrees_shifts_columns():
     image = np.random.default_rng(0).normal(size=(401, 401))
     valid = np.random.default_rng(1).random((401, 401)) > 0.01
     grid = full_grid((200.0, 200.0), 500, 860)
@@ -110,7 +110,7 @@ def test_turning_by_a_right_angle_rolls_columns():
 
 
 @pytest.mark.parametrize("columns", [1, 37, 500])
-def test_turning_by_whole_columns_rolls_columns(columns):
+def test_rotation_by_whole_columns_shifts_columns(columns):
     y, x = np.indices(SHAPE)
     radius, azimuth = np.hypot(x - CENTER[0], y - CENTER[1]), np.arctan2(y - CENTER[1], x - CENTER[0])
     grid, everywhere = full_grid(first=600, last=830), np.ones(SHAPE, dtype=bool)
@@ -120,7 +120,7 @@ def test_turning_by_whole_columns_rolls_columns(columns):
 
 
 @pytest.mark.parametrize("rubbish", [-1e9, 1e9, np.nan])
-def test_invalid_pixels_stay_out(rubbish):
+def test_invalid_pixels_are_ignored(rubbish):
     rng = np.random.default_rng(0)
     image, valid = rng.normal(10, 1, SHAPE), np.ones(SHAPE, dtype=bool)
     valid[100:140, 60:150] = False
@@ -131,12 +131,12 @@ def test_invalid_pixels_stay_out(rubbish):
     np.testing.assert_array_equal(other, values)
     np.testing.assert_array_equal(also, known)
     assert not values[~known].any()
-    # Where smoothing reaches over the border it has its weight from this side alone
+    # Smoothing across the border has weights of valid pixels only
     flat, _ = grid.sampled(np.where(valid, 5.0, rubbish), valid)
     np.testing.assert_allclose(flat[known], 5, rtol=1e-5)
 
 
-def test_known_are_places_whose_pixels_are_all_valid():
+def test_positions_between_valid_pixels_are_known():
     valid = np.random.default_rng(0).random(SHAPE) > 0.05
     valid[100:140, 60:150] = False
     grid = full_grid()
@@ -149,7 +149,7 @@ def test_known_are_places_whose_pixels_are_all_valid():
             part = tuple(np.clip(place, 0, n - 1).astype(int) for place, n in zip((rows, columns), SHAPE, strict=True))
             around &= inside & valid[part]
     assert known[around].all()
-    # But for what is a thousandth of a pixel away
+    # Except for positions within a thousandth of a pixel
     assert (known & ~around).mean() < 3e-3
     (covered,) = grid.interpolated(~valid)
     assert covered.min() >= 0
@@ -158,7 +158,7 @@ def test_known_are_places_whose_pixels_are_all_valid():
 
 
 @pytest.mark.parametrize("rubbish", [-1e9, np.nan])
-def test_unknown_places_stay_out_on_the_way_back(rubbish):
+def test_unknown_positions_are_ignored_on_the_way_back(rubbish):
     grid = full_grid(first=600, last=800)
     values = np.full(grid.shape, 7.0, dtype=np.float32)
     known = np.ones(grid.shape, dtype=bool)

@@ -1,4 +1,4 @@
-"""Calibration of generators."""
+"""Calibrations of generators."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from sunpy_restore.networks.calibration import Calibrated, Calibration
 
 
-def test_new_one_only_adds_one():
+def test_a_new_calibration_adds_one():
     image = torch.linspace(-3, 3, 64).reshape(1, 1, 8, 8)
     torch.testing.assert_close(Calibration(5)(image), 1 + image)
 
 
 @given(st.lists(st.floats(0.01, 2), min_size=8, max_size=8), st.floats(-5, 5))
-def test_curve_is_monotone_and_goes_through_its_knots(steps, start):
+def test_the_curve_is_monotonic_and_passes_through_its_knots(steps, start):
     calibration = Calibration(1, knots=9).double()
     given, wanted = np.linspace(-1, 1, 9), start + np.cumsum([0, *steps])
     calibration.set_curve(given, wanted)
@@ -27,14 +27,14 @@ def test_curve_is_monotone_and_goes_through_its_knots(steps, start):
     np.testing.assert_allclose(found[100:301], np.interp(image[0, 0, 0, 100:301].numpy(), given, wanted), atol=1e-3)
 
 
-def test_equal_knots_are_moved_apart():
+def test_equal_knots_are_separated():
     calibration = Calibration(1, knots=4)
     calibration.set_curve([-1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 2.0, 3.0])
     assert (calibration.given.diff() > 0).all()
     assert torch.isfinite(calibration.slope).all()
 
 
-def test_filter_is_a_convolution():
+def test_the_filter_is_a_correlation_with_the_kernel():
     calibration = Calibration(3).double()
     kernel = torch.rand(3, 3, generator=torch.Generator().manual_seed(0)).double()
     calibration.kernel.copy_(kernel)
@@ -44,7 +44,7 @@ def test_filter_is_a_convolution():
     assert calibration.filtered(image).shape == image.shape
 
 
-def test_reach_of_the_whole_is_in_cells():
+def test_receptive_radius_with_a_calibration_is_in_cells():
     generator = torch.nn.Identity()
     generator.calibration, generator.stride, generator.receptive_radius = Calibration(33), 8, 3
     assert Calibrated(generator).receptive_radius == 5

@@ -1,3 +1,5 @@
+"""Variational autoencoder of granulation tiles."""
+
 import math
 from itertools import pairwise
 
@@ -14,7 +16,7 @@ WIDTHS = (12, 10, 8, 6, 5, 4)
 def vae(hidden=9, latent=7, widths=WIDTHS, seed=0):
     torch.manual_seed(seed)
     network = TileVAE(hidden, latent, widths).eval()
-    # As after some training: it starts with tiles of zeros, and with one variance
+    # As if trained: a new network makes flat tiles and has a constant variance
     for layer in (network.last[1], network.log_variance):
         torch.nn.init.normal_(layer.weight)
         torch.nn.init.zeros_(layer.bias)
@@ -29,12 +31,12 @@ def count(network):
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def test_number_of_parameters_is_that_of_the_table():
+def test_number_of_parameters_agrees_with_the_thesis():
     with torch.device("meta"):
         assert count(TileVAE()) == 8_691_073
 
 
-def test_number_of_parameters_follows_the_widths():
+def test_number_of_parameters_follows_from_the_widths():
     pairs = list(pairwise(WIDTHS))
     encoder = 16 * 4 + 4 + sum(16 * a * b + a for a, b in pairs)
     dense = (48 * 9 + 9) + (9 * 9 + 9) + 2 * (9 * 7 + 7)
@@ -42,7 +44,7 @@ def test_number_of_parameters_follows_the_widths():
     assert count(TileVAE(9, 7, WIDTHS)) == encoder + dense + decoder
 
 
-def test_levels_halve_and_double():
+def test_each_level_halves_or_doubles_the_resolution():
     network, found = vae(), []
     for layer in (*network.encoder, network.first, *network.levels, network.last):
         layer.register_forward_hook(lambda *args: found.append(tuple(args[2].shape[1:])))
@@ -51,7 +53,7 @@ def test_levels_halve_and_double():
     assert found == [*up[::-1], (48,), (9,), (9,), *up, (1, 128, 128)]
 
 
-def test_a_tile_is_the_tail_of_its_head():
+def test_a_tile_is_drawn_by_the_tail_from_the_features_of_the_head():
     network, z = vae(), random(3, 7)
     features = network.head(z)
     assert features.shape == (3, WIDTHS[3], network.side // network.stride, network.side // network.stride)
@@ -61,40 +63,39 @@ def test_a_tile_is_the_tail_of_its_head():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (20, 17)])
-def test_tail_of_any_size(size):
+def test_the_tail_takes_features_of_any_size(size):
     network = vae()
     image = network.tail(random(2, WIDTHS[3], *size))
     assert image.shape == (2, 1, network.stride * size[0], network.stride * size[1])
 
 
-def test_tail_looks_no_further_than_its_reach():
+def test_parts_of_features_give_parts_of_the_image():
     network = vae()
-    features, stride, receptive_radius = random(1, WIDTHS[3], 19, 23), network.stride, network.receptive_radius
+    features, stride, radius = random(1, WIDTHS[3], 19, 23), network.stride, network.receptive_radius
     whole = network.tail(features)
-    part = network.tail(features[..., 4:15, 6:20])[
-        ..., receptive_radius * stride : -receptive_radius * stride, receptive_radius * stride : -receptive_radius * stride
-    ]
+    inner = slice(radius * stride, -radius * stride)
+    part = network.tail(features[..., 4:15, 6:20])[..., inner, inner]
     rows, columns = (
-        slice((4 + receptive_radius) * stride, (15 - receptive_radius) * stride),
-        slice((6 + receptive_radius) * stride, (20 - receptive_radius) * stride),
+        slice((4 + radius) * stride, (15 - radius) * stride),
+        slice((6 + radius) * stride, (20 - radius) * stride),
     )
     torch.testing.assert_close(part, whole[..., rows, columns], atol=1e-5, rtol=1e-5)
 
 
-def test_reach_is_tight():
+def test_the_receptive_radius_is_exact():
     network = vae()
     features = random(1, WIDTHS[3], 9, 9).requires_grad_()
-    image, stride, receptive_radius = network.tail(features), network.stride, network.receptive_radius
+    image, stride, radius = network.tail(features), network.stride, network.receptive_radius
     (seen,) = torch.autograd.grad(image[..., 4 * stride : 5 * stride, 4 * stride : 5 * stride].square().sum(), features)
     rows, columns = seen[0].abs().sum(dim=0).nonzero().T
-    expected = [4 - receptive_radius, 4 + receptive_radius]
+    expected = [4 - radius, 4 + radius]
     assert [rows.min(), rows.max()] == expected
     assert [columns.min(), columns.max()] == expected
 
 
 @pytest.mark.parametrize(("width", "seeds"), [(8, 30), (16, 30), (48, 6)])
-def test_variance_is_about_one_at_every_width(width, seeds):
-    """A little less, as the zeros beyond the edges take more than half of it in the deepest levels."""
+def test_the_variance_is_about_one_at_every_width(width, seeds):
+    """Slightly less, because of the zeros beyond the edges at the deepest levels."""
     found = []
     for seed in range(seeds):
         with torch.no_grad():
@@ -106,7 +107,7 @@ def test_variance_is_about_one_at_every_width(width, seeds):
         assert 0.2 < variance < 2
 
 
-def test_start_is_a_flat_tile_and_little_noise():
+def test_a_new_network_makes_flat_tiles_with_little_noise():
     network, tile = TileVAE(9, 7, WIDTHS), random(2, 1, 128, 128)
     reconstruction, mean, log_variance = network(tile)
     assert torch.equal(reconstruction, torch.zeros_like(tile))
@@ -114,7 +115,7 @@ def test_start_is_a_flat_tile_and_little_noise():
     assert (log_variance == -4).all()
 
 
-def test_in_evaluation_the_mean_is_decoded():
+def test_in_evaluation_mode_the_mean_is_decoded():
     network, tile = vae(), random(2, 1, 128, 128)
     reconstruction, mean, log_variance = network(tile)
     assert torch.equal(network(tile)[0], reconstruction)
@@ -123,7 +124,7 @@ def test_in_evaluation_the_mean_is_decoded():
         assert torch.equal(found, expected)
 
 
-def test_in_training_the_latent_vector_is_drawn(monkeypatch):
+def test_in_training_mode_the_latent_vector_is_random(monkeypatch):
     network, tile = vae().train(), random(1, 1, 128, 128)
     drawn = []
     monkeypatch.setattr(network, "decode", drawn.append)
@@ -138,7 +139,7 @@ def test_in_training_the_latent_vector_is_drawn(monkeypatch):
     assert (drawn.mean(dim=0).abs() < 5 * spread / len(drawn) ** 0.5).all()
 
 
-def test_gradients_reach_every_parameter():
+def test_every_parameter_has_a_gradient():
     network, tile = vae().train(), random(4, 1, 128, 128)
     reconstruction, mean, log_variance = network(tile)
     ((reconstruction - tile).square().mean() + kl_divergence(mean, log_variance).mean()).backward()
@@ -146,20 +147,20 @@ def test_gradients_reach_every_parameter():
         assert parameter.grad.abs().max() > 1e-9, name
 
 
-def test_weights_are_all_there_is():
+def test_the_state_dict_determines_the_output():
     network, tile = vae(seed=1), random(2, 1, 128, 128)
     assert not torch.equal(network(tile)[0], vae()(tile)[0])
     network.load_state_dict(vae().state_dict())
     assert torch.equal(network(tile)[0], vae()(tile)[0])
 
 
-def test_divergence_of_the_standard_distribution_is_zero():
+def test_the_divergence_of_the_standard_normal_distribution_is_zero():
     assert torch.equal(kl_divergence(torch.zeros(3, 5), torch.zeros(3, 5)), torch.zeros(3))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(mean=st.floats(-2, 2), log_variance=st.floats(-3, 2))
-def test_divergence_is_that_of_torch(mean, log_variance):
+def test_the_divergence_agrees_with_torch(mean, log_variance):
     values = [torch.full((2, 4), value, dtype=torch.float64) for value in (mean, log_variance)]
     known = torch.distributions.kl_divergence(
         torch.distributions.Normal(mean, math.exp(log_variance / 2)), torch.distributions.Normal(0.0, 1.0)
@@ -169,10 +170,10 @@ def test_divergence_is_that_of_torch(mean, log_variance):
     assert (found >= -1e-15).all()
 
 
-def test_wrong_widths_and_shapes():
+def test_wrong_widths_and_shapes_are_refused():
     with pytest.raises(ValueError, match="expected six positive numbers of channels"):
         TileVAE(widths=(8, 8))
-    with pytest.raises(ValueError, match=r"shape \(2, 8\), expected \(batch, 7\)"):
+    with pytest.raises(ValueError, match=r"shape \(2, 8\); expected \(batch, 7\)"):
         vae().decode(random(2, 8))
-    with pytest.raises(ValueError, match=r"shape \(2, 3, 128, 128\), expected \(batch, 1, 128, 128\)"):
+    with pytest.raises(ValueError, match=r"shape \(2, 3, 128, 128\); expected \(batch, 1, 128, 128\)"):
         vae()(random(2, 3, 128, 128))

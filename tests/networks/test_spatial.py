@@ -1,4 +1,4 @@
-"""The spatial GAN."""
+"""Spatial GAN."""
 
 import numpy as np
 import pytest
@@ -15,26 +15,25 @@ SMALL = {"latent": 24, "widths": (8, 8, 4, 4), "blocks": 2, "taps": 5}
 def network():
     torch.manual_seed(1)
     network = SpatialGenerator(**SMALL).double().eval()
-    # Zero before a training
+    # Zero before training
     for part in network.noise:
         torch.nn.init.normal_(part.weight)
     return network
 
 
-def test_any_size_and_one_channel(network):
+def test_images_have_any_size_and_one_channel(network):
     with torch.no_grad():
         assert network(torch.randn(2, 24, 3, 5).double()).shape == (2, 1, 24, 40)
 
 
-def test_texture_goes_on_at_the_opposite_edge(network):
+def test_textures_are_periodic(network):
     noise = torch.randn(1, 24, 6, 7).double()
     with torch.no_grad():
         made, rolled = network(noise), network(noise.roll((2, 3), dims=(2, 3)))
     torch.testing.assert_close(made.roll((16, 24), dims=(2, 3)), rolled)
 
 
-def test_reach_is_true(network):
-    """No pixel sees noise further away, and some see noise as far as that."""
+def test_the_receptive_radius_is_exact(network):
     side = 2 * network.receptive_radius + 5
     middle = side // 2
     noise = torch.randn(1, 24, side, side).double().requires_grad_()
@@ -44,13 +43,13 @@ def test_reach_is_true(network):
     assert away.max() == network.receptive_radius
 
 
-def test_every_channel_of_noise_matters(network):
+def test_every_channel_of_noise_has_an_effect(network):
     noise = torch.randn(1, 24, 6, 6).double().requires_grad_()
     (gradient,) = torch.autograd.grad(network(noise).square().sum(), noise)
     assert (gradient.abs().sum(dim=(0, 2, 3)) > 0).all()
 
 
-def test_rewritten_for_speed_it_gives_the_same():
+def test_the_accelerated_network_gives_the_same_image():
     torch.manual_seed(2)
     whole = Calibrated(SpatialGenerator(**SMALL)).eval()
     fast = accelerate(whole)
@@ -66,8 +65,8 @@ def test_wrong_sizes_are_refused(wrong):
         SpatialGenerator(**SMALL | wrong)
 
 
-def test_discriminator_sees_patches_alone():
-    """Its logits move with the image by their step, and the farthest corners see nothing of each other."""
+def test_the_discriminator_judges_patches_independently():
+    """Its logits are shifted with the image, and distant patches have no effect."""
     torch.manual_seed(3)
     network = SpatialDiscriminator((4, 4, 8, 8, 8)).double()
     image = torch.randn(1, 1, 144, 144).double()

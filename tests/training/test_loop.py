@@ -44,6 +44,23 @@ def test_resuming_a_finished_training_gives_its_weights_again(run, toy, assert_e
     assert after["validation"].keys() == before["validation"].keys()
 
 
+def test_a_recipe_may_convert_the_weights_that_a_training_starts_from(run, toy):
+    """Such as those of a network with fewer channels."""
+    small = run("small", network={"architecture": "Toy", "channels": 4}, steps=1)
+
+    def starting_weights(self, network, state):
+        assert network[0].out_channels == 8
+        return {
+            name: torch.cat([tensor, tensor]) if name.startswith(("0.", "1.")) and tensor.ndim else tensor
+            for name, tensor in state.items()
+        } | {"2.weight": torch.cat([state["2.weight"]] * 2, dim=1) / 2}
+
+    toy.starting_weights = starting_weights
+    run("large", start=small, steps=1)
+    begun, weights = toy.seen[0], read(small)[0]
+    torch.testing.assert_close(begun["0.weight"], torch.cat([weights["0.weight"]] * 2), rtol=0, atol=0)
+
+
 @pytest.mark.slow
 def test_time_of_resumed_trainings_adds_up(run, tmp_path):
     run("out")

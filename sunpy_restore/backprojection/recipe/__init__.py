@@ -14,7 +14,8 @@ from sunpy_restore.backprojection.channels import PIXEL
 from sunpy_restore.backprojection.recipe.pairs import SceneDataset, simulated
 from sunpy_restore.backprojection.recipe.scores import evaluation_pairs, measure
 from sunpy_restore.backprojection.uvplane import stix_uv
-from sunpy_restore.core.recipe import Recipe, ScoreColumn, TrainingConfig, Variant
+from sunpy_restore.core.config import TrainingConfig
+from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
 from sunpy_restore.core.task import network_builder
 
 __all__ = ["BackprojectionRecipe"]
@@ -68,7 +69,7 @@ class BackprojectionRecipe(Recipe):
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.recipe.TrainingConfig`. The option ``target`` is the image to learn:
+            Name to `~sunpy_restore.core.config.TrainingConfig`. The option ``target`` is the image to learn:
             ``"truth"``, the scene convolved with the clean beam, or ``"clean"``; ``sides`` are the sides of the fields
             in pixels of 4 arcsec with their probabilities; ``close`` is the fraction of close pairs, and ``curvature``
             the weight of the error of the curvature in the loss.
@@ -115,11 +116,11 @@ class BackprojectionRecipe(Recipe):
         return {"broad": broad, "compact": compact, "paper": paper}
 
     def training_data(self, config):
-        """See `Recipe.training_data`."""
+        """See `sunpy_restore.core.recipe.Recipe.training_data`."""
         return _DATA
 
     def datasets(self, directory, config):
-        """Training pairs, and validation pairs that are the same in every run; see `Recipe.datasets`."""
+        """Training pairs, and validation pairs that are the same in every run."""
         length = config.steps * config.batch_size
         training = SceneDataset(length, batch_size=config.batch_size, options=config.options, seed=config.seed)
         pairs = [simulated(np.random.default_rng([99, index]), _VALIDATION_SIDE) for index in range(_VALIDATION_SCENES)]
@@ -147,11 +148,11 @@ class BackprojectionRecipe(Recipe):
         return total
 
     def build_adversary(self, hyperparameters):
-        """See `Recipe.build_adversary`."""
+        """See `sunpy_restore.core.recipe.Recipe.build_adversary`."""
         return _build_adversary(hyperparameters)
 
     def content_loss(self, restored, batch, config):
-        """The weighted l1 norm of the error; see `Recipe.content_loss`."""
+        """The weighted l1 norm of the error."""
         return config.options["l1"] * (restored - batch[1]).abs().mean()
 
     def evaluation_pairs(self, directory):
@@ -163,11 +164,11 @@ class BackprojectionRecipe(Recipe):
         return measure(observation, restored, truth)
 
     def variants(self):
-        """The methods as users call them, and CLEAN with 1000 iterations; see `Recipe.variants`."""
+        """The methods as users call them, and CLEAN with 1000 iterations."""
         return super().variants() | {"clean, 1000 iterations": Variant("clean", {"iterations": 1000})}
 
     def restored(self, observation, method, options):
-        """What users get, with the options given to the method; see `Recipe.restored`."""
+        """What users get, with the options given to the method."""
         method = replace(method, function=partial(method.function, **options))
         return super().restored(observation, method, {})
 

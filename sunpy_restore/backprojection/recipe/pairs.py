@@ -13,7 +13,7 @@ from sunpy_restore.backprojection.scenes import image_of
 from sunpy_restore.backprojection.task import CHANNELS
 from sunpy_restore.backprojection.uvplane import stix_uv
 
-__all__ = ["SceneDataset", "clean_channels", "simulated"]
+__all__ = ["SceneDataset", "simulated"]
 
 _LARGEST_SIDE = 96
 """Side in pixels of the central part of larger fields that contains the sources."""

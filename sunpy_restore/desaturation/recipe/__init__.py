@@ -6,7 +6,8 @@ from typing import ClassVar
 import torch
 from torch.nn import functional
 
-from sunpy_restore.core.recipe import Recipe, ScoreColumn, TrainingConfig, Variant
+from sunpy_restore.core.config import TrainingConfig
+from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
 from sunpy_restore.core.task import network_builder
 from sunpy_restore.desaturation.recipe.datasets import training_pairs, validation_pairs
 from sunpy_restore.desaturation.recipe.losses import weighted_l1
@@ -17,6 +18,7 @@ from sunpy_restore.desaturation.task import CHANNELS
 
 __all__ = ["DesaturationRecipe"]
 
+# As in the metadata of the weights
 _DATA = (
     "56 full-disk AIA images at 171 (2014-01-01, 2015-12-21, 2017-08-07 to 13), 193 (2013-06-24) and 304 angstrom "
     "(2024-04-16) in the 8-bit scaling of Helioviewer. 40 % of the pairs are flares of 1.1-25 full wells injected on a "
@@ -65,7 +67,7 @@ class DesaturationRecipe(Recipe):
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.recipe.TrainingConfig`.
+            Name to `~sunpy_restore.core.config.TrainingConfig`.
         """
         compact = TrainingConfig(
             name="compact",
@@ -86,18 +88,18 @@ class DesaturationRecipe(Recipe):
         return {"compact": compact} | adversarial_configs()
 
     def training_data(self, config):
-        """See `Recipe.training_data`."""
+        """See `sunpy_restore.core.recipe.Recipe.training_data`."""
         return _DATA
 
     def datasets(self, directory, config):
-        """See `Recipe.datasets`."""
+        """See `sunpy_restore.core.recipe.Recipe.datasets`."""
         return training_pairs(directory, config), validation_pairs(directory, config)
 
     def starting_weights(self, network, state):
         """
-        Weights of a network without other fills and with one channel of levels; see `Recipe.starting_weights`.
+        Weights of a network without other fills and with one channel of levels.
 
-        That channel contained the known level or else the brightest value around the mask. The weights of the two are
+        See `~sunpy_restore.core.recipe.Recipe.starting_weights`. That channel contained the known level or else the brightest value around the mask. The weights of the two are
         equal at the start, and those of other fills zero: the results are those of the other network.
         """
         missing = network.state_dict()["enter.weight"].shape[1] - state["enter.weight"].shape[1]
@@ -115,7 +117,7 @@ class DesaturationRecipe(Recipe):
 
     def loss(self, network, batch, config):
         """
-        Loss in the mask, with equal weight for every image; see `Recipe.loss`.
+        Loss in the mask, with equal weight for every image.
 
         The Huber loss of the logarithm weighs the faint and the bright parts alike. The squared errors of the pixels
         and of the flux, relative to the truth, are on a linear scale; their logarithm bounds the weight of images that
@@ -132,16 +134,16 @@ class DesaturationRecipe(Recipe):
         return (10 * logarithm + torch.log1p(_SQUARES * square) + torch.log1p(_FLUXES * flux)).mean()
 
     def build_adversary(self, hyperparameters):
-        """See `Recipe.build_adversary`."""
+        """See `sunpy_restore.core.recipe.Recipe.build_adversary`."""
         return network_builder(MaskDiscriminator="papers.pix2pix")(hyperparameters)
 
     def content_loss(self, restored, batch, config):
-        """See `Recipe.content_loss`."""
+        """See `sunpy_restore.core.recipe.Recipe.content_loss`."""
         observed, truth = batch
         return weighted_l1(restored, truth, _mask(observed), config.options["loss"])
 
     def scored_pixels(self, observed, truth):
-        """The pixels in the mask; see `Recipe.scored_pixels`."""
+        """The pixels in the mask."""
         return _mask(observed) > 0
 
     def evaluation_pairs(self, directory):
@@ -153,7 +155,7 @@ class DesaturationRecipe(Recipe):
         return measure(observation, restored, truth)
 
     def variants(self):
-        """The network with and without the correction, and the classical methods; see `Recipe.variants`."""
+        """The network with and without the correction, and the classical methods."""
         return {
             "network": Variant("network", {"consistency": "none"}),
             "network+diffraction": Variant("network", {"consistency": "diffraction"}),
@@ -162,7 +164,7 @@ class DesaturationRecipe(Recipe):
         }
 
     def restored(self, observation, method, options):
-        """`None` if the variant needs a diffraction pattern that is not known; see `Recipe.restored`."""
+        """`None` if the variant needs a diffraction pattern that is not known."""
         if needs_fringes(method, options.get("consistency")) and observation.channel is None:
             return None
         return super().restored(observation, method, options)

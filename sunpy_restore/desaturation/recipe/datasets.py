@@ -64,7 +64,7 @@ def training_pairs(directory, config):
     ----------
     directory : path-like
         Folder with ``aia/jp2/``.
-    config : `~sunpy_restore.core.recipe.TrainingConfig`
+    config : `~sunpy_restore.core.config.TrainingConfig`
         The configuration.
 
     Returns

@@ -15,13 +15,13 @@ __all__ = ["disk_weights", "injected", "injected_pair", "pair_of", "paper_crops"
 _PAPER_SIDE = 256
 
 
-def pair_of(image, mask, truth, **known):
+def pair_of(image, mask, truth, **saturation):
     """
     Input channels of a damaged image, and its truth in the same unit.
 
     Parameters
     ----------
-    image, mask, **known
+    image, mask, **saturation
         See `~sunpy_restore.desaturation.channels.channels_of`.
     truth : `numpy.ndarray`
         Shape ``(ny, nx)``.
@@ -29,9 +29,9 @@ def pair_of(image, mask, truth, **known):
     Returns
     -------
     channels, truth : `numpy.ndarray`
-        Shapes ``(4, ny, nx)`` and ``(1, ny, nx)``.
+        Shapes ``(5, ny, nx)`` and ``(1, ny, nx)``.
     """
-    channels, scale = channels_of(image, mask, **known)
+    channels, scale = channels_of(image, mask, **saturation)
     return channels, (truth[None] / scale).astype(np.float32)
 
 
@@ -51,7 +51,7 @@ def paper_pair(image, threshold=0.8, *, shares=(0.003, 0.35)):
     Returns
     -------
     channels, truth : `numpy.ndarray`, or `None`
-        Shapes ``(4, ny, nx)`` and ``(1, ny, nx)``, in units of the scale of the input channels; `None` if the mask is
+        Shapes ``(5, ny, nx)`` and ``(1, ny, nx)``, in units of the scale of the input channels; `None` if the mask is
         too small or too large.
     """
     _, mask = paper_damage(image, threshold)

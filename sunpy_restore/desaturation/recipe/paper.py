@@ -1,6 +1,6 @@
 """The adversarial trainings of Zhao et al. (2019)."""
 
-from sunpy_restore.core.recipe import TrainingConfig
+from sunpy_restore.core.config import TrainingConfig
 
 __all__ = ["adversarial_configs"]
 
@@ -30,7 +30,7 @@ def adversarial_configs():
     Returns
     -------
     `dict`
-        Name to `~sunpy_restore.core.recipe.TrainingConfig`. The options are ``data``, here ``"paper"``; ``loss``, the
+        Name to `~sunpy_restore.core.config.TrainingConfig`. The options are ``data``, here ``"paper"``; ``loss``, the
         weights of `~sunpy_restore.desaturation.recipe.losses.weighted_l1`; and ``patches``, the number of distinct
         patches.
     """

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-__all__ = ["VALIDATION_DAYS", "Disk", "crop", "flare", "read_disks"]
+__all__ = ["Disk", "crop", "flare", "read_disks"]
 
 VALIDATION_DAYS = ("2014-02-03", "2022-01-01")
 """Days whose images are not used for training."""

@@ -1,4 +1,4 @@
-"""How the networks of `sunpy_restore.enhance` are trained and scored."""
+"""Training and evaluation of the networks of `sunpy_restore.enhance`."""
 
 from typing import ClassVar
 
@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from sunpy_restore.core.recipe import Recipe, ScoreColumn, TrainingConfig
+from sunpy_restore.core.config import TrainingConfig
+from sunpy_restore.core.recipe import Recipe, ScoreColumn
 from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE, observe, observe_target, reconvolve
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.recipe.pairs import PairDataset
@@ -19,7 +20,7 @@ _SOURCES = {"enhance-continuum": continuum_sources, "enhance-magnetogram": magne
 _NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}
 _COMPACT_OPTIONS = {
     "enhance-continuum": {"contrast": 8.0},
-    # Magnetograms of 45 s have the full noise, those of 720 s less than half of it
+    # Relative to MAGNETOGRAM_NOISE, which is that of 45 s magnetograms; 720 s magnetograms have less than half of it
     "enhance-magnetogram": {"contrast": 0.0, "noise": (0.4, 1.1)},
 }
 _COMPACT = {
@@ -44,17 +45,17 @@ _COMPACT = {
 }
 _DATA = {
     "enhance-continuum": (
-        "MURaM emergent intensity at 48 km, columns 0-543 (40 %); SUNRISE/IMaX granulation with MURaM's power spectrum "
-        "(22 %); Hinode/SP scan of a spot at 6302 A (11 %); SST/CRISP wide-band images of a spot and of plage at 8542 "
-        "A (17 %); HMI continuum of a spot, frames 0-16, taken as the truth at half its pixel (10 %). Granulation with "
-        "up to 5 % of light from beyond the point spread function's radius. Kept back: MURaM columns 544-679, HMI "
-        "frames 27-29."
+        "MURaM emergent intensity with pixels of 48 km, columns 0-543 (40 %); SUNRISE/IMaX granulation, filtered to "
+        "the power spectrum of MURaM (22 %); Hinode/SP scan of a sunspot at 6302 A (11 %); SST/CRISP wide-band images "
+        "of a sunspot and of plage at 8542 A (17 %); HMI continuum images of a sunspot, frames 0-16, used as the truth "
+        "with pixels of half the size (10 %). Up to 5 % of stray light from beyond the truncation radius of the point "
+        "spread function is added to the granulation. Held out: MURaM columns 544-679, HMI frames 27-29."
     ),
     "enhance-magnetogram": (
-        "Fields built from the MURaM intensity, columns 0-543, flux in the dark lanes, mixed polarities (35 %); "
-        "Hinode/SOT-NFI magnetogram of NOAA 11158, V/I counts scaled to 2.2 kG (35 %); HMI magnetogram of NOAA "
-        "11158, columns 0-399, taken as the truth at half its pixel (30 %). Kept back: MURaM columns 544-679, "
-        "HMI columns 420-494."
+        "Synthetic magnetograms of mixed polarity with flux in the intergranular lanes of the MURaM intensity, columns "
+        "0-543 (35 %); Hinode/SOT-NFI magnetogram of NOAA 11158, V/I scaled to a maximum field of 2.2 kG (35 %); HMI "
+        "magnetogram of NOAA 11158, columns 0-399, used as the truth with pixels of half the size (30 %). Held out: "
+        "MURaM columns 544-679, HMI columns 420-494."
     ),
 }
 
@@ -66,7 +67,8 @@ class EnhancementRecipe(Recipe):
     """
     Training and evaluation of the networks of `sunpy_restore.enhance`.
 
-    The folder of the training data is described in `~sunpy_restore.enhancement.recipe.truth.continuum_sources`.
+    `~sunpy_restore.enhancement.recipe.truth.continuum_sources` and
+    `~sunpy_restore.enhancement.recipe.truth.magnetogram_sources` list the files of the training data.
     """
 
     score_columns: ClassVar = {
@@ -85,14 +87,15 @@ class EnhancementRecipe(Recipe):
         """
         Training configurations of the task.
 
-        ``paper`` is the table of Diaz Baso & Asensio Ramos (2018): 50,000 patches of 50 x 50 to 100 x 100 pixels,
-        batches of 32, 20 epochs, Adam with 1e-4, l2 penalty 1e-6 (continuum) and 1e-5 (magnetogram). ``light`` is the
-        same for the network of one block with 32 kernels. ``compact`` made the weights in the package.
+        ``paper`` has the parameters of Diaz Baso & Asensio Ramos (2018): 50,000 pairs of patches (input 50 x 50, output
+        100 x 100 pixels), batches of 32, 20 epochs, Adam with a learning rate of 1e-4, and an l2 penalty of 1e-6
+        (continuum) or 1e-5 (magnetogram). ``light`` differs by its network of one block with 32 kernels. ``compact``
+        is the configuration of the weights in the package.
 
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.recipe.TrainingConfig`.
+            Name to `~sunpy_restore.core.config.TrainingConfig`.
         """
         task = self.task.name
         paper = {
@@ -129,11 +132,11 @@ class EnhancementRecipe(Recipe):
         }
 
     def training_data(self, config):
-        """See `Recipe.training_data`."""
+        """See `sunpy_restore.core.recipe.Recipe.training_data`."""
         return _DATA[self.task.name]
 
     def datasets(self, directory, config):
-        """See `Recipe.datasets`."""
+        """See `sunpy_restore.core.recipe.Recipe.datasets`."""
         task = self.task.name
         options = config.options
         common = {"patch_size": config.patch_size, "margin": options["margin"]}
@@ -154,7 +157,7 @@ class EnhancementRecipe(Recipe):
         return train, validation
 
     def evaluation_pairs(self, directory):
-        """Yield whole images that are kept back, as HMI would see them; see `Recipe.evaluation_pairs`."""
+        """Yield simulated HMI observations of the held-out images."""
         task = self.task.name
         rng = np.random.default_rng(0)
         for source in _SOURCES[task](directory, "validation"):
@@ -173,15 +176,16 @@ class EnhancementRecipe(Recipe):
         return measure(self.task.name, observation.data, restored, truth)
 
     def predict(self, network, observed, config):
-        """Output of the network for the inner part of each patch; see `Recipe.predict`."""
+        """Output of the network for each patch without its margin."""
         margin = config.options["margin"]
         return network(observed, trim=margin) if margin else network(observed)
 
     def loss(self, network, batch, config):
         """
-        Squared error, in units of a tenth of the quiet Sun or of a kG, plus the error in contrast of each patch.
+        Mean squared error plus the weighted squared error of the contrast of each patch.
 
-        The squared error alone gives images with too little contrast, by the share of the variance that is uncertain.
+        The unit is a tenth of the quiet-Sun intensity or of a kG. Minimising the squared error alone gives images with
+        too little contrast, because it suppresses structure that the observation does not constrain.
         """
         observed, truth = batch
         restored = self.predict(network, observed, config).float()
@@ -190,11 +194,11 @@ class EnhancementRecipe(Recipe):
         if weight:
             with torch.no_grad():
                 contrast = _fine_contrast(truth)
-            missing = (_fine_contrast(restored) - contrast) ** 2
-            error = error + weight * missing.mean()
+            contrast_error = (_fine_contrast(restored) - contrast) ** 2
+            error = error + weight * contrast_error.mean()
         return 100 * error
 
 
 def _fine_contrast(image):
-    """Standard deviation of what is finer than 4 arcsec, per patch."""
+    """Standard deviation of structure smaller than about 4 arcsec, for each patch."""
     return (image - functional.avg_pool2d(image, 15, 1, 7, count_include_pad=False)).std(dim=(1, 2, 3))

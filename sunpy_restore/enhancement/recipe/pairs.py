@@ -1,4 +1,4 @@
-"""Training pairs of `sunpy_restore.enhance`."""
+"""Data set of training pairs of `sunpy_restore.enhance`."""
 
 import numpy as np
 import torch
@@ -11,24 +11,24 @@ __all__ = ["PairDataset"]
 
 class PairDataset(Dataset):
     """
-    Random crops of random views, with fresh noise; item ``i`` is the same in every run.
+    Random patches of simulated observations with noise. Each item depends on its index and the seed only.
 
     Parameters
     ----------
     sources : `list` of `~sunpy_restore.enhancement.recipe.truth.Source`
-        Drawn in proportion to their weights.
+        Sources, drawn with probabilities proportional to their weights.
     length : `int`
         Number of items.
     patch_size, margin : `int`
-        Input pixels of a patch, and of the surroundings that come with it on each side.
+        Side of a patch, and width of the surroundings on each side of the input, in input pixels.
     noise : pair of `float`
-        Range of the 1-sigma noise of the input.
+        Range of the 1-sigma noise of the input, in its unit.
     views : `int`
-        Views made in advance, from which the patches are cut.
+        Number of simulated observations, generated in advance, from which the patches are cut.
     seed : `int`
-        Seed.
+        Seed of the random number generators.
     distinct : `int`, optional
-        Number of different items, after which they repeat; an epoch of the paper.
+        Number of different items, which then repeat; by default all items differ.
     """
 
     def __init__(self, sources, length, *, patch_size, margin, noise, views, seed, distinct=None):

@@ -1,30 +1,30 @@
-"""How a result of `sunpy_restore.enhance` compares with the truth."""
+"""Scores of the results of `sunpy_restore.enhance`."""
 
 import numpy as np
 
 from sunpy_restore.core.metrics import flux_error, psnr, residual_fraction
 from sunpy_restore.enhancement.forward import reconvolve
 
-__all__ = ["EDGE", "measure"]
+__all__ = ["measure"]
 
 EDGE = 12
 """
-Input pixels at each edge that are not scored: what lies beyond is a guess, and the methods guess differently.
+Width in input pixels of the border that is not scored, because it depends on how the image is continued.
 
-Of a narrow image, a quarter of its width.
+The border of a narrow image is at most a quarter of its width.
 """
 
 
 def measure(task, observed, restored, truth):
     """
-    Scores of one restored image, away from its edges.
+    Score a restored image without its border.
 
     Parameters
     ----------
     task : `str`
         Name of the task.
     observed : `numpy.ndarray`
-        What HMI saw, with its noise, shape ``(ny, nx)``.
+        HMI observation with noise, shape ``(ny, nx)``.
     restored, truth : `numpy.ndarray`
         Shape ``(2 * ny, 2 * nx)``, in the unit of ``observed``.
 
@@ -34,36 +34,36 @@ def measure(task, observed, restored, truth):
         These scores:
 
         ``psnr``
-            Peak signal-to-noise ratio in dB, over the range of the truth.
+            Peak signal-to-noise ratio in dB, relative to the range of the truth.
         ``nmse``
-            Mean squared error over the variance of the truth.
+            Mean squared error divided by the variance of the truth.
         ``contrast``
-            Standard deviation over that of the truth.
+            Standard deviation divided by that of the truth.
         ``residual``
-            Restored image seen through the instrument again: sum of absolute differences to the observation, noise
-            included, over the sum of absolute values.
+            Sum of the absolute differences between the degraded restored image and the observation (with noise),
+            divided by the sum of the absolute values of the observation.
         ``mean_error``
-            Difference of the means, in the unit of the task.
+            Mean of the restored image minus mean of the truth, in the unit of the task.
         ``net_flux_error``, ``unsigned_flux_error``
-            Of magnetograms: error of the net flux in units of the unsigned flux; relative error of the unsigned flux,
-            binned to the pixels of the observation.
+            For magnetograms, binned to the pixels of the observation: error of the net flux divided by the unsigned
+            flux; relative error of the unsigned flux.
     """
     restored = np.asarray(restored, dtype=float)
     edge = min(EDGE, min(observed.shape) // 4)
-    again, observed = (_inner(image, edge) for image in (reconvolve(restored), observed))
+    degraded, observed = (_inner(image, edge) for image in (reconvolve(restored), observed))
     restored, truth = (_inner(image, 2 * edge) for image in (restored, truth))
     measured = {
         "psnr": psnr(truth, restored),
         "nmse": float(np.mean((restored - truth) ** 2) / truth.var()),
         "contrast": float(restored.std() / truth.std()),
-        "residual": residual_fraction(again, observed),
+        "residual": residual_fraction(degraded, observed),
         "mean_error": float(restored.mean() - truth.mean()),
     }
     if truth.min() >= 0:
         return measured
     truth, restored = _binned(truth), _binned(restored)
     return measured | {
-        # The net flux of a bipolar region is a small difference, of which no error is a meaningful fraction
+        # The net flux of a bipolar region is close to zero, so a relative error would not be meaningful
         "net_flux_error": float((restored.sum() - truth.sum()) / np.abs(truth).sum()),
         "unsigned_flux_error": flux_error(truth, restored, unsigned=True),
     }

@@ -1,7 +1,7 @@
 """
-The Sun at high resolution, from which `sunpy_restore.enhancement.recipe` makes training pairs.
+High-resolution images of the Sun, and training pairs that are generated from them.
 
-Every source is an image on fine pixels, or one taken as seen by the target telescope already (a Wald protocol).
+A source is an image with fine pixels, or an image that represents the target telescope directly (Wald's protocol).
 """
 
 from dataclasses import dataclass
@@ -16,37 +16,40 @@ from sunpy_restore.enhancement.forward import HMI_PIXEL, airy_psf, hmi_psf, reco
 
 __all__ = ["Source", "continuum_sources", "magnetogram_sources", "view"]
 
-MURAM_SCALE = 0.0662
-IMAX_SCALE = 0.055
+MURAM_SCALE = 0.0662  # arcsec
+IMAX_SCALE = 0.055  # arcsec
 MURAM_SPLIT = 544
-"""Columns of the MURaM snapshot from here on are never trained on."""
+"""First column of the MURaM snapshot that is held out from training."""
+
+_MARGIN = 13
+"""HMI pixels around a view that the point spread functions need."""
 
 
 @dataclass(frozen=True)
 class Source:
     """
-    A high-resolution image to make training pairs of.
+    High-resolution images from which training pairs are generated.
 
     Parameters
     ----------
     name : `str`
-        For logs and model cards.
+        Name in logs and model cards.
     images : `list` of `numpy.ndarray`
-        Continuum in units of the quiet Sun, or magnetograms in kG.
+        Continuum images in units of the quiet-Sun intensity, or magnetograms in kG.
     pixel_scale : `float` or `None`
-        Pixel in arcsec; `None` for an image that stands for the target telescope's, pixel for pixel.
+        Pixel size in arcsec; `None` for images that are used as images of the target telescope, with its pixels.
     weight : `float`
-        Share of the training pairs.
+        Fraction of the training pairs.
     gain : pair of `float`
-        Range of factors on the deviation from `level`.
+        Range of the factors by which deviations from ``level`` are multiplied.
     level : `float`
-        Value that a gain leaves alone: 1 for the continuum, 0 for magnetograms.
+        Mean level: 1 for continuum images, 0 for magnetograms.
     gamma : pair of `float`
-        Range of the exponents of ``1 + (I**gamma - 1) / gamma``, which changes the skewness of granulation and not, to
-        first order, its contrast.
+        Range of ``gamma`` in ``1 + (I**gamma - 1) / gamma``, which changes the skewness of granulation but, to first
+        order, not its contrast.
     stray : `float`
-        Largest share of light in the observed pixels that comes from beyond the point spread function's radius, where
-        all is at `level` on average.
+        Largest fraction of stray light in the observation. It comes from beyond the truncation radius of the point
+        spread function, where the mean is ``level``.
     """
 
     name: str
@@ -65,23 +68,23 @@ def _read(path):
 
 
 def _quiet_level(image):
-    """Median of what is not a spot."""
+    """Median outside of sunspots."""
     return np.median(image[image > 0.9 * np.median(image)])
 
 
 def _sst(directory, day):
-    """Wide-band image of SST/CRISP, without its edges."""
+    """SST/CRISP wide-band image without its edges."""
     found = sorted((directory / "photosphere").glob(f"camXX_{day}*"))
     if not found:
         raise FileNotFoundError(
-            f"Found no file camXX_{day}* in {directory / 'photosphere'}, expected the SST/CRISP wide-band image of "
-            f"that day."
+            f"Found no file camXX_{day}* in {directory / 'photosphere'}; expected the SST/CRISP wide-band image of "
+            "that day. Add it to the folder of the training data."
         )
     return _read(found[0])[40:-40, 40:-40]
 
 
 def _imax(directory, model):
-    """The SUNRISE/IMaX image, given the power spectrum that MURaM has on the scales which the target telescope sees."""
+    """SUNRISE/IMaX image, filtered to the power spectrum of MURaM at the frequencies that the target telescope sees."""
     image = _read(directory / "photosphere" / "imax_focus.fits.gz")[90:-90, 90:-90]
     image = image / image.mean() - 1
     scales = np.linspace(0.2, 2.6, 25)
@@ -95,7 +98,7 @@ def _imax(directory, model):
 
 
 def _power(image, pixel_scale, scales):
-    """Power per unit of frequency squared at the frequencies ``scales``, in cycles per arcsec."""
+    """Power spectral density at the frequencies ``scales`` in cycles per arcsec, averaged over azimuth."""
     window = np.outer(*(np.hanning(n) for n in image.shape))
     power = np.abs(np.fft.fft2(image * window)) ** 2 * pixel_scale**2 / (window**2).sum()
     frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n, pixel_scale) for n in image.shape), indexing="ij"))
@@ -110,18 +113,24 @@ def _muram(directory):
 
 def continuum_sources(directory, split="train"):
     """
-    Continuum sources in the layout of the package's data folder.
+    Read the continuum images.
 
     Parameters
     ----------
     directory : path-like
-        Holds ``photosphere/`` and ``hmi/``.
+        Folder with ``photosphere/`` (``muram_intensity_48km.npy``, ``imax_focus.fits.gz``, ``hinode_sp_scan.npz``,
+        ``camXX_2020-07-27*``, ``camXX_2019-08-01*``) and ``hmi/`` (``hmi_continuum_sunspot_series.fits.gz``).
     split : ``"train"`` or ``"validation"``
-        Regions of single images, or times of a series; nothing is in both.
+        The two splits are disjoint regions of an image or times of a series.
 
     Returns
     -------
     `list` of `Source`
+
+    Raises
+    ------
+    FileNotFoundError
+        A file is missing.
     """
     directory = Path(directory)
     muram = _muram(directory)
@@ -141,7 +150,7 @@ def continuum_sources(directory, split="train"):
             "IMaX", [_imax(directory, muram[:, :MURAM_SPLIT])], IMAX_SCALE, 0.22, (0.85, 1.1), 1.0, (0.7, 1.4), 0.05
         ),
         Source("Hinode/SP spot", [np.clip(sp, 0.02, None)], 0.08, 0.11, (0.9, 1.1), 1.0),
-        # The wide band at 8542 A shows the same photosphere with less contrast than 6173 A
+        # The contrast of the wide band at 8542 A is lower than at 6173 A
         Source("SST spot", [np.clip(spot / _quiet_level(spot), 0.02, None) ** 1.3], 0.059, 0.1, (0.9, 1.1), 1.0),
         Source("SST plage", [plage / np.median(plage)], 0.059, 0.07, (1.5, 2.5), 1.0),
         Source("HMI spot series", series[:20:4], None, 0.1, (0.9, 1.2), 1.0),
@@ -149,7 +158,7 @@ def continuum_sources(directory, split="train"):
 
 
 def _lane_field(intensity, pixel_scale, rng):
-    """A line-of-sight field in kG: flux in the dark lanes of the granulation, polarities mixed by patches."""
+    """Synthetic line-of-sight field in kG: flux in intergranular lanes, with patches of either polarity."""
     smooth = ndimage.gaussian_filter(intensity, 0.12 / pixel_scale)
     lanes = np.clip((1.0 - smooth) / 0.25, 0, None)
 
@@ -164,7 +173,26 @@ def _lane_field(intensity, pixel_scale, rng):
 
 
 def magnetogram_sources(directory, split="train"):
-    """Magnetogram sources in kG, as `continuum_sources`."""
+    """
+    Read the magnetograms.
+
+    Parameters
+    ----------
+    directory : path-like
+        Folder with ``photosphere/`` (``muram_intensity_48km.npy``, ``hinode_sot_nfi_magnetogram_20110214.fits.gz``) and
+        ``hmi/`` (``hmi_blos_20110214_203412.fits.gz``).
+    split : ``"train"`` or ``"validation"``
+        As for `continuum_sources`.
+
+    Returns
+    -------
+    `list` of `Source`
+
+    Raises
+    ------
+    FileNotFoundError
+        A file is missing.
+    """
     directory = Path(directory)
     muram = _muram(directory)
     hmi = _read(directory / "hmi" / "hmi_blos_20110214_203412.fits.gz") / 1e3
@@ -173,7 +201,7 @@ def magnetogram_sources(directory, split="train"):
         return [Source("MURaM lanes", [field], MURAM_SCALE, 1.0), Source("HMI NOAA 11158", [hmi[:, 420:]], None, 1.0)]
     lanes = [_lane_field(muram[:, :MURAM_SPLIT], MURAM_SCALE, np.random.default_rng(seed)) for seed in range(8)]
     sot = _read(directory / "photosphere" / "hinode_sot_nfi_magnetogram_20110214.fits.gz")
-    # V/I counts: scaled so that its strongest fields are those of an active region, 2.2 kG
+    # V/I, scaled so that the 99.9th percentile is the strong field of an active region
     sot = ndimage.gaussian_filter(sot / np.percentile(np.abs(sot), 99.9) * 2.2, 0.6)
     sot = ndimage.zoom(sot, 2, order=3, mode="mirror", grid_mode=True)
     return [
@@ -185,15 +213,14 @@ def magnetogram_sources(directory, split="train"):
 
 def view(source, rng, size):
     """
-    One pair of noise-free images: what HMI and what the target telescope see.
+    Generate a pair of noise-free images: an HMI observation and the image of the target telescope.
 
     Parameters
     ----------
     source : `Source`
-        A random place, rotation, mirror image, gain and deformation of it is taken: another Sun, seen by the same
-        optics.
+        Source of the scene. A random region is rotated, mirrored, deformed and rescaled before the optics are applied.
     rng : `numpy.random.Generator`
-        Source of chance.
+        Random number generator.
     size : `int`
         Side in HMI pixels.
 
@@ -203,22 +230,21 @@ def view(source, rng, size):
         Shapes ``(size, size)`` and ``(2 * size, 2 * size)``.
     """
     image = source.images[rng.integers(len(source.images))]
-    margin = 13
-    side = 2 * (size + 2 * margin)
+    side = 2 * (size + 2 * _MARGIN)
     if source.pixel_scale is None:
         truth = _altered(source, _sampled_square(image, side, rng), rng)
         observed = reconvolve(truth)
     else:
         observed, truth = _seen_by_both(source, image, side, rng)
-    observed = observed[margin:-margin, margin:-margin]
+    observed = observed[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
     if source.stray:
         share = rng.uniform(0, source.stray)
         observed = (1 - share) * observed + share * source.level
-    return observed.astype(np.float32), truth[2 * margin : -2 * margin, 2 * margin : -2 * margin].astype(np.float32)
+    return observed.astype(np.float32), truth[2 * _MARGIN : -2 * _MARGIN, 2 * _MARGIN : -2 * _MARGIN].astype(np.float32)
 
 
 def _altered(source, image, rng):
-    """Another gain and skewness."""
+    """Change the contrast and the skewness at random."""
     gamma = rng.uniform(*source.gamma)
     if gamma != 1:
         image = 1 + (np.maximum(image, 0.05) ** gamma - 1) / gamma
@@ -226,7 +252,7 @@ def _altered(source, image, rng):
 
 
 def _seen_by_both(source, image, side, rng):
-    """The two telescopes' images of one random square; the optics are round, so the rotation may come before them."""
+    """Images of a random square by both telescopes; their optics are round, so it can be rotated beforehand."""
     fine = 4
     step = HMI_PIXEL / 2 / fine
     square = _altered(source, _deformed_square(image, side * fine, step / source.pixel_scale, rng), rng)
@@ -235,14 +261,14 @@ def _seen_by_both(source, image, side, rng):
     return observed, airy.reshape(side, fine, side, fine).mean(axis=(1, 3))
 
 
-def _centre(shape, reach, rng):
-    """A random place, as far from the edges as the image allows."""
-    return [rng.uniform(min(reach, n / 2), max(n - reach, n / 2)) for n in shape]
+def _centre(shape, half_side, rng):
+    """Random centre of a square inside of the image; if the image is too small, its centre."""
+    return [rng.uniform(min(half_side, n / 2), max(n - half_side, n / 2)) for n in shape]
 
 
 def _sampled_square(image, side, rng):
-    """A square of ``side`` whole pixels about a random place, in one of eight orientations, mirrored at the edges."""
-    top, left = (int(place - side / 2) for place in _centre(image.shape, side / 2, rng))
+    """Random square of ``side`` pixels in one of eight orientations; the image is continued by reflection."""
+    top, left = (int(centre - side / 2) for centre in _centre(image.shape, side / 2, rng))
     rows, cols = np.meshgrid(np.arange(top, top + side), np.arange(left, left + side), indexing="ij")
     square = ndimage.map_coordinates(image, [rows, cols], order=0, mode="reflect")
     square = np.rot90(square, rng.integers(4))
@@ -250,14 +276,14 @@ def _sampled_square(image, side, rng):
 
 
 def _deformed_square(image, side, step, rng):
-    """A square of ``side`` samples about ``step`` pixels apart: rotated, stretched by up to 15 %, and gently warped."""
+    """Random square of ``side`` samples ``step`` pixels apart, which is rotated, stretched and slightly warped."""
     angle, axis_angle = rng.uniform(0, 2 * np.pi, size=2)
     stretch = np.exp(rng.uniform(-0.14, 0.14) + np.array([1, -1]) * rng.uniform(0, 0.12))
     turn, tilt = (np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) for a in (angle, axis_angle))
     matrix = step * tilt @ np.diag(stretch) @ tilt.T @ turn @ np.diag([1, rng.choice([-1, 1])])
     axis = np.arange(side) - (side - 1) / 2
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"))
-    # Displacements of half a granule that change over some granules: 0.4 arcsec on a grid of 4 arcsec
+    # Smooth displacements: 0.4 arcsec, about half a granule, on a grid of 4 arcsec
     knots = rng.normal(0, 0.4 / (HMI_PIXEL / 8), size=(2, side // 64 + 4, side // 64 + 4))
     warp = np.stack([ndimage.zoom(k, side / (k.shape[0] - 3), order=3)[32 : 32 + side, 32 : 32 + side] for k in knots])
     places = np.tensordot(matrix, grid + warp, axes=1)

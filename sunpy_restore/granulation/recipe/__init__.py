@@ -56,7 +56,7 @@ class GranulationRecipe(Recipe):
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.recipe.TrainingConfig`. Options: ``files``, the training images as
+            Name to `~sunpy_restore.core.config.TrainingConfig`. Options: ``files``, the training images as
             `~sunpy_restore.granulation.recipe.textures.read_texture` takes them; ``spectrum`` and ``histogram``, the
             weights of the losses in `~sunpy_restore.granulation.recipe.losses`; ``gradient_penalty`` and
             ``adversary_rate``, see `~sunpy_restore.training.adversarial.AdversarialModule`; ``kl``, the weight of the
@@ -65,7 +65,7 @@ class GranulationRecipe(Recipe):
         return {config.name: config for config in CONFIGURATIONS[self.task.name]}
 
     def training_data(self, config):
-        """See `Recipe.training_data`."""
+        """See `sunpy_restore.core.recipe.Recipe.training_data`."""
         files = config.options.get("files")
         if files is None:
             return _MURAM
@@ -80,7 +80,7 @@ class GranulationRecipe(Recipe):
         ----------
         directory : path-like
             Folder of the training data.
-        config : `~sunpy_restore.core.recipe.TrainingConfig`
+        config : `~sunpy_restore.core.config.TrainingConfig`
             The configuration.
 
         Returns
@@ -107,7 +107,7 @@ class GranulationRecipe(Recipe):
         return (latent, cells, cells) if self.task.name == CONVOLUTIONAL.name else (latent,)
 
     def predict(self, network, observed, config):
-        """Tiles that a generator makes from noise, or an autoencoder from tiles; see `Recipe.predict`."""
+        """Tiles that a generator makes from noise, or an autoencoder from tiles."""
         tiles = network(observed)
         return tiles[0] if isinstance(tiles, tuple) else tiles
 
@@ -125,7 +125,7 @@ class GranulationRecipe(Recipe):
         return (error + config.options["kl"] * divergence) / tiles.numel()
 
     def build_adversary(self, hyperparameters):
-        """See `Recipe.build_adversary`."""
+        """See `sunpy_restore.core.recipe.Recipe.build_adversary`."""
         return _build_discriminator(hyperparameters)
 
     def content_loss(self, restored, batch, config):

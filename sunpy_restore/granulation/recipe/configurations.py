@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sunpy_restore.core.recipe import TrainingConfig
+from sunpy_restore.core.config import TrainingConfig
 from sunpy_restore.granulation.recipe.textures import SIDE
 from sunpy_restore.granulation.task import CONVOLUTIONAL, GAN, VAE
 

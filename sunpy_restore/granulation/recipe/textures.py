@@ -13,7 +13,7 @@ from astropy.io import fits
 from sunpy_restore.granulation.regrid import Regridded
 from sunpy_restore.granulation.texture import Texture
 
-__all__ = ["SIDE", "SPLIT", "TileDataset", "TrainingTexture", "read_texture", "tile_positions"]
+__all__ = ["SIDE", "TileDataset", "TrainingTexture", "read_texture"]
 
 SIDE = 128
 """Side of a tile in pixels."""

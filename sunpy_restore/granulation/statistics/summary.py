@@ -30,7 +30,7 @@ def compare(image, reference, pixel, *, training=None, rows=(), columns=(), peri
     training : `~numpy.ndarray`, optional
         Intensity that was used for training, shape ``(ly, lx)``. Novelty is measured only if it is given.
     rows, columns : iterable of `int`
-        Positions of seams as for `seam_ratio`, which is measured only if they are given.
+        Positions of seams as for `~sunpy_restore.granulation.statistics.seam_ratio`, which needs them.
     period : `int` or pair of `int`, optional
         Period of the tiles in pixels. Repetition at this period is measured only if it is given.
 
@@ -42,19 +42,21 @@ def compare(image, reference, pixel, *, training=None, rows=(), columns=(), peri
         ``contrast``, ``contrast_ratio``
             RMS contrast, and its ratio to that of the reference (`~sunpy_restore.core.metrics.contrast`).
         ``histogram_ks``
-            `histogram_distance`.
+            `~sunpy_restore.granulation.statistics.histogram_distance`.
         ``spectrum_worst``, ``spectrum_median``, ``spectrum_chi2``, ``spectrum_significance``, ``spectrum_error``
-            `spectrum_distance`; the last one is the largest relative error of the ratios.
+            `~sunpy_restore.granulation.statistics.spectrum_distance`; the last one is
+            the largest relative error of the ratios.
         ``granules_ks``, ``granules_chance``, ``granules_median``, ``granules_median_ratio``, ``granules_density_ratio``
-            `granule_distance`; requires sunkit-image.
+            `~sunpy_restore.granulation.statistics.granule_distance`; requires sunkit-image.
         ``repetition``, ``repetition_level``
-            ``peak`` and ``level`` of `repetition`.
+            ``peak`` and ``level`` of `~sunpy_restore.granulation.statistics.repetition`.
         ``repetition_anywhere``, ``repetition_anywhere_chance``
-            ``value`` and ``chance`` of `largest_repetition` at lags beyond 1.5 Mm.
+            ``value`` and ``chance`` of `~sunpy_restore.granulation.statistics.largest_repetition` at lags beyond
+            1.5 Mm.
         ``seam_ratio``, ``seam_error``, ``seam_across``, ``seam_along``
-            `seam_ratio`.
+            `~sunpy_restore.granulation.statistics.seam_ratio`.
         ``nearest_copy``, ``nearest_smallest``, ``nearest_median``, ``held_back_smallest``, ``held_back_median``
-            ``ratio`` and distances of `novelty`.
+            ``ratio`` and distances of `~sunpy_restore.granulation.statistics.novelty`.
 
     Raises
     ------

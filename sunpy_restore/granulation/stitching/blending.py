@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-__all__ = ["BLENDINGS", "Assembly", "LinearBlend", "VarianceBlend", "ramp"]
+__all__ = ["BLENDINGS", "Assembly"]
 
 _LEAST_CORRELATION = -0.5
 
@@ -136,11 +136,11 @@ class LinearBlend(Assembly):
         self._ramp = ramp(layout.overlap)
 
     def joined_across(self, row, columns, left, right):
-        """See `Assembly.joined_across`."""
+        """See `~sunpy_restore.granulation.stitching.blending.Assembly.joined_across`."""
         return left + self._ramp * (right - left)
 
     def joined_down(self, row, columns, above, below):
-        """See `Assembly.joined_down`."""
+        """See `~sunpy_restore.granulation.stitching.blending.Assembly.joined_down`."""
         return above + self._ramp[:, np.newaxis] * (below - above)
 
 
@@ -164,12 +164,12 @@ class VarianceBlend(LinearBlend):
         self._mean = np.float32(mean)
 
     def joined_across(self, row, columns, left, right):
-        """See `Assembly.joined_across`."""
+        """See `~sunpy_restore.granulation.stitching.blending.Assembly.joined_across`."""
         correlations = self._correlations(left, right, self._ramp)
         return self._blended(left, right, self._ramp, correlations.reshape(-1, *[1] * (left.ndim - 1)))
 
     def joined_down(self, row, columns, above, below):
-        """See `Assembly.joined_down`; correlations are interpolated across the overlaps of columns."""
+        """Join rows; correlations are interpolated across the overlaps of columns."""
         step, overlap = self.layout.step, self.layout.overlap
         ramp = self._ramp[:, np.newaxis]
         upper, lower = (self.tiles(index, columns) for index in (row - 1, row))

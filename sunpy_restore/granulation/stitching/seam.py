@@ -6,7 +6,7 @@ import numpy as np
 
 from sunpy_restore.granulation.stitching.blending import Assembly
 
-__all__ = ["FEATHER", "SeamBlend", "minimum_error_paths"]
+__all__ = ["SeamBlend"]
 
 FEATHER = 2
 """Distance from a cut in pixels within which both tiles contribute."""
@@ -70,7 +70,7 @@ class SeamBlend(Assembly):
         self.path_above = lru_cache(maxsize=None)(self._path_above)
 
     def joined_across(self, row, columns, left, right):
-        """See `Assembly.joined_across`."""
+        """See `~sunpy_restore.granulation.stitching.blending.Assembly.joined_across`."""
         positions = [(row, column) for column in columns[1:]]
         missing = [index for index, position in enumerate(positions) if position not in self._paths_left]
         if missing:
@@ -80,7 +80,7 @@ class SeamBlend(Assembly):
         return left + self._weights(paths) * (right - left)
 
     def joined_down(self, row, columns, above, below):
-        """See `Assembly.joined_down`."""
+        """See `~sunpy_restore.granulation.stitching.blending.Assembly.joined_down`."""
         start = columns[0] * self.layout.step
         path = self.path_above(row)[start : start + above.shape[-1]]
         return above + self._weights(path).T * (below - above)

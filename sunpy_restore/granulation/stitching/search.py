@@ -4,7 +4,7 @@ import numpy as np
 
 from sunpy_restore.granulation.stitching.layout import edge_strip
 
-__all__ = ["Search", "across_weights", "distance_weights", "strip_distances"]
+__all__ = ["Search", "strip_distances"]
 
 _COMPONENTS = 192  # principal components of a strip for the preselection of candidates
 _SAMPLE = 1024  # tiles that the components are computed from

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sunpy_restore.granulation.files import complete_file
+from sunpy_restore.core.atomic import atomic_path
 
 __all__ = ["check_source", "read", "write"]
 
@@ -25,7 +25,7 @@ def write(path, kind, arrays):
     arrays : mapping of `str` to array-like
         Numbers or text.
     """
-    with complete_file(_checked_suffix(path)) as temporary, temporary.open("wb") as file:
+    with atomic_path(_checked_suffix(path)) as temporary, temporary.open("wb") as file:
         np.savez(file, **{_KEY: np.array(kind)}, **arrays)
 
 

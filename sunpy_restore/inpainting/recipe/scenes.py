@@ -1,4 +1,4 @@
-"""Coronas to train on: real frames of LASCO."""
+"""Real images of LASCO as training and validation data."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -7,14 +7,14 @@ import numpy as np
 
 from astropy.io import fits
 
-__all__ = ["TRAINING", "VALIDATION", "Exposure", "read_frames"]
+__all__ = ["TRAINING", "VALIDATION", "Exposure", "read_exposures"]
 
 TRAINING = {
     "C2": ("comet_22104858", "Venus_22322544", "Venus_22322625", "Venus_22322784", "Venus_22323065"),
     "C3": ("planet_32046494", "Venus_32108414", "comet_ASAS_32130223", "planet_32180009", "planet_32219521"),
 }
 """
-Frames to train on, by detector.
+Names of the training images by detector.
 
 C2 of 2001-10-23 and 2010-01-12 to 16, C3 of 2000-01-20, 2003-07-21, 2004-10-08, 2007-08-18 and 2010-01-05.
 """
@@ -30,51 +30,51 @@ VALIDATION = {
         "comet_96p_4pt1shouldhavebeeninsize",
     ),
 }
-"""Frames kept back: 2010-01-18; 2002-01-08 to 10, the last of level 1."""
+"""Names of the images that are kept back: 2010-01-18; 2002-01-08 to 10, the last one of level 1."""
 
-_LEVEL_1_FILL = 0.01  # a value that so large a share of the pixels has is no brightness
+_MASKED_SHARE = 0.01  # of the pixels; the value that more pixels have at level 1 is that of masked pixels
 
 
 class Exposure(NamedTuple):
     """
-    An image of LASCO as arrays.
+    A complete image of LASCO as arrays.
 
     Parameters
     ----------
     name, date : `str`
-        File without its ending; day as year-month-day.
+        File name without its suffixes; day as year-month-day.
     image : `numpy.ndarray`
         Brightness, shape ``(ny, nx)``.
-    blind : `numpy.ndarray` of `bool`
-        Pixels that show nothing.
+    unobserved : `numpy.ndarray` of `bool`
+        Pixels without an observation.
     center : pair of `float`
-        Centre of the Sun as ``(x, y)`` in pixels.
+        Centre of the Sun as ``(x, y)`` in pixels counted from 0.
     detector : ``"C2"`` or ``"C3"``
         The coronagraph.
     level, bias : `float`
-        Calibration level; what is read out without light.
+        Calibration level; bias of the detector in the unit of the image.
     """
 
     name: str
     date: str
     image: np.ndarray
-    blind: np.ndarray
+    unobserved: np.ndarray
     center: tuple[float, float]
     detector: str
     level: float
     bias: float
 
 
-def read_frames(directory, split="training"):
+def read_exposures(directory, split="training"):
     """
-    Frames of one of the splits.
+    Read the images of one of the splits.
 
     Parameters
     ----------
     directory : path-like
-        Holds ``lasco/``.
+        Folder with ``lasco/``.
     split : ``"training"`` or ``"validation"``
-        Which.
+        The split.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def read_frames(directory, split="training"):
     Raises
     ------
     FileNotFoundError
-        A frame is missing.
+        A file is missing.
     """
     chosen = {"training": TRAINING, "validation": VALIDATION}[split]
     return [_read(Path(directory) / "lasco" / f"{name}.fts.gz") for names in chosen.values() for name in names]
@@ -91,20 +91,20 @@ def read_frames(directory, split="training"):
 
 def _read(path):
     if not path.exists():
-        raise FileNotFoundError(f"Found no {path}, expected the frames that the recipe names in its folder lasco/.")
+        raise FileNotFoundError(f"Found no {path}; expected the images of the recipe in its folder lasco/.")
     with fits.open(path) as hdus:
         header, image = hdus[0].header, hdus[0].data.astype(float)
     level = float(header.get("LEVEL", 0.5))
-    blind = (image == 0) | ~np.isfinite(image)
+    unobserved = (image == 0) | ~np.isfinite(image)
     if level >= 1:
         values, counts = np.unique(image, return_counts=True)
-        if counts.max() > _LEVEL_1_FILL * image.size:
-            blind |= image == values[counts.argmax()]
+        if counts.max() > _MASKED_SHARE * image.size:
+            unobserved |= image == values[counts.argmax()]
     return Exposure(
         name=path.name.partition(".")[0],
         date=header["DATE-OBS"][:10].replace("/", "-"),
         image=image,
-        blind=blind,
+        unobserved=unobserved,
         center=(header["CRPIX1"] - 1, header["CRPIX2"] - 1),
         detector=header["DETECTOR"].strip(),
         level=level,

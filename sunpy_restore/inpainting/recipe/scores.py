@@ -1,4 +1,4 @@
-"""How well holes in frames that were kept back are filled, by size, and where structure crosses them."""
+"""Scores of filled holes in images that were kept back, by the size of the holes and by the structure across them."""
 
 from collections import Counter
 
@@ -6,175 +6,138 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.cells import normalized_convolution
-from sunpy_restore.core.restorer import load_restorer
 from sunpy_restore.inpainting.background import find_noise
 from sunpy_restore.inpainting.forward import lose
-from sunpy_restore.inpainting.lasco.flat_field import detector_pattern
+from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import BLOCK
 from sunpy_restore.inpainting.lasco.header import Lasco
-from sunpy_restore.inpainting.observation import Frame
-from sunpy_restore.inpainting.recipe.scenes import read_frames
+from sunpy_restore.inpainting.observation import Observation
+from sunpy_restore.inpainting.recipe.scenes import read_exposures
 from sunpy_restore.inpainting.recipe.structure import front_through, streamer_through
-from sunpy_restore.inpainting.restore import fill
-from sunpy_restore.inpainting.task import INPAINT
 
-__all__ = ["evaluation_pairs", "frame_with_hole", "measure", "restorers"]
+__all__ = ["evaluation_pairs", "measure"]
 
-SHAPES = {"32 px": (1, 1), "64 px": (2, 2), "96 px": (3, 3), "256 px": (8, 8), "32 x 512 px": (1, 16)}
-"""Sizes of holes in blocks."""
-
-_HOLES = 16  # of each size and of each kind of structure, shared among the frames of a detector and level
-_FEW = {"256 px": 8}
-_CROSSED = 4  # at least, in each frame, with a streamer, a front, or the occulter's edge across them
-_BLIND = 0.25  # largest share of a hole that shows nothing
-_OCCULTER = {"C2": (2.0, 2.7), "C3": (3.7, 5.0)}  # solar radii; where its edge and the rings about it are
-_RADIUS = 960.0  # arcsec, of the Sun
+_SIZES = {"32 px": (1, 1), "64 px": (2, 2), "96 px": (3, 3), "256 px": (8, 8), "32 x 512 px": (1, 16)}  # in blocks
+_HOLES = 16  # of each size, and of each kind of structure, distributed over the images of a detector and level
+_FEWER_HOLES = {"256 px": 8}
+_LEAST_CROSSED = 4  # holes in each image with a streamer, a front, or the edge of the occulter across them
+_MOST_UNOBSERVED = 0.25  # of a hole
+_LEAST_AT_EDGE = 0.3  # of a hole that lies between the radii of the edge of the occulter
+_OCCULTER_EDGE = {"C2": (2.0, 2.7), "C3": (3.7, 5.0)}  # solar radii; the edge and the diffraction rings around it
+_SOLAR_RADIUS = 960.0  # arcsec
 _SCALE = {"C2": 11.9, "C3": 56.0}  # arcsec per pixel
 _LEAST_NOISE = 0.3  # of the median
-_STAR = 3.0  # times the noise; larger errors at the border are none of a step
-_BIN = 8  # pixels; of the radial profile
+_MOST_AT_BORDER = 3.0  # noises; larger errors at the border are those of stars
+_BIN = 8  # pixels of the radial profile
 
 
-def evaluation_pairs(task, directory):
+def evaluation_pairs(directory):
     """
-    Frames that were kept back, with one hole each.
+    Observations with one hole each, from images that were kept back.
 
     Parameters
     ----------
-    task : `str`
-        Name of the task.
     directory : path-like
-        Holds ``lasco/``.
+        Folder with ``lasco/``.
 
     Yields
     ------
     source : `str`
-        Detector, level and size of the hole, or what crosses it.
-    observed : `~sunpy_restore.inpainting.observation.Frame`
-        The frame without the blocks; its pattern is that of the package, from frames of other years.
+        Detector, level and size of the hole, or the structure across it.
+    observation : `~sunpy_restore.inpainting.observation.Observation`
+        The image without the pixels of the hole; its flat field is that of the package, from images of other years.
     truth : `numpy.ndarray`
         Shape ``(ny, nx)``.
     """
-    kept = read_frames(directory, "validation")
+    kept = read_exposures(directory, "validation")
     kinds = Counter((exposure.detector, exposure.level) for exposure in kept)
     for index, exposure in enumerate(kept):
         name = f"{exposure.detector}, level {exposure.level:g}"
         lasco = Lasco(detector=exposure.detector, level=exposure.level, center=exposure.center, bias=exposure.bias)
-        pattern = detector_pattern(exposure.image.shape, lasco)
-        for size, blocks in SHAPES.items():
+        response = flat_field(exposure.image.shape, lasco)
+        for size, blocks in _SIZES.items():
             rng = np.random.default_rng([index, *blocks])
-            count = -(-_FEW.get(size, _HOLES) // kinds[exposure.detector, exposure.level])
-            for place in _places(exposure.blind, blocks, rng, count):
-                yield f"{name}: {size}", *frame_with_hole(exposure, pattern, place)
-        count = max(_CROSSED, -(-_HOLES // sum(other.detector == exposure.detector for other in kept)))
-        yield from _crossed(exposure, pattern, np.random.default_rng([index, 7]), count)
+            count = -(-_FEWER_HOLES.get(size, _HOLES) // kinds[exposure.detector, exposure.level])
+            for place in _places(exposure.unobserved, blocks, rng, count):
+                yield f"{name}: {size}", *with_hole(exposure, response, place)
+        count = max(_LEAST_CROSSED, -(-_HOLES // sum(other.detector == exposure.detector for other in kept)))
+        yield from _crossed(exposure, response, np.random.default_rng([index, 7]), count)
 
 
-def _crossed(exposure, pattern, rng, count):
-    """Holes of 32 to 96 pixels that structure crosses, or the edge of the occulter."""
+def _crossed(exposure, response, rng, count):
+    """Holes of 32 to 96 pixels with a streamer, a front, or the edge of the occulter across them."""
     name = exposure.detector
     for number in range(count):
         blocks = ((2, 2), (3, 3))[number % 2]
-        for place in _places(exposure.blind, blocks, rng, 1):
+        for place in _places(exposure.unobserved, blocks, rng, 1):
             middle = [(part.start + part.stop - 1) / 2 for part in place]
             for kind, through in (("streamer", streamer_through), ("front", front_through)):
                 change = through(exposure.image.shape, exposure.center, middle, rng)
                 image = exposure.bias + (exposure.image - exposure.bias) * (1 + change)
-                yield f"{name}: {kind} across", *frame_with_hole(exposure._replace(image=image), pattern, place)
-    solar = _RADIUS / _SCALE[name]
+                yield f"{name}: {kind} across", *with_hole(exposure._replace(image=image), response, place)
+    solar_radius = _SOLAR_RADIUS / _SCALE[name]
     y, x = np.indices(exposure.image.shape)
-    radius = np.hypot(x - exposure.center[0], y - exposure.center[1]) / solar
-    low, high = _OCCULTER[name]
-    edge = (radius > low) & (radius < high) & ~exposure.blind
+    radius = np.hypot(x - exposure.center[0], y - exposure.center[1]) / solar_radius
+    low, high = _OCCULTER_EDGE[name]
+    edge = (radius > low) & (radius < high) & ~exposure.unobserved
     for number in range(count):
         blocks = ((1, 1), (2, 2))[number % 2]
-        for place in _places(exposure.blind, blocks, rng, 1, wanted=edge):
-            yield f"{name}: occulter's edge across", *frame_with_hole(exposure, pattern, place)
+        for place in _places(exposure.unobserved, blocks, rng, 1, wanted=edge):
+            yield f"{name}: occulter's edge across", *with_hole(exposure, response, place)
 
 
-def _places(blind, blocks, rng, count, wanted=None):
-    """Places on the grid of blocks, all different, that are not too blind."""
-    rows, columns = (length // BLOCK - number + 1 for length, number in zip(blind.shape, blocks, strict=True))
+def _places(unobserved, blocks, rng, count, wanted=None):
+    """Different places on the grid of blocks with few unobserved pixels."""
+    rows, columns = (length // BLOCK - number + 1 for length, number in zip(unobserved.shape, blocks, strict=True))
     found = []
     for corner in rng.permutation(rows * columns):
         starts = (BLOCK * (corner // columns), BLOCK * (corner % columns))
         place = tuple(slice(start, start + BLOCK * n) for start, n in zip(starts, blocks, strict=True))
-        if blind[place].mean() <= _BLIND and (wanted is None or wanted[place].mean() > 0.3):
+        if unobserved[place].mean() <= _MOST_UNOBSERVED and (wanted is None or wanted[place].mean() > _LEAST_AT_EDGE):
             found.append(place)
         if len(found) == count:
             break
     return found
 
 
-def frame_with_hole(exposure, pattern, place):
+def with_hole(exposure, flat_field, place):
     """
-    A frame without the pixels of a place.
+    Remove the pixels of a place from an image.
 
     Parameters
     ----------
     exposure : `~sunpy_restore.inpainting.recipe.scenes.Exposure`
-        The frame.
-    pattern : `numpy.ndarray` or `None`
-        Its pattern.
+        The image.
+    flat_field : `numpy.ndarray` or `None`
+        Its flat field.
     place : pair of `slice`
         Rows and columns.
 
     Returns
     -------
-    observed : `~sunpy_restore.inpainting.observation.Frame`
+    observation : `~sunpy_restore.inpainting.observation.Observation`
+        The image with the hole.
     truth : `numpy.ndarray`
+        The image without it.
     """
-    mask = np.zeros(exposure.blind.shape, dtype=bool)
+    mask = np.zeros(exposure.unobserved.shape, dtype=bool)
     mask[place] = True
-    mask &= ~exposure.blind
-    frame = Frame(
-        image=lose(exposure.image, mask), mask=mask, blind=exposure.blind, center=exposure.center,
-        detector=exposure.detector, level=exposure.level, bias=exposure.bias, pattern=pattern,
+    mask &= ~exposure.unobserved
+    observation = Observation(
+        image=lose(exposure.image, mask), mask=mask, unobserved=exposure.unobserved, center=exposure.center,
+        detector=exposure.detector, level=exposure.level, bias=exposure.bias, flat_field=flat_field,
     )  # fmt: skip
-    return frame, exposure.image
+    return observation, exposure.image
 
 
-def restorers(task, methods, *, weights, device):
+def measure(observation, restored, truth):
     """
-    The methods of the task on frames.
+    Scores of one filled image.
 
     Parameters
     ----------
-    task : `str`
-        Name of the task.
-    methods : `list` of `str` or `None`
-        ``network`` and names of classical methods; `None`: all that need no neighbours.
-    weights, device
-        Of the network, see `sunpy_restore.inpaint`.
-
-    Returns
-    -------
-    `dict`
-        Name to a function of a `~sunpy_restore.inpainting.observation.Frame`, which gives the filled image.
-    """
-    if methods is None:
-        methods = ["network", *(name for name in INPAINT.classical if name != "temporal")]
-    loaded = {
-        name: load_restorer(INPAINT, name, weights=weights if name == "network" else None, device=device)
-        for name in methods
-    }
-    return {name: _filling(restorer) for name, restorer in loaded.items()}
-
-
-def _filling(restorer):
-    return lambda frame: fill(frame, restorer)
-
-
-def measure(task, observed, restored, truth):
-    """
-    Scores of one filled frame.
-
-    Parameters
-    ----------
-    task : `str`
-        Name of the task.
-    observed : `~sunpy_restore.inpainting.observation.Frame`
-        The frame with its holes.
+    observation : `~sunpy_restore.inpainting.observation.Observation`
+        The observation with its holes.
     restored, truth : `numpy.ndarray`
         Shape ``(ny, nx)``.
 
@@ -182,48 +145,47 @@ def measure(task, observed, restored, truth):
     -------
     `dict`
         ``hole_error``, ``median_hole_error``
-            Root mean square of the error in the holes over the median brightness of the frame; mean and median over
-            frames.
+            Root mean square of the error in the holes, over the median of the observed pixels of the image as it is
+            given; mean and median over images.
         ``noise_floor``
-            The same of the truth about its own local average: no method can know that.
+            The same for the difference of the truth from its own local average, which no method can predict.
         ``profile_error``, ``median_profile_error``
-            Root mean square of the error of the radial profile across the holes, in units of the noise from pixel to
-            pixel; mean and median over frames.
+            Root mean square of the error of the radial profile across the holes, in units of the noise per pixel; mean
+            and median over images.
         ``border_jump``
-            Mean error of the outermost filled pixels, in units of that noise.
+            Mean error of the outermost filled pixels, in units of the noise per pixel.
         ``border_step``
-            The same, but errors count as 3 at most: without the stars that the truth has there, it is the step that is
-            seen along the border.
+            The same with errors clipped to 3, which removes the stars of the truth: the visible step along the border.
     """
-    hole, shown = observed.mask, ~observed.blind
-    typical = np.median(truth[shown])
+    hole, observed = observation.mask, ~observation.unobserved
+    typical = np.median(truth[observed])
     error = np.where(hole, restored - truth, 0)
-    noise = find_noise(truth, shown, order=3)
-    # The lossy compression on board has left none in places
-    noise = np.maximum(noise, _LEAST_NOISE * np.median(noise[shown]))
+    noise = find_noise(truth, observed, order=3)
+    # The lossy compression on board has removed the noise in places
+    noise = np.maximum(noise, _LEAST_NOISE * np.median(noise[observed]))
     relative = error[hole] / noise[hole]
     rows, columns = np.nonzero(hole)
-    ring = (np.hypot(columns - observed.center[0], rows - observed.center[1]) / _BIN).astype(int)
+    ring = (np.hypot(columns - observation.center[0], rows - observation.center[1]) / _BIN).astype(int)
     counts = np.bincount(ring)
     profile = np.bincount(ring, relative)[counts >= _BIN] / counts[counts >= _BIN]
     rim = hole & ~ndimage.binary_erosion(hole, border_value=1)
-    rim &= ndimage.binary_dilation(shown & ~hole)
+    rim &= ndimage.binary_dilation(observed & ~hole)
     rim_error = error[rim] / noise[rim]
-    worst = float(np.sqrt(np.mean(error[hole] ** 2)) / typical)
-    across = float(np.sqrt(np.mean(profile**2))) if profile.size else None
+    hole_error = float(np.sqrt(np.mean(error[hole] ** 2)) / typical)
+    profile_error = float(np.sqrt(np.mean(profile**2))) if profile.size else None
     return {
-        "hole_error": worst,
-        "median_hole_error": worst,
-        "noise_floor": _scatter(truth, shown, hole) / typical,
-        "profile_error": across,
-        "median_profile_error": across,
+        "hole_error": hole_error,
+        "median_hole_error": hole_error,
+        "noise_floor": _scatter(truth, observed, hole) / typical,
+        "profile_error": profile_error,
+        "median_profile_error": profile_error,
         "border_jump": float(rim_error.mean()) if rim.any() else None,
-        "border_step": float(np.clip(rim_error, -_STAR, _STAR).mean()) if rim.any() else None,
+        "border_step": float(np.clip(rim_error, -_MOST_AT_BORDER, _MOST_AT_BORDER).mean()) if rim.any() else None,
     }
 
 
-def _scatter(truth, shown, hole):
-    """How much the truth scatters about its average over about 20 pixels, in holes."""
-    smooth = normalized_convolution(truth, shown, 2)
-    # A Gaussian of this width has a share 1 / (4 pi 2^2) of the pixel itself
+def _scatter(truth, observed, hole):
+    """Standard deviation of the truth from its average over about 20 pixels, in holes."""
+    smooth = normalized_convolution(truth, observed, 2)
+    # The weight of the pixel itself in the Gaussian is 1 / (4 pi 2^2)
     return float(np.sqrt(np.mean((truth - smooth)[hole] ** 2)) / (1 - 1 / (16 * np.pi)))

@@ -1,4 +1,4 @@
-"""Structure that is added to coronas: streamers, fronts of mass ejections and rays, as relative changes."""
+"""Synthetic structure of the corona: streamers, mass ejections and rays, as relative changes of the brightness."""
 
 import numpy as np
 from scipy import ndimage
@@ -11,27 +11,27 @@ __all__ = ["front_through", "streamer_through", "structure", "structure_fields"]
 
 def structure(shape, center, rng, strength, *, moved=None):
     """
-    Streamers, a coronal mass ejection and a texture of rays, as a relative change of the brightness.
+    Draw streamers, coronal mass ejections and a texture of rays, as a relative change of the brightness.
 
     Parameters
     ----------
     shape : pair of `int`
         Shape ``(ny, nx)`` of the image.
     center : pair of `float`
-        Centre of the Sun as ``(x, y)`` in pixels.
+        Centre of the Sun as ``(x, y)`` in pixels counted from 0.
     rng : `numpy.random.Generator`
-        Source of chance.
+        Random number generator.
     strength : `float`
-        Typical relative brightness of what is added.
+        Typical relative brightness of the structure.
     moved : `numpy.random.Generator`, optional
-        Source of chance for the same corona some time away.
+        Random number generator for the same corona at another time.
 
     Returns
     -------
     change : `numpy.ndarray`
         Shape ``(ny, nx)``, above -0.6.
     later : `numpy.ndarray`, only with ``moved``
-        The same some time away.
+        The same at another time.
     """
     y, x = np.ogrid[: shape[0], : shape[1]]
     dx, dy = (x - center[0]).astype(np.float32), (y - center[1]).astype(np.float32)
@@ -50,7 +50,7 @@ def structure(shape, center, rng, strength, *, moved=None):
 
 def structure_fields(rows, rng, strength, moved, *, rippled=1.0):
     """
-    The relative change of `structure` on a log-polar grid.
+    Draw the relative change of `structure` on a log-polar grid.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def structure_fields(rows, rng, strength, moved, *, rippled=1.0):
     Returns
     -------
     `list` of `numpy.ndarray`
-        Now and, if asked for, some time away; shape ``(rows, STEPS)``.
+        The change and, if ``moved`` is given, that at another time; shape ``(rows, STEPS)``.
     """
     parts = []
     if rng.random() < 0.7:
@@ -80,7 +80,7 @@ def structure_fields(rows, rng, strength, moved, *, rippled=1.0):
 
 
 def _streamer(rows, rng, strength):
-    """A ray, bright or dark, of any width, more or less radial, from some height on or up to some height."""
+    """A bright or dark ray of random width and inclination, above or below a random height."""
     column, width = rng.uniform(0, STEPS), np.exp(rng.uniform(np.log(1.2), np.log(30)))
     tilt, bend = rng.normal(0, 0.12), rng.normal(0, 4e-4)
     fall, knee = rng.normal(0, 0.004), rng.uniform(-0.3, 1.3) * rows
@@ -98,7 +98,7 @@ def _streamer(rows, rng, strength):
 
 
 def _ejection(rows, rng, strength, rippled):
-    """A bright shell around a cavity and a core, with a wavy front, flat or as bent as a bubble's."""
+    """A bright shell with a wavy front around a cavity and a core."""
     column, front = rng.uniform(0, STEPS), rng.uniform(0.2, 1.0) * rows
     half, thick, bow = rng.uniform(25, 140), rng.uniform(1.2, 14), rng.uniform(0.2, 2.0)
     shell, core, cavity = strength * rng.exponential(size=3) * np.array([1, 1, -0.3])
@@ -120,10 +120,10 @@ def _ejection(rows, rng, strength, rippled):
                 for number, (wave, phase) in enumerate(zip(waves, phases, strict=True))
             )
         )
-        reach = top - bow * half * angle**2 - row
+        depth = top - bow * half * angle**2 - row
         wide = np.exp(-(np.abs(angle) ** 4))
-        arc = np.exp(-0.5 * (reach / thick) ** 2)
-        inside = expit(reach / thick)
+        arc = np.exp(-0.5 * (depth / thick) ** 2)
+        inside = expit(depth / thick)
         blob = np.exp(-0.5 * ((row - inner * top) / (2 * thick)) ** 2 - 0.5 * (away / (0.25 * half)) ** 2)
         return wide * (shell * arc + cavity * inside + core * blob) * np.maximum(1 + ripple, 0)
 
@@ -131,7 +131,7 @@ def _ejection(rows, rng, strength, rippled):
 
 
 def _rays(rows, rng):
-    """Noise of unit variance that is long in radius and short in azimuth."""
+    """Noise of unit variance that is elongated along the radius."""
     total = np.zeros((rows, STEPS), np.float32)
     for width in (1.5, 5.0, 16.0):
         noise = rng.standard_normal((rows, STEPS)).astype(np.float32)
@@ -143,7 +143,7 @@ def _rays(rows, rng):
 
 def streamer_through(shape, center, place, rng):
     """
-    A streamer or a dark ray through a place, as a relative change of the brightness.
+    Draw a streamer or a dark ray through a pixel, as a relative change of the brightness.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def streamer_through(shape, center, place, rng):
     place : pair of `float`
         Row and column.
     rng : `numpy.random.Generator`
-        Source of chance.
+        Random number generator.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def streamer_through(shape, center, place, rng):
         Shape ``(ny, nx)``.
     """
     radius, azimuth, here = _around(shape, center, place)
-    width = rng.uniform(3, 20) / here  # pixels there
+    width = rng.uniform(3, 20) / here  # 3 to 20 pixels at the place
     tilt = rng.normal(0, 0.1)
     away = azimuth - tilt * np.log(np.maximum(radius, 1) / here)
     return rng.uniform(0.1, 0.4) * rng.choice([1, 1, -0.5]) * np.exp(-0.5 * (away / width) ** 2)
@@ -168,7 +168,7 @@ def streamer_through(shape, center, place, rng):
 
 def front_through(shape, center, place, rng):
     """
-    The front of a coronal mass ejection through a place, see `streamer_through`.
+    Draw the front of a coronal mass ejection through a pixel, as a relative change of the brightness.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def front_through(shape, center, place, rng):
 
 
 def _around(shape, center, place):
-    """Radius in pixels, azimuth from that of a place in radian, and the place's radius."""
+    """Radius in pixels, azimuth relative to a place in radian, and the radius of the place."""
     y, x = np.ogrid[: shape[0], : shape[1]]
     dx, dy = x - center[0], y - center[1]
     away = (place[1] - center[0]) + 1j * (place[0] - center[1])

@@ -1,4 +1,4 @@
-"""The Enhance network of Diaz Baso & Asensio Ramos (2018)."""
+"""Enhance network of Diaz Baso & Asensio Ramos (2018)."""
 
 from torch import nn
 
@@ -10,7 +10,7 @@ def _convolution(inputs, outputs):
 
 
 class _Block(nn.Module):
-    """Two convolutions with batch normalisation; the ReLU after the sum is left out."""
+    """Residual block of two convolutions with batch normalisation, without a ReLU after the sum."""
 
     def __init__(self, channels):
         super().__init__()
@@ -28,13 +28,15 @@ class _Block(nn.Module):
 
 class Enhance(nn.Module):
     """
-    Deconvolution and x2 super-resolution with residual blocks, nearest upsampling and a long skip.
+    Network for deconvolution and x2 super-resolution: residual blocks, a long skip connection, nearest upsampling.
 
     Parameters
     ----------
-    blocks, channels : `int`
-        The paper's network has 5 blocks of 64 kernels (446,657 numbers, of which 445,249 are trained); its light
-        variant has 1 block of 32.
+    blocks : `int`
+        Number of residual blocks: 5 in the paper, 1 in its light variant.
+    channels : `int`
+        Number of kernels of the convolutions: 64 in the paper (445,249 trained parameters of 446,657), 32 in its light
+        variant.
 
     Notes
     -----
@@ -60,5 +62,6 @@ class Enhance(nn.Module):
         self.receptive_radius = 2 * blocks + 3
 
     def forward(self, image):
+        """Restore a batch of images, see the notes for the shapes."""
         features = self.head(image)
         return self.tail(features + self.body(features))

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["LayeredPartialUNet", "PartialConv2d"]
+__all__ = ["LayeredPartialUNet"]
 
 # Sides of the kernels of the encoder as in Liu et al. (2018); those of deeper levels are 3
 _KERNELS = (7, 5, 5)

@@ -174,7 +174,7 @@ class MaskPix2Pix(nn.Module):
 
     The input of the generator has two channels: the image, with the masked pixels set to the ceiling (1 after
     normalisation), and the mask. In the paper it is the image alone; without the mask, valid pixels at the ceiling
-    can't be distinguished from masked ones.
+    cannot be distinguished from masked ones.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ class MaskPix2Pix(nn.Module):
         See `UNetGenerator`.
     ceiling : `float`
         Largest value that can be restored, in the unit of the input. The last layer is a tanh, so [0, ceiling] is
-        mapped to [-1, 1] linearly. The network can't restore larger values, which is a limit of the normalisation in
+        mapped to [-1, 1] linearly. The network cannot restore larger values, which is a limit of the normalisation in
         the paper.
 
     Notes
@@ -225,7 +225,7 @@ class MaskDiscriminator(nn.Module):
     Parameters
     ----------
     width, norm, ceiling
-        See `MaskPix2Pix`. True values above the ceiling, which the generator can't restore, are clipped to it.
+        See `MaskPix2Pix`. True values above the ceiling, which the generator cannot restore, are clipped to it.
 
     Notes
     -----

@@ -45,7 +45,7 @@ def test_edge_band_of_a_straight_border_has_five_pixels():
     assert not edge_band(torch.zeros(1, 1, 9, 9)).any()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(seed=SEEDS, factor=st.floats(0, 5))
 def test_losses_are_norms(seed, factor):
     restored, truth, mask = scene(seed)

@@ -1,3 +1,5 @@
+"""Scores of restored images."""
+
 import numpy as np
 import pytest
 
@@ -8,13 +10,13 @@ TASK = "enhance-continuum"
 
 
 def pair(ny=80, nx=72, seed=0):
-    """A smooth scene, so that the instrument leaves most of it, and what is seen of it."""
+    """Observation and truth of a smooth scene, which the instrument changes little."""
     y, x = np.mgrid[:ny, :nx] / 20
     truth = 1 + 0.1 * np.sin(x + seed) * np.cos(y)
     return reconvolve(truth), truth
 
 
-def test_the_truth_is_right():
+def test_the_truth_has_perfect_scores():
     observed, truth = pair()
     found = measure(TASK, observed, truth, truth)
     assert found["psnr"] == np.inf
@@ -30,7 +32,7 @@ def test_scores_of_a_known_error():
     assert offset["mean_error"] == pytest.approx(-0.05)
     assert offset["residual"] == pytest.approx(0.05, rel=0.05)
     assert offset["contrast"] == pytest.approx(1)
-    inner = truth[2 * 9 : -2 * 9, 2 * 9 : -2 * 9]  # a quarter of the 36 pixels that were observed
+    inner = truth[2 * 9 : -2 * 9, 2 * 9 : -2 * 9]  # the border is a quarter of the 36 observed pixels
     assert offset["nmse"] == pytest.approx(0.05**2 / inner.var())
     assert offset["psnr"] == pytest.approx(20 * np.log10(np.ptp(inner) / 0.05))
     assert measure(TASK, observed, 1 + 1.3 * (truth - 1), truth)["contrast"] == pytest.approx(1.3)

@@ -1,4 +1,4 @@
-"""What is kept back stays kept back: training pairs know nothing of the pixels that networks are judged by."""
+"""Training pairs do not depend on the pixels that are held out for validation, and are reproducible."""
 
 from dataclasses import replace
 
@@ -7,8 +7,10 @@ import pytest
 
 from astropy.io import fits
 
-from sunpy_restore.enhancement.recipe import configs, datasets
+from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.enhancement import recipe as module
 from sunpy_restore.enhancement.recipe.truth import continuum_sources, magnetogram_sources
+from sunpy_restore.tasks import get_task
 
 SOURCES = {"continuum": continuum_sources, "magnetogram": magnetogram_sources}
 
@@ -19,9 +21,9 @@ def noise(*shape, seed=0):
 
 @pytest.fixture
 def layout():
-    """Arrays of a data folder, by file."""
+    """Arrays of a folder of training data, by file."""
     return {
-        "photosphere/muram_intensity_48km.npy": noise(60, 680),
+        "photosphere/muram_intensity_48km.npy": noise(24, 680),
         "photosphere/imax_focus.fits.gz": noise(400, 400),
         "photosphere/hinode_sp_scan.npz": noise(40, 2, 40),
         "photosphere/camXX_2020-07-27T08_lc0.fits": noise(120, 120),
@@ -34,7 +36,7 @@ def layout():
 
 @pytest.fixture
 def images(tmp_path):
-    """The images of all sources of a split, from a layout."""
+    """Write a folder and read the images of all sources of a split."""
 
     def images(layout, kind, split):
         for name, array in layout.items():
@@ -55,15 +57,15 @@ def images(tmp_path):
     return images
 
 
-def turned(array, part):
-    """The array with a part upside down, which changes its pixels and leaves every mean alone."""
+def flipped(array, part):
+    """The array with a part upside down, which changes its pixels but no mean."""
     result = array.copy()
     result[part] = array[part][..., ::-1, :]
     return result
 
 
 def changed(layout, split):
-    """The layout with everything that belongs to the split changed."""
+    """The layout with all pixels of the split changed."""
     columns, frames, field = {
         "train": (np.s_[:, :544], np.s_[:20], np.s_[:, :400]),
         "validation": (np.s_[:, 544:], np.s_[27:], np.s_[:, 420:]),
@@ -73,18 +75,18 @@ def changed(layout, split):
         "hmi/hmi_continuum_sunspot_series.fits.gz": frames,
         "hmi/hmi_blos_20110214_203412.fits.gz": field,
     }
-    return {name: turned(array, parts[name]) if name in parts else array for name, array in layout.items()}
+    return {name: flipped(array, parts[name]) if name in parts else array for name, array in layout.items()}
 
 
 @pytest.mark.parametrize("kind", SOURCES)
 @pytest.mark.parametrize(("split", "other"), [("train", "validation"), ("validation", "train")])
-def test_no_split_sees_the_pixels_of_the_other(layout, images, kind, split, other):
+def test_splits_do_not_depend_on_the_pixels_of_each_other(layout, images, kind, split, other):
     before = images(layout, kind, split)
     untouched = images(changed(layout, other), kind, split)
     assert before.keys() == untouched.keys()
     for source, image in before.items():
         np.testing.assert_allclose(image, untouched[source], rtol=1e-6, atol=1e-9, err_msg=str(source))
-    # The same change to its own pixels is seen
+    # They do depend on their own pixels
     own = images(changed(layout, split), kind, split)
     concerned = [source for source in before if source[0].startswith(("MURaM", "HMI"))]
     assert len(concerned) >= 2
@@ -93,20 +95,32 @@ def test_no_split_sees_the_pixels_of_the_other(layout, images, kind, split, othe
 
 
 @pytest.mark.parametrize("kind", SOURCES)
-def test_validation_needs_no_source_that_is_trained_on_whole(layout, images, kind):
-    """Every source of the validation is one of the training too, of which a region or a time was kept back."""
+def test_sources_of_the_validation_are_held_out_parts_of_training_sources(layout, images, kind):
     names = {split: {name for name, _ in images(layout, kind, split)} for split in ("train", "validation")}
     assert names["validation"] <= names["train"]
 
 
+@pytest.fixture
+def short_validation(monkeypatch):
+    """Validation sets with one view of each source, not 32."""
+    data_set = module.PairDataset
+
+    def small(*args, views, **options):
+        return data_set(*args, views=views if "distinct" in options else 1, **options)
+
+    monkeypatch.setattr(module, "PairDataset", small)
+
+
+@pytest.mark.usefixtures("short_validation")
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name"), [("continuum", "compact"), ("magnetogram", "paper")])
 def test_pairs_are_the_same_in_every_run(layout, images, tmp_path, kind, name):
-    """In any order, too: a training that was interrupted goes on with the pair that is next."""
+    """In any order, so that an interrupted training continues with the next pair."""
     images(layout, kind, "train")
-    task = f"enhance-{kind}"
-    config = configs(task)[name]
+    recipe = recipe_of(get_task(f"enhance-{kind}"))
+    config = recipe.configs()[name]
     config = replace(config, patch_size=8, batch_size=2, steps=3, options={**config.options, "views": 3})
-    first, second = (datasets(task, tmp_path, config)[0] for _ in range(2))
+    first, second = (recipe.datasets(tmp_path, config)[0] for _ in range(2))
     assert len(first) == 6
     pairs = [first[index] for index in range(6)]
     side = 8 + 2 * config.options["margin"]

@@ -21,7 +21,7 @@ def _grains():
 
 @pytest.fixture(scope="package", autouse=True)
 def _one_thread():
-    """Threads that wait for one another cost more than these small tensors do, on a machine that has other work."""
+    """Run PyTorch on one thread: small tensors are not faster on several."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

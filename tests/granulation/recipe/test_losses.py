@@ -1,4 +1,4 @@
-"""Statistics that generators lose by."""
+"""Losses of statistics."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def batch(grains):
     return np.stack([grains((64, 64), seed) for seed in range(4)])
 
 
-def test_no_loss_of_the_same_images(batch):
+def test_losses_of_equal_images_are_zero(batch):
     assert spectrum_loss(tiles(batch), tiles(batch[::-1])).item() == pytest.approx(0, abs=1e-8)
     assert histogram_loss(tiles(batch), tiles(batch[::-1])) == 0
 
@@ -35,23 +35,23 @@ def test_histogram_loss_is_the_wasserstein_distance(seed, shift, scale):
     assert histogram_loss(tiles(shuffled), tiles(other)).item() == pytest.approx(found, rel=1e-6)
 
 
-def test_spectrum_loss_knows_neither_mean_nor_sign_nor_orientation(batch):
+def test_spectrum_loss_does_not_depend_on_mean_sign_and_orientation(batch):
     blurred = ndimage.gaussian_filter(batch, (0, 1, 1))
     for same in (batch + 3, 2 - batch):
         assert spectrum_loss(tiles(same), tiles(batch)).item() == pytest.approx(0, abs=1e-6)
     loss = spectrum_loss(tiles(blurred), tiles(batch)).item()
-    # The window is not quite the same for a batch that is turned, and its half plane of waves another one
-    for turned in (np.rot90(batch, axes=(1, 2)), batch.transpose(0, 2, 1), batch[:, ::-1]):
-        assert spectrum_loss(tiles(turned), tiles(batch)) < 0.01 * loss
-        assert spectrum_loss(tiles(blurred), tiles(turned)).item() == pytest.approx(loss, rel=0.1)
+    # Only approximately: the window is not exactly symmetric, and the half plane of the modes rotates
+    for rotated in (np.rot90(batch, axes=(1, 2)), batch.transpose(0, 2, 1), batch[:, ::-1]):
+        assert spectrum_loss(tiles(rotated), tiles(batch)) < 0.01 * loss
+        assert spectrum_loss(tiles(blurred), tiles(rotated)).item() == pytest.approx(loss, rel=0.1)
 
 
-def test_spectrum_loss_of_another_contrast_is_that_of_the_logarithms(batch):
-    """Power goes with the square of the contrast, at all scales alike."""
+def test_spectrum_loss_of_another_contrast_is_logarithmic(batch):
+    """Power at all scales is proportional to the square of the contrast."""
     assert spectrum_loss(tiles(1.5 * batch), tiles(batch)).item() == pytest.approx((2 * np.log(1.5)) ** 2, rel=1e-3)
 
 
-def test_spectrum_loss_grows_with_a_blur(batch):
+def test_spectrum_loss_increases_with_blur(batch):
     losses = [
         spectrum_loss(tiles(ndimage.gaussian_filter(batch, (0, width, width))), tiles(batch)).item()
         for width in (0.3, 0.6, 1.2, 2.4)
@@ -61,21 +61,21 @@ def test_spectrum_loss_grows_with_a_blur(batch):
 
 
 @pytest.mark.parametrize("loss", [spectrum_loss, histogram_loss])
-def test_gradients_are_right(batch, loss):
-    """The change along the gradient, and a step against it."""
-    true = tiles(batch)
-    made = tiles(1 + 0.5 * ndimage.gaussian_filter(batch - 1, (0, 1, 1))).requires_grad_()
-    before = loss(made, true)
-    (gradient,) = torch.autograd.grad(before, made)
+def test_gradients_agree_with_finite_differences(batch, loss):
+    """Along the gradient; a step in the opposite direction lowers the loss."""
+    truth = tiles(batch)
+    generated = tiles(1 + 0.5 * ndimage.gaussian_filter(batch - 1, (0, 1, 1))).requires_grad_()
+    before = loss(generated, truth)
+    (gradient,) = torch.autograd.grad(before, generated)
     norm = gradient.norm().item()
     step = 1e-2 * before.item() / norm
     with torch.no_grad():
-        ahead, behind = (loss(made + sign * step * gradient / norm, true).item() for sign in (1, -1))
+        ahead, behind = (loss(generated + sign * step * gradient / norm, truth).item() for sign in (1, -1))
     assert (ahead - behind) / (2 * step) == pytest.approx(norm, rel=0.05)
     assert behind < before.item()
 
 
-def test_losses_are_taken_in_full_precision(batch):
-    made, true = tiles(batch + 1), tiles(batch)
+def test_losses_are_computed_in_single_precision(batch):
+    generated, truth = tiles(batch + 1), tiles(batch)
     for loss in (spectrum_loss, histogram_loss):
-        assert loss(made.bfloat16(), true).dtype == torch.float32
+        assert loss(generated.bfloat16(), truth).dtype == torch.float32

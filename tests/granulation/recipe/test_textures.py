@@ -1,4 +1,4 @@
-"""What training sees of an image, and the tiles that are cut from it."""
+"""Training images and the tiles that are cut from them."""
 
 from itertools import pairwise
 
@@ -10,14 +10,14 @@ from skimage.io import imsave
 
 from astropy.io import fits
 
-from sunpy_restore.granulation.recipe.textures import SIDE, Texture, TileDataset, read_texture, turned
+from sunpy_restore.granulation.recipe.textures import SIDE, TileDataset, TrainingTexture, read_texture, tile_positions
 
 FILES = (("image.npy", 48.0),)
 
 
 @pytest.fixture
 def read(tmp_path):
-    """Read an image, from a file, and its parts."""
+    """Write an image to a file and read its two parts."""
 
     def read(image, files=FILES):
         np.save(tmp_path / "image.npy", image)
@@ -28,7 +28,7 @@ def read(tmp_path):
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(SIDE, 140), st.integers(4 * SIDE, 530), st.floats(1e-3, 1e5))
-def test_an_image_is_split_by_columns(tmp_path_factory, ny, nx, mean):
+def test_images_are_split_by_columns(tmp_path_factory, ny, nx, mean):
     folder = tmp_path_factory.mktemp("split")
     image = mean * np.random.default_rng(nx).uniform(0.5, 1.5, (ny, nx))
     np.save(folder / "image.npy", image)
@@ -43,12 +43,12 @@ def test_an_image_is_split_by_columns(tmp_path_factory, ny, nx, mean):
 
 
 @pytest.mark.parametrize("pixel", [48.0, 40.0, 60.0])
-def test_training_knows_nothing_of_what_is_kept_back(read, grains, pixel):
-    """Whatever the other columns hold, its images are the same in normalised units."""
+def test_training_does_not_depend_on_the_part_kept_back(read, grains, pixel):
+    """Training images in normalised units are the same whatever the other columns contain."""
     image = grains((180, 700))
     files = (("image.npy", 48.0), ("image.npy", pixel))
     before = read(image, files)[0]
-    # The columns from 525 on
+    # The last quarter of the columns
     changed = image.copy()
     changed[:, 525:] = 1e4
     seen, kept = read(changed, files)
@@ -59,25 +59,25 @@ def test_training_knows_nothing_of_what_is_kept_back(read, grains, pixel):
     assert TileDataset(kept, 1, seed=3)[0][1].min() > 100
 
 
-def test_kinds_of_files(tmp_path):
+def test_file_formats(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (SIDE, 4 * SIDE), dtype=np.uint8)
     np.save(tmp_path / "a.npy", image)
     fits.PrimaryHDU(image.astype(">i2")).writeto(tmp_path / "a.fits")
     imsave(tmp_path / "a.png", image)
-    imsave(tmp_path / "colours.png", np.stack([image] * 3, axis=-1))
+    imsave(tmp_path / "colors.png", np.stack([image] * 3, axis=-1))
     images = [
-        read_texture(tmp_path, files=[(name, 48.0)]).images[0] for name in ("a.npy", "a.fits", "a.png", "colours.png")
+        read_texture(tmp_path, files=[(name, 48.0)]).images[0] for name in ("a.npy", "a.fits", "a.png", "colors.png")
     ]
     for one, other in pairwise(images):
         np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
 @pytest.mark.parametrize("pixel", [16.0, 30.0, 70.0])
-def test_other_pixels_are_brought_to_the_first(tmp_path, pixel):
-    """A wave keeps its length in km, and its place."""
+def test_images_are_resampled_to_the_first_pixel_size(tmp_path, pixel):
+    """A wave keeps its wavelength in km and its phase."""
 
     def wave(size, columns):
-        # At the middle of pixels that begin in the same corner
+        # Centres of pixels with a common outer corner
         x = size * (np.arange(columns) + 0.5)
         return np.tile(1 + 0.2 * np.sin(2 * np.pi * x / 1500), (round(SIDE * 48 / size) + 1, 1))
 
@@ -87,11 +87,11 @@ def test_other_pixels_are_brought_to_the_first(tmp_path, pixel):
     first, second = read_texture(tmp_path, files=[("first.npy", 48.0), ("second.npy", pixel)]).images
     assert second.shape[1] == pytest.approx(first.shape[1], abs=1)
     width = min(first.shape[1], second.shape[1]) - 3
-    # Of the mean of a pixel as large as 48 km and of the interpolation no more than a percent of the wave is lost
+    # Averaging over 48 km and the interpolation reduce the amplitude by less than a percent
     np.testing.assert_allclose(second[5, 3:width], first[5, 3:width], atol=6e-3)
 
 
-def test_what_larger_pixels_cannot_show_is_not_folded_back(tmp_path, grains):
+def test_resampling_to_larger_pixels_has_no_aliasing(tmp_path, grains):
     np.save(tmp_path / "first.npy", grains((SIDE, 4 * SIDE)))
     stripes = np.ones((2 * SIDE + 1, 8 * SIDE))
     stripes[:, ::2] = 3
@@ -103,28 +103,28 @@ def test_what_larger_pixels_cannot_show_is_not_folded_back(tmp_path, grains):
 @pytest.mark.parametrize(
     ("image", "words"),
     [
-        (np.full((200, 600), np.nan), "no image of finite values"),
+        (np.full((200, 600), np.nan), "finite values"),
         (-np.random.default_rng(0).random((200, 600)), "positive mean"),
         (np.ones((200, 600)), "structure"),
-        (np.ones((3, 200, 600)), "no image"),
+        (np.ones((3, 200, 600)), "2-D image"),
         (
             np.random.default_rng(0).random((127, 600)),
-            r"in .*image.npy an image of shape \(127, 600\)",
+            r"shape \(127, 600\) in .*image.npy",
         ),
         (np.random.default_rng(0).random((200, 511)), r"shape \(200, 511\)"),
     ],
 )
-def test_what_is_no_texture_is_refused(read, image, words):
+def test_images_that_are_no_textures_are_refused(read, image, words):
     with pytest.raises(ValueError, match=words):
         read(image)
 
 
-def test_images_that_are_small_on_pixels_of_the_first_are_refused(tmp_path, grains):
+def test_images_that_are_too_small_after_resampling_are_refused(tmp_path, grains):
     image = grains((SIDE, 4 * SIDE))
     np.save(tmp_path / "a.npy", image)
     with pytest.raises(
         ValueError,
-        match=r"an image of shape \(102, 409\) on the pixels of the first image, expected at least \(128, 512\)",
+        match=r"shape \(102, 409\) in .*, with the pixel size of the first image; expected at least \(128, 512\)",
     ):
         read_texture(tmp_path, files=[("a.npy", 50.0), ("a.npy", 40.0)])
     with pytest.raises(FileNotFoundError, match=r"no file .*b\.npy"):
@@ -134,13 +134,13 @@ def test_images_that_are_small_on_pixels_of_the_first_are_refused(tmp_path, grai
 
 
 def plane(shape, angle):
-    """Intensity that rises by 0.01 per pixel towards that angle, from the columns' axis to the rows'."""
+    """Intensity with a gradient of 0.01 per pixel at an angle from the axis of the columns."""
     row, column = np.indices(shape)
     return 0.01 * (np.sin(np.deg2rad(angle)) * row + np.cos(np.deg2rad(angle)) * column)
 
 
 def slopes(tile):
-    """Slopes along rows' and columns' axes of a tile that is a plane."""
+    """Gradient of a tile that is a plane."""
     row, column = np.indices(tile.shape)
     design = np.stack([row.ravel(), column.ravel(), np.ones(tile.size)], axis=1)
     found, *_ = np.linalg.lstsq(design, tile.ravel().astype(float), rcond=None)
@@ -148,14 +148,14 @@ def slopes(tile):
     return found[:2]
 
 
-def test_the_plain_image_holds_tiles_everywhere():
-    (image, corners), _ = turned(plane((SIDE + 60, SIDE + 70), 0))
+def test_tiles_of_the_unrotated_image_are_everywhere():
+    (image, corners), _ = tile_positions(plane((SIDE + 60, SIDE + 70), 0))
     assert image.shape == (SIDE + 60, SIDE + 70)
     np.testing.assert_array_equal(corners, np.argwhere(np.ones((61, 71))))
 
 
-def test_turned_by_45_degrees_it_is_right_wherever_tiles_are_cut():
-    image, corners = turned(plane((220, 260), 10))[1]
+def test_tiles_of_the_rotated_image_are_rotated_by_45_degrees():
+    image, corners = tile_positions(plane((220, 260), 10))[1]
     for row, column in corners[:: max(1, len(corners) // 40)]:
         found = slopes(image[row : row + SIDE, column : column + SIDE])
         assert np.hypot(*found) == pytest.approx(0.01, rel=1e-3)
@@ -163,11 +163,11 @@ def test_turned_by_45_degrees_it_is_right_wherever_tiles_are_cut():
         assert abs(angle) == pytest.approx(45, abs=0.05)
 
 
-def test_all_tiles_that_lie_inside_are_found_and_no_others():
+def test_exactly_the_tiles_inside_the_image_are_found():
     shape = (210, 240)
-    away = [turned(one)[1] for one in np.indices(shape).astype(float)]
+    away = [tile_positions(one)[1] for one in np.indices(shape).astype(float)]
     corners = {tuple(corner) for corner in away[0][1]}
-    # Where a pixel of the turned image comes from, linear in its place, also outside
+    # Original coordinates of the pixels of the rotated image: linear, extrapolated to the outside
     size = away[0][0].shape
     middle = (np.array(size) - 1) / 2
     inner = tuple(slice(length // 2 - 50, length // 2 + 50) for length in size)
@@ -187,15 +187,15 @@ def test_all_tiles_that_lie_inside_are_found_and_no_others():
     assert found[room > 1].all()
 
 
-def test_too_narrow_for_turned_tiles():
+def test_narrow_images_have_no_rotated_tiles():
     # The diagonal of a tile is 181 pixels long
-    assert len(turned(plane((300, 178), 0))) == 1
-    assert len(turned(plane((300, 190), 0))) == 2
+    assert len(tile_positions(plane((300, 178), 0))) == 1
+    assert len(tile_positions(plane((300, 190), 0))) == 2
 
 
-def test_items_are_the_same_in_every_run(grains):
+def test_items_depend_only_on_seed_and_index(grains):
     image = grains((190, 300))
-    texture = Texture([image], 48.0, (float(image.min()), float(image.max())))
+    texture = TrainingTexture([image], 48.0, (float(image.min()), float(image.max())))
     one, same, other = (TileDataset(texture, 50, seed=seed) for seed in (1, 1, 2))
     assert len(one) == 50
     items = [one[index] for index in range(20)]
@@ -208,8 +208,8 @@ def test_items_are_the_same_in_every_run(grains):
     assert items[0][1].dtype == np.float32
 
 
-def test_tiles_come_with_noise_or_with_themselves(grains):
-    texture = Texture([grains((SIDE, 200))], 48.0, (0.0, 2.0))
+def test_items_are_pairs_of_noise_or_tile_and_tile(grains):
+    texture = TrainingTexture([grains((SIDE, 200))], 48.0, (0.0, 2.0))
     plain, noisy = TileDataset(texture, 9, seed=1), TileDataset(texture, 9, seed=1, noise=(30, 20))
     for index in range(9):
         np.testing.assert_array_equal(plain[index][0], plain[index][1])
@@ -221,9 +221,9 @@ def test_tiles_come_with_noise_or_with_themselves(grains):
     assert np.abs(np.corrcoef(noise.reshape(9, -1)) - np.eye(9)).max() < 0.2
 
 
-def test_tiles_are_mirrored_and_turned_by_multiples_of_45_degrees():
-    """Of a plane that rises at 10 degrees: at 10 and -10 degrees and multiples of 45 more, about as often each."""
-    tiles = TileDataset(Texture([plane((190, 190), 10)], 48.0, (0.0, 2.0)), 320, seed=0)
+def test_tiles_are_mirrored_and_rotated_by_multiples_of_45_degrees():
+    """A gradient at 10 degrees: about equally often at 10 and -10 degrees plus multiples of 45 degrees."""
+    tiles = TileDataset(TrainingTexture([plane((190, 190), 10)], 48.0, (0.0, 2.0)), 320, seed=0)
     angles = [np.rad2deg(np.arctan2(*slopes(tiles[index][1][0]))) for index in range(320)]
     expected = np.sort((np.array([[10], [-10]]) + 45 * np.arange(8)).ravel() % 360)
     away = np.abs((np.array(angles)[:, None] - expected + 180) % 360 - 180)
@@ -234,9 +234,9 @@ def test_tiles_are_mirrored_and_turned_by_multiples_of_45_degrees():
     assert counts.max() < 38
 
 
-def test_every_image_gives_tiles():
+def test_all_images_are_used():
     images = [np.full((SIDE, 200), value) + plane((SIDE, 200), 0) / 1e3 for value in (1.0, 3.0)]
-    tiles = TileDataset(Texture(images, 48.0, (0.0, 2.0)), 100, seed=0)
+    tiles = TileDataset(TrainingTexture(images, 48.0, (0.0, 2.0)), 100, seed=0)
     means = np.round([tiles[index][1].mean() for index in range(100)])
     assert sorted(set(means)) == [0, 2]
     assert 25 < (means == 0).sum() < 75

@@ -1,4 +1,4 @@
-"""Sources of tiles that need no network."""
+"""Generators of tiles without networks."""
 
 import numpy as np
 import pytest
@@ -8,22 +8,22 @@ SIDE, STRIDE, CHANNELS = 32, 4, 3
 
 
 def draw(features):
-    """Nearest upsampling and a filter of 5 px, beyond the edges of zeros: a pixel looks no further than one feature."""
+    """Nearest-neighbour upsampling and a filter of 5 px, so that the receptive radius is one feature."""
     fine = np.kron(features, np.ones((STRIDE, STRIDE)))
     filtered = ndimage.uniform_filter(fine, size=(0, 5, 5), mode="constant")
     return (1 + filtered.sum(axis=0)).astype(np.float32)
 
 
 class Source:
-    """What sources have in common; tiles are drawn of features, one by one."""
+    """A generator that draws tiles from features, one by one, and counts them."""
 
     side, stride, receptive_radius = SIDE, STRIDE, 1
 
     def __init__(self):
-        self.made = 0
+        self.generated = 0
 
     def tiles(self, z):
-        self.made += len(z)
+        self.generated += len(z)
         return np.stack([draw(one) for one in self.features(z)])
 
     def draw(self, features):
@@ -31,7 +31,7 @@ class Source:
 
 
 class LinearSource(Source):
-    """Features are a fixed linear map of z: smooth noise."""
+    """Features are smooth noise: a fixed linear map of the latent vector."""
 
     latent = 12
 
@@ -46,18 +46,18 @@ class LinearSource(Source):
 
 
 class CropSource(Source):
-    """z is where a tile lies, in features, in one large image."""
+    """Tiles are cut from one large image; the latent vector is the position in features."""
 
     latent = 2
 
-    def __init__(self, places, overlap):
+    def __init__(self, grid, overlap):
         super().__init__()
         self.step = (SIDE - overlap) // STRIDE
-        size = [count * self.step + overlap // STRIDE for count in places]
+        size = [count * self.step + overlap // STRIDE for count in grid]
         noise = np.random.default_rng(1).standard_normal((CHANNELS, *size))
         self.map = ndimage.gaussian_filter(noise, (0, 1, 1)) / 10
         self.image = draw(self.map)
-        self.z = self.step * np.moveaxis(np.indices(places), 0, -1).astype(np.float32)
+        self.z = self.step * np.moveaxis(np.indices(grid), 0, -1).astype(np.float32)
 
     def features(self, z):
         size = SIDE // STRIDE
@@ -69,7 +69,7 @@ class CropSource(Source):
 
 
 class NoiseSource:
-    """Tiles that have nothing to do with each other, of smooth noise; z is a seed."""
+    """Independent tiles of smooth noise; the latent vector is a seed."""
 
     side, latent = 64, 1
 
@@ -85,7 +85,7 @@ def source():
 
 @pytest.fixture
 def other():
-    """Another network of the same side and latent."""
+    """Another generator with the same side and latent length."""
     return LinearSource(seed=9)
 
 

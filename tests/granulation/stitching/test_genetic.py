@@ -1,4 +1,4 @@
-"""Evolution gets better, and no place of a mosaic gets worse."""
+"""The evolutionary search lowers the cost, and no distance in a mosaic increases."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from sunpy_restore.granulation.stitching.stitch import stitch
 
 
 class Target:
-    """Cost of z: its squared distance to a point."""
+    """Cost of latent vectors: the squared distance to a point."""
 
     def __init__(self, latent=8):
         self.point = np.linspace(-1, 1, latent)
@@ -25,21 +25,21 @@ def start(count, latent=8):
     return np.random.default_rng(5).standard_normal((count, latent))
 
 
-def test_evolution_beats_as_many_random_ones():
+def test_evolution_is_better_than_a_random_search():
     cost, rng = Target(), np.random.default_rng(0)
     _, found = evolve(cost, start(50), rng, generations=20)
     random = cost(start(50 + 20 * 45)).min()
     assert found < 0.5 * random
 
 
-def test_more_generations_are_never_worse():
+def test_more_generations_never_increase_the_cost():
     found = [evolve(Target(), start(20), np.random.default_rng(0), population=20, generations=n)[1] for n in range(8)]
     assert (np.diff(found) <= 0).all()
     assert found[-1] < found[0]
     assert found[0] == pytest.approx(Target()(start(20)).min())
 
 
-def test_best_of_the_start_survives():
+def test_the_best_start_is_kept():
     cost = Target()
     begin = start(30)
     begin[17] = cost.point
@@ -49,28 +49,28 @@ def test_best_of_the_start_survives():
 
 
 @pytest.mark.parametrize("count", [1, 40, 70])
-def test_a_tenth_lives_on_without_being_made_again(count):
+def test_a_tenth_is_kept_and_not_evaluated_again(count):
     cost = Target()
     evolve(cost, start(count), np.random.default_rng(0), population=50, generations=3)
     assert cost.counts == [50, 45, 45, 45]
 
 
-def test_good_enough_is_enough():
+def test_the_search_stops_at_the_goal():
     cost = Target()
     _, found = evolve(cost, start(50), np.random.default_rng(0), generations=100, goal=0.2)
     assert found <= 0.2
     assert 1 < len(cost.counts) < 50
 
 
-def test_equal_costs_and_latents_of_one_are_no_trouble():
+def test_equal_costs_and_latent_vectors_of_length_one():
     evolve(lambda z: np.ones(len(z)), start(10), np.random.default_rng(0), generations=2)
     evolve(Target(1), start(10, 1), np.random.default_rng(0), generations=2)
     with pytest.raises(ValueError, match="population to be at least 10"):
         evolve(Target(), start(5), np.random.default_rng(0), population=5)
 
 
-def test_z_stay_as_those_that_the_source_knows():
-    """Mutation adds no variance: without selection it remains 1."""
+def test_latent_vectors_keep_their_variance():
+    """Without selection the variance stays 1 under mutation."""
     final = []
 
     def cost(z):
@@ -83,35 +83,35 @@ def test_z_stay_as_those_that_the_source_knows():
 
 def random_mosaic(source, shape=(80, 100), seed=0):
     layout = Layout(shape, 32, 8)
-    z = np.random.default_rng(seed).standard_normal((*layout.places, source.latent))
+    z = np.random.default_rng(seed).standard_normal((*layout.grid, source.latent))
     return Mosaic(source, layout, z)
 
 
 @pytest.mark.parametrize("shape", [(50, 50), (24, 90), (80, 24)])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_no_place_becomes_worse_and_the_mean_better(source, shape, seed):
+def test_no_distance_increases_and_the_mean_decreases(source, shape, seed):
     mosaic = random_mosaic(source, shape, seed)
     before = mosaic.distances()
     done = mosaic.refine(seed=seed, generations=5)
     after = mosaic.distances()
     assert (after <= before * (1 + 1e-5)).all()
     assert after.mean() < 0.8 * before.mean()
-    np.testing.assert_array_equal(done.places, list(np.ndindex(mosaic.layout.places)))
+    np.testing.assert_array_equal(done.positions, list(np.ndindex(mosaic.layout.grid)))
     np.testing.assert_allclose(done.before, before.ravel(), rtol=1e-4)
     np.testing.assert_allclose(done.after, after.ravel(), rtol=1e-4)
 
 
-def test_each_step_alone_spares_the_neighbours(source):
+def test_no_step_increases_the_distance_of_a_neighbour(source):
     mosaic = random_mosaic(source)
-    for place in np.ndindex(mosaic.layout.places):
+    for position in np.ndindex(mosaic.layout.grid):
         before = mosaic.distances()
-        mosaic.refine([place], seed=1, generations=2)
+        mosaic.refine([position], seed=1, generations=2)
         after = mosaic.distances()
         assert (after <= before * (1 + 1e-5)).all()
 
 
-def test_a_single_place_gets_near_to_the_best_there_is(source):
-    """With one neighbour nothing but its own distance counts; a pool as large as all that was tried is no better."""
+def test_refinement_is_better_than_many_random_tiles(source):
+    """With one neighbour only."""
     mosaic = random_mosaic(source, (32, 50))
     mosaic.refine([(0, 1)], seed=0, generations=20)
     others = []
@@ -122,7 +122,7 @@ def test_a_single_place_gets_near_to_the_best_there_is(source):
     assert mosaic.distances()[0, 1] < 0.5 * min(others)
 
 
-def test_only_the_given_places_change(source):
+def test_only_the_given_tiles_change(source):
     mosaic = random_mosaic(source)
     before = mosaic.z.copy()
     mosaic.refine([(1, 1), (2, 0)], seed=0, generations=2)
@@ -130,20 +130,20 @@ def test_only_the_given_places_change(source):
     assert set(map(tuple, np.argwhere(changed).tolist())) == {(1, 1), (2, 0)}
 
 
-def test_worst_places_come_first(source):
+def test_the_worst_tiles_are_refined_first(source):
     mosaic = random_mosaic(source)
     before = mosaic.distances()
     done = mosaic.refine_worst(3, seed=0, generations=3)
     np.testing.assert_allclose(done.before, np.sort(before, axis=None)[::-1][:3], rtol=1e-5)
-    np.testing.assert_allclose(done.before, before[tuple(done.places.T)], rtol=1e-5)
+    np.testing.assert_allclose(done.before, before[tuple(done.positions.T)], rtol=1e-5)
     assert (done.after <= done.before).all()
     assert done.after.mean() < 0.9 * done.before.mean()
-    assert len(mosaic.refine_worst(1000, seed=0, generations=0).places) == before.size
-    with pytest.raises(ValueError, match="number of places to be at least 1"):
+    assert len(mosaic.refine_worst(1000, seed=0, generations=0).positions) == before.size
+    with pytest.raises(ValueError, match="number of tiles to be at least 1"):
         mosaic.refine_worst(0)
 
 
-def test_places_that_are_good_enough_are_left(source):
+def test_tiles_within_the_goal_are_not_refined(source):
     mosaic = random_mosaic(source)
     before, z = mosaic.distances(), mosaic.z.copy()
     goal = np.median(before)
@@ -153,7 +153,7 @@ def test_places_that_are_good_enough_are_left(source):
     assert not kept[before > goal].all()
 
 
-def test_tiles_without_neighbours_and_perfect_fits_are_left(source, crops):
+def test_tiles_without_neighbours_and_exact_matches_are_not_refined(source, crops):
     alone = random_mosaic(source, (20, 20))
     z = alone.z.copy()
     done = alone.refine(seed=0)
@@ -165,23 +165,23 @@ def test_tiles_without_neighbours_and_perfect_fits_are_left(source, crops):
     np.testing.assert_array_equal(mosaic.z, crops.z)
 
 
-def test_a_pool_gives_no_tile_twice(source):
-    mosaic = stitch(source, (80, 100), overlap=8, pool=30, seed=1)
+def test_refinement_uses_no_tile_of_the_pool_twice(source):
+    mosaic = stitch(source, (60, 60), overlap=8, pool=20, seed=1)
     for seed in range(3):
         mosaic.refine(seed=seed, generations=1)
         flat = mosaic.z.reshape(-1, source.latent)
         assert len(np.unique(flat, axis=0)) == len(flat)
 
 
-def test_the_pool_is_where_the_search_begins(source):
-    """Without any generation it takes a tile of the pool, and not a random one."""
+def test_the_search_starts_from_the_pool(source):
+    """Without generations the result is a tile of the pool."""
     mosaic = stitch(source, (32, 50), overlap=8, pool=500, seed=1)
     mosaic.z[0, 1] = 3
     mosaic.refine([(0, 1)], seed=0, generations=0)
     assert (mosaic.pool.z == mosaic.z[0, 1]).all(axis=1).any()
 
 
-def test_the_same_seed_gives_the_same(source):
+def test_the_same_seed_gives_the_same_refinement(source):
     found = [random_mosaic(source) for _ in range(3)]
     for mosaic, seed in zip(found, (1, 1, 2), strict=True):
         mosaic.refine_worst(2, seed=seed, generations=2)
@@ -189,7 +189,8 @@ def test_the_same_seed_gives_the_same(source):
     assert (found[0].z != found[2].z).any()
 
 
-def test_refinement_improves_the_choice(source):
+@pytest.mark.usefixtures("short_evolution")
+def test_genetic_stitching_improves_the_greedy_selection(source):
     greedy, genetic = (
         stitch(source, (60, 60), stitching=name, overlap=8, seed=3).distances() for name in ("greedy", "genetic")
     )

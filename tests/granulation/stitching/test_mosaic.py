@@ -1,4 +1,4 @@
-"""Mosaics: parts are parts of the whole, what fits is reproduced, files give the same image."""
+"""Mosaics of tiles."""
 
 import numpy as np
 import pytest
@@ -17,12 +17,12 @@ WAYS = [(name, "linear") for name in STITCHINGS] + [("greedy", "variance"), ("la
 
 def random_mosaic(source, stitching, blending, shape, overlap=8):
     layout = Layout(shape, source.side, overlap)
-    z = np.random.default_rng(1).standard_normal((*layout.places, source.latent))
+    z = np.random.default_rng(1).standard_normal((*layout.grid, source.latent))
     return Mosaic(source, layout, z, stitching=stitching, blending=blending)
 
 
 @pytest.mark.parametrize(("stitching", "blending"), WAYS)
-def test_parts_are_those_of_the_whole(source, stitching, blending):
+def test_parts_equal_the_whole_image(source, stitching, blending):
     @settings(max_examples=20, deadline=None)
     @given(st.tuples(st.integers(1, 120), st.integers(1, 120)), st.sampled_from([4, 8, 16]), st.data())
     def check(shape, overlap, data):
@@ -32,7 +32,7 @@ def test_parts_are_those_of_the_whole(source, stitching, blending):
             start = data.draw(st.integers(0, length - 1))
             part.append(slice(start, data.draw(st.integers(start + 1, length))))
         window = mosaic.window(*part)
-        # By another one, which has seen nothing yet
+        # By another mosaic, with an empty cache
         whole = random_mosaic(source, stitching, blending, shape, overlap).window(*EVERYTHING)
         assert (window.dtype, whole.shape, mosaic.shape) == (np.float32, shape, shape)
         np.testing.assert_allclose(window, whole[tuple(part)], rtol=1e-5)
@@ -42,7 +42,7 @@ def test_parts_are_those_of_the_whole(source, stitching, blending):
 
 @pytest.mark.parametrize(("stitching", "blending"), WAYS)
 @pytest.mark.parametrize("overlap", [4, 8, 16])
-def test_pieces_of_one_image_give_that_image(crops, stitching, blending, overlap):
+def test_pieces_of_one_image_give_this_image(crops, stitching, blending, overlap):
     crops = crops((4, 3), overlap)
     height, width = crops.image.shape
     mosaic = Mosaic(crops, Layout((height, width - 5), 32, overlap), crops.z, stitching=stitching, blending=blending)
@@ -50,15 +50,15 @@ def test_pieces_of_one_image_give_that_image(crops, stitching, blending, overlap
     np.testing.assert_array_equal(mosaic.distances(), 0)
 
 
-def test_bands_of_rows_make_each_tile_once(source):
+def test_drawing_in_bands_generates_each_tile_once(source):
     mosaic = random_mosaic(source, "greedy", "linear", (200, 150))
-    source.made = 0
+    source.generated = 0
     for start in range(0, 200, 10):
         mosaic.window(slice(start, start + 10), slice(None))
-    assert source.made == np.prod(mosaic.layout.places)
+    assert source.generated == np.prod(mosaic.layout.grid)
 
 
-def test_distances_are_the_largest_of_a_place(source):
+def test_distances_are_the_largest_of_each_tile(source):
     mosaic = random_mosaic(source, "greedy", "linear", (80, 80))
     tiles = source.tiles(mosaic.z.reshape(-1, 12)).reshape(3, 3, 32, 32)
     single = Mosaic(source, Layout((32, 56), 32, 8), mosaic.z[:1, :2]).distances()
@@ -76,7 +76,7 @@ def test_distances_are_the_largest_of_a_place(source):
 
 
 @pytest.mark.parametrize(("stitching", "blending"), WAYS)
-def test_files_give_the_same_image(source, tmp_path, stitching, blending):
+def test_images_are_equal_after_save_and_load(source, tmp_path, stitching, blending):
     mosaic = random_mosaic(source, stitching, blending, (60, 81))
     mosaic.save(tmp_path / "mosaic.npz")
     found = Mosaic.load(tmp_path / "mosaic.npz", source)
@@ -88,16 +88,16 @@ def test_files_give_the_same_image(source, tmp_path, stitching, blending):
 def test_files_of_another_source_or_kind_are_refused(source, other, noise, tmp_path):
     path = tmp_path / "mosaic.npz"
     random_mosaic(source, "greedy", "linear", (60, 81)).save(path)
-    with pytest.raises(ValueError, match="mosaic of tiles was made from another source"):
+    with pytest.raises(ValueError, match="mosaic of tiles made from another source"):
         Mosaic.load(path, other)
-    with pytest.raises(ValueError, match="the source 64 and 1"):
+    with pytest.raises(ValueError, match="expected 64 px and 1 for this source"):
         Mosaic.load(path, noise)
-    TileDatabase.made(source, 5, 0, border=8).save(path)
-    with pytest.raises(ValueError, match="holds a tile database, expected a mosaic of tiles"):
+    TileDatabase.generate(source, 5, 0, border=8).save(path)
+    with pytest.raises(ValueError, match=r"a tile database in the file .*; expected a mosaic of tiles"):
         Mosaic.load(path, source)
 
 
-def test_refinement_after_drawing_is_drawn(source):
+def test_refinement_changes_the_image(source):
     for stitching in STITCHINGS:
         mosaic = random_mosaic(source, stitching, "linear", (60, 60))
         before = mosaic.window(*EVERYTHING)
@@ -108,10 +108,10 @@ def test_refinement_after_drawing_is_drawn(source):
         np.testing.assert_array_equal(again.window(*EVERYTHING), after)
 
 
-def test_gradients_on_lines(noise):
-    """Tiles that have nothing in common: cuts keep the gradients, linear weights lose a quarter."""
+def test_linear_weights_lower_gradients_at_seams_and_cuts_do_not(noise):
+    """For independent tiles."""
     layout = Layout((500, 500), 64, 16)
-    z = np.arange(np.prod(layout.places)).reshape(*layout.places, 1)
+    z = np.arange(np.prod(layout.grid)).reshape(*layout.grid, 1)
     seams, found = layout.seams(), {}
     for stitching, blending in [("greedy", "linear"), ("greedy", "variance"), ("seam", "linear")]:
         image = Mosaic(noise, layout, z, stitching=stitching, blending=blending).window(*EVERYTHING)
@@ -128,14 +128,14 @@ def test_gradients_on_lines(noise):
 
 def test_wrong_inputs_are_refused(source):
     layout = Layout((60, 60), 32, 8)
-    z = np.zeros((*layout.places, source.latent))
-    with pytest.raises(ValueError, match=r"Expected z of shape \(3, 3, 12\)"):
+    z = np.zeros((*layout.grid, source.latent))
+    with pytest.raises(ValueError, match=r"latent vectors of shape \(1, 3, 12\) and .*; expected \(3, 3, 12\)"):
         Mosaic(source, layout, z[:1])
-    with pytest.raises(ValueError, match=r"found \(7, 7, 12\) and 16 px"):
+    with pytest.raises(ValueError, match=r"shape \(7, 7, 12\) and tiles of 16 px"):
         Mosaic(source, Layout((60, 60), 16, 8), np.zeros((7, 7, 12)))
-    with pytest.raises(ValueError, match="Unknown stitching 'quilt', expected one of 'seam'"):
+    with pytest.raises(ValueError, match="Unknown stitching 'quilt'; expected one of 'seam'"):
         Mosaic(source, layout, z, stitching="quilt")
-    with pytest.raises(ValueError, match="Unknown blending 'cubic', expected one of 'linear'"):
+    with pytest.raises(ValueError, match="Unknown blending 'cubic'; expected one of 'linear'"):
         Mosaic(source, layout, z, blending="cubic")
     with pytest.raises(ValueError, match="Leave it out"):
         Mosaic(source, layout, z, stitching="seam", blending="variance")
@@ -143,31 +143,32 @@ def test_wrong_inputs_are_refused(source):
         Mosaic(source, layout, z).window(slice(5, 5), slice(None))
 
 
+@pytest.mark.usefixtures("short_evolution")
 @pytest.mark.parametrize("stitching", STITCHINGS)
 def test_the_same_seed_gives_the_same_image(source, stitching):
     first, same, another = (
         stitch(source, (50, 50), stitching=stitching, overlap=8, seed=seed).window(*EVERYTHING) for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, same)
-    # Of two textures that have nothing to do with each other it is about √2
+    # About √2 times the contrast for independent textures
     assert (first - another).std() > first.std()
 
 
-def test_the_pool_is_ten_times_the_places_or_what_is_given(source, noise):
+def test_the_pool_has_ten_tiles_per_position_or_is_given(source, noise):
     assert len(stitch(source, (60, 60), overlap=8, seed=0).pool) == 10 * 9
     assert len(stitch(source, (60, 60), overlap=8, seed=0, pool=12).pool) == 12
-    pool = TileDatabase.made(source, 40, 0, border=8)
+    pool = TileDatabase.generate(source, 40, 0, border=8)
     mosaic = stitch(source, (60, 60), overlap=6, seed=0, pool=pool)
     rows = {one.tobytes() for one in pool.z}
     assert mosaic.pool is pool
     assert all(one.tobytes() in rows for one in mosaic.z.reshape(-1, 12))
-    with pytest.raises(ValueError, match=r"found an overlap of 16 px\. Make one with border=16"):
+    with pytest.raises(ValueError, match=r"an overlap of 16 px .* Make a pool with border=16"):
         stitch(source, (60, 60), overlap=16, seed=0, pool=pool)
-    with pytest.raises(ValueError, match="The pool has 40 tiles"):
+    with pytest.raises(ValueError, match="a pool of 40 tiles"):
         stitch(source, (300, 300), overlap=8, seed=0, pool=pool)
-    with pytest.raises(ValueError, match="The pool has 5 tiles"):
+    with pytest.raises(ValueError, match="a pool of 5 tiles"):
         stitch(source, (60, 60), overlap=8, seed=0, pool=5)
-    with pytest.raises(ValueError, match="tile database has tiles of side 32 px"):
+    with pytest.raises(ValueError, match="tile database with tiles of 32 px"):
         stitch(noise, (60, 60), overlap=8, seed=0, pool=pool)
 
 
@@ -178,17 +179,17 @@ def test_the_pool_is_ten_times_the_places_or_what_is_given(source, noise):
         ({"blending": None}, "Unknown blending"),
         ({"shape": (60, 0)}, "two positive integers"),
         ({"shape": 60}, "two integers"),
-        ({"overlap": 17}, "overlap from 1 to 16"),
+        ({"overlap": 17}, "expected 1 to 16"),
         ({"overlap": 6, "stitching": "latent"}, "multiple of 4 px"),
     ],
 )
-def test_what_cannot_be_stitched_is_refused_before_work_begins(source, options, message):
+def test_wrong_options_are_refused_before_tiles_are_generated(source, options, message):
     options = {"shape": (60, 60), "overlap": 8} | options
     with pytest.raises(ValueError, match=message):
         stitch(source, options.pop("shape"), **options)
-    assert source.made == 0
+    assert source.generated == 0
 
 
-def test_latent_needs_features(noise):
-    with pytest.raises(ValueError, match="Take another stitching"):
+def test_latent_stitching_requires_features(noise):
+    with pytest.raises(ValueError, match="Choose another stitching"):
         stitch(noise, (60, 60), stitching="latent", overlap=8)

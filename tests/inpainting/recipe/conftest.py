@@ -1,4 +1,4 @@
-"""Small frames of both coronagraphs in files, dated and named as those that the recipe reads."""
+"""Small images of both coronagraphs, with the names and dates of those that the recipe reads."""
 
 import numpy as np
 import pytest
@@ -32,46 +32,48 @@ DATES = {
 
 
 def _response(shape, detector):
-    """A ring about the occulter, and the pylon of C3."""
+    """Logarithm of the response: a ring around the occulter, and the pylon of C3."""
     y, x = np.indices(shape) - np.reshape(CENTER[detector][::-1], (2, 1, 1))
     ring = -0.3 * np.exp(-(((np.hypot(x, y) - 40) / 3) ** 2))
     return ring - 0.6 * ((np.abs(x - y) < 4) & (x < 0)) if detector == "C3" else 0 * ring
 
 
-def _exposure(detector="C3", level=0.5, *, name="frame", date="2010-01-05", seed=0, side=SIDE):
-    y, x = np.indices((side, side)) - np.reshape(CENTER[detector][::-1], (2, 1, 1))
+def _exposure(detector="C3", level=0.5, *, name="image", date="2010-01-05", seed=0):
+    y, x = np.indices((SIDE, SIDE)) - np.reshape(CENTER[detector][::-1], (2, 1, 1))
     radius, azimuth = np.hypot(x, y), np.arctan2(y, x)
     rng = np.random.default_rng(seed)
     light = 2e5 / np.maximum(radius, 15) ** 1.4
     light *= np.exp(0.2 * np.cos(2 * azimuth + seed)) * rng.normal(1, 0.01, radius.shape)
-    light *= np.exp(_response((side, side), detector)) if level < 1 else 1e-13
-    blind = radius < 24
-    blind[:32, :32] = blind[-32:, -32:] = True
+    light *= np.exp(_response((SIDE, SIDE), detector)) if level < 1 else 1e-13
+    unobserved = radius < 24
+    unobserved[:32, :32] = unobserved[-32:, -32:] = True
     bias = BIAS[detector] if level < 1 else 0.0
-    return Exposure(name, date, np.where(blind, 0, light + bias), blind, CENTER[detector], detector, level, bias)
+    return Exposure(
+        name, date, np.where(unobserved, 0, light + bias), unobserved, CENTER[detector], detector, level, bias
+    )
 
 
 @pytest.fixture(scope="session")
 def response():
-    """``response(shape, detector)``: the logarithm of the pattern that frames of level 0.5 have."""
+    """``response(shape, detector)``: the flat field of images of level 0.5."""
     return _response
 
 
 @pytest.fixture(scope="session")
 def make_exposure():
-    """``make_exposure(detector, level, name=, date=, seed=, side=)``: a whole frame."""
+    """``make_exposure(detector, level, name=, date=, seed=)``: a complete image."""
     return _exposure
 
 
 @pytest.fixture(scope="session")
 def dates():
-    """Name of the file to the day of its header, of the real frames."""
+    """Name of each file to the date in its header."""
     return DATES
 
 
 @pytest.fixture(scope="session")
-def write_frame():
-    """``write_frame(folder, exposure)``: the FITS file of a frame, as the archive has it."""
+def write_exposure():
+    """``write_exposure(folder, exposure)``: write the FITS file of an image as in the archive."""
 
     def write(folder, exposure):
         level_1 = exposure.level >= 1
@@ -81,7 +83,7 @@ def write_frame():
         header["CRPIX1"], header["CRPIX2"] = (place + 1 for place in exposure.center)
         if level_1:
             header["LEVEL"] = "1.0"
-            data = np.where(exposure.blind, np.float32(3.2501e-9), exposure.image).astype(np.float32)
+            data = np.where(exposure.unobserved, np.float32(3.2501e-9), exposure.image).astype(np.float32)
         else:
             header["OFFSET"] = exposure.bias
             data = np.clip(np.round(exposure.image), 0, 16383).astype(">i2")
@@ -91,8 +93,8 @@ def write_frame():
 
 
 @pytest.fixture(scope="session")
-def frames_folder(tmp_path_factory, make_exposure, write_frame):
-    """``frames_folder(**changes)``: a folder with all frames; of those named the exposure is changed."""
+def exposures_folder(tmp_path_factory, make_exposure, write_exposure):
+    """``exposures_folder(**changes)``: a folder with all images, of which those with these names are changed."""
 
     def folder(**changes):
         path = tmp_path_factory.mktemp("data")
@@ -101,14 +103,27 @@ def frames_folder(tmp_path_factory, make_exposure, write_frame):
             for detector, names in split.items():
                 for number, name in enumerate(names):
                     level = 1.0 if "4pt1" in name else 0.5
-                    frame = make_exposure(detector, level, name=name, date=DATES[name].replace("/", "-"), seed=number)
-                    write_frame(path, changes.get(name, lambda frame: frame)(frame))
+                    exposure = make_exposure(
+                        detector, level, name=name, date=DATES[name].replace("/", "-"), seed=number
+                    )
+                    write_exposure(path, changes.get(name, lambda exposure: exposure)(exposure))
         return path
 
     return folder
 
 
 @pytest.fixture(scope="session")
-def folder(frames_folder):
-    """A folder with all frames."""
-    return frames_folder()
+def folder(exposures_folder):
+    """A folder with all images."""
+    return exposures_folder()
+
+
+@pytest.fixture(scope="session")
+def waves():
+    """A fast replacement of `~sunpy_restore.inpainting.recipe.structure.structure`, which has its own tests."""
+
+    def make(shape, center, rng, strength, *, moved):
+        y, x = np.indices(shape)
+        return tuple(strength * np.sin(x / rng.uniform(5, 50) + y / source.uniform(5, 50)) for source in (rng, moved))
+
+    return make

@@ -19,7 +19,7 @@ FEATURES = OrientedFeatures(2)
 
 
 def scene(seed=0, layers=2, ny=32, nx=40):
-    """What a stack of layers gives, the truth, and two images of masks that shrink to nothing."""
+    """Outputs of a stack of layers, masks that shrink to nothing, and the truth, for two images."""
     generator = torch.Generator().manual_seed(seed)
     outputs = [torch.rand(2, 1, ny, nx, generator=generator) for _ in range(layers)]
     truth = torch.rand(2, 1, ny, nx, generator=generator)
@@ -35,13 +35,13 @@ def loss(outputs, masks, truth, **weights):
 
 
 def gram(features):
-    """Liu et al.'s, before the distance: K times the products of channels."""
+    """The Gram matrix of Liu et al. with the factor K."""
     _, channels, ny, nx = features.shape
     return torch.einsum("bcyx,bdyx->bcd", features, features) / (channels * ny * nx)
 
 
 def test_terms_are_those_of_the_papers():
-    """Each of the six, for each layer, beside the sum written out."""
+    """Each of the six terms and their sum, compared with the formulas written out."""
     outputs, masks, truth = scene()
     true = FEATURES(truth)
     wanted = dict.fromkeys(("pixel-inner", "pixel-difference", "perceptual", "style-inner", "style-difference"), 0)
@@ -82,12 +82,12 @@ def test_losses_are_norms(seed, layers, factor):
         torch.testing.assert_close(loss(*scaled, **weights), factor**power * before, rtol=1e-4, atol=1e-6)
 
 
-def test_each_part_sees_its_own_pixels():
+def test_gradients_of_each_part_are_in_its_pixels():
     outputs, masks, truth = scene()
     outputs = [output.requires_grad_() for output in outputs]
     inner = torch.autograd.grad(loss(outputs, masks, truth, pixel_inner=1), outputs, allow_unused=True)
     assert torch.equal(inner[0] != 0, masks[1] > 0)
-    # The last layer leaves nothing
+    # The inner part of the last layer is empty
     assert not inner[1].any()
     pieces = torch.autograd.grad(loss(outputs, masks, truth, pixel_difference=1), outputs)
     for gradient, before, after in zip(pieces, masks[:-1], masks[1:], strict=True):
@@ -108,7 +108,7 @@ def test_features_are_not_needed_for_pixels():
         return FEATURES(images)
 
     layered_loss(outputs, masks, truth, counted, {"style-difference": 1.0})
-    # Of the truth, and of each layer's piece
+    # Features of the truth, and of the piece of each layer
     assert len(calls) == 3
 
 
@@ -120,7 +120,7 @@ def test_impossible_weights(weights):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_mixed_precision(dtype):
-    """Large images, whose products of features half precision doesn't hold."""
+    """Products of the features of large images overflow in half precision."""
     outputs, masks, truth = scene()
     outputs, truth = [1000 * output for output in outputs], 1000 * truth
     wanted = layered_loss(outputs, masks, truth, FEATURES, FINE_TUNING)
@@ -131,13 +131,13 @@ def test_mixed_precision(dtype):
 
 
 @pytest.mark.parametrize("hole", [True, False])
-def test_trains_the_stack(hole):
-    """Also where nothing is to be filled, which no step may stumble over."""
+def test_loss_trains_all_layers(hole):
+    """Gradients are finite, also without pixels to fill."""
     network = LayeredPartialUNet(width=2, depth=3)
-    planes = torch.rand(2, 3, 32, 40)
-    planes[:, 1:] = 0
-    planes[:, 1, 8:24, 10:30] = float(hole)
-    total = layered_loss(*network.forward_layers(planes), torch.rand(2, 1, 32, 40), FEATURES, PRE_TRAINING)
+    channels = torch.rand(2, 3, 32, 40)
+    channels[:, 1:] = 0
+    channels[:, 1, 8:24, 10:30] = float(hole)
+    total = layered_loss(*network.forward_layers(channels), torch.rand(2, 1, 32, 40), FEATURES, PRE_TRAINING)
     total.backward()
     gradients = [parameter.grad for parameter in network.parameters()]
     assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
@@ -171,22 +171,22 @@ DIRECTIONS = [None, radial_directions((40, 44), (-13.2, 5.1)), radial_directions
 @pytest.mark.parametrize("directions", DIRECTIONS)
 @settings(deadline=None, max_examples=20)
 @given(slopes=st.tuples(*[st.floats(-5, 5)] * 3), offset=st.floats(-10, 10))
-def test_linear_fields_go_on_and_offsets_break(directions, slopes, offset):
+def test_linear_images_are_continuous_and_offsets_are_not(directions, slopes, offset):
     image, mask = linear(*slopes), filled()
     assert continuity(image, mask, directions=directions) < 1e-5
-    # By the offset in either profile
+    # The offset in both profiles
     raised = continuity(image + offset * mask, mask, directions=directions)
     torch.testing.assert_close(raised, torch.tensor(2 * abs(offset), dtype=torch.float64), rtol=1e-5, atol=1e-4)
 
 
 @given(seed=SEEDS)
 @settings(deadline=None, max_examples=10)
-def test_breaks_along_rows_and_columns(seed):
-    """Pixel by pixel; the profiles of a polar grid, whose rows and columns are radius and azimuth."""
+def test_continuity_agrees_with_its_definition(seed):
+    """Pixel by pixel, for profiles along rows and columns."""
     rng = torch.Generator().manual_seed(seed)
     image = torch.rand(1, 1, 12, 13, generator=rng, dtype=torch.float64)
     mask = (torch.rand(1, 1, 12, 13, generator=rng) < 0.3).double()
-    blind = (torch.rand(1, 1, 12, 13, generator=rng) < 0.1).double()
+    unobserved = (torch.rand(1, 1, 12, 13, generator=rng) < 0.1).double()
     total = 0
     for dy, dx in ((1, 0), (0, 1)):
         found = []
@@ -194,7 +194,9 @@ def test_breaks_along_rows_and_columns(seed):
             for y in range(12):
                 for x in range(13):
                     ahead, here, behind = ((y + k * sign * dy, x + k * sign * dx) for k in (1, 0, -1))
-                    if not all(0 <= i < 12 and 0 <= j < 13 and not blind[0, 0, i, j] for i, j in (ahead, here, behind)):
+                    if not all(
+                        0 <= i < 12 and 0 <= j < 13 and not unobserved[0, 0, i, j] for i, j in (ahead, here, behind)
+                    ):
                         continue
                     first, *rest = (bool(mask[0, 0, i, j]) for i, j in (ahead, here, behind))
                     if first and not any(rest):
@@ -202,26 +204,26 @@ def test_breaks_along_rows_and_columns(seed):
                         found.append(abs(values[0] - 2 * values[1] + values[2]))
         assume(found)
         total += sum(found) / len(found)
-    assert continuity(image, mask, blind).item() == pytest.approx(total)
-    # Whatever blind pixels hold
-    hidden = torch.where(blind > 0, torch.nan, image)
-    torch.testing.assert_close(continuity(hidden, mask, blind), continuity(image, mask, blind))
+    assert continuity(image, mask, unobserved).item() == pytest.approx(total)
+    # Values of unobserved pixels are ignored
+    hidden = torch.where(unobserved > 0, torch.nan, image)
+    torch.testing.assert_close(continuity(hidden, mask, unobserved), continuity(image, mask, unobserved))
 
 
 def test_profiles_follow_their_directions():
-    """What breaks along the radius alone does so in the radial profile, and a perpendicular pair is the same."""
+    """A discontinuity along one direction counts once, also with the directions exchanged."""
     y, _ = grid()
     mask = torch.zeros(1, 1, 40, 44, dtype=torch.float64)
     mask[..., 20:, :] = 1
     image = torch.where(y < 20, y, 2 * y - 19)[None, None]
-    # The only border lies across the columns: 21 instead of 20 in the row after 19
+    # The only border is perpendicular to the columns: 21 instead of 20 in the row after 19
     torch.testing.assert_close(continuity(image, mask), torch.tensor(1.0, dtype=torch.float64))
     turned = torch.tensor([1.0, 0.0])[:, None, None].expand(2, 40, 44)
     torch.testing.assert_close(continuity(image, mask, directions=turned), continuity(image, mask))
 
 
-def test_slanted_profiles_break_alike():
-    """With directions of each image of its own; the slope's sense doesn't matter."""
+def test_oblique_profiles_are_discontinuous_alike():
+    """With different directions for each image; their signs do not matter."""
     mask, image = filled(), linear(1, 2, 3) + 0.5 * filled()
     angles = torch.linspace(0, 3, 7, dtype=torch.float64)
     directions = torch.stack([angles.cos(), angles.sin()], dim=1)[..., None, None].expand(7, 2, 40, 44)
@@ -231,20 +233,20 @@ def test_slanted_profiles_break_alike():
 
 
 @pytest.mark.parametrize("directions", DIRECTIONS)
-def test_gradients_lower_the_break(directions):
+def test_gradients_reduce_the_discontinuity(directions):
     image = linear(1, 2, 3) + filled()
     image.requires_grad_()
-    break_ = continuity(image, filled(), directions=directions)
-    break_.backward()
+    discontinuity = continuity(image, filled(), directions=directions)
+    discontinuity.backward()
     assert image.grad.isfinite().all()
     assert image.grad[HOLE].any()
     step = torch.zeros_like(image)
     step[HOLE] = 1e-3 * image.grad[HOLE]
-    assert continuity(image.detach() - step, filled(), directions=directions) < break_
+    assert continuity(image.detach() - step, filled(), directions=directions) < discontinuity
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
-def test_no_border(value):
+def test_images_without_a_border_are_continuous(value):
     image = linear(1, 2, 3).requires_grad_()
     found = continuity(image, torch.full_like(image, value))
     found.backward()
@@ -256,7 +258,7 @@ def test_continuity_in_mixed_precision():
     with torch.autocast("cpu", torch.bfloat16):
         found = continuity(linear(1, 2, 3).bfloat16() + 2 * filled().bfloat16(), filled().bfloat16())
     assert found.dtype == torch.float32
-    # Sums up to 131 are rounded to 1
+    # Values up to 131 are rounded to 1
     torch.testing.assert_close(found, torch.tensor(4.0), rtol=0, atol=1)
 
 

@@ -1,4 +1,4 @@
-"""Frames before and after: matched in brightness, at the right time and place, and without what is theirs alone."""
+"""Prediction from neighbours: matched in brightness, interpolated in time, aligned, and without their stars."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,8 @@ import sunpy.map
 
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.filling import harmonic
-from sunpy_restore.inpainting.temporal.neighbours import expected_from_neighbours, temporal
+from sunpy_restore.inpainting.temporal.fill import fill_from_expected
+from sunpy_restore.inpainting.temporal.neighbours import expected_from_neighbours
 
 BINNING = 4
 SIZE = 1024 // BINNING
@@ -19,14 +20,19 @@ OFFSET = 380.0
 HOLE = np.s_[150:182, 60:100]
 
 
+def slow(*values):
+    """A parameter in the slow tier."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def coordinates(shape=(SIZE, SIZE), center=CENTER):
-    """Distance from the Sun's centre in pixels, and angle counter-clockwise from the rows."""
+    """Distance from the centre of the Sun in pixels, and angle counter-clockwise from the rows."""
     y, x = np.indices(shape)
     return np.hypot(x - center[0], y - center[1]), np.arctan2(y - center[1], x - center[0])
 
 
 def corona(roll=0.0, growth=0.0, **grid):
-    """Counts of a second: an occulter, and a corona with streamers, one half of which brightens."""
+    """Counts per second: an occulter, and a corona with streamers, one half of which brightens."""
     r, angle = coordinates(**grid)
     angle = angle + np.deg2rad(roll)
     streamers = 1 + 0.3 * np.cos(3 * angle - 0.4) + growth * np.cos(angle)
@@ -64,18 +70,18 @@ def image():
     return make(counts(corona()))
 
 
-# Beyond the rim of the occulter, single pixels of which look like stars where it has no penumbra
+# Outside of the occulter, whose sharp edge has pixels that look like stars
 SKY = coordinates()[0] > 20
 
 
 def error(found, expected, where=SKY):
-    """Largest relative deviation, where anything is found."""
+    """Largest relative deviation of the known pixels."""
     return np.nanmax(np.abs(found / expected - 1)[where])
 
 
-@pytest.mark.parametrize("dtype", [">i2", "f4", "f8"])
-@pytest.mark.parametrize("exposure", [1.0, 5.0, 19.1])
-def test_exposures_are_matched(image, valid, dtype, exposure):
+@pytest.mark.parametrize("dtype", [">i2", slow("f4"), "f8"])
+@pytest.mark.parametrize("exposure", [slow(1.0), slow(5.0), 19.1])
+def test_exposure_times_are_matched(image, valid, dtype, exposure):
     neighbour = make(counts(corona(), exposure, dtype), -6, exposure=exposure)
     found = expected_from_neighbours(image, neighbour, valid=valid)
     assert found.dtype == np.float64
@@ -83,37 +89,37 @@ def test_exposures_are_matched(image, valid, dtype, exposure):
 
 
 @pytest.mark.parametrize("change", [{"EXPTIME": None}, {"OFFSET": None}, {"OFFSET": 0.0}, {"EXPTIME": 999.0}])
-def test_headers_may_be_wrong_about_the_brightness(image, valid, change):
+def test_wrong_exposure_times_and_biases_do_not_matter(image, valid, change):
     neighbour = make(counts(corona(), 19.1), 6, **change)
     assert error(expected_from_neighbours(image, [neighbour], valid=valid), image.data) < 0.01
 
 
-def test_the_ratio_may_bend_with_the_distance(image, valid):
+def test_the_ratio_may_depend_on_the_distance(image, valid):
     r, _ = coordinates()
     neighbour = make(counts(corona() * (0.7 + 0.3 * np.tanh(r / 100))), 6)
     assert error(expected_from_neighbours(image, [neighbour], valid=valid), image.data) < 0.02
 
 
-def test_the_match_does_not_follow_what_is_bright_in_one_frame(image, valid):
+def test_structure_of_one_image_does_not_affect_the_match(image, valid):
     data = counts(corona())
     data[20:60, 100:160] *= 3
     assert error(expected_from_neighbours(image, [make(data, 6)], valid=valid), image.data, HOLE) < 0.01
 
 
-@pytest.mark.parametrize("hours", [(-6, 6), (-4, 12), (-18, -6, 3), (-12, 2, 8, 20)])
-def test_linear_changes_are_followed_between_frames(image, valid, hours):
+@pytest.mark.parametrize("hours", [(-6, 6), slow((-4, 12)), slow((-18, -6, 3)), (-12, 2, 8, 20)])
+def test_linear_changes_are_interpolated(image, valid, hours):
     frames = [make(counts(corona(growth=0.01 * hour), 19.1), hour, exposure=19.1) for hour in hours]
     alone = error(expected_from_neighbours(image, frames[:1], valid=valid), image.data)
     assert error(expected_from_neighbours(image, frames, valid=valid), image.data) < 0.35 * alone
 
 
-def test_the_order_of_the_frames_does_not_matter(image, valid):
+def test_the_order_of_the_neighbours_does_not_matter(image, valid):
     frames = [make(counts(corona(growth=0.01 * hour)), hour) for hour in (-12, -3, 6)]
     found = [expected_from_neighbours(image, order, valid=valid) for order in (frames, tuple(frames[::-1]))]
     np.testing.assert_allclose(*found, rtol=1e-12)
 
 
-def test_farther_frames_weigh_less(image, valid):
+def test_distant_neighbours_have_less_weight(image, valid):
     near, far = make(counts(corona(growth=0.1)), 3), make(counts(corona(growth=-0.1)), 60)
     with pytest.warns(RestoreWarning, match="Neighbour 1 was taken 60 hours"):
         both = expected_from_neighbours(image, [near, far], valid=valid)
@@ -130,7 +136,7 @@ def test_noise_is_averaged(image, valid):
     assert spread[2] == pytest.approx(spread[0] / np.sqrt(6), rel=0.1)
 
 
-def test_what_no_neighbour_shows_is_unknown(image, valid):
+def test_pixels_without_a_valid_neighbour_are_unknown(image, valid):
     one, other = (counts(corona()) for _ in range(2))
     one[100:120] = 0
     one[10, 10] = np.nan
@@ -149,7 +155,7 @@ def test_what_no_neighbour_shows_is_unknown(image, valid):
                        ).all()  # fmt: skip
 
 
-def test_masks_of_maps_and_full_wells_show_nothing(image, valid):
+def test_masked_and_saturated_pixels_of_neighbours_are_invalid(image, valid):
     neighbour = make(counts(corona()), 6)
     neighbour.mask = np.zeros(neighbour.data.shape, dtype=bool)
     neighbour.mask[5:9] = True
@@ -160,7 +166,7 @@ def test_masks_of_maps_and_full_wells_show_nothing(image, valid):
     assert np.isnan(found).sum() == 4 * SIZE + 1
 
 
-def test_values_that_are_not_valid_are_not_looked_at(image, valid):
+def test_invalid_values_of_the_image_are_ignored(image, valid):
     neighbour = make(counts(corona(growth=0.05)), 6)
     expected = expected_from_neighbours(image, neighbour, valid=valid)
     for rubbish in (0, np.nan, 1e9):
@@ -168,7 +174,7 @@ def test_values_that_are_not_valid_are_not_looked_at(image, valid):
         np.testing.assert_array_equal(expected_from_neighbours(damaged, neighbour, valid=valid), expected)
 
 
-def test_nothing_is_changed(image, valid):
+def test_arguments_are_not_changed(image, valid):
     neighbour = make(counts(corona(growth=0.05)), 6)
     before = neighbour.data.copy(), dict(neighbour.meta), image.data.copy(), valid.copy()
     expected_from_neighbours(image, [neighbour], valid=valid, invalid=[~valid])
@@ -177,7 +183,7 @@ def test_nothing_is_changed(image, valid):
     assert dict(neighbour.meta) == before[1]
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, slow(2), slow(3)])
 def test_stars_and_cosmic_rays_are_not_copied(image, valid, number):
     rng = np.random.default_rng(number)
     frames = []
@@ -190,15 +196,15 @@ def test_stars_and_cosmic_rays_are_not_copied(image, valid, number):
     assert np.abs(found - image.data)[coordinates()[0] > 60].max() < 30
 
 
-@pytest.mark.parametrize("others", [[6], [6, 12]])
-def test_a_planet_that_moves_is_not_copied(image, valid, others):
+@pytest.mark.parametrize("others", [slow([6]), [6, 12]])
+def test_moving_planets_are_not_copied(image, valid, others):
     data = counts(corona())
     data[160:170, 70:82] += 4000
     frames = [make(data, -6), *[make(counts(corona()), hour) for hour in others]]
     assert error(expected_from_neighbours(image, frames, valid=valid), image.data) < 0.02
 
 
-def test_fringes_that_stay_are_copied(valid):
+def test_static_diffraction_rings_are_copied(valid):
     r, _ = coordinates()
     ringed = counts(corona() * (0.55 + 0.45 * np.tanh(r - 38)) * (1 + 0.2 * np.exp(-(((r - 42) / 2) ** 2))))
     mask = valid.copy()
@@ -208,11 +214,11 @@ def test_fringes_that_stay_are_copied(valid):
 
 
 def turned(smap_roll, hours, growth=0.0):
-    """A frame of a spacecraft rolled by that angle: what the Sun shows turns in its pixels, the detector's stays."""
+    """An image at another roll angle of the spacecraft: the Sun is rotated, the detector is not."""
     return make(counts(corona(roll=smap_roll, growth=growth)), hours, roll=smap_roll)
 
 
-def test_a_neighbour_of_the_other_roll_is_turned_about_the_sun(image, valid):
+def test_neighbours_at_another_roll_angle_are_rotated_about_the_sun(image, valid):
     rolled = turned(180.0, 6)
     assert error(rolled.data, image.data, HOLE) > 0.1
     found = expected_from_neighbours(image, rolled, valid=valid)
@@ -227,7 +233,7 @@ def test_a_neighbour_of_the_other_roll_is_turned_about_the_sun(image, valid):
     assert seen.mean() > 0.6
 
 
-def test_the_other_roll_weighs_less(image, valid):
+def test_neighbours_at_another_roll_angle_have_less_weight(image, valid):
     same, rolled = make(counts(corona(growth=0.1)), -6), turned(180.0, 6, growth=0.1)
     both = expected_from_neighbours(image, [same, rolled], valid=valid)
     ends = [expected_from_neighbours(image, one, valid=valid) for one in (same, rolled)]
@@ -248,9 +254,8 @@ def test_submaps_and_full_frames_agree(image, valid):
     assert np.isfinite(back).sum() == part.data.size
 
 
-@pytest.mark.parametrize("binning", [2, 4])
-@pytest.mark.parametrize("other", [2, 4])
-def test_other_pixels_and_another_pointing(binning, other):
+@pytest.mark.parametrize(("binning", "other"), [(4, 4), (4, 2), slow(2, 2), slow(2, 4)])
+def test_other_pixel_scales_and_pointings(binning, other):
     def frame(step, hours, shift):
         center = (np.array([517.956, 532.632]) - 0.5) / step - 0.5 + shift
         r, angle = coordinates((1024 // step,) * 2, center)
@@ -264,9 +269,9 @@ def test_other_pixels_and_another_pointing(binning, other):
     assert error(found, smap.data, away) < 0.01
 
 
-def test_a_neighbour_without_overlap_is_left_out(image, valid):
+def test_neighbours_without_overlap_are_left_out(image, valid):
     neighbour = make(counts(corona())[:20, :20], 6, center=CENTER + 200)
-    with pytest.warns(RestoreWarning, match="Neighbour 0 shows too little"):
+    with pytest.warns(RestoreWarning, match="Neighbour 0 has too few valid pixels"):
         found = expected_from_neighbours(image, [neighbour], valid=valid)
     assert found.shape == image.data.shape
     assert np.isnan(found).all()
@@ -275,17 +280,18 @@ def test_a_neighbour_without_overlap_is_left_out(image, valid):
 @pytest.mark.parametrize(
     ("change", "refusal", "message"),
     [
-        ({"DETECTOR": "C2", "CDELT1": 11.9, "CDELT2": 11.9}, ValueError, "'C2', expected 'C3'"),
+        ({"DETECTOR": "C2", "CDELT1": 11.9, "CDELT2": 11.9}, ValueError, "'C2'; expected 'C3'"),
         (
             {"INSTRUME": "EIT", "CUNIT1": "arcsec", "CUNIT2": "arcsec", "WAVELNTH": 195},
             TypeError,
-            "Neighbour 0: .*EIT.* expected one of SOHO/LASCO",
+            "Neighbour 0: .*EIT.*; expected one of SOHO/LASCO",
         ),
-        ({"FILTER": "Orange"}, ValueError, "FILTER = 'Orange', expected 'Clear'"),
-        ({"POLAR": "+60 Deg"}, ValueError, r"POLAR = '\+60 Deg', expected 'Clear'"),
+        ({"FILTER": "Orange"}, ValueError, "FILTER = 'Orange'; expected 'Clear'"),
+        ({"POLAR": "+60 Deg"}, ValueError, r"POLAR = '\+60 Deg'; expected 'Clear'"),
         ({"DATE-OBS": None}, ValueError, "neighbour 0 without DATE-OBS"),
         ({"TIME-OBS": "00:00:05.600"}, ValueError, "the image of 2002-01-10T00:00:05.594 itself"),
-        ({"FILENAME": "32100000.fts"}, ValueError, "itself, expected a frame before or after"),
+        ({"FILENAME": "32100000.fts"}, ValueError, "itself; expected an image before or after"),
+        ({"RSTTASK": "inpaint"}, ValueError, "neighbour 0 with RSTTASK = 'inpaint': it was restored already"),
     ],
 )
 def test_other_kinds_of_neighbours_are_refused(image, valid, change, refusal, message):
@@ -293,55 +299,55 @@ def test_other_kinds_of_neighbours_are_refused(image, valid, change, refusal, me
         expected_from_neighbours(image, [make(counts(corona()), 6, **change)], valid=valid)
 
 
-def test_arguments_of_other_kinds_are_refused(image, valid):
+def test_other_types_and_shapes_of_arguments_are_refused(image, valid):
     neighbour = make(counts(corona()), 6)
     with pytest.raises(ValueError, match="no neighbours"):
         expected_from_neighbours(image, [], valid=valid)
-    with pytest.raises(TypeError, match="of type ndarray, expected a Map, or a list"):
+    with pytest.raises(TypeError, match="of type ndarray; expected a Map, or a list"):
         expected_from_neighbours(image, neighbour.data, valid=valid)
     with pytest.raises(TypeError, match="Neighbour 1: Found ndarray"):
         expected_from_neighbours(image, [neighbour, neighbour.data], valid=valid)
-    with pytest.raises(TypeError, match="valid to be of type float64, expected a boolean"):
+    with pytest.raises(TypeError, match="valid of type float64; expected a boolean"):
         expected_from_neighbours(image, neighbour, valid=valid * 1.0)
-    with pytest.raises(ValueError, match=r"valid of shape \(9, 256\), expected \(256, 256\)"):
+    with pytest.raises(ValueError, match=r"valid of shape \(9, 256\); expected \(256, 256\)"):
         expected_from_neighbours(image, neighbour, valid=valid[:9])
     with pytest.raises(ValueError, match=r"invalid of shape \(9, 256\)"):
         expected_from_neighbours(image, neighbour, valid=valid, invalid=[valid[:9]])
-    with pytest.raises(ValueError, match="2 arrays of invalid pixels, expected 1"):
+    with pytest.raises(ValueError, match="2 arrays of invalid pixels; expected 1"):
         expected_from_neighbours(image, neighbour, valid=valid, invalid=[None, None])
 
 
-def test_temporal_keeps_other_pixels_bit_by_bit(image, valid):
+def test_fill_keeps_other_pixels_bit_identical(image, valid):
     data = np.where(valid, image.data, np.nan)
-    filled = temporal(data, ~valid, 1.1 * image.data)
+    filled = fill_from_expected(data, ~valid, 1.1 * image.data)
     np.testing.assert_array_equal(filled[valid], data[valid])
     assert np.isfinite(filled).all()
 
 
-@pytest.mark.parametrize("offset", [-40.0, 0.0, 300.0])
-def test_temporal_does_not_depend_on_a_constant(image, valid, offset):
-    filled = temporal(np.where(valid, image.data, 1e9), ~valid, image.data + offset)
+@pytest.mark.parametrize("offset", [slow(-40.0), slow(0.0), 300.0])
+def test_fill_does_not_depend_on_a_constant_of_the_prediction(image, valid, offset):
+    filled = fill_from_expected(np.where(valid, image.data, 1e9), ~valid, image.data + offset)
     np.testing.assert_allclose(filled, image.data, rtol=1e-9)
 
 
-def test_temporal_follows_a_slowly_varying_ratio(image, valid):
+def test_fill_follows_a_slowly_varying_ratio(image, valid):
     truth = image.data
     expected = truth * (1 + np.linspace(0, 0.3, SIZE))
-    filled = temporal(truth, ~valid, expected)
+    filled = fill_from_expected(truth, ~valid, expected)
     assert error(filled, truth) < 0.1 * error(expected, truth, ~valid)
 
 
-def test_temporal_of_nothing_is_harmonic(image, valid):
-    found = temporal(image.data, ~valid, np.full(image.data.shape, np.nan))
+def test_fill_without_a_prediction_is_harmonic(image, valid):
+    found = fill_from_expected(image.data, ~valid, np.full(image.data.shape, np.nan))
     np.testing.assert_allclose(found, harmonic(image.data, ~valid), rtol=1e-9)
 
 
-def test_temporal_where_some_is_unknown(image, valid):
+def test_fill_with_a_gap_in_the_prediction(image, valid):
     expected, data = image.data.copy(), image.data.copy()
     expected[155:165, 70:80] = np.nan
-    data[140:190, 20:64] = np.nan  # blind, and the hole reaches into it
+    data[140:190, 20:64] = np.nan  # unobserved, and part of the hole
     mask = ~valid
-    filled = temporal(data, mask, expected)
+    filled = fill_from_expected(data, mask, expected)
     np.testing.assert_array_equal(np.isnan(filled), np.isnan(data) & ~mask)
     known = mask & np.isfinite(expected)
     np.testing.assert_allclose(filled[known], image.data[known], rtol=1e-9)
@@ -350,32 +356,32 @@ def test_temporal_where_some_is_unknown(image, valid):
     assert image.data[rim].min() <= filled[gap].min() <= filled[gap].max() <= image.data[rim].max()
 
 
-def test_temporal_across_what_is_known_nowhere_near():
+def test_fill_across_unobserved_pixels():
     data, mask = np.full((60, 60), 7.0), np.zeros((60, 60), dtype=bool)
     mask[28:32, 28:32] = True
     data[20:40, 20:40] = np.nan
-    filled = temporal(data, mask, np.full(data.shape, np.nan))
+    filled = fill_from_expected(data, mask, np.full(data.shape, np.nan))
     np.testing.assert_allclose(filled[mask], 7.0)
     assert np.isnan(filled[20:40, 20:40]).sum() == 400 - 16
 
 
-def test_a_star_at_the_border_is_not_drawn_into_the_hole(image, valid):
+def test_stars_at_the_border_do_not_extend_into_the_hole(image, valid):
     rng = np.random.default_rng(0)
     data = image.data + rng.normal(0, 2, valid.shape)
     data[148:150, 75:77] += 3000
-    filled = temporal(np.where(valid, data, np.nan), ~valid, image.data)
+    filled = fill_from_expected(np.where(valid, data, np.nan), ~valid, image.data)
     assert np.abs(filled - image.data)[~valid].max() < 10
 
 
-def test_temporal_refuses_other_shapes(image, valid):
-    with pytest.raises(ValueError, match=r"expectation of shape \(9, 256\), expected \(256, 256\)"):
-        temporal(image.data, ~valid, image.data[:9])
+def test_fill_refuses_other_shapes(image, valid):
+    with pytest.raises(ValueError, match=r"prediction of shape \(9, 256\); expected \(256, 256\)"):
+        fill_from_expected(image.data, ~valid, image.data[:9])
     with pytest.raises(TypeError, match="boolean"):
-        temporal(image.data, valid * 1.0, image.data)
+        fill_from_expected(image.data, valid * 1.0, image.data)
 
 
-@pytest.mark.parametrize("shape", [(32, 32), (64, 48)])
-def test_two_neighbours_fill_better_than_the_surroundings(shape):
+@pytest.mark.parametrize("shape", [(32, 32), slow((64, 48))])
+def test_neighbours_fill_better_than_the_surroundings(shape):
     rng = np.random.default_rng(1)
     rate = lambda hour: corona(growth=0.01 * hour) * (1 + 0.1 * np.sin(coordinates()[1] * 20 + 0.02 * hour))  # noqa: E731
     data = counts(rate(0))
@@ -383,12 +389,12 @@ def test_two_neighbours_fill_better_than_the_surroundings(shape):
     mask[140 : 140 + shape[0], 150 : 150 + shape[1]] = True
     frames = [make(counts(rate(hour), 19.1) + rng.normal(0, 3, data.shape), hour, exposure=19.1) for hour in (-6, 6)]
     smap = make(np.where(mask, 0, data))
-    fills = harmonic(data, mask), temporal(data, mask, expected_from_neighbours(smap, frames, valid=~mask))
+    fills = harmonic(data, mask), fill_from_expected(data, mask, expected_from_neighbours(smap, frames, valid=~mask))
     worse, better = (np.sqrt(np.mean((fill - data)[mask] ** 2)) for fill in fills)
     assert better < 0.2 * worse
 
 
-def test_another_level_weighs_less(image, valid):
+def test_neighbours_of_another_level_have_less_weight(image, valid):
     same = make(counts(corona(growth=0.1)), -6)
     other = make(5e-12 * corona(growth=-0.1), 6, LEVEL="1.0", OFFSET=None)
     ends = [expected_from_neighbours(image, one, valid=valid) for one in (same, other)]

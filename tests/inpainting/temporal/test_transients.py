@@ -1,9 +1,9 @@
-"""What is small and moves is taken out, everything else stays bit by bit."""
+"""Small objects that move are removed; all other pixels stay bit-identical."""
 
 import numpy as np
 import pytest
 
-from sunpy_restore.inpainting.temporal.transients import blocks, remove_transients, remove_point_sources
+from sunpy_restore.inpainting.temporal.transients import blocks, remove_point_sources, remove_transients
 
 
 def sky(seed, shape=(100, 130)):
@@ -11,7 +11,7 @@ def sky(seed, shape=(100, 130)):
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (9, 17), (3, 5)])
-def test_blocks_hold_each_pixel_once(shape):
+def test_blocks_contain_each_pixel_once(shape):
     image = np.arange(np.prod(shape), dtype=float).reshape(shape)
     found = blocks(image, 4)
     assert found.shape == (-(-shape[0] // 4), -(-shape[1] // 4), 16)
@@ -20,7 +20,7 @@ def test_blocks_hold_each_pixel_once(shape):
 
 
 @pytest.mark.parametrize("factor", [1.0, 1e-12, 1e6])
-def test_points_give_way_to_the_median(factor):
+def test_point_sources_are_replaced_by_the_median(factor):
     image = factor * sky(0)
     before = image.copy()
     for point in ((50, 60), (0, 0), (99, 129), (20, 5)):
@@ -33,14 +33,14 @@ def test_points_give_way_to_the_median(factor):
     assert np.nanmean(found == image) > 0.99
 
 
-def test_gaps_do_not_make_points():
+def test_gaps_are_no_point_sources():
     image = np.where(np.indices((100, 130))[0] % 20 < 4, np.nan, sky(1))
     found = remove_point_sources(image)
     assert np.nanmax(np.abs(found - image)) < 30
     assert (found == image)[np.isfinite(image)].mean() > 0.99
 
 
-def test_of_a_sequence_only_what_moves_is_taken_out():
+def test_only_moving_objects_are_removed_from_a_sequence():
     frames = np.array([sky(number) for number in range(3)])
     frames[:, 40:48, 40:48] += 2000
     moving = np.zeros(frames.shape, dtype=bool)
@@ -55,7 +55,7 @@ def test_of_a_sequence_only_what_moves_is_taken_out():
     assert kept.any(axis=0).all()
 
 
-def test_what_a_single_frame_shows_stays():
+def test_pixels_of_a_single_image_stay():
     frames = np.array([sky(0), sky(1)])
     frames[0, 40:48, 40:48] += 2000
     frames[1, 30:60, 30:60] = np.nan

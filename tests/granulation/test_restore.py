@@ -1,7 +1,8 @@
-"""The contract of the methods with networks, here untrained ones."""
+"""The methods with networks, here untrained ones, as users and evaluation call them."""
 
 import hashlib
 import json
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -12,10 +13,10 @@ import astropy.units as u
 
 from sunpy_restore import synthesize_granulation
 from sunpy_restore.core import registry
+from sunpy_restore.core.methods import load_method, restore_observation
 from sunpy_restore.core.weights import write
-from sunpy_restore.granulation.generators import load_generator
-from sunpy_restore.granulation.stitching import genetic
-from sunpy_restore.granulation.task import GENERATORS, STITCHINGS, generator_of
+from sunpy_restore.granulation.request import Request
+from sunpy_restore.granulation.task import METHODS, STITCHINGS, SYNTHESIZE_GRANULATION
 
 PIXEL = 60.0
 WIDTHS = [8, 8, 8, 8, 4, 4]
@@ -25,15 +26,17 @@ NETWORKS = {
     "vae": {"architecture": "TileVAE", "hidden": 8, "latent": 8, "widths": WIDTHS},
 }
 
+pytestmark = pytest.mark.usefixtures("short_evolution", "one_thread", "tiny_registry")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, with_all_weights):
-    """Untrained networks on pixels of 60 km, with a registry."""
+    """Untrained networks with pixels of 60 km, and a registry."""
     folder = tmp_path_factory.mktemp("generators")
     text = f'base_url = ""\nfolder = {json.dumps(str(folder))}\n'
-    for task in GENERATORS:
+    for task in SYNTHESIZE_GRANULATION.tasks:
         torch.manual_seed(0)
-        hyperparameters = NETWORKS[task.name.removeprefix("synthesize-")]
+        hyperparameters = NETWORKS[task.kind]
         network = with_all_weights(task.build_network(hyperparameters))
         network.calibration.pixel.fill_(PIXEL)
         path = folder / f"{task.name}.safetensors"
@@ -59,16 +62,9 @@ description = "A tiny network."
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _registry(folder, monkeypatch):
+@pytest.fixture
+def tiny_registry(folder, monkeypatch):
     monkeypatch.setattr(registry, "REGISTRY", folder / "registry.toml")
-    # In place of a thousand tiles for each place
-    for name, value in {"population": 20, "generations": 3}.items():
-        monkeypatch.setitem(genetic.refine.__kwdefaults__, name, value)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def made(method, shape=(60, 75), **options):
@@ -76,11 +72,33 @@ def made(method, shape=(60, 75), **options):
 
 
 def test_every_generator_is_tested():
-    assert {f"synthesize-{method}" for method in NETWORKS} == {task.name for task in GENERATORS}
+    assert NETWORKS.keys() == {task.kind for task in SYNTHESIZE_GRANULATION.tasks}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_users_and_evaluation_run_the_same_code(method):
+    task, name = METHODS[method]
+    pixel, own = 2 * PIXEL, {"stitching": "greedy"} if task.stitchings else {}
+    loaded = load_method(task, name, device="cpu")
+    restored = restore_observation(Request(shape=(40, 50), seed=3, pixel=pixel), loaded, **own)
+    smap = made(method, (40, 50), seed=3, scale=pixel * u.km, **own)
+    np.testing.assert_array_equal(restored.data.image(), smap.data)
+    assert restored.method == smap.meta["rstmeth"]
+    assert restored.data.pixel == pytest.approx(pixel)
+
+
+def test_options_replace_fields_of_the_request():
+    loaded = load_method(METHODS["gan"][0], device="cpu")
+    request = Request(shape=(90, 140), seed=1)
+    changes = {"shape": (60, 130), "seed": 2, "stitching": "latent"}
+    one = restore_observation(request, loaded, **changes)
+    other = restore_observation(replace(request, **changes), loaded)
+    np.testing.assert_array_equal(one.data.image(), other.data.image())
+    assert one.method == other.method == "gan, latent"
 
 
 @pytest.mark.parametrize("method", NETWORKS)
-def test_seed_makes_it(method):
+def test_the_seed_determines_the_texture(method):
     one, same, other = (made(method, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.data, same.data)
     assert (one.data - other.data).std() > 0.3 * one.data.std()
@@ -99,13 +117,13 @@ def test_any_shape(method, shape):
 
 
 @pytest.mark.parametrize("method", NETWORKS)
-def test_header_names_the_weights(method, folder):
+def test_the_header_names_the_weights(method, folder):
     path = folder / f"synthesize-{method}.safetensors"
     named, given, default = (made(method, weights=weights) for weights in (f"synthesize-{method}-tiny", path, None))
     assert named.meta["rstmodel"] == default.meta["rstmodel"] == f"synthesize-{method}-tiny"
     assert given.meta["rstmodel"] == path.name
     for smap in (named, given, default):
-        # An abbreviation, or all of it
+        # Abbreviated or complete
         assert hashlib.sha256(path.read_bytes()).hexdigest().startswith(smap.meta["rstsha"])
         assert len(smap.meta["rstsha"]) >= 12
         assert smap.meta["rsttask"] == f"synthesize-{method}"
@@ -113,38 +131,38 @@ def test_header_names_the_weights(method, folder):
         np.testing.assert_array_equal(smap.data, named.data)
 
 
-def test_header_names_the_stitching():
+def test_the_header_names_the_stitching():
     assert made("convolutional").meta["rstmeth"] == "convolutional"
     assert made("gan").meta["rstmeth"] == f"gan, {STITCHINGS[0]}"
     assert made("vae", stitching="latent").meta["rstmeth"] == "vae, latent"
 
 
-def test_the_default_is_convolutional():
+def test_the_default_method_is_convolutional():
     smap = synthesize_granulation((20, 30), seed=1, device="cpu")
     np.testing.assert_array_equal(smap.data, made("convolutional", (20, 30)).data)
     assert smap.meta["rsttask"] == "synthesize-convolutional"
 
 
 @pytest.mark.parametrize("method", NETWORKS)
-def test_pixels_are_those_of_the_weights(method):
+def test_pixels_have_the_size_in_the_weights(method):
     assert made(method).scale.axis1.to_value(u.arcsec / u.pix) == pytest.approx(PIXEL / 725.2709, rel=1e-5)
-    # Twice as large, of the mean of four
+    # Pixels of twice the side are the mean of four
     coarse, fine = made(method, (20, 25), scale=2 * PIXEL * u.km), made(method, (44, 54))
     assert coarse.scale.axis1.to_value(u.arcsec / u.pix) == pytest.approx(2 * PIXEL / 725.2709, rel=1e-5)
     expected = fine.data[2:42, 2:52].reshape(20, 2, 25, 2).mean(axis=(1, 3))
     np.testing.assert_allclose(coarse.data, expected, atol=1e-4)
-    with pytest.raises(ValueError, match="expected 6 to 6000 km for a texture learned at 60 km"):
+    with pytest.raises(ValueError, match="expected 6 to 6000 km for a generator trained at 60 km"):
         made(method, scale=5 * u.km)
 
 
 @pytest.mark.parametrize("shape", [(30, 40), (77, 41)])
-def test_smaller_ones_are_parts_of_larger_ones(shape):
+def test_smaller_textures_are_parts_of_larger_ones(shape):
     large = made("convolutional", (600, 90)).data
     np.testing.assert_allclose(made("convolutional", shape).data, large[: shape[0], : shape[1]], atol=1e-4)
 
 
 @pytest.mark.parametrize("method", NETWORKS)
-def test_files_are_the_same(method, tmp_path):
+def test_files_contain_the_same_texture(method, tmp_path):
     smap = made(method, (140, 60), out=tmp_path / "granules.fits")
     np.testing.assert_array_equal(smap.data, made(method, (140, 60)).data)
 
@@ -167,8 +185,6 @@ def test_weights_of_another_method_are_refused(method, folder):
 
 
 @pytest.mark.parametrize("method", NETWORKS)
-def test_generators_are_loaded_ready_to_draw(method):
-    network, local = load_generator(method)
-    assert not network.training
-    assert float(network.calibration.pixel) == PIXEL
-    assert local.name == f"{generator_of(method).name}-tiny"
+def test_networks_run_on_the_device_that_is_asked_for(method):
+    with pytest.raises(ValueError, match="device='abacus'"):
+        made(method, device="abacus")
