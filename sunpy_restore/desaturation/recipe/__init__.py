@@ -99,8 +99,9 @@ class DesaturationRecipe(Recipe):
         """
         Weights of a network without other fills and with one channel of levels.
 
-        See `~sunpy_restore.core.recipe.Recipe.starting_weights`. That channel contained the known level or else the brightest value around the mask. The weights of the two are
-        equal at the start, and those of other fills zero: the results are those of the other network.
+        See `~sunpy_restore.core.recipe.Recipe.starting_weights`. That channel contained the known level or else the
+        brightest value around the mask. The weights of the two are equal at the start, and those of other fills zero:
+        the results are those of the other network.
         """
         missing = network.state_dict()["enter.weight"].shape[1] - state["enter.weight"].shape[1]
         if not missing:
