@@ -74,15 +74,15 @@ class DesaturationRecipe(Recipe):
             network={"architecture": "FillingUNet", "widths": [48, 64, 96, 128], "others": 1, "brightest": True},
             patch_size=144,
             batch_size=6,
-            steps=3_000,
-            learning_rate=3e-4,
+            steps=6_500,
+            learning_rate=5e-4,
             schedule="halving",
-            halving=500,
-            ema_decay=0.998,
+            halving=1_400,
+            ema_decay=0.999,
             validation_interval=250,
             options={
-                "views": 4_000,
-                "shares": {"injected": 0.4, "paper": 0.12, "threshold": 0.16, "foreign": 0.1, "shapes": 0.22},
+                "views": 6_000,
+                "shares": {"injected": 0.3, "paper": 0.18, "threshold": 0.22, "foreign": 0.1, "shapes": 0.2},
             },
         )
         return {"compact": compact} | adversarial_configs()

@@ -13,7 +13,7 @@ from sunpy_restore.desaturation.recipe.scenes import crop
 __all__ = ["Views", "displayed", "exposed"]
 
 _SHARES = (0.002, 0.3)  # of masked pixels
-_KNOWN = 0.5  # share of the views of saturation whose level is known
+_KNOWN = 0.35  # share of the views of saturation whose level is known
 _OUTLIERS = 0.3  # share of the views with outliers
 _LARGEST = 1e4  # units of the scale, well in the range of half precision
 _PAPER_THRESHOLD, _PAPER_RADIUS = 0.8, 3
