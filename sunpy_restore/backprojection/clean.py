@@ -7,7 +7,7 @@ import numpy as np
 from sunpy_restore.backprojection.beam import BEAM, beam_area, convolve_with_beam
 from sunpy_restore.backprojection.fourier import back_projection, dirty_beam, weights_of
 
-__all__ = ["clean", "clean_visibilities", "wide_beam"]
+__all__ = ["Cleaned", "clean", "clean_visibilities", "wide_beam"]
 
 
 class Cleaned(NamedTuple):

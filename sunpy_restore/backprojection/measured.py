@@ -12,7 +12,14 @@ from astropy.table import QTable
 from sunpy_restore.backprojection.fourier import Grid, back_projection, shift_phase_center
 from sunpy_restore.backprojection.uvplane import UVPoints, stix_uv
 
-__all__ = ["MeasuredVisibilities", "match_phase_center", "open_visibilities", "read_visibilities", "visibilities_for"]
+__all__ = [
+    "MeasuredVisibilities",
+    "VisibilityTable",
+    "match_phase_center",
+    "open_visibilities",
+    "read_visibilities",
+    "visibilities_for",
+]
 
 _LARGEST_DIFFERENCE = 0.05
 """Largest RMS difference between the visibilities of a Map and measured ones, relative to the RMS of the former."""

@@ -93,7 +93,7 @@ def _desaturate(name, observed, folder, device):
         path = _saved(smap, folder / f"{name}_{method}.fits") if method in restored else ""
         line = (
             f"  {method:<15}  fringe residual {100 * fringe_residual(smap.data, mask, channel):6.2f} %  "
-            f"seen / predicted {fringe_strength(smap.data, mask, channel):.2f}  "
+            f"observed / predicted {fringe_strength(smap.data, mask, channel):.2f}  "
             f"flux in the core {1e-6 * smap.data[mask].sum():.2f} million DN  {path}"
         )
         yield line.rstrip()

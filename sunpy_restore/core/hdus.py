@@ -11,7 +11,7 @@ from astropy.nddata import InverseVariance, StdDevUncertainty, UnknownUncertaint
 from sunpy_restore.core.arrays import FORMAT, describe, flat_hdu, read_array, to_fits_type
 from sunpy_restore.core.cards import IMAGE_KEYWORDS, fits_header
 
-__all__ = ["group_hdus", "image_hdus", "read_rows", "read_uncertainty", "table_hdu"]
+__all__ = ["ImageHDUs", "group_hdus", "image_hdus", "read_rows", "read_uncertainty", "table_hdu"]
 
 _UNCERTAINTIES = {
     cls.__name__: cls for cls in (StdDevUncertainty, VarianceUncertainty, InverseVariance, UnknownUncertainty)

@@ -9,30 +9,34 @@ __all__ = ["read_map", "read_maps", "read_mask"]
 
 def read_map(path):
     """
-    Open a file with one Map.
+    Open a file with one Map, with its mask and uncertainty if `sunpy_restore.save` has written it.
 
     Parameters
     ----------
-    path : `~pathlib.Path`
-        Whatever `sunpy.map.Map` opens.
+    path : path-like
+        Any file that `sunpy_restore.load` opens.
+
+    Returns
+    -------
+    `~sunpy.map.GenericMap`
 
     Raises
     ------
     ValueError
-        It cannot be opened as a Map, or holds several.
+        The file cannot be opened as a Map, or contains several images.
     """
-    import sunpy.map
+    from sunpy.map import GenericMap
+
+    from sunpy_restore.core.io import load
 
     try:
-        found = sunpy.map.Map(path)
-    # sunpy has many readers, and each fails in its own way
-    except Exception as error:
-        reason = str(error).removeprefix(f"Failed to read {path}").partition("If you want to bypass")[0].strip()
-        reason = reason or type(error).__name__
-        raise ValueError(f"sunpy cannot open it as a Map ({reason}); expected a FITS file with an image.") from error
-    if isinstance(found, list):
-        raise ValueError(f"Found {len(found)} images; expected one. Save each image as a file of its own.")
-    return found
+        found = load(path)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix(f"{path} ").removeprefix(f"{path}: ")) from error
+    if isinstance(found, GenericMap):
+        return found
+    kind = f"{len(found)} images" if isinstance(found, list | tuple) else f"a {type(found).__name__}"
+    raise ValueError(f"Found {kind}; expected one image. Save each image as a file of its own.")
 
 
 def read_maps(paths):

@@ -223,7 +223,10 @@ def _open_other(path):
         found = sunpy.map.Map(path)
     # sunpy has many readers, and each has its own errors
     except Exception as error:
-        raise ValueError(f"{path} does not open as a Map ({error}).") from error
+        # The advice of sunpy is about an argument that load does not have
+        reason = str(error).removeprefix(f"Failed to read {path}").partition("If you want to bypass")[0].strip()
+        reason = reason or type(error).__name__
+        raise ValueError(f"{path} does not open as a Map ({reason}); expected a file with an image.") from error
     maps = found if isinstance(found, list) else [found]
     return found, [note for smap in maps for note in _losses(smap.meta)]
 

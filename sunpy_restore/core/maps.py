@@ -14,7 +14,7 @@ from sunpy_restore.core.header import update_header
 from sunpy_restore.core.messages import named_image
 from sunpy_restore.core.pixels import repeated
 
-__all__ = ["as_maps", "masks_for", "new_map", "restored_map", "with_data"]
+__all__ = ["as_maps", "masks_for", "new_map", "restored_map", "valid_pixels", "with_data"]
 
 
 def as_maps(image):
@@ -181,6 +181,24 @@ def new_map(data, header):
     `~sunpy.map.GenericMap`
     """
     return sunpy.map.Map(data, dict(header))
+
+
+def valid_pixels(smap):
+    """
+    Find the pixels of a Map that have a value.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.GenericMap`
+        The Map.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        True where the data are finite and not masked, in the shape of the Map.
+    """
+    valid = np.isfinite(smap.data)
+    return valid if smap.mask is None else valid & ~np.broadcast_to(smap.mask, valid.shape)
 
 
 def with_data(smap, data):

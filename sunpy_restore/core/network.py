@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sunpy_restore.core.exceptions import WeightsError
-from sunpy_restore.core.inference import apply_tiled
+from sunpy_restore.core.inference import apply_tiled, network_function
 from sunpy_restore.core.task import Restoration, resolve
 
 __all__ = ["TiledNetwork", "fit", "load_network"]
@@ -51,8 +51,6 @@ class TiledNetwork:
         device : `str`, optional
             See `sunpy_restore.enhance`.
         """
-        from sunpy_restore.core.inference import network_function
-
         predict, consistent = network_function(module, device), _data_consistency(task)
 
         def function(batch):
@@ -137,10 +135,10 @@ def load_network(task, weights=None, *, progress=False):
     local : `~sunpy_restore.core.weights.LocalWeights`
         The file.
     """
-    from sunpy_restore.core.weights import read_metadata, resolve
+    from sunpy_restore.core import weights as files
 
-    local = resolve(weights, task=task.name, progress=progress)
-    network = task.build_network(read_metadata(local)["hyperparameters"])
+    local = files.resolve(weights, task=task.name, progress=progress)
+    network = task.build_network(files.read_metadata(local)["hyperparameters"])
     fit(network, local)
     return network, local
 

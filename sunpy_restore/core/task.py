@@ -62,7 +62,7 @@ class Option:
     help: str
     metavar: str | None = None
     choices: tuple[str, ...] | None = None
-    read: Any = str
+    read: Any = "builtins:str"
     flag: bool = False
     nargs: str | None = None
 

@@ -6,7 +6,7 @@ from scipy import ndimage
 from sunpy_restore.core import filling
 from sunpy_restore.desaturation.correction import correct_fill
 
-__all__ = ["biharmonic", "diffraction"]
+__all__ = ["biharmonic", "diffraction", "dome_prior"]
 
 _SLOPE = 0.25
 """Slope of the dome per pixel, in saturation levels; typical of flares that peak at 2 to 8 full wells."""

@@ -9,6 +9,7 @@ import numpy as np
 from sunpy_restore.core import observation
 from sunpy_restore.core.filling import checked_hole
 from sunpy_restore.core.inference import fill_invalid
+from sunpy_restore.core.maps import valid_pixels
 from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.channels import input_windows
 from sunpy_restore.desaturation.plateau import find_plateau, with_margin
@@ -221,9 +222,7 @@ class Observation(observation.Observation):
 
 def _valid_data(smap):
     """The data of a Map with NaN in invalid pixels, and which pixels are valid: finite and not masked."""
-    valid = np.isfinite(smap.data)
-    if smap.mask is not None:
-        valid &= ~np.broadcast_to(smap.mask, valid.shape)
+    valid = valid_pixels(smap)
     return np.where(valid, smap.data, np.nan), valid
 
 

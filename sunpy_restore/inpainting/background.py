@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["find_background", "find_noise", "radial_profile"]
+__all__ = ["Background", "find_background", "find_noise", "radial_profile"]
 
 _CELL = 4  # pixels; fits use medians over cells, which are robust and fast
 _RING = 4  # pixels between the radii of the profile

@@ -4,7 +4,7 @@ import numpy as np
 
 from sunpy_restore.inpainting.lasco.geometry import BLOCK
 
-__all__ = ["draw_losses", "lose"]
+__all__ = ["KINDS", "draw_losses", "lose"]
 
 KINDS = {"single": 0.3, "row": 0.25, "cluster": 0.25, "square": 0.2}
 """

@@ -6,7 +6,7 @@ import numpy as np
 
 from sunpy_restore.core import observation
 from sunpy_restore.core.filling import checked_hole
-from sunpy_restore.core.maps import with_data
+from sunpy_restore.core.maps import valid_pixels, with_data
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import empty_pixels, obscured, unobserved_pixels
@@ -187,9 +187,7 @@ def _missing_pixels(smap, lasco, mask):
     if mask is None:
         missing = find_missing_blocks(smap)
         return missing.mask, missing.unobserved, np.zeros_like(missing.mask)
-    valid = np.isfinite(smap.data) & ~empty_pixels(smap.data, lasco)
-    if smap.mask is not None:
-        valid &= ~np.broadcast_to(smap.mask, valid.shape)
+    valid = valid_pixels(smap) & ~empty_pixels(smap.data, lasco)
     mask = checked_hole(np.where(valid, smap.data, np.nan), mask)
     never_sent = _never_sent(smap.data, lasco)
     # If the pixels of this kind outside of the mask have data, so had those under it

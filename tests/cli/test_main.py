@@ -301,6 +301,20 @@ def test_warnings_of_several_files_name_the_file(run, tmp_path):
     assert err.startswith(f"sunpy-restore: warning: {limb}: Part of the image lies closer to the limb")
 
 
+def test_masks_of_input_files_are_used(run, tmp_path):
+    masked = sunpy.map.Map(SPOT)
+    masked.mask = np.zeros(masked.data.shape, dtype=bool)
+    masked.mask[5, 6] = True
+    sunpy_restore.save(masked, tmp_path / "masked.fits")
+    target = tmp_path / "enhanced.fits"
+    assert run(*bicubic(tmp_path / "masked.fits"), "-o", target)[0] == 0
+    np.testing.assert_array_equal(load(target).mask, sunpy_restore.enhance(masked, method="bicubic").mask)
+    sunpy_restore.save([masked, masked], tmp_path / "two.fits")
+    code, _, err = run(*bicubic(tmp_path / "two.fits"), "-o", target, "--overwrite")
+    assert code == 1
+    assert f"{tmp_path / 'two.fits'}: Found 2 images; expected one" in err
+
+
 def test_results_are_loaded_with_their_mask(run, tmp_path):
     target = tmp_path / "filled.fits"
     assert run("desaturate", FLARE, "--method", "biharmonic", "-o", target)[0] == 0

@@ -79,7 +79,7 @@ def test_parts_agree_with_the_whole_image():
         np.testing.assert_allclose(part[name], whole[name][place], rtol=1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("kind", ["pixel", "polar"])
+@pytest.mark.parametrize("kind", ["pixel", pytest.param("polar", marks=pytest.mark.slow)])
 def test_unknown_channels_are_zero(kind):
     channels = channels_of(observe(flat_field=None, neighbours=None), "pixel", kind)
     for name in ("flat_field", "neighbours", "seen"):

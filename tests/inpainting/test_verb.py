@@ -85,7 +85,7 @@ def with_data(smap, data, mask=None, **changes):
     return smap._new_instance(data, meta, mask=mask)
 
 
-@pytest.mark.parametrize("method", [*METHODS[:2], slow("biharmonic"), slow("network")])
+@pytest.mark.parametrize("method", ["harmonic", *map(slow, METHODS[1:])])
 @pytest.mark.parametrize(("detector", "level"), [("C2", 0.5), slow("C3", 0.5), slow("C2", 1), slow("C3", 1)])
 def test_full_frames_are_filled(make_lasco, make_blocks, options, method, detector, level):
     """The brightness is recovered except for streamers; hidden pixels stay."""
@@ -204,7 +204,8 @@ def test_mask_over_blocks_that_are_never_sent_only(full, unobserved_table):
     assert result.meta["rstguess"] == 0
 
 
-@pytest.mark.parametrize("method", ["harmonic", slow("biharmonic")])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["harmonic", "biharmonic"])
 def test_fill_of_a_cutout_is_the_cutout_of_the_fill(full, cut, options, method):
     rows, columns = slice(90, 1000), slice(64, 960)
     part = cut(full, rows, columns)
@@ -245,6 +246,7 @@ def test_containers_keep_their_kind(lossy, make_lasco, make_blocks, cut, kind):
         np.testing.assert_array_equal(result.mask, expected.mask)
 
 
+@pytest.mark.slow
 def test_cubes(make_lasco, make_blocks):
     """With an observer and a common unit, because headers of level 1 without them cause warnings."""
     smap = make_lasco("C3", 1, lost=make_blocks([(15, 24)]), fill=np.float32(3.2501e-9))
@@ -400,6 +402,7 @@ def test_distant_neighbours_give_a_warning_at_the_line_of_the_user(whole, lossy)
     assert [warning.filename for warning in warned] == [__file__]
 
 
+@pytest.mark.slow
 def test_methods_for_a_single_image_ignore_neighbours(whole, lossy):
     frames = [neighbour(whole, -3, 1)]
     for method in ("harmonic", "radial", "biharmonic"):

@@ -14,7 +14,7 @@ from sunpy_restore.backprojection.scenes import Scene, ellipse, image_of, joined
 from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.core.methods import restore_observation
 
-__all__ = ["evaluation_pairs", "fraction_resolved", "measure"]
+__all__ = ["GRID", "SimulatedObservation", "evaluation_pairs", "fraction_resolved", "measure"]
 
 GRID = Grid((129, 129), (2.0, 2.0))
 """Pixel grid on which images are compared."""

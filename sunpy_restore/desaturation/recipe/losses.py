@@ -10,7 +10,7 @@ import torch
 from skimage.morphology import disk
 from torch.nn import functional
 
-__all__ = ["l1", "weighted_l1"]
+__all__ = ["l1", "masked_l1", "weighted_l1"]
 
 _EDGE = 5  # pixels
 

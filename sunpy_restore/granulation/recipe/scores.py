@@ -11,7 +11,7 @@ from sunpy_restore.granulation.recipe.textures import read_texture
 from sunpy_restore.granulation.request import Request
 from sunpy_restore.granulation.statistics import compare, diversity
 
-__all__ = ["COLUMNS", "evaluation_pairs", "measure", "synthesize"]
+__all__ = ["COLUMNS", "ScoredRequest", "Synthesized", "evaluation_pairs", "measure", "synthesize"]
 
 COLUMNS = {
     "contrast_ratio": ScoreColumn("contrast / simulation", "{:.3f}"),

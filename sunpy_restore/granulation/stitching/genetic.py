@@ -10,7 +10,7 @@ from sunpy_restore.granulation.stitching.distances import NeighbourDistances
 from sunpy_restore.granulation.stitching.layout import FACING, edge_strip
 from sunpy_restore.granulation.stitching.search import Search, strip_distances
 
-__all__ = ["Refinement", "refine"]
+__all__ = ["Refinement", "evolve", "refine"]
 
 POPULATION = 50
 """Latent vectors in a generation."""

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from sunpy_restore.inpainting.lasco.header import FULL, SUN, WANDER
 
-__all__ = ["BLOCK", "MARGIN", "detector_pixels", "empty_pixels", "obscured", "unobserved_pixels"]
+__all__ = ["BLOCK", "MARGIN", "block_grid", "detector_pixels", "empty_pixels", "obscured", "unobserved_pixels"]
 
 BLOCK = 32
 """Pixels along each axis of a telemetry block."""

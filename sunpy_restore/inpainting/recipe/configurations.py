@@ -7,7 +7,7 @@ from torch.nn import functional
 from sunpy_restore.core.config import TrainingConfig
 from sunpy_restore.inpainting.recipe.losses import FINE_TUNING, PRE_TRAINING
 
-__all__ = ["layered_configs", "staged_configs", "widened"]
+__all__ = ["COMPARED_STEPS", "layered_configs", "staged_configs", "widened"]
 
 COMPARED_STEPS = 1_000
 """Optimiser steps of the networks that are trained for a comparison only."""

@@ -12,7 +12,7 @@ All losses are computed at least in single precision, whatever the precision of 
 import torch
 from torch.nn import functional
 
-__all__ = ["FINE_TUNING", "PRE_TRAINING", "continuity", "layered_loss"]
+__all__ = ["FINE_TUNING", "PRE_TRAINING", "TERMS", "continuity", "layered_loss", "radial_directions"]
 
 TERMS = ("pixel-inner", "pixel-difference", "perceptual", "style-inner", "style-difference")
 """Names of the terms with a weight."""

@@ -17,7 +17,7 @@ from sunpy_restore.inpainting.recipe.structure import structure_fields
 from sunpy_restore.inpainting.task import CHANNELS
 from sunpy_restore.inpainting.views import VIEWS
 
-__all__ = ["MixtureDataset", "polar_exposure"]
+__all__ = ["MixtureDataset", "PolarExposure", "polar_exposure"]
 
 _IMAGE, _MASK, _UNOBSERVED = map(CHANNELS.index, ("image", "mask", "unobserved"))
 

@@ -68,7 +68,7 @@ def test_missing_blocks_of_level_05_are_found(make_lasco, make_blocks, unobserve
     detector=st.sampled_from(["C2", "C3"]),
     binning=st.sampled_from([1, 2]),
 )
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_random_losses_of_level_05_are_found_exactly(make_lasco, unobserved_table, detector, binning, share, seed):
     size = 1024 // binning
     cells = np.random.default_rng(seed).random((size // 32, size // 32)) < share

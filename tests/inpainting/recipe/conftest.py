@@ -1,5 +1,7 @@
 """Small images of both coronagraphs, with the names and dates of those that the recipe reads."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,7 @@ def _response(shape, detector):
     return ring - 0.6 * ((np.abs(x - y) < 4) & (x < 0)) if detector == "C3" else 0 * ring
 
 
+@cache
 def _exposure(detector="C3", level=0.5, *, name="image", date="2010-01-05", seed=0):
     y, x = np.indices((SIDE, SIDE)) - np.reshape(CENTER[detector][::-1], (2, 1, 1))
     radius, azimuth = np.hypot(x, y), np.arctan2(y, x)

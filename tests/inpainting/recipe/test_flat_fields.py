@@ -75,7 +75,7 @@ def test_images_of_one_epoch_count_as_one(exposures, make_exposure, monkeypatch)
     odd = make_exposure("C3", date="2005-06-01", seed=3)
     odd = odd._replace(image=np.where(odd.unobserved, 0, odd.bias + (odd.image - odd.bias) * (1 + 0.5 * (x % 64 < 6))))
     many = [odd._replace(name=f"odd{day}", date=f"2005-06-{day:02d}") for day in range(1, 6)]
-    once, often = (make_flat_field([*exposures, *group]) for group in ([odd], many))
+    once, often = (make_flat_field([*exposures[:3], *group]) for group in ([odd], many))
     np.testing.assert_allclose(often[observed(exposures)], once[observed(exposures)], atol=2e-3)
 
 

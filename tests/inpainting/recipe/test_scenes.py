@@ -87,7 +87,7 @@ def test_structure_grows_with_its_strength():
 def test_structure_at_another_time_is_similar():
     """It has moved by a few columns and grown; the structure of the image itself is not affected."""
     similar = []
-    for seed in range(6):
+    for seed in range(4):
         now, later = structure(SHAPE, CENTER, np.random.default_rng(seed), 0.1, moved=np.random.default_rng(99))
         alone = structure(SHAPE, CENTER, np.random.default_rng(seed), 0.1)
         np.testing.assert_allclose(now, alone, atol=1e-6)
