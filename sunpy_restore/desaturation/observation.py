@@ -12,9 +12,10 @@ from sunpy_restore.core.inference import fill_invalid
 from sunpy_restore.core.maps import valid_pixels
 from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.channels import input_windows
+from sunpy_restore.desaturation.exposure import counts_per_unit, refuse_scaled
 from sunpy_restore.desaturation.plateau import find_plateau, with_margin
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
-from sunpy_restore.desaturation.saturation import check_aia, counts_per_unit, find_saturation
+from sunpy_restore.desaturation.saturation import check_aia, find_saturation
 
 __all__ = ["Observation"]
 
@@ -50,7 +51,7 @@ class Observation(observation.Observation):
     channel: int | None = None
 
     @classmethod
-    def check(cls, smap, *, mask=None, saturated=None):
+    def check(cls, smap, *, mask=None, saturated=None, exposure=None):
         """
         Refuse a Map that cannot be desaturated.
 
@@ -62,21 +63,25 @@ class Observation(observation.Observation):
             See `sunpy_restore.desaturate`.
         saturated : `float`, optional
             See `sunpy_restore.desaturate`.
+        exposure : `float`, optional
+            Exposure time in seconds. It is not used if ``mask`` or ``saturated`` is given.
 
         Raises
         ------
         TypeError
             Another instrument or channel, a mask that is not boolean, or a saturation level that is not a number.
         ValueError
-            Wrong unit or processing level, a mask of another shape or without valid pixels outside of it, an image
-            without a mask in which no saturation level is known, or a saturation level that is not positive or that no
-            masked pixel has.
+            Wrong unit, processing level, pixel scale or exposure time, values far above the full well, a mask of
+            another shape or without valid pixels outside of it, an image without a mask in which no saturation level
+            is known, or a saturation level that is not positive or that no masked pixel has.
         """
         check_aia(smap)
         if saturated is not None:
             _check_level(saturated)
         elif mask is None:
-            counts_per_unit(smap)
+            counts = counts_per_unit(smap, exposure)
+            image, valid = _valid_data(smap)
+            refuse_scaled(counts * image, valid)
         if mask is not None:
             checked_hole(_valid_data(smap)[0], mask)
             if saturated is not None and not _at_level(smap.data, mask, saturated).any():
@@ -86,7 +91,7 @@ class Observation(observation.Observation):
                 )
 
     @classmethod
-    def from_map(cls, smap, *, mask=None, saturated=None):
+    def from_map(cls, smap, *, mask=None, saturated=None, exposure=None):
         """
         Read the observation in a Map.
 
@@ -98,6 +103,8 @@ class Observation(observation.Observation):
             See `sunpy_restore.desaturate`. By default the saturated pixels are found.
         saturated : `float`, optional
             See `sunpy_restore.desaturate`. By default a mask does not imply that its pixels are saturated.
+        exposure : `float`, optional
+            See `check`.
 
         Returns
         -------
@@ -116,7 +123,7 @@ class Observation(observation.Observation):
             mask = with_margin(full) & valid if mask is None else mask
             saturation = {"saturated": full, "level": level}
         elif mask is None:
-            found = find_saturation(smap)
+            found = find_saturation(smap, exposure)
             mask = found.mask
             saturation = {"saturated": found.saturated, "primary": found.primary, "level": found.level}
         mask = checked_hole(image, mask)

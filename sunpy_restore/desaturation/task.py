@@ -29,7 +29,10 @@ DESATURATE = MapFunction(
     summary="recover the saturated cores of flares in SDO/AIA images",
     tasks=(TASK,),
     observation="sunpy_restore.desaturation.observation:Observation",
-    per_image={"mask": "sunpy_restore.core.maps:masks_for"},
+    per_image={
+        "mask": "sunpy_restore.core.maps:masks_for",
+        "exposure": "sunpy_restore.desaturation.exposure:exposures_for",
+    },
     options=(
         Option(
             "mask",
@@ -42,6 +45,12 @@ DESATURATE = MapFunction(
             "value that saturated pixels show, in the unit of the image (default: found from the full well; not "
             "assumed with --mask)",
             "VALUE",
+            read=float,
+        ),
+        Option(
+            "exposure",
+            "exposure time of images in DN/s, in seconds (default: EXPTIME in the header)",
+            "SECONDS",
             read=float,
         ),
         Option(

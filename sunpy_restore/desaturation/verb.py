@@ -11,6 +11,7 @@ def desaturate(
     *,
     mask=None,
     saturated=None,
+    exposure=None,
     method="network",
     consistency=None,
     weights=None,
@@ -39,6 +40,10 @@ def desaturate(
         Value that saturated pixels show, in the unit of the Map. Masked pixels with this value or a larger one, or NaN,
         are then known to be saturated; without ``mask`` all such pixels are filled, and a margin of 2 pixels. By
         default it is found from the full well, and not assumed with ``mask``.
+    exposure : `~astropy.units.Quantity` or `float`, or `list` of them, optional
+        Exposure time of images in DN/s, in seconds; for several images one for all, or one for each. By default
+        ``EXPTIME`` in the header. It is required if this was set to 1 when the image was divided by the exposure time,
+        and not used with ``mask`` or ``saturated``.
     method : ``"network"``, ``"biharmonic"`` or ``"diffraction"``
         Network; biharmonic continuation of the surroundings; or inverse diffraction without a network.
     consistency : ``"diffraction"`` or ``"none"``, optional
@@ -62,7 +67,8 @@ def desaturate(
     TypeError
         No Map, another instrument, a mask that is not boolean, or a saturation level that is not a number.
     ValueError
-        Wrong unit, processing level or channel; a mask of another shape or without valid pixels outside of it; a
+        Wrong unit, processing level, pixel scale or channel; an image in DN/s without a credible exposure time; values
+        more than 8 % above the full well; a mask of another shape or without valid pixels outside of it; a
         saturation level that is not positive or that no masked pixel has; an 8-bit image without a mask or a
         saturation level; a Map that was desaturated already; or a consistency that needs a diffraction pattern where
         this is not known.
@@ -104,6 +110,6 @@ def desaturate(
         weights=weights,
         device=device,
         progress=progress,
-        observing={"mask": mask, "saturated": saturated},
+        observing={"mask": mask, "saturated": saturated, "exposure": exposure},
         restoring={"consistency": consistency},
     )
