@@ -13,7 +13,7 @@ TASK = Restoration(
     doi="10.1155/2019/5343254",
     unit="full well, or the median of the harmonic fill",
     channels=CHANNELS,
-    build_network=network_builder(FillingUNet="unet", MaskPix2Pix="papers.pix2pix"),
+    build_network=network_builder(FillingUNet="unet", FillMixture="mixture", MaskPix2Pix="papers.pix2pix"),
     network_method="sunpy_restore.desaturation.restore:with_network",
     classical={
         "biharmonic": "sunpy_restore.desaturation.classical:biharmonic",

@@ -101,12 +101,13 @@ class FillingUNet(_UNet):
         Largest value of the logarithm in the fill, which keeps it finite for any input.
     others : `int`
         Number of the other first fills that are used.
-    brightest : `bool`
-        Whether the brightest value around the damaged pixels is used.
+    brightest : ``"channel"``, ``"level"`` or `None`
+        Whether the brightest value around the damaged pixels is a channel of its own, stands for the level where this
+        is unknown, or is not used.
     """
 
-    def __init__(self, widths=(48, 64, 96, 128), ceiling=8.0, others=0, brightest=False):
-        super().__init__(3 + brightest + others, 1 + others, widths)
+    def __init__(self, widths=(48, 64, 96, 128), ceiling=8.0, others=0, brightest=None):
+        super().__init__(3 + (brightest == "channel") + others, 1 + others, widths)
         self.ceiling, self.others, self.brightest = ceiling, others, brightest
 
     @property
@@ -128,7 +129,9 @@ class FillingUNet(_UNet):
         image, mask, level, brightest, others = channels.split([1, 1, 1, 1, self.others], dim=1)
         start = _signed_log(image)
         apart = _signed_log(others) - start
-        levels = [level, brightest] if self.brightest else [level]
+        if self.brightest == "level":
+            level = level + brightest  # one of them is zero
+        levels = [level, brightest] if self.brightest == "channel" else [level]
         corrections = self.correction(torch.cat([start, mask, *map(_signed_log, levels), apart], dim=1))
         change = corrections[:, :1] + (corrections[:, 1:] * apart).sum(dim=1, keepdim=True)
         found = (start + change).clamp(-self.ceiling, self.ceiling)

@@ -71,7 +71,7 @@ class DesaturationRecipe(Recipe):
         """
         compact = TrainingConfig(
             name="compact",
-            network={"architecture": "FillingUNet", "widths": [48, 64, 96, 128], "others": 1, "brightest": True},
+            network={"architecture": "FillingUNet", "widths": [48, 64, 96, 128], "others": 1, "brightest": "channel"},
             patch_size=144,
             batch_size=6,
             steps=6_500,
@@ -103,6 +103,8 @@ class DesaturationRecipe(Recipe):
         brightest value around the mask. The weights of the two are equal at the start, and those of other fills zero:
         the results are those of the other network.
         """
+        own = {name.removeprefix("general."): part for name, part in state.items() if name.startswith("general.")}
+        state = own or state  # of a mixture, the network for pixels of any brightness
         missing = network.state_dict()["enter.weight"].shape[1] - state["enter.weight"].shape[1]
         if not missing:
             return state
