@@ -18,7 +18,7 @@ import astropy.units as u
 
 import sunpy.map
 
-from sunpy_restore import desaturate
+from sunpy_restore import desaturate, filled
 from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes
 from sunpy_restore.desaturation.report import fringe_residual, fringe_strength
@@ -197,7 +197,7 @@ lit = truth > FULL_WELL
 hidden = (truth[lit] - FULL_WELL).sum()
 for method, smap in recovered.items():
     error = (smap.data[lit] - FULL_WELL).sum() / hidden - 1
-    place = np.unravel_index(np.argmax(np.where(smap.mask, smap.data, 0)), truth.shape)
+    place = np.unravel_index(np.argmax(np.where(filled(smap), smap.data, 0)), truth.shape)
     away = np.hypot(*np.subtract(place, (top, peak)))
     print(f"{method:<12} flux error above the full well {error:+.0%}, brightest pixel off by {away:.1f} pixels")
 

@@ -4,7 +4,7 @@ Generating synthetic granulation
 ================================
 
 `sunpy_restore.synthesize_granulation` generates synthetic photospheric texture of any size. This example compares the
-textures and their statistics with a part of the simulation that was not used for training.
+statistics of the textures with those of a part of the simulation that was not used for training.
 """
 
 import matplotlib.pyplot as plt
@@ -12,34 +12,24 @@ import numpy as np
 
 import astropy.units as u
 
-import sunpy.map
-
 from sunpy_restore import synthesize_granulation
-from sunpy_restore.data import sample_path
-from sunpy_restore.granulation.statistics import (
-    contrast,
-    granule_areas,
-    granule_distance,
-    histogram_distance,
-    power_spectrum,
-    spectrum_distance,
-)
+from sunpy_restore.granulation.statistics import contrast, granule_areas, reference_statistics
 
 ###############################################################################
-# The sample is a part of a MURaM snapshot with 480 x 170 pixels of 48 km: the emergent intensity relative to its mean.
+# The generator was trained on a MURaM snapshot with pixels of 48 km. The statistics of the part that was kept back from
+# the training are stored with its weights.
 
-simulated = sunpy.map.Map(sample_path("granulation_muram"))
-pixel = 48.0  # km
-print(f"{simulated.meta['object']}: {simulated.data.shape} pixels, contrast {contrast(simulated.data):.3f}")
+reference = reference_statistics()
+pixel = reference.pixel
+print(f"{reference.source}: pixels of {pixel} km, contrast {reference.contrast:.3f}")
 
 ###############################################################################
-# Two textures of the same size are generated: one by the convolutional generator, and a Gaussian random field with the
+# Two textures are generated: one by the convolutional generator, and a Gaussian random field with the
 # power spectrum of granulation, which needs no network. The headers mark both as synthetic.
 
 images = {
-    "convolutional": synthesize_granulation(simulated.data.shape, seed=1),
-    "spectrum": synthesize_granulation(simulated.data.shape, method="spectrum", seed=1),
-    "MURaM": simulated,
+    "convolutional": synthesize_granulation((400, 400), seed=1),
+    "spectrum": synthesize_granulation((400, 400), method="spectrum", seed=1),
 }
 for key in ("synthetic", "rstseed", "rstmeth"):
     print(f"{key.upper()} = {images['convolutional'].meta[key]}")
@@ -65,8 +55,8 @@ def show(axes, smap, title, label_y=True):
     return image
 
 
-figure = plt.figure(figsize=(10, 8.5), layout="constrained")
-panels = [figure.add_subplot(1, 3, index, projection=smap) for index, smap in enumerate(images.values(), start=1)]
+figure = plt.figure(figsize=(10, 5), layout="constrained")
+panels = [figure.add_subplot(1, 2, index, projection=smap) for index, smap in enumerate(images.values(), start=1)]
 for axes, (name, smap) in zip(panels, images.items(), strict=True):
     image = show(axes, smap, name, label_y=axes is panels[0])
 figure.colorbar(image, ax=panels, label="Intensity / mean", shrink=0.7)
@@ -77,8 +67,9 @@ figure.colorbar(image, ax=panels, label="Intensity / mean", shrink=0.7)
 larger = {
     "convolutional": synthesize_granulation((1000, 1000), seed=2),
     "spectrum": synthesize_granulation((1000, 1000), method="spectrum", seed=2),
-    "MURaM": simulated,
 }
+for name, smap in larger.items():
+    print(f"{name}: contrast relative to MURaM {contrast(smap.data) / reference.contrast:.3f}")
 colours = {"convolutional": "tab:blue", "spectrum": "tab:orange", "MURaM": "black"}
 
 ###############################################################################
@@ -86,32 +77,33 @@ colours = {"convolutional": "tab:blue", "spectrum": "tab:orange", "MURaM": "blac
 # in contrast to that of a Gaussian field.
 
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+bins = np.linspace(0.4, 1.8, 71)
 for name, smap in larger.items():
-    distance = histogram_distance(smap.data, simulated.data)
-    label = name if smap is simulated else f"{name}, KS distance {distance:.3f}"
+    label = f"{name}, KS distance {reference.histogram_distance(smap.data):.3f}"
     values = smap.data.ravel() / smap.data.mean()
-    axes.hist(values, np.linspace(0.4, 1.8, 71), density=True, histtype="step", color=colours[name], label=label)
+    axes.hist(values, bins, density=True, histtype="step", color=colours[name], label=label)
+levels = np.linspace(0, 1, len(reference.intensities))
+density = np.diff(np.interp(bins, reference.intensities, levels)) / np.diff(bins)
+axes.stairs(density, bins, color=colours["MURaM"], label="MURaM")
 axes.set_xlabel("Intensity / mean")
 axes.set_ylabel("Probability density")
 axes.legend()
 
 ###############################################################################
-# The power spectra are averaged over azimuth and over windows of 170 x 170 pixels. The error bars are the sampling
-# errors of the simulation. They are large at 5 Mm, because a window of 8 Mm contains only a few independent modes.
+# The power spectra are averaged over azimuth and over windows of 170 x 170 pixels. The figure shows them relative to
+# that of the simulation, whose sampling error is shaded. It is large at 5 Mm, because a window of 8 Mm contains only a
+# few independent modes.
 
-side = simulated.data.shape[1]
-edges = np.geomspace(0.1, 1e-3 * pixel * side, 20)
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 for name, smap in larger.items():
-    wavelength, power, modes = power_spectrum(smap.data, pixel, edges, side=side)
-    style = {"yerr": power / np.sqrt(modes), "fmt": "o-"} if smap is simulated else {}
-    distance = spectrum_distance(smap.data, simulated.data, pixel)
-    label = name if smap is simulated else f"{name}, median difference {distance['median']:.0%}"
-    axes.errorbar(wavelength, power, color=colours[name], label=label, markersize=3, **style)
+    distance = reference.spectrum_distance(smap.data)
+    label = f"{name}, median difference {distance['median']:.0%}"
+    axes.plot(distance["wavelength"], distance["ratio"], "o-", color=colours[name], label=label, markersize=3)
+error = np.array(reference.power_error)
+axes.fill_between(reference.wavelength, 1 - error, 1 + error, color="0.85", label="MURaM, 1 sigma")
 axes.set_xscale("log")
-axes.set_yscale("log")
 axes.set_xlabel("Wavelength [Mm]")
-axes.set_ylabel("Power")
+axes.set_ylabel("Power relative to MURaM")
 axes.legend()
 
 ###############################################################################
@@ -120,13 +112,12 @@ axes.legend()
 
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 for name, smap in larger.items():
-    areas = granule_areas(smap.data, pixel, piece=simulated.data.shape)
-    granules = granule_distance(smap.data, simulated.data, pixel)
-    label = (
-        name if smap is simulated else f"{name}, KS {granules['ks']:.2f} (median by chance: {granules['chance']:.2f})"
-    )
-    axes.step(areas, np.arange(1, len(areas) + 1) / len(areas), color=colours[name], label=label)
+    areas = granule_areas(smap.data, pixel, piece=(reference.side, reference.side))
+    granules = reference.granule_distance(smap.data)
+    label = f"{name}, KS {granules['ks']:.2f} (median by chance: {granules['chance']:.2f})"
+    axes.ecdf(areas, color=colours[name], label=label)
     print(f"{name}: {granules['number']} granules, density relative to MURaM {granules['density_ratio']:.2f}")
+axes.ecdf(np.array(reference.areas) * (pixel / 1000) ** 2, color=colours["MURaM"], label="MURaM")
 axes.set_xscale("log")
 axes.set_xlabel("Granule area [Mm$^2$]")
 axes.set_ylabel("Cumulative fraction of granules")

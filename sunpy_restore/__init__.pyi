@@ -2,6 +2,7 @@
 from sunpy_restore.backprojection.verb import backproj_to_clean as backproj_to_clean
 from sunpy_restore.core.exceptions import RestoreWarning as RestoreWarning
 from sunpy_restore.core.exceptions import WeightsError as WeightsError
+from sunpy_restore.core.filled import filled as filled
 from sunpy_restore.core.io import load as load
 from sunpy_restore.core.io import save as save
 from sunpy_restore.desaturation.verb import desaturate as desaturate

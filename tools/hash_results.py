@@ -56,7 +56,8 @@ def hashes_of(smap):
     mask = "none" if smap.mask is None else digest(np.broadcast_to(smap.mask, smap.data.shape))
     header = {key: value for key, value in smap.meta.items() if key not in _MASKED_KEYWORDS}
     header = hashlib.sha256(json.dumps(header, sort_keys=True, default=str).encode()).hexdigest()[:16]
-    return {"data": digest(smap.data), "mask": mask, "header": header, "class": type(smap).__name__}
+    fill = digest(sunpy_restore.filled(smap))
+    return {"data": digest(smap.data), "mask": mask, "filled": fill, "header": header, "class": type(smap).__name__}
 
 
 def boxes(shape, seed=0, side=12, count=5):
@@ -177,7 +178,7 @@ def main():
     differ = [
         f"{name}: {key}"
         for name in sorted(before.keys() | found.keys())
-        for key in ("data", "mask", "header", "class")
+        for key in ("data", "mask", "filled", "header", "class")
         if before.get(name, {}).get(key) != found.get(name, {}).get(key)
     ]
     print(f"{len(found)} results, {len(differ)} differences", *differ, sep="\n")

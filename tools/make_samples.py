@@ -4,7 +4,7 @@ Make the sample images of ``sunpy_restore/data`` out of their sources, which ``C
     python tools/make_samples.py DIRECTORY_OF_THE_SOURCES
 
 All files are 16-bit integers, Rice or H compressed: images of AIA and LASCO and the magnetogram without loss, the
-continuum images to half a DN/s, the simulation to 2.5e-5 of its mean intensity.
+continuum images to half a DN/s.
 """
 
 import argparse
@@ -18,16 +18,14 @@ from astropy.time import Time
 
 from sunpy.coordinates import sun
 
-from sunpy_restore.granulation.output import synthetic_header
-
 SAMPLES = Path(__file__).resolve().parents[1] / "sunpy_restore" / "data"
 RSUN_REF = 696e6
 # Rows and columns of the magnetogram: the spots of NOAA 11158 and some of the plage and quiet Sun around them.
 SPOTS = (slice(130, 330), slice(150, 350))
 # Rows and columns of the image of AIA: the core of the active region and its fans.
 FANS = (slice(300, 556), slice(130, 386))
-# Rows and columns of the simulation that no training sees.
-KEPT_BACK = (slice(0, 480), slice(510, 680))
+# Rows of the sunspot series without spot and pores.
+GRANULES = slice(0, 40)
 
 
 def write(name, data, header, *, step, zero=0.0):
@@ -114,63 +112,34 @@ def comment(header, text):
         header.add_comment(line)
 
 
-def spot(source):
-    """Take the first frame of the sunspot series."""
+def continuum(source, name, frame, rows, known):
+    """Take rows of a frame of the sunspot series."""
     with fits.open(source) as hdus:
-        data = hdus[0].data[0]
+        data = hdus[0].data[frame][rows]
     header = continuum_header(data.shape, "2013-01-05T00:00:00")
     comment(
         header,
-        "The source has no header. Known: instrument, observable, pixel scale.\n"
+        f"The source has no header. Known: instrument, observable, pixel scale{known}.\n"
         "NOMINAL: pointing (disk centre), roll angle and date, and with them all\n"
         "observer keywords. The source names 2013-01-05 and NOAA 1757, which do\n"
         "not fit together: NOAA 11757 crossed the disk months later.",
     )
-    write("hmi_continuum_spot", data, header, step=1.0, zero=38000.0)
-
-
-def quiet(source):
-    """Take the quiet Sun image."""
-    data = np.load(source)
-    header = continuum_header(data.shape, "2011-11-02T00:00:00")
-    comment(
-        header,
-        "The source has no header. Known: instrument, observable, pixel scale,\n"
-        "quiet Sun. NOMINAL: pointing (disk centre), roll angle and date, and\n"
-        "with them all observer keywords.",
-    )
-    write("hmi_continuum_quiet", data, header, step=1.0, zero=60000.0)
-
-
-def granulation(source):
-    """Take the part of the simulation that was kept back from training, relative to the mean of the whole image."""
-    image = np.load(source)
-    data = (image / image.mean(dtype=float))[KEPT_BACK]
-    coordinates = synthetic_header(data.shape, 48.0, {})
-    header = fits.Header({key: value for key, value in coordinates.items() if not key.startswith("naxis")})
-    header["CONTENT"], header["OBJECT"] = "SIMULATED RELATIVE INTENSITY", "MURaM simulation of the quiet Sun"
-    header["HIERARCH SYNTHETIC"] = (True, "no observation: a simulation")
-    header["RSTSYNTH"] = (True, "no observation: a simulation")
-    comment(
-        header,
-        "Emergent intensity over its mean. No instrument took it. NOMINAL:\npointing (disk centre), date and observer.",
-    )
-    write("granulation_muram", data, header, step=5e-5)
+    write(name, data, header, step=1.0, zero=38000.0)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sources", type=Path, help="directory with hmi/, aia/, lasco/ and photosphere/")
+    parser.add_argument("sources", type=Path, help="directory with hmi/, aia/ and lasco/")
     sources = parser.parse_args().sources
     magnetogram(sources / "hmi" / "hmi_blos_20110214_203412.fits.gz")
-    spot(sources / "hmi" / "hmi_continuum_sunspot_series.fits.gz")
-    quiet(sources / "hmi" / "hmi_quiet_sun.npy")
+    series = sources / "hmi" / "hmi_continuum_sunspot_series.fits.gz"
+    continuum(series, "hmi_continuum_spot", 0, slice(None), "")
+    continuum(series, "hmi_continuum_quiet", 29, GRANULES, ",\nquiet Sun")
     euv(sources / "aia" / "aia.lev1_euv_12s.2014-10-26T124817Z.193.image.fits.gz", "aia_193_flare")
     remark = "Cut out of a larger cutout for sunpy_restore."
     euv(sources / "aia" / "aia_171_cutout_20130310.fits.gz", "aia_171_quiet", FANS, remark)
     coronagraph(sources / "lasco" / "comet_p6p_level0pt5_32082084.fts.gz", "lasco_c3_cme")
     coronagraph(sources / "lasco" / "comet_96p_32082111.fts.gz", "lasco_c3_later")
-    granulation(sources / "photosphere" / "muram_intensity_48km.npy")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 Score trained weights and put them into the package.
 
     python tools/release_weights.py DATA FILE.safetensors [--half] [--method NAME]
-    python tools/release_weights.py --describe
+    python tools/release_weights.py --describe [DATA]
 
 The first form evaluates FILE on the images in DATA that training never saw, writes the scores into its metadata, copies
 it to sunpy_restore/data/weights/<task>.safetensors (or <task>-<config>.safetensors, if that is not "compact"), and
 updates its entry in the registry. --half keeps the numbers in half precision, for networks that are only compared.
 
-The second form writes the recipes' present descriptions of the training data into the weights of the package.
+The second form writes the recipes' present descriptions of the training data into the weights of the package; with
+DATA, also what the recipes measure on the images in it.
 """
 
 import argparse
@@ -23,10 +24,12 @@ from sunpy_restore.training.evaluation import evaluate, format_table, scores
 FOLDER = Path(__file__).parents[1] / "sunpy_restore" / "data" / "weights"
 
 
-def described(metadata):
-    """Metadata with the recipe's description of the training data."""
+def described(metadata, data=None):
+    """Metadata with the recipe's description of the training data, and with what it measures on them."""
     recipe = recipe_of(get_task(metadata["task"]))
-    return metadata | {"training_data": recipe.training_data(recipe.configs()[metadata["config"]])}
+    config = recipe.configs()[metadata["config"]]
+    measured = {} if data is None else recipe.metadata(data, config)
+    return metadata | {"training_data": recipe.training_data(config)} | measured
 
 
 def release(arguments):
@@ -36,7 +39,7 @@ def release(arguments):
     target = FOLDER / f"{name}.safetensors"
     if arguments.half:
         state = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
-    metadata = described(metadata)
+    metadata = described(metadata, arguments.data)
     write(target, state, metadata)
     rows = evaluate(metadata["task"], arguments.data, methods=arguments.method, weights=target)
     print(format_table(rows, recipe_of(get_task(metadata["task"])).score_columns))
@@ -45,15 +48,16 @@ def release(arguments):
     print(f"wrote {target}, {target.stat().st_size / 1e6:.2f} MB")
 
 
-def describe():
+def describe(data):
     """Bring the descriptions in the weights of the package up to date."""
     for entry in available():
         if entry.kind != "compact":
             continue
         path = FOLDER / entry.file
         state, metadata = read(path)
-        if described(metadata) != metadata:
-            write(path, state, described(metadata))
+        new = described(metadata, data)
+        if new != metadata:
+            write(path, state, new)
             refresh(path)
             print(f"wrote {path}")
 
@@ -67,7 +71,7 @@ def main():
     parser.add_argument("--describe", action="store_true", help="only update the descriptions in the package")
     arguments = parser.parse_args()
     if arguments.describe:
-        describe()
+        describe(arguments.data)
     elif arguments.file is None:
         parser.error("DATA and FILE are needed")
     else:

@@ -32,7 +32,7 @@ SECTIONS = {
 }
 """Metadata that have a section of their own, in this order; everything else is in the table at the top."""
 
-TASK, DOI = "task", "doi"
+TASK, DOI, REFERENCE = "task", "doi", "reference"
 
 
 def escape(value):
@@ -84,6 +84,11 @@ def leaves(value, names=()):
         yield {" " * depth: name for depth, name in enumerate(names)} | value
 
 
+def without_lists(values):
+    """Numbers and text, and how many values each list has."""
+    return {key: f"{len(value)} values" if isinstance(value, list) else value for key, value in values.items()}
+
+
 def records(rows):
     """A table of dictionaries, with a column for each of their keys."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
@@ -110,15 +115,18 @@ def card(entry):
         "File": f"``{entry.file}``, {entry.size / 1e6:.2f} MB",
         "SHA-256": f"``{entry.sha256}``",
         "Licence": escape(entry.licence),
+        "Trained on": escape(entry.trained_on),
         "Paper": f"`doi:{entry.doi} <https://doi.org/{entry.doi}>`__",
     }
-    shown = {TASK, DOI, "licence", *SECTIONS}
+    shown = {TASK, DOI, "licence", REFERENCE, *SECTIONS}
     facts |= {key.replace("_", " ").capitalize(): inline(metadata[key]) for key in sorted(metadata.keys() - shown)}
     label, description = f".. _weights-{entry.name}:\n", f"{escape(entry.description)}\n"
     parts = [label, heading(entry.name), description, table(facts.items())]
     for key, title in SECTIONS.items():
         if key in metadata:
             parts += [heading(title, "-"), (score_tables if key == "scores" else render)(metadata[key])]
+    if REFERENCE in metadata:
+        parts += [heading("Reference of the scores", "-"), render(without_lists(metadata[REFERENCE]))]
     return "\n".join(parts)
 
 

@@ -10,6 +10,7 @@ import sunpy.map
 
 from sunpy_restore.backprojection.measured import open_visibilities
 from sunpy_restore.backprojection.verb import backproj_to_clean
+from sunpy_restore.core.filled import filled
 from sunpy_restore.core.io import save
 from sunpy_restore.core.metrics import contrast, flux_error, residual_fraction
 from sunpy_restore.data import SAMPLES, sample_path
@@ -18,7 +19,7 @@ from sunpy_restore.desaturation.saturation import find_saturation
 from sunpy_restore.desaturation.verb import desaturate
 from sunpy_restore.enhancement.forward import reconvolve
 from sunpy_restore.enhancement.verb import enhance
-from sunpy_restore.granulation.statistics.intensities import histogram_distance
+from sunpy_restore.granulation.statistics.reference import reference_statistics
 from sunpy_restore.granulation.verb import synthesize_granulation
 from sunpy_restore.inpainting.background import find_background
 from sunpy_restore.inpainting.forward import draw_losses
@@ -27,6 +28,8 @@ from sunpy_restore.inpainting.lasco.header import check_lasco
 from sunpy_restore.inpainting.verb import inpaint
 
 __all__ = ["demo"]
+
+_TEXTURE = (400, 400)  # pixels of the synthetic granulation
 
 
 def demo(folder, *, device=None):
@@ -53,11 +56,11 @@ def demo(folder, *, device=None):
         (_desaturate, "aia_193_flare"),
         (_inpaint, "lasco_c3_cme"),
         (_clean, "stix_flare"),
-        (_granulation, "granulation_muram"),
     )
     for show, name in shows:
         yield f"{SAMPLES[name]}:"
         yield from show(name, sunpy.map.Map(sample_path(name)), folder, device)
+    yield from _granulation(folder, device)
 
 
 def _enhance(name, observed, folder, device):
@@ -71,7 +74,7 @@ def _enhance(name, observed, folder, device):
     high = np.percentile(np.abs(shown), 99.7)
     low = -high if observed.data.min() < 0 else np.percentile(shown, 0.1)
     box = _liveliest(observed.data, min(observed.data.shape) // 3)
-    figure = _figure({"before": observed, **restored}, box, cmap="gray", vmin=low, vmax=high)
+    figure = _figure(SAMPLES[name], {"before": observed, **restored}, box, cmap="gray", vmin=low, vmax=high)
     yield _drawn(figure, restored, folder / f"{name}.png")
 
 
@@ -88,7 +91,7 @@ def _desaturate(name, observed, folder, device):
 
     methods = ("biharmonic", "diffraction", "network")
     restored = {method: desaturate(observed, method=method, device=device) for method in methods}
-    mask, channel = restored["network"].mask, int(observed.wavelength.value)
+    mask, channel = filled(restored["network"]), int(observed.wavelength.value)
     for method, smap in {"before": observed, **restored}.items():
         path = _saved(smap, folder / f"{name}_{method}.fits") if method in restored else ""
         line = (
@@ -98,7 +101,7 @@ def _desaturate(name, observed, folder, device):
         )
         yield line.rstrip()
     norm = LogNorm(np.percentile(observed.data, 1), max(smap.data.max() for smap in restored.values()))
-    figure = _figure({"before": observed, **restored}, _around(mask, 12), cmap=observed.cmap, norm=norm)
+    figure = _figure(SAMPLES[name], {"before": observed, **restored}, _around(mask, 12), cmap=observed.cmap, norm=norm)
     _outline(figure.axes[len(restored) + 1], find_saturation(observed))
     yield _drawn(figure, restored, folder / f"{name}.png")
 
@@ -134,39 +137,42 @@ def _clean(name, observed, folder, device):
     yield _drawn(_sources({"back-projection": observed, **restored}), restored, folder / f"{name}.png")
 
 
-def _granulation(name, simulated, folder, device):
+def _granulation(folder, device):
     """Synthetic granulation, which should have the contrast and the intensity distribution of a simulation."""
-    seed, textures = 1, {}
+    name, seed, textures, reference = "granulation", 1, {}, reference_statistics()
+    yield f"Synthetic granulation, {' x '.join(map(str, _TEXTURE))} pixels, and statistics of a {reference.source}:"
     for method in ("spectrum", "convolutional"):
         path = folder / f"{name}_{method}.fits"
         path.unlink(missing_ok=True)
-        smap = synthesize_granulation(simulated.data.shape, method=method, seed=seed, device=device, out=path)
-        figures = [f"{100 * contrast(image.data):5.2f} %" for image in (smap, simulated)]
-        distance = histogram_distance(smap.data, simulated.data)
+        smap = synthesize_granulation(_TEXTURE, method=method, seed=seed, device=device, out=path)
+        found, expected = (f"{100 * value:5.2f} %" for value in (contrast(smap.data), reference.contrast))
+        distance = reference.histogram_distance(smap.data)
         yield (
-            f"  {method:<15}  contrast {figures[0]} (simulation {figures[1]})  histogram KS {distance:.3f}  "
+            f"  {method:<15}  contrast {found} (simulation {expected})  histogram KS {distance:.3f}  "
             f"seed {seed}  {path}"
         )
         textures[method] = smap
-    figure, path = _textures({**textures, "simulation": simulated}), folder / f"{name}.png"
+    figure, path = _textures(textures, reference), folder / f"{name}.png"
     figure.savefig(path, dpi=150)
-    yield f"  {', '.join(textures)}, simulation: {path}"
+    yield f"  {', '.join(textures)}, intensities: {path}"
 
 
-def _textures(images):
-    """Intensities in one stretch, on axes in Mm."""
+def _textures(images, reference):
+    """Intensities in one stretch, on axes in Mm, and their distributions with that of the simulation."""
     from matplotlib.figure import Figure
 
-    ny, nx = images["simulation"].data.shape
-    pixel = 1e-6 * images["simulation"].scale.axis2.to_value("rad/pix") * images["simulation"].dsun.to_value("m")
-    figure = Figure(figsize=(3 * len(images) + 1, 8), layout="constrained")
-    panels = figure.subplots(1, len(images), sharey=True)
+    ny, nx = (1e-3 * reference.pixel * length for length in _TEXTURE)
+    figure = Figure(figsize=(5 * (len(images) + 1), 5), layout="constrained")
+    *panels, last = figure.subplots(1, len(images) + 1)
     for axes, (name, smap) in zip(panels, images.items(), strict=True):
-        extent = [0, pixel * nx, 0, pixel * ny]
-        image = axes.imshow(smap.data, origin="lower", cmap="gray", vmin=0.6, vmax=1.5, extent=extent)
-        axes.set(title=name, xlabel="x [Mm]")
-    panels[0].set_ylabel("y [Mm]")
+        image = axes.imshow(smap.data, origin="lower", cmap="gray", vmin=0.6, vmax=1.5, extent=[0, nx, 0, ny])
+        axes.set(title=name, xlabel="x [Mm]", ylabel="y [Mm]")
+        last.ecdf(smap.data.ravel() / smap.data.mean(), label=name)
     figure.colorbar(image, ax=panels, label="intensity / mean", shrink=0.7)
+    levels = np.linspace(0, 1, len(reference.intensities))
+    last.plot(reference.intensities, levels, color="black", linestyle="--", label="simulation")
+    last.set(xlabel="intensity / mean", ylabel="fraction of the pixels below", xlim=(0.5, 1.6))
+    last.legend()
     return figure
 
 
@@ -229,7 +235,7 @@ def _drawn(figure, restored, path):
     return f"  before, {', '.join(restored)}: {path}"
 
 
-def _figure(images, box, **stretch):
+def _figure(title, images, box, **stretch):
     """The whole field above, a part of it below, in one stretch; the first image is the observation."""
     # pyplot would choose a backend for the whole process
     from matplotlib.figure import Figure
@@ -238,7 +244,8 @@ def _figure(images, box, **stretch):
     kind = f"{observed.measurement} [{observed.unit}]"
     # WCS axes do not work with a constrained layout
     figure = Figure(figsize=(4.2 * len(images) + 1.2, 8.8))
-    figure.suptitle(f"{observed.instrument} {observed.measurement}, {observed.date.strftime('%Y-%m-%d %H:%M:%S')}")
+    # The date in the header may be nominal, and the instrument a camera; the description has what is known
+    figure.suptitle(title)
     widths = [*[1] * len(images), 0.05]
     edges = {"left": 0.07, "right": 0.93, "bottom": 0.07, "top": 0.91, "wspace": 0.08, "hspace": 0.12}
     grid = figure.add_gridspec(2, len(widths), width_ratios=widths, **edges)

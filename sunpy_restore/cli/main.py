@@ -205,6 +205,8 @@ def _list_weights(args):
         task = entry.task or "for training"
         print(f"{entry.name}  {task}  {entry.kind}{default}  {entry.size / 1e6:.1f} MB  {here}")
         print(f"    {entry.description} {entry.licence}, doi:{entry.doi}")
+        if entry.trained_on:
+            print(f"    Trained on: {entry.trained_on}")
 
 
 def _entries(names):

@@ -14,6 +14,7 @@ __all__ = ["IMAGE_KEYWORDS", "apply_differences", "differences", "fits_header", 
 
 IMAGE_KEYWORDS = {
     "RSTNMASK": "number of masked pixels, see the extension MASK",
+    "RSTNFILL": "number of filled pixels, see FILLED",
     "RSTUNC": "type of the uncertainty, see UNCERT",
 }
 """Keywords in the header of an image that name its extensions, and their comments."""

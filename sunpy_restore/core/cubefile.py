@@ -19,6 +19,7 @@ from sunpy.util import MetaDict
 
 from sunpy_restore.core.cards import from_text, to_text
 from sunpy_restore.core.cubes import image_headers
+from sunpy_restore.core.filled import FILLED_KEYWORD, without_long_record
 
 __all__ = ["cube_from_rows", "cube_header", "cube_rows"]
 
@@ -58,6 +59,8 @@ def cube_header(cube):
     """
     header = image_headers(cube)[0]
     header.pop("blank", None)
+    # That of several images, which a Map of the first would take for its own. The meta has it, too.
+    header.pop(FILLED_KEYWORD, None)
     if cube.data.ndim == 3:
         cards = unwrap_wcs_to_fitswcs(cube.wcs)[0].to_header()
         header |= {key.lower(): value for key, value in cards.items() if _THIRD_AXIS.fullmatch(key.lower())}
@@ -208,6 +211,7 @@ def _describe_meta(meta):
     kind = type(meta).__name__
     if _METAS.get(kind) is not type(meta):
         raise ValueError(f"Found meta of the class {kind}; expected one of {', '.join(_METAS)}. Convert it to a dict.")
+    meta = without_long_record(meta)
     if kind == "Header":
         return {"class": kind, "values": meta.tostring(sep="\n", endcard=False, padding=False)}
     description = {"class": kind, "values": dict(meta)}

@@ -10,6 +10,7 @@ from ndcube.wcs.wrappers import ResampledLowLevelWCS
 from astropy.wcs import WCS, WCSSUB_CELESTIAL
 from astropy.wcs.wcsapi import HighLevelWCSWrapper
 
+from sunpy_restore.core.filled import FILLED_KEYWORD, filled, record_filled_cube
 from sunpy_restore.core.header import Provenance, added_cards, update_header
 
 __all__ = ["image_headers", "rebuilt_cube"]
@@ -89,8 +90,9 @@ def rebuilt_cube(cube, originals, restored):
     -------
     `~ndcube.NDCube`
         Cube of the same class with the same coordinates. Its WCS, unit and mask are those of the restored images. Its
-        ``meta`` has the pixel grid, the provenance and all other keywords that were added or changed, taken from the
-        first image that was restored. The uncertainty is dropped, because it refers to the original pixels.
+        ``meta`` has the pixel grid, the filled pixels of all images, the provenance and all other keywords that were
+        added or changed, taken from the first image that was restored. The uncertainty is dropped, because it refers to
+        the original pixels.
 
     Raises
     ------
@@ -131,6 +133,8 @@ def rebuilt_cube(cube, originals, restored):
     if not cube.extra_coords.is_empty:
         factor = [1] * len(leading) + [1 / scale] * 2
         result._extra_coords = cube.extra_coords.resample(factor, ndcube=result)
+    if any(FILLED_KEYWORD in smap.meta for smap in restored):
+        record_filled_cube(result, np.stack([filled(smap) for smap in restored]))
     return result
 
 

@@ -1,4 +1,4 @@
-"""An image with its mask and uncertainty as FITS HDUs, from which the same arrays are read."""
+"""An image with its mask, filled pixels and uncertainty as FITS HDUs, from which the same arrays are read."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from astropy.nddata import InverseVariance, StdDevUncertainty, UnknownUncertaint
 
 from sunpy_restore.core.arrays import FORMAT, describe, flat_hdu, read_array, to_fits_type
 from sunpy_restore.core.cards import IMAGE_KEYWORDS, fits_header
+from sunpy_restore.core.filled import FILLED_KEYWORD
 
 __all__ = ["ImageHDUs", "group_hdus", "image_hdus", "read_rows", "read_uncertainty", "table_hdu"]
 
@@ -28,14 +29,15 @@ class ImageHDUs:
     ----------
     image : `~astropy.io.fits.PrimaryHDU` or `~astropy.io.fits.ImageHDU`
         The image.
-    mask, uncert : `~astropy.io.fits.CompImageHDU` or `None`
-        ``MASK`` and ``UNCERT``.
+    mask, filled, uncert : `~astropy.io.fits.CompImageHDU` or `None`
+        ``MASK``, ``FILLED`` and ``UNCERT``.
     rstmeta : `~astropy.io.fits.BinTableHDU` or `None`
         ``RSTMETA``.
     """
 
     image: object
     mask: object = None
+    filled: object = None
     uncert: object = None
     rstmeta: object = None
 
@@ -49,11 +51,12 @@ class ImageHDUs:
             Keywords of `~sunpy_restore.core.cards.IMAGE_KEYWORDS` and their values.
         """
         header = self.image.header
-        extensions = {"RSTNMASK": self.mask, "RSTUNC": self.uncert}
+        filled = self.filled or header.get(FILLED_KEYWORD)
+        extensions = {"RSTNMASK": self.mask, "RSTNFILL": filled, "RSTUNC": self.uncert}
         return {key: header[key] for key, hdu in extensions.items() if key in header and hdu is None}
 
 
-def image_hdus(data, meta, mask, uncertainty, *, number):
+def image_hdus(data, meta, mask, uncertainty, *, filled=None, number):
     """
     Make the HDUs of the arrays of one image.
 
@@ -67,13 +70,15 @@ def image_hdus(data, meta, mask, uncertainty, *, number):
         Its mask, which numpy can broadcast to the shape of ``data``.
     uncertainty : `~astropy.nddata.NDUncertainty` or `None`
         Its uncertainty.
+    filled : `~numpy.ndarray` of `bool`, optional
+        True where pixels were filled, in the shape of ``data``.
     number : `int`
         Number of the image in the file, from 1. The first is the primary HDU.
 
     Returns
     -------
     `list`
-        The image HDU, then ``MASK`` and ``UNCERT`` where there are such arrays.
+        The image HDU, then ``MASK``, ``FILLED`` and ``UNCERT`` where there are such arrays.
 
     Raises
     ------
@@ -88,6 +93,9 @@ def image_hdus(data, meta, mask, uncertainty, *, number):
         mask = np.asarray(mask)
         extensions.append(flat_hdu("MASK", mask, data.shape, number))
         added["RSTNMASK"] = int(np.count_nonzero(np.broadcast_to(mask, data.shape)))
+    if filled is not None:
+        extensions.append(flat_hdu("FILLED", filled, data.shape, number))
+        added["RSTNFILL"] = int(np.count_nonzero(filled))
     if uncertainty is not None:
         added["RSTUNC"] = type(uncertainty).__name__
         if _UNCERTAINTIES.get(added["RSTUNC"]) is not type(uncertainty):

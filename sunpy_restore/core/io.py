@@ -19,6 +19,7 @@ from sunpy_restore.core.atomic import atomic_path
 from sunpy_restore.core.cards import apply_differences, differences, fits_header, read_meta
 from sunpy_restore.core.checksums import verified_source
 from sunpy_restore.core.cubefile import cube_from_rows, cube_header, cube_rows
+from sunpy_restore.core.filled import FILLED_KEYWORD, filled, record_filled, record_filled_cube, without_long_record
 from sunpy_restore.core.hdus import group_hdus, image_hdus, read_rows, read_uncertainty, table_hdu
 from sunpy_restore.core.maps import as_maps, new_map
 from sunpy_restore.core.messages import warn_user
@@ -31,12 +32,13 @@ _CONTAINERS = {"list": list, "tuple": tuple, "MapSequence": lambda maps: MapSequ
 
 def save(image, path, *, overwrite=False):
     """
-    Save images with masks, uncertainties and headers in one FITS file.
+    Save images with masks, filled pixels, uncertainties and headers in one FITS file.
 
     The file holds each image as `sunpy.map.Map` opens it, and extensions with what a Map's own ``save`` leaves out:
-    ``MASK`` and ``UNCERT`` (compressed without loss, with one axis) and ``RSTMETA``, a table of the header values that
-    FITS cannot hold. The header of the image names the extensions: ``RSTNMASK`` is the number of masked pixels and
-    ``RSTUNC`` the type of the uncertainty. All HDUs have checksums.
+    ``MASK``, ``FILLED`` and ``UNCERT`` (compressed without loss, with one axis) and ``RSTMETA``, a table of the header
+    values that FITS cannot hold. The filled pixels are in the header, too, unless their record is too long for it. The
+    header of the image names the extensions: ``RSTNMASK`` is the number of masked pixels, ``RSTNFILL`` that of filled
+    pixels, and ``RSTUNC`` the type of the uncertainty. All HDUs have checksums.
 
     Parameters
     ----------
@@ -104,7 +106,7 @@ def load(path):
     Returns
     -------
     `~sunpy.map.GenericMap`, `list` or `tuple` of Maps, `~sunpy.map.MapSequence` or `~ndcube.NDCube`
-        What was saved: the same type, data, mask, uncertainty and header. Of another file, the result of
+        What was saved: the same type, data, mask, filled pixels, uncertainty and header. Of another file, the result of
         `sunpy.map.Map`.
 
     Raises
@@ -194,9 +196,10 @@ def _map_hdus(smap, number):
     if smap.psf is not None:
         raise ValueError("The psf of a Map is not saved. Set it to None.")
     # What an earlier file lost is replaced by what the Map has now.
-    replaced = {"rstnmask": smap.mask, "rstunc": smap.uncertainty}
-    meta = {key: value for key, value in smap.meta.items() if replaced.get(key) is None}
-    hdus = image_hdus(data, meta, smap.mask, smap.uncertainty, number=number)
+    flags = filled(smap) if FILLED_KEYWORD in smap.meta else None
+    replaced = {"rstnmask": smap.mask, "rstnfill": flags, "rstunc": smap.uncertainty}
+    meta = {key: value for key, value in without_long_record(smap.meta).items() if replaced.get(key) is None}
+    hdus = image_hdus(data, meta, smap.mask, smap.uncertainty, filled=flags, number=number)
     stored = read_meta(fits.Header.fromstring(hdus[0].header.tostring()))
     try:
         with warnings.catch_warnings():
@@ -215,7 +218,9 @@ def _cube_hdus(cube):
         # The WCS was made with the same warnings.
         warnings.simplefilter("ignore")
         header, rows = cube_header(cube), cube_rows(cube)
-    return [*image_hdus(data, header, cube.mask, cube.uncertainty, number=1), table_hdu(rows, data.dtype, number=1)]
+        flags = filled(cube)
+    hdus = image_hdus(data, header, cube.mask, cube.uncertainty, filled=flags if flags.any() else None, number=1)
+    return [*hdus, table_hdu(rows, data.dtype, number=1)]
 
 
 def _open_other(path):
@@ -236,6 +241,8 @@ def _losses(header):
     notes = []
     if header.get("RSTNMASK"):
         notes.append(f"the mask is lost. It was True in {header['RSTNMASK']} pixels.")
+    if header.get("RSTNFILL") and FILLED_KEYWORD not in header:
+        notes.append(f"the record of the filled pixels is lost. There were {header['RSTNFILL']}.")
     if header.get("RSTUNC"):
         notes.append(f"the uncertainty is lost. It was a {header['RSTUNC']}.")
     return [f"{note} Save Maps with sunpy_restore.save to keep it." for note in notes]
@@ -265,6 +272,8 @@ def _read_map(group):
     # Classes of Maps change the header that they are made with.
     smap.meta = MetaDict(meta | lost)
     _attach(smap, group)
+    if group.filled is not None and FILLED_KEYWORD not in smap.meta:
+        record_filled(smap, _read_filled(group, smap))
     return smap
 
 
@@ -273,6 +282,8 @@ def _read_cube(group):
     data = read_array(group.image, group.rstmeta.header)
     cube, missing = cube_from_rows(read_rows(group.rstmeta), data)
     _attach(cube, group)
+    if group.filled is not None and not any(str(key).lower() == FILLED_KEYWORD for key in cube.meta):
+        record_filled_cube(cube, _read_filled(group, cube))
     notes = []
     if missing is not None:
         notes.append(f"the cube is an NDCube. Import its class {missing} before it is loaded to get one of that class.")
@@ -294,6 +305,13 @@ def _attach(image, group):
         image.uncertainty = uncertainty
         # As it was saved: astropy takes that of the image where there is none.
         image.uncertainty._unit = unit
+
+
+def _read_filled(group, image):
+    """The filled pixels, whose record is too long for a header."""
+    flags = read_array(group.filled, group.filled.header)
+    _check_shape("FILLED", flags, image.data.shape)
+    return flags
 
 
 def _check_shape(name, array, shape):

@@ -10,6 +10,7 @@ import sunpy.map
 from sunpy.map import GenericMap, MapSequence
 
 from sunpy_restore.core.cubes import image_headers, rebuilt_cube
+from sunpy_restore.core.filled import FILLED_KEYWORD, filled, record_filled
 from sunpy_restore.core.header import update_header
 from sunpy_restore.core.messages import named_image
 from sunpy_restore.core.pixels import repeated
@@ -109,7 +110,7 @@ def masks_for(maps, mask):
     return list(mask)
 
 
-def restored_map(smap, data, *, provenance, scale=1, mask=None):
+def restored_map(smap, data, *, provenance, scale=1, mask=None, fill=None):
     """
     Make the restored Map of an observed one.
 
@@ -130,6 +131,9 @@ def restored_map(smap, data, *, provenance, scale=1, mask=None):
         Restored pixels per observed pixel along each axis.
     mask : `~numpy.ndarray` of `bool`, optional
         Mask in the shape of ``data``, True where values should not be trusted. By default that of ``smap``.
+    fill : `~numpy.ndarray` of `bool`, optional
+        True where pixels were filled, in the shape of ``data``. It is recorded in the header (``RSTFILL``), with the
+        pixels that were filled before, and these pixels are not masked.
 
     Returns
     -------
@@ -139,7 +143,7 @@ def restored_map(smap, data, *, provenance, scale=1, mask=None):
     Raises
     ------
     ValueError
-        ``scale`` is no positive integer, or ``data`` or ``mask`` has another shape.
+        ``scale`` is no positive integer, or ``data``, ``mask`` or ``fill`` has another shape.
     """
     if not isinstance(scale, Integral) or scale < 1:
         raise ValueError(f"Found scale={scale!r}; expected a positive integer.")
@@ -149,12 +153,12 @@ def restored_map(smap, data, *, provenance, scale=1, mask=None):
         raise ValueError(f"Found data of shape {data.shape}; expected {shape}, {scale} times that of the Map.")
     if np.may_share_memory(data, smap.data):
         data = data.copy()
-    if mask is None:
-        mask = _upscaled_mask(smap, scale)
-    elif np.shape(mask) != shape:
-        raise ValueError(f"Found a mask of shape {np.shape(mask)}; expected {shape}, that of the data.")
-    else:
-        mask = np.array(mask, dtype=bool)
+    for name, flags in {"mask": mask, "fill": fill}.items():
+        if flags is not None and np.shape(flags) != shape:
+            raise ValueError(f"Found a {name} of shape {np.shape(flags)}; expected {shape}, that of the data.")
+    mask = _upscaled_mask(smap, scale) if mask is None else np.array(mask, dtype=bool)
+    if fill is not None and mask is not None:
+        mask = mask & ~fill if (mask & ~fill).any() else None
     # Header and plot settings have mutable values: the comments and the norm
     meta = copy.deepcopy(smap.meta)
     # Defaults of missing keywords belong to the original pixel grid
@@ -162,7 +166,10 @@ def restored_map(smap, data, *, provenance, scale=1, mask=None):
     if "cd1_1" not in meta:
         meta["cdelt1"], meta["cdelt2"] = (meta.get(f"cdelt{i}", 1.0) for i in (1, 2))
     update_header(meta, shape=shape, scale=scale, provenance=provenance)
-    return smap._new_instance(data, meta, plot_settings=copy.deepcopy(smap.plot_settings), mask=mask)
+    result = smap._new_instance(data, meta, plot_settings=copy.deepcopy(smap.plot_settings), mask=mask)
+    if fill is not None:
+        record_filled(result, fill | filled(result))
+    return result
 
 
 def new_map(data, header):
@@ -252,9 +259,12 @@ def _cube_as_maps(cube):
     masks = [None] * len(images)
     if cube.mask is not None:
         masks = np.broadcast_to(np.asarray(cube.mask, dtype=bool), cube.data.shape).reshape(images.shape)
+    fills = filled(cube).reshape(images.shape)
     maps = []
-    for image, mask, header in zip(images, masks, headers, strict=True):
+    for image, mask, header, fill in zip(images, masks, headers, fills, strict=True):
         smap = sunpy.map.Map(image, header)
         smap.mask = mask
+        if FILLED_KEYWORD in header:
+            record_filled(smap, fill)
         maps.append(smap)
     return maps, lambda restored: rebuilt_cube(cube, maps, _checked(restored, len(maps)))

@@ -70,9 +70,11 @@ class Restored:
         Shape ``(scale * ny, scale * nx)`` for an observation of shape ``(ny, nx)``, in the unit of the observation
         unless ``unit`` is given.
     filled : `numpy.ndarray` of `bool`, optional
-        True where pixels were filled; all other pixels of the Map then keep their values.
+        True where pixels were filled, which `sunpy_restore.filled` finds; all other pixels of the Map then keep their
+        values.
     mask : `numpy.ndarray` of `bool`, optional
-        True where values should not be trusted, in the shape of ``data``; `None` for the mask of the Map.
+        True where values should not be trusted, in the shape of ``data``; `None` for the mask of the Map, without
+        filled pixels.
     unit : `~astropy.units.Unit`, optional
         Unit of the data, if it is not that of the Map.
     method : `str`, optional

@@ -206,6 +206,22 @@ class Recipe(ABC):
         """
         return
 
+    def metadata(self, directory, config):
+        """
+        What else a weights file says about the data, by default nothing.
+
+        Parameters
+        ----------
+        directory, config
+            As for `datasets`.
+
+        Returns
+        -------
+        `dict`
+            Further metadata, as `~sunpy_restore.core.weights.write` takes them.
+        """
+        return {}
+
     @abstractmethod
     def evaluation_pairs(self, directory):
         """

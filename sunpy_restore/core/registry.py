@@ -40,6 +40,8 @@ class WeightsEntry:
         Whether the task uses these weights by default.
     description : `str`
         One line: the network and the input that it expects.
+    trained_on : `str`
+        One line: the training data, with their terms of use.
     folder : `~pathlib.Path`
         Folder of the compact files.
 
@@ -60,6 +62,7 @@ class WeightsEntry:
     task: str = ""
     urls: tuple[str, ...] = ()
     default: bool = False
+    trained_on: str = ""
     folder: Path = field(default=Path(), repr=False)
 
     def __post_init__(self):

@@ -101,11 +101,10 @@ def _restored(smap, observed, method, progress, options):
         warn_user(observed.nothing_to_do)
         return smap
     restored = restore_observation(observed, method, progress=progress, **options)
-    data, mask = restored.data, restored.mask
-    if restored.filled is not None:
-        data, mask = _put_back(smap, restored)
+    data = restored.data if restored.filled is None else _put_back(smap, restored)
     scale = method.task.scale if isinstance(method.task, Restoration) else 1
-    result = restored_map(smap, data, scale=scale, mask=mask, provenance=method.provenance(restored.method))
+    provenance = method.provenance(restored.method)
+    result = restored_map(smap, data, scale=scale, mask=restored.mask, fill=restored.filled, provenance=provenance)
     if restored.unit is not None:
         result.meta["bunit"] = restored.unit.to_string("fits")
     result.meta.update(restored.cards)
@@ -113,8 +112,7 @@ def _restored(smap, observed, method, progress, options):
 
 
 def _put_back(smap, restored):
-    """The data of a Map with its filled pixels, and the mask: True for these and for those that were masked before."""
-    filled = restored.filled
+    """The data of a Map with its filled pixels."""
     data = smap.data.astype(np.result_type(smap.data.dtype, np.float32).newbyteorder("="))
-    data[filled] = restored.data[filled]
-    return data, filled if smap.mask is None else filled | smap.mask
+    data[restored.filled] = restored.data[restored.filled]
+    return data

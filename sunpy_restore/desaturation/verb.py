@@ -59,8 +59,9 @@ def desaturate(
     Returns
     -------
     Same kind as ``image``
-        Maps of the same class, unit and shape, in floating point. The mask is True where a pixel was filled, and where
-        the input was masked. A Map without saturated pixels is returned unchanged.
+        Maps of the same class, unit and shape, in floating point. `sunpy_restore.filled` tells which pixels were
+        filled. The mask is that of the input, without filled pixels. A Map without saturated pixels is returned
+        unchanged.
 
     Raises
     ------
@@ -96,11 +97,11 @@ def desaturate(
     Examples
     --------
     >>> import sunpy.map
-    >>> from sunpy_restore import desaturate
+    >>> from sunpy_restore import desaturate, filled
     >>> from sunpy_restore.data import sample_path
     >>> observed = sunpy.map.Map(sample_path("aia_193_flare"))
     >>> desaturated = desaturate(observed, method="biharmonic")
-    >>> bool((desaturated.data == observed.data)[~desaturated.mask].all())
+    >>> bool((desaturated.data == observed.data)[~filled(desaturated)].all())
     True
     """
     return run(

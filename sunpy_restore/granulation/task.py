@@ -72,7 +72,7 @@ VAE = GeneratorTask(
     name="synthesize-vae",
     title="Photospheric textures stitched from the tiles of a variational autoencoder",
     doi="10.48550/arXiv.1312.6114",
-    build_network=network_builder(TileVAE="granulation_vae"),
+    build_network=network_builder(TileVAE="granulation_vae", ThesisVAE="papers.granulation_vae"),
     network_method="sunpy_restore.granulation.restore:with_tile_network",
     stitchings=STITCHINGS,
     **_COMMON,

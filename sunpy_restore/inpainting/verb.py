@@ -52,8 +52,8 @@ def inpaint(
     Returns
     -------
     Same kind as ``image``
-        Maps of the same class, unit and shape, floating point. Their mask is True in filled pixels, and where the input
-        was masked. A Map without missing pixels is returned unchanged.
+        Maps of the same class, unit and shape, floating point. `sunpy_restore.filled` tells which pixels were filled.
+        The mask is that of the input, without filled pixels. A Map without missing pixels is returned unchanged.
 
     Raises
     ------
@@ -88,13 +88,13 @@ def inpaint(
     Examples
     --------
     >>> import sunpy.map
-    >>> from sunpy_restore import inpaint
+    >>> from sunpy_restore import filled, inpaint
     >>> from sunpy_restore.data import sample_path
     >>> complete = sunpy.map.Map(sample_path("lasco_c3_cme"))
     >>> data = complete.data.copy()
     >>> data[640:704, 384:448] = 0
-    >>> filled = inpaint(sunpy.map.Map(data, complete.meta), method="harmonic")
-    >>> int(filled.mask.sum()), bool((filled.data == data)[~filled.mask].all())
+    >>> result = inpaint(sunpy.map.Map(data, complete.meta), method="harmonic")
+    >>> int(filled(result).sum()), bool((result.data == data)[~filled(result)].all())
     (4096, True)
     """
     return run(

@@ -15,6 +15,7 @@ __all__ = [
     "check_latent",
     "check_tile",
     "check_widths",
+    "halving",
 ]
 
 SIDE = 128
@@ -54,9 +55,9 @@ class TileGenerator(nn.Module):
 
     Notes
     -----
-    The thesis gives the types of the layers and the number of parameters, 12,848,641, but not the channels of each
-    level. With 512 channels and one convolution at each level, the number is reproduced. No other powers of two that do
-    not increase towards 128 px do so, with one or two convolutions per level.
+    The tables of the thesis list the layers and a total of 12,848,641 parameters. 512 channels and one convolution at
+    each level reproduce the total. No other powers of two that do not increase towards 128 px do so, with one or two
+    convolutions per level.
 
     References
     ----------
@@ -134,7 +135,7 @@ class TileDiscriminator(nn.Module):
 
     Notes
     -----
-    The thesis gives the types of the layers and the number of parameters, 11,813,377. As for `TileGenerator`, it is
+    The tables of the thesis list the layers and a total of 11,813,377 parameters. As for `TileGenerator`, it is
     reproduced by 512 channels and one convolution at each level only, with no layer between the 4 x 4 features and the
     logit and without the channel of Karras et al. with the standard deviation over the batch.
 
@@ -155,7 +156,7 @@ class TileDiscriminator(nn.Module):
         super().__init__()
         widths = check_widths(widths)[::-1]
         self.first = nn.Sequential(EqualizedConv2d(1, widths[0], 1), nn.LeakyReLU(_SLOPE))
-        self.levels = nn.Sequential(*(_halving(*pair) for pair in pairwise(widths)))
+        self.levels = nn.Sequential(*(halving(*pair) for pair in pairwise(widths)))
         self.last = EqualizedLinear(widths[-1] * _INPUT**2, 1, gain=1.0)
         self.to(memory_format=torch.channels_last)
 
@@ -170,7 +171,8 @@ def _doubling(inputs, outputs):
     return nn.Sequential(nn.Upsample(scale_factor=2), convolution, nn.LeakyReLU(_SLOPE), PixelNorm())
 
 
-def _halving(inputs, outputs):
+def halving(inputs, outputs):
+    """Level that halves the resolution: a 3 x 3 convolution, batch normalization, leaky ReLU, and downsampling."""
     convolution = EqualizedConv2d(inputs, outputs, 3, padding=1)
     half = nn.Upsample(scale_factor=0.5, mode="bilinear", align_corners=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.LeakyReLU(_SLOPE), half)

@@ -104,6 +104,7 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
     if trainer.is_global_zero:
         recipe.calibrate(module.network, data, config)
         metadata = _metadata(recipe, config, trainer, continuation.seconds) | {"commit": commit}
+        metadata |= recipe.metadata(data, config)
         write(path, module.network.state_dict(), metadata)
     return path
 

@@ -14,15 +14,16 @@ from astropy.io import fits
 import sunpy.map
 
 import sunpy_restore
-from sunpy_restore import load, synthesize_granulation
+from sunpy_restore import filled, load, synthesize_granulation
 from sunpy_restore.cli.main import main
 from sunpy_restore.core import registry
 from sunpy_restore.core.metrics import contrast
 from sunpy_restore.core.weights import available, default_for, write
-from sunpy_restore.data import sample_path
+from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.desaturation.report import fringe_residual
 from sunpy_restore.desaturation.saturation import find_saturation
 from sunpy_restore.enhancement.forward import reconvolve
+from sunpy_restore.granulation.statistics import reference_statistics
 from sunpy_restore.tasks import FUNCTIONS, all_tasks
 
 SAMPLE = sample_path("hmi_magnetogram")
@@ -180,14 +181,14 @@ def test_inpaints_a_file_as_python_does(run, networks, tmp_path):
     assert type(found) is type(expected)
     np.testing.assert_array_equal(found.data, expected.data)
     changed = found.data != observed.data
-    assert changed.sum() == expected.mask.sum() == 2048
+    assert changed.sum() == filled(expected).sum() == 2048
     later = sample_path("lasco_c3_later")
     options = ("-o", target, "--overwrite", "--neighbours", later, "--method", "temporal")
     assert run("inpaint", lost, *options) == (0, f"{target}\n", "")
     expected = sunpy_restore.inpaint(observed, neighbours=sunpy.map.Map(later), method="temporal")
     np.testing.assert_array_equal(sunpy.map.Map(target).data, expected.data)
     assert run("inpaint", lost, *options, "--texture")[0] == 0
-    added = (sunpy.map.Map(target).data - expected.data)[expected.mask]
+    added = (sunpy.map.Map(target).data - expected.data)[filled(expected)]
     assert added.std() > 1
 
 
@@ -315,12 +316,12 @@ def test_masks_of_input_files_are_used(run, tmp_path):
     assert f"{tmp_path / 'two.fits'}: Found 2 images; expected one" in err
 
 
-def test_results_are_loaded_with_their_mask(run, tmp_path):
+def test_results_are_loaded_with_their_filled_pixels(run, tmp_path):
     target = tmp_path / "filled.fits"
     assert run("desaturate", FLARE, "--method", "biharmonic", "-o", target)[0] == 0
     expected = sunpy_restore.desaturate(sunpy.map.Map(FLARE), method="biharmonic")
     found = load(target)
-    np.testing.assert_array_equal(found.mask, expected.mask)
+    np.testing.assert_array_equal(filled(found), filled(expected))
     np.testing.assert_array_equal(found.data, expected.data)
 
 
@@ -463,7 +464,7 @@ def test_demo(run, networks, tmp_path, monkeypatch):
     flare += [f"lasco_c3_cme{end}" for end in (".png", "_harmonic.fits", "_network.fits", "_radial.fits")]
     ends_of_stix = ("", "_fitted")
     flare += ["stix_flare.png", *(f"stix_flare_{m}{end}.fits" for m in ("clean", "network") for end in ends_of_stix)]
-    flare += [f"granulation_muram{end}" for end in (".png", "_convolutional.fits", "_spectrum.fits")]
+    flare += [f"granulation{end}" for end in (".png", "_convolutional.fits", "_spectrum.fits")]
     assert files == sorted([*flare, *(f"{stem}{end}" for stem in stems for end in ends)])
     for name in files:
         assert str(folder / name) in out
@@ -494,6 +495,10 @@ def test_demo(run, networks, tmp_path, monkeypatch):
     assert [len(figure.axes) for figure in figures] == [7, 7, 9, 6, 10, 4]
     for figure in figures[:3]:
         check_figure(figure)
+    # Neither a nominal date, nor the name of a camera
+    titles = [figure.get_suptitle() for figure in figures[:3]]
+    assert titles == [SAMPLES[stem] for stem in (*stems, "aia_193_flare")]
+    assert not any(text in title for title in titles for text in ("FRONT", "AIA 2", "2013-01-05"))
     *panels, bar = figures[3].axes
     assert "[%]" in bar.get_ylabel()
     assert [axes.get_title() for axes in panels] == ["lost", "harmonic", "radial", "network", "truth"]
@@ -508,23 +513,24 @@ def test_demo(run, networks, tmp_path, monkeypatch):
 
 
 def check_granulation(folder, out, figure):
-    """Textures of the size and the pixels of the simulation, with figures that are measured."""
-    simulated = sunpy.map.Map(sample_path("granulation_muram"))
-    *panels, _ = figure.axes
-    assert [axes.get_title() for axes in panels] == ["spectrum", "convolutional", "simulation"]
+    """Textures with the pixels of the simulation, and with figures that are measured."""
+    reference = reference_statistics()
+    *panels, curves, _ = figure.axes
+    assert [axes.get_title() for axes in panels] == ["spectrum", "convolutional"]
     assert len({(axes.images[0].get_clim(), *axes.images[0].get_extent()) for axes in panels}) == 1
-    assert panels[0].images[0].get_extent() == pytest.approx([0, 170 * 0.048, 0, 480 * 0.048])
+    assert panels[0].images[0].get_extent() == pytest.approx([0, 400 * 0.048, 0, 400 * 0.048])
+    assert [line.get_label() for line in curves.lines] == ["spectrum", "convolutional", "simulation"]
+    np.testing.assert_array_equal(curves.lines[-1].get_xdata(), reference.intensities)
     for method in ("spectrum", "convolutional"):
-        line = next(line for line in out.splitlines() if line.endswith(f"granulation_muram_{method}.fits"))
-        smap = sunpy.map.Map(folder / f"granulation_muram_{method}.fits")
+        line = next(line for line in out.splitlines() if line.endswith(f"granulation_{method}.fits"))
+        smap = sunpy.map.Map(folder / f"granulation_{method}.fits")
         assert smap.meta["synthetic"] is True
-        assert smap.data.shape == simulated.data.shape
+        assert smap.data.shape == (400, 400)
         assert f"seed {smap.meta['rstseed']} " in line
-        for image in (smap, simulated):
-            assert f"{100 * contrast(image.data):.2f} %" in line
-    spectrum = sunpy.map.Map(folder / "granulation_muram_spectrum.fits")
-    assert u.allclose(u.Quantity(spectrum.scale), u.Quantity(simulated.scale))
-    assert "histogram KS 0.0" in next(line for line in out.splitlines() if "granulation_muram_spectrum" in line)
+        for value in (contrast(smap.data), reference.contrast):
+            assert f"{100 * value:.2f} %" in line
+        assert f"histogram KS {reference.histogram_distance(smap.data):.3f} " in line
+        assert u.allclose(smap.scale.axis1, 0.0662 * u.arcsec / u.pix, rtol=2e-3)
 
 
 def check_figure(figure):

@@ -497,7 +497,7 @@ def test_data_changed_without_checksum(tmp_path):
         load(tmp_path / "other.fits")
 
 
-@pytest.mark.parametrize("name", ["aia_171_quiet", "granulation_muram"])
+@pytest.mark.parametrize("name", ["aia_171_quiet", "stix_flare"])
 def test_files_of_others(name, tmp_path):
     path = tmp_path / "other.fits"
     shutil.copy(sample_path(name), path)

@@ -188,6 +188,17 @@ def test_shipped_entry(entry):
     assert all(url.startswith("https://") for url in entry.urls)
 
 
+@pytest.mark.parametrize("entry", SHIPPED, ids=lambda entry: entry.name)
+def test_shipped_entry_names_its_training_data_and_their_terms(entry):
+    assert entry.trained_on.strip()
+    if entry.kind == "compact":
+        described = weights.read_metadata(entry.folder / entry.file)["training_data"]
+        # HelioML states two licences
+        for text in (entry.trained_on, described):
+            assert ("MURaM" in text) == ("unclear" in text) == ("HelioML" in text) == ("CC BY-NC-ND 4.0" in text)
+        assert ("MURaM" in entry.trained_on) == ("MURaM" in described)
+
+
 def test_shipped_features_are_those_of_torchvision():
     """Names of files of torchvision have the first digits of the SHA-256."""
     entry = weights.entry_named("vgg19")

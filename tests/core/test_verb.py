@@ -16,6 +16,7 @@ from sunpy.map.sources import HMIMap
 
 from sunpy_restore.core import observation as base
 from sunpy_restore.core.exceptions import RestoreWarning
+from sunpy_restore.core.filled import filled
 from sunpy_restore.core.maps import masks_for
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.methods import Restored
@@ -168,7 +169,8 @@ def test_a_cube_comes_back_as_a_cube():
     found = patch(cube, cards={"strength": 3}, unit=u.mT)
     assert type(found) is ndcube.NDCube
     np.testing.assert_array_equal(found.data, patch(one).data)
-    np.testing.assert_array_equal(found.mask, one.data < 0)
+    np.testing.assert_array_equal(filled(found), one.data < 0)
+    assert found.mask is None
     assert (found.unit, found.meta["STRENGTH"], found.meta["RSTTASK"]) == (u.mT, 3, "patch-gauss")
 
 
@@ -272,10 +274,10 @@ def test_keywords_of_an_image_are_distributed():
     found = patch(maps, mask=masks, level=7)
     for before, after, mask in zip(maps, found, masks, strict=True):
         np.testing.assert_array_equal(after.data, np.where(mask, 7, before.data))
-        np.testing.assert_array_equal(after.mask, mask)
+        np.testing.assert_array_equal(filled(after), mask)
     same = [smap(holes=[]), smap(holes=[])]
     for after in patch(same, mask=masks[0]):
-        np.testing.assert_array_equal(after.mask, masks[0])
+        np.testing.assert_array_equal(filled(after), masks[0])
 
 
 def test_another_number_of_values_is_refused():
@@ -287,7 +289,7 @@ def test_another_number_of_values_is_refused():
 
 def test_a_keyword_that_is_left_out_keeps_its_default():
     found = run(PATCH, smap(), **OPTIONS)
-    assert (found.data[0, 1], found.mask.sum()) == (1, 1)
+    assert (found.data[0, 1], filled(found).sum()) == (1, 1)
     assert run(PATCH, smap(), **OPTIONS, observing={"level": 3.0}).data[0, 1] == 3
 
 
@@ -308,8 +310,8 @@ def test_filled_pixels_are_put_back_among_the_others(dtype, expected):
     holes = before.data < 0
     np.testing.assert_array_equal(after.data[~holes], before.data[~holes])
     np.testing.assert_array_equal(after.data[holes], np.full(2, 0.1, expected))
-    np.testing.assert_array_equal(after.mask, holes)
-    assert after.mask.dtype == bool
+    np.testing.assert_array_equal(filled(after), holes)
+    assert after.mask is None
 
 
 def test_values_that_are_not_finite_stay_where_nothing_is_filled():
@@ -319,13 +321,26 @@ def test_values_that_are_not_finite_stay_where_nothing_is_filled():
     assert after.data[1, :3].tobytes() == before.data[1, :3].tobytes()
 
 
-def test_the_mask_is_that_of_filled_pixels_and_of_the_input():
+def test_pixels_that_the_input_masks_stay_masked_unless_they_are_filled():
     before = smap()
     before.mask = np.zeros((4, 6), bool)
-    before.mask[3, 3] = True
-    np.testing.assert_array_equal(np.argwhere(patch(before).mask), [(0, 1), (3, 3)])
+    before.mask[3, 3] = before.mask[0, 1] = True
+    after = patch(before)
+    np.testing.assert_array_equal(np.argwhere(after.mask), [(3, 3)])
+    np.testing.assert_array_equal(np.argwhere(filled(after)), [(0, 1)])
+    before.mask[3, 3] = False
+    assert patch(before).mask is None
     before.mask = np.True_
-    assert patch(before).mask.all()
+    np.testing.assert_array_equal(np.argwhere(~patch(before).mask), [(0, 1)])
+
+
+def test_pixels_that_were_filled_before_stay_recorded():
+    first = patch(smap(holes=[(0, 1)]))
+    first.meta["rsttask"] = "another"
+    first.data[2, 2] = -1
+    np.testing.assert_array_equal(np.argwhere(filled(patch(first))), [(0, 1), (2, 2)])
+    whole = patch(first, method="unfilled", whole=True)
+    np.testing.assert_array_equal(filled(whole), filled(first))
 
 
 def test_without_filled_pixels_the_whole_image_and_its_mask_are_those_of_the_method():
@@ -383,6 +398,7 @@ def test_the_input_is_not_changed():
         found = patch([before], **options)[0]
         found.data[:] = 0
         found.mask[:] = ~found.mask
+        assert not np.shares_memory(filled(found), mask)
         found.meta["keycomments"]["CDELT1"] = "changed"
         found.plot_settings["cmap"] = "viridis"
         np.testing.assert_array_equal(before.data, data)

@@ -1,5 +1,6 @@
 """Training and evaluation of the networks of `sunpy_restore.enhance`."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,11 +13,19 @@ from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.recipe.pairs import PairDataset
 from sunpy_restore.enhancement.recipe.scores import measure
-from sunpy_restore.enhancement.recipe.truth import continuum_sources, magnetogram_sources
+from sunpy_restore.enhancement.recipe.truth import clean_continuum_sources, continuum_sources, magnetogram_sources
 
 __all__ = ["EnhancementRecipe"]
 
 _SOURCES = {"enhance-continuum": continuum_sources, "enhance-magnetogram": magnetogram_sources}
+_CLEAN = "clean"
+_CLEAN_DATA = (
+    "SUNRISE/IMaX granulation, columns 0-617 of 772, deconvolved to a contrast of 0.144 (62 %); Hinode/SP scan of a "
+    "sunspot at 6302 A (11 %); SST/CRISP wide-band images of a sunspot and of plage at 8542 A (17 %); HMI continuum "
+    "images of a sunspot, frames 0-16, used as the truth with pixels of half the size (10 %). Up to 5 % of stray "
+    "light from beyond the truncation radius of the point spread function is added to the granulation. Held out: the "
+    "other columns of IMaX, HMI frames 27-29. All files are from repositories with the MIT licence."
+)
 _NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}
 _COMPACT_OPTIONS = {
     "enhance-continuum": {"contrast": 8.0},
@@ -43,19 +52,23 @@ _COMPACT = {
         "spectral_index": 1.0,
     },
 }
+_TERMS = (
+    " The terms of use of MURaM are unclear: the LICENSE file of its source, https://github.com/HelioML/HelioML, says "
+    "BSD-3-Clause, the README puts the contents under CC BY-NC-ND 4.0."
+)
 _DATA = {
     "enhance-continuum": (
         "MURaM emergent intensity with pixels of 48 km, columns 0-543 (40 %); SUNRISE/IMaX granulation, filtered to "
         "the power spectrum of MURaM (22 %); Hinode/SP scan of a sunspot at 6302 A (11 %); SST/CRISP wide-band images "
         "of a sunspot and of plage at 8542 A (17 %); HMI continuum images of a sunspot, frames 0-16, used as the truth "
         "with pixels of half the size (10 %). Up to 5 % of stray light from beyond the truncation radius of the point "
-        "spread function is added to the granulation. Held out: MURaM columns 544-679, HMI frames 27-29."
+        "spread function is added to the granulation. Held out: MURaM columns 544-679, HMI frames 27-29." + _TERMS
     ),
     "enhance-magnetogram": (
         "Synthetic magnetograms of mixed polarity with flux in the intergranular lanes of the MURaM intensity, columns "
         "0-543 (35 %); Hinode/SOT-NFI magnetogram of NOAA 11158, V/I scaled to a maximum field of 2.2 kG (35 %); HMI "
         "magnetogram of NOAA 11158, columns 0-399, used as the truth with pixels of half the size (30 %). Held out: "
-        "MURaM columns 544-679, HMI columns 420-494."
+        "MURaM columns 544-679, HMI columns 420-494." + _TERMS
     ),
 }
 
@@ -90,7 +103,8 @@ class EnhancementRecipe(Recipe):
         ``paper`` has the parameters of Diaz Baso & Asensio Ramos (2018): 50,000 pairs of patches (input 50 x 50, output
         100 x 100 pixels), batches of 32, 20 epochs, Adam with a learning rate of 1e-4, and an l2 penalty of 1e-6
         (continuum) or 1e-5 (magnetogram). ``light`` differs by its network of one block with 32 kernels. ``compact``
-        is the configuration of the weights in the package.
+        is the configuration of the weights in the package. ``clean``, for the continuum only, is ``compact`` with data
+        whose terms of use are clear (`~sunpy_restore.enhancement.recipe.truth.clean_continuum_sources`).
 
         Returns
         -------
@@ -126,14 +140,20 @@ class EnhancementRecipe(Recipe):
             "paper": {"architecture": "Enhance", "blocks": 5, "channels": 64},
             "light": {"architecture": "Enhance", "blocks": 1, "channels": 32},
         }
-        return {"compact": compact} | {
+        clean = replace(compact, name=_CLEAN, options=dict(compact.options) | {"data": _CLEAN})
+        own = {"compact": compact} | ({_CLEAN: clean} if task == "enhance-continuum" else {})
+        return own | {
             name: TrainingConfig(name=name, network=network, options=paper_options, **paper)
             for name, network in networks.items()
         }
 
     def training_data(self, config):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""
-        return _DATA[self.task.name]
+        return _CLEAN_DATA if config.options.get("data") == _CLEAN else _DATA[self.task.name]
+
+    def _sources(self, config, directory, split):
+        clean = config.options.get("data") == _CLEAN
+        return (clean_continuum_sources if clean else _SOURCES[self.task.name])(directory, split)
 
     def datasets(self, directory, config):
         """See `sunpy_restore.core.recipe.Recipe.datasets`."""
@@ -142,7 +162,7 @@ class EnhancementRecipe(Recipe):
         common = {"patch_size": config.patch_size, "margin": options["margin"]}
         lowest, highest = options.get("noise", (1.0, 1.0))
         train = PairDataset(
-            _SOURCES[task](directory, "train"),
+            self._sources(config, directory, "train"),
             config.steps * config.batch_size,
             noise=(lowest * _NOISE[task], highest * _NOISE[task]),
             views=options["views"],
@@ -152,7 +172,7 @@ class EnhancementRecipe(Recipe):
         )
         validation = {
             source.name: PairDataset([source], 64, noise=(_NOISE[task],) * 2, views=32, seed=config.seed + 1, **common)
-            for source in _SOURCES[task](directory, "validation")
+            for source in self._sources(config, directory, "validation")
         }
         return train, validation
 

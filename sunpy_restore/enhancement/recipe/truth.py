@@ -13,13 +13,15 @@ from scipy import ndimage, signal
 from astropy.io import fits
 
 from sunpy_restore.enhancement.forward import HMI_PIXEL, airy_psf, hmi_psf, reconvolve
+from sunpy_restore.enhancement.recipe.imax import IMAX_SCALE, deconvolve, match_spectrum
 
-__all__ = ["Source", "continuum_sources", "magnetogram_sources", "view"]
+__all__ = ["Source", "clean_continuum_sources", "continuum_sources", "magnetogram_sources", "view"]
 
 MURAM_SCALE = 0.0662  # arcsec
-IMAX_SCALE = 0.055  # arcsec
 MURAM_SPLIT = 544
 """First column of the MURaM snapshot that is held out from training."""
+
+_IMAX_SPLIT = 0.8  # of the columns; the others are held out where there is no MURaM
 
 _MARGIN = 13
 """HMI pixels around a view that the point spread functions need."""
@@ -83,27 +85,10 @@ def _sst(directory, day):
     return _read(found[0])[40:-40, 40:-40]
 
 
-def _imax(directory, model):
-    """SUNRISE/IMaX image, filtered to the power spectrum of MURaM at the frequencies that the target telescope sees."""
+def _imax(directory):
+    """Contrast of the SUNRISE/IMaX image without its edges."""
     image = _read(directory / "photosphere" / "imax_focus.fits.gz")[90:-90, 90:-90]
-    image = image / image.mean() - 1
-    scales = np.linspace(0.2, 2.6, 25)
-    gain = np.sqrt(_power(model - 1, MURAM_SCALE, scales) / _power(image, IMAX_SCALE, scales))
-    frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(2 * n, IMAX_SCALE) for n in image.shape), indexing="ij"))
-    filter_ = np.interp(frequency, scales, np.clip(gain, 0, 6)) * np.exp(
-        -((np.clip(frequency - 2.6, 0, None) / 0.5) ** 2)
-    )
-    mirrored = np.pad(image, [(0, n) for n in image.shape], mode="symmetric")
-    return 1 + np.fft.ifft2(np.fft.fft2(mirrored) * filter_).real[: image.shape[0], : image.shape[1]]
-
-
-def _power(image, pixel_scale, scales):
-    """Power spectral density at the frequencies ``scales`` in cycles per arcsec, averaged over azimuth."""
-    window = np.outer(*(np.hanning(n) for n in image.shape))
-    power = np.abs(np.fft.fft2(image * window)) ** 2 * pixel_scale**2 / (window**2).sum()
-    frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n, pixel_scale) for n in image.shape), indexing="ij"))
-    half = (scales[1] - scales[0]) / 2
-    return np.array([power[np.abs(frequency - scale) < half].mean() for scale in scales])
+    return image / image.mean() - 1
 
 
 def _muram(directory):
@@ -133,27 +118,83 @@ def continuum_sources(directory, split="train"):
         A file is missing.
     """
     directory = Path(directory)
-    muram = _muram(directory)
-    series = _read(directory / "hmi" / "hmi_continuum_sunspot_series.fits.gz")
-    series = [frame / _quiet_level(frame) for frame in series]
+    muram, series = _muram(directory), _series(directory)
     if split == "validation":
         return [
             Source("MURaM", [muram[:, MURAM_SPLIT:]], MURAM_SCALE, 1.0),
             Source("HMI spot series", series[27:], None, 1.0),
         ]
+    return [
+        Source("MURaM", [muram[:, :MURAM_SPLIT]], MURAM_SCALE, 0.4, (0.85, 1.1), 1.0, (0.7, 1.4), 0.05),
+        Source(
+            "IMaX",
+            [match_spectrum(_imax(directory), muram[:, :MURAM_SPLIT], MURAM_SCALE)],
+            IMAX_SCALE,
+            0.22,
+            (0.85, 1.1),
+            1.0,
+            (0.7, 1.4),
+            0.05,
+        ),
+        *_observed_sources(directory, series),
+    ]
+
+
+def _observed_sources(directory, series):
+    """Spots and plage; their weights are shares of the compact configuration."""
     sp = np.load(directory / "photosphere" / "hinode_sp_scan.npz")["data"][:, 0, :].astype(float)
     sp = ndimage.zoom(sp / _quiet_level(sp), 2, order=3, mode="mirror", grid_mode=True)
     spot, plage = (_sst(directory, day) for day in ("2020-07-27", "2019-08-01"))
     return [
-        Source("MURaM", [muram[:, :MURAM_SPLIT]], MURAM_SCALE, 0.4, (0.85, 1.1), 1.0, (0.7, 1.4), 0.05),
-        Source(
-            "IMaX", [_imax(directory, muram[:, :MURAM_SPLIT])], IMAX_SCALE, 0.22, (0.85, 1.1), 1.0, (0.7, 1.4), 0.05
-        ),
         Source("Hinode/SP spot", [np.clip(sp, 0.02, None)], 0.08, 0.11, (0.9, 1.1), 1.0),
         # The contrast of the wide band at 8542 A is lower than at 6173 A
         Source("SST spot", [np.clip(spot / _quiet_level(spot), 0.02, None) ** 1.3], 0.059, 0.1, (0.9, 1.1), 1.0),
         Source("SST plage", [plage / np.median(plage)], 0.059, 0.07, (1.5, 2.5), 1.0),
         Source("HMI spot series", series[:20:4], None, 0.1, (0.9, 1.2), 1.0),
+    ]
+
+
+def _series(directory):
+    series = _read(directory / "hmi" / "hmi_continuum_sunspot_series.fits.gz")
+    return [frame / _quiet_level(frame) for frame in series]
+
+
+def clean_continuum_sources(directory, split="train"):
+    """
+    Read the continuum images whose terms of use are clear: those of `continuum_sources` without MURaM.
+
+    Granulation is that of SUNRISE/IMaX alone, which is not deconvolved in the folder. Each part is deconvolved to the
+    contrast of 0.144 that simulated granulation has in this continuum (Danilovic et al. 2008), by a filter that
+    increases exponentially with the spatial frequency, at most by a factor of 6. The form of the filter is an
+    assumption.
+
+    Parameters
+    ----------
+    directory : path-like
+        Folder with ``photosphere/`` and ``hmi/``, as for `continuum_sources` without ``muram_intensity_48km.npy``.
+    split : ``"train"`` or ``"validation"``
+        As for `continuum_sources`.
+
+    Returns
+    -------
+    `list` of `Source`
+
+    Raises
+    ------
+    FileNotFoundError
+        A file is missing.
+    """
+    directory = Path(directory)
+    image, series = _imax(directory), _series(directory)
+    cut = round(_IMAX_SPLIT * image.shape[1])
+    if split == "validation":
+        return [
+            Source("IMaX", [deconvolve(image[:, cut:])], IMAX_SCALE, 1.0),
+            Source("HMI spot series", series[27:], None, 1.0),
+        ]
+    return [
+        Source("IMaX", [deconvolve(image[:, :cut])], IMAX_SCALE, 0.62, (0.85, 1.15), 1.0, (0.7, 1.4), 0.05),
+        *_observed_sources(directory, series),
     ]
 
 

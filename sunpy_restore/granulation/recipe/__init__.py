@@ -15,6 +15,7 @@ from sunpy_restore.granulation.recipe.calibration import calibrate, radial_power
 from sunpy_restore.granulation.recipe.configurations import CONFIGURATIONS
 from sunpy_restore.granulation.recipe.losses import histogram_loss, spectrum_loss
 from sunpy_restore.granulation.recipe.textures import SIDE, TileDataset, read_texture
+from sunpy_restore.granulation.statistics import measure_reference
 from sunpy_restore.granulation.task import CONVOLUTIONAL, GAN, VAE
 from sunpy_restore.networks.granulation_vae import kl_divergence
 
@@ -24,8 +25,11 @@ __all__ = ["GranulationRecipe"]
 _MURAM = (
     "Emergent intensity of a snapshot of a MURaM simulation of the quiet Sun, pixels of 48 km: columns 0-509 of 680, "
     "tiles of 128 x 128 pixels at any place, mirrored and turned by multiples of 45 degrees. Columns 510-679 were kept "
-    "back."
+    "back. Source: simulation.npy of https://github.com/HelioML/HelioML at 5e5ddd869d62. Its terms of use are unclear: "
+    "the LICENSE file of the repository says BSD-3-Clause, its README puts the contents under CC BY-NC-ND 4.0."
 )
+
+_KEPT_BACK = "MURaM simulation of the quiet Sun, columns 510-679 of 680"
 
 # Images that a calibration is measured on; those of the convolutional generator are larger
 _CALIBRATION_IMAGES = {CONVOLUTIONAL.name: 24, GAN.name: 1536, VAE.name: 1536}
@@ -51,7 +55,8 @@ class GranulationRecipe(Recipe):
         Training configurations of the task.
 
         ``paper`` has the networks and hyperparameters of Sierra Acosta (2020), ``compact`` made the weights in the
-        package.
+        package. ``clean`` of the convolutional generator is ``compact`` with an image whose terms of use are clear,
+        granulation observed by SUNRISE/IMaX at the resolution of this telescope.
 
         Returns
         -------
@@ -69,7 +74,7 @@ class GranulationRecipe(Recipe):
         files = config.options.get("files")
         if files is None:
             return _MURAM
-        named = ", ".join(f"{name} (pixels of {pixel:g} km)" for name, pixel in files)
+        named = ", ".join(f"{name} (pixels of {pixel:g} km)" for name, pixel, *_ in files)
         return f"{named}: the first three quarters of the columns of each image; the others were kept back."
 
     def datasets(self, directory, config):
@@ -191,6 +196,18 @@ class GranulationRecipe(Recipe):
                 for _ in range(-(-count // batch))
             ]
         calibrate(network.calibration, torch.cat(images), texture)
+
+    def metadata(self, directory, config):
+        """
+        Statistics of the part of the first image that was kept back, under ``"reference"``.
+
+        `~sunpy_restore.granulation.statistics.reference_statistics` reads them. See also
+        `sunpy_restore.core.recipe.Recipe.metadata`.
+        """
+        files = config.options.get("files")
+        texture = read_texture(directory, "validation", files)
+        source = _KEPT_BACK if files is None else f"{files[0][0]}, the last quarter of the columns"
+        return {"reference": measure_reference(texture.images[0], texture.pixel, source).as_dict()}
 
     def evaluation_pairs(self, directory):
         """See `~sunpy_restore.granulation.recipe.scores.evaluation_pairs`."""

@@ -26,6 +26,11 @@ _CONVOLUTIONAL = TrainingConfig(
     options={"gradient_penalty": 0.25, "spectrum": 0.3, "histogram": 1.0},
 )
 
+# Pixels of 0.055 arcsec; the edges of the image are apodised
+_IMAX = (("photosphere/imax_focus.fits.gz", 39.9, 90),)
+
+_CLEAN = replace(_CONVOLUTIONAL, name="clean", options={**_CONVOLUTIONAL.options, "files": _IMAX})
+
 _PAPER_GAN = TrainingConfig(
     name="paper",
     network={"architecture": "TileGenerator", "latent": 128},
@@ -61,7 +66,7 @@ _GAN = replace(
 
 _PAPER_VAE = TrainingConfig(
     name="paper",
-    network={"architecture": "TileVAE", "hidden": 512, "latent": 256},
+    network={"architecture": "ThesisVAE", "latent": 256, "flattened": 512, "width": 256},
     patch_size=SIDE,
     batch_size=8,
     steps=100_000,
@@ -90,7 +95,7 @@ _VAE = replace(
 )
 
 CONFIGURATIONS = {
-    CONVOLUTIONAL.name: (_CONVOLUTIONAL,),
+    CONVOLUTIONAL.name: (_CONVOLUTIONAL, _CLEAN),
     GAN.name: (_GAN, _PAPER_GAN),
     VAE.name: (_VAE, _PAPER_VAE),
 }

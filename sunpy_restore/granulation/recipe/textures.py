@@ -58,10 +58,10 @@ def read_texture(directory, split="train", files=None):
         Folder of the training data.
     split : ``"train"`` or ``"validation"``
         The first three quarters of the columns of each image, or the rest.
-    files : sequence of pairs, optional
-        Names of images (``.npy``, FITS or 8-bit) and the sides of their pixels in km. All are resampled to the pixel
-        size of the first one. By default the emergent intensity of a MURaM simulation,
-        ``photosphere/muram_intensity_48km.npy``.
+    files : sequence of pairs or triples, optional
+        Names of images (``.npy``, FITS or 8-bit), the sides of their pixels in km, and the number of pixels that are
+        cut off along each edge, by default 0. All are resampled to the pixel size of the first one. By default the
+        emergent intensity of a MURaM simulation, ``photosphere/muram_intensity_48km.npy``.
 
     Returns
     -------
@@ -77,16 +77,19 @@ def read_texture(directory, split="train", files=None):
     """
     files = _FILES if files is None else files
     pixel = files[0][1]
-    parts = [_parts(Path(directory) / name, pixel / size) for name, size in files]
+    parts = [_parts(Path(directory) / name, pixel / size, *margin) for name, size, *margin in files]
     # The range must not depend on the part that is kept back either
     seen = parts[0][0]
     span = (float(seen.min()), float(seen.max()))
     return TrainingTexture([part[split != "train"] for part in parts], pixel, span)
 
 
-def _parts(path, ratio):
+def _parts(path, ratio, margin=0):
     """The training part of an image and the part kept back, on pixels that are ``ratio`` times as large."""
     image = _read(path)
+    if not 0 <= 2 * margin < min(image.shape):
+        raise ValueError(f"Found a margin of {margin} pixels for {path}; expected less than half of {image.shape}.")
+    image = image[margin : image.shape[0] - margin, margin : image.shape[1] - margin]
     cut = round(SPLIT * image.shape[1])
     image = image / image[:, :cut].mean()
     seen, kept = (_regridded(part, ratio) for part in (image[:, :cut], image[:, cut:]))

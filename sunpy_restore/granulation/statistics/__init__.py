@@ -10,11 +10,17 @@ from sunpy_restore.granulation.statistics.granules import granule_areas, granule
 from sunpy_restore.granulation.statistics.intensities import histogram_distance
 from sunpy_restore.granulation.statistics.lags import autocorrelation, largest_repetition, repetition
 from sunpy_restore.granulation.statistics.patches import diversity, novelty
+from sunpy_restore.granulation.statistics.reference import (
+    ReferenceStatistics,
+    measure_reference,
+    reference_statistics,
+)
 from sunpy_restore.granulation.statistics.seams import seam_ratio
 from sunpy_restore.granulation.statistics.spectrum import power_spectrum, spectrum_distance
 from sunpy_restore.granulation.statistics.summary import compare
 
 __all__ = [
+    "ReferenceStatistics",
     "autocorrelation",
     "compare",
     "contrast",
@@ -23,8 +29,10 @@ __all__ = [
     "granule_distance",
     "histogram_distance",
     "largest_repetition",
+    "measure_reference",
     "novelty",
     "power_spectrum",
+    "reference_statistics",
     "repetition",
     "seam_ratio",
     "spectrum_distance",

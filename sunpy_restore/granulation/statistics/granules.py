@@ -10,7 +10,7 @@ from sunpy_restore.core.maps import new_map
 from sunpy_restore.granulation.output import synthetic_header
 from sunpy_restore.granulation.statistics.intensities import ks_statistic, relative
 
-__all__ = ["granule_areas", "granule_distance"]
+__all__ = ["areas_distance", "granule_areas", "granule_distance", "searched_area"]
 
 _SMALLEST_AREA = 0.1  # Mm^2 (0.36 Mm across); smaller bright patches are fragments
 _LARGEST_PIECE = 500**2  # pixels; beyond, sunkit-image takes the threshold from a random sample
@@ -92,11 +92,51 @@ def granule_distance(image, reference, pixel, *, smallest=_SMALLEST_AREA):
     (areas, searched), (expected, reference_searched) = (
         _areas(each, pixel, smallest, piece) for each in (image, reference)
     )
+    return areas_distance(areas, searched, expected, reference_searched)
+
+
+def searched_area(shape, pixel, piece):
+    """
+    Area that `granule_areas` searches for granules.
+
+    Parameters
+    ----------
+    shape : pair of `int`
+        Rows and columns of the image.
+    pixel, piece
+        See `granule_areas`.
+
+    Returns
+    -------
+    `float`
+        Area in Mm^2.
+    """
+    return float(len(_corners(shape, piece)) * np.prod(piece) * (pixel / 1000) ** 2)
+
+
+def areas_distance(areas, searched, expected, reference_searched):
+    """
+    Distance between two distributions of granule areas.
+
+    Parameters
+    ----------
+    areas, expected : `~numpy.ndarray`
+        Areas of the granules in the image and in the reference in Mm^2.
+    searched, reference_searched : `float`
+        Area in Mm^2 that was searched for them.
+
+    Returns
+    -------
+    `dict`
+        See `granule_distance`.
+
+    Raises
+    ------
+    ValueError
+        The reference has no granule.
+    """
     if not len(expected):
-        raise ValueError(
-            f"Found no granule of at least {smallest} Mm^2 in pieces of {piece} pixels of the reference; expected a "
-            "reference with granules."
-        )
+        raise ValueError("Found no granule in the pieces of the reference; expected a reference with granules.")
     return {
         "ks": ks_statistic(areas, expected) if len(areas) else 1.0,
         "chance": float(_KOLMOGOROV_MEDIAN * np.sqrt(1 / max(len(areas), 1) + 1 / len(expected))),
@@ -121,16 +161,23 @@ def _areas(image, pixel, smallest, piece):
         raise ValueError(
             f"Found pieces of {shape} pixels; expected pieces of up to {_LARGEST_PIECE} pixels within {image.shape}."
         )
-    starts = [range(0, length - part + 1, part) for length, part in zip(image.shape, shape, strict=True)]
+    pixels = np.concatenate(
+        [
+            _inner_regions(_granules(image[y : y + shape[0], x : x + shape[1]], pixel))
+            for y, x in _corners(image.shape, shape)
+        ]
+    )
+    areas = np.sort(pixels) * (pixel / 1000) ** 2
+    return areas[areas >= smallest], searched_area(image.shape, pixel, shape)
+
+
+def _corners(shape, piece):
+    """First rows and columns of the pieces that are segmented."""
+    starts = [range(0, length - part + 1, part) for length, part in zip(shape, piece, strict=True)]
     corners = list(product(*starts))
     if len(corners) > _PIECES:
         corners = [corners[i] for i in np.linspace(0, len(corners) - 1, _PIECES).astype(int)]
-    pixels = np.concatenate(
-        [_inner_regions(_granules(image[y : y + shape[0], x : x + shape[1]], pixel)) for y, x in corners]
-    )
-    square = (pixel / 1000) ** 2
-    areas = np.sort(pixels) * square
-    return areas[areas >= smallest], len(corners) * np.prod(shape) * square
+    return corners
 
 
 def _piece(shape):

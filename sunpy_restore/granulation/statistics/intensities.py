@@ -1,9 +1,9 @@
 """Relative intensities and their distribution."""
 
 import numpy as np
-from scipy.stats import ks_2samp
+from scipy.stats import ks_1samp, ks_2samp
 
-__all__ = ["histogram_distance", "ks_statistic", "relative"]
+__all__ = ["histogram_distance", "ks_statistic", "ks_to_quantiles", "relative"]
 
 
 def relative(image):
@@ -58,6 +58,27 @@ def ks_statistic(first, second):
     """
     # The exact probability, which is not needed, would take long
     return float(ks_2samp(np.ravel(first), np.ravel(second), method="asymp").statistic)
+
+
+def ks_to_quantiles(values, quantiles):
+    """
+    Kolmogorov-Smirnov statistic of a sample and a distribution.
+
+    Parameters
+    ----------
+    values : array-like
+        The sample, not empty.
+    quantiles : sequence of `float`
+        Increasing values of the distribution at equal steps of its cumulative probability, from 0 to 1. The cumulative
+        probability is linear between them.
+
+    Returns
+    -------
+    `float`
+        From 0 (equal) to 1 (disjoint).
+    """
+    levels = np.linspace(0, 1, len(quantiles))
+    return float(ks_1samp(np.ravel(values), lambda x: np.interp(x, quantiles, levels), method="asymp").statistic)
 
 
 def histogram_distance(image, reference):

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from sunpy_restore.granulation.statistics.intensities import relative
 
-__all__ = ["power_spectrum", "spectrum_distance"]
+__all__ = ["power_distance", "power_spectrum", "power_with_error", "spectrum_distance"]
 
 _SHORTEST_WAVELENGTH = 0.5  # Mm
 _BINS = 8  # narrower ones contain too few modes of a box of ten granules to show a difference of 15 %
@@ -98,11 +98,52 @@ def spectrum_distance(image, reference, pixel):
         See `power_spectrum`.
     """
     side = min(*np.shape(image), *np.shape(reference))
-    wavelength, of_image, *independent = _periodograms(image, pixel, None, side)
-    _, of_reference, *independent_reference = _periodograms(reference, pixel, None, side)
-    ratio = of_image.mean(axis=0) / of_reference.mean(axis=0)
-    reference_error = _error(of_reference, *independent_reference)
-    error = np.hypot(_error(of_image, *independent), reference_error)
+    of_image, of_reference = (power_with_error(each, pixel, side) for each in (image, reference))
+    return power_distance(*of_image, *of_reference[1:])
+
+
+def power_with_error(image, pixel, side):
+    """
+    Power spectrum in the default bins, and its sampling error.
+
+    Parameters
+    ----------
+    image, pixel, side
+        See `power_spectrum`.
+
+    Returns
+    -------
+    wavelength, power : `~numpy.ndarray`
+        See `power_spectrum`.
+    error : `~numpy.ndarray`
+        Relative sampling error (1 sigma): the scatter between windows, or that of a Gaussian field if it is larger.
+
+    Raises
+    ------
+    ValueError
+        See `power_spectrum`.
+    """
+    wavelength, periodograms, modes, windows = _periodograms(image, pixel, None, side)
+    return wavelength, periodograms.mean(axis=0), _error(periodograms, modes, windows)
+
+
+def power_distance(wavelength, power, error, reference_power, reference_error):
+    """
+    Difference between two power spectra in the same bins.
+
+    Parameters
+    ----------
+    wavelength, power, error : `~numpy.ndarray`
+        Of the image, see `power_with_error`.
+    reference_power, reference_error : `~numpy.ndarray`
+        Of the reference.
+
+    Returns
+    -------
+    `dict`
+        See `spectrum_distance`.
+    """
+    ratio, error = power / reference_power, np.hypot(error, reference_error)
     return {
         "wavelength": wavelength,
         "ratio": ratio,

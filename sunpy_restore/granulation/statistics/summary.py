@@ -7,6 +7,7 @@ from sunpy_restore.granulation.statistics.granules import granule_distance
 from sunpy_restore.granulation.statistics.intensities import histogram_distance
 from sunpy_restore.granulation.statistics.lags import largest_repetition, repetition
 from sunpy_restore.granulation.statistics.patches import novelty
+from sunpy_restore.granulation.statistics.reference import ReferenceStatistics
 from sunpy_restore.granulation.statistics.seams import seam_ratio
 from sunpy_restore.granulation.statistics.spectrum import spectrum_distance
 
@@ -23,12 +24,14 @@ def compare(image, reference, pixel, *, training=None, rows=(), columns=(), peri
     ----------
     image : `~numpy.ndarray`
         Intensity of the texture, shape ``(ny, nx)``.
-    reference : `~numpy.ndarray`
-        Intensity of a simulation or an observation that was not used for training, shape ``(my, mx)``.
+    reference : `~numpy.ndarray` or `~sunpy_restore.granulation.statistics.ReferenceStatistics`
+        Intensity of a simulation or an observation that was not used for training, shape ``(my, mx)``, or its
+        statistics.
     pixel : `float`
         Side of the pixels of all images in km.
     training : `~numpy.ndarray`, optional
-        Intensity that was used for training, shape ``(ly, lx)``. Novelty is measured only if it is given.
+        Intensity that was used for training, shape ``(ly, lx)``. Novelty is measured only if it is given, and needs a
+        reference image.
     rows, columns : iterable of `int`
         Positions of seams as for `~sunpy_restore.granulation.statistics.seam_ratio`, which needs them.
     period : `int` or pair of `int`, optional
@@ -62,17 +65,23 @@ def compare(image, reference, pixel, *, training=None, rows=(), columns=(), peri
     ------
     ImportError
         Sunkit-image is not installed.
+    TypeError
+        ``training`` is given, and the reference is no image.
     ValueError
-        See the functions above.
+        See the functions above; with statistics also if the pixels or the image are too small or too large for them.
     """
-    spectrum = spectrum_distance(image, reference, pixel)
-    granules = granule_distance(image, reference, pixel)
+    distances = _distances_to_statistics if isinstance(reference, ReferenceStatistics) else _distances_to_image
+    if training is not None and distances is _distances_to_statistics:
+        raise TypeError(
+            "Found statistics as the reference; expected an image, with whose patches training is compared."
+        )
+    expected, histogram, spectrum, granules = distances(image, reference, pixel)
     anywhere = largest_repetition(image, _CORRELATION_LENGTH / pixel)
     own = contrast(image)
     figures = {
         "contrast": own,
-        "contrast_ratio": own / contrast(reference),
-        "histogram_ks": histogram_distance(image, reference),
+        "contrast_ratio": own / expected,
+        "histogram_ks": histogram,
         "spectrum_worst": spectrum["worst"],
         "spectrum_median": spectrum["median"],
         "spectrum_chi2": spectrum["chi2"],
@@ -107,3 +116,23 @@ def compare(image, reference, pixel, *, training=None, rows=(), columns=(), peri
             "held_back_median": found["held_back_median"],
         }
     return {name: float(figure) for name, figure in figures.items()}
+
+
+def _distances_to_image(image, reference, pixel):
+    """Contrast of the reference; distances of histograms, power spectra and granule areas."""
+    return (
+        contrast(reference),
+        histogram_distance(image, reference),
+        spectrum_distance(image, reference, pixel),
+        granule_distance(image, reference, pixel),
+    )
+
+
+def _distances_to_statistics(image, reference, pixel):
+    reference.check(image, pixel)
+    return (
+        reference.contrast,
+        reference.histogram_distance(image),
+        reference.spectrum_distance(image),
+        reference.granule_distance(image),
+    )

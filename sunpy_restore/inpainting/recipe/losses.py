@@ -130,9 +130,9 @@ def continuity(image, mask, unobserved=None, directions=None):
     """
     Discontinuity of the profiles along two directions at the border of filled pixels.
 
-    The paper demands continuous radial and azimuthal profiles across the border but does not specify the loss. Here a
-    profile is extrapolated from valid pixels by its own slope: at a valid pixel p next to the filled area, with a step
-    s along the profile, the discontinuity is
+    CorKit (Enciso 2024) names physical terms but leaves them at a weight of 0, so that this loss is not part of the
+    paper. A profile is extrapolated from valid pixels by its own slope: at a valid pixel p next to the filled area,
+    with a step s along the profile, the discontinuity is
 
     .. math:: |[I(p + s) - I(p)] - [I(p) - I(p - s)]|
 

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from astropy.io import fits
 
 from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.enhancement import recipe as module
-from sunpy_restore.enhancement.recipe.truth import continuum_sources, magnetogram_sources
+from sunpy_restore.enhancement.recipe.truth import clean_continuum_sources, continuum_sources, magnetogram_sources
 from sunpy_restore.tasks import get_task
 
 SOURCES = {"continuum": continuum_sources, "magnetogram": magnetogram_sources}
@@ -129,3 +130,78 @@ def test_pairs_are_the_same_in_every_run(layout, images, tmp_path, kind, name):
         for image, again in zip(pairs[index], second[index], strict=True):
             np.testing.assert_array_equal(image, again)
     assert not np.array_equal(pairs[0][0], pairs[1][0])
+
+
+def granules(*shape):
+    """Contrast of 0.08 with structures of a granule, as in the image of IMaX."""
+    field = ndimage.gaussian_filter(np.random.default_rng(5).standard_normal(shape), 5, mode="wrap")
+    return (1000 * (1 + 0.08 * field / field.std())).astype(np.float32)
+
+
+CLEAN = (
+    "photosphere/imax_focus.fits.gz",
+    "photosphere/hinode_sp_scan.npz",
+    "photosphere/camXX_2020-07-27T08_lc0.fits",
+    "photosphere/camXX_2019-08-01T08_lc0.fits",
+    "hmi/hmi_continuum_sunspot_series.fits.gz",
+)
+"""Files from repositories with the MIT licence."""
+
+
+@pytest.fixture
+def clean_layout(layout):
+    return {name: layout[name] for name in CLEAN} | {CLEAN[0]: granules(400, 480)}
+
+
+def test_clean_data_need_no_file_with_unclear_terms(clean_layout, images, monkeypatch, tmp_path):
+    """The folder has nothing else."""
+    monkeypatch.setitem(SOURCES, "clean", clean_continuum_sources)
+    found = {split: images(clean_layout, "clean", split) for split in ("train", "validation")}
+    names = {split: {name for name, _ in sources} for split, sources in found.items()}
+    assert names["train"] == {"IMaX", "Hinode/SP spot", "SST spot", "SST plage", "HMI spot series"}
+    assert names["validation"] == {"IMaX", "HMI spot series"}
+    for sources in found.values():
+        assert sources["IMaX", 0].std() == pytest.approx(0.144, abs=1e-3)
+        assert sources["IMaX", 0].mean() == pytest.approx(1, abs=1e-3)
+    assert sum(source.weight for source in clean_continuum_sources(tmp_path)) == pytest.approx(1)
+    with pytest.raises(FileNotFoundError, match="muram"):
+        images(clean_layout, "continuum", "train")
+
+
+@pytest.mark.parametrize(("split", "other"), [("train", "validation"), ("validation", "train")])
+def test_splits_of_clean_data_do_not_depend_on_each_other(clean_layout, images, monkeypatch, split, other):
+    monkeypatch.setitem(SOURCES, "clean", clean_continuum_sources)
+    before = images(clean_layout, "clean", split)
+    # Of 480 columns, 90 are cut off at each side, and 240 of the others are for training
+    parts = {"train": (np.s_[:, :330], np.s_[:20]), "validation": (np.s_[:, 330:], np.s_[27:])}
+    for changed_split in (other, split):
+        columns, frames = parts[changed_split]
+        changed = dict(clean_layout)
+        changed[CLEAN[0]] = flipped(changed[CLEAN[0]], columns)
+        changed[CLEAN[4]] = flipped(changed[CLEAN[4]], frames)
+        after = images(changed, "clean", split)
+        for source in (source for source in before if source[0] in ("IMaX", "HMI spot series")):
+            same = np.allclose(before[source], after[source], rtol=1e-5, atol=1e-6)
+            assert same == (changed_split == other), source
+
+
+def test_the_clean_configuration_trains_on_the_clean_data(monkeypatch):
+    recipe = recipe_of(get_task("enhance-continuum"))
+    config, compact = (recipe.configs()[name] for name in ("clean", "compact"))
+    assert replace(config, name="compact", options=compact.options) == compact
+    assert "clean" not in recipe_of(get_task("enhance-magnetogram")).configs()
+    assert "MURaM" in recipe.training_data(compact)
+    described = recipe.training_data(config)
+    assert "MIT" in described
+    assert not any(word in described for word in ("MURaM", "unclear", "HelioML"))
+    calls = []
+    monkeypatch.setattr(module, "clean_continuum_sources", lambda directory, split: calls.append(split) or [])
+    monkeypatch.setattr(module, "PairDataset", lambda sources, *arguments, **options: sources)
+    recipe.datasets("folder", config)
+    assert calls == ["train", "validation"]
+
+
+def test_an_image_that_cannot_have_the_contrast_is_refused(clean_layout, images, monkeypatch):
+    monkeypatch.setitem(SOURCES, "clean", clean_continuum_sources)
+    with pytest.raises(ValueError, match=r"Found an IMaX image with a contrast of 0\.05"):
+        images(clean_layout | {CLEAN[0]: noise(400, 480)}, "clean", "train")

@@ -17,6 +17,7 @@ from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.core.weights import read
 from sunpy_restore.granulation import recipe as module
 from sunpy_restore.granulation.recipe.textures import read_texture
+from sunpy_restore.granulation.statistics import reference_statistics
 from sunpy_restore.granulation.task import CONVOLUTIONAL, GAN, SYNTHESIZE_GRANULATION, VAE
 from sunpy_restore.training import train
 
@@ -71,6 +72,9 @@ def test_generators_can_be_trained_on_another_texture(task, folder):
     assert metadata["steps"] == "3"
     assert metadata["validation"].keys() == {f"{name}/kept back" for name in ("contrast", "histogram", "spectrum")}
     assert np.isfinite(list(metadata["validation"].values())).all()
+    reference, kept = reference_statistics(path, task=task.name), read_texture(folder, "validation", FILES).images[0]
+    assert (reference.source, reference.pixel) == ("image.npy, the last quarter of the columns", 30)
+    assert reference.contrast == pytest.approx(float(kept.std() / kept.mean()), rel=1e-3)
     smap = synthesize_granulation((200, 150), method=task.kind, weights=path, seed=1, device="cpu")
     assert smap.data.shape == (200, 150)
     assert smap.scale.axis1.to_value(u.arcsec / u.pix) == pytest.approx(30 / 725.2709, rel=1e-5)
@@ -140,7 +144,7 @@ def test_paper_configurations_agree_with_the_thesis():
     assert parameters(GAN.build_network(gan.network)) == 12_848_641
     assert parameters(recipe_of(GAN).build_adversary(gan.adversary)) == 11_813_377
     assert parameters(VAE.build_network(vae.network)) == 8_691_073
-    assert (gan.network["latent"], vae.network["latent"], vae.network["hidden"]) == (128, 256, 512)
+    assert (gan.network["latent"], vae.network["latent"], vae.network["flattened"]) == (128, 256, 512)
     # Losses: only binary cross-entropy; only squared error and divergence
     assert gan.options == {}
     assert vae.adversary is None

@@ -10,7 +10,9 @@ from skimage.io import imsave
 
 from astropy.io import fits
 
+from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.granulation.recipe.textures import SIDE, TileDataset, TrainingTexture, read_texture, tile_positions
+from sunpy_restore.granulation.task import CONVOLUTIONAL
 
 FILES = (("image.npy", 48.0),)
 
@@ -131,6 +133,30 @@ def test_images_that_are_too_small_after_resampling_are_refused(tmp_path, grains
         read_texture(tmp_path, files=[("b.npy", 50.0)])
     with pytest.raises(FileNotFoundError, match=r"photosphere.muram"):
         read_texture(tmp_path)
+
+
+def test_edges_are_cut_off(tmp_path, grains):
+    image = grains((200, 620))
+    np.save(tmp_path / "whole.npy", np.pad(image, 20))
+    np.save(tmp_path / "cut.npy", image)
+    for split in ("train", "validation"):
+        whole = read_texture(tmp_path, split, [("whole.npy", 40.0, 20)])
+        cut = read_texture(tmp_path, split, [("cut.npy", 40.0)])
+        np.testing.assert_array_equal(whole.images[0], cut.images[0])
+        assert whole[1:] == cut[1:]
+    for margin in (120, -1):
+        with pytest.raises(ValueError, match=f"Found a margin of {margin} pixels for "):
+            read_texture(tmp_path, files=[("whole.npy", 40.0, margin)])
+
+
+def test_the_clean_configuration_names_only_files_with_clear_terms():
+    """The image of IMaX is from a repository with the MIT licence."""
+    recipe = recipe_of(CONVOLUTIONAL)
+    config, compact = (recipe.configs()[name] for name in ("clean", "compact"))
+    assert [name for name, *_ in config.options["files"]] == ["photosphere/imax_focus.fits.gz"]
+    assert "files" not in compact.options
+    assert "imax_focus" in recipe.training_data(config)
+    assert not any(word in recipe.training_data(config) for word in ("MURaM", "HelioML", "unclear"))
 
 
 def plane(shape, angle):
