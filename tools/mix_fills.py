@@ -8,14 +8,10 @@ trained with masks of many origins. The views of the training days by which the 
 """
 
 import argparse
-import itertools
 from pathlib import Path
 
 from sunpy_restore.core.weights import read, write
 from sunpy_restore.desaturation.recipe.mixture import fit_shares, mixture_of, mixture_views, statistics
-
-SEEDS = {77: 500, 78: 900}
-"""Seeds of the views, and how many of each."""
 
 
 def main():
@@ -27,8 +23,7 @@ def main():
     arguments = parser.parse_args()
     (saturated, about), (general, metadata) = read(arguments.saturated), read(arguments.general)
     hyperparameters, mixture = mixture_of((about["hyperparameters"], saturated), (metadata["hyperparameters"], general))
-    views = itertools.chain.from_iterable(mixture_views(arguments.data, count, seed) for seed, count in SEEDS.items())
-    found = statistics(mixture, views)
+    found = statistics(mixture, mixture_views(arguments.data))
     loss = fit_shares(mixture, found)
     print(f"{len(found['view'])} regions in {found['view'].max() + 1} views, loss {loss:.3f} in the views held back")
     metadata |= {"architecture": hyperparameters["architecture"], "hyperparameters": hyperparameters}

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk
 
-__all__ = ["add_outliers", "blobs", "boxes", "foreign_mask", "strokes", "threshold_mask"]
+__all__ = ["add_outliers", "blobs", "boxes", "foreign_mask", "outlines", "strokes", "threshold_mask"]
 
 _REFERENCE = 0.999  # quantile of an image that thresholds refer to
 _OUTLIER_DISTANCES = (1.5, 40.0)  # pixels from the mask
@@ -115,6 +115,35 @@ def blobs(image, rng):
     """
     noise = ndimage.gaussian_filter(rng.standard_normal(image.shape), np.exp(rng.uniform(np.log(2), np.log(14))))
     return noise > np.quantile(noise, 1 - np.exp(rng.uniform(np.log(0.01), np.log(0.2))))
+
+
+def outlines(image, rng):
+    """
+    Closed curves around bright places, as drawn by hand.
+
+    Parameters
+    ----------
+    image, rng
+        See `threshold_mask`.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        Shape ``(ny, nx)``.
+    """
+    smooth = ndimage.gaussian_filter(np.asarray(image, dtype=float), rng.uniform(1.5, 4))
+    mask = np.zeros(image.shape, dtype=bool)
+    rows, columns = np.indices(image.shape)
+    for _ in range(rng.integers(1, 5)):
+        place = np.unravel_index(np.argmax(np.where(mask, -np.inf, smooth)), mask.shape)
+        row, column = place + rng.normal(0, 2, size=2)
+        angle = np.arctan2(rows - row, columns - column)
+        radius = np.exp(rng.uniform(np.log(3), np.log(28)))
+        factor = 1.0
+        for order in range(1, 6):
+            factor = factor + rng.normal(0, 0.25 / order) * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
+        mask |= np.hypot(rows - row, columns - column) < radius * np.maximum(factor, 0.3)
+    return mask
 
 
 def strokes(image, rng):

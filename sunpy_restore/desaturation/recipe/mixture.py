@@ -12,7 +12,8 @@ from sunpy_restore.networks.mixture import FillMixture
 __all__ = ["fit_shares", "mixture_of", "mixture_views", "statistics"]
 
 _SIDE = 224  # pixels
-_SHARES = {"paper": 0.2, "threshold": 0.3, "foreign": 0.2, "shapes": 0.3}
+_MANY = {"paper": 0.2, "threshold": 0.3, "foreign": 0.2, "shapes": 0.3}
+_VIEWS = ((77, 500, _MANY), (78, 900, _MANY), (79, 600, {"outlines": 1.0}))  # seed, number, shares of masks
 _HELD_BACK = 6  # one of so many views chooses the step at which fitting stops
 _STEPS = 1_500
 _INTERVAL = 50
@@ -23,7 +24,7 @@ _FLUXES, _FLUX_WEIGHT = 300.0, 0.3
 _LEAST = 1e-4  # of the squares of the truth, below which errors do not matter
 
 
-def mixture_views(directory, count, seed=77):
+def mixture_views(directory):
     """
     Views of the training days without a known saturation level.
 
@@ -31,22 +32,20 @@ def mixture_views(directory, count, seed=77):
     ----------
     directory : path-like
         Folder with ``aia/jp2/``.
-    count : `int`
-        Number of views that are made; those with a known level are left out.
-    seed : `int`
-        Seed.
 
     Yields
     ------
     channels, truth : `numpy.ndarray`
         Shapes ``(5, 224, 224)`` and ``(224, 224)``.
     """
-    views = Views(read_disks(directory), count, _SHARES, side=_SIDE, seed=seed)
-    for index in range(count):
-        channels, truth, _ = views[index]
-        views.made[index] = None
-        if not channels[CHANNELS.index("level")].any():
-            yield channels.astype(np.float32), truth[0].astype(np.float32)
+    disks = read_disks(directory)
+    for seed, count, shares in _VIEWS:
+        views = Views(disks, count, shares, side=_SIDE, seed=seed)
+        for index in range(count):
+            channels, truth, _ = views[index]
+            views.made[index] = None
+            if not channels[CHANNELS.index("level")].any():
+                yield channels.astype(np.float32), truth[0].astype(np.float32)
 
 
 def statistics(mixture, views):

@@ -6,7 +6,15 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk
 
-from sunpy_restore.desaturation.recipe.masks import add_outliers, blobs, boxes, foreign_mask, strokes, threshold_mask
+from sunpy_restore.desaturation.recipe.masks import (
+    add_outliers,
+    blobs,
+    boxes,
+    foreign_mask,
+    outlines,
+    strokes,
+    threshold_mask,
+)
 from sunpy_restore.desaturation.recipe.pairs import disk_weights, injected_pair, pair_of
 from sunpy_restore.desaturation.recipe.scenes import crop
 
@@ -32,7 +40,7 @@ class Views(Sequence):
         Number of views.
     shares : mapping
         Share of each kind of view: ``"injected"`` flares, ``"paper"`` for over-exposure as in the paper,
-        ``"threshold"`` for other masks of the brightest pixels, ``"foreign"`` for masks of other images, and
+        ``"threshold"`` for other masks of the brightest pixels, ``"foreign"`` for masks of other images,
         ``"shapes"`` for boxes, blobs and strokes.
     side : `int`
         Side of a view in pixels.
@@ -76,6 +84,8 @@ class Views(Sequence):
             mask = foreign_mask(displayed(self._crop(rng), rng), rng)
         elif kind == "shapes":
             mask = rng.choice([boxes, blobs, strokes])(image, rng)
+        elif kind == "outlines":
+            mask = outlines(image, rng)
         elif kind == "paper":
             mask = ndimage.binary_dilation(image > _PAPER_THRESHOLD, disk(_PAPER_RADIUS))
         else:
