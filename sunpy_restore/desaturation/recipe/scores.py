@@ -29,9 +29,9 @@ diffraction pattern of the channel."""
 _SIDE = 400  # pixels
 _FLARES = 5  # for each channel
 _PEAKS = (1.3, 12.0)  # full wells
-_TILES = 24  # of each family
+_TILES = 12  # of each family
 _MASKED_CHANNELS = (94, 171, 193, 304)
-_MASKS = 3  # for each level-1 image and family
+_MASKS = 2  # for each level-1 image and family
 _CROPS = "8-bit crops"
 _INJECTED = "injected flares"
 
