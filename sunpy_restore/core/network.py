@@ -29,6 +29,8 @@ class TiledNetwork:
         Receptive radius in input pixels; `None` if the image is not cut into tiles.
     stride : `int`
         Step of the coarsest grid on which the network samples its input.
+    device : `str`, optional
+        See `sunpy_restore.enhance`.
     """
 
     task: Restoration
@@ -36,6 +38,7 @@ class TiledNetwork:
     function: Callable
     receptive_radius: int | None
     stride: int = 1
+    device: str | None = None
 
     @classmethod
     def of(cls, task, module, device=None):
@@ -61,7 +64,7 @@ class TiledNetwork:
 
         radius = module.receptive_radius
         radius = None if radius is None else radius + resolve(task.consistency_radius)
-        return cls(task, module, function, radius, getattr(module, "stride", 1))
+        return cls(task, module, function, radius, getattr(module, "stride", 1), device)
 
     def __call__(self, channels, *, active=None, progress=False, tile=384):
         """

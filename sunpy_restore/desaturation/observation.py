@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 
@@ -11,12 +12,14 @@ from sunpy_restore.core.inference import fill_invalid
 from sunpy_restore.core.maps import valid_pixels
 from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.channels import input_windows
+from sunpy_restore.desaturation.exposure import counts_per_unit, refuse_scaled
 from sunpy_restore.desaturation.plateau import find_plateau, with_margin
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
-from sunpy_restore.desaturation.saturation import check_aia, counts_per_unit, find_saturation
+from sunpy_restore.desaturation.saturation import check_aia, find_saturation
 
 __all__ = ["Observation"]
 
+_ROUNDING = 1e-6  # of a saturation level, in single precision
 _DISPLAY_VALUES = 256
 """Images with no more distinct values than this have an 8-bit display scale, on which intensities do not add."""
 
@@ -48,7 +51,7 @@ class Observation(observation.Observation):
     channel: int | None = None
 
     @classmethod
-    def check(cls, smap, *, mask=None):
+    def check(cls, smap, *, mask=None, saturated=None, exposure=None):
         """
         Refuse a Map that cannot be desaturated.
 
@@ -58,23 +61,37 @@ class Observation(observation.Observation):
             Any Map.
         mask : `numpy.ndarray` of `bool`, optional
             See `sunpy_restore.desaturate`.
+        saturated : `float`, optional
+            See `sunpy_restore.desaturate`.
+        exposure : `float`, optional
+            Exposure time in seconds. It is not used if ``mask`` or ``saturated`` is given.
 
         Raises
         ------
         TypeError
-            Another instrument or channel, or a mask that is not boolean.
+            Another instrument or channel, a mask that is not boolean, or a saturation level that is not a number.
         ValueError
-            Wrong unit or processing level, a mask of another shape or without valid pixels outside of it, or an image
-            without a mask in which no saturation level is known.
+            Wrong unit, processing level, pixel scale or exposure time, values far above the full well, a mask of
+            another shape or without valid pixels outside of it, an image without a mask in which no saturation level
+            is known, or a saturation level that is not positive or that no masked pixel has.
         """
         check_aia(smap)
-        if mask is None:
-            counts_per_unit(smap)
-        else:
+        if saturated is not None:
+            _check_level(saturated)
+        elif mask is None:
+            counts = counts_per_unit(smap, exposure)
+            image, valid = _valid_data(smap)
+            refuse_scaled(counts * image, valid)
+        if mask is not None:
             checked_hole(_valid_data(smap)[0], mask)
+            if saturated is not None and not _at_level(smap.data, mask, saturated).any():
+                raise ValueError(
+                    f"Found saturated={saturated}, but all masked pixels are fainter; expected the value of saturated "
+                    "pixels. Leave it out if none of the masked pixels is saturated."
+                )
 
     @classmethod
-    def from_map(cls, smap, *, mask=None):
+    def from_map(cls, smap, *, mask=None, saturated=None, exposure=None):
         """
         Read the observation in a Map.
 
@@ -84,6 +101,10 @@ class Observation(observation.Observation):
             A Map that `check` has accepted.
         mask : `numpy.ndarray` of `bool`, optional
             See `sunpy_restore.desaturate`. By default the saturated pixels are found.
+        saturated : `float`, optional
+            See `sunpy_restore.desaturate`. By default a mask does not imply that its pixels are saturated.
+        exposure : `float`, optional
+            See `check`.
 
         Returns
         -------
@@ -94,18 +115,26 @@ class Observation(observation.Observation):
         ValueError
             No valid pixel lies outside of the saturated ones.
         """
+        image, valid = _valid_data(smap)
         saturation = {}
-        if mask is None:
-            found = find_saturation(smap)
+        if saturated is not None:
+            level = float(saturated)
+            full = _at_level(smap.data, valid if mask is None else np.asarray(mask), level)
+            mask = with_margin(full) & valid if mask is None else mask
+            saturation = {"saturated": full, "level": level}
+        elif mask is None:
+            found = find_saturation(smap, exposure)
             mask = found.mask
             saturation = {"saturated": found.saturated, "primary": found.primary, "level": found.level}
-        image, valid = _valid_data(smap)
         mask = checked_hole(image, mask)
         data = smap.data
         if not (valid | mask).all():
             data = np.where(mask & valid, data, fill_invalid(data, valid & ~mask)[0])
         # A saturation level that was found implies a linear scale
-        linear = bool(saturation) or not _is_display(smap.data, valid & ~mask)
+        linear = "primary" in saturation or not _is_display(smap.data, valid & ~mask)
+        if saturated is not None:
+            exposure = np.where(full, level, data)
+            saturation["primary"] = separate_blooming(full, exposure, level) if linear else full
         wavelength = int(smap.meta["wavelnth"])
         channel = wavelength if linear and wavelength in EUV_CHANNELS else None
         return cls(image=data, mask=mask, channel=channel, **saturation)
@@ -202,6 +231,20 @@ def _valid_data(smap):
     """The data of a Map with NaN in invalid pixels, and which pixels are valid: finite and not masked."""
     valid = valid_pixels(smap)
     return np.where(valid, smap.data, np.nan), valid
+
+
+def _check_level(saturated):
+    if isinstance(saturated, bool) or not isinstance(saturated, Real):
+        raise TypeError(
+            f"Found saturated={saturated!r}; expected a number, the value of saturated pixels in the unit of the Map."
+        )
+    if not (np.isfinite(saturated) and saturated > 0):
+        raise ValueError(f"Found saturated={saturated}; expected a positive number in the unit of the Map.")
+
+
+def _at_level(data, candidates, level):
+    """Candidates that show the saturation level or more, or no number."""
+    return candidates & ~(np.asarray(data) < (1 - _ROUNDING) * level)
 
 
 def _is_display(data, valid):

@@ -18,6 +18,8 @@ _CERTAIN = 15000 / 16383  # of the full well
 _SCATTER = 0.04  # of the plateau, in either direction
 _ROUNDING = 1e-5  # of the plateau, if nothing scattered it
 _FEWEST = 3  # pixels; a smaller patch is a spike
+_EXCESS = 1.15  # plateaus; interpolation overshoots less
+_MOST_EXCESS = 0.05  # of a plateau, that may be brighter: spikes
 _PILE = 10  # pixels of a plateau that is recognised by its pile-up alone
 
 
@@ -113,6 +115,9 @@ def _lower_edge(values, well):
     edge = (1 - _SCATTER) * mode
     within = ((values >= edge) & (values <= (1 + _SCATTER) * mode)).sum()
     below = ((values < edge) & (values >= (1 - 3 * _SCATTER) * mode)).sum()
+    above = (values > _EXCESS * mode).sum()
+    if above > max(1, _MOST_EXCESS * within):
+        return np.inf
     certain = (values >= _CERTAIN * well).sum() >= _FEWEST
     return edge if certain or (within >= _PILE and within >= 3 * below) else np.inf
 

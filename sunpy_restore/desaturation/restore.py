@@ -3,9 +3,11 @@
 import numpy as np
 
 from sunpy_restore.core.methods import Restored
+from sunpy_restore.core.network import TiledNetwork
 from sunpy_restore.desaturation.channels import MARGIN
 from sunpy_restore.desaturation.classical import diffraction
 from sunpy_restore.desaturation.correction import correct_fill
+from sunpy_restore.desaturation.mixture import mixed
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
 
 __all__ = ["needs_fringes", "restore", "with_network"]
@@ -72,6 +74,10 @@ def with_network(observation, network, *, progress=False):
     of the image. The origin is therefore placed at a fixed distance from the damage, so that cutouts agree with the
     whole image, and the results of the four mirror images are averaged.
 
+    A `~sunpy_restore.networks.mixture.FillMixture` uses its network for saturated pixels where a saturation level is
+    known. Otherwise the fills of its networks and the biharmonic one are averaged, see
+    `~sunpy_restore.desaturation.mixture.mixed`.
+
     Parameters
     ----------
     observation : `~sunpy_restore.desaturation.observation.Observation`
@@ -87,12 +93,22 @@ def with_network(observation, network, *, progress=False):
         Filled image, shape ``(ny, nx)``.
     """
 
+    experts = getattr(network.module, "experts", ())
+    if observation.level is not None or not experts:
+        return observation.fill(lambda window: _filled(network, window, progress))
+    networks = [TiledNetwork.of(network.task, expert, network.device) for expert in experts]
+
     def method(window):
-        if network.receptive_radius is None:
-            return network(window.channels, active=window.own, progress=progress)
-        return _mean_of_mirrored(network, window, progress)
+        fills = [_filled(expert, window, progress) for expert in networks]
+        return mixed(window, fills, network.module.weights)
 
     return observation.fill(method)
+
+
+def _filled(network, window, progress):
+    if network.receptive_radius is None:
+        return network(window.channels, active=window.own, progress=progress)
+    return _mean_of_mirrored(network, window, progress)
 
 
 def _mean_of_mirrored(network, window, progress):

@@ -10,14 +10,17 @@ from sunpy.map.sources import AIAMap
 
 from sunpy_restore.core.verb import refuse_restored
 from sunpy_restore.desaturation.blooming import separate_blooming
+from sunpy_restore.desaturation.exposure import counts_per_unit, is_rate, refuse_scaled
 from sunpy_restore.desaturation.plateau import find_plateau, with_margin
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.task import DESATURATE
 
-__all__ = ["Saturation", "check_aia", "counts_per_unit", "find_saturation"]
+__all__ = ["Saturation", "check_aia", "find_saturation"]
 
 _CHANNELS = (*EUV_CHANNELS, 1600, 1700, 4500)
 _LEVELS = (0.5, 1.0, 1.5)
+_PIXEL = 0.6  # arcsec; 0.599 to 0.613 in the headers of level 1
+_SCALE_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def check_aia(smap, *, channels=_CHANNELS):
     TypeError
         Another instrument than AIA, or another channel.
     ValueError
-        A unit other than DN and DN/s, or a processing level other than 0.5, 1 and 1.5.
+        A unit other than DN and DN/s, a processing level other than 0.5, 1 and 1.5, or a pixel scale that differs by
+        more than 5 % from 0.6 arcsec.
     """
     if not isinstance(smap, AIAMap):
         instrument = getattr(smap, "instrument", "") or "an unnamed instrument"
@@ -81,17 +85,30 @@ def check_aia(smap, *, channels=_CHANNELS):
     wavelength = smap.meta.get("wavelnth")
     if wavelength not in channels:
         raise TypeError(f"Found WAVELNTH = {wavelength!r}; expected an AIA channel: {', '.join(map(str, channels))}.")
-    _is_rate(smap)
+    is_rate(smap)
     level = smap.meta.get("lvl_num")
     if level is not None and level not in _LEVELS:
         raise ValueError(
             f"Found LVL_NUM = {level!r}; expected 1 or 1.5 (0.5 for quick-look data): dark-subtracted images that were "
             "not deconvolved. Use the series aia.lev1, as it is or after aiapy.calibrate.register."
         )
+    _check_scale(smap)
     return int(wavelength)
 
 
-def find_saturation(smap):
+def _check_scale(smap):
+    if "cdelt1" not in smap.meta:
+        return
+    scale = np.array([axis.to_value(u.arcsec / u.pix) for axis in smap.scale])
+    if np.any(np.abs(np.abs(scale) / _PIXEL - 1) > _SCALE_TOLERANCE):
+        raise ValueError(
+            f"Found pixels of {scale[0]:.4g} x {scale[1]:.4g} arcsec; expected {_PIXEL} arcsec within "
+            f"{_SCALE_TOLERANCE:.0%}. The full well and the diffraction pattern are those of single pixels: desaturate "
+            "the image before it is binned or resampled."
+        )
+
+
+def find_saturation(smap, exposure=None):
     """
     Find the saturated pixels of an AIA image.
 
@@ -99,6 +116,8 @@ def find_saturation(smap):
     ----------
     smap : `~sunpy.map.sources.AIAMap`
         Image in DN or DN/s, shape ``(ny, nx)``. It is not changed. The full well is one of DN per exposure.
+    exposure : `float`, optional
+        Exposure time in seconds of an image in DN/s. By default that in the header.
 
     Returns
     -------
@@ -110,7 +129,8 @@ def find_saturation(smap):
     TypeError
         See `check_aia`.
     ValueError
-        See `check_aia` and `counts_per_unit`; also for a Map that was desaturated already.
+        See `check_aia`, `~sunpy_restore.desaturation.exposure.counts_per_unit` and
+        `~sunpy_restore.desaturation.exposure.refuse_scaled`; also for a Map that was desaturated already.
 
     Examples
     --------
@@ -128,57 +148,9 @@ def find_saturation(smap):
     """
     check_aia(smap)
     refuse_restored(DESATURATE, smap)
-    counts = counts_per_unit(smap)
+    counts = counts_per_unit(smap, exposure)
     image = np.asarray(smap.data, dtype=np.result_type(smap.data.dtype.newbyteorder("="), np.float32)) * counts
+    refuse_scaled(image, np.isfinite(image) if smap.mask is None else np.isfinite(image) & ~smap.mask)
     saturated, level = find_plateau(image)
     primary = separate_blooming(saturated, image, level)
     return Saturation(with_margin(saturated) & np.isfinite(image), primary, saturated & ~primary, level / counts)
-
-
-def counts_per_unit(smap):
-    """
-    Factor that converts the data of an AIA image to DN per exposure, the unit of the full well.
-
-    Parameters
-    ----------
-    smap : `~sunpy.map.sources.AIAMap`
-        A Map that `check_aia` has accepted.
-
-    Returns
-    -------
-    `float`
-        1 for DN, the exposure time in seconds for DN/s.
-
-    Raises
-    ------
-    ValueError
-        An 8-bit display image, or DN/s without an exposure time.
-    """
-    if smap.data.dtype.kind in "iu" and smap.data.dtype.itemsize == 1:
-        raise ValueError(
-            f"Found 8-bit data ({smap.data.dtype}); expected counts, because a display image has no full well. Pass "
-            "mask= with True for the saturated pixels, or use the level-1 FITS file."
-        )
-    if not _is_rate(smap):
-        return 1.0
-    exposure = smap.exposure_time
-    seconds = np.nan if exposure is None else exposure.to_value(u.s)
-    if not (np.isfinite(seconds) and seconds > 0):
-        raise ValueError(
-            f"Found an image in {smap.unit} with the exposure time {exposure}; expected EXPTIME in seconds, because "
-            "the full well is one of DN per exposure. Set EXPTIME in the header, or pass mask=."
-        )
-    return seconds
-
-
-def _is_rate(smap):
-    """True for DN/s, False for DN, which is assumed if the header has no unit; refuses other units."""
-    unit = smap.unit
-    if unit in (None, u.DN, u.ct):
-        return False
-    if unit in (u.DN / u.s, u.ct / u.s):
-        return True
-    raise ValueError(
-        f"Found the unit {unit.to_string() or 'dimensionless'!r}; expected DN or DN / s, because calibrated or scaled "
-        "values have no full well. Use the image of level 1 or 1.5."
-    )

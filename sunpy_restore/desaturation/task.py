@@ -4,16 +4,16 @@ from sunpy_restore.core.task import MapFunction, Option, Restoration, network_bu
 
 __all__ = ["CHANNELS", "DESATURATE", "TASK"]
 
-CHANNELS = ("image", "mask", "level")
+CHANNELS = ("image", "mask", "level", "brightest", "biharmonic")
 """Input channels of the networks, see `~sunpy_restore.desaturation.channels.channels_of`."""
 
 TASK = Restoration(
     name="desaturate",
     title="Over-exposed flare cores of AIA",
     doi="10.1155/2019/5343254",
-    unit="full well, or the mean of the harmonic fill",
+    unit="full well, or the median of the harmonic fill",
     channels=CHANNELS,
-    build_network=network_builder(FillingUNet="unet", MaskPix2Pix="papers.pix2pix"),
+    build_network=network_builder(FillingUNet="unet", FillMixture="mixture", MaskPix2Pix="papers.pix2pix"),
     network_method="sunpy_restore.desaturation.restore:with_network",
     classical={
         "biharmonic": "sunpy_restore.desaturation.classical:biharmonic",
@@ -29,13 +29,29 @@ DESATURATE = MapFunction(
     summary="recover the saturated cores of flares in SDO/AIA images",
     tasks=(TASK,),
     observation="sunpy_restore.desaturation.observation:Observation",
-    per_image={"mask": "sunpy_restore.core.maps:masks_for"},
+    per_image={
+        "mask": "sunpy_restore.core.maps:masks_for",
+        "exposure": "sunpy_restore.desaturation.exposure:exposures_for",
+    },
     options=(
         Option(
             "mask",
             "pixels to fill, where it is not zero: FITS image or .npy (default: the saturated pixels are found)",
             "FILE",
             read="sunpy_restore.core.inputs:read_mask",
+        ),
+        Option(
+            "saturated",
+            "value that saturated pixels show, in the unit of the image (default: found from the full well; not "
+            "assumed with --mask)",
+            "VALUE",
+            read=float,
+        ),
+        Option(
+            "exposure",
+            "exposure time of images in DN/s, in seconds (default: EXPTIME in the header)",
+            "SECONDS",
+            read=float,
         ),
         Option(
             "consistency",

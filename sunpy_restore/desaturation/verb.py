@@ -6,7 +6,18 @@ from sunpy_restore.desaturation.task import DESATURATE
 __all__ = ["desaturate"]
 
 
-def desaturate(image, *, mask=None, method="network", consistency=None, weights=None, device=None, progress=False):
+def desaturate(
+    image,
+    *,
+    mask=None,
+    saturated=None,
+    exposure=None,
+    method="network",
+    consistency=None,
+    weights=None,
+    device=None,
+    progress=False,
+):
     """
     Recover the saturated cores of flares in SDO/AIA images.
 
@@ -22,9 +33,17 @@ def desaturate(image, *, mask=None, method="network", consistency=None, weights=
         They are not changed.
     mask : `numpy.ndarray` of `bool`, or `list` of them, optional
         True for the pixels to fill, shape ``(ny, nx)``; for several images one mask for all, or one for each. The
-        values of masked pixels are not used, and the result is proportional to the image. By default the saturated
-        pixels are found from the full well of 16383 DN, see
+        values of masked pixels are not used, nothing is assumed about them, and the result is proportional to the
+        image. By default the saturated pixels are found from the full well of 16383 DN, see
         `~sunpy_restore.desaturation.saturation.find_saturation`.
+    saturated : `float`, optional
+        Value that saturated pixels show, in the unit of the Map. Masked pixels with this value or a larger one, or NaN,
+        are then known to be saturated; without ``mask`` all such pixels are filled, and a margin of 2 pixels. By
+        default it is found from the full well, and not assumed with ``mask``.
+    exposure : `~astropy.units.Quantity` or `float`, or `list` of them, optional
+        Exposure time of images in DN/s, in seconds; for several images one for all, or one for each. By default
+        ``EXPTIME`` in the header. It is required if this was set to 1 when the image was divided by the exposure time,
+        and not used with ``mask`` or ``saturated``.
     method : ``"network"``, ``"biharmonic"`` or ``"diffraction"``
         Network; biharmonic continuation of the surroundings; or inverse diffraction without a network.
     consistency : ``"diffraction"`` or ``"none"``, optional
@@ -47,11 +66,13 @@ def desaturate(image, *, mask=None, method="network", consistency=None, weights=
     Raises
     ------
     TypeError
-        No Map, another instrument, or a mask that is not boolean.
+        No Map, another instrument, a mask that is not boolean, or a saturation level that is not a number.
     ValueError
-        Wrong unit, processing level or channel; a mask of another shape or without valid pixels outside of it; an 8-bit
-        image without a mask; a Map that was desaturated already; or a consistency that needs a diffraction pattern
-        where this is not known.
+        Wrong unit, processing level, pixel scale or channel; an image in DN/s without a credible exposure time; values
+        more than 8 % above the full well; a mask of another shape or without valid pixels outside of it; a
+        saturation level that is not positive or that no masked pixel has; an 8-bit image without a mask or a
+        saturation level; a Map that was desaturated already; or a consistency that needs a diffraction pattern where
+        this is not known.
     ~sunpy_restore.core.exceptions.WeightsError
         Weights can't be found or read.
 
@@ -90,6 +111,6 @@ def desaturate(image, *, mask=None, method="network", consistency=None, weights=
         weights=weights,
         device=device,
         progress=progress,
-        observing={"mask": mask},
+        observing={"mask": mask, "saturated": saturated, "exposure": exposure},
         restoring={"consistency": consistency},
     )

@@ -83,11 +83,15 @@ class FillingUNet(_UNet):
     """
     Correction of a first fill, in the logarithm.
 
-    Input: channels ``(batch, 3, h, w)``: the image with a first fill of the damaged pixels, the mask of these pixels,
-    and the level at which they are known to have saturated (0 where it is unknown). Images are in units of a scale near
-    the brightest valid pixels. Output: ``(batch, 1, h, w)``, the image with a better fill; pixels outside of the mask
-    keep their values. With ``v = log(1 + image)`` the fill is ``v + mask * correction``. The correction is zero before
-    training. No layer depends on the image as a whole, so the results of overlapping windows agree.
+    Input: channels ``(batch, 4 + n, h, w)`` with ``n >= others`` fills: the image with a first fill of the damaged
+    pixels, the mask of these pixels, the level at which they are known to have saturated (0 where it is unknown), the
+    brightest value around them, and the image with n other first fills, of which the first ``others`` are used. Images
+    are in units of a scale near the values to be filled. Output: ``(batch, 1, h, w)``, the image with a better fill;
+    pixels outside of the mask keep their values.
+
+    With ``v = sign(image) log(1 + |image|)`` the fill is ``v + c + h (other - v) + ...`` with the channels ``c`` and
+    one ``h`` for each of the others, which the last layer gives; it is zero before training. No layer depends on the
+    image as a whole, so the results of overlapping windows agree.
 
     Parameters
     ----------
@@ -95,11 +99,16 @@ class FillingUNet(_UNet):
         Channels at 1/2, 1/4, ... of the resolution.
     ceiling : `float`
         Largest value of the logarithm in the fill, which keeps it finite for any input.
+    others : `int`
+        Number of the other first fills that are used.
+    brightest : ``"channel"``, ``"level"`` or `None`
+        Whether the brightest value around the damaged pixels is a channel of its own, stands for the level where this
+        is unknown, or is not used.
     """
 
-    def __init__(self, widths=(48, 64, 96, 128), ceiling=8.0):
-        super().__init__(3, 1, widths)
-        self.ceiling = ceiling
+    def __init__(self, widths=(48, 64, 96, 128), ceiling=8.0, others=0, brightest=None):
+        super().__init__(3 + (brightest == "channel") + others, 1 + others, widths)
+        self.ceiling, self.others, self.brightest = ceiling, others, brightest
 
     @property
     def receptive_radius(self):
@@ -116,11 +125,23 @@ class FillingUNet(_UNet):
 
     def forward(self, channels):
         ny, nx = channels.shape[-2:]
-        image, mask, level = self.padded(channels).split(1, dim=1)
-        start, level = (torch.log1p(values.clamp_min(0)) for values in (image, level))
-        correction = self.correction(torch.cat([start, mask, level], dim=1))
-        filled = torch.expm1((start + correction).clamp(max=self.ceiling))
+        channels = self.padded(channels[:, : 4 + self.others])
+        image, mask, level, brightest, others = channels.split([1, 1, 1, 1, self.others], dim=1)
+        start = _signed_log(image)
+        apart = _signed_log(others) - start
+        if self.brightest == "level":
+            level = level + brightest  # one of them is zero
+        levels = [level, brightest] if self.brightest == "channel" else [level]
+        corrections = self.correction(torch.cat([start, mask, *map(_signed_log, levels), apart], dim=1))
+        change = corrections[:, :1] + (corrections[:, 1:] * apart).sum(dim=1, keepdim=True)
+        found = (start + change).clamp(-self.ceiling, self.ceiling)
+        filled = torch.sign(found) * torch.expm1(found.abs())
         return torch.where(mask > 0, filled, image)[..., :ny, :nx]
+
+
+def _signed_log(image):
+    """Logarithm that is linear near zero, and odd."""
+    return torch.sign(image) * torch.log1p(image.abs())
 
 
 class CoronaUNet(_UNet):

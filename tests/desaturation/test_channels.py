@@ -1,16 +1,16 @@
-"""Input channels of the networks: their scale, the harmonic fill and the saturation level."""
+"""Input channels of the networks: their scale, the classical fills, the saturation level and outliers."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sunpy_restore.core.filling import harmonic
-from sunpy_restore.desaturation.channels import channels_of
+from sunpy_restore.core.filling import biharmonic, harmonic
+from sunpy_restore.desaturation.channels import channels_of, find_outliers
 
 
 def scene(seed=0, shape=(40, 44)):
-    image = np.random.default_rng(seed).lognormal(6, 0.4, size=shape)
+    image = np.random.default_rng(seed).normal(500, 30, size=shape)
     mask = np.zeros(shape, dtype=bool)
     mask[15:22, 18:27] = True
     saturated = np.zeros(shape, dtype=bool)
@@ -20,14 +20,15 @@ def scene(seed=0, shape=(40, 44)):
 
 @given(seed=st.integers(0, 1000))
 @settings(max_examples=10, deadline=None)
-def test_image_is_normalised_and_filled_harmonically(seed):
+def test_image_is_normalised_and_filled_by_classical_methods(seed):
     image, mask, saturated = scene(seed)
     for known in ({}, {"saturated": saturated, "level": 5000.0}):
         channels, scale = channels_of(image, mask, **known)
         assert channels.dtype == np.float32
-        assert channels.shape == (3, *image.shape)
+        assert channels.shape == (5, *image.shape)
         np.testing.assert_allclose(channels[0] * scale, harmonic(image, mask), rtol=1e-6)
         np.testing.assert_array_equal(channels[1], mask)
+        np.testing.assert_allclose(channels[4] * scale, biharmonic(image, mask), rtol=1e-6)
 
 
 @given(factor=st.floats(1e-6, 1e6), seed=st.integers(0, 1000))
@@ -59,24 +60,47 @@ def test_known_level_is_the_scale_and_marks_saturated_pixels():
     np.testing.assert_array_equal(channels[2], saturated)
 
 
-def test_unknown_level_is_the_brightest_nearby_value_in_all_of_the_mask():
+def test_mask_alone_implies_no_level():
     image, mask, _ = scene()
-    image[13:15, 20:23] = 9e3
+    image[13:15, 20:23] = 900
     image[0:5, 0:5] = 1e6  # far away
     channels, scale = channels_of(image, mask)
-    np.testing.assert_allclose(channels[2][mask], 9e3 / scale, rtol=1e-6)
-    np.testing.assert_array_equal(channels[2][~mask], 0)
+    assert not channels[2].any()
+    np.testing.assert_allclose(channels[3][mask], 900 / scale, rtol=1e-6)
+    np.testing.assert_array_equal(channels[3][~mask], 0)
+    known, _ = channels_of(image, mask, mask, 5e3)
+    assert not known[3].any()
 
 
-def test_isolated_hot_pixels_do_not_change_the_level():
-    image, mask, _ = scene()
-    image = np.minimum(image, 2000)
-    image[13, 20:24] = 3000
-    expected, scale = channels_of(image, mask)
-    image[11, 30] = 1e6
-    found, other = channels_of(image, mask)
-    np.testing.assert_allclose(found[2] * other, expected[2] * scale, rtol=1e-5)
-    assert (found[2] * other).max() == pytest.approx(3000, rel=1e-5)
+@given(seed=st.integers(0, 1000), factor=st.one_of(st.just(0.0), st.floats(10, 1e6)))
+@settings(max_examples=8, deadline=None)
+def test_outliers_near_the_mask_change_nothing(seed, factor):
+    """A spike, a dead pixel, a small bright kernel: they are filled like the mask."""
+    image, mask, _ = scene(seed)
+    changed = image.copy()
+    changed[8, 30] *= factor
+    changed[27:30, 12:15] *= factor
+    outliers = find_outliers(changed, mask)
+    assert outliers.sum() == 10
+    assert (changed != image)[outliers].all()
+    for saturation in ({}, {"saturated": mask, "level": 5e3}):
+        expected, scale = channels_of(image, mask, **saturation)
+        found, other = channels_of(changed, mask, **saturation)
+        assert other == pytest.approx(scale, rel=0.02)
+        fills = [part[[0, 4]][:, mask] * unit for part, unit in ((expected, scale), (found, other))]
+        np.testing.assert_allclose(*fills, atol=30)
+
+
+def test_bright_wings_of_a_core_are_no_outliers():
+    """The neighbours on the side of the mask count as at least as bright."""
+    y, x = np.indices((60, 60)) - 30
+    for width in (1.5, 3.0, 6.0):
+        core = 500 + 60000 * np.exp(-(x**2 + y**2) / (2 * width**2))
+        assert not find_outliers(core, core > 16383).any()
+    loop = 500 + 5000 * np.exp(-((x - 0.3 * y) ** 2) / (2 * 1.5**2))
+    mask = np.zeros(loop.shape, dtype=bool)
+    mask[25:33, 20:45] = True
+    assert not find_outliers(loop, mask).any()
 
 
 @pytest.mark.parametrize("value", [0.0, -3.0])
@@ -90,6 +114,18 @@ def test_scale_is_positive_for_dark_surroundings(value):
     channels, scale = channels_of(noise, mask)
     assert 0.5 < scale < 2
     assert np.abs(channels).max() < 20
+
+
+def test_scale_of_a_dark_part_of_a_bright_image_is_not_tiny():
+    """Display images are exactly zero off the limb."""
+    image, mask, _ = scene()
+    image[:, :30] = 0
+    channels, scale = channels_of(image, mask)
+    assert scale == pytest.approx(0.03 * 525, rel=0.1)
+    assert np.abs(channels).max() < 100
+    image[:] = 0
+    image[:10, :10] = 1
+    assert channels_of(image, mask)[1] == 1
 
 
 def test_mask_at_the_edge_and_mask_around_a_single_valid_pixel():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 import astropy.units as u
 
@@ -85,6 +86,32 @@ def test_network_is_better_than_biharmonic_fill_for_damage_as_in_the_paper(quiet
         for method in ("network", "biharmonic")
     }
     assert scores["network"] > scores["biharmonic"] + 3
+
+
+@pytest.mark.parametrize("method", ["network", "biharmonic"])
+@pytest.mark.parametrize("kind", ["spikes", "cosmic ray", "kernel", "dead pixels"])
+def test_outliers_near_a_mask_change_the_fill_by_less_than_the_noise(quiet, kind, method):
+    cutout = quiet.submap([40, 40] * u.pix, top_right=[159, 159] * u.pix)
+    mask = np.zeros(cutout.data.shape, dtype=bool)
+    mask[50:66, 52:70] = True
+    y, x = np.indices(mask.shape)
+    changed = cutout.data.astype(float)
+    if kind == "spikes":
+        changed[[46, 58, 70], [60, 48, 75]] = 15000
+    elif kind == "cosmic ray":
+        changed[np.arange(40, 48), np.arange(50, 58)] = 12000
+    elif kind == "kernel":
+        changed += 9000 * np.exp(-((y - 60) ** 2 + (x - 76) ** 2) / (2 * 0.9**2))
+    else:
+        changed[[45, 58], [60, 47]] = 0
+    expected, found = (
+        desaturate(sunpy.map.Map(data, cutout.meta), mask=mask, method=method).data
+        for data in (cutout.data.astype(float), changed)
+    )
+    inner = ndimage.binary_erosion(mask, iterations=2)
+    noise = np.sqrt(np.median(cutout.data) / 10 + 1.4)
+    assert np.sqrt(np.mean((found - expected)[inner] ** 2)) < noise
+    np.testing.assert_array_equal(found[~mask], changed[~mask])
 
 
 @pytest.mark.slow

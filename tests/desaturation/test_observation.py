@@ -33,6 +33,46 @@ def test_saturation_is_unknown_for_a_given_mask(flaring, hole):
     np.testing.assert_array_equal(observed.mask, hole)
 
 
+def test_saturation_level_told_by_the_user(make_map, flaring, hole):
+    level = flaring.data.max()
+    found = Observation.from_map(flaring, saturated=level)
+    expected = Observation.from_map(flaring)
+    np.testing.assert_array_equal(found.saturated, flaring.data >= level)
+    assert found.level == level
+    assert (found.mask & ~expected.mask).sum() == 0
+    observed = Observation.from_map(flaring, mask=hole, saturated=level)
+    np.testing.assert_array_equal(observed.mask, hole)
+    np.testing.assert_array_equal(observed.saturated, hole & (flaring.data >= level))
+    assert not (observed.primary & ~observed.saturated).any()
+
+
+def test_masked_pixels_without_a_number_count_as_saturated(make_map, flaring, hole):
+    full = flaring.data >= flaring.data.max()
+    blanked = make_map(np.where(full, np.nan, flaring.data))
+    one, two = (Observation.from_map(smap, mask=hole, saturated=WELL) for smap in (flaring, blanked))
+    np.testing.assert_array_equal(one.saturated, two.saturated)
+    np.testing.assert_array_equal(one.primary, two.primary)
+
+
+def test_display_images_saturate_at_a_told_level(make_map, flaring):
+    display = make_map((255 * np.sqrt(flaring.data.clip(0) / WELL)).astype(np.uint8))
+    observed = Observation.from_map(display, saturated=255)
+    assert observed.channel is None
+    np.testing.assert_array_equal(observed.primary, display.data == 255)
+    assert observed.mask.sum() > observed.saturated.sum() > 10
+
+
+def test_impossible_saturation_levels_are_refused(flaring, hole):
+    for level in (0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="expected a positive number"):
+            Observation.check(flaring, saturated=level)
+    for level in ("16383", True, [1.0]):
+        with pytest.raises(TypeError, match="expected a number"):
+            Observation.check(flaring, saturated=level)
+    with pytest.raises(ValueError, match="all masked pixels are fainter"):
+        Observation.check(flaring, mask=hole, saturated=2 * WELL)
+
+
 def test_simulated_exposures_are_observed_as_their_maps_are(make_map, make_flare):
     image, _ = make_flare(seed=2)
     one, two = Observation.from_exposure(image, 193), Observation.from_map(make_map(image))

@@ -10,10 +10,10 @@ from sunpy_restore.core.inference import apply_tiled, network_function
 from sunpy_restore.networks.unet import CoronaUNet, FillingUNet
 
 
-def network(widths, seed=0):
+def network(widths, seed=0, **options):
     """A network with random weights."""
     generator = torch.Generator().manual_seed(seed)
-    network = FillingUNet(widths=widths).double().eval()
+    network = FillingUNet(widths=widths, **options).double().eval()
     with torch.no_grad():
         for parameter in network.parameters():
             spread = parameter[0].numel() ** -0.5 if parameter.ndim > 1 else 0.1
@@ -25,7 +25,9 @@ def channels(ny, nx, mask=None, seed=0):
     rng = np.random.default_rng(seed)
     image = rng.lognormal(size=(ny, nx))
     mask = rng.random((ny, nx)) < 0.3 if mask is None else np.broadcast_to(mask, (ny, nx))
-    return np.stack([image, mask, 1.5 * (mask & (rng.random((ny, nx)) < 0.5))])
+    other = np.where(mask, rng.lognormal(size=(ny, nx)), image)
+    level = 1.5 * (mask & (rng.random((ny, nx)) < 0.5))
+    return np.stack([image, mask, level, mask - level, other])
 
 
 @pytest.mark.parametrize("widths", [[4], [4, 5], [4, 6, 8]])
@@ -76,7 +78,7 @@ def test_untrained_network_returns_the_first_fill_and_valid_pixels_stay():
         start = FillingUNet(widths=[4, 6])(observed)
         changed = network([4, 6]).float()(observed)
     mask = observed[:, 1:2] > 0
-    torch.testing.assert_close(start[..., 3:, :], observed[:, :1, 3:, :])
+    torch.testing.assert_close(start, observed[:, :1])
     torch.testing.assert_close(changed[~mask], observed[:, :1][~mask], rtol=0, atol=0)
     assert not torch.isclose(changed[mask], observed[:, :1][mask]).any()
 
@@ -121,12 +123,35 @@ def test_nothing_to_fill():
         torch.testing.assert_close(network([4, 6])(observed), observed[:, :1], rtol=0, atol=0)
 
 
-def test_negative_first_fills_become_zero():
-    """The logarithm has no negative values."""
-    observed = torch.from_numpy(channels(12, 12, True)).float()[None]
-    observed[:, 0] = -0.5
+def test_fill_is_that_of_the_other_sign_if_the_correction_is():
+    """Off the limb images are noise around zero."""
+    observed = torch.from_numpy(channels(12, 12, True))[None]
+    mirrored = observed.clone()
+    mirrored[:, [0, 4]] *= -1
+    restorer = network([4], others=1)
+    with torch.no_grad():  # so that only the shares of the other fill are not zero
+        restorer.leave.weight.zero_()
+    restorer.leave.bias.data[:4] = 0
     with torch.inference_mode():
-        assert not FillingUNet(widths=[4])(observed).any()
+        torch.testing.assert_close(restorer(mirrored), -restorer(observed))
+
+
+def test_channels_of_other_fills_are_used_as_far_as_the_network_has_them():
+    observed = torch.from_numpy(channels(24, 20, seed=3))[None]
+    changed = observed.clone()
+    changed[:, 4] += 0.5
+    with torch.inference_mode():
+        without, with_one = network([4, 6]), network([4, 6], others=1)
+        torch.testing.assert_close(without(observed), without(changed), rtol=0, atol=0)
+        assert not torch.isclose(with_one(observed), with_one(changed))[observed[:, 1:2] > 0].any()
+
+
+def test_network_can_return_the_other_fill():
+    observed = torch.from_numpy(channels(16, 16))[None]
+    restorer = FillingUNet(widths=[4], others=1).double()
+    restorer.leave.bias.data[4:] = 1
+    with torch.inference_mode():
+        torch.testing.assert_close(restorer(observed), observed[:, 4:])
 
 
 @pytest.mark.parametrize("ceiling", [1.0, 5.0])

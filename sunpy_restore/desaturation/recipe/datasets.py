@@ -4,8 +4,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, TensorDataset
 
-from sunpy_restore.desaturation.recipe.pairs import injected_pair, mixed_views, pair_of, paper_crops, paper_views
+from sunpy_restore.desaturation.recipe.pairs import injected_pair, pair_of, paper_crops, paper_views
 from sunpy_restore.desaturation.recipe.scenes import crop, read_disks
+from sunpy_restore.desaturation.recipe.views import Views
 from sunpy_restore.desaturation.task import CHANNELS
 
 __all__ = ["PairDataset", "training_pairs", "validation_pairs"]
@@ -22,9 +23,9 @@ class PairDataset(Dataset):
 
     Parameters
     ----------
-    views : `list` of `tuple`
+    views : sequence of `tuple`
         Input channels, truth, and whether they may be transposed, see
-        `~sunpy_restore.desaturation.recipe.pairs.mixed_views`.
+        `~sunpy_restore.desaturation.recipe.views.Views`.
     length : `int`
         Number of items.
     patch_size : `int`
@@ -70,12 +71,11 @@ def training_pairs(directory, config):
     -------
     `PairDataset`
     """
-    rng = np.random.default_rng(config.seed)
     disks, options = read_disks(directory), config.options
     if _as_in_paper(config):
-        views = paper_views(disks, options["patches"], rng)
+        views = paper_views(disks, options["patches"], np.random.default_rng(config.seed))
     else:
-        views = mixed_views(disks, options["views"], rng, side=_SIDE, paper_share=options["paper_share"])
+        views = Views(disks, options["views"], options["shares"], side=_SIDE, seed=config.seed)
     length = config.steps * config.batch_size
     return PairDataset(views, length, patch_size=config.patch_size, seed=config.seed)
 

@@ -7,9 +7,10 @@ from skimage.morphology import disk
 from sunpy_restore.desaturation.channels import channels_of
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes, paper_damage
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
+from sunpy_restore.desaturation.recipe.masks import add_outliers
 from sunpy_restore.desaturation.recipe.scenes import crop, flare
 
-__all__ = ["injected", "injected_pair", "mixed_views", "pair_of", "paper_crops", "paper_pair", "paper_views"]
+__all__ = ["disk_weights", "injected", "injected_pair", "pair_of", "paper_crops", "paper_pair", "paper_views"]
 
 _PAPER_SIDE = 256
 
@@ -28,7 +29,7 @@ def pair_of(image, mask, truth, **saturation):
     Returns
     -------
     channels, truth : `numpy.ndarray`
-        Shapes ``(3, ny, nx)`` and ``(1, ny, nx)``.
+        Shapes ``(5, ny, nx)`` and ``(1, ny, nx)``.
     """
     channels, scale = channels_of(image, mask, **saturation)
     return channels, (truth[None] / scale).astype(np.float32)
@@ -50,7 +51,7 @@ def paper_pair(image, threshold=0.8, *, shares=(0.003, 0.35)):
     Returns
     -------
     channels, truth : `numpy.ndarray`, or `None`
-        Shapes ``(3, ny, nx)`` and ``(1, ny, nx)``, in units of the scale of the input channels; `None` if the mask is
+        Shapes ``(5, ny, nx)`` and ``(1, ny, nx)``, in units of the scale of the input channels; `None` if the mask is
         too small or too large.
     """
     _, mask = paper_damage(image, threshold)
@@ -115,7 +116,7 @@ def injected(image, channel, rng, peak, *, blooming=True):
     return (observed if blooming else np.minimum(unsaturated, FULL_WELL)), truth
 
 
-def injected_pair(image, rng, *, shares=(2e-4, 0.35)):
+def injected_pair(image, rng, *, shares=(2e-4, 0.35), known=0.85, outliers=0.0):
     """
     Simulate a pair with a flare in an 8-bit image, which is transformed to a linear scale.
 
@@ -127,11 +128,13 @@ def injected_pair(image, rng, *, shares=(2e-4, 0.35)):
         Random number generator.
     shares : pair of `float`
         Smallest and largest share of masked pixels.
+    known, outliers : `float`
+        Share of the pairs whose saturation level is known, and of those with outliers around the mask.
 
     Returns
     -------
     channels, truth : `numpy.ndarray`, or `None`
-        See `paper_pair`; the saturation level is known in 85 % of the pairs.
+        See `paper_pair`.
     """
     linear = image ** rng.uniform(1.5, 3.0) * np.exp(rng.uniform(np.log(1500), np.log(12000)))
     channel = int(rng.choice(EUV_CHANNELS))
@@ -152,13 +155,15 @@ def injected_pair(image, rng, *, shares=(2e-4, 0.35)):
     mask = ndimage.binary_dilation(saturated, disk(rng.integers(1, 4)))
     if not shares[0] < mask.mean() < shares[1]:
         return None
-    saturation = {"saturated": saturated, "level": FULL_WELL} if rng.random() < 0.85 else {}
-    return pair_of(observed, mask, truth, **saturation)
+    level = {"saturated": saturated, "level": FULL_WELL} if rng.random() < known else {}
+    if rng.random() < outliers:
+        observed = add_outliers(observed, mask, rng)
+    return pair_of(observed, mask, truth, **level)
 
 
-def mixed_views(disks, count, rng, *, side, paper_share):
+def paper_views(disks, count, rng):
     """
-    Simulate pairs for the training of the compact network.
+    Simulate pairs as Zhao et al. (2019) do, 256 pixels wide.
 
     Parameters
     ----------
@@ -168,57 +173,13 @@ def mixed_views(disks, count, rng, *, side, paper_share):
         Number of pairs.
     rng : `numpy.random.Generator`
         Random number generator.
-    side : `int`
-        Side of the pairs in pixels.
-    paper_share : `float`
-        Share of pairs as in the paper; the others are injected flares.
 
     Returns
     -------
     `list` of `tuple`
         Input channels and truth in half precision, and whether they may be transposed.
     """
-    weights = _weights(disks)
-    views = []
-    while len(views) < count:
-        full = disks[rng.choice(len(disks), p=weights)]
-        paper = rng.random() < paper_share
-        image = crop(full, rng, side)
-        pair = paper_pair(_displayed(image, rng)) if paper else injected_pair(image, rng)
-        if pair is not None:
-            views.append((*(part.astype(np.float16) for part in pair), paper))
-    return views
-
-
-def _displayed(image, rng):
-    """The image in another display scaling and range: power law or logarithm, brighter or fainter."""
-    kind = rng.random()
-    if kind < 0.3:
-        image = image ** rng.uniform(0.7, 1.4)
-    elif kind < 0.6:
-        depth = np.exp(rng.uniform(np.log(3), np.log(300)))
-        image = np.log1p(depth * image**2) / np.log1p(depth)
-    if kind >= 0.3 and rng.random() < 0.5:
-        return np.clip(image, 0, 1)
-    bright = np.quantile(image, rng.uniform(0.8, 0.995))
-    return np.clip(image * (0.8 / max(bright, 0.1)), 0, 1)
-
-
-def paper_views(disks, count, rng):
-    """
-    Simulate pairs as Zhao et al. (2019) do, 256 pixels wide.
-
-    Parameters
-    ----------
-    disks, count, rng
-        See `mixed_views`.
-
-    Returns
-    -------
-    `list` of `tuple`
-        See `mixed_views`.
-    """
-    weights = _weights(disks)
+    weights = disk_weights(disks)
     views = []
     while len(views) < count:
         full = disks[rng.choice(len(disks), p=weights)]
@@ -228,8 +189,20 @@ def paper_views(disks, count, rng):
     return views
 
 
-def _weights(disks):
-    """Probability of each full-disk image; those of one day are nearly the same."""
+def disk_weights(disks):
+    """
+    Probability of each full-disk image; those of one day are nearly the same.
+
+    Parameters
+    ----------
+    disks : `list` of `~sunpy_restore.desaturation.recipe.scenes.Disk`
+        The full-disk images; those with more bright places are used more often.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Their sum is 1.
+    """
     days = [full.date[:10] for full in disks]
     bright = [sum(map(len, full.places.values())) / days.count(day) for full, day in zip(disks, days, strict=True)]
     return np.sqrt(bright) / np.sum(np.sqrt(bright))

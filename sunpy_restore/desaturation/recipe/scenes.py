@@ -89,9 +89,9 @@ def _bright_places(image, levels=(204, 150, 110), block=16, edge=176):
     return places
 
 
-def crop(disk, rng, side, level=None):
+def crop(disk, rng, side, level=None, *, anywhere=False):
     """
-    Cut a random square around a bright place, which half of the time is rotated, sheared and stretched.
+    Cut a random square, by default around a bright place, which half of the time is rotated, sheared and stretched.
 
     Parameters
     ----------
@@ -103,14 +103,20 @@ def crop(disk, rng, side, level=None):
         Side of the square in pixels.
     level : `int`, optional
         A brightness level of the places of the disk; by default a random one.
+    anywhere : `bool`
+        Whether to choose a place without regard to the brightness.
 
     Returns
     -------
     `numpy.ndarray` of ``float64``
         Shape ``(side, side)``, values from 0 to 1.
     """
-    level = rng.choice(list(disk.places)) if level is None else level
-    centre = rng.permuted(disk.places[level], axis=0)[0] + rng.integers(-side // 4, side // 4 + 1, size=2)
+    if anywhere:
+        offset = rng.uniform(-0.42, 0.42, size=2) * disk.image.shape
+        centre = np.array(disk.image.shape) // 2 + np.round(offset).astype(int)
+    else:
+        level = rng.choice(list(disk.places)) if level is None else level
+        centre = rng.permuted(disk.places[level], axis=0)[0] + rng.integers(-side // 4, side // 4 + 1, size=2)
     centre = np.clip(centre, side // 2, np.array(disk.image.shape) - side // 2)
     if rng.random() < 0.5:
         top, left = centre - side // 2

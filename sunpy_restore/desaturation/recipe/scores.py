@@ -9,6 +9,7 @@ from astropy.io import fits
 from sunpy_restore.core.metrics import flux_error, psnr, ssim
 from sunpy_restore.desaturation.forward import FULL_WELL
 from sunpy_restore.desaturation.observation import Observation
+from sunpy_restore.desaturation.recipe.families import FAMILIES, LEVEL_1_FAMILIES, family_masks, tiles
 from sunpy_restore.desaturation.recipe.pairs import injected, paper_crops
 from sunpy_restore.desaturation.recipe.scenes import read_disks
 
@@ -28,6 +29,9 @@ diffraction pattern of the channel."""
 _SIDE = 400  # pixels
 _FLARES = 5  # for each channel
 _PEAKS = (1.3, 12.0)  # full wells
+_TILES = 12  # of each family
+_MASKED_CHANNELS = (94, 171, 193, 304)
+_MASKS = 2  # for each level-1 image and family
 _CROPS = "8-bit crops"
 _INJECTED = "injected flares"
 
@@ -44,22 +48,43 @@ def evaluation_pairs(directory):
     Yields
     ------
     source : `str`
-        Name of the source: 8-bit crops over-exposed as in the paper, or flares injected into level-1 images.
+        Name of the source: 8-bit crops over-exposed as in the paper; 8-bit crops with the masks of a family; level-1
+        images with masks, in units of their 99.9th percentile; or flares injected into level-1 images.
     observation : `~sunpy_restore.desaturation.observation.Observation`
         The saturated image.
     truth : `numpy.ndarray`
         The unsaturated image, shape ``(ny, nx)``.
     """
-    for image, mask in paper_crops(read_disks(directory, "validation")):
+    disks = read_disks(directory, "validation")
+    for image, mask in paper_crops(disks):
         yield _CROPS, Observation(image=np.where(mask, 1, image), mask=mask), image
-    for channel, name in _LEVEL_1.items():
-        with fits.open(Path(directory) / "aia" / f"{name}.fits.gz") as hdus:
-            image = hdus[-1].data.astype(float)[:_SIDE, :_SIDE]
+    for name, (_, bright) in FAMILIES.items():
+        for image, mask in family_masks(name, tiles(disks, _TILES, bright=bright)):
+            yield name, Observation(image=np.where(mask, 1, image), mask=mask), image
+    images = _level_1_images(directory)
+    for name in LEVEL_1_FAMILIES:
+        crops = [_normalized(images[channel]) for channel in _MASKED_CHANNELS]
+        for image, mask in family_masks(name, crops * _MASKS):
+            yield f"level 1, {name}", Observation(image=np.where(mask, 1, image), mask=mask), image
+    for channel, image in images.items():
         for flare in range(_FLARES):
             rng = np.random.default_rng([channel, flare])
             peak = np.exp(rng.uniform(*np.log(_PEAKS)))
             observed, truth = injected(image, channel, rng, peak)
             yield _INJECTED, Observation.from_exposure(observed, channel), truth
+
+
+def _level_1_images(directory):
+    """Unsaturated level-1 images by channel."""
+    images = {}
+    for channel, name in _LEVEL_1.items():
+        with fits.open(Path(directory) / "aia" / f"{name}.fits.gz") as hdus:
+            images[channel] = hdus[-1].data.astype(float)[:_SIDE, :_SIDE]
+    return images
+
+
+def _normalized(image):
+    return image / np.quantile(image, 0.999)
 
 
 def measure(observation, restored, truth):
@@ -76,13 +101,13 @@ def measure(observation, restored, truth):
     Returns
     -------
     `dict`
-        For 8-bit crops, which have no full well:
+        Without a saturation level:
 
         ``psnr``, ``ssim``
-            In the mask, for the 8-bit range.
+            In the mask, for the 8-bit range or the 99.9th percentile.
         ``psnr_whole``, ``ssim_whole``
             Over the whole crop, as in the paper.
-        ``flux_error``
+        ``flux_error``, ``median_flux_error``
             Relative error of the sum over the mask.
 
         For injected flares:
@@ -104,6 +129,7 @@ def measure(observation, restored, truth):
             "ssim": ssim(truth, restored, 1.0, mask),
             "ssim_whole": ssim(truth, restored, 1.0),
             "flux_error": flux_error(truth[mask], restored[mask]),
+            "median_flux_error": flux_error(truth[mask], restored[mask]),
         }
     lit = truth >= FULL_WELL
     hidden = (truth[lit] - FULL_WELL).sum()

@@ -12,7 +12,6 @@ from sunpy_restore.desaturation.recipe.datasets import PairDataset
 from sunpy_restore.desaturation.recipe.pairs import (
     injected,
     injected_pair,
-    mixed_views,
     paper_crops,
     paper_pair,
     paper_views,
@@ -86,12 +85,20 @@ def test_crops_have_their_side_and_range(disks):
             assert 0 <= image.min() < image.max() <= 1
 
 
+def test_crops_anywhere_are_not_chosen_by_brightness(disks):
+    rng = np.random.default_rng(1)
+    bright, anywhere = (
+        np.mean([crop(disks[0], rng, 64, anywhere=choice).mean() for _ in range(24)]) for choice in (False, True)
+    )
+    assert anywhere < 0.8 * bright
+
+
 def test_paper_pairs_are_the_image_outside_of_the_mask():
     """In the mask the truth is bright."""
     image = scene(1)
     mask = paper_damage(image)[1]
     channels, truth = paper_pair(image)
-    assert channels.shape == (3, *image.shape)
+    assert channels.shape == (5, *image.shape)
     assert truth.shape == (1, *image.shape)
     assert channels.dtype == truth.dtype == np.float32
     np.testing.assert_array_equal(channels[1] > 0, mask)
@@ -180,39 +187,17 @@ def test_flares_have_a_peak_of_one_near_the_centre():
         assert 10 < column < 90
 
 
-def test_views_are_reproducible_for_a_seed(disks):
-    one, two, other = (
-        mixed_views(disks, 3, np.random.default_rng(seed), side=128, paper_share=0.5) for seed in (0, 0, 1)
-    )
-    for first, second in zip(one, two, strict=True):
-        np.testing.assert_array_equal(first[0], second[0])
-        np.testing.assert_array_equal(first[1], second[1])
-        assert first[2] == second[2]
-    assert any((a[0] != b[0]).any() for a, b in zip(one, other, strict=True))
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_only_views_without_blooming_may_be_transposed(disks, share):
-    views = mixed_views(disks, 3, np.random.default_rng(2), side=128, paper_share=share)
-    assert [transposable for _, _, transposable in views] == [share == 1.0] * 3
-    for channels, truth, _ in views:
-        assert channels.dtype == truth.dtype == np.float16
-        assert channels.shape == (3, 128, 128)
-        assert np.isfinite(channels).all()
-        assert np.isfinite(truth).all()
-
-
 def test_views_of_the_paper(disks):
     (channels, truth, transposable), *_ = paper_views(disks, 2, np.random.default_rng(3))
     assert transposable is True
-    assert channels.shape == (3, 256, 256)
+    assert channels.shape == (5, 256, 256)
     assert truth.shape == (1, 256, 256)
 
 
 def ramps(transposable):
     """A view whose values distinguish rows from columns."""
     y, x = np.indices((40, 40)).astype(np.float16)
-    return np.stack([y, np.ones_like(y), x]), y[None], transposable
+    return np.stack([y, np.ones_like(y), x, x, y]), y[None], transposable
 
 
 def test_items_are_reproducible_patches():
@@ -222,7 +207,7 @@ def test_items_are_reproducible_patches():
     distinct = set()
     for index in reversed(range(20)):
         (channels, truth), (again, _) = one[index], two[index]
-        assert channels.shape == (3, 16, 16)
+        assert channels.shape == (5, 16, 16)
         assert truth.shape == (1, 16, 16)
         assert (channels == again).all()
         assert (channels[0] == truth[0]).all()

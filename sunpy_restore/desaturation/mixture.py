@@ -1,0 +1,147 @@
+"""Average of several fills of one image, weighted by region."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+__all__ = ["FEATURES", "Region", "mixed", "regions"]
+
+_GAP = 2  # pixels of a margin that joins damaged pixels to one region
+_AROUND = 64  # pixels around a region that are compared with its rim
+_RINGS = ((0, 2), (3, 6), (8, 14))  # pixels from a region
+_FEWEST = 4  # pixels of a ring
+_FLOOR = 0.05  # units of the scale, added to brightness before its logarithm
+_SHARE = 1e-3  # added to shares before their logarithm
+
+_OF_REGION = 18
+_OF_EXPERT = 3
+FEATURES = _OF_REGION + 2 * _OF_EXPERT
+"""Number of features of a region."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """
+    Connected damaged pixels.
+
+    Parameters
+    ----------
+    place : pair of `slice`
+        Rows and columns of a box around them.
+    own : `numpy.ndarray` of `bool`
+        The damaged pixels of the region in the box.
+    features : `numpy.ndarray`
+        Shape ``(FEATURES,)``.
+    """
+
+    place: tuple[slice, slice]
+    own: np.ndarray
+    features: np.ndarray
+
+
+def regions(channels, fills):
+    """
+    Find the damaged regions of a window and what tells whether they hide bright cores.
+
+    If a mask contains the brightest pixels of an image, then its rim is brighter than what lies farther out, is about
+    equally bright everywhere, and hardly any pixel in the neighbourhood is brighter.
+
+    Parameters
+    ----------
+    channels : mapping
+        The input channels ``"image"``, ``"mask"``, ``"brightest"`` and ``"biharmonic"``, shape ``(h, w)``.
+    fills : pair of `numpy.ndarray`
+        The window filled by two networks, shape ``(h, w)``.
+
+    Yields
+    ------
+    Region
+    """
+    mask = channels["mask"] > 0
+    labels, _ = ndimage.label(ndimage.binary_dilation(mask, iterations=_GAP), np.ones((3, 3)))
+    labels *= mask
+    for index, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is None:
+            continue
+        place = tuple(slice(max(part.start - _AROUND, 0), part.stop + _AROUND) for part in box)
+        own, valid = labels[place] == index, ~mask[place]
+        image, brightest, plate = (channels[name][place] for name in ("image", "brightest", "biharmonic"))
+        rim = _rings(image, own, valid)[0]
+        features = [*_of_region(image, own, valid), _level(brightest.max()) - _level(np.median(rim))]
+        for fill in fills:
+            features += _of_fill(fill[place][own], plate[own], np.median(rim))
+        yield Region(place, own, np.array(features))
+
+
+def mixed(channels, fills, weights):
+    """
+    Average the biharmonic fill and those of two networks, with weights for each region.
+
+    Parameters
+    ----------
+    channels, fills
+        See `regions`.
+    weights : callable
+        ``weights(features)`` gives those of the three fills, shape ``(regions, 3)``.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(h, w)``.
+    """
+    found = list(regions(channels, fills))
+    result = np.array(channels["biharmonic"])
+    for region, shares in zip(found, weights(np.stack([region.features for region in found])), strict=True):
+        parts = [fill[region.place][region.own] for fill in (channels["biharmonic"], *fills)]
+        result[region.place][region.own] = np.tensordot(shares, parts, axes=1)
+    return result
+
+
+def _rings(image, own, valid):
+    """Valid values at three distances; those of the next nearer ring where there are too few."""
+    distance = ndimage.distance_transform_edt(~own)
+    rings = []
+    for low, high in _RINGS:
+        values = image[(distance > low) & (distance <= high) & valid]
+        if values.size < _FEWEST:
+            values = rings[-1] if rings else image[valid]
+        rings.append(values)
+    return rings
+
+
+def _of_region(image, own, valid):
+    rim, middle, outer = _rings(image, own, valid)
+    low, median, high = (_level(np.quantile(rim, share)) for share in (0.1, 0.5, 0.9))
+    around = image[valid]
+    area, border = own.sum(), np.count_nonzero(ndimage.binary_dilation(own) & ~own)
+    return [
+        median - _level(np.median(middle)),
+        _level(np.median(middle)) - _level(np.median(outer)),
+        high - low,
+        _level(np.quantile(rim, 0.25)) - _level(np.quantile(outer, 0.9)),
+        low - _level(np.median(middle)),
+        median - _level(np.quantile(middle, 0.9)),
+        _level(np.quantile(around, 0.999)) - median,
+        *(np.log(np.mean(around > np.quantile(rim, share)) + _SHARE) for share in (0.1, 0.25, 0.5, 0.9)),
+        np.std(rim) / (abs(np.median(rim)) + _FLOOR),
+        np.log(area),
+        np.log(border**2 / area),
+        np.log(ndimage.distance_transform_edt(np.pad(own, 1)).max()),
+        np.log(np.count_nonzero(~valid) / area),
+        np.log(np.mean(around > 1.5 * np.quantile(rim, 0.9)) + _SHARE),
+    ]
+
+
+def _of_fill(values, plate, rim):
+    found, smooth = _signed_log(values), _signed_log(plate)
+    difference = found - smooth
+    return [difference.mean(), np.sqrt(np.mean(difference**2)), smooth.mean() - _signed_log(rim)]
+
+
+def _level(value):
+    return np.log(max(value, 0) + _FLOOR)
+
+
+def _signed_log(values):
+    return np.sign(values) * np.log1p(np.abs(values))

@@ -1,0 +1,79 @@
+"""Mixture of several fills of damaged pixels."""
+
+import torch
+from torch import nn
+
+from sunpy_restore.networks.unet import FillingUNet
+
+__all__ = ["FillMixture"]
+
+_LARGEST = 4.0  # standard deviations of a feature
+
+
+class FillMixture(nn.Module):
+    """
+    Two networks that fill damaged pixels, and the weights by which their fills and a classical one are averaged.
+
+    One network was trained with saturated pixels, which are brighter than their surroundings; its results are those of
+    `forward`. The other was trained with pixels of any brightness. For each damaged region a perceptron gives the
+    weights of the classical fill and of both networks from features of the region.
+
+    Parameters
+    ----------
+    saturated, general : `dict`
+        Parameters of the two `~sunpy_restore.networks.unet.FillingUNet`.
+    features : `int`
+        Number of features.
+    hidden : `int`
+        Neurons in each of the two hidden layers of the perceptron.
+    """
+
+    def __init__(self, saturated, general, features, hidden=24):
+        super().__init__()
+        self.saturated, self.general = FillingUNet(**saturated), FillingUNet(**general)
+        self.register_buffer("centre", torch.zeros(features))
+        self.register_buffer("spread", torch.ones(features))
+        self.perceptron = nn.Sequential(
+            nn.Linear(features, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, 3)
+        )
+
+    @property
+    def receptive_radius(self):
+        """Receptive radius of the network for saturated pixels."""
+        return self.saturated.receptive_radius
+
+    @property
+    def stride(self):
+        """Stride of the network for saturated pixels."""
+        return self.saturated.stride
+
+    @property
+    def experts(self):
+        """The networks whose fills are averaged with the classical one, in the order of `shares`."""
+        return self.general, self.saturated
+
+    def forward(self, channels):
+        return self.saturated(channels)
+
+    def shares(self, features):
+        """
+        Weights of the fills of regions.
+
+        Parameters
+        ----------
+        features : `torch.Tensor`
+            Shape ``(regions, features)``.
+
+        Returns
+        -------
+        `torch.Tensor`
+            Shape ``(regions, 3)``: of the classical fill, the general network and the one for saturated pixels. They
+            are not negative, and their sum is 1.
+        """
+        standard = ((features - self.centre) / self.spread).clamp(-_LARGEST, _LARGEST)
+        return torch.softmax(self.perceptron(standard), dim=1)
+
+    def weights(self, features):
+        """`shares` of a `numpy.ndarray`, as another one."""
+        with torch.inference_mode():
+            return self.shares(torch.as_tensor(features, dtype=torch.float32)).numpy()

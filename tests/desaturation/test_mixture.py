@@ -1,0 +1,95 @@
+"""Regions of damaged pixels and the average of their fills."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sunpy_restore.desaturation.channels import channels_of
+from sunpy_restore.desaturation.mixture import FEATURES, mixed, regions
+from sunpy_restore.desaturation.task import CHANNELS
+
+
+def scene(seed=0, bright=True):
+    """A window with three damaged regions, and two fills."""
+    rng = np.random.default_rng(seed)
+    y, x = np.indices((120, 140))
+    image = 100 + 10 * rng.random(y.shape) + 900 * np.exp(-((x - 70) ** 2 + (y - 60) ** 2) / 400) * bright
+    mask = (np.hypot(x - 70, y - 60) < 12) | ((abs(x - 20) < 5) & (abs(y - 100) < 7)) | ((x > 130) & (y < 9))
+    channels = dict(zip(CHANNELS, channels_of(image, mask)[0], strict=True))
+    fills = [np.where(mask, channels["image"] * factor, channels["image"]) for factor in (1.1, 2.0)]
+    return channels, fills
+
+
+def constant(*shares):
+    return lambda features: np.tile(shares, (len(features), 1))
+
+
+def test_each_damaged_pixel_belongs_to_one_region():
+    channels, fills = scene()
+    count = np.zeros(channels["mask"].shape)
+    for region in regions(channels, fills):
+        count[region.place] += region.own
+        assert region.features.shape == (FEATURES,)
+        assert np.isfinite(region.features).all()
+    np.testing.assert_array_equal(count, channels["mask"])
+
+
+def test_rim_of_a_bright_core_is_told_from_that_of_other_pixels():
+    def largest(bright):
+        channels, fills = scene(bright=bright)
+        return max(regions(channels, fills), key=lambda region: region.own.sum()).features
+
+    core, other = largest(True), largest(False)
+    assert core[0] > other[0] + 0.1  # rim above the next ring
+    assert core[9] < other[9] - 1  # share of brighter pixels around
+
+
+@given(seed=st.integers(0, 100), turns=st.integers(0, 3), mirrored=st.booleans())
+@settings(max_examples=6, deadline=None)
+def test_features_do_not_depend_on_the_orientation(seed, turns, mirrored):
+    channels, fills = scene(seed)
+
+    def turned(image):
+        return np.rot90(image[:, ::-1] if mirrored else image, turns)
+
+    features = [region.features for region in regions(channels, fills)]
+    others = regions({name: turned(image) for name, image in channels.items()}, [turned(fill) for fill in fills])
+    for one, other in zip(sorted(map(tuple, features)), sorted(tuple(r.features) for r in others), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_a_share_of_one_is_that_fill(index):
+    channels, fills = scene()
+    expected = (channels["biharmonic"], *fills)[index]
+    result = mixed(channels, fills, constant(*np.eye(3)[index]))
+    mask = channels["mask"] > 0
+    np.testing.assert_allclose(result[mask], expected[mask], rtol=1e-6)
+
+
+def test_an_average_lies_between_its_fills():
+    channels, fills = scene()
+    result, mask = mixed(channels, fills, constant(0.5, 0.3, 0.2)), channels["mask"] > 0
+    parts = [image[mask] for image in (channels["biharmonic"], *fills)]
+    assert (result[mask] >= np.min(parts, axis=0) - 1e-5).all()
+    assert (result[mask] <= np.max(parts, axis=0) + 1e-5).all()
+    np.testing.assert_array_equal(result[~mask], channels["biharmonic"][~mask])
+
+
+def test_regions_have_their_own_shares():
+    channels, fills = scene()
+    areas = [region.own.sum() for region in regions(channels, fills)]
+    assert len(areas) == 3
+    shares = np.eye(3)
+    result = mixed(channels, fills, lambda features: shares)
+    for region, expected in zip(regions(channels, fills), (channels["biharmonic"], *fills), strict=True):
+        np.testing.assert_allclose(result[region.place][region.own], expected[region.place][region.own], rtol=1e-6)
+
+
+def test_a_window_of_a_mask_and_a_single_valid_pixel():
+    image, mask = np.full((9, 9), 5.0), np.ones((9, 9), dtype=bool)
+    mask[4, 4] = False
+    channels = dict(zip(CHANNELS, channels_of(image, mask)[0], strict=True))
+    fills = [channels["image"]] * 2
+    assert np.isfinite(mixed(channels, fills, constant(0.2, 0.3, 0.5))).all()
