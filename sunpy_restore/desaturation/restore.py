@@ -74,9 +74,9 @@ def with_network(observation, network, *, progress=False):
     of the image. The origin is therefore placed at a fixed distance from the damage, so that cutouts agree with the
     whole image, and the results of the four mirror images are averaged.
 
-    A `~sunpy_restore.networks.mixture.FillMixture` uses its network for saturated pixels where a saturation level is
-    known. Otherwise the fills of its networks and the biharmonic one are averaged, see
-    `~sunpy_restore.desaturation.mixture.mixed`.
+    Of a `~sunpy_restore.networks.mixture.FillMixture`, one network is used where a saturation level is known: that for
+    saturated pixels on a linear scale, and the general one in display images. Otherwise the fills of its networks and
+    the biharmonic one are averaged, see `~sunpy_restore.desaturation.mixture.mixed`.
 
     Parameters
     ----------
@@ -94,9 +94,12 @@ def with_network(observation, network, *, progress=False):
     """
 
     experts = getattr(network.module, "experts", ())
-    if observation.level is not None or not experts:
-        return observation.fill(lambda window: _filled(network, window, progress))
     networks = [TiledNetwork.of(network.task, expert, network.device) for expert in experts]
+    if networks and observation.level is not None:
+        general, saturated = networks
+        network = saturated if observation.channel is not None else general
+    if not networks or observation.level is not None:
+        return observation.fill(lambda window: _filled(network, window, progress))
 
     def method(window):
         fills = [_filled(expert, window, progress) for expert in networks]

@@ -32,7 +32,9 @@ _PEAKS = (1.3, 12.0)  # full wells
 _TILES = 12  # of each family
 _MASKED_CHANNELS = (94, 171, 193, 304)
 _MASKS = 2  # for each level-1 image and family
+_PAPER_THRESHOLD = 0.8  # as in `~sunpy_restore.desaturation.forward.paper_damage`
 _CROPS = "8-bit crops"
+_TOLD = "8-bit crops, level told"
 _INJECTED = "injected flares"
 
 
@@ -48,7 +50,7 @@ def evaluation_pairs(directory):
     Yields
     ------
     source : `str`
-        Name of the source: 8-bit crops over-exposed as in the paper; 8-bit crops with the masks of a family; level-1
+        Name of the source: 8-bit crops over-exposed as in the paper, also with their saturation level; 8-bit crops with the masks of a family; level-1
         images with masks, in units of their 99.9th percentile; or flares injected into level-1 images.
     observation : `~sunpy_restore.desaturation.observation.Observation`
         The saturated image.
@@ -58,6 +60,10 @@ def evaluation_pairs(directory):
     disks = read_disks(directory, "validation")
     for image, mask in paper_crops(disks):
         yield _CROPS, Observation(image=np.where(mask, 1, image), mask=mask), image
+    for image, mask in paper_crops(disks):
+        full = image > _PAPER_THRESHOLD
+        told = {"saturated": full, "primary": full, "level": _PAPER_THRESHOLD}
+        yield _TOLD, Observation(image=np.where(mask, 1, image), mask=mask, **told), image
     for name, (_, bright) in FAMILIES.items():
         for image, mask in family_masks(name, tiles(disks, _TILES, bright=bright)):
             yield name, Observation(image=np.where(mask, 1, image), mask=mask), image
@@ -101,7 +107,7 @@ def measure(observation, restored, truth):
     Returns
     -------
     `dict`
-        Without a saturation level:
+        On a display scale:
 
         ``psnr``, ``ssim``
             In the mask, for the 8-bit range or the 99.9th percentile.
@@ -122,7 +128,7 @@ def measure(observation, restored, truth):
             Root mean square of the natural logarithm of the result divided by the truth, in the mask.
     """
     mask = observation.mask
-    if observation.level is None:
+    if observation.channel is None:
         return {
             "psnr": psnr(truth, restored, 1.0, mask),
             "psnr_whole": psnr(truth, restored, 1.0),

@@ -131,7 +131,7 @@ def test_tiles_are_reproducible(disks):
 
 def test_training_starts_with_the_results_of_a_network_without_the_other_fill():
     recipe, options = recipe_of(TASK), {"architecture": "FillingUNet", "widths": [4, 6]}
-    old, new = TASK.build_network(options), TASK.build_network(options | {"others": 1, "brightest": True})
+    old, new = TASK.build_network(options), TASK.build_network(options | {"others": 1, "brightest": "channel"})
     torch.nn.init.normal_(old.leave.weight)
     new.load_state_dict(recipe.starting_weights(new, old.state_dict()))
     observed = torch.rand(1, len(CHANNELS), 32, 32)
