@@ -10,7 +10,7 @@ from ndcube.wcs.wrappers import ResampledLowLevelWCS
 from astropy.wcs import WCS, WCSSUB_CELESTIAL
 from astropy.wcs.wcsapi import HighLevelWCSWrapper
 
-from sunpy_restore.core.filled import FILLED_KEYWORD, filled, record_filled_cube
+from sunpy_restore.core.filled import FILLED_KEYWORD, filled, in_base, record_filled_cube
 from sunpy_restore.core.header import Provenance, added_cards, update_header
 
 __all__ = ["image_headers", "rebuilt_cube"]
@@ -57,6 +57,8 @@ def image_headers(cube):
         raise TypeError(
             f"Found an NDCube with a {type(cube.wcs).__name__}; expected a FITS WCS. Pass its images as a list of Maps."
         ) from error
+    base, _, first, step = in_base(cube.wcs)
+    wcs.wcs.crpix = (base.wcs.crpix - 1 - first) / step + 1
     coupled = wcs.axis_correlation_matrix
     on_sky = (wcs.wcs.lng, wcs.wcs.lat) == (0, 1) and not dropped[-2:].any()
     if not on_sky or coupled[:2, 2:].any() or coupled[2:, :2].any():

@@ -13,7 +13,7 @@ from sunpy.map import GenericMap, MapSequence
 
 from sunpy_restore.core.flags import AnyWithin, PixelGrid, from_text, moved, to_text
 
-__all__ = ["FILLED_KEYWORD", "filled", "record_filled", "record_filled_cube", "without_long_record"]
+__all__ = ["FILLED_KEYWORD", "filled", "in_base", "record_filled", "record_filled_cube", "without_long_record"]
 
 FILLED_KEYWORD = "rstfill"
 """Keyword of the record in the header, in lower case."""
@@ -187,7 +187,7 @@ def _map_grid(smap):
 
 
 def _cube_grid(cube):
-    base, _, first, step = _in_base(cube.wcs)
+    base, _, first, step = in_base(cube.wcs)
     matrix = np.diag(base.wcs.get_cdelt()) @ base.wcs.get_pc() @ np.diag(step)
     crpix = [float(place) for place in (base.wcs.crpix - 1 - first) / step + 1]
     number = len(cube.data) if cube.data.ndim == 3 else 1
@@ -195,17 +195,30 @@ def _cube_grid(cube):
     return PixelGrid((number, *cube.data.shape[-2:]), (*crpix[:2], third), matrix[:2, :2], every)
 
 
-def _in_base(wcs):
+def in_base(wcs):
     """
-    The FITS WCS that a WCS slices or rebins, and where its pixels are there.
+    Find the FITS WCS that a WCS slices or rebins, and where its pixels are there.
 
-    Pixel 0 along the i-th axis that is left, ``kept[i]``, is at ``first[kept[i]]``, and pixel 1 is ``step[kept[i]]``
-    further. (`ndcube.wcs.tools.unwrap_wcs_to_fitswcs` forgets that rebinning moves the centre of pixel 0.)
+    `ndcube.wcs.tools.unwrap_wcs_to_fitswcs` forgets that rebinning moves the centre of pixel 0.
+
+    Parameters
+    ----------
+    wcs : `~astropy.wcs.wcsapi.BaseLowLevelWCS` or `~astropy.wcs.wcsapi.BaseHighLevelWCS`
+        A FITS WCS, possibly within wrappers that slice and rebin it.
+
+    Returns
+    -------
+    base : `~astropy.wcs.WCS`
+        The FITS WCS.
+    kept : `numpy.ndarray` of `int`
+        Pixel axes of ``base`` that are left.
+    first, step : `numpy.ndarray`
+        For all pixel axes of ``base``: where pixel 0 is, and how much further pixel 1.
     """
     wcs = getattr(wcs, "low_level_wcs", wcs)
     if not isinstance(wcs, SlicedLowLevelWCS | ResampledLowLevelWCS):
         return wcs, np.arange(wcs.naxis), np.zeros(wcs.naxis), np.ones(wcs.naxis)
-    base, kept, first, step = _in_base(wcs._wcs)
+    base, kept, first, step = in_base(wcs._wcs)
     if isinstance(wcs, ResampledLowLevelWCS):
         first[kept] += step[kept] * ((wcs._factor - 1) / 2 + wcs._offset)
         step[kept] *= wcs._factor

@@ -189,6 +189,17 @@ def test_a_slice_in_time_has_its_time():
     assert smap.date.isot == "2011-02-14T20:01:30.000"
 
 
+@pytest.mark.parametrize("bins", [(1, 2, 2), (1, 3, 2), (3, 1, 4)])
+@pytest.mark.parametrize("item", [np.s_[:], np.s_[:, 1:], np.s_[:, :, 1:]])
+def test_maps_of_a_rebinned_cube_have_its_coordinates(bins, item):
+    cube = series(shape=(3, 6, 8)).rebin(bins)[item]
+    smap, *_ = as_maps(cube)[0]
+    place = smap.pixel_to_world([0, 1] * u.pix, [0, 1] * u.pix)
+    expected = np.array([sky(cube.wcs, x, x, 0) for x in (0, 1)]).T
+    found = np.array([place.Tx.deg, place.Ty.deg])
+    np.testing.assert_allclose(found, np.mod(expected + 180, 360) - 180, rtol=0, atol=1e-9)
+
+
 def test_rebinned_cube():
     cube = series(shape=(3, 6, 8)).rebin((1, 2, 2))
     found = restore(cube)

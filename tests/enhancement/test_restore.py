@@ -27,7 +27,7 @@ def limb(image):
     on_disk = valid & (rows < 30)
     return Observation(
         data=5e4 * image, valid=valid, on_disk=on_disk, limb_darkening=(1 - 0.01 * rows).astype(np.float32), level=5e4,
-        untrusted=~on_disk | (rows > 20),
+        untrusted=~on_disk | (rows > 20), gaps=~valid,
     )  # fmt: skip
 
 

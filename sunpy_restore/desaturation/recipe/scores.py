@@ -50,8 +50,9 @@ def evaluation_pairs(directory):
     Yields
     ------
     source : `str`
-        Name of the source: 8-bit crops over-exposed as in the paper, also with their saturation level; 8-bit crops with the masks of a family; level-1
-        images with masks, in units of their 99.9th percentile; or flares injected into level-1 images.
+        Name of the source: 8-bit crops over-exposed as in the paper, also with their saturation level; 8-bit crops
+        with the masks of a family; level-1 images with masks, in units of their 99.9th percentile; or flares injected
+        into level-1 images.
     observation : `~sunpy_restore.desaturation.observation.Observation`
         The saturated image.
     truth : `numpy.ndarray`
