@@ -56,7 +56,7 @@ def test_the_accelerated_network_gives_the_same_image():
     assert any(isinstance(part, torch.nn.ConvTranspose2d) for part in fast.modules())
     noise = torch.randn(1, 24, 8, 8)
     with torch.no_grad():
-        torch.testing.assert_close(fast(noise), whole(noise), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(fast(noise), whole(noise), atol=5e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("wrong", [{"latent": 20}, {"widths": (8, 8, 8)}])
