@@ -57,7 +57,7 @@ def filled(image, *, onto=None):
 
     See Also
     --------
-    save
+    sunpy_restore.save
 
     Notes
     -----

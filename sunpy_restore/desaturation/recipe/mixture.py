@@ -1,4 +1,4 @@
-"""Fit of the weights by which `desaturate` averages the fills of two networks and the biharmonic one."""
+"""Fit of the weights by which `sunpy_restore.desaturate` averages the fills of two networks and the biharmonic one."""
 
 import numpy as np
 import torch
@@ -153,8 +153,8 @@ def mixture_of(saturated, general):
     Parameters
     ----------
     saturated, general : `tuple`
-        Hyperparameters and state of a `~sunpy_restore.networks.unet.FillingUNet`, or of a `FillMixture` that contains
-        it under that name.
+        Hyperparameters and state of a `~sunpy_restore.networks.unet.FillingUNet`, or of a
+        `~sunpy_restore.networks.mixture.FillMixture` that contains it under that name.
 
     Returns
     -------
