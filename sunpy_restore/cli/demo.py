@@ -124,17 +124,13 @@ def _clean(name, observed, folder, device):
     """A STIX back-projection. Restored images should reproduce the measured visibilities."""
     measured = open_visibilities(sample_path(name))
     restored = {}
-    for method in ("clean", "network"):
-        fitted = backproj_to_clean(observed, method=method, visibilities=measured, device=device)
-        restored[method] = backproj_to_clean(observed, method=method, device=device)
-        restored[f"{method}, fitted"] = fitted
-        for label in (method, f"{method}, fitted"):
-            smap = restored[label]
-            chi_squared = fitted.meta["rstchi0" if label == method else "rstchi2"]
-            flux = smap.data.sum() * smap.scale.axis1.value * smap.scale.axis2.value
-            path = _saved(smap, folder / f"{name}_{label.replace(', ', '_')}.fits")
-            yield f"  {label:<18}  chi square {chi_squared:6.2f}  flux {flux:5.1f} counts / (s keV cm2)  {path}"
-    yield _drawn(_sources({"back-projection": observed, **restored}), restored, folder / f"{name}.png")
+    for method in ("clean", "mem", "forward-fit", "network"):
+        smap = backproj_to_clean(observed, method=method, visibilities=measured, device=device)
+        restored[method] = smap
+        flux = smap.data.sum() * smap.scale.axis1.value * smap.scale.axis2.value
+        path = _saved(smap, folder / f"{name}_{method}.fits")
+        yield f"  {method:<15}  chi square {smap.meta['rstchi2']:6.2f}  flux {flux:5.1f} counts / (s keV cm2)  {path}"
+    yield _drawn(_sources(observed, restored), restored, folder / f"{name}.png")
 
 
 def _granulation(folder, device):
@@ -176,22 +172,25 @@ def _textures(images, reference):
     return figure
 
 
-def _sources(images):
-    """X-ray images, each in its own stretch about zero."""
+def _sources(observed, restored):
+    """A back-projection, and the restored images in one stretch."""
     from matplotlib.figure import Figure
 
-    observed = next(iter(images.values()))
-    figure = Figure(figsize=(3.6 * len(images), 4.2), layout="constrained")
+    figure = Figure(figsize=(3.6 * (1 + len(restored)), 3.9), layout="constrained")
     energies = "-".join(f"{observed.meta[key]:.0f}" for key in ("energy_l", "energy_h"))
     figure.suptitle(f"STIX, {energies} keV, {observed.date.strftime('%Y-%m-%d %H:%M:%S')}")
-    for axes, (name, smap) in zip(figure.subplots(1, len(images)), images.items(), strict=True):
-        high = smap.data.max()
+    first, *others = figure.subplots(1, 1 + len(restored))
+    high = max(smap.data.max() for smap in restored.values())
+
+    def show(axes, name, smap, **limits):
         half = smap.data.shape[0] / 2 * smap.scale.axis1.value
-        image = axes.imshow(
-            smap.data, origin="lower", cmap="inferno", vmin=-0.2 * high, vmax=high, extent=[-half, half, -half, half]
-        )
         axes.set(title=name, xlabel="x of STIX [arcsec]")
-        figure.colorbar(image, ax=axes, orientation="horizontal", label=f"{smap.unit:unicode}", shrink=0.9)
+        return axes.imshow(smap.data, origin="lower", cmap="inferno", extent=[-half, half, -half, half], **limits)
+
+    figure.colorbar(show(first, "back-projection", observed), ax=first, label=f"{observed.unit:unicode}", shrink=0.8)
+    for axes, (name, smap) in zip(others, restored.items(), strict=True):
+        image = show(axes, name, smap, vmin=0, vmax=high)
+    figure.colorbar(image, ax=others, label=f"{smap.unit:unicode}", shrink=0.8)
     return figure
 
 
