@@ -89,7 +89,7 @@ def _hidden(matrix, data, goal, largest):
         last = hidden
         multipliers, hidden = _maximum(matrix, data, weight, multipliers)
         reached = np.mean((data - matrix @ hidden) ** 2)
-        if hidden.sum() > largest:
+        if not hidden.sum() <= largest:
             return last
         if reached <= goal:
             break
@@ -124,7 +124,11 @@ def _maximum(matrix, data, weight, multipliers):
         slope = matrix @ hidden + weight * multipliers - data
         curvature = (matrix * hidden) @ matrix.T
         curvature[np.diag_indices(len(data))] += weight
-        step = np.linalg.solve(curvature, slope)
+        try:
+            step = np.linalg.solve(curvature, slope)
+        except np.linalg.LinAlgError:
+            # The flux diverges, and rounding leaves nothing of the weight
+            break
         decrease = slope @ step
         if not decrease > _NEWTON_TOLERANCE * max(1, abs(value)):
             break
