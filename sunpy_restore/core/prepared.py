@@ -1,5 +1,6 @@
 """Maps as observations read them: real numbers in memory, and nothing of what a mask covers."""
 
+import logging
 import re
 import warnings
 from numbers import Real
@@ -58,7 +59,7 @@ def _is_number(value):
 
 _READ = {
     "unit": lambda smap: smap.unit,
-    "coordinates": lambda smap: (smap.scale, smap.reference_pixel, smap.wcs, smap.coordinate_system),
+    "coordinates": lambda smap: (smap.scale, smap.reference_pixel, _quietly(smap), smap.coordinate_system),
     "date": lambda smap: smap.date,
 }
 
@@ -128,3 +129,14 @@ def without_masked_values(smap):
         return smap
     unknown = smap.data.dtype.type(np.nan if smap.data.dtype.kind == "f" else 0)
     return with_data(smap, np.where(smap.mask, unknown, smap.data))
+
+
+def _quietly(smap):
+    """The WCS of a Map, without what sunpy logs of the defaults in it."""
+    log = logging.getLogger("sunpy")
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        return smap.wcs
+    finally:
+        log.setLevel(level)
