@@ -67,8 +67,9 @@ def regions(channels, fills):
         place = tuple(slice(max(part.start - _AROUND, 0), part.stop + _AROUND) for part in box)
         own, valid = labels[place] == index, ~mask[place]
         image, brightest, plate = (channels[name][place] for name in ("image", "brightest", "biharmonic"))
-        rim = _rings(image, own, valid)[0]
-        features = [*_of_region(image, own, valid), _level(brightest.max()) - _level(np.median(rim))]
+        rings = _rings(image, own, valid)
+        rim = rings[0]
+        features = [*_of_region(image[valid], own, rings), _level(brightest.max()) - _level(np.median(rim))]
         for fill in fills:
             features += _of_fill(fill[place][own], plate[own], np.median(rim))
         yield Region(place, own, np.array(features))
@@ -110,10 +111,10 @@ def _rings(image, own, valid):
     return rings
 
 
-def _of_region(image, own, valid):
-    rim, middle, outer = _rings(image, own, valid)
+def _of_region(around, own, rings):
+    """Features of a region, given all valid values in its box and those of the rings."""
+    rim, middle, outer = rings
     low, median, high = (_level(np.quantile(rim, share)) for share in (0.1, 0.5, 0.9))
-    around = image[valid]
     area, border = own.sum(), np.count_nonzero(ndimage.binary_dilation(own) & ~own)
     return [
         median - _level(np.median(middle)),
@@ -128,7 +129,7 @@ def _of_region(image, own, valid):
         np.log(area),
         np.log(border**2 / area),
         np.log(ndimage.distance_transform_edt(np.pad(own, 1)).max()),
-        np.log(np.count_nonzero(~valid) / area),
+        np.log((own.size - around.size) / area),
         np.log(np.mean(around > 1.5 * np.quantile(rim, 0.9)) + _SHARE),
     ]
 

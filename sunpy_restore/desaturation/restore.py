@@ -93,13 +93,19 @@ def with_network(observation, network, *, progress=False):
         Filled image, shape ``(ny, nx)``.
     """
 
-    experts = getattr(network.module, "experts", ())
-    networks = [TiledNetwork.of(network.task, expert, network.device) for expert in experts]
-    if networks and observation.level is not None:
-        general, saturated = networks
-        network = saturated if observation.channel is not None else general
-    if not networks or observation.level is not None:
-        return observation.fill(lambda window: _filled(network, window, progress))
+    def applied(expert):
+        return TiledNetwork.of(network.task, expert, network.device)
+
+    def alone(chosen):
+        return observation.fill(lambda window: _filled(chosen, window, progress))
+
+    experts = getattr(network.module, "experts", None)
+    if experts is None:
+        return alone(network)
+    if observation.level is not None:
+        general, saturated = experts
+        return alone(applied(general if observation.channel is None else saturated))
+    networks = [applied(expert) for expert in experts]
 
     def method(window):
         fills = [_filled(expert, window, progress) for expert in networks]

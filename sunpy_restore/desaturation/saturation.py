@@ -8,6 +8,7 @@ import astropy.units as u
 
 from sunpy.map.sources import AIAMap
 
+from sunpy_restore.core.maps import valid_pixels
 from sunpy_restore.core.verb import refuse_restored
 from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.exposure import counts_per_unit, is_rate, refuse_scaled
@@ -150,7 +151,7 @@ def find_saturation(smap, exposure=None):
     refuse_restored(DESATURATE, smap)
     counts = counts_per_unit(smap, exposure)
     image = np.asarray(smap.data, dtype=np.result_type(smap.data.dtype.newbyteorder("="), np.float32)) * counts
-    refuse_scaled(image, np.isfinite(image) if smap.mask is None else np.isfinite(image) & ~smap.mask)
+    refuse_scaled(image, valid_pixels(smap))
     saturated, level = find_plateau(image)
     primary = separate_blooming(saturated, image, level)
     return Saturation(with_margin(saturated) & np.isfinite(image), primary, saturated & ~primary, level / counts)
