@@ -12,6 +12,7 @@ import lightning.pytorch as pl
 from lightning.pytorch import callbacks, loggers
 from torch.utils.data import DataLoader
 
+from sunpy_restore.core.made import Made
 from sunpy_restore.core.network import fit
 from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.core.weights import resolve, write
@@ -50,7 +51,7 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
     progress : `bool`
         Show a progress bar.
     workers : `int`
-        Processes that prepare batches.
+        Processes that prepare batches, and before that the views from which some recipes cut the patches.
 
     Returns
     -------
@@ -79,6 +80,8 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
     out.mkdir(parents=True, exist_ok=True)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     pairs, validation = recipe.datasets(data, config)
+    if workers and isinstance(getattr(pairs, "views", None), Made):
+        pairs.views.make_all(workers)
     pairs = Continued(pairs)
     continuation = Continuation(pairs, config)
     module = (AdversarialModule if config.adversary else RestorationModule)(recipe, config, validation)

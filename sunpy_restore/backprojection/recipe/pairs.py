@@ -19,6 +19,7 @@ from sunpy_restore.backprojection.noise import noise_factor
 from sunpy_restore.backprojection.scenes import image_of
 from sunpy_restore.backprojection.task import CHANNELS
 from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.core.made import Made
 
 __all__ = ["FlareDataset", "SceneDataset", "simulated", "simulated_flare"]
 
@@ -81,20 +82,21 @@ class FlareDataset(Dataset):
     """
 
     def __init__(self, length, *, flares, seed):
-        self.length, self.flares, self.seed = length, flares, seed
-        self._made = {}
+        self.length, self.seed = length, seed
+        self.views = Made(self._flare, flares)
 
     def __len__(self):
         return self.length
 
     def __getitem__(self, index):
         rng = np.random.default_rng([self.seed, 3, index])
-        number, turned = int(rng.integers(self.flares)), rng.random() < 0.5
-        if number not in self._made:
-            self._made[number] = simulated_flare(np.random.default_rng([self.seed, 4, number]))
+        number, turned = int(rng.integers(len(self.views))), rng.random() < 0.5
         # The visibilities of the turned scene are the complex conjugates
-        channels, truth = (part[..., ::-1, ::-1].copy() if turned else part for part in self._made[number])
+        channels, truth = (part[..., ::-1, ::-1].copy() if turned else part for part in self.views[number])
         return torch.from_numpy(channels), torch.from_numpy(truth[np.newaxis])
+
+    def _flare(self, number):
+        return simulated_flare(np.random.default_rng([self.seed, 4, number]))
 
 
 def simulated_flare(rng):

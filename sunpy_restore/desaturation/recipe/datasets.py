@@ -23,7 +23,7 @@ class PairDataset(Dataset):
 
     Parameters
     ----------
-    views : sequence of `tuple`
+    views : `~sunpy_restore.core.made.Made` of `tuple`
         Input channels, truth, and whether they may be transposed, see
         `~sunpy_restore.desaturation.recipe.views.Views`.
     length : `int`
@@ -73,7 +73,7 @@ def training_pairs(directory, config):
     """
     disks, options = read_disks(directory), config.options
     if _as_in_paper(config):
-        views = paper_views(disks, options["patches"], np.random.default_rng(config.seed))
+        views = paper_views(disks, options["patches"], config.seed)
     else:
         views = Views(disks, options["views"], options["shares"], side=_SIDE, seed=config.seed)
     length = config.steps * config.batch_size

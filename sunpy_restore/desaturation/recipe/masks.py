@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk
 
-__all__ = ["add_outliers", "blobs", "boxes", "foreign_mask", "outlines", "strokes", "threshold_mask"]
+__all__ = ["add_outliers", "blobs", "boxes", "displaced_mask", "foreign_mask", "outlines", "strokes", "threshold_mask"]
 
 _REFERENCE = 0.999  # quantile of an image that thresholds refer to
 _OUTLIER_DISTANCES = (1.5, 40.0)  # pixels from the mask
@@ -53,6 +53,27 @@ def _without_some_parts(mask, rng):
         kept = rng.random(number + 1) < 0.6
     kept[0] = False
     return kept[labels]
+
+
+def displaced_mask(image, rng):
+    """
+    Mask of the brightest pixels of a blurred image, up to 10 pixels off, as from another time or instrument.
+
+    Parameters
+    ----------
+    image, rng
+        See `threshold_mask`.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        Shape ``(ny, nx)``.
+    """
+    blurred = ndimage.gaussian_filter(image, np.exp(rng.uniform(np.log(0.7), np.log(8))))
+    moved = ndimage.shift(blurred, rng.uniform(-10, 10, size=2) * rng.random(), order=1, mode="nearest")
+    if rng.random() < 0.5:
+        return threshold_mask(moved, rng)
+    return moved > np.quantile(moved, rng.uniform(0.8, 0.99))
 
 
 def foreign_mask(image, rng):

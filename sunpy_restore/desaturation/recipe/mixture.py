@@ -43,7 +43,7 @@ def mixture_views(directory):
         views = Views(disks, count, shares, side=_SIDE, seed=seed)
         for index in range(count):
             channels, truth, _ = views[index]
-            views.made[index] = None
+            views.items[index] = None
             if not channels[CHANNELS.index("level")].any():
                 yield channels.astype(np.float32), truth[0].astype(np.float32)
 

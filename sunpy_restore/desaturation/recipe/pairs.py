@@ -1,9 +1,12 @@
 """Training pairs: saturated images with their truth, simulated from unsaturated AIA images."""
 
+import functools
+
 import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk
 
+from sunpy_restore.core.made import Made
 from sunpy_restore.desaturation.channels import channels_of
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes, paper_damage
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
@@ -161,7 +164,7 @@ def injected_pair(image, rng, *, shares=(2e-4, 0.35), known=0.85, outliers=0.0):
     return pair_of(observed, mask, truth, **level)
 
 
-def paper_views(disks, count, rng):
+def paper_views(disks, count, seed):
     """
     Simulate pairs as Zhao et al. (2019) do, 256 pixels wide.
 
@@ -171,22 +174,22 @@ def paper_views(disks, count, rng):
         The full-disk images; those with more bright places are used more often.
     count : `int`
         Number of pairs.
-    rng : `numpy.random.Generator`
-        Random number generator.
+    seed : `int`
+        Seed.
 
     Returns
     -------
-    `list` of `tuple`
+    `~sunpy_restore.core.made.Made` of `tuple`
         Input channels and truth in half precision, and whether they may be transposed.
     """
-    weights = disk_weights(disks)
-    views = []
-    while len(views) < count:
-        full = disks[rng.choice(len(disks), p=weights)]
-        pair = paper_pair(crop(full, rng, _PAPER_SIDE))
-        if pair is not None:
-            views.append((*(part.astype(np.float16) for part in pair), True))
-    return views
+    return Made(functools.partial(_paper_view, disks, disk_weights(disks), seed), count)
+
+
+def _paper_view(disks, weights, seed, index):
+    rng, pair = np.random.default_rng([seed, 3, index]), None
+    while pair is None:
+        pair = paper_pair(crop(disks[rng.choice(len(disks), p=weights)], rng, _PAPER_SIDE))
+    return *(part.astype(np.float16) for part in pair), True
 
 
 def disk_weights(disks):

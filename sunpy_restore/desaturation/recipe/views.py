@@ -1,15 +1,15 @@
 """Training views: damaged images with masks of many origins, and their truth."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk
 
+from sunpy_restore.core.made import Made
 from sunpy_restore.desaturation.recipe.masks import (
     add_outliers,
     blobs,
     boxes,
+    displaced_mask,
     foreign_mask,
     outlines,
     strokes,
@@ -28,9 +28,11 @@ _PAPER_THRESHOLD, _PAPER_RADIUS = 0.8, 3
 _ELECTRONS = 10.0  # variance over mean of the photon noise in DN, roughly that of AIA at 171 angstrom
 
 
-class Views(Sequence):
+class Views(Made):
     """
-    Damaged images and their truth, simulated when they are first needed; each depends on its index and the seed alone.
+    Damaged images and their truth; each depends on its index and the seed alone.
+
+    An item is the input channels and the truth in half precision, and whether they may be transposed.
 
     Parameters
     ----------
@@ -40,8 +42,9 @@ class Views(Sequence):
         Number of views.
     shares : mapping
         Share of each kind of view: ``"injected"`` flares, ``"paper"`` for over-exposure as in the paper,
-        ``"threshold"`` for other masks of the brightest pixels, ``"foreign"`` for masks of other images,
-        ``"shapes"`` for boxes, blobs and strokes.
+        ``"threshold"`` for other masks of the brightest pixels, ``"displaced"`` for those of a smoothed image that are
+        some pixels off, ``"foreign"`` for masks of other images, ``"shapes"`` for boxes, blobs and strokes,
+        ``"outlines"`` for closed curves around bright places.
     side : `int`
         Side of a view in pixels.
     seed : `int`
@@ -51,18 +54,9 @@ class Views(Sequence):
     def __init__(self, disks, count, shares, *, side, seed):
         self.disks, self.weights, self.side, self.seed = disks, disk_weights(disks), side, seed
         self.kinds, self.probabilities = list(shares), np.array(list(shares.values())) / sum(shares.values())
-        self.made = [None] * count
+        super().__init__(self._view, count)
 
-    def __len__(self):
-        return len(self.made)
-
-    def __getitem__(self, index):
-        """Input channels and truth in half precision, and whether they may be transposed."""
-        if self.made[index] is None:
-            self.made[index] = self._made(index)
-        return self.made[index]
-
-    def _made(self, index):
+    def _view(self, index):
         rng = np.random.default_rng([self.seed, 2, index])
         kind = rng.choice(self.kinds, p=self.probabilities)
         pair = None
@@ -82,6 +76,8 @@ class Views(Sequence):
         image = displayed(image, rng) if kind == "paper" or rng.random() < 0.6 else exposed(image, rng)
         if kind == "foreign":
             mask = foreign_mask(displayed(self._crop(rng), rng), rng)
+        elif kind == "displaced":
+            mask = displaced_mask(image, rng)
         elif kind == "shapes":
             mask = rng.choice([boxes, blobs, strokes])(image, rng)
         elif kind == "outlines":

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from sunpy_restore.core.made import Made
 from sunpy_restore.enhancement.recipe.truth import view
 
 __all__ = ["PairDataset"]
@@ -24,7 +25,7 @@ class PairDataset(Dataset):
     noise : pair of `float`
         Range of the 1-sigma noise of the input, in its unit.
     views : `int`
-        Number of simulated observations, generated in advance, from which the patches are cut.
+        Number of simulated observations from which the patches are cut.
     seed : `int`
         Seed of the random number generators.
     distinct : `int`, optional
@@ -34,14 +35,19 @@ class PairDataset(Dataset):
     def __init__(self, sources, length, *, patch_size, margin, noise, views, seed, distinct=None):
         self.length, self.patch_size, self.margin, self.noise = length, patch_size, margin, noise
         self.seed, self.distinct = seed, distinct or length
-        rng = np.random.default_rng(seed)
+        self.sources = sources
         weights = np.array([source.weight for source in sources])
-        size = patch_size + 2 * margin + 24
-        drawn = rng.choice(len(sources), size=views, p=weights / weights.sum())
-        self.views = [view(sources[index], rng, size) for index in drawn]
+        self.odds = weights / weights.sum()
+        self.views = Made(self._view, views)
 
     def __len__(self):
         return self.length
+
+    def _view(self, index):
+        rng = np.random.default_rng((self.seed, 1, index))
+        return view(
+            self.sources[rng.choice(len(self.sources), p=self.odds)], rng, self.patch_size + 2 * self.margin + 24
+        )
 
     def __getitem__(self, index):
         rng = np.random.default_rng((self.seed, index % self.distinct))

@@ -188,7 +188,7 @@ def test_flares_have_a_peak_of_one_near_the_centre():
 
 
 def test_views_of_the_paper(disks):
-    (channels, truth, transposable), *_ = paper_views(disks, 2, np.random.default_rng(3))
+    (channels, truth, transposable), *_ = paper_views(disks, 2, seed=3)
     assert transposable is True
     assert channels.shape == (5, 256, 256)
     assert truth.shape == (1, 256, 256)
