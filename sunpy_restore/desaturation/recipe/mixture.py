@@ -12,7 +12,7 @@ from sunpy_restore.networks.mixture import FillMixture
 __all__ = ["fit_shares", "mixture_of", "mixture_views", "statistics"]
 
 _SIDE = 224  # pixels
-_MANY = {"paper": 0.2, "threshold": 0.3, "foreign": 0.2, "shapes": 0.3}
+_MANY = {"paper": 0.15, "threshold": 0.25, "displaced": 0.2, "foreign": 0.15, "shapes": 0.25}
 _VIEWS = ((77, 500, _MANY), (78, 900, _MANY), (79, 600, {"outlines": 1.0}))  # seed, number, shares of masks
 _HELD_BACK = 6  # one of so many views chooses the step at which fitting stops
 _STEPS = 1_500
