@@ -15,8 +15,9 @@ class FillMixture(nn.Module):
     Two networks that fill damaged pixels, and the weights by which their fills and a classical one are averaged.
 
     One network was trained with saturated pixels, which are brighter than their surroundings; its results are those of
-    `forward`. The other was trained with pixels of any brightness. For each damaged region a perceptron gives the
-    weights of the classical fill and of both networks from features of the region.
+    `forward`. The other was trained with pixels of any brightness. For each damaged region perceptrons give the weights
+    of the classical fill and of both networks from features of the region. The weights are the mean of those that the
+    perceptrons give.
 
     Parameters
     ----------
@@ -25,17 +26,17 @@ class FillMixture(nn.Module):
     features : `int`
         Number of features.
     hidden : `int`
-        Neurons in each of the two hidden layers of the perceptron.
+        Neurons in each of the two hidden layers of a perceptron.
+    members : `int`
+        Number of perceptrons, which differ by their initial weights.
     """
 
-    def __init__(self, saturated, general, features, hidden=24):
+    def __init__(self, saturated, general, features, hidden=24, members=6):
         super().__init__()
         self.saturated, self.general = FillingUNet(**saturated), FillingUNet(**general)
         self.register_buffer("centre", torch.zeros(features))
         self.register_buffer("spread", torch.ones(features))
-        self.perceptron = nn.Sequential(
-            nn.Linear(features, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, 3)
-        )
+        self.perceptrons = nn.ModuleList(_perceptron(features, hidden) for _ in range(members))
 
     @property
     def receptive_radius(self):
@@ -71,9 +72,15 @@ class FillMixture(nn.Module):
             are not negative, and their sum is 1.
         """
         standard = ((features - self.centre) / self.spread).clamp(-_LARGEST, _LARGEST)
-        return torch.softmax(self.perceptron(standard), dim=1)
+        return torch.stack([torch.softmax(member(standard), dim=1) for member in self.perceptrons]).mean(dim=0)
 
     def weights(self, features):
         """`shares` of a `numpy.ndarray`, as another one."""
         with torch.inference_mode():
             return self.shares(torch.as_tensor(features, dtype=torch.float32)).numpy()
+
+
+def _perceptron(features, hidden):
+    return nn.Sequential(
+        nn.Linear(features, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, 3)
+    )

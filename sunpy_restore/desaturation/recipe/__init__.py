@@ -32,7 +32,7 @@ _DATA = (
     "pixels off; 8 % masks of other images; 15 % boxes, blobs and strokes; 5 % closed curves around bright places; in "
     "power-law, logarithmic and linear scalings. The saturation level was known in 75 % of the flares and in at most "
     "35 % of the other over-exposed images. 30 % of the pairs have spikes, dead pixels or small bright kernels around "
-    "the mask. 3. The weights of the fills, fitted to 1,823 other views of the same kinds and with closed curves "
+    "the mask. 3. The weights of the fills, fitted to 2,888 other views of the same kinds and with closed curves "
     "around bright places. The networks of the paper and of its table were trained on pairs as in the paper alone."
 )
 _HUBER = 0.1

@@ -12,14 +12,14 @@ from sunpy_restore.networks.mixture import FillMixture
 __all__ = ["fit_shares", "mixture_of", "mixture_views", "statistics"]
 
 _SIDE = 224  # pixels
-_MANY = {"paper": 0.15, "threshold": 0.25, "displaced": 0.2, "foreign": 0.15, "shapes": 0.25}
-_VIEWS = ((77, 500, _MANY), (78, 900, _MANY), (79, 600, {"outlines": 1.0}))  # seed, number, shares of masks
+_MANY = {"paper": 0.25, "threshold": 0.3, "displaced": 0.2, "foreign": 0.1, "shapes": 0.15}
+_VIEWS = ((77, 700, _MANY), (78, 2000, _MANY), (79, 600, {"outlines": 1.0}))  # seed, number, shares of masks
 _HELD_BACK = 6  # one of so many views chooses the step at which fitting stops
-_STEPS = 1_500
+_STEPS = 1_000
 _INTERVAL = 50
 _RATE = 1e-2
 _DECAY = 0.01
-_LOSS = 1.0  # weight of losing to the classical fill
+_LOSS = 2.0  # weight of losing to the classical fill
 _FLUXES, _FLUX_WEIGHT = 300.0, 0.3
 _LEAST = 1e-4  # of the squares of the truth, below which errors do not matter
 
@@ -85,10 +85,10 @@ def statistics(mixture, views):
 
 def fit_shares(mixture, found, seed=0):
     """
-    Fit the perceptron of a mixture.
+    Fit the perceptrons of a mixture, each from other initial weights.
 
-    The loss of a view is the logarithm of its squared error relative to the classical fill, which counts twice where it
-    is positive, and the squared error of the flux.
+    The loss of a view is the logarithm of its squared error relative to the classical fill, which counts three times
+    where it is positive, and the squared error of the flux.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def fit_shares(mixture, found, seed=0):
     found : `dict`
         See `statistics`.
     seed : `int`
-        Seed.
+        Seed of the first perceptron; those of the others follow.
 
     Returns
     -------
@@ -109,13 +109,25 @@ def fit_shares(mixture, found, seed=0):
     features = values["features"]
     if features.shape[1] != FEATURES:
         raise ValueError(f"Found {features.shape[1]} features; expected {FEATURES}.")
-    torch.manual_seed(seed)
-    for layer in mixture.perceptron[::2]:
-        layer.reset_parameters()
     mixture.centre.copy_(features.mean(0))
     mixture.spread.copy_(features.std(0) + 1e-3)
     held = torch.arange(int(view.max()) + 1) % _HELD_BACK == 0
-    optimizer = torch.optim.AdamW(mixture.perceptron.parameters(), weight_decay=_DECAY)
+    members = list(mixture.perceptrons)
+    for number, member in enumerate(members):
+        torch.manual_seed(seed + number)
+        mixture.perceptrons = torch.nn.ModuleList([member])
+        _fit(mixture, values, view, held)
+    mixture.perceptrons = torch.nn.ModuleList(members)
+    with torch.inference_mode():
+        return float(_losses(mixture.shares(features), values, view)[held].mean())
+
+
+def _fit(mixture, values, view, held):
+    """Fit the one perceptron of a mixture, up to the step with the smallest loss of the views held back."""
+    (perceptron,), features = mixture.perceptrons, values["features"]
+    for layer in perceptron[::2]:
+        layer.reset_parameters()
+    optimizer = torch.optim.AdamW(perceptron.parameters(), weight_decay=_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, _STEPS)
     best, kept = np.inf, None
     for step in range(1, _STEPS + 1):
@@ -128,9 +140,8 @@ def fit_shares(mixture, found, seed=0):
             with torch.inference_mode():
                 loss = float(_losses(mixture.shares(features), values, view)[held].mean())
             if loss < best:
-                best, kept = loss, {name: part.clone() for name, part in mixture.perceptron.state_dict().items()}
-    mixture.perceptron.load_state_dict(kept)
-    return best
+                best, kept = loss, {name: part.clone() for name, part in perceptron.state_dict().items()}
+    perceptron.load_state_dict(kept)
 
 
 def _losses(shares, values, view):
