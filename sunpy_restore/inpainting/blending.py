@@ -21,11 +21,10 @@ __all__ = ["Trial", "blended", "shares", "trial"]
 _FIRST_FILLS = [CHANNELS.index(name) for name in FILLS]
 _MASK, _NOISE = CHANNELS.index("mask"), CHANNELS.index("noise")
 
-_TRIALS, _TRIALS_OF_LARGE = 2, 1  # of small and of large holes
-_LARGE = 8000  # cells of the grid
+_LARGEST = 8000  # cells of the grid; trials of larger holes gained nothing in training images
 _GAP = 24  # columns between a hole and the nearest trial, and between trials
 _LEAST_KNOWN = 0.6  # share of a trial hole
-_PRIOR_WEIGHT = 1.0  # of the errors in training images, in trials
+_PRIOR_WEIGHT = 3.0  # of the errors in training images, in trials
 _DISSIMILARITY = 1.0  # e-folds between the spreads of the fills, at which a trial counts less
 _LEAST_SPREAD = 0.02  # squares of the noise
 _RIDGE = 1e-6  # of the mean squared error
@@ -181,20 +180,20 @@ def blended(observation, view, grid, channels, restored, own, network, prior):
 
 
 def _trials(observation, view, grid, hole, network):
-    """Trials at other position angles: the nearest first, then those with more known values."""
+    """A trial at another position angle, if there is a place: the nearest one, on the side with more known values."""
     width = np.ptp(np.nonzero(hole.any(axis=0))[0]) + 1
-    wanted = _TRIALS if hole.sum() < _LARGE else _TRIALS_OF_LARGE
-    found = []
+    if hole.sum() > _LARGEST:
+        return []
     for shift in (width + _GAP, 2 * (width + _GAP)):
-        if len(found) == wanted or shift + width > STEPS - width:
+        if shift + width > STEPS - width:
             break
         sides = [
             polar_part(observation, view, replace(grid, columns=_moved(grid.columns, step))) for step in (shift, -shift)
         ]
-        sides.sort(key=lambda part: np.count_nonzero(hole & part.known), reverse=True)
-        for part in sides[: wanted - len(found)]:
-            found += filter(None, [trial(part, hole, network)])
-    return found
+        found = trial(max(sides, key=lambda part: np.count_nonzero(hole & part.known)), hole, network)
+        if found is not None:
+            return [found]
+    return []
 
 
 def _moved(columns, step):
