@@ -144,8 +144,9 @@ def measure(observation, restored, truth):
         ``scaled_error``: RMS error of the image multiplied by the factor that minimises it, relative to the RMS of the
         truth; ``flux_error`` and ``median_flux_error``: relative error of the total flux; ``median_chi_squared``:
         reduced chi squared of the visibilities; ``invented``: 1 if the image has a source that the truth convolved with
-        the beam does not have, see `~sunpy_restore.backprojection.recipe.maxima.count_invented`, else 0; for a single source ``median_position``: distance of the brightest maximum from it in
-        arcsec; for two sources ``both_found``: 1 if both were found and nothing else, else 0.
+        the beam does not have, see `~sunpy_restore.backprojection.recipe.maxima.count_invented`, else 0; for a single
+        source ``median_position``: distance of the brightest maximum from it in arcsec; for two sources
+        ``both_found``: 1 if both were found and nothing else, else 0.
     """
     power = np.square(restored).sum()
     scale = (restored * truth).sum() / power if power > 0 else 1.0
