@@ -16,7 +16,7 @@ _SHARE = 1e-3  # added to shares before their logarithm
 
 _OF_REGION = 18
 _OF_EXPERT = 3
-FEATURES = _OF_REGION + 2 * _OF_EXPERT
+FEATURES = _OF_REGION + _OF_EXPERT
 """Number of features of a region."""
 
 
@@ -51,8 +51,8 @@ def regions(channels, fills):
     ----------
     channels : mapping
         The input channels ``"image"``, ``"mask"``, ``"brightest"`` and ``"biharmonic"``, shape ``(h, w)``.
-    fills : pair of `numpy.ndarray`
-        The window filled by two networks, shape ``(h, w)``.
+    fills : `list` of `numpy.ndarray`
+        The window filled by one or more networks, shape ``(h, w)``.
 
     Yields
     ------
@@ -77,14 +77,14 @@ def regions(channels, fills):
 
 def mixed(channels, fills, weights):
     """
-    Average the biharmonic fill and those of two networks, with weights for each region.
+    Average the biharmonic fill and those of networks, with weights for each region.
 
     Parameters
     ----------
     channels, fills
         See `regions`.
     weights : callable
-        ``weights(features)`` gives those of the three fills, shape ``(regions, 3)``.
+        ``weights(features)`` gives those of the fills, the biharmonic one first, shape ``(regions, 1 + len(fills))``.
 
     Returns
     -------

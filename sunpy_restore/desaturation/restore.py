@@ -9,6 +9,7 @@ from sunpy_restore.desaturation.classical import diffraction
 from sunpy_restore.desaturation.correction import correct_fill
 from sunpy_restore.desaturation.mixture import mixed
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
+from sunpy_restore.networks.mixture import FillMixture
 
 __all__ = ["needs_fringes", "restore", "with_network"]
 
@@ -99,17 +100,16 @@ def with_network(observation, network, *, progress=False):
     def alone(chosen):
         return observation.fill(lambda window: _filled(chosen, window, progress))
 
-    experts = getattr(network.module, "experts", None)
-    if experts is None:
+    mixture = network.module
+    if not isinstance(mixture, FillMixture):
         return alone(network)
     if observation.level is not None:
-        general, saturated = experts
-        return alone(applied(general if observation.channel is None else saturated))
-    networks = [applied(expert) for expert in experts]
+        return alone(applied(mixture.general if observation.channel is None else mixture.saturated))
+    networks = [applied(expert) for expert in mixture.experts]
 
     def method(window):
         fills = [_filled(expert, window, progress) for expert in networks]
-        return mixed(window, fills, network.module.weights)
+        return mixed(window, fills, mixture.weights)
 
     return observation.fill(method)
 

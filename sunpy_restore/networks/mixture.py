@@ -1,4 +1,4 @@
-"""Mixture of several fills of damaged pixels."""
+"""Networks for saturated and for other damaged pixels, and the weights of fills."""
 
 import torch
 from torch import nn
@@ -12,12 +12,12 @@ _LARGEST = 4.0  # standard deviations of a feature
 
 class FillMixture(nn.Module):
     """
-    Two networks that fill damaged pixels, and the weights by which their fills and a classical one are averaged.
+    Two networks that fill damaged pixels, and the weights by which a fill and a classical one are averaged.
 
     One network was trained with saturated pixels, which are brighter than their surroundings; its results are those of
     `forward`. The other was trained with pixels of any brightness. For each damaged region perceptrons give the weights
-    of the classical fill and of both networks from features of the region. The weights are the mean of those that the
-    perceptrons give.
+    of the classical fill and of the latter network from features of the region. The weights are the mean of those that
+    the perceptrons give.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class FillMixture(nn.Module):
     @property
     def experts(self):
         """The networks whose fills are averaged with the classical one, in the order of `shares`."""
-        return self.general, self.saturated
+        return (self.general,)
 
     def forward(self, channels):
         return self.saturated(channels)
@@ -68,8 +68,8 @@ class FillMixture(nn.Module):
         Returns
         -------
         `torch.Tensor`
-            Shape ``(regions, 3)``: of the classical fill, the general network and the one for saturated pixels. They
-            are not negative, and their sum is 1.
+            Shape ``(regions, 2)``: of the classical fill and of the general network. They are not negative, and their
+            sum is 1.
         """
         standard = ((features - self.centre) / self.spread).clamp(-_LARGEST, _LARGEST)
         return torch.stack([torch.softmax(member(standard), dim=1) for member in self.perceptrons]).mean(dim=0)
@@ -82,5 +82,5 @@ class FillMixture(nn.Module):
 
 def _perceptron(features, hidden):
     return nn.Sequential(
-        nn.Linear(features, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, 3)
+        nn.Linear(features, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, 2)
     )

@@ -11,13 +11,13 @@ from sunpy_restore.desaturation.task import CHANNELS
 
 
 def scene(seed=0, bright=True):
-    """A window with three damaged regions, and two fills."""
+    """A window with three damaged regions, and a fill."""
     rng = np.random.default_rng(seed)
     y, x = np.indices((120, 140))
     image = 100 + 10 * rng.random(y.shape) + 900 * np.exp(-((x - 70) ** 2 + (y - 60) ** 2) / 400) * bright
     mask = (np.hypot(x - 70, y - 60) < 12) | ((abs(x - 20) < 5) & (abs(y - 100) < 7)) | ((x > 130) & (y < 9))
     channels = dict(zip(CHANNELS, channels_of(image, mask)[0], strict=True))
-    fills = [np.where(mask, channels["image"] * factor, channels["image"]) for factor in (1.1, 2.0)]
+    fills = [np.where(mask, channels["image"] * factor, channels["image"]) for factor in (1.5,)]
     return channels, fills
 
 
@@ -59,18 +59,18 @@ def test_features_do_not_depend_on_the_orientation(seed, turns, mirrored):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("index", range(3))
+@pytest.mark.parametrize("index", range(2))
 def test_a_share_of_one_is_that_fill(index):
     channels, fills = scene()
     expected = (channels["biharmonic"], *fills)[index]
-    result = mixed(channels, fills, constant(*np.eye(3)[index]))
+    result = mixed(channels, fills, constant(*np.eye(2)[index]))
     mask = channels["mask"] > 0
     np.testing.assert_allclose(result[mask], expected[mask], rtol=1e-6)
 
 
 def test_an_average_lies_between_its_fills():
     channels, fills = scene()
-    result, mask = mixed(channels, fills, constant(0.5, 0.3, 0.2)), channels["mask"] > 0
+    result, mask = mixed(channels, fills, constant(0.6, 0.4)), channels["mask"] > 0
     parts = [image[mask] for image in (channels["biharmonic"], *fills)]
     assert (result[mask] >= np.min(parts, axis=0) - 1e-5).all()
     assert (result[mask] <= np.max(parts, axis=0) + 1e-5).all()
@@ -81,9 +81,10 @@ def test_regions_have_their_own_shares():
     channels, fills = scene()
     areas = [region.own.sum() for region in regions(channels, fills)]
     assert len(areas) == 3
-    shares = np.eye(3)
+    shares = np.eye(2)[[0, 1, 0]]
     result = mixed(channels, fills, lambda features: shares)
-    for region, expected in zip(regions(channels, fills), (channels["biharmonic"], *fills), strict=True):
+    for region, share in zip(regions(channels, fills), shares, strict=True):
+        expected = fills[0] if share[1] else channels["biharmonic"]
         np.testing.assert_allclose(result[region.place][region.own], expected[region.place][region.own], rtol=1e-6)
 
 
@@ -91,5 +92,5 @@ def test_a_window_of_a_mask_and_a_single_valid_pixel():
     image, mask = np.full((9, 9), 5.0), np.ones((9, 9), dtype=bool)
     mask[4, 4] = False
     channels = dict(zip(CHANNELS, channels_of(image, mask)[0], strict=True))
-    fills = [channels["image"]] * 2
-    assert np.isfinite(mixed(channels, fills, constant(0.2, 0.3, 0.5))).all()
+    fills = [channels["image"]]
+    assert np.isfinite(mixed(channels, fills, constant(0.2, 0.8))).all()

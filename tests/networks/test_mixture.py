@@ -14,7 +14,7 @@ GENERAL = SMALL | {"others": 1, "brightest": "channel"}
 def mixture():
     torch.manual_seed(0)
     network = FillMixture(SMALL | {"brightest": "level"}, GENERAL, features=5, hidden=8)
-    for expert in network.experts:
+    for expert in (network.general, network.saturated):
         torch.nn.init.normal_(expert.leave.weight, std=0.1)
     return network.eval()
 
@@ -23,7 +23,7 @@ def mixture():
 def test_shares_are_those_of_an_average(mixture, size):
     features = size * np.random.default_rng(1).standard_normal((20, 5))
     shares = mixture.weights(features)
-    assert shares.shape == (20, 3)
+    assert shares.shape == (20, 2)
     assert (shares >= 0).all()
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
 

@@ -1,4 +1,4 @@
-"""Fit of the weights by which `sunpy_restore.desaturate` averages the fills of two networks and the biharmonic one."""
+"""Fit of the weights by which `sunpy_restore.desaturate` averages the fill of a network and the biharmonic one."""
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ _STEPS = 1_000
 _INTERVAL = 50
 _RATE = 1e-2
 _DECAY = 0.01
-_LOSS = 2.0  # weight of losing to the classical fill
+_LOSS = 0.3  # weight of losing to the classical fill
 _FLUXES, _FLUX_WEIGHT = 300.0, 0.3
 _LEAST = 1e-4  # of the squares of the truth, below which errors do not matter
 
@@ -62,8 +62,8 @@ def statistics(mixture, views):
     Returns
     -------
     `dict`
-        For n regions ``features``, shape ``(n, FEATURES)``; ``products`` of the errors of the three fills, shape
-        ``(n, 3, 3)``; ``fluxes``, the sums of their errors, shape ``(n, 3)``; ``truth``, the sum of the true values and
+        For n regions ``features``, shape ``(n, FEATURES)``; ``products`` of the errors of both fills, shape
+        ``(n, 2, 2)``; ``fluxes``, the sums of their errors, shape ``(n, 2)``; ``truth``, the sum of the true values and
         of their squares, shape ``(n, 2)``; and ``view``, the index of the view.
     """
     found = {name: [] for name in ("features", "products", "fluxes", "truth", "view")}
@@ -87,7 +87,7 @@ def fit_shares(mixture, found, seed=0):
     """
     Fit the perceptrons of a mixture, each from other initial weights.
 
-    The loss of a view is the logarithm of its squared error relative to the classical fill, which counts three times
+    The loss of a view is the logarithm of its squared error relative to the classical fill, which counts 1.3 times
     where it is positive, and the squared error of the flux.
 
     Parameters

@@ -30,8 +30,8 @@ def mixture():
 def simulated(count, rng):
     """Regions of which the sign of a feature tells which of the fills is exact; others are wrong by 50 %."""
     features = rng.standard_normal((count, FEATURES))
-    best = np.where(features[:, 0] < -0.5, 0, np.where(features[:, 0] > 0.5, 1, 2))
-    errors = rng.standard_normal((count, 3, 20)) * np.where(np.arange(3) == best[:, None], 0.01, 0.5)[..., None]
+    best = (features[:, 0] > 0).astype(int)
+    errors = rng.standard_normal((count, 2, 20)) * np.where(np.arange(2) == best[:, None], 0.01, 0.5)[..., None]
     return best, {
         "features": features,
         "products": errors @ errors.swapaxes(1, 2),
