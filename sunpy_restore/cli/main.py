@@ -143,11 +143,30 @@ def _add_training(parser):
     _add_data(parser)
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for checkpoints, logs and weights")
     parser.add_argument("--config", metavar="NAME", default="compact", help="configuration (default: %(default)s)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value, such as options.views=100"
+    )
     parser.add_argument("--start", metavar="FILE", help="weights to begin with")
     parser.add_argument("--resume", action="store_true", help="continue from the last checkpoint in the folder")
     parser.add_argument("--steps", type=int, metavar="N", help="train for another number of steps")
+    parser.add_argument(
+        "--accumulate", type=int, metavar="N", help="compute each batch in N parts, to need less memory"
+    )
+    parser.add_argument("--patience", type=int, metavar="N", help="stop after N validations without a better score")
+    parser.add_argument("--export", choices=["last", "best"], help="weights to write: last step, or best validation")
+    parser.add_argument(
+        "--devices", type=_count, default="auto", metavar="N", help="devices of this machine (default: all GPUs)"
+    )
+    parser.add_argument("--nodes", type=int, default=1, metavar="N", help="machines that train together (default: 1)")
+    parser.add_argument(
+        "--accelerator", default="auto", metavar="NAME", help="kind of device, such as gpu or cpu (default: the best)"
+    )
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes that prepare batches")
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
+
+
+def _count(text):
+    return text if text == "auto" else int(text)
 
 
 def _add_data(parser):
@@ -181,9 +200,13 @@ def _synthesize(args):
 def _train(args):
     # An unknown task is an error before a missing package is
     tasks.get_task(args.task)
+    from sunpy_restore.core.configfile import parse_changes
     from sunpy_restore.training import train
 
-    options = {name: getattr(args, name) for name in ("config", "resume", "start", "steps", "workers")}
+    names = ("config", "resume", "start", "steps", "workers", "devices", "nodes", "accelerator")
+    options = {name: getattr(args, name) for name in names}
+    changes = {name: getattr(args, name) for name in ("accumulate", "patience", "export")}
+    options["changes"] = parse_changes(args.set) | {name: value for name, value in changes.items() if value is not None}
     print(train(args.task, args.data, args.out, progress=not args.no_progress, **options))
 
 
