@@ -18,6 +18,7 @@ __all__ = ["main"]
 
 _PROGRAM = "sunpy-restore"
 _EXTRA = {"lightning", "pytorch_lightning", "tensorboard", "tensorboardX", "torchmetrics"}
+_EXTRA |= {"onnx", "onnxruntime", "onnxscript"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -136,6 +137,15 @@ def _parser():
     verify = actions.add_parser("verify", help="check files on this machine: size, SHA-256, a network's metadata")
     verify.add_argument("names", nargs="*", metavar="NAME", help="name in the registry (default: all that are here)")
     verify.set_defaults(run=_verify_weights)
+    export = actions.add_parser("export", help="weights of a training with a registry entry and a model card")
+    export.add_argument("run_folder", metavar="RUN", help="folder of a training, or a .safetensors file")
+    export.add_argument("--out", metavar="DIR", required=True, help="folder for the files")
+    export.add_argument("--name", help="name in the registry (default: task and configuration)")
+    export.add_argument("--data", metavar="DIR", help="training data, to score the weights on what was kept back")
+    export.add_argument("--method", action="append", metavar="NAME", help="only this row of the table; may be repeated")
+    export.add_argument("--onnx", action="store_true", help="also write an ONNX file")
+    _add_device(export)
+    export.set_defaults(run=_export_weights)
     return parser
 
 
@@ -244,6 +254,14 @@ def _fetch_weights(args):
 
     for entry in _entries(args.names):
         print(fetch(entry, progress=sys.stderr.isatty()).path)
+
+
+def _export_weights(args):
+    from sunpy_restore.training import export_weights
+
+    options = {name: getattr(args, name) for name in ("name", "data", "onnx", "device")}
+    for path in export_weights(args.run_folder, args.out, methods=args.method, **options):
+        print(path)
 
 
 def _verify_weights(args):

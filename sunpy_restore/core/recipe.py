@@ -61,6 +61,12 @@ class Recipe(ABC):
     headline: ClassVar[str | None] = None
     """Name of the score by which methods are compared, if there is one."""
 
+    intended_use: ClassVar[str] = ""
+    """For model cards; by default the title of the task and its function."""
+
+    limits: ClassVar[str] = ""
+    """For model cards: for what the networks are not suitable, and what their results do not show."""
+
     options: ClassVar[frozenset[str] | None] = None
     """Names of the options that configurations may have; `None` if they are not checked."""
 

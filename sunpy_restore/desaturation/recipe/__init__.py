@@ -61,6 +61,12 @@ class DesaturationRecipe(Recipe):
         "median_peak_distance": ScoreColumn("peak offset, median [px]", "{:.2f}"),
     }
 
+    limits: ClassVar = (
+        "For AIA images. Pixels in the mask are predicted from the surroundings; without diffraction fringes or a "
+        "known exposure the flux of a saturated core is an extrapolation. Do not derive the light curve or the "
+        "temperature of a flare core from filled pixels alone."
+    )
+
     options: ClassVar = frozenset({"data", "loss", "patches", "shares", "views"})
 
     def configs(self):

@@ -68,6 +68,12 @@ class EnhancementRecipe(Recipe):
 
     headline = "psnr"
 
+    limits: ClassVar = (
+        "For HMI images on the detector's pixels of 0.504 arcsec, whose point spread function the training assumes. "
+        "Structure below the diffraction limit of HMI is inferred from simulations and other telescopes, not observed; "
+        "do not measure sizes or numbers of structures below 0.5 arcsec on the result."
+    )
+
     options: ClassVar = frozenset({"contrast", "data", "margin", "noise", "patches", "views"})
 
     def configs(self):

@@ -52,6 +52,11 @@ class GranulationRecipe(Recipe):
 
     score_columns: ClassVar = scores.COLUMNS
 
+    limits: ClassVar = (
+        "The textures have the statistics of the training image; they show no observed place or time, and have no "
+        "magnetic field and no evolution."
+    )
+
     options: ClassVar = frozenset({"adversary_rate", "files", "gradient_penalty", "histogram", "kl", "spectrum"})
 
     def configs(self):
