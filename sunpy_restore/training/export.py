@@ -68,8 +68,8 @@ def export_weights(run, out, *, name=None, data=None, methods=None, onnx=False, 
     task = get_task(metadata["task"])
     if onnx and not hasattr(task, "channels"):
         raise ValueError(
-            f"Found onnx=True for the task {task.name!r}, which generates images; expected one that restores images. Use "
-            "the .safetensors file."
+            f"Found onnx=True for the task {task.name!r}, which generates images; expected one that restores images. "
+            "Use the .safetensors file."
         )
     # The tensors fit the network, so the file works at once
     load_method(task, weights=source, device=device)
