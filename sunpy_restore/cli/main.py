@@ -63,6 +63,8 @@ def _run(args):
         raise
     except ModuleNotFoundError as error:
         # Lightning names no module if that of a logger is missing
+        if error.name == "h5py" and not args.debug:
+            return _complain(error)
         if error.name is not None and error.name.partition(".")[0] not in _EXTRA:
             raise
         if args.debug:
@@ -237,7 +239,8 @@ def _list_weights(args):
         here = "in the package" if entry.kind == "compact" else "in the cache" if locate(entry) else "not downloaded"
         default = ", default" if entry.default else ""
         task = entry.task or "for training"
-        print(f"{entry.name}  {task}  {entry.kind}{default}  {entry.size / 1e6:.1f} MB  {here}")
+        size = f"{entry.size / 1e6:.1f} MB" if entry.size else "size unknown"
+        print(f"{entry.name}  {task}  {entry.kind}{default}  {size}  {here}")
         print(f"    {entry.description} {entry.licence}, doi:{entry.doi}")
         if entry.trained_on:
             print(f"    Trained on: {entry.trained_on}")
