@@ -62,7 +62,7 @@ def inpainting():
         ratios.append(100 * rows["network"]["median_hole_error"] / classical)
     mean = sum(ratios) / len(ratios)
     network = f"{mean:.0f} ({min(ratios):.0f} to {max(ratios):.0f} over {len(ratios)} kinds of hole)"
-    return network, "100 (harmonic, biharmonic or radial, the best for each kind)"
+    return network, "100 (harmonic, biharmonic, radial or fuzzy, the best for each kind)"
 
 
 def backprojection():

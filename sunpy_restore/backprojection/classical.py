@@ -11,8 +11,16 @@ from sunpy_restore.backprojection.multiscale import multiscale_clean
 from sunpy_restore.backprojection.noise import errors_of
 from sunpy_restore.backprojection.scenes import image_of
 from sunpy_restore.backprojection.sources import FittedSources, fit_sources
+from sunpy_restore.backprojection.variation import squared_variation
 
-__all__ = ["FittedImage", "clean_observation", "forward_fit", "mem_observation", "multiscale_observation"]
+__all__ = [
+    "FittedImage",
+    "clean_observation",
+    "forward_fit",
+    "mem_observation",
+    "multiscale_observation",
+    "variation_observation",
+]
 
 
 class FittedImage(NamedTuple):
@@ -102,6 +110,25 @@ def mem_observation(observation, *, progress=False):
         Flux per clean beam, shape ``(ny, nx)``.
     """
     return beam_area() * maximum_entropy(observation.visibilities, errors_of(observation), *observation.own_axes())
+
+
+def variation_observation(observation, *, progress=False):
+    """
+    Restore an observation by total squared variation, see `~sunpy_restore.backprojection.variation.squared_variation`.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.backprojection.observation.Observation`
+        The observation, of shape ``(ny, nx)``. Unknown errors are estimated.
+    progress : `bool`
+        Not used.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Flux per clean beam, shape ``(ny, nx)``.
+    """
+    return beam_area() * squared_variation(observation.visibilities, errors_of(observation), *observation.own_axes())
 
 
 def forward_fit(observation, *, progress=False):

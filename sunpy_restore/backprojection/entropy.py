@@ -6,6 +6,7 @@ from astropy.stats import gaussian_fwhm_to_sigma
 
 from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.field import gaussians_on, restrict
+from sunpy_restore.backprojection.fourier import cosines_and_sines
 
 __all__ = ["maximum_entropy"]
 
@@ -61,19 +62,13 @@ def maximum_entropy(visibilities, errors, points, grid, *, goal=1.0):
     default = _DEFAULT * np.abs(visibilities).max() * field.grid.area / beam_area()
     transfer = np.exp(-2 * (np.pi * _CORRELATION * gaussian_fwhm_to_sigma * points.frequency) ** 2)
     noise = np.concatenate([errors, errors])
-    matrix = _waves(points, field.grid) * (default * np.concatenate([transfer, transfer]) / noise)[:, np.newaxis]
+    matrix = (
+        cosines_and_sines(points, field.grid) * (default * np.concatenate([transfer, transfer]) / noise)[:, np.newaxis]
+    )
     data = np.concatenate([field.visibilities.real, field.visibilities.imag]) / noise
     largest = _LARGEST_FLUX * np.abs(visibilities).max() / default
     hidden = default * _hidden(matrix, data, goal, largest).reshape(field.grid.shape)
     return gaussians_on(grid, hidden, field, np.hypot(_CORRELATION, BEAM))
-
-
-def _waves(points, grid):
-    """Real and imaginary parts of the visibilities of a unit flux in each pixel, shape (2 n, pixels)."""
-    phases = (
-        2 * np.pi * (np.multiply.outer(points.v, grid.y)[:, :, None] + np.multiply.outer(points.u, grid.x)[:, None])
-    )
-    return np.concatenate([np.cos(phases), np.sin(phases)]).reshape(2 * len(points.u), -1)
 
 
 def _hidden(matrix, data, goal, largest):

@@ -13,6 +13,7 @@ import numpy as np
 __all__ = [
     "Grid",
     "back_projection",
+    "cosines_and_sines",
     "dirty_beam",
     "invert_back_projection",
     "shift_phase_center",
@@ -110,6 +111,28 @@ def visibilities_of_image(image, points, grid):
     """
     along_y, along_x = _waves(points, grid, 1)
     return np.einsum("...yk,ky->...k", image @ along_x.T, along_y, optimize=True)
+
+
+def cosines_and_sines(points, grid):
+    """
+    Real and imaginary parts of the visibilities of a unit flux in each pixel.
+
+    Parameters
+    ----------
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Points of the (u, v) plane.
+    grid : `Grid`
+        Pixel grid, shape ``(ny, nx)``.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(2 n, ny * nx)``: the real parts, then the imaginary ones.
+    """
+    phases = (
+        2 * np.pi * (np.multiply.outer(points.v, grid.y)[:, :, None] + np.multiply.outer(points.u, grid.x)[:, None])
+    )
+    return np.concatenate([np.cos(phases), np.sin(phases)]).reshape(2 * len(points.u), -1)
 
 
 def back_projection(visibilities, points, grid, weights):

@@ -18,6 +18,7 @@ TASK = Restoration(
     classical={
         "clean": "sunpy_restore.backprojection.classical:clean_observation",
         "multiscale-clean": "sunpy_restore.backprojection.classical:multiscale_observation",
+        "squared-variation": "sunpy_restore.backprojection.classical:variation_observation",
         "mem": "sunpy_restore.backprojection.classical:mem_observation",
         "forward-fit": "sunpy_restore.backprojection.classical:forward_fit",
     },

@@ -51,10 +51,10 @@ def backproj_to_clean(
         that are not part of the source.
     clean_weighting : ``"natural"`` or ``"uniform"``
         Weighting that ``method="clean"`` works with.
-    method : ``"network"``, ``"clean"``, ``"multiscale-clean"``, ``"mem"`` or ``"forward-fit"``
-        Network; Hogbom's CLEAN with a gain of 0.1; CLEAN with Gaussians of several widths; maximum entropy; or a fit of
-        one to three Gaussian sources. The classical methods stop at the noise, a reduced chi squared of 1; the noise is
-        estimated unless the visibilities are given with errors.
+    method : ``"network"``, ``"clean"``, ``"multiscale-clean"``, ``"squared-variation"``, ``"mem"`` or ``"forward-fit"``
+        Network; Hogbom's CLEAN with a gain of 0.1; CLEAN with Gaussians of several widths; small total squared
+        variation and l1 norm; maximum entropy; or a fit of one to three Gaussian sources. The classical methods stop at
+        the noise, a reduced chi squared of 1; the noise is estimated unless the visibilities are given with errors.
     weights : `str` or path-like, optional
         Name of weights in the registry, or a ``.safetensors`` file. By default those that come with the package.
     device : `str`, optional

@@ -121,7 +121,12 @@ def _parser():
     evaluate = command(
         "evaluate", _evaluate, "score a network and the classical methods on data kept back from training"
     )
-    _add_data(evaluate)
+    evaluate.add_argument("task", metavar="TASK", help="such as enhance-continuum")
+    data = evaluate.add_mutually_exclusive_group(required=True)
+    data.add_argument("--data", metavar="DIR", help="folder with the training data")
+    data.add_argument(
+        "--observations", metavar="DIR", help="folder with real observations, on which the methods are compared"
+    )
     evaluate.add_argument(
         "--method", action="append", metavar="NAME", help="only this row of the table; may be repeated"
     )
@@ -224,10 +229,16 @@ def _train(args):
 
 def _evaluate(args):
     from sunpy_restore.core.recipe import recipe_of
-    from sunpy_restore.training import evaluate, format_table
+    from sunpy_restore.training import evaluate, evaluate_observations, format_table
 
-    rows = evaluate(args.task, args.data, methods=args.method, weights=args.weights, device=args.device)
-    print(format_table(rows, recipe_of(tasks.get_task(args.task)).score_columns))
+    recipe = recipe_of(tasks.get_task(args.task))
+    options = {"methods": args.method, "weights": args.weights, "device": args.device}
+    if args.observations is None:
+        rows, columns = evaluate(args.task, args.data, **options), recipe.score_columns
+    else:
+        rows = evaluate_observations(args.task, args.observations, **options)
+        columns = recipe.observation_columns
+    print(format_table(rows, columns))
     if args.json:
         Path(args.json).write_text(json.dumps({"task": args.task, "rows": rows}, indent=2) + "\n", encoding="utf-8")
 

@@ -6,6 +6,8 @@ from numbers import Integral
 import ndcube
 import numpy as np
 
+import astropy.units as u
+
 import sunpy.map
 from sunpy.map import GenericMap, MapSequence
 
@@ -15,7 +17,9 @@ from sunpy_restore.core.header import update_header
 from sunpy_restore.core.messages import named_image
 from sunpy_restore.core.pixels import repeated
 
-__all__ = ["as_maps", "masks_for", "new_map", "restored_map", "valid_pixels", "with_data"]
+__all__ = ["as_maps", "check_pixel_scale", "masks_for", "new_map", "restored_map", "valid_pixels", "with_data"]
+
+_SCALE_TOLERANCE = 0.05
 
 
 def as_maps(image):
@@ -70,6 +74,32 @@ def as_maps(image):
     if not maps:
         raise ValueError(f"Found an empty {type(image).__name__}; expected at least one Map.")
     return maps, lambda restored: container(_checked(restored, len(maps)))
+
+
+def check_pixel_scale(smap, expected, reason):
+    """
+    Check the size of the pixels of an image.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.GenericMap`
+        The image.
+    expected : `float`
+        Side of a pixel of the telescope in arcsec.
+    reason : `str`
+        Why other pixels are not accepted, and what to do: the end of the message.
+
+    Raises
+    ------
+    ValueError
+        The pixels differ from it by more than 5 %.
+    """
+    scale = np.array([axis.to_value(u.arcsec / u.pix) for axis in smap.scale])
+    if np.any(np.abs(np.abs(scale) / expected - 1) > _SCALE_TOLERANCE):
+        raise ValueError(
+            f"Found pixels of {scale[0]:.4g} x {scale[1]:.4g} arcsec; expected {expected} arcsec within "
+            f"{100 * _SCALE_TOLERANCE:.0f} %. {reason}"
+        )
 
 
 def masks_for(maps, mask):

@@ -58,6 +58,9 @@ class Recipe(ABC):
     score_columns: ClassVar[Mapping[str, ScoreColumn]] = {}
     """Columns of the table of scores by the names that `measure` gives, in order."""
 
+    observation_columns: ClassVar[Mapping[str, ScoreColumn]] = {}
+    """Columns of the table of scores without a truth by the names that `compare` gives, in order."""
+
     headline: ClassVar[str | None] = None
     """Name of the score by which methods are compared, if there is one."""
 
@@ -291,6 +294,50 @@ class Recipe(ABC):
         `dict`
             Name to value, `None` where there is none.
         """
+
+    def observations(self, directory):
+        """
+        Real observations, whose truth is not known; by default the task has no scores for them.
+
+        Parameters
+        ----------
+        directory : path-like
+            Folder of the observations.
+
+        Yields
+        ------
+        source : `str`
+            Name of the observation.
+        observation : `~sunpy_restore.core.observation.Observation`
+            What a user's Map would be read as.
+
+        Raises
+        ------
+        ValueError
+            The task has no scores without a truth.
+        """
+        raise ValueError(
+            f"The {self.task.name} task has no scores for observations without a known truth. Give the data that are "
+            "kept back from its training."
+        )
+
+    def compare(self, observation, images):
+        """
+        Scores of the images that the methods make of one observation.
+
+        Parameters
+        ----------
+        observation : `~sunpy_restore.core.observation.Observation`
+            One of `observations`.
+        images : mapping of `str` to `numpy.ndarray`
+            What each method makes of it, see `restored`.
+
+        Returns
+        -------
+        `dict`
+            Name of the method to a `dict` of name to value.
+        """
+        raise NotImplementedError(f"The {self.task.name} task has no scores without a truth.")
 
     def variants(self):
         """

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import astropy.units as u
-
 from sunpy.map.sources import AIAMap
 
-from sunpy_restore.core.maps import valid_pixels
+from sunpy_restore.core.maps import check_pixel_scale, valid_pixels
 from sunpy_restore.core.verb import refuse_restored
 from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.exposure import counts_per_unit, is_rate, refuse_scaled
@@ -21,7 +19,10 @@ __all__ = ["Saturation", "check_aia", "find_saturation"]
 _CHANNELS = (*EUV_CHANNELS, 1600, 1700, 4500)
 _LEVELS = (0.5, 1.0, 1.5)
 _PIXEL = 0.6  # arcsec; 0.599 to 0.613 in the headers of level 1
-_SCALE_TOLERANCE = 0.05
+_SINGLE_PIXELS = (
+    "The full well and the diffraction pattern are those of single pixels: desaturate the image before it is binned or "
+    "resampled."
+)
 
 
 @dataclass(frozen=True)
@@ -93,20 +94,9 @@ def check_aia(smap, *, channels=_CHANNELS):
             f"Found LVL_NUM = {level!r}; expected 1 or 1.5 (0.5 for quick-look data): dark-subtracted images that were "
             "not deconvolved. Use the series aia.lev1, as it is or after aiapy.calibrate.register."
         )
-    _check_scale(smap)
+    if "cdelt1" in smap.meta:
+        check_pixel_scale(smap, _PIXEL, _SINGLE_PIXELS)
     return int(wavelength)
-
-
-def _check_scale(smap):
-    if "cdelt1" not in smap.meta:
-        return
-    scale = np.array([axis.to_value(u.arcsec / u.pix) for axis in smap.scale])
-    if np.any(np.abs(np.abs(scale) / _PIXEL - 1) > _SCALE_TOLERANCE):
-        raise ValueError(
-            f"Found pixels of {scale[0]:.4g} x {scale[1]:.4g} arcsec; expected {_PIXEL} arcsec within "
-            f"{_SCALE_TOLERANCE:.0%}. The full well and the diffraction pattern are those of single pixels: desaturate "
-            "the image before it is binned or resampled."
-        )
 
 
 def find_saturation(smap, exposure=None):

@@ -9,7 +9,7 @@ import astropy.units as u
 from sunpy.map.sources import HMIMap
 
 from sunpy_restore.core import observation
-from sunpy_restore.core.maps import valid_pixels
+from sunpy_restore.core.maps import check_pixel_scale, valid_pixels
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.enhancement.forward import HMI_PIXEL
 from sunpy_restore.enhancement.gaps import fill_gaps
@@ -19,7 +19,6 @@ from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM, PRODUCTS
 
 __all__ = ["Observation"]
 
-_SCALE_TOLERANCE = 0.05  # relative deviation from the pixel of HMI
 _UNTOLD = ("", "HMI OBSERVABLE")
 """Values of ``CONTENT`` that do not tell the product."""
 
@@ -249,9 +248,4 @@ def _check_coordinates(smap):
             f"Found the coordinates {', '.join(smap.coordinate_system)}; expected HPLN, HPLT. The point spread "
             "function of HMI does not apply to a remapped image. Use the original one."
         )
-    scale = np.array([axis.to_value(u.arcsec / u.pix) for axis in smap.scale])
-    if np.any(np.abs(np.abs(scale) / HMI_PIXEL - 1) > _SCALE_TOLERANCE):
-        raise ValueError(
-            f"Found pixels of {scale[0]:.4g} x {scale[1]:.4g} arcsec; expected {HMI_PIXEL} arcsec within "
-            f"{100 * _SCALE_TOLERANCE:.0f} %. Use the original image, not a resampled one."
-        )
+    check_pixel_scale(smap, HMI_PIXEL, "Use the original image, not a resampled one.")

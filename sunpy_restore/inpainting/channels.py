@@ -32,12 +32,14 @@ Input channels of the networks, see `sunpy_restore.inpainting.task.CHANNELS`.
     1 where the lines around a hole have one direction, 0 where there are none or on other grids.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from sunpy_restore.inpainting.fills import first_fills
 from sunpy_restore.inpainting.task import CHANNELS
 
-__all__ = ["LEAST_NOISE", "pixel_channels", "polar_channels"]
+__all__ = ["LEAST_NOISE", "PolarPart", "pixel_channels", "polar_channels", "polar_part"]
 
 LEAST_NOISE = -6.0
 """Smallest logarithm of the noise; smaller ones are replaced by it."""
@@ -75,9 +77,51 @@ def pixel_channels(observation, view, place):
     return _stacked(view.image[place], mask, observation.unobserved[place] & ~mask, parts)
 
 
-def polar_channels(observation, view, grid):
+class PolarPart(NamedTuple):
     """
-    Channels of a part of an image, on a log-polar grid.
+    A part of an image on a log-polar grid.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        The image in the units of a view, in the shape of the grid; 0 where it is unknown.
+    known : `numpy.ndarray` of `bool`
+        Where it is known.
+    mask : `numpy.ndarray` of `bool`
+        Where it is to be filled.
+    smooth : `dict`
+        Other channels and scales of the view by their names.
+    """
+
+    image: np.ndarray
+    known: np.ndarray
+    mask: np.ndarray
+    smooth: dict
+
+    def channels(self, lost=None):
+        """
+        Channels of the part.
+
+        Parameters
+        ----------
+        lost : `numpy.ndarray` of `bool`, optional
+            Known values that are to be filled as well.
+
+        Returns
+        -------
+        `numpy.ndarray` of ``float64``
+            Shape ``(len(CHANNELS), *grid.shape)``.
+        """
+        image, known, mask = self.image, self.known, self.mask
+        if lost is not None:
+            mask, known = mask | (lost & known), known & ~lost
+            image = np.where(known, image, 0)
+        return _stacked(image, mask, ~known & ~mask, dict(self.smooth), polar=True)
+
+
+def polar_part(observation, view, grid):
+    """
+    Sample a part of an image on a log-polar grid.
 
     Parameters
     ----------
@@ -88,8 +132,7 @@ def polar_channels(observation, view, grid):
 
     Returns
     -------
-    `numpy.ndarray` of ``float64``
-        Shape ``(len(CHANNELS), *grid.shape)``.
+    `PolarPart`
     """
     image, known = grid.sampled(view.image, view.valid)
     smooth = {"mask": observation.holes}
@@ -101,7 +144,24 @@ def polar_channels(observation, view, grid):
     mask = ~known & (parts.pop("mask") > 0)
     if view.expected is not None:
         parts["neighbours"], parts["seen"] = grid.sampled(view.expected, np.isfinite(view.expected))
-    return _stacked(image, mask, ~known & ~mask, parts, polar=True)
+    return PolarPart(image, known, mask, parts)
+
+
+def polar_channels(observation, view, grid):
+    """
+    Channels of a part of an image, on a log-polar grid.
+
+    Parameters
+    ----------
+    observation, view, grid
+        As for `polar_part`.
+
+    Returns
+    -------
+    `numpy.ndarray` of ``float64``
+        Shape ``(len(CHANNELS), *grid.shape)``.
+    """
+    return polar_part(observation, view, grid).channels()
 
 
 def _stacked(image, mask, unobserved, parts, polar=False):

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from sunpy_restore.core.methods import Restored
-from sunpy_restore.inpainting.channels import pixel_channels, polar_channels
+from sunpy_restore.inpainting.blending import blended
+from sunpy_restore.inpainting.channels import pixel_channels, polar_part
 from sunpy_restore.inpainting.holes import fill_holes
 from sunpy_restore.inpainting.outliers import find_outliers
 from sunpy_restore.inpainting.polar import PolarGrid
@@ -14,9 +15,11 @@ from sunpy_restore.inpainting.temporal.detail import with_detail
 from sunpy_restore.inpainting.texture import with_texture
 from sunpy_restore.inpainting.views import VIEWS
 
-__all__ = ["restore", "with_network", "without_outliers"]
+__all__ = ["POLAR_MARGIN", "mirror_averaged", "restore", "with_network", "without_outliers"]
 
-_POLAR_MARGIN = 64  # rows and columns of the log-polar grid around a hole
+POLAR_MARGIN = 64
+"""Rows and columns of the log-polar grid around a hole."""
+
 _MARGIN = 128  # pixels around a hole
 _UNOBSERVED = CHANNELS.index("unobserved")
 
@@ -104,12 +107,18 @@ def _on_pixels(observation, view, network, progress):
 
 def _on_polar_grid(observation, view, network, progress):
     """The image filled on a log-polar grid, with the detail that the resampling has removed."""
-    network = replace(network, function=_mirror_averaged(network.function))
+    network = mirror_averaged(network)
+    products = getattr(network.module, "products", None)
 
     def fill(window, y, x):
-        grid = PolarGrid.around(y, x, observation.mask.shape, observation.center, _POLAR_MARGIN)
-        channels = polar_channels(observation, view, grid)
-        values = grid.at_pixels(network(channels, progress=progress), channels[_UNOBSERVED] == 0, y, x)
+        grid = PolarGrid.around(y, x, observation.mask.shape, observation.center, POLAR_MARGIN)
+        channels = polar_part(observation, view, grid).channels()
+        restored = network(channels, progress=progress)
+        if products is not None:
+            own = np.zeros(observation.mask.shape, dtype=bool)
+            own[y, x] = True
+            restored = blended(observation, view, grid, channels, restored, own, network, products.cpu().numpy())
+        values = grid.at_pixels(restored, channels[_UNOBSERVED] == 0, y, x)
         # Without any observed pixel around, the fill is the background
         return view.back(np.nan_to_num(values), y, x)
 
@@ -117,11 +126,22 @@ def _on_polar_grid(observation, view, network, progress):
     return filled if observation.neighbours is None else with_detail(filled, observation)
 
 
-def _mirror_averaged(function):
-    """The mean of the results for tiles and for their mirror images."""
+def mirror_averaged(network):
+    """
+    The mean of the results of a network for an image and for its mirror image.
+
+    Parameters
+    ----------
+    network : `~sunpy_restore.core.network.TiledNetwork`
+        The network.
+
+    Returns
+    -------
+    `~sunpy_restore.core.network.TiledNetwork`
+    """
 
     def mean(batch):
-        straight, mirrored = np.split(function(np.concatenate([batch, batch[..., ::-1]])), 2)
+        straight, mirrored = np.split(network.function(np.concatenate([batch, batch[..., ::-1]])), 2)
         return (straight + mirrored[..., ::-1]) / 2
 
-    return mean
+    return replace(network, function=mean)

@@ -170,9 +170,14 @@ class CoronaUNet(_UNet):
     base : `int`
         Number of the other fill, from 1, that is corrected instead of the first channel and swapped with it; 0 for
         none.
+    blended : `int`
+        Number of fills in ``products``; 0 for a network without them.
 
     Attributes
     ----------
+    products : `torch.Tensor`
+        Mean products of the errors of the output and of first fills in holes of training images, shape ``(blended,
+        blended)``, or `None`. It does not affect the output; the caller may average the fills by it.
     gate : `torch.Tensor`
         Largest part of the correction, in units of the noise, that is left out where the coherence is 1; elsewhere it
         is multiplied by the coherence. The prediction from neighbours is not affected. It is 0 while training, because
@@ -182,10 +187,11 @@ class CoronaUNet(_UNet):
     receptive_radius = None
     """Every output pixel depends on the whole window."""
 
-    def __init__(self, widths=(24, 48, 64, 80, 96), view="polar", others=1, base=0):
+    def __init__(self, widths=(24, 48, 64, 80, 96), view="polar", others=1, base=0, blended=0):
         super().__init__(_COMMON_FEATURES + others, 2 + others, widths)
         self.view, self.others, self.base = view, others, base
         self.register_buffer("gate", torch.tensor(0.0))
+        self.register_buffer("products", torch.eye(blended) if blended else None)
 
     @property
     def stride(self):

@@ -7,12 +7,21 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import bootstrap
 
+from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.methods import load_method
 from sunpy_restore.core.recipe import ScoreColumn, recipe_of
 from sunpy_restore.core.weights import read_metadata, resolve
 from sunpy_restore.tasks import get_task
 
-__all__ = ["evaluate", "format_table", "intervals", "score_images", "scores", "together"]
+__all__ = [
+    "evaluate",
+    "evaluate_observations",
+    "format_table",
+    "intervals",
+    "score_images",
+    "scores",
+    "together",
+]
 
 
 def evaluate(task, data, *, methods=None, weights=None, device=None):
@@ -70,13 +79,8 @@ def score_images(task, data, *, methods=None, weights=None, device=None):
         Source and method to a `list` with the scores of each image, as
         `~sunpy_restore.core.recipe.Recipe.measure` gives them.
     """
-    recipe = recipe_of(get_task(task))
-    data = Path(data)
-    if not data.is_dir():
-        raise FileNotFoundError(f"Found no folder {data}; expected one with the training data.")
-    variants = _variants(recipe, methods)
-    weights = [weights] if isinstance(weights, str | os.PathLike | None) else list(weights) or [None]
-    loaded = _loaded(recipe, variants, weights, device)
+    recipe, data = recipe_of(get_task(task)), _folder(data, "the training data")
+    loaded = _loaded(recipe, _variants(recipe, methods), weights, device)
     found = {}
     for source, observation, truth in recipe.evaluation_pairs(data):
         for label, (method, options) in loaded.items():
@@ -125,6 +129,79 @@ def _statistic(key):
     return lambda values, axis=-1: np.mean(values, axis=axis)
 
 
+def evaluate_observations(task, observations, *, methods=None, weights=None, device=None):
+    """
+    Compare the methods of a task on real observations, whose truth is not known.
+
+    Parameters
+    ----------
+    task : `str`
+        Name of the task, such as ``"backproj"``.
+    observations : path-like
+        Folder with FITS files, which the task's recipe describes.
+    methods : iterable of `str`, optional
+        Methods that are compared, see `evaluate`; by default all methods of the task as users call them.
+    weights, device
+        See `evaluate`.
+
+    Returns
+    -------
+    `list` of `dict`
+        One per observation and method, with the names ``source`` and ``method`` and the scores that
+        `sunpy_restore.core.recipe.Recipe.compare` gives; then one per method with the median over all observations.
+
+    Raises
+    ------
+    ValueError
+        Unknown task or method, the task has no scores without a truth, or no file is an observation.
+    FileNotFoundError
+        The folder does not exist or contains no FITS file.
+    ~sunpy_restore.core.exceptions.WeightsError
+        The weights cannot be found or read.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        A file is no observation, or a method does not restore one; it is left out.
+    """
+    recipe, directory = recipe_of(get_task(task)), _folder(observations, "observations")
+    methods = recipe.task.methods if methods is None else methods
+    loaded = _loaded(recipe, _variants(recipe, methods), weights, device)
+    rows = []
+    for source, observation in recipe.observations(directory):
+        images = {}
+        for label, (method, options) in loaded.items():
+            try:
+                images[label] = recipe.restored(observation, method, options)
+            except ValueError as error:
+                warn_user(f"{source}, {label}: {error}")
+        compared = recipe.compare(observation, images) if images else {}
+        rows += [{"source": source, "method": label} | measured for label, measured in compared.items()]
+    if not rows:
+        raise ValueError(f"Found no observation of the {recipe.task.name} task in {directory}. See the warnings.")
+    return rows + _medians(rows, list(loaded))
+
+
+def _medians(rows, labels):
+    """The median of each score over all sources, for each method."""
+    count = len({row["source"] for row in rows})
+    medians = []
+    for label in labels:
+        own = [row for row in rows if row["method"] == label]
+        names = dict.fromkeys(name for row in own for name in row if name not in ("source", "method"))
+        if own:
+            middle = {name: float(np.median([row[name] for row in own if name in row])) for name in names}
+            medians.append({"source": f"median of {count}", "method": label} | middle)
+    return medians
+
+
+def _folder(path, what):
+    path = Path(path)
+    if not path.is_dir():
+        raise FileNotFoundError(f"Found no folder {path}; expected one with {what}.")
+    return path
+
+
 def _variants(recipe, methods):
     known = recipe.variants()
     if methods is None:
@@ -138,6 +215,7 @@ def _variants(recipe, methods):
 
 def _loaded(recipe, variants, weights, device):
     """Methods and options by label: those of each network first, then those that use none."""
+    weights = [weights] if isinstance(weights, str | os.PathLike | None) else list(weights) or [None]
     names = [None] if len(weights) == 1 else _names(recipe.task, weights)
     result = {}
     for given, name in zip(weights, names, strict=True):

@@ -9,6 +9,7 @@ from sunpy_restore.backprojection.classical import (
     forward_fit,
     mem_observation,
     multiscale_observation,
+    variation_observation,
 )
 from sunpy_restore.backprojection.clean import clean_visibilities
 from sunpy_restore.backprojection.fourier import Grid
@@ -53,7 +54,9 @@ def test_clean_works_along_the_axes_of_the_image(scene, options):
     np.testing.assert_allclose(clean_observation(observation, **options), image, atol=1e-9)
 
 
-@pytest.mark.parametrize("method", [multiscale_observation, mem_observation, lambda one: forward_fit(one).image])
+@pytest.mark.parametrize(
+    "method", [multiscale_observation, variation_observation, mem_observation, lambda one: forward_fit(one).image]
+)
 def test_methods_work_along_the_axes_of_the_image(scene, method):
     """The scene is seen at the same place in the frame of the instrument, whatever the pixels."""
     visibilities = visibilities_of_scene(scene, POINTS)
@@ -72,7 +75,7 @@ def test_any_visibilities_give_finite_numbers(shape, seed):
     rng = np.random.default_rng(seed)
     visibilities = (rng.standard_normal(24) + 1j * rng.standard_normal(24)) * 10 ** rng.uniform(-6, 6)
     for pixel in (-4.0, 1e-12, 4.0, 1e12):
-        for method in (clean_observation, multiscale_observation, mem_observation):
+        for method in (clean_observation, multiscale_observation, variation_observation, mem_observation):
             restored = method(observe(visibilities, shape=shape, matrix=np.diag([pixel, abs(pixel)])))
             assert restored.shape == shape
             assert np.isfinite(restored).all()
@@ -80,6 +83,6 @@ def test_any_visibilities_give_finite_numbers(shape, seed):
 
 def test_no_visibilities_give_no_flux():
     empty = observe(np.zeros(24), shape=(6, 7))
-    for method in (clean_observation, multiscale_observation, mem_observation):
+    for method in (clean_observation, multiscale_observation, variation_observation, mem_observation):
         assert not method(empty).any()
     assert not forward_fit(empty).image.any()

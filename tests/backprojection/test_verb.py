@@ -25,7 +25,7 @@ from sunpy_restore.data import sample_path
 from sunpy_restore.networks.unrolled import UnrolledUNet
 
 METHODS = ("clean", "network")
-ALL_METHODS = (*METHODS, "multiscale-clean", "mem", "forward-fit")
+ALL_METHODS = (*METHODS, "multiscale-clean", "squared-variation", "mem", "forward-fit")
 POINTS = stix_uv()
 UNIT = u.ct / (u.s * u.keV * u.cm**2)
 IDL_UNIT = UNIT / u.arcsec**2
@@ -456,7 +456,7 @@ def test_maps_by_xrayvision_have_their_flux_and_position():
         (
             {"method": "magic"},
             ValueError,
-            "'magic'; expected one of network, clean, multiscale-clean, mem, forward-fit",
+            "'magic'; expected one of network, clean, multiscale-clean, squared-variation, mem, forward-fit",
         ),
         ({"method": "clean", "weights": "x.safetensors"}, ValueError, "Leave them out"),
         ({"method": "mem", "residual": True}, ValueError, "options of 'clean'"),

@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -139,6 +140,8 @@ def test_help_lists_methods_and_options(run, function):
         ["enhance"],
         ["enhance", "a.fits"],
         ["train", "enhance-continuum"],
+        ["evaluate", "backproj"],
+        ["evaluate", "backproj", "--data", "D", "--observations", "D"],
         ["weights"],
         ["demo", "--x"],
     ],
@@ -721,6 +724,23 @@ def test_training_refusals(fails, tmp_path):
     fails("train", name, "--data", tmp_path, *out, "--no-progress", texts=["muram"])
     fails("evaluate", name, "--data", tmp_path / "nowhere", "--method", "bicubic", texts=[tmp_path / "nowhere"])
     fails("evaluate", name, "--data", tmp_path, "--method", "magic", texts=["'magic'"])
+    fails("evaluate", name, "--observations", tmp_path, "--method", "bicubic", texts=["no scores for observations"])
+    fails("evaluate", "backproj", "--observations", tmp_path, "--method", "clean", texts=["no FITS file", tmp_path])
+
+
+def test_observations_are_evaluated(run, tmp_path):
+    pytest.importorskip("lightning", reason="evaluation needs the extra 'train'")
+    shutil.copy(sample_path("stix_flare"), tmp_path / "flare.fits")
+    options = ["--method", "clean", "--method", "mem", "--json", tmp_path / "scores.json"]
+    code, out, _ = run("evaluate", "backproj", "--observations", tmp_path, *options)
+    assert code == 0
+    heading, *lines = out.splitlines()
+    assert "reduced chi squared" in heading
+    assert [tuple(re.split(r"  +", line)[:2]) for line in lines] == [
+        ("flare", "clean"), ("flare", "mem"), ("median of 1", "clean"), ("median of 1", "mem"),
+    ]  # fmt: skip
+    rows = json.loads((tmp_path / "scores.json").read_text())["rows"]
+    assert 0.8 < rows[0]["flux"] < 1.2
 
 
 def test_training_and_evaluation_are_called(run, monkeypatch, tmp_path):

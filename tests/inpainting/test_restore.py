@@ -17,8 +17,9 @@ from sunpy_restore.networks.unet import CoronaUNet
 
 SHAPE, CENTER, BIAS = (300, 352), (110.4, 157.8), 400.0
 CLASSICAL = tuple(TASK.classical)
-NETWORKS = ("polar", "pixel")
-METHODS = CLASSICAL + NETWORKS
+NETWORKS = {"polar": {"view": "polar"}, "pixel": {"view": "pixel"},
+            "blended": {"view": "polar", "others": 7, "base": 7, "blended": 9}}  # fmt: skip
+METHODS = CLASSICAL + tuple(NETWORKS)
 CLASSICAL_FIRST = (*CLASSICAL, *(pytest.param(view, marks=pytest.mark.slow) for view in NETWORKS))
 
 
@@ -77,21 +78,21 @@ def interior(*shape):
 
 @pytest.fixture(scope="module")
 def methods(tmp_path_factory):
-    """All methods, with random networks for two views, which change the first fill."""
+    """All methods, with random networks, which change the first fill."""
     folder = tmp_path_factory.mktemp("weights")
     loaded = {name: load_method(TASK, name) for name in CLASSICAL}
-    for view in NETWORKS:
+    for name, options in NETWORKS.items():
         generator = torch.Generator().manual_seed(0)
-        network = CoronaUNet(widths=[6, 8], view=view)
+        network = CoronaUNet(widths=[6, 8], **options)
         with torch.no_grad():
             for parameter in network.parameters():
                 spread = parameter[0].numel() ** -0.5 if parameter.ndim > 1 else 0.1
                 parameter.copy_(spread * torch.randn(parameter.shape, generator=generator))
             network.leave.weight.mul_(0.1)
-        hyperparameters = {"architecture": "CoronaUNet", "widths": [6, 8], "view": view}
+        hyperparameters = {"architecture": "CoronaUNet", "widths": [6, 8], **options}
         metadata = {"task": "inpaint", "architecture": "CoronaUNet", "hyperparameters": hyperparameters}
-        write(folder / f"{view}.safetensors", network.state_dict(), metadata)
-        loaded[view] = load_method(TASK, weights=folder / f"{view}.safetensors", device="cpu")
+        write(folder / f"{name}.safetensors", network.state_dict(), metadata)
+        loaded[name] = load_method(TASK, weights=folder / f"{name}.safetensors", device="cpu")
     return loaded
 
 
@@ -177,7 +178,7 @@ def test_fill_of_a_cutout_is_the_cutout_of_the_filled_by(observation, filled, me
     np.testing.assert_allclose(found[inside], whole[inside], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("method", "most"), [("radial", 0.6), ("fuzzy", 2.0), slow("polar", 3.0), slow("pixel", 3.0)])
+@pytest.mark.parametrize(("method", "most"), [("radial", 0.6), ("fuzzy", 2.0), *(slow(name, 3.0) for name in NETWORKS)])
 def test_fill_of_a_cutout_agrees_within_the_noise(observation, filled, noise, methods, method, most):
     """The background and the profile are those of the cutout and differ slightly."""
     place = np.s_[20:292, 8:340]
@@ -216,8 +217,9 @@ def test_mirror_images_are_filled_alike(observation, filled, noise, methods, met
     if method in CLASSICAL:
         # For the biharmonic fill unobserved pixels may have two nearest neighbours
         assert difference.max() < (0.5 if method == "biharmonic" else 0.01)
-    elif method == "polar":
-        assert np.sqrt(np.mean(difference**2)) < 0.5
+    elif method != "pixel":
+        # The grids of mirror images are shifted by a part of a cell
+        assert np.sqrt(np.mean(difference**2)) < 0.6
 
 
 @pytest.mark.parametrize("method", ["harmonic", "radial", *map(slow, NETWORKS)])

@@ -8,11 +8,12 @@ import torch
 
 pytest.importorskip("lightning", reason="evaluation needs the extra 'train'")
 
+from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.methods import Restored
 from sunpy_restore.core.recipe import ScoreColumn, Variant
 from sunpy_restore.core.weights import write
 from sunpy_restore.tasks import get_task
-from sunpy_restore.training import evaluate, format_table, scores
+from sunpy_restore.training import evaluate, evaluate_observations, format_table, scores
 
 
 @pytest.fixture
@@ -263,3 +264,52 @@ def test_refusals(toy, tmp_path):
         evaluate("toy", tmp_path, methods=["magic"])
     with pytest.raises(ValueError, match="Unknown task 'no-such-task'; expected one of toy"):
         evaluate("no-such-task", tmp_path)
+
+
+def with_observations(toy):
+    """The toy with two observations, one of which the method 'darker' refuses."""
+
+    class Observed(toy):
+        def observations(self, directory):
+            for index, (_, observation, _) in enumerate(list(self.evaluation_pairs(directory))[:2]):
+                yield f"{directory.name} {index}", observation
+
+        def restored(self, observation, method, options):
+            if method.name == "darker" and observation.data[0, 0] == self.refused:
+                raise ValueError("too dark")
+            return super().restored(observation, method, options)
+
+        def compare(self, observation, images):
+            return {name: {"mean": float(image.mean()), "images": len(images)} for name, image in images.items()}
+
+    pairs = [observation for _, observation, _ in toy(toy.task).evaluation_pairs(None)][:2]
+    Observed.refused = pairs[1].data[0, 0]
+    return Observed, [float(pair.data.mean()) for pair in pairs]
+
+
+def test_observations_are_compared_and_summarised_by_medians(toy, register, tmp_path):
+    observed, means = with_observations(toy)
+    register(replace(toy.task, recipe=observed))
+    with pytest.warns(RestoreWarning, match="1, darker: too dark"):
+        rows = evaluate_observations("toy", tmp_path, methods=["repeat", "darker"])
+    name = tmp_path.name
+    wanted = [
+        (f"{name} 0", "repeat"), (f"{name} 0", "darker"), (f"{name} 1", "repeat"), ("median of 2", "repeat"),
+        ("median of 2", "darker"),
+    ]  # fmt: skip
+    assert [(row["source"], row["method"]) for row in rows] == wanted
+    assert [row["images"] for row in rows[:3]] == [2, 2, 1]
+    assert only(rows, source="median of 2", method="repeat")["mean"] == pytest.approx(np.mean(means))
+    assert only(rows, source="median of 2", method="darker")["mean"] == pytest.approx(means[0] - 0.05)
+
+
+def test_observations_that_cannot_be_compared(toy, tmp_path, register):
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        evaluate_observations("toy", tmp_path / "nowhere", methods=["repeat"])
+    with pytest.raises(ValueError, match="toy task has no scores for observations"):
+        evaluate_observations("toy", tmp_path, methods=["repeat"])
+    observed, _ = with_observations(toy)
+    observed.observations = lambda self, directory: iter(())
+    register(replace(toy.task, recipe=observed))
+    with pytest.raises(ValueError, match="no observation of the toy task"):
+        evaluate_observations("toy", tmp_path, methods=["repeat"])

@@ -12,6 +12,7 @@ from torch.utils.data import TensorDataset
 
 from sunpy_restore.backprojection.beam import BEAM
 from sunpy_restore.backprojection.channels import PIXEL
+from sunpy_restore.backprojection.recipe.flares import compare_images, open_flares
 from sunpy_restore.backprojection.recipe.pairs import FlareDataset, SceneDataset, simulated, simulated_flare
 from sunpy_restore.backprojection.recipe.scores import evaluation_pairs, measure
 from sunpy_restore.backprojection.uvplane import stix_uv
@@ -64,6 +65,13 @@ class BackprojectionRecipe(Recipe):
         "flux_error": ScoreColumn("mean flux error [%]", "{:+.2%}"),
         "median_flux_error": ScoreColumn("median absolute flux error [%]", "{:.2%}"),
         "median_seconds": ScoreColumn("median time [s]", "{:.3f}"),
+    }
+
+    observation_columns: ClassVar = {
+        "flux": ScoreColumn("total flux / amplitude of the coarsest sub-collimators", "{:.3f}"),
+        "chi_squared": ScoreColumn("reduced chi squared", "{:.2f}"),
+        "spread": ScoreColumn("RMS difference from the median of the methods [% of the maximum]", "{:.1%}"),
+        "sources": ScoreColumn("sources", "{:.1f}"),
     }
 
     def __init__(self, task):
@@ -190,6 +198,14 @@ class BackprojectionRecipe(Recipe):
     def evaluation_pairs(self, directory):
         """See `~sunpy_restore.backprojection.recipe.scores.evaluation_pairs`."""
         return evaluation_pairs()
+
+    def observations(self, directory):
+        """See `~sunpy_restore.backprojection.recipe.flares.open_flares`."""
+        return open_flares(directory)
+
+    def compare(self, observation, images):
+        """See `~sunpy_restore.backprojection.recipe.flares.compare_images`."""
+        return compare_images(observation, images)
 
     def measure(self, observation, restored, truth):
         """See `~sunpy_restore.backprojection.recipe.scores.measure`; also the time of the last restoration."""

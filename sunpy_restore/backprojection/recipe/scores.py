@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from sunpy_restore.backprojection.agreement import chi_squared, model_visibilities
 from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.forward import with_noise
 from sunpy_restore.backprojection.fourier import Grid
 from sunpy_restore.backprojection.observation import Observation
+from sunpy_restore.backprojection.recipe.maxima import count_invented, find_sources
 from sunpy_restore.backprojection.scenes import Scene, ellipse, image_of, joined, loop, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.core.methods import restore_observation
@@ -26,8 +26,6 @@ KINDS = ("single", "off-centre", "double", "unequal", "extended", "broad", "loop
 
 _SCENES = 20
 """Number of scenes of each kind and noise level."""
-_FAINTEST_SOURCE = 0.15
-"""Smallest maximum that is a source, relative to the maximum of the image."""
 _LARGEST_DISTANCE = 8.0
 """Largest distance in arcsec of a source in an image from the true source."""
 
@@ -145,9 +143,10 @@ def measure(observation, restored, truth):
     `dict`
         ``scaled_error``: RMS error of the image multiplied by the factor that minimises it, relative to the RMS of the
         truth; ``flux_error`` and ``median_flux_error``: relative error of the total flux; ``median_chi_squared``:
-        reduced chi squared of the visibilities; ``invented``: 1 if the image has more sources than the truth convolved
-        with the beam, else 0; for a single source ``median_position``: distance of the brightest maximum from it in
-        arcsec; for two sources ``both_found``: 1 if both were found and nothing else, else 0.
+        reduced chi squared of the visibilities; ``invented``: 1 if the image has a source that the truth convolved with
+        the beam does not have, see `~sunpy_restore.backprojection.recipe.maxima.count_invented`, else 0; for a single
+        source ``median_position``: distance of the brightest maximum from it in arcsec; for two sources
+        ``both_found``: 1 if both were found and nothing else, else 0.
     """
     power = np.square(restored).sum()
     scale = (restored * truth).sum() / power if power > 0 else 1.0
@@ -161,8 +160,8 @@ def measure(observation, restored, truth):
         "median_chi_squared": chi_squared(model, observation.visibilities, errors),
     }
     sources = np.stack([observation.scene.x, observation.scene.y], axis=1)
-    places = find_sources(restored)
-    scores["invented"] = float(len(places) > len(find_sources(truth)))
+    places = find_sources(restored, GRID)
+    scores["invented"] = float(count_invented(restored, truth) > 0)
     if len(sources) == 1:
         scores["median_position"] = float(np.hypot(*(places[0] - sources[0])))
     elif len(sources) == 2:
@@ -198,41 +197,3 @@ def fraction_resolved(method, separation, *, level=0.05, count=40):
         observation, truth = _pair(simulated_scene("double", rng, separation=separation), level, rng)
         total += measure(observation, restore_observation(observation, method).data, truth)["both_found"]
     return total / count
-
-
-def find_sources(image):
-    """
-    Positions of the local maxima of an image, in order of decreasing brightness.
-
-    Parameters
-    ----------
-    image : `numpy.ndarray`
-        Image in the shape of `GRID`.
-
-    Returns
-    -------
-    `numpy.ndarray`
-        Coordinates (x, y) in arcsec, shape ``(n, 2)``, of the vertex of the paraboloid through each maximum and the
-        eight pixels around it.
-    """
-    peaks = (image == ndimage.maximum_filter(image, 3)) & (image >= _FAINTEST_SOURCE * image.max())
-    rows, columns = np.nonzero(peaks)
-    order = np.argsort(image[rows, columns])[::-1]
-    places = []
-    for row, column in zip(rows[order], columns[order], strict=True):
-        up, right = _vertex(image[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2])
-        places.append((GRID.x[column] + GRID.pixel[1] * right, GRID.y[row] + GRID.pixel[0] * up))
-    return np.array(places)
-
-
-def _vertex(near):
-    """Rows and columns from the centre of 3 x 3 pixels to the vertex of a paraboloid; none at the edge of an image."""
-    if near.shape != (3, 3):
-        return 0.0, 0.0
-    middle = near[1, 1]
-    slope = np.array([near[2, 1] - near[0, 1], near[1, 2] - near[1, 0]]) / 2
-    mixed = (near[2, 2] + near[0, 0] - near[2, 0] - near[0, 2]) / 4
-    bend = np.array([[near[2, 1] - 2 * middle + near[0, 1], mixed], [mixed, near[1, 2] - 2 * middle + near[1, 0]]])
-    if not (bend[0, 0] < 0 and np.linalg.det(bend) > 0):
-        return 0.0, 0.0
-    return tuple(np.clip(-np.linalg.solve(bend, slope), -1, 1))

@@ -4,7 +4,9 @@ from typing import ClassVar
 
 import torch
 
+from sunpy_restore.core.network import TiledNetwork
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
+from sunpy_restore.inpainting.recipe.blending import mean_products
 from sunpy_restore.inpainting.recipe.configurations import layered_configs, staged_configs, widened
 from sunpy_restore.inpainting.recipe.correction import error_in_holes, scored_pixels, weighted_error_in_holes
 from sunpy_restore.inpainting.recipe.datasets import training_and_validation
@@ -26,7 +28,8 @@ _DATA = (
     "the views have a single hole of 32 to 256 or of 32 x 512 pixels, at the edge of the occulter and across fronts "
     "more often than by chance (configuration aimed), and 3,000 steps for a network that corrects the fill by "
     "edge-enhancing diffusion instead of the harmonic one; 70 % of the mass ejections in these are smooth, not clumpy. "
-    "After training, small corrections were reduced where the lines around a hole are coherent."
+    "After training, small corrections were reduced where the lines around a hole are coherent, and the errors of the "
+    "network and of the first fills were measured in 298 holes of the training images."
 )
 
 
@@ -79,7 +82,9 @@ class InpaintingRecipe(Recipe):
         """Weights of another network as the start of a training; the gate is zero while training."""
         if not isinstance(network, CoronaUNet):
             return state
-        return widened(state, network) | {"gate": torch.zeros_like(network.gate)}
+        state = widened(state, network) | {"gate": torch.zeros_like(network.gate)}
+        state.pop("products", None)
+        return state if network.products is None else state | {"products": network.products}
 
     def loss(self, network, batch, config):
         """
@@ -101,9 +106,12 @@ class InpaintingRecipe(Recipe):
         return scored_pixels(observed, truth)
 
     def calibrate(self, network, directory, config):
-        """Set the gate of the network to the option of the configuration, in units of the noise."""
+        """Set the gate of the network to the option of the configuration, and the products to those in its errors."""
         if "gate" in config.options:
             network.gate.fill_(config.options["gate"])
+        if getattr(network, "products", None) is not None:
+            products = mean_products(TiledNetwork.of(self.task, network), directory)
+            network.products.copy_(torch.from_numpy(products))
 
     def evaluation_pairs(self, directory):
         """See `~sunpy_restore.inpainting.recipe.scores.evaluation_pairs`."""

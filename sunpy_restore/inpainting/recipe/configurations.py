@@ -23,7 +23,8 @@ def staged_configs():
     ``aimed`` starts from the weights of ``broad``, and ``compact`` from those of ``aimed`` (``start`` of
     `sunpy_restore.training.train`). The network of ``aimed`` has three more first fills, more holes of the kinds that
     are scored, and a loss relative to the best of the first fills. The network of ``compact`` has three directional
-    first fills in addition and corrects the one by edge-enhancing diffusion; after training it gets its gate.
+    first fills in addition and corrects the one by edge-enhancing diffusion; after training it gets its gate, and the
+    errors of its fill and of the first fills in holes of the training images, by which these are averaged.
 
     Returns
     -------
@@ -56,7 +57,7 @@ def staged_configs():
     compact = replace(
         aimed,
         name="compact",
-        network=broad.network | {"others": 7, "base": 7},
+        network=broad.network | {"others": 7, "base": 7, "blended": 9},
         steps=3_000,
         options=aimed.options | {"rippled": 0.3, "gate": 10.0},
     )

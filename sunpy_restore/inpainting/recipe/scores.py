@@ -15,7 +15,7 @@ from sunpy_restore.inpainting.observation import Observation
 from sunpy_restore.inpainting.recipe.scenes import read_exposures
 from sunpy_restore.inpainting.recipe.structure import front_through, streamer_through
 
-__all__ = ["evaluation_pairs", "measure"]
+__all__ = ["evaluation_pairs", "holes_of", "measure", "with_hole"]
 
 _SIZES = {"32 px": (1, 1), "64 px": (2, 2), "96 px": (3, 3), "256 px": (8, 8), "32 x 512 px": (1, 16)}  # in blocks
 _HOLES = 16  # of each size, and of each kind of structure, distributed over the images of a detector and level
@@ -50,21 +50,46 @@ def evaluation_pairs(directory):
         Shape ``(ny, nx)``.
     """
     kept = read_exposures(directory, "validation")
-    kinds = Counter((exposure.detector, exposure.level) for exposure in kept)
     for index, exposure in enumerate(kept):
-        name = f"{exposure.detector}, level {exposure.level:g}"
         lasco = Lasco(detector=exposure.detector, level=exposure.level, center=exposure.center, bias=exposure.bias)
         response = flat_field(exposure.image.shape, lasco)
-        for size, blocks in _SIZES.items():
-            rng = np.random.default_rng([index, *blocks])
-            count = -(-_FEWER_HOLES.get(size, _HOLES) // kinds[exposure.detector, exposure.level])
-            for place in _places(exposure.unobserved, blocks, rng, count):
-                yield f"{name}: {size}", *with_hole(exposure, response, place)
-        count = max(_LEAST_CROSSED, -(-_HOLES // sum(other.detector == exposure.detector for other in kept)))
-        yield from _crossed(exposure, response, np.random.default_rng([index, 7]), count)
+        for kind, changed, place in holes_of(kept, index):
+            yield kind, *with_hole(changed, response, place)
 
 
-def _crossed(exposure, response, rng, count):
+def holes_of(exposures, index):
+    """
+    Places of holes in one of several images.
+
+    Parameters
+    ----------
+    exposures : `list` of `~sunpy_restore.inpainting.recipe.scenes.Exposure`
+        The images; the holes of each kind are distributed over those of the same detector and level.
+    index : `int`
+        Index of the image.
+
+    Yields
+    ------
+    kind : `str`
+        Detector, level and size of the hole, or the structure across it.
+    exposure : `~sunpy_restore.inpainting.recipe.scenes.Exposure`
+        The image, to which a streamer or a front may be added.
+    place : pair of `slice`
+        Rows and columns.
+    """
+    exposure = exposures[index]
+    name = f"{exposure.detector}, level {exposure.level:g}"
+    alike = Counter((other.detector, other.level) for other in exposures)[exposure.detector, exposure.level]
+    for size, blocks in _SIZES.items():
+        rng = np.random.default_rng([index, *blocks])
+        count = -(-_FEWER_HOLES.get(size, _HOLES) // alike)
+        for place in _places(exposure.unobserved, blocks, rng, count):
+            yield f"{name}: {size}", exposure, place
+    count = max(_LEAST_CROSSED, -(-_HOLES // sum(other.detector == exposure.detector for other in exposures)))
+    yield from _crossed(exposure, np.random.default_rng([index, 7]), count)
+
+
+def _crossed(exposure, rng, count):
     """Holes of 32 to 96 pixels with a streamer, a front, or the edge of the occulter across them."""
     name = exposure.detector
     for number in range(count):
@@ -74,7 +99,7 @@ def _crossed(exposure, response, rng, count):
             for kind, through in (("streamer", streamer_through), ("front", front_through)):
                 change = through(exposure.image.shape, exposure.center, middle, rng)
                 image = exposure.bias + (exposure.image - exposure.bias) * (1 + change)
-                yield f"{name}: {kind} across", *with_hole(exposure._replace(image=image), response, place)
+                yield f"{name}: {kind} across", exposure._replace(image=image), place
     solar_radius = _SOLAR_RADIUS / _SCALE[name]
     y, x = np.indices(exposure.image.shape)
     radius = np.hypot(x - exposure.center[0], y - exposure.center[1]) / solar_radius
@@ -83,7 +108,7 @@ def _crossed(exposure, response, rng, count):
     for number in range(count):
         blocks = ((1, 1), (2, 2))[number % 2]
         for place in _places(exposure.unobserved, blocks, rng, 1, wanted=edge):
-            yield f"{name}: occulter's edge across", *with_hole(exposure, response, place)
+            yield f"{name}: occulter's edge across", exposure, place
 
 
 def _places(unobserved, blocks, rng, count, wanted=None):

@@ -14,7 +14,6 @@ from sunpy_restore.backprojection.recipe.scores import (
     LEVELS,
     SimulatedObservation,
     evaluation_pairs,
-    find_sources,
     fraction_resolved,
     measure,
     simulated_scene,
@@ -42,17 +41,6 @@ def seen(scene):
 
 def measured(scene, image):
     return measure(observed(scene), image, seen(scene))
-
-
-def test_sources_are_found_in_order_of_brightness():
-    places = find_sources(seen(DOUBLE))
-    np.testing.assert_allclose(places, [(21.3, -14.8), (-17.9, 9.1)], atol=0.2)
-    np.testing.assert_allclose(find_sources(seen(point(1, -63.7, 99.2))), [(-63.7, 99.2)], atol=0.2)
-
-
-def test_faint_maxima_are_not_sources():
-    for ratio, count in ((0.14, 1), (0.16, 2)):
-        assert len(find_sources(seen(joined([point(1, 0, 0), point(ratio, 60, 60)])))) == count
 
 
 @pytest.mark.parametrize("scene", [point(1, 12.3, -30.1), ellipse(1, -7, 20, 40, 20, 1.0), DOUBLE])
