@@ -103,7 +103,7 @@ def start(tmp_path):
 
 
 def finished(process):
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=900)
     assert process.returncode == 0, err
     return out
 
@@ -112,7 +112,7 @@ def test_a_killed_training_is_resumed_bit_by_bit(start, tmp_path, assert_equal_s
     finished(start(out="whole", steps=30))
     process = start(out="parts", steps=30, wait=0.3)
     last = tmp_path / "parts" / "last.ckpt"
-    limit = time.monotonic() + 240
+    limit = time.monotonic() + 600
     while not last.exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < limit
@@ -154,7 +154,7 @@ def test_two_processes_give_the_result_of_one(start, tmp_path, adversary):
 
 def test_of_two_processes_one_with_a_bad_batch_stops_both(start, tmp_path):
     process = start(out="out", normalized=False, options={"devices": 2, "changes": {"learning_rate": 1e30}})
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=900)
     assert process.returncode != 0
     assert "TrainingError" in err
     assert list((tmp_path / "out").glob("bad_batch*.safetensors"))
