@@ -1,13 +1,13 @@
 """Training and evaluation of the networks of `sunpy_restore.enhance`."""
 
-from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from sunpy_restore.core.config import TrainingConfig
+from sunpy_restore.core.configfile import load_configs
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
 from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE, observe, observe_target, reconvolve
 from sunpy_restore.enhancement.observation import Observation
@@ -27,31 +27,6 @@ _CLEAN_DATA = (
     "other columns of IMaX, HMI frames 27-29. All files are from repositories with the MIT licence."
 )
 _NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}
-_COMPACT_OPTIONS = {
-    "enhance-continuum": {"contrast": 8.0},
-    # Relative to MAGNETOGRAM_NOISE, which is that of 45 s magnetograms; 720 s magnetograms have less than half of it
-    "enhance-magnetogram": {"contrast": 0.0, "noise": (0.4, 1.1)},
-}
-_COMPACT = {
-    "enhance-continuum": {
-        "architecture": "ResidualRestorer",
-        "blocks": 6,
-        "channels": 48,
-        "offset": 1.0,
-        "scale": 0.1,
-        "noise_to_signal": 1.5e-4,
-        "spectral_index": 1.0,
-    },
-    "enhance-magnetogram": {
-        "architecture": "ResidualRestorer",
-        "blocks": 4,
-        "channels": 48,
-        "offset": 0.0,
-        "scale": 0.1,
-        "noise_to_signal": 1e-2,
-        "spectral_index": 1.0,
-    },
-}
 _TERMS = (
     " The terms of use of MURaM are unclear: the LICENSE file of its source, https://github.com/HelioML/HelioML, says "
     "BSD-3-Clause, the README puts the contents under CC BY-NC-ND 4.0."
@@ -71,9 +46,6 @@ _DATA = {
         "MURaM columns 544-679, HMI columns 420-494." + _TERMS
     ),
 }
-
-# The paper writes the penalty as l2 * w**2, PyTorch as weight_decay / 2 * w**2
-_PAPER_DECAY = {"enhance-continuum": 2e-6, "enhance-magnetogram": 2e-5}
 
 
 class EnhancementRecipe(Recipe):
@@ -96,6 +68,14 @@ class EnhancementRecipe(Recipe):
 
     headline = "psnr"
 
+    limits: ClassVar = (
+        "For HMI images on the detector's pixels of 0.504 arcsec, whose point spread function the training assumes. "
+        "Structure below the diffraction limit of HMI is inferred from simulations and other telescopes, not observed; "
+        "do not measure sizes or numbers of structures below 0.5 arcsec on the result."
+    )
+
+    options: ClassVar = frozenset({"contrast", "data", "margin", "noise", "patches", "views"})
+
     def configs(self):
         """
         Training configurations of the task.
@@ -109,43 +89,13 @@ class EnhancementRecipe(Recipe):
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.config.TrainingConfig`.
+            Name to `~sunpy_restore.core.config.TrainingConfig`. Options: ``views`` is the number of views of the
+            images that are made in advance, and ``patches`` of distinct patches; ``margin`` are pixels around a patch
+            that the network sees in addition; ``contrast`` is the weight of the error of the contrast; ``noise`` are
+            the lowest and highest noise, relative to that of `~sunpy_restore.enhancement.forward`; ``data`` is
+            ``"clean"`` for data with clear terms.
         """
-        task = self.task.name
-        paper = {
-            "patch_size": 50,
-            "batch_size": 32,
-            "steps": 20 * 50_000 // 32,
-            "learning_rate": 1e-4,
-            "schedule": "constant",
-            "weight_decay": _PAPER_DECAY[task],
-            "ema_decay": 0.0,
-            "gradient_clip": 0.0,
-            "validation_interval": 50_000 // 32,
-        }
-        paper_options = {"patches": 50_000, "views": 2_000, "margin": 0, "contrast": 0.0}
-        compact = TrainingConfig(
-            name="compact",
-            network=_COMPACT[task],
-            patch_size=32,
-            batch_size=16,
-            steps=3_000 if task == "enhance-continuum" else 4_000,
-            learning_rate=1e-3,
-            ema_decay=0.999,
-            precision="bf16-mixed",
-            validation_interval=500,
-            options={"views": 1_500, "margin": 12} | _COMPACT_OPTIONS[task],
-        )
-        networks = {
-            "paper": {"architecture": "Enhance", "blocks": 5, "channels": 64},
-            "light": {"architecture": "Enhance", "blocks": 1, "channels": 32},
-        }
-        clean = replace(compact, name=_CLEAN, options=dict(compact.options) | {"data": _CLEAN})
-        own = {"compact": compact} | ({_CLEAN: clean} if task == "enhance-continuum" else {})
-        return own | {
-            name: TrainingConfig(name=name, network=network, options=paper_options, **paper)
-            for name, network in networks.items()
-        }
+        return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
 
     def training_data(self, config):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""

@@ -1,5 +1,7 @@
 """How the generators of `sunpy_restore.synthesize_granulation` are trained and scored."""
 
+import math
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -7,12 +9,12 @@ import torch
 from torch.nn import functional
 from torch.utils.data import Subset
 
+from sunpy_restore.core.configfile import load_configs
 from sunpy_restore.core.recipe import Recipe, Variant
 from sunpy_restore.core.task import network_builder
 from sunpy_restore.granulation.fields import CELL
 from sunpy_restore.granulation.recipe import scores
 from sunpy_restore.granulation.recipe.calibration import calibrate, radial_power
-from sunpy_restore.granulation.recipe.configurations import CONFIGURATIONS
 from sunpy_restore.granulation.recipe.losses import histogram_loss, spectrum_loss
 from sunpy_restore.granulation.recipe.textures import SIDE, TileDataset, read_texture
 from sunpy_restore.granulation.statistics import measure_reference
@@ -50,6 +52,13 @@ class GranulationRecipe(Recipe):
 
     score_columns: ClassVar = scores.COLUMNS
 
+    limits: ClassVar = (
+        "The textures have the statistics of the training image; they show no observed place or time, and have no "
+        "magnetic field and no evolution."
+    )
+
+    options: ClassVar = frozenset({"adversary_rate", "files", "gradient_penalty", "histogram", "kl", "spectrum"})
+
     def configs(self):
         """
         Training configurations of the task.
@@ -67,7 +76,7 @@ class GranulationRecipe(Recipe):
             ``adversary_rate``, see `~sunpy_restore.training.adversarial.AdversarialModule`; ``kl``, the weight of the
             divergence in the loss of an autoencoder.
         """
-        return {config.name: config for config in CONFIGURATIONS[self.task.name]}
+        return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
 
     def training_data(self, config):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""
@@ -169,6 +178,11 @@ class GranulationRecipe(Recipe):
             "histogram": float(histogram_loss(restored, truth) / truth.std()),
             "spectrum": float(np.abs(np.log(power[1:] / expected[1:])).mean()),
         }
+
+    def validation_score(self, scores):
+        """Sum of the distances of the contrast (absolute logarithm of the ratio), histogram and power spectrum."""
+        contrast = abs(math.log(max(scores["contrast"], 1e-6)))
+        return contrast + scores["histogram"] + scores["spectrum"]
 
     def calibrate(self, network, directory, config):
         """
