@@ -13,6 +13,7 @@ from lightning.pytorch import callbacks, loggers
 from torch.utils.data import DataLoader
 
 from sunpy_restore.core.made import Made
+from sunpy_restore.core.manifest import described
 from sunpy_restore.core.network import fit
 from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.core.weights import resolve, write
@@ -36,7 +37,8 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
     task : `str`
         Name of the task, such as ``"enhance-continuum"``.
     data : path-like
-        Folder of the training data, in the layout that the task's recipe describes.
+        Folder of the training data: one that `~sunpy_restore.training.build_dataset` made, or one in the layout that
+        the task's recipe describes.
     out : path-like
         Folder for checkpoints, logs and ``<task>-<config>.safetensors``.
     config : `str` or `~sunpy_restore.core.config.TrainingConfig`
@@ -107,7 +109,7 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
     if trainer.is_global_zero:
         recipe.calibrate(module.network, data, config)
         metadata = _metadata(recipe, config, trainer, continuation.seconds) | {"commit": commit}
-        metadata |= recipe.metadata(data, config)
+        metadata |= described(data) | recipe.metadata(data, config)
         write(path, module.network.state_dict(), metadata)
     return path
 

@@ -1,0 +1,114 @@
+"""From a folder of own files to a function that uses the network which was trained on them, for each task."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import sunpy.map
+
+from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.data import sample_path
+from sunpy_restore.tasks import get_task
+
+pytest.importorskip("lightning")
+
+from sunpy_restore import enhance, synthesize_granulation
+from sunpy_restore.core.manifest import read_manifest
+from sunpy_restore.core.weights import read_metadata
+from sunpy_restore.training import build_dataset, evaluate, train
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def small(task, **changes):
+    config = recipe_of(get_task(task)).configs()["compact"]
+    options = config.options | changes.pop("options", {})
+    common = {"batch_size": 2, "steps": 2, "precision": "32-true", "validation_interval": 2}
+    return replace(config, options=options, **(common | changes))
+
+
+def trained(task, tmp_path, config):
+    path = train(task, tmp_path / "data", tmp_path / "run", config=config, progress=False)
+    manifest = read_manifest(tmp_path / "data")
+    assert all(item.group in read_metadata(path)["training_data"] for item in manifest.items)
+    return path
+
+
+def described(manifest):
+    """Files of each split."""
+    return {
+        split: sorted(item.origin.partition("/")[2] for item in manifest.split(split))
+        for split in ("train", "validation")
+    }
+
+
+@pytest.mark.slow
+def test_enhance_continuum(tmp_path, sample, write, granules):
+    spot, header = sample("hmi_continuum_spot")
+    for day in (1, 2, 3):
+        write(f"own/day/{day}.bin", np.roll(spot, day, axis=1), header, DATE_OBS=f"2013-01-0{day}T00:00:00")
+    np.save(tmp_path / "own" / "other.npy", granules((160, 400), 0))
+    (tmp_path / "own" / "other.toml").write_text('pixel_scale = 0.1\nunit = "DN"\ninstrument = "Other"\n')
+    manifest = build_dataset("enhance-continuum", tmp_path / "own", tmp_path / "data")
+    assert described(manifest) == {
+        "train": ["day/1.bin", "day/2.bin", "other.npy"],
+        "validation": ["day/3.bin", "other.npy"],
+    }
+    network = {"architecture": "ResidualRestorer", "blocks": 1, "channels": 4, "offset": 1.0, "scale": 0.1}
+    network |= {"noise_to_signal": 1.5e-4, "spectral_index": 1.0}
+    config = small("enhance-continuum", network=network, patch_size=8, options={"views": 2, "margin": 2})
+    path = trained("enhance-continuum", tmp_path, config)
+    rows = evaluate("enhance-continuum", tmp_path / "data", methods=["network", "bicubic"], weights=path)
+    assert {(row["source"], row["method"]) for row in rows} == {
+        (source, method) for source in ("HMI", "Other") for method in ("network", "bicubic")
+    }
+    assert all(row["psnr"] > 15 for row in rows)
+    result = enhance(sunpy.map.Map(sample_path("hmi_continuum_quiet")), weights=path)
+    assert result.meta["rstmodel"] == path.name
+
+
+@pytest.mark.slow
+def test_enhance_magnetogram(tmp_path, sample, write):
+    field, header = sample("hmi_magnetogram")
+    write("own/x", field, header)
+    manifest = build_dataset("enhance-magnetogram", [tmp_path / "own"], tmp_path / "data")
+    train_item, kept = manifest.items
+    assert train_item.columns == (0, 156)  # 40 of 200 columns are kept back, 4 lie between the regions
+    assert kept.columns == (160, 200)
+    np.testing.assert_allclose(manifest.read(kept), field[:, 160:] / 1e3, rtol=1e-6)
+    network = {"architecture": "ResidualRestorer", "blocks": 1, "channels": 4, "offset": 0.0, "scale": 0.1}
+    network |= {"noise_to_signal": 1e-2, "spectral_index": 1.0}
+    config = small("enhance-magnetogram", network=network, patch_size=8, options={"views": 2, "margin": 2})
+    path = trained("enhance-magnetogram", tmp_path, config)
+    rows = evaluate("enhance-magnetogram", tmp_path / "data", methods=["network", "bicubic"], weights=path)
+    assert [row["source"] for row in rows] == ["HMI", "HMI"]
+    assert enhance(sunpy.map.Map(sample_path("hmi_magnetogram")), weights=path).meta["rstmodel"] == path.name
+
+
+@pytest.mark.slow
+def test_synthesize(tmp_path, granules):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for number in range(2):
+        np.save(folder / f"{number}.npy", granules((150, 450), number))
+        (folder / f"{number}.toml").write_text('pixel_km = 60\ninstrument = "Simulation"\nlicence = "CC0"\n')
+    manifest = build_dataset("synthesize-vae", folder, tmp_path / "data")
+    assert len(manifest.items) == 4
+    assert {item.licence for item in manifest.items} == {"CC0"}
+    path = trained("synthesize-vae", tmp_path, small("synthesize-vae"))
+    assert "CC0" in read_metadata(path)["training_data"]
+    rows = evaluate("synthesize-vae", tmp_path / "data", methods=["physics"])
+    assert [row["source"] for row in rows] == ["Simulation"]
+    smap = synthesize_granulation((150, 140), method="vae", weights=path, seed=1, device="cpu")
+    assert smap.meta["rstmodel"] == path.name
+    # The same folder serves the other generators
+    training, _ = recipe_of(get_task("synthesize-gan")).datasets(tmp_path / "data", small("synthesize-gan"))
+    assert training[0][1].shape == (1, 128, 128)
