@@ -1,5 +1,6 @@
 """Split images by time with a gap, or single images by region."""
 
+import bisect
 from dataclasses import replace
 
 import numpy as np
@@ -41,40 +42,50 @@ def assign(items, fixed, rule, gap):
     refused : `list` of pairs
         Items without a split, and the reasons.
     """
-    taken, refused = list(fixed), []
+    taken, refused = _Taken(fixed, gap), []
     for group in sorted({item.group for item in items}):
         own = [item for item in items if item.group == group]
         timed = sorted((item for item in own if item.time is not None), key=_hours)
         regional = [item for item in own if item.time is None]
-        if any(item.group == group and item.time is not None for item in taken):
+        if any(item.group == group and item.time is not None for item in taken.items):
             for item in timed:
-                _join(item, taken, refused, rule, gap)
+                _join(item, taken, refused, rule)
         elif timed:
             cut = _best_cut(timed, taken, rule.share, gap)
             if cut is not None:
-                _cut(timed, cut, taken, refused, gap)
-            elif rule.regions:
-                regional = timed + regional
+                _cut(timed, cut, taken, refused)
             else:
-                # Too close to one another for a validation of their own
-                for item in timed:
-                    near = _near(item, taken, gap)
-                    if _KEPT in near:
-                        refused.append((item, _too_close(gap, "images that are kept back")))
-                    else:
-                        taken.append(replace(item, split=_TRAIN))
-        _by_region(regional, taken, refused, rule, gap)
-    return taken, refused
+                regional += _join_others(timed, taken, refused, rule)
+        _by_region(regional, taken, refused, rule)
+    return taken.items, refused
+
+
+class _Taken:
+    """Items with their splits, and the times of each split in order."""
+
+    def __init__(self, items, gap):
+        self.items, self.gap = [], gap
+        self.hours = {split: [] for split in SPLITS}
+        for item in items:
+            self.add(item, item.split)
+
+    def add(self, item, split, columns=None):
+        self.items.append(replace(item, split=split, columns=columns if columns is not None else item.columns))
+        if item.time is not None:
+            bisect.insort(self.hours[split], _hours(item))
+
+    def near(self, item):
+        """Splits of the images that are closer than the gap."""
+        hours, result = _hours(item), set()
+        for split, known in self.hours.items():
+            place = bisect.bisect_left(known, hours)
+            if any(abs(other - hours) < self.gap for other in known[max(place - 1, 0) : place + 1]):
+                result.add(split)
+        return result
 
 
 def _hours(item):
     return float(np.datetime64(item.time, "ms").astype(np.int64)) / 3.6e6
-
-
-def _near(item, taken, gap):
-    """Splits of the images that are closer than the gap."""
-    hours = _hours(item)
-    return {other.split for other in taken if other.time is not None and abs(_hours(other) - hours) < gap}
 
 
 def _too_close(gap, what):
@@ -84,7 +95,7 @@ def _too_close(gap, what):
 def _best_cut(timed, taken, share, gap):
     """Number of the images for training, and of the first image for validation; `None` if no cut is good."""
     hours = np.array([_hours(item) for item in timed])
-    near = [_near(item, taken, gap) for item in timed]
+    near = [taken.near(item) for item in timed]
     blocked = np.array([[split in found for split in (_KEPT, _TRAIN)] for found in near])
     counts = np.arange(1, len(timed))
     first = np.searchsorted(hours, hours[:-1] + gap)
@@ -97,61 +108,82 @@ def _best_cut(timed, taken, share, gap):
     return counts[score.argmin()], first[score.argmin()]
 
 
-def _cut(timed, cut, taken, refused, gap):
-    before = list(taken)
+def _cut(timed, cut, taken, refused):
+    gap = taken.gap
+    near = [taken.near(item) for item in timed]
     for index, item in enumerate(timed):
         split = _TRAIN if index < cut[0] else _KEPT if index >= cut[1] else None
         if split is None:
             refused.append((item, f"It lies in the gap of {gap:g} hours between training and validation."))
-        elif set(SPLITS) - {split} & _near(item, before, gap):
+        elif near[index] - {split}:
             refused.append((item, _too_close(gap, "images of another group in the other split")))
         else:
-            taken.append(replace(item, split=split))
+            taken.add(item, split)
 
 
-def _join(item, taken, refused, rule, gap):
+def _join(item, taken, refused, rule):
     """Assign an image to a group that has a split."""
-    near = _near(item, taken, gap)
+    near, gap = taken.near(item), taken.gap
     if near == set(SPLITS):
         hours = _hours(item)
-        like = [other for other in taken if (other.group, other.shape) == (item.group, item.shape)]
+        like = [other for other in taken.items if (other.group, other.shape) == (item.group, item.shape)]
         like = [other for other in like if other.columns and other.time and abs(_hours(other) - hours) < gap]
         columns = {(other.split, other.columns) for other in like}
-        if rule.regions and len(columns) == 2 and like:
-            taken += [replace(item, split=split, columns=part) for split, part in sorted(columns)]
+        if rule.regions and len(columns) == len(SPLITS):
+            for split, part in sorted(columns):
+                taken.add(item, split, part)
         else:
             refused.append((item, _too_close(gap, "images of both splits")))
         return
     if near:
         (split,) = near
     else:
-        of_group = [other.split for other in taken if other.group == item.group]
+        of_group = [other.split for other in taken.items if other.group == item.group]
         split = _KEPT if of_group.count(_KEPT) < rule.share * len(of_group) else _TRAIN
-    taken.append(replace(item, split=split))
+    taken.add(item, split)
 
 
-def _by_region(items, taken, refused, rule, gap):
+def _join_others(timed, taken, refused, rule):
+    """Assign images of a group that cannot be cut to the splits of other groups; returns those far from them."""
+    far = []
+    for item in timed:
+        near = taken.near(item)
+        if len(near) == 1:
+            taken.add(item, near.pop())
+        elif near:
+            refused.append((item, _too_close(taken.gap, "images of both splits")))
+        else:
+            far.append(item)
+    if rule.regions:
+        return far
+    # They are too close to one another for a validation of their own
+    for item in far:
+        if _KEPT in taken.near(item):
+            refused.append((item, _too_close(taken.gap, "images that are kept back")))
+        else:
+            taken.add(item, _TRAIN)
+    return []
+
+
+def _by_region(items, taken, refused, rule):
     """Split each image into columns; those of one time and shape at the same ones."""
-    hours = [_hours(item) for item in items if item.time is not None]
+    hours, gap = [_hours(item) for item in items if item.time is not None], taken.gap
     drift = _ROTATION * (max(hours) - min(hours)) if hours else 0.0
-    before = list(taken)
+    before, regions = _Taken(taken.items, gap), []
     for item in sorted(items, key=lambda item: -item.shape[0] * item.shape[1]):
-        others = before + [other for other in taken[len(before) :] if other.shape != item.shape]
-        if item.time is not None and _near(item, others, gap):
-            refused.append((item, _too_close(gap, "images of another group or shape")))
-            continue
+        if item.time is not None:
+            close = [other for other in regions if abs(_hours(other) - _hours(item)) < gap]
+            if before.near(item) or any(other.shape != item.shape for other in close):
+                refused.append((item, _too_close(gap, "images of another group or shape")))
+                continue
         moved = drift if item.time is not None else 0.0
         width, margin = item.shape[1], int(np.ceil((rule.margin + moved) / item.pixel_scale))
         kept = max(round(rule.share * width), item.least[1])
-        train = width - kept - margin
-        if train < item.least[0]:
-            refused.append(
-                (
-                    item,
-                    f"Found no image that is {gap:g} hours apart, and {width} columns; expected at least "
-                    f"{item.least[0] + margin + item.least[1]} to split the image into regions.",
-                )
-            )
+        least = item.least[0] + margin + item.least[1]
+        if width < least or width - kept - margin < item.least[0]:
+            found = f"no image that is {gap:g} hours apart, and {width} columns"
+            refused.append((item, f"Found {found}; expected at least {least} to split the image into regions."))
             continue
-        taken.append(replace(item, split=_TRAIN, columns=(0, train)))
-        taken.append(replace(item, split=_KEPT, columns=(width - kept, width)))
+        taken.add(item, _TRAIN, (0, width - kept - margin))
+        taken.add(item, _KEPT, (width - kept, width))
+        regions += [item] * (item.time is not None)

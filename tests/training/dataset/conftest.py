@@ -1,7 +1,10 @@
 """Folders of own files, made of the samples of the package and of simulated images, under other names."""
 
+import struct
+
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import ndimage
 
 from astropy.io import fits
@@ -50,3 +53,22 @@ def granules():
         return (1000 * (1 + 0.1 * field / field.std())).astype(np.float32)
 
     return granules
+
+
+@pytest.fixture
+def write_jp2(tmp_path):
+    """Write a file as Helioviewer does: 8-bit pixels, and the FITS header as XML in a box."""
+
+    def write_jp2(name, data, header, **keywords):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The first row of a JPEG 2000 image is the uppermost one
+        Image.fromarray(data[::-1]).save(path, "JPEG2000")
+        values = dict(header) | {key.replace("_", "-"): value for key, value in keywords.items()}
+        cards = "".join(f"<{key}>{value}</{key}>" for key, value in values.items() if key.replace("-", "").isalnum())
+        text = f"<meta><fits>{cards}</fits></meta>".encode()
+        content = path.read_bytes()
+        pixels = content.index(b"jp2c") - 4
+        path.write_bytes(content[:pixels] + struct.pack(">I4s", 8 + len(text), b"xml ") + text + content[pixels:])
+
+    return write_jp2

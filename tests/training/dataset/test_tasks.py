@@ -14,9 +14,10 @@ from sunpy_restore.tasks import get_task
 
 pytest.importorskip("lightning")
 
-from sunpy_restore import enhance, synthesize_granulation
+from sunpy_restore import desaturate, enhance, synthesize_granulation
 from sunpy_restore.core.manifest import read_manifest
 from sunpy_restore.core.weights import read_metadata
+from sunpy_restore.desaturation.recipe import scores
 from sunpy_restore.training import build_dataset, evaluate, train
 
 
@@ -112,3 +113,37 @@ def test_synthesize(tmp_path, granules):
     # The same folder serves the other generators
     training, _ = recipe_of(get_task("synthesize-gan")).datasets(tmp_path / "data", small("synthesize-gan"))
     assert training[0][1].shape == (1, 128, 128)
+
+
+@pytest.mark.slow
+def test_desaturate(tmp_path, sample, write, write_jp2, monkeypatch):
+    image, header = sample("aia_171_quiet")
+    bright = image.copy()
+    bright[96:160, 96:160] += 4000
+    names = ("CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "CDELT1", "CDELT2", "CRPIX1", "CRPIX2", "INSTRUME", "TELESCOP")
+    own = {name: header[name] for name in (*names, "WAVELNTH", "WAVEUNIT")}
+    for day in (1, 2, 3):
+        write(f"own/{day}", np.roll(bright, day, axis=0), header, DATE_OBS=f"2013-03-0{day}T12:00:00")
+        display = np.clip(np.sqrt(np.roll(bright, 5 * day, axis=1)) * 3, 0, 250).astype(np.uint8)
+        write_jp2(f"own/{day}.jp2", display, own, DATE_OBS=f"2013-03-0{day}T12:01:00", QUALITY=1 << 30)
+    write("own/doubtful", np.roll(image, 4, axis=1), header, QUALITY=1)
+    write("own/cutout", image[:200], header)
+    flare, flare_header = sample("aia_193_flare")
+    write("own/flare", np.pad(flare, 40, mode="edge"), flare_header)
+    write("own/hmi", *sample("hmi_continuum_spot"))
+    manifest = build_dataset("desaturate", tmp_path / "own", tmp_path / "data", gap="20 h")
+    assert described(manifest) == {"train": ["1", "1.jp2", "2", "2.jp2"], "validation": ["3", "3.jp2"]}
+    reasons = {name.partition("/")[2]: reason for name, reason in manifest.refused}
+    expected = {"doubtful": "QUALITY = 0x1", "cutout": "200 x 256", "flare": "saturated", "hmi": "HMI"}
+    assert reasons.keys() == expected.keys()
+    assert all(text in reasons[name] for name, text in expected.items())
+    network = {"architecture": "FillingUNet", "widths": [4, 8], "others": 1, "brightest": "channel"}
+    options = {"views": 4, "shares": {"shapes": 0.5, "injected": 0.5}}
+    path = trained("desaturate", tmp_path, small("desaturate", network=network, patch_size=64, options=options))
+    monkeypatch.setattr(scores, "_TILES", 1)
+    monkeypatch.setattr(scores, "_FLARES", 1)
+    rows = evaluate("desaturate", tmp_path / "data", methods=["network"], weights=path)
+    sources = {row["source"] for row in rows}
+    assert {"injected flares", "level 1, random boxes", "random boxes"} <= sources
+    result = desaturate(sunpy.map.Map(sample_path("aia_193_flare")), weights=path)
+    assert result.meta["rstmodel"] == path.name
