@@ -5,9 +5,11 @@ from typing import ClassVar
 import torch
 
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
+from sunpy_restore.core.samples import Splitting
 from sunpy_restore.inpainting.recipe.configurations import layered_configs, staged_configs, widened
 from sunpy_restore.inpainting.recipe.correction import error_in_holes, scored_pixels, weighted_error_in_holes
 from sunpy_restore.inpainting.recipe.datasets import training_and_validation
+from sunpy_restore.inpainting.recipe.own import sample_of
 from sunpy_restore.inpainting.recipe.paper import loss_of_layers
 from sunpy_restore.inpainting.recipe.scores import evaluation_pairs, measure
 from sunpy_restore.networks.unet import CoronaUNet
@@ -34,7 +36,8 @@ class InpaintingRecipe(Recipe):
     """
     Training and evaluation of the networks of `sunpy_restore.inpaint`.
 
-    The folder of the training data contains ``lasco/`` with the files that
+    `~sunpy_restore.inpainting.recipe.own.sample_of` says which own images are accepted. The folder of the training data
+    of the package contains ``lasco/`` with the files that
     `~sunpy_restore.inpainting.recipe.scenes.TRAINING` and `~sunpy_restore.inpainting.recipe.scenes.VALIDATION` name.
     """
 
@@ -52,6 +55,9 @@ class InpaintingRecipe(Recipe):
 
     headline = "hole_error"
 
+    # Telemetry blocks are those of full frames; streamers change in a day
+    splitting = Splitting(gap=24.0, regions=False)
+
     def configs(self):
         """
         Training configurations of the task.
@@ -66,6 +72,10 @@ class InpaintingRecipe(Recipe):
             Name to `~sunpy_restore.core.config.TrainingConfig`.
         """
         return staged_configs() | layered_configs()
+
+    def sample_of(self, candidate):
+        """See `~sunpy_restore.inpainting.recipe.own.sample_of`."""
+        return sample_of(candidate)
 
     def training_data(self, config):
         """See `~sunpy_restore.core.recipe.Recipe.training_data`."""

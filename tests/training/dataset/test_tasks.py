@@ -14,10 +14,13 @@ from sunpy_restore.tasks import get_task
 
 pytest.importorskip("lightning")
 
-from sunpy_restore import desaturate, enhance, synthesize_granulation
+from sunpy_restore import desaturate, enhance, inpaint, synthesize_granulation
+from sunpy_restore.core.filled import filled
 from sunpy_restore.core.manifest import read_manifest
 from sunpy_restore.core.weights import read_metadata
 from sunpy_restore.desaturation.recipe import scores
+from sunpy_restore.inpainting.recipe import datasets as inpainting_datasets
+from sunpy_restore.inpainting.recipe import scores as inpainting_scores
 from sunpy_restore.training import build_dataset, evaluate, train
 
 
@@ -34,6 +37,10 @@ def small(task, **changes):
     options = config.options | changes.pop("options", {})
     common = {"batch_size": 2, "steps": 2, "precision": "32-true", "validation_interval": 2}
     return replace(config, options=options, **(common | changes))
+
+
+NO_MIXTURES = {"views": 4}
+"""Options of a training with patches that are made in advance."""
 
 
 def trained(task, tmp_path, config):
@@ -147,3 +154,37 @@ def test_desaturate(tmp_path, sample, write, write_jp2, monkeypatch):
     assert {"injected flares", "level 1, random boxes", "random boxes"} <= sources
     result = desaturate(sunpy.map.Map(sample_path("aia_193_flare")), weights=path)
     assert result.meta["rstmodel"] == path.name
+
+
+@pytest.mark.slow
+def test_inpaint(tmp_path, sample, write, monkeypatch):
+    image, header = sample("lasco_c3_cme")
+    later, later_header = sample("lasco_c3_later")
+    write("own/a.bin", image.astype(np.int16), header)
+    write("own/b.bin", later.astype(np.int16), later_header)
+    lost = image.copy()
+    lost[320:352, 640:704] = 0
+    write("own/lost", lost, header, TIME_OBS="01:00:00")
+    write("own/cutout", image[:512], header, TIME_OBS="02:00:00")
+    write("own/binned", image[::2, ::2], header, CDELT1=112.0, CDELT2=112.0)
+    write("own/cor1", image, header, INSTRUME="SECCHI", DETECTOR="COR1")
+    with pytest.raises(ValueError, match="none for validation"):
+        build_dataset("inpaint", tmp_path / "own", tmp_path / "data")
+    manifest = build_dataset("inpaint", tmp_path / "own", tmp_path / "data", gap="6 h")
+    assert described(manifest) == {"train": ["a.bin"], "validation": ["b.bin"]}
+    assert manifest.items[0].time == "2002-01-08T20:18:05.541"
+    reasons = {name.partition("/")[2]: reason for name, reason in manifest.refused}
+    expected = {"lost": "missing blocks", "cutout": "full frame", "binned": "full frame", "cor1": "SECCHI"}
+    assert reasons.keys() == expected.keys()
+    assert all(text in reasons[name] for name, text in expected.items())
+    monkeypatch.setattr(inpainting_datasets, "_VALIDATION_PAIRS", 1)
+    network = {"architecture": "CoronaUNet", "widths": [4, 6], "view": "equalized"}
+    path = trained("inpaint", tmp_path, small("inpaint", network=network, patch_size=64, options=NO_MIXTURES))
+    monkeypatch.setattr(inpainting_scores, "_SIZES", {"64 px": (2, 2)})
+    monkeypatch.setattr(inpainting_scores, "_HOLES", 1)
+    monkeypatch.setattr(inpainting_scores, "_LEAST_CROSSED", 0)
+    rows = evaluate("inpaint", tmp_path / "data", methods=["network", "harmonic"], weights=path)
+    assert ("C3, level 0.5: 64 px", "network") in {(row["source"], row["method"]) for row in rows}
+    result = inpaint(sunpy.map.Map(lost, dict(header)), weights=path)
+    assert result.meta["rstmodel"] == path.name
+    assert filled(result).sum() == 2 * 32 * 32
