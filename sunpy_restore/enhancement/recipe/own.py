@@ -1,6 +1,7 @@
 """Own images as training data of `sunpy_restore.enhance`: which are accepted, and how pairs are generated from them."""
 
 import numpy as np
+from scipy import ndimage
 
 import astropy.units as u
 
@@ -169,13 +170,23 @@ def own_sources(task, directory, split):
     groups = {item.group for item in items}
     sources = {}
     for item in items:
-        scale = None if item.values["hmi"] else round(item.pixel_scale, 5)
+        scale = None if item.values["hmi"] else round(item.pixel_scale / _refinement(item), 5)
         sources.setdefault((item.group, scale), []).append(item)
     sizes = {group: sum(len(own) for key, own in sources.items() if key[0] == group) for group in groups}
     result = []
     for (group, scale), own in sorted(sources.items(), key=str):
         name = group if sum(key[0] == group for key in sources) == 1 else f"{group}, {scale:g} arcsec"
         altered = _WALD if scale is None else _FINE[task.name]
+        prepare = None if scale is None or _refinement(own[0]) == 1 else _refined
         weight = len(own) / sizes[group] / len(groups)
-        result.append(Source(name, Images(manifest, own), scale, weight, level=level, **altered))
+        result.append(Source(name, Images(manifest, own, prepare), scale, weight, level=level, **altered))
     return result
+
+
+def _refinement(item):
+    """Factor by which an image must be interpolated for the forward model of the target telescope."""
+    return 1 if item.pixel_scale <= HMI_PIXEL / 4 else 2
+
+
+def _refined(image):
+    return ndimage.zoom(image, 2, order=3, mode="mirror", grid_mode=True)

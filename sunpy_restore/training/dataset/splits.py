@@ -20,9 +20,9 @@ def assign(items, fixed, rule, gap):
 
     Images that are assigned already stay where they are. Others of their group that are closer in time than the gap
     join them. A group without such images is cut at the time that keeps back about the wanted share and leaves out the
-    fewest images in the gap; the later images are for validation. If there is no such time, or if the images have no
-    time, each image is split into the columns to the left and to the right, with a margin between them that the Sun
-    does not cross in the time between the images.
+    fewest images in the gap; the later images are for validation, or the earlier ones if this fits the share better.
+    If there is no such time, or if the images have no time, each image is split into the columns to the left and to the
+    right, with a margin between them that the Sun does not cross in the time between the images.
 
     Parameters
     ----------
@@ -51,10 +51,13 @@ def assign(items, fixed, rule, gap):
             for item in timed:
                 _join(item, taken, refused, rule)
         elif timed:
-            cut = _best_cut(timed, taken, rule.share, gap)
-            if cut is not None:
-                _cut(timed, cut, taken, refused)
-            else:
+            splits = _best_cut(timed, taken, rule.share)
+            for item, split in zip(timed, splits or (), strict=False):
+                if split:
+                    taken.add(item, split)
+                else:
+                    refused.append((item, f"It lies in the gap of {gap:g} hours between training and validation."))
+            if splits is None:
                 regional += _join_others(timed, taken, refused, rule)
         _by_region(regional, taken, refused, rule)
     return taken.items, refused
@@ -92,33 +95,32 @@ def _too_close(gap, what):
     return f"It is closer than {gap:g} hours to {what}."
 
 
-def _best_cut(timed, taken, share, gap):
-    """Number of the images for training, and of the first image for validation; `None` if no cut is good."""
-    hours = np.array([_hours(item) for item in timed])
+def _best_cut(timed, taken, share):
+    """Split of each image for the best time to cut, empty for those that are left out; `None` if no cut is good."""
+    later, later_score = _cut(timed, taken, share)
+    earlier, earlier_score = _cut(timed[::-1], taken, share)
+    if min(later_score, earlier_score) == np.inf:
+        return None
+    return later if later_score <= earlier_score else earlier[::-1]
+
+
+def _cut(timed, taken, share):
+    """Split of each image if the last ones are kept back, which may be the earliest, and how bad the best cut is."""
+    hours = np.abs([_hours(item) - _hours(timed[0]) for item in timed])
     near = [taken.near(item) for item in timed]
     blocked = np.array([[split in found for split in (_KEPT, _TRAIN)] for found in near])
     counts = np.arange(1, len(timed))
-    first = np.searchsorted(hours, hours[:-1] + gap)
+    first = np.searchsorted(hours, hours[:-1] + taken.gap)
     train = np.concatenate([[0], np.cumsum(~blocked[:, 0])])[counts]
     kept = (~blocked[:, 1]).sum() - np.concatenate([[0], np.cumsum(~blocked[:, 1])])[first]
     out = len(timed) - train - kept
-    score = np.where((train > 0) & (kept > 0), np.abs(kept / len(timed) - share) + out / len(timed), np.inf)
-    if not len(score) or not np.isfinite(score.min()) or out[score.argmin()] > _MOST_LEFT_OUT * len(timed):
-        return None
-    return counts[score.argmin()], first[score.argmin()]
-
-
-def _cut(timed, cut, taken, refused):
-    gap = taken.gap
-    near = [taken.near(item) for item in timed]
-    for index, item in enumerate(timed):
-        split = _TRAIN if index < cut[0] else _KEPT if index >= cut[1] else None
-        if split is None:
-            refused.append((item, f"It lies in the gap of {gap:g} hours between training and validation."))
-        elif near[index] - {split}:
-            refused.append((item, _too_close(gap, "images of another group in the other split")))
-        else:
-            taken.add(item, split)
+    good = (train > 0) & (kept > 0) & (out <= _MOST_LEFT_OUT * len(timed))
+    if not good.any():
+        return [], np.inf
+    score = np.where(good, np.abs(kept / len(timed) - share) + out / len(timed), np.inf)
+    best = score.argmin()
+    splits = [_TRAIN] * counts[best] + [""] * (first[best] - counts[best]) + [_KEPT] * (len(timed) - first[best])
+    return ["" if near[index] - {split} else split for index, split in enumerate(splits)], score[best]
 
 
 def _join(item, taken, refused, rule):

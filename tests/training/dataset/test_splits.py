@@ -61,6 +61,12 @@ def test_cut_uses_gaps_in_the_observations():
     assert [entry.split for entry in taken] == ["train"] * 8 + ["validation"] * 2
 
 
+def test_earlier_images_are_kept_back_if_they_fit_the_share():
+    items = [item(number, hours) for number, hours in enumerate((0, 1, 50, 51, 52, 53, 54, 55))]
+    taken, _ = assign(items, [], Splitting(12.0), 12.0)
+    assert [entry.split for entry in taken] == ["validation"] * 2 + ["train"] * 6
+
+
 def test_single_image_is_split_by_region_with_a_margin():
     taken, _ = assign([item(0)], [], Splitting(1.0, share=0.25, margin=2.0), 1.0)
     assert [(entry.split, entry.columns) for entry in taken] == [("train", (0, 296)), ("validation", (300, 400))]

@@ -87,8 +87,10 @@ def test_enhance_continuum(tmp_path, sample, write, granules):
 def test_enhance_magnetogram(tmp_path, sample, write):
     field, header = sample("hmi_magnetogram")
     write("own/x", field, header)
+    np.save(tmp_path / "own" / "fine.npy", field)
+    (tmp_path / "own" / "fine.toml").write_text('pixel_scale = 0.2\nunit = "kG"\nfactor = 2e-3\n')
     manifest = build_dataset("enhance-magnetogram", [tmp_path / "own"], tmp_path / "data")
-    train_item, kept = manifest.items
+    train_item, kept = (item for item in manifest.items if item.group == "HMI")
     assert train_item.columns == (0, 156)  # 40 of 200 columns are kept back, 4 lie between the regions
     assert kept.columns == (160, 200)
     np.testing.assert_allclose(manifest.read(kept), field[:, 160:] / 1e3, rtol=1e-6)
@@ -97,7 +99,7 @@ def test_enhance_magnetogram(tmp_path, sample, write):
     config = small("enhance-magnetogram", network=network, patch_size=8, options={"views": 2, "margin": 2})
     path = trained("enhance-magnetogram", tmp_path, config)
     rows = evaluate("enhance-magnetogram", tmp_path / "data", methods=["network", "bicubic"], weights=path)
-    assert [row["source"] for row in rows] == ["HMI", "HMI"]
+    assert [row["source"] for row in rows] == ["HMI", "HMI", "other magnetograms", "other magnetograms"]
     assert enhance(sunpy.map.Map(sample_path("hmi_magnetogram")), weights=path).meta["rstmodel"] == path.name
 
 
