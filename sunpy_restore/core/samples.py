@@ -154,6 +154,7 @@ class Candidate:
         names = [f"{key}{axis}" for key in keys for axis in (1, 2)]
         names += [f"{key}{row}_{column}" for key in ("CD", "PC") for row in (1, 2) for column in (1, 2)]
         header = {name: self.header[name] for name in names if name in self.header}
+        header |= {name: str(header[name]).lower() for name in ("CUNIT1", "CUNIT2") if name in header}
         try:
             wcs = WCS(header, naxis=2)
             scales = proj_plane_pixel_scales(wcs)

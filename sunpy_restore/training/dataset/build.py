@@ -132,8 +132,13 @@ def _examine(recipe, name, path, out):
             origin = f"{name}[{part}]" if part else name
             try:
                 items.append(_taken(recipe, origin, candidate, notes, out))
+            except OSError:
+                raise
             except (TypeError, ValueError) as error:
                 refused.append((origin, _first_sentence(error)))
+            # One strange header must not end the search in an archive
+            except Exception as error:  # noqa: BLE001
+                refused.append((origin, f"Found a header that cannot be read ({error!r})."))
     except ValueError as error:
         refused.append((name, _first_sentence(error)))
     return items, refused

@@ -171,7 +171,7 @@ def read_notes(path):
         It is no TOML file, or has other keys.
     """
     stems = dict.fromkeys((path.with_suffix("").name, path.name.removesuffix(".gz").rpartition(".")[0]))
-    for name in (f"{stem}.toml" for stem in stems):
+    for name in (f"{stem}.toml" for stem in stems if stem):
         if (path.parent / name).is_file():
             try:
                 notes = tomllib.loads((path.parent / name).read_text(encoding="utf-8"))
