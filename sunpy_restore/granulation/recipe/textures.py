@@ -1,5 +1,6 @@
 """Images that generators are trained on, and the parts of them that are kept back."""
 
+import itertools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ DATA = "synthesize"
 
 _LARGEST_PIXEL = 200.0  # km; a granule has five of them across
 _GRANULE = 1000.0  # km
+_LEAST_FIELD = 5000.0  # km
 _UMBRA = 0.8  # of the median intensity
 _MOST_DARK = 1e-3  # of the pixels
 _GOOD = ("0", "0x00000000", "")
@@ -98,30 +100,34 @@ def read_texture(directory, split="train", files=None):
 
 
 def _own_texture(directory, split):
-    """The images of a manifest, with the pixel size of the first one for training."""
+    """The images of a manifest, with the median pixel size of those for training."""
     manifest = read_manifest(directory, DATA)
     train = manifest.split("train")
-    pixel = train[0].pixel_scale * KM_PER_ARCSEC
-    seen = manifest.read(train[0])
-    span = (float(seen.min()), float(seen.max()))
-    images = []
-    for item in manifest.split(split):
-        image = _regridded(manifest.read(item), train[0].pixel_scale / item.pixel_scale)
-        if min(image.shape) < SIDE:
-            raise ValueError(
-                f"Found an image of shape {image.shape} in {item.origin}, with the pixel size of {train[0].origin}; "
-                f"expected at least {(SIDE, SIDE)}. Use a larger image, or leave this one out."
-            )
-        images.append(image)
-    return TrainingTexture(images, pixel, span)
+    scale = sorted(item.pixel_scale for item in train)[len(train) // 2]
+
+    def usable(items):
+        for item in items:
+            image = _regridded(manifest.read(item), scale / item.pixel_scale)
+            if min(image.shape) >= SIDE:
+                yield image
+
+    images = list(usable(manifest.split(split)))
+    seen = images[:1] if split == "train" else list(itertools.islice(usable(train), 1))
+    if not (images and seen):
+        raise ValueError(
+            f"Found no image for {split} with at least {SIDE} pixels of {scale:.3g} arcsec along each axis in "
+            f"{directory}; expected one. Use larger images, or images of one pixel size."
+        )
+    span = (float(seen[0].min()), float(seen[0].max()))
+    return TrainingTexture(images, scale * KM_PER_ARCSEC, span)
 
 
 def sample_of(candidate):
     """
     Take an image of a texture for training, or refuse it.
 
-    Images of any instrument with a pixel size of at most 0.28 arcsec (200 km) are taken, if they have at least 128 rows
-    and no sunspot. They are divided by their mean.
+    Images of any instrument with a pixel size of at most 0.28 arcsec (200 km) are taken, if they have at least 128
+    pixels and 5000 km along each axis and show no sunspot. They are divided by their mean.
 
     Parameters
     ----------
@@ -146,6 +152,9 @@ def sample_of(candidate):
         raise ValueError(f"Found QUALITY = {candidate.header['QUALITY']}; expected 0.")
     if min(image.shape) < SIDE:
         raise ValueError(f"Found {image.shape[0]} x {image.shape[1]} pixels; expected at least {SIDE} along each axis.")
+    field = min(image.shape) * scale * KM_PER_ARCSEC
+    if field < _LEAST_FIELD:
+        raise ValueError(f"Found an image that is {field:.0f} km wide; expected at least {_LEAST_FIELD:.0f} km.")
     if not np.isfinite(image).all() or not image.mean() > 0 or image.min() == image.max():
         raise ValueError("Found values that are not finite, not positive or all the same; expected intensities.")
     image = image / image.mean()

@@ -110,8 +110,16 @@ def test_synthesize(tmp_path, granules):
     for number in range(2):
         np.save(folder / f"{number}.npy", granules((150, 450), number))
         (folder / f"{number}.toml").write_text('pixel_km = 60\ninstrument = "Simulation"\nlicence = "CC0"\n')
+    spot = granules((150, 450), 2)
+    spot[50:100, 50:100] *= 0.3
+    for name, image, scale in (("spot", spot, 60), ("tiny", granules((150, 450), 3), 6), ("hmi", spot, 365)):
+        np.save(folder / f"{name}.npy", image)
+        (folder / f"{name}.toml").write_text(f"pixel_km = {scale}")
     manifest = build_dataset("synthesize-vae", folder, tmp_path / "data")
     assert len(manifest.items) == 4
+    reasons = [reason for _, reason in manifest.refused]
+    found = zip(("pixels of 0.503", "sunspots", "900 km wide"), reasons, strict=True)
+    assert all(text in reason for text, reason in found)
     assert {item.licence for item in manifest.items} == {"CC0"}
     path = trained("synthesize-vae", tmp_path, small("synthesize-vae"))
     assert "CC0" in read_metadata(path)["training_data"]
