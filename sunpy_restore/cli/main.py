@@ -160,7 +160,7 @@ def _add_training(parser):
 
 def _add_data(parser):
     parser.add_argument("task", metavar="TASK", help="such as enhance-continuum")
-    parser.add_argument("--data", metavar="DIR", required=True, help="folder with the training data")
+    parser.add_argument("--data", metavar="DIR", required=True, help="folder with the training data, see dataset")
 
 
 def _add_weights(parser):

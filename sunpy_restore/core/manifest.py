@@ -293,7 +293,7 @@ def find_leak(items, gap):
         first, last = np.searchsorted(times, time - width, "right"), np.searchsorted(times, time + width, "left")
         for other in timed[first:last]:
             if not item.apart(other):
-                return f"{item.origin} ({item.time}) and {other.origin} ({other.time}) are closer than {gap:g} hours"
+                return f"{item.origin} ({item.time}) and {other.origin} ({other.time}) are closer than {gap:g} h"
     return None
 
 
@@ -322,5 +322,5 @@ def described(directory):
         span = f", {days[0]} to {days[-1]}" if days else ""
         parts.append(f"{group}: {counts}{span}")
     terms = sorted({text for item in manifest.items for text in (item.licence, item.credit) if text})
-    text = f"Own images. {'; '.join(parts)}. Least time between the splits: {manifest.gap:g} hours."
+    text = f"Own images. {'; '.join(parts)}. Least time between the splits: {manifest.gap:g} h."
     return {"training_data": " ".join([text, *(["Terms and credits: " + "; ".join(terms) + "."] if terms else [])])}

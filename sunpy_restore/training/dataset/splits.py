@@ -56,7 +56,7 @@ def assign(items, fixed, rule, gap):
                 if split:
                     taken.add(item, split)
                 else:
-                    refused.append((item, f"It lies in the gap of {gap:g} hours between training and validation."))
+                    refused.append((item, f"It lies in the gap of {gap:g} h between training and validation."))
             if splits is None:
                 regional += _join_others(timed, taken, refused, rule)
         _by_region(regional, taken, refused, rule)
@@ -92,7 +92,7 @@ def _hours(item):
 
 
 def _too_close(gap, what):
-    return f"It is closer than {gap:g} hours to {what}."
+    return f"It is closer than {gap:g} h to {what}."
 
 
 def _best_cut(timed, taken, share):
@@ -183,7 +183,7 @@ def _by_region(items, taken, refused, rule):
         kept = max(round(rule.share * width), item.least[1])
         least = item.least[0] + margin + item.least[1]
         if width < least or width - kept - margin < item.least[0]:
-            found = f"no image that is {gap:g} hours apart, and {width} columns"
+            found = f"no image that is {gap:g} h apart, and {width} columns"
             refused.append((item, f"Found {found}; expected at least {least} to split the image into regions."))
             continue
         taken.add(item, _TRAIN, (0, width - kept - margin))

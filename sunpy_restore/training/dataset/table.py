@@ -26,7 +26,7 @@ def format_manifest(manifest):
     rows = [head, *(_row(manifest, group) for group in sorted({item.group for item in manifest.items}))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines.append(f"Training and validation are at least {manifest.gap:g} hours apart, or different regions.")
+    lines.append(f"Training and validation are at least {manifest.gap:g} h apart, or different regions.")
     if manifest.refused:
         lines += ["", "not taken"]
     for reason, count in Counter(reason for _, reason in manifest.refused).most_common():

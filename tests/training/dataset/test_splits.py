@@ -51,7 +51,7 @@ def test_series_is_cut_at_the_gap():
     taken, refused = assign(items, [], Splitting(2.0), 2.0)
     assert [len([entry for entry in taken if entry.split == split]) for split in ("train", "validation")] == [15, 6]
     assert len(refused) == 9
-    assert all("gap of 2 hours" in reason for _, reason in refused)
+    assert all("gap of 2 h" in reason for _, reason in refused)
 
 
 def test_cut_uses_gaps_in_the_observations():
