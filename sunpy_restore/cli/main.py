@@ -117,6 +117,14 @@ def _parser():
     add_synthesis(synthesis)
     _add_weights(synthesis)
     _add_device(synthesis)
+    dataset = command("dataset", _dataset, "build training data from folders of files")
+    dataset.add_argument("task", metavar="TASK", help="such as enhance-continuum")
+    dataset.add_argument(
+        "--from", dest="sources", action="append", metavar="DIR", required=True, help="folder of files; may be repeated"
+    )
+    dataset.add_argument("--out", metavar="DIR", required=True, help="folder of the training data")
+    dataset.add_argument("--gap", metavar="TIME", help="least time between training and validation, such as '12 h'")
+    dataset.add_argument("--no-progress", action="store_true", help="show no progress bar")
     _add_training(command("train", _train, "train a network"))
     evaluate = command(
         "evaluate", _evaluate, "score a network and the classical methods on data kept back from training"
@@ -188,7 +196,7 @@ def _count(text):
 
 def _add_data(parser):
     parser.add_argument("task", metavar="TASK", help="such as enhance-continuum")
-    parser.add_argument("--data", metavar="DIR", required=True, help="folder with the training data")
+    parser.add_argument("--data", metavar="DIR", required=True, help="folder with the training data, see dataset")
 
 
 def _add_weights(parser):
@@ -212,6 +220,14 @@ def _restore(function, args):
 
 def _synthesize(args):
     print(synthesize(args))
+
+
+def _dataset(args):
+    tasks.get_task(args.task)
+    from sunpy_restore.training import build_dataset, format_manifest
+
+    progress = not args.no_progress and sys.stderr.isatty()
+    print(format_manifest(build_dataset(args.task, args.sources, args.out, gap=args.gap, progress=progress)))
 
 
 def _train(args):

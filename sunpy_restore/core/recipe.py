@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from sunpy_restore.core.methods import restore_observation
+from sunpy_restore.core.samples import Splitting
 from sunpy_restore.core.task import resolve
 
 __all__ = ["Recipe", "ScoreColumn", "Variant", "recipe_of"]
@@ -73,8 +74,36 @@ class Recipe(ABC):
     options: ClassVar[frozenset[str] | None] = None
     """Names of the options that configurations may have; `None` if they are not checked."""
 
+    splitting: ClassVar[Splitting | None] = None
+    """How own images are split; `None` for a task whose training images are simulated, which needs no files."""
+
     def __init__(self, task):
         self.task = task
+
+    @property
+    def data_name(self):
+        """What own images are for: the name of the task, or a name that several tasks share."""
+        return self.task.name
+
+    def sample_of(self, candidate):
+        """
+        Take an image for training, or refuse it.
+
+        Parameters
+        ----------
+        candidate : `~sunpy_restore.core.samples.Candidate`
+            An image in any file.
+
+        Returns
+        -------
+        `~sunpy_restore.core.samples.Sample`
+
+        Raises
+        ------
+        TypeError, ValueError
+            The image cannot be used; the message says why.
+        """
+        raise ValueError(f"The training images of {self.task.name} are simulated; expected no files.")
 
     @abstractmethod
     def configs(self):

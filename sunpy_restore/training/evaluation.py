@@ -35,7 +35,8 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
     task : `str`
         Name of the task, such as ``"enhance-continuum"``.
     data : path-like
-        Folder of the training data, in the layout that the task's recipe describes.
+        Folder of the training data: one that `~sunpy_restore.training.build_dataset` made, or one in the layout that
+        the task's recipe describes.
     methods : iterable of `str`, optional
         Rows of the table, see `sunpy_restore.core.recipe.Recipe.variants`; by default all.
     weights : `str` or path-like, or `list` of them, optional

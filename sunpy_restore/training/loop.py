@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from sunpy_restore.core.configfile import changed
 from sunpy_restore.core.made import Made
+from sunpy_restore.core.manifest import described
 from sunpy_restore.core.network import fit
 from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.core.weights import resolve, write
@@ -45,7 +46,8 @@ def train(
     task : `str`
         Name of the task, such as ``"enhance-continuum"``.
     data : path-like
-        Folder of the training data, in the layout that the task's recipe describes.
+        Folder of the training data: one that `~sunpy_restore.training.build_dataset` made, or one in the layout that
+        the task's recipe describes.
     out : path-like
         Folder for checkpoints, logs and ``<task>-<config>.safetensors``.
     config : `str` or `~sunpy_restore.core.config.TrainingConfig`
@@ -130,7 +132,7 @@ def train(
     if trainer.is_global_zero:
         recipe.calibrate(module.network, data, config)
         metadata = _metadata(recipe, config, trainer, continuation.seconds) | exported | {"commit": commit}
-        metadata |= recipe.metadata(data, config)
+        metadata |= described(data) | recipe.metadata(data, config)
         write(path, module.network.state_dict(), metadata)
     # No process returns a file that is not there yet
     trainer.strategy.barrier()

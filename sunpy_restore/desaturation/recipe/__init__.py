@@ -9,9 +9,11 @@ from torch.nn import functional
 
 from sunpy_restore.core.configfile import load_configs
 from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
+from sunpy_restore.core.samples import Splitting
 from sunpy_restore.core.task import network_builder
 from sunpy_restore.desaturation.recipe.datasets import training_pairs, validation_pairs
 from sunpy_restore.desaturation.recipe.losses import weighted_l1
+from sunpy_restore.desaturation.recipe.own import sample_of
 from sunpy_restore.desaturation.recipe.scores import evaluation_pairs, measure
 from sunpy_restore.desaturation.restore import needs_fringes
 from sunpy_restore.desaturation.task import CHANNELS
@@ -45,9 +47,13 @@ class DesaturationRecipe(Recipe):
     """
     Training and evaluation of the networks of `sunpy_restore.desaturate`.
 
-    The folder of the training data contains full-disk images of Helioviewer in ``aia/jp2/``, and the level-1 images for
-    evaluation in ``aia/``.
+    `~sunpy_restore.desaturation.recipe.own.sample_of` says which own images are accepted. The folder of the training
+    data of the package contains full-disk images of Helioviewer in ``aia/jp2/``, and the level-1 images for evaluation
+    in ``aia/``.
     """
+
+    # Loops and active regions change in a day; the wings of the point spread function reach across the margin
+    splitting = Splitting(gap=24.0, margin=20.0)
 
     score_columns: ClassVar = {
         "psnr": ScoreColumn("PSNR in mask [dB]", "{:.2f}"),
@@ -89,6 +95,10 @@ class DesaturationRecipe(Recipe):
             fractions of the kinds of pairs.
         """
         return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
+
+    def sample_of(self, candidate):
+        """See `~sunpy_restore.desaturation.recipe.own.sample_of`."""
+        return sample_of(candidate)
 
     def training_data(self, config):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""

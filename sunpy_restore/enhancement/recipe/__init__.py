@@ -1,5 +1,6 @@
 """Training and evaluation of the networks of `sunpy_restore.enhance`."""
 
+import functools
 from pathlib import Path
 from typing import ClassVar
 
@@ -8,9 +9,19 @@ import torch
 from torch.nn import functional
 
 from sunpy_restore.core.configfile import load_configs
+from sunpy_restore.core.manifest import has_manifest
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
-from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE, observe, observe_target, reconvolve
+from sunpy_restore.core.samples import Splitting
+from sunpy_restore.enhancement.forward import (
+    CONTINUUM_NOISE,
+    HMI_PIXEL,
+    MAGNETOGRAM_NOISE,
+    observe,
+    observe_target,
+    reconvolve,
+)
 from sunpy_restore.enhancement.observation import Observation
+from sunpy_restore.enhancement.recipe import own
 from sunpy_restore.enhancement.recipe.pairs import PairDataset
 from sunpy_restore.enhancement.recipe.scores import measure
 from sunpy_restore.enhancement.recipe.truth import clean_continuum_sources, continuum_sources, magnetogram_sources
@@ -47,13 +58,16 @@ _DATA = {
     ),
 }
 
+_SCORED = 100.0  # arcsec; largest side of an own image that is scored
+
 
 class EnhancementRecipe(Recipe):
     """
     Training and evaluation of the networks of `sunpy_restore.enhance`.
 
+    `~sunpy_restore.enhancement.recipe.own.sample_of` says which own images are accepted.
     `~sunpy_restore.enhancement.recipe.truth.continuum_sources` and
-    `~sunpy_restore.enhancement.recipe.truth.magnetogram_sources` list the files of the training data.
+    `~sunpy_restore.enhancement.recipe.truth.magnetogram_sources` list the files of the training data of the package.
     """
 
     score_columns: ClassVar = {
@@ -75,6 +89,9 @@ class EnhancementRecipe(Recipe):
     )
 
     options: ClassVar = frozenset({"contrast", "data", "margin", "noise", "patches", "views"})
+
+    # Granules live for minutes, the structure of penumbrae for an hour
+    splitting = Splitting(gap=2.0, margin=2.0)
 
     def configs(self):
         """
@@ -101,7 +118,13 @@ class EnhancementRecipe(Recipe):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""
         return _CLEAN_DATA if config.options.get("data") == _CLEAN else _DATA[self.task.name]
 
+    def sample_of(self, candidate):
+        """See `~sunpy_restore.enhancement.recipe.own.sample_of`."""
+        return own.sample_of(self.task, candidate)
+
     def _sources(self, config, directory, split):
+        if has_manifest(directory):
+            return own.own_sources(self.task, directory, split)
         clean = config.options.get("data") == _CLEAN
         return (clean_continuum_sources if clean else _SOURCES[self.task.name])(directory, split)
 
@@ -130,8 +153,11 @@ class EnhancementRecipe(Recipe):
         """Yield simulated HMI observations of the held-out images."""
         task = self.task.name
         rng = np.random.default_rng(0)
-        for source in _SOURCES[task](directory, "validation"):
+        owned = has_manifest(directory)
+        read = functools.partial(own.own_sources, self.task) if owned else _SOURCES[task]
+        for source in read(directory, "validation"):
             for image in source.images:
+                image = _middle(image, source.pixel_scale) if owned else image
                 if source.pixel_scale is None:
                     truth = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
                     observed = reconvolve(truth)
@@ -167,6 +193,13 @@ class EnhancementRecipe(Recipe):
             contrast_error = (_fine_contrast(restored) - contrast) ** 2
             error = error + weight * contrast_error.mean()
         return 100 * error
+
+
+def _middle(image, pixel_scale):
+    """The middle of an image, which is scored; full disks would take hours."""
+    side = round(_SCORED / (HMI_PIXEL / 2 if pixel_scale is None else pixel_scale))
+    top, left = (max(0, (length - side) // 2) for length in image.shape)
+    return image[top : top + side, left : left + side].astype(float)
 
 
 def _fine_contrast(image):

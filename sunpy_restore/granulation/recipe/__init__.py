@@ -10,13 +10,15 @@ from torch.nn import functional
 from torch.utils.data import Subset
 
 from sunpy_restore.core.configfile import load_configs
+from sunpy_restore.core.manifest import has_manifest, read_manifest
 from sunpy_restore.core.recipe import Recipe, Variant
+from sunpy_restore.core.samples import Splitting
 from sunpy_restore.core.task import network_builder
 from sunpy_restore.granulation.fields import CELL
 from sunpy_restore.granulation.recipe import scores
 from sunpy_restore.granulation.recipe.calibration import calibrate, radial_power
 from sunpy_restore.granulation.recipe.losses import histogram_loss, spectrum_loss
-from sunpy_restore.granulation.recipe.textures import SIDE, TileDataset, read_texture
+from sunpy_restore.granulation.recipe.textures import DATA, SIDE, TileDataset, read_texture, sample_of
 from sunpy_restore.granulation.statistics import measure_reference
 from sunpy_restore.granulation.task import CONVOLUTIONAL, GAN, VAE
 from sunpy_restore.networks.granulation_vae import kl_divergence
@@ -46,8 +48,8 @@ class GranulationRecipe(Recipe):
     """
     Training and evaluation of the generators of `sunpy_restore.synthesize_granulation`.
 
-    The images in the folder of the training data are described in
-    `~sunpy_restore.granulation.recipe.textures.read_texture`.
+    `~sunpy_restore.granulation.recipe.textures.sample_of` says which own images are accepted;
+    `~sunpy_restore.granulation.recipe.textures.read_texture` describes the images of the package.
     """
 
     score_columns: ClassVar = scores.COLUMNS
@@ -58,6 +60,10 @@ class GranulationRecipe(Recipe):
     )
 
     options: ClassVar = frozenset({"adversary_rate", "files", "gradient_penalty", "histogram", "kl", "spectrum"})
+
+    # Granules live for ten minutes
+    splitting = Splitting(gap=1.0, share=0.25, margin=2.0)
+    data_name = DATA
 
     def configs(self):
         """
@@ -77,6 +83,10 @@ class GranulationRecipe(Recipe):
             divergence in the loss of an autoencoder.
         """
         return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
+
+    def sample_of(self, candidate):
+        """See `~sunpy_restore.granulation.recipe.textures.sample_of`."""
+        return sample_of(candidate)
 
     def training_data(self, config):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""
@@ -220,7 +230,11 @@ class GranulationRecipe(Recipe):
         """
         files = config.options.get("files")
         texture = read_texture(directory, "validation", files)
-        source = _KEPT_BACK if files is None else f"{files[0][0]}, the last quarter of the columns"
+        if has_manifest(directory):
+            item = read_manifest(directory).split("validation")[0]
+            source = f"{item.group}: {item.origin}" + (f", columns {item.columns}" if item.columns else "")
+        else:
+            source = _KEPT_BACK if files is None else f"{files[0][0]}, the last quarter of the columns"
         return {"reference": measure_reference(texture.images[0], texture.pixel, source).as_dict()}
 
     def evaluation_pairs(self, directory):

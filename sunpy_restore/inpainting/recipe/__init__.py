@@ -8,9 +8,11 @@ import torch
 from sunpy_restore.core.configfile import load_configs
 from sunpy_restore.core.network import TiledNetwork
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
+from sunpy_restore.core.samples import Splitting
 from sunpy_restore.inpainting.recipe.blending import mean_products
 from sunpy_restore.inpainting.recipe.correction import error_in_holes, scored_pixels, weighted_error_in_holes
 from sunpy_restore.inpainting.recipe.datasets import training_and_validation
+from sunpy_restore.inpainting.recipe.own import sample_of
 from sunpy_restore.inpainting.recipe.paper import loss_of_layers
 from sunpy_restore.inpainting.recipe.scores import evaluation_pairs, measure
 from sunpy_restore.inpainting.recipe.stages import widened
@@ -39,7 +41,8 @@ class InpaintingRecipe(Recipe):
     """
     Training and evaluation of the networks of `sunpy_restore.inpaint`.
 
-    The folder of the training data contains ``lasco/`` with the files that
+    `~sunpy_restore.inpainting.recipe.own.sample_of` says which own images are accepted. The folder of the training data
+    of the package contains ``lasco/`` with the files that
     `~sunpy_restore.inpainting.recipe.scenes.TRAINING` and `~sunpy_restore.inpainting.recipe.scenes.VALIDATION` name.
     """
 
@@ -65,6 +68,9 @@ class InpaintingRecipe(Recipe):
     options: ClassVar = frozenset(
         {"C2", "aimed", "continuity", "features", "gate", "local", "loss", "rippled", "views"}
     )
+
+    # Telemetry blocks are those of full frames; streamers change in a day
+    splitting = Splitting(gap=24.0, regions=False)
 
     def configs(self):
         """
@@ -96,6 +102,10 @@ class InpaintingRecipe(Recipe):
             weight of `~sunpy_restore.inpainting.recipe.losses.continuity`.
         """
         return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
+
+    def sample_of(self, candidate):
+        """See `~sunpy_restore.inpainting.recipe.own.sample_of`."""
+        return sample_of(candidate)
 
     def training_data(self, config):
         """See `~sunpy_restore.core.recipe.Recipe.training_data`."""
