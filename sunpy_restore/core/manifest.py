@@ -72,7 +72,7 @@ class Item:
     group: str
     unit: str
     pixel_scale: float
-    least: tuple[int, int] = (32, 32)
+    least: tuple = (32, 32)
     values: dict[str, Any] = field(default_factory=dict)
     time: str | None = None
     instrument: str = ""

@@ -73,7 +73,7 @@ class Sample:
     group: str
     unit: str
     pixel_scale: float
-    least: tuple[int, int] = (32, 32)
+    least: tuple = (32, 32)
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
