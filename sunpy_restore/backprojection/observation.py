@@ -11,10 +11,10 @@ from sunpy_restore.backprojection.fourier import WEIGHTINGS, Grid, weights_of
 from sunpy_restore.backprojection.geometry import map_center, points_in_pixels, scale_matrix
 from sunpy_restore.backprojection.inversion import find_visibilities
 from sunpy_restore.backprojection.measured import match_phase_center
-from sunpy_restore.backprojection.recognition import recognized_weighting, refuse_residual, unused_points
+from sunpy_restore.backprojection.options import find_used, weighting_of
+from sunpy_restore.backprojection.recognition import refuse_residual
 from sunpy_restore.backprojection.uvplane import SUBCOLLIMATORS, UVPoints, stix_uv
 from sunpy_restore.core import observation
-from sunpy_restore.core.messages import warn_user
 
 __all__ = ["Observation"]
 
@@ -164,19 +164,18 @@ class Observation(observation.Observation):
         """
         by_idl = _is_by_idl(smap)
         data, world = _valid_data(smap), scale_matrix(smap)
-        points, found, matrix = _found(data, world, visibilities, subcollimators, by_idl)
         errors, unit = None, _IDL_UNIT if by_idl else smap.unit
-        natural = weights_of(points)
         if visibilities is not None:
-            errors = visibilities.errors
-            tried = {name: found * natural / weights_of(points, name) for name in WEIGHTINGS}
+            points, errors = visibilities.points, visibilities.errors
+            found, matrix = find_visibilities(data, world, points, weights_of(points))
+            tried = {name: found * weights_of(points) / weights_of(points, name) for name in WEIGHTINGS}
             found = match_phase_center(visibilities, tried, map_center(smap), weighting)
             unit = visibilities.unit if unit is None else unit
         else:
+            points, found, matrix = find_used(data, world, subcollimators, by_idl=by_idl)
             own = cls(visibilities=found, points=points, matrix=matrix, shape=smap.data.shape)
-            if weighting is None:
-                weighting = "natural" if by_idl else _recognized(own)
-            found = found * natural / weights_of(points, weighting)
+            weighting = weighting_of(own, weighting, by_idl=by_idl)
+            found = found * weights_of(points) / weights_of(points, weighting)
             refuse_residual(found, *own.own_axes())
         return cls(
             visibilities=found, points=points, matrix=matrix, shape=smap.data.shape,
@@ -186,52 +185,6 @@ class Observation(observation.Observation):
 
 def _is_by_idl(smap):
     return str(smap.meta.get("creator", "")).startswith("stx_map2fits")
-
-
-def _found(data, world, visibilities, subcollimators, by_idl):
-    """Points, visibilities for natural weights and axes of the instrument; unused sub-collimators are left out."""
-    points = _points(visibilities, subcollimators)
-    try:
-        found, matrix = find_visibilities(data, world, points, weights_of(points))
-    except ValueError:
-        if visibilities is not None or subcollimators is not None or by_idl:
-            raise
-        try:
-            every = stix_uv(range(1, 11))
-            found, matrix = find_visibilities(data, world, every, weights_of(every))
-        except ValueError:
-            every = None
-        if every is None:
-            raise
-        points = every
-    if visibilities is not None or subcollimators is not None:
-        return points, found, matrix
-    used = ~unused_points(found, points, by_idl=by_idl)
-    # The back-projection is a mean over fewer visibilities, which are smaller accordingly
-    found = found[used] * used.mean()
-    points = points._replace(
-        u=points.u[used], v=points.v[used],
-        labels=tuple(label for label, kept in zip(points.labels, used, strict=True) if kept),
-    )  # fmt: skip
-    numbers = sorted(set(points.subcollimators.tolist()))
-    if not by_idl and numbers != list(SUBCOLLIMATORS):
-        warn_user(
-            f"The image appears to be made from the sub-collimators {', '.join(map(str, numbers))}, which are used. "
-            "Give subcollimators= to avoid this warning, or if it was made from others."
-        )
-    return points, found, matrix
-
-
-def _recognized(own):
-    """The weighting that explains the visibilities, with a warning if it is not the default or not certain."""
-    weighting, certain = recognized_weighting(own.visibilities, *own.own_axes())
-    if weighting == "uniform" or not certain:
-        likely = "is" if certain else "may be"
-        warn_user(
-            f"The weighting of the back-projection is not given, and {likely} {weighting!r}, which is used. "
-            "Give weighting='natural' or weighting='uniform' to avoid this warning."
-        )
-    return weighting
 
 
 def _check_unit(smap):

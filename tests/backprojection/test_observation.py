@@ -1,5 +1,7 @@
 """Tests of the observation: the visibilities in a back-projection with any pixels, and Maps that are refused."""
 
+import re
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -143,7 +145,8 @@ def test_orientation_and_sub_collimators_of_maps_by_the_idl_software_are_found(m
 
 
 def test_given_sub_collimators_of_maps_by_the_idl_software_are_all_kept(make_idl, scene):
-    observation = Observation.from_map(make_idl(scene, side=96), subcollimators=range(3, 11))
+    with pytest.warns(RestoreWarning, match=r"appears to be made from 7, 8, 9, 10\."):
+        observation = Observation.from_map(make_idl(scene, side=96), subcollimators=range(3, 11))
     assert observation.points.labels == POINTS.labels
 
 
@@ -218,6 +221,28 @@ def test_uniform_weights_are_recognized(make_backprojection, scene, numbers):
     with pytest.warns(RestoreWarning, match="'uniform', which is used.*weighting='natural' or weighting='uniform'"):
         observation = Observation.from_map(smap, subcollimators=numbers)
     assert_same(observation.visibilities, visibilities_of_scene(scene, stix_uv(numbers)))
+
+
+@pytest.mark.parametrize(("made", "given"), [((3, 11), (1, 11)), ((3, 11), (2, 11)), ((7, 11), (3, 11))])
+@pytest.mark.parametrize("weighting", ["natural", "uniform"])
+def test_given_sub_collimators_without_signal_cause_a_warning(make_backprojection, scene, made, given, weighting):
+    smap = make_backprojection(scene, stix_uv(range(*made)), weighting=weighting)
+    fitting = re.escape(f"subcollimators={tuple(range(*made))} fits the image")
+    with pytest.warns(RestoreWarning, match=f"Found no signal of some of the given .*{fitting}"):
+        observation = Observation.from_map(smap, subcollimators=range(*given), weighting=weighting)
+    assert observation.points.labels == stix_uv(range(*given)).labels
+
+
+@pytest.mark.parametrize("made", ["natural", "uniform"])
+def test_a_given_weighting_that_contradicts_the_image_causes_a_warning(make_backprojection, scene, made):
+    smap = make_backprojection(scene, weighting=made)
+    other = "uniform" if made == "natural" else "natural"
+    message = f"Found {made} weights .*weighting='{other}' is given and used.*weighting='{made}' fits the image"
+    with pytest.warns(RestoreWarning, match=message):
+        Observation.from_map(smap, weighting=other)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Observation.from_map(smap, weighting=made, subcollimators=range(3, 11))
 
 
 def test_weighting_follows_from_the_visibilities(make_backprojection, scene, truth):
