@@ -20,6 +20,8 @@ __all__ = ["Observation"]
 
 _SMALLEST_FIELD = 60.0
 """Smallest side of an image in arcsec."""
+_LEAST_PIXELS = 120
+"""Least number of valid pixels: twice that of the real and imaginary parts of 30 visibilities."""
 _LARGEST_FILLED_PART = 0.55
 """Largest part of a frame that is outside of an image that was rotated in it."""
 _LARGEST_SKEW = 1e-3
@@ -131,15 +133,7 @@ class Observation(observation.Observation):
         if not np.issubdtype(smap.data.dtype, np.number) or np.iscomplexobj(smap.data):
             raise ValueError(f"Found data of type {smap.data.dtype}; expected real numbers. Give the real part.")
         _check_unit(smap)
-        if not np.isfinite(smap.data).any() or not np.nanmax(smap.data) > 0:
-            raise ValueError("Found no positive pixel; expected a back-projection with a source. Check the file.")
-        extent = np.linalg.norm(scale_matrix(smap), axis=0)[::-1] * smap.data.shape
-        if extent.min() < _SMALLEST_FIELD:
-            raise ValueError(
-                f"Found a field of {extent[0]:.0f} x {extent[1]:.0f} arcsec; expected {_SMALLEST_FIELD:.0f} or more, "
-                "because a smaller one does not constrain the visibilities of the coarse sub-collimators. Restore the "
-                "whole image and cut the result."
-            )
+        _check_valid(smap)
 
     @classmethod
     def from_map(cls, smap, *, visibilities=None, subcollimators=None, weighting=None, instrument=None):
@@ -181,6 +175,31 @@ class Observation(observation.Observation):
             visibilities=found, points=points, matrix=matrix, shape=smap.data.shape,
             unit=unit or u.dimensionless_unscaled, errors=errors, world=world, center=map_center(smap),
         )  # fmt: skip
+
+
+def _check_valid(smap):
+    """Refuse images without a source, and too small ones; masked and missing pixels don't count."""
+    data = _valid_data(smap)
+    valid = np.isfinite(data)
+    if not (data[valid] > 0).any():
+        masked = 0 if smap.mask is None else np.broadcast_to(smap.mask, data.shape).mean()
+        raise ValueError(
+            f"Found no positive pixel among those that are finite and not masked ({masked:.0%} are masked); expected "
+            "a back-projection with a source. Check the file and the mask."
+        )
+    sides = [np.ptp(np.flatnonzero(valid.any(axis=axis))) + 1 for axis in (1, 0)]
+    extent = np.linalg.norm(scale_matrix(smap), axis=0)[::-1] * sides
+    if extent.min() < _SMALLEST_FIELD:
+        raise ValueError(
+            f"Found a field of {extent[0]:.0f} x {extent[1]:.0f} arcsec; expected {_SMALLEST_FIELD:.0f} or more, "
+            "because a smaller one does not constrain the visibilities of the coarse sub-collimators. Restore the "
+            "whole image and cut the result."
+        )
+    if valid.sum() < _LEAST_PIXELS:
+        raise ValueError(
+            f"Found {valid.sum()} pixels that are finite and not masked; expected {_LEAST_PIXELS} or more, because "
+            "fewer do not determine the visibilities. Use the whole image."
+        )
 
 
 def _is_by_idl(smap):

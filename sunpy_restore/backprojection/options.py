@@ -52,6 +52,11 @@ def find_used(data, world, subcollimators=None, *, by_idl=False):
             raise
     used = ~unused_points(found, points, by_idl=by_idl)
     part = points.only(used)
+    if not used.any():
+        raise ValueError(
+            "Found no signal of any sub-collimator in the valid pixels; expected a back-projection with a source. Use "
+            "the whole image, or check its mask."
+        )
     if subcollimators is not None:
         _warn_of_unused(points, part)
         return points, found, matrix
@@ -118,7 +123,7 @@ def _of_any(data, world):
 
 
 def _warn_of_unused(points, part):
-    if 0 < len(part.labels) < len(points.labels):
+    if len(part.labels) < len(points.labels):
         warn_user(
             f"Found no signal of some of the given sub-collimators {_listed(points)} in the back-projection: it "
             f"appears to be made from {_listed(part)}. All given ones are used, so that the flux is probably wrong. "

@@ -335,6 +335,33 @@ def test_images_without_a_source_are_refused(make_backprojection, scene):
             Observation.check(with_data(smap, data))
 
 
+@pytest.mark.parametrize(
+    ("valid", "message"),
+    [
+        ((slice(0, 0), slice(None)), r"no positive pixel .*\(100% are masked\)"),
+        ((slice(30, 36), slice(None)), "field of 24 x 260 arcsec; expected 60"),
+        ((slice(None, None, 30), slice(None, None, 30)), "Found 9 pixels .*expected 120"),
+    ],
+)
+def test_masks_that_leave_too_little_are_refused(make_backprojection, scene, valid, message):
+    smap = make_backprojection(scene, **SMALL)
+    mask = np.ones(smap.data.shape, dtype=bool)
+    mask[valid] = False
+    with pytest.raises(ValueError, match=message):
+        Observation.check(with_data(smap, smap.data, mask))
+    with pytest.raises(ValueError, match=message.replace("100%", "0%")):
+        Observation.check(with_data(smap, np.where(mask, np.nan, smap.data)))
+
+
+def test_valid_pixels_between_those_that_are_fitted_are_refused(make_backprojection, scene):
+    """Only every second pixel of an image of this size is fitted."""
+    smap = make_backprojection(scene)
+    mask = np.ones(smap.data.shape, dtype=bool)
+    mask[1::2, 1::2] = False
+    with pytest.raises(ValueError, match="no signal of any sub-collimator in the valid pixels"):
+        Observation.from_map(with_data(smap, smap.data, mask))
+
+
 @pytest.mark.parametrize(("shape", "pixel"), [((1, 129), 2.0), ((3, 3), 2.0), ((129, 20), 2.0), ((40, 40), 1.0)])
 def test_fields_that_are_too_small_are_refused(make_backprojection, scene, shape, pixel):
     smap = make_backprojection(scene, shape=shape, pixel=(pixel, pixel))
