@@ -13,6 +13,7 @@ from sunpy_restore.backprojection.inversion import find_visibilities
 from sunpy_restore.backprojection.measured import match_phase_center
 from sunpy_restore.backprojection.options import find_used, weighting_of
 from sunpy_restore.backprojection.recognition import refuse_residual
+from sunpy_restore.backprojection.units import is_by_idl, unit_of
 from sunpy_restore.backprojection.uvplane import SUBCOLLIMATORS, UVPoints, stix_uv
 from sunpy_restore.core import observation
 
@@ -26,8 +27,6 @@ _LARGEST_FILLED_PART = 0.55
 """Largest part of a frame that is outside of an image that was rotated in it."""
 _LARGEST_SKEW = 1e-3
 """Largest cosine of the angle between the pixel axes."""
-_IDL_UNIT = u.count / (u.s * u.keV * u.cm**2)
-"""Unit of back-projections by the STIX IDL software, whose headers have none or a wrong one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,8 +119,8 @@ class Observation(observation.Observation):
         TypeError
             Another instrument than STIX.
         ValueError
-            No pixel is positive, pixels are complex, the unit is not that of visibilities, the field is smaller than 60
-            arcsec, or an option has an unknown value.
+            No valid pixel is positive, pixels are complex, the unit is unknown or not that of visibilities, the field
+            is smaller than 60 arcsec, fewer than 120 pixels are valid, or an option has an unknown value.
         """
         if instrument not in (None, "STIX"):
             raise ValueError(
@@ -132,7 +131,7 @@ class Observation(observation.Observation):
         weights_of(_points(visibilities, subcollimators), weighting or "natural")
         if not np.issubdtype(smap.data.dtype, np.number) or np.iscomplexobj(smap.data):
             raise ValueError(f"Found data of type {smap.data.dtype}; expected real numbers. Give the real part.")
-        _check_unit(smap)
+        unit_of(smap, visibilities)
         _check_valid(smap)
 
     @classmethod
@@ -156,15 +155,14 @@ class Observation(observation.Observation):
         ValueError
             The Map is not a back-projection of visibilities at these points, or not of the given visibilities.
         """
-        by_idl = _is_by_idl(smap)
+        by_idl = is_by_idl(smap)
         data, world = _valid_data(smap), scale_matrix(smap)
-        errors, unit = None, _IDL_UNIT if by_idl else smap.unit
+        errors = None
         if visibilities is not None:
             points, errors = visibilities.points, visibilities.errors
             found, matrix = find_visibilities(data, world, points, weights_of(points))
             tried = {name: found * weights_of(points) / weights_of(points, name) for name in WEIGHTINGS}
             found = match_phase_center(visibilities, tried, map_center(smap), weighting)
-            unit = visibilities.unit if unit is None else unit
         else:
             points, found, matrix = find_used(data, world, subcollimators, by_idl=by_idl)
             own = cls(visibilities=found, points=points, matrix=matrix, shape=smap.data.shape)
@@ -173,7 +171,7 @@ class Observation(observation.Observation):
             refuse_residual(found, *own.own_axes())
         return cls(
             visibilities=found, points=points, matrix=matrix, shape=smap.data.shape,
-            unit=unit or u.dimensionless_unscaled, errors=errors, world=world, center=map_center(smap),
+            unit=unit_of(smap, visibilities), errors=errors, world=world, center=map_center(smap),
         )  # fmt: skip
 
 
@@ -199,25 +197,6 @@ def _check_valid(smap):
         raise ValueError(
             f"Found {valid.sum()} pixels that are finite and not masked; expected {_LEAST_PIXELS} or more, because "
             "fewer do not determine the visibilities. Use the whole image."
-        )
-
-
-def _is_by_idl(smap):
-    return str(smap.meta.get("creator", "")).startswith("stx_map2fits")
-
-
-def _check_unit(smap):
-    """Refuse units that are not those of visibilities; the ones that the IDL software writes are wrong anyway."""
-    unit = None if _is_by_idl(smap) else smap.unit
-    if unit is None or unit.is_equivalent(u.dimensionless_unscaled):
-        return
-    counted = {base.decompose() for base in (u.ct, u.ph, u.electron, u.adu, u.DN)}
-    is_counted = counted & {base.decompose() for base in unit.decompose().bases}
-    rate = u.s**-1 * u.cm**-2
-    if not is_counted and not any(unit.is_equivalent(rate / energy) for energy in (1, u.keV)):
-        raise ValueError(
-            f"Found the unit {unit}; expected that of visibilities, such as ct / (s keV cm2), or none. Give the "
-            "back-projection, or correct BUNIT."
         )
 
 

@@ -271,13 +271,32 @@ def test_clean_components_are_refused(make_backprojection, scene):
         Observation.from_map(with_data(smap, components))
 
 
-@pytest.mark.parametrize("unit", ["km", "K", "G", "erg", "m / s"])
+@pytest.mark.parametrize("unit", ["km", "K", "G", "erg", "m / s", "DN", "DN / s", "ct2 / s", "ct m", "Jy"])
 def test_units_of_something_else_are_refused(make_backprojection, scene, unit):
     with pytest.raises(ValueError, match="expected that of visibilities"):
         Observation.check(make_backprojection(scene, shape=(30, 30), BUNIT=unit))
 
 
-@pytest.mark.parametrize("unit", ["ct", "ct / s", "ph / (s keV cm2)", "1 / (s cm2 keV)", "DN", ""])
+@pytest.mark.parametrize("unit", ["count / (cm2 arcsec2 keV s)", "ph / (s cm2 sr)", "counts / pixel"])
+def test_units_per_solid_angle_are_refused(make_backprojection, scene, unit):
+    with pytest.raises(ValueError, match=r"per solid angle or pixel; expected .*the maximum of a point source"):
+        Observation.check(make_backprojection(scene, shape=(30, 30), BUNIT=unit))
+
+
+@pytest.mark.parametrize("unit", ["counts cm^-2 asec^-2 s^-1 keV^-1", "counts", "who knows"])
+def test_units_that_cannot_be_parsed_are_refused(make_backprojection, make_idl, scene, unit):
+    with pytest.raises(ValueError, match=f"BUNIT = '{re.escape(unit)}', which is not a unit"):
+        Observation.check(make_backprojection(scene, shape=(30, 30), BUNIT=unit))
+    assert Observation.check(make_idl(scene, side=30, BUNIT=unit)) is None
+
+
+def test_visibilities_in_units_that_fits_does_not_support_are_refused(make_backprojection, scene):
+    measured = MeasuredVisibilities(POINTS, np.zeros(24), None, u.DN / u.s, (0.0, 0.0))
+    with pytest.raises(ValueError, match="the unit DN / s, which the FITS standard does not support"):
+        Observation.check(make_backprojection(scene, shape=(30, 30), header="minimal"), visibilities=measured)
+
+
+@pytest.mark.parametrize("unit", ["ct", "ct / s", "ph / (s keV cm2)", "1 / (s cm2 keV)", "10**3 ct / s", "adu", ""])
 def test_units_of_visibilities_are_accepted(make_backprojection, scene, unit):
     assert Observation.check(make_backprojection(scene, shape=(30, 30), BUNIT=unit)) is None
 
