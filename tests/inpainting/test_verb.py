@@ -9,6 +9,7 @@ import torch
 from ndcube import NDCube
 
 import astropy.units as u
+from astropy.wcs import WCS
 
 import sunpy.map
 
@@ -384,6 +385,25 @@ def neighbour(whole, hours, seed, factor=1.0, **changes):
     data = np.where(whole.data == 0, 0, data).astype(">i2")
     changes = {"time-obs": f"{21 + hours:02d}:20:08", "filename": f"2232{seed:04d}.fts"} | changes
     return with_data(whole, data, **changes)
+
+
+def test_images_of_a_cube_with_the_header_of_one_file_are_neighbours():
+    smap, later = (sunpy.map.Map(sample_path(f"lasco_c3_{name}")) for name in ("cme", "later"))
+    data = smap.data.copy()
+    data[640:672, 352:416] = 0
+    wcs = WCS(naxis=3)
+    wcs.wcs.ctype = ["HPLN-TAN", "HPLT-TAN", "UTC"]
+    wcs.wcs.cunit = ["arcsec", "arcsec", "s"]
+    wcs.wcs.crpix = [smap.meta["crpix1"], smap.meta["crpix2"], 1]
+    wcs.wcs.cdelt = [56, 56, 43200]
+    wcs.wcs.mjdref, wcs.wcs.dateref = [52282, 0.8459], "2002-01-08T20:18:05"
+    wcs.wcs.set()
+    cube = NDCube(np.stack([data, later.data]), wcs=wcs, meta=dict(smap.meta))
+    with pytest.warns(RestoreWarning, match="Image 2 of 2: Found no missing"):
+        result = inpaint(cube, neighbours="sequence", method="temporal")
+    hole = data != smap.data
+    assert np.median(np.abs(result.data[0][hole] / smap.data[hole] - 1)) < 0.05
+    assert np.array_equal(result.data[1], later.data)
 
 
 def test_neighbours_improve_the_fill(whole, lossy, hole):
