@@ -559,6 +559,23 @@ def test_rotated_maps_are_refused_without_a_mask(full, order, angle):
             inpaint(part, method="harmonic")
 
 
+@pytest.mark.parametrize("unit", [1e-20, 1e-12, 1e-9, 1e9])
+def test_the_unit_does_not_matter(whole, lossy, hole, unit):
+    """Without OFFSET, which is in counts."""
+    counts = lossy.data.astype(float)
+    result = inpaint(with_data(lossy, counts * unit, offset=None), method="radial")
+    expected = inpaint(with_data(lossy, counts, offset=None), method="radial")
+    np.testing.assert_allclose(result.data / unit, expected.data, rtol=1e-5)
+    assert (result.data[hole] > 0).all()
+
+
+def test_rounded_zeros_are_found_in_any_unit(full):
+    data = np.where(full.data == 0, 1e-13, full.data.astype(float))
+    for unit in (1, 1e-9):
+        with pytest.raises(ValueError, match="zero except for the rounding errors"):
+            inpaint(with_data(full, data * unit), method="radial")
+
+
 def test_rotated_maps_with_a_mask_are_filled(full):
     turned = with_data(full, full.data.astype("f4"), **OBSERVER).rotate(0.3 * u.deg)
     mask = np.zeros(turned.data.shape, dtype=bool)
