@@ -576,6 +576,25 @@ def test_rounded_zeros_are_found_in_any_unit(full):
             inpaint(with_data(full, data * unit), method="radial")
 
 
+@pytest.mark.parametrize("factor", [2, 4])
+def test_the_search_in_an_image_binned_on_the_ground_says_what_it_finds(factor):
+    smap = sunpy.map.Map(sample_path("lasco_c3_cme"))
+    data = smap.data.copy()
+    data[640:672, 352:416] = 0
+    binned = with_data(smap, data).superpixel([factor, factor] * u.pix, func=np.mean)
+    with pytest.warns(RestoreWarning, match="Found no missing pixels.* binned after it was sent.* 32 x 32 .* mask="):
+        result = inpaint(binned, method="radial")
+    assert np.array_equal(result.data, binned.data)
+    hole = np.zeros(binned.data.shape, dtype=bool)
+    hole[640 // factor : 672 // factor, 352 // factor : 416 // factor] = True
+    assert (inpaint(binned, method="radial", mask=hole).data[hole] > 0).all()
+    # Four by four blocks contain a whole one of the binned image
+    data[512:768, 256:512] = 0
+    binned = with_data(smap, data).superpixel([factor, factor] * u.pix, func=np.mean)
+    with pytest.warns(RestoreWarning, match="^The image was binned after it was sent"):
+        inpaint(binned, method="radial")
+
+
 def test_rotated_maps_with_a_mask_are_filled(full):
     turned = with_data(full, full.data.astype("f4"), **OBSERVER).rotate(0.3 * u.deg)
     mask = np.zeros(turned.data.shape, dtype=bool)
