@@ -576,6 +576,27 @@ def test_rounded_zeros_are_found_in_any_unit(full):
             inpaint(with_data(full, data * unit), method="radial")
 
 
+@pytest.mark.parametrize("border", [1, 2, 5])
+@pytest.mark.parametrize("method", ["harmonic", "radial", "biharmonic", "fuzzy", "temporal"])
+def test_a_cutout_with_a_narrow_border_around_a_hole(method, border):
+    """Filled from the border, or refused where that is too narrow for a smooth background."""
+    smap, later = (sunpy.map.Map(sample_path(f"lasco_c3_{name}")) for name in ("cme", "later"))
+    data = smap.data.copy()
+    data[640:672, 352:416] = 0
+    corners = [352 - border, 640 - border] * u.pix, [415 + border, 671 + border] * u.pix
+    truth, part = (one.submap(corners[0], top_right=corners[1]) for one in (smap, with_data(smap, data)))
+    hole = part.data != truth.data
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RestoreWarning)
+        if method == "fuzzy" and border == 1:
+            with pytest.raises(ValueError, match=r"Found no cell .* expected some .* Use a larger part"):
+                inpaint(part, method=method)
+            return
+        result = inpaint(part, method=method, **({"neighbours": later} if method == "temporal" else {}))
+    assert np.abs(result.data[hole] / truth.data[hole] - 1).max() < 0.1
+    assert np.array_equal(result.data[~hole], truth.data[~hole])
+
+
 @pytest.mark.parametrize("factor", [2, 4])
 def test_the_search_in_an_image_binned_on_the_ground_says_what_it_finds(factor):
     smap = sunpy.map.Map(sample_path("lasco_c3_cme"))
