@@ -11,7 +11,8 @@ Their names are in `sunpy_restore.backprojection.task.CHANNELS`:
 ``pixel``
     Pixel size in arcsec, the same everywhere.
 ``mem``, ``forward-fit``
-    Images by maximum entropy and of fitted Gaussian sources, per clean beam in the same unit.
+    Images by maximum entropy and of one or two fitted Gaussian sources, per clean beam in the same unit. Three fitted
+    sources are mostly a loop, which they cut into pieces: then both are the image by maximum entropy.
 ``noise``
     Mean standard deviation of the real part of a visibility in the same unit, the same everywhere.
 """
@@ -30,6 +31,7 @@ __all__ = ["PIXEL", "channels_of"]
 PIXEL = 4.0
 """Pixel size of the networks' images in arcsec: a third of the shortest period that the clean beam transmits."""
 
+_MOST_SOURCES = 2
 _SUBCOLLIMATORS = np.array([int(name.removeprefix("subcollimator")) for name in CHANNELS if name.startswith("sub")])
 
 
@@ -68,7 +70,7 @@ def channels_of(visibilities, points, grid, errors=None):
     if errors is not None:
         sources = fit_sources(visibilities, errors, points, grid).scene
         guides[0] = beam_area() * maximum_entropy(visibilities, errors, points, grid)
-        guides[1] = image_of(sources, grid, BEAM)
+        guides[1] = image_of(sources, grid, BEAM) if len(sources.flux) <= _MOST_SOURCES else guides[0]
         guides[2] = np.mean(errors)
     size = np.sqrt(grid.area) * constant
     return np.concatenate([images / unit, size, guides / unit]).astype(np.float32), unit

@@ -11,21 +11,22 @@ from sunpy_restore.backprojection.fourier import WEIGHTINGS, Grid, weights_of
 from sunpy_restore.backprojection.geometry import map_center, points_in_pixels, scale_matrix
 from sunpy_restore.backprojection.inversion import find_visibilities
 from sunpy_restore.backprojection.measured import match_phase_center
-from sunpy_restore.backprojection.recognition import recognized_weighting, refuse_residual, unused_points
+from sunpy_restore.backprojection.options import find_used, weighting_of
+from sunpy_restore.backprojection.recognition import refuse_residual
+from sunpy_restore.backprojection.units import is_by_idl, unit_of
 from sunpy_restore.backprojection.uvplane import SUBCOLLIMATORS, UVPoints, stix_uv
 from sunpy_restore.core import observation
-from sunpy_restore.core.messages import warn_user
 
 __all__ = ["Observation"]
 
 _SMALLEST_FIELD = 60.0
 """Smallest side of an image in arcsec."""
+_LEAST_PIXELS = 120
+"""Least number of valid pixels: twice that of the real and imaginary parts of 30 visibilities."""
 _LARGEST_FILLED_PART = 0.55
 """Largest part of a frame that is outside of an image that was rotated in it."""
 _LARGEST_SKEW = 1e-3
 """Largest cosine of the angle between the pixel axes."""
-_IDL_UNIT = u.count / (u.s * u.keV * u.cm**2)
-"""Unit of back-projections by the STIX IDL software, whose headers have none or a wrong one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +119,8 @@ class Observation(observation.Observation):
         TypeError
             Another instrument than STIX.
         ValueError
-            No pixel is positive, pixels are complex, the unit is not that of visibilities, the field is smaller than 60
-            arcsec, or an option has an unknown value.
+            No valid pixel is positive, pixels are complex, the unit is unknown or not that of visibilities, the field
+            is smaller than 60 arcsec, fewer than 120 pixels are valid, or an option has an unknown value.
         """
         if instrument not in (None, "STIX"):
             raise ValueError(
@@ -130,16 +131,8 @@ class Observation(observation.Observation):
         weights_of(_points(visibilities, subcollimators), weighting or "natural")
         if not np.issubdtype(smap.data.dtype, np.number) or np.iscomplexobj(smap.data):
             raise ValueError(f"Found data of type {smap.data.dtype}; expected real numbers. Give the real part.")
-        _check_unit(smap)
-        if not np.isfinite(smap.data).any() or not np.nanmax(smap.data) > 0:
-            raise ValueError("Found no positive pixel; expected a back-projection with a source. Check the file.")
-        extent = np.linalg.norm(scale_matrix(smap), axis=0)[::-1] * smap.data.shape
-        if extent.min() < _SMALLEST_FIELD:
-            raise ValueError(
-                f"Found a field of {extent[0]:.0f} x {extent[1]:.0f} arcsec; expected {_SMALLEST_FIELD:.0f} or more, "
-                "because a smaller one does not constrain the visibilities of the coarse sub-collimators. Restore the "
-                "whole image and cut the result."
-            )
+        unit_of(smap, visibilities)
+        _check_valid(smap)
 
     @classmethod
     def from_map(cls, smap, *, visibilities=None, subcollimators=None, weighting=None, instrument=None):
@@ -162,90 +155,48 @@ class Observation(observation.Observation):
         ValueError
             The Map is not a back-projection of visibilities at these points, or not of the given visibilities.
         """
-        by_idl = _is_by_idl(smap)
+        by_idl = is_by_idl(smap)
         data, world = _valid_data(smap), scale_matrix(smap)
-        points, found, matrix = _found(data, world, visibilities, subcollimators, by_idl)
-        errors, unit = None, _IDL_UNIT if by_idl else smap.unit
-        natural = weights_of(points)
+        errors = None
         if visibilities is not None:
-            errors = visibilities.errors
-            tried = {name: found * natural / weights_of(points, name) for name in WEIGHTINGS}
+            points, errors = visibilities.points, visibilities.errors
+            found, matrix = find_visibilities(data, world, points, weights_of(points))
+            tried = {name: found * weights_of(points) / weights_of(points, name) for name in WEIGHTINGS}
             found = match_phase_center(visibilities, tried, map_center(smap), weighting)
-            unit = visibilities.unit if unit is None else unit
         else:
+            points, found, matrix = find_used(data, world, subcollimators, by_idl=by_idl)
             own = cls(visibilities=found, points=points, matrix=matrix, shape=smap.data.shape)
-            if weighting is None:
-                weighting = "natural" if by_idl else _recognized(own)
-            found = found * natural / weights_of(points, weighting)
+            weighting = weighting_of(own, weighting, by_idl=by_idl)
+            found = found * weights_of(points) / weights_of(points, weighting)
             refuse_residual(found, *own.own_axes())
         return cls(
             visibilities=found, points=points, matrix=matrix, shape=smap.data.shape,
-            unit=unit or u.dimensionless_unscaled, errors=errors, world=world, center=map_center(smap),
+            unit=unit_of(smap, visibilities), errors=errors, world=world, center=map_center(smap),
         )  # fmt: skip
 
 
-def _is_by_idl(smap):
-    return str(smap.meta.get("creator", "")).startswith("stx_map2fits")
-
-
-def _found(data, world, visibilities, subcollimators, by_idl):
-    """Points, visibilities for natural weights and axes of the instrument; unused sub-collimators are left out."""
-    points = _points(visibilities, subcollimators)
-    try:
-        found, matrix = find_visibilities(data, world, points, weights_of(points))
-    except ValueError:
-        if visibilities is not None or subcollimators is not None or by_idl:
-            raise
-        try:
-            every = stix_uv(range(1, 11))
-            found, matrix = find_visibilities(data, world, every, weights_of(every))
-        except ValueError:
-            every = None
-        if every is None:
-            raise
-        points = every
-    if visibilities is not None or subcollimators is not None:
-        return points, found, matrix
-    used = ~unused_points(found, points, by_idl=by_idl)
-    # The back-projection is a mean over fewer visibilities, which are smaller accordingly
-    found = found[used] * used.mean()
-    points = points._replace(
-        u=points.u[used], v=points.v[used],
-        labels=tuple(label for label, kept in zip(points.labels, used, strict=True) if kept),
-    )  # fmt: skip
-    numbers = sorted(set(points.subcollimators.tolist()))
-    if not by_idl and numbers != list(SUBCOLLIMATORS):
-        warn_user(
-            f"The image appears to be made from the sub-collimators {', '.join(map(str, numbers))}, which are used. "
-            "Give subcollimators= to avoid this warning, or if it was made from others."
-        )
-    return points, found, matrix
-
-
-def _recognized(own):
-    """The weighting that explains the visibilities, with a warning if it is not the default or not certain."""
-    weighting, certain = recognized_weighting(own.visibilities, *own.own_axes())
-    if weighting == "uniform" or not certain:
-        likely = "is" if certain else "may be"
-        warn_user(
-            f"The weighting of the back-projection is not given, and {likely} {weighting!r}, which is used. "
-            "Give weighting='natural' or weighting='uniform' to avoid this warning."
-        )
-    return weighting
-
-
-def _check_unit(smap):
-    """Refuse units that are not those of visibilities; the ones that the IDL software writes are wrong anyway."""
-    unit = None if _is_by_idl(smap) else smap.unit
-    if unit is None or unit.is_equivalent(u.dimensionless_unscaled):
-        return
-    counted = {base.decompose() for base in (u.ct, u.ph, u.electron, u.adu, u.DN)}
-    is_counted = counted & {base.decompose() for base in unit.decompose().bases}
-    rate = u.s**-1 * u.cm**-2
-    if not is_counted and not any(unit.is_equivalent(rate / energy) for energy in (1, u.keV)):
+def _check_valid(smap):
+    """Refuse images without a source, and too small ones; masked and missing pixels don't count."""
+    data = _valid_data(smap)
+    valid = np.isfinite(data)
+    if not (data[valid] > 0).any():
+        masked = 0 if smap.mask is None else np.broadcast_to(smap.mask, data.shape).mean()
         raise ValueError(
-            f"Found the unit {unit}; expected that of visibilities, such as ct / (s keV cm2), or none. Give the "
-            "back-projection, or correct BUNIT."
+            f"Found no positive pixel among those that are finite and not masked ({masked:.0%} are masked); expected "
+            "a back-projection with a source. Check the file and the mask."
+        )
+    sides = [np.ptp(np.flatnonzero(valid.any(axis=axis))) + 1 for axis in (1, 0)]
+    extent = np.linalg.norm(scale_matrix(smap), axis=0)[::-1] * sides
+    if extent.min() < _SMALLEST_FIELD:
+        raise ValueError(
+            f"Found a field of {extent[0]:.0f} x {extent[1]:.0f} arcsec; expected {_SMALLEST_FIELD:.0f} or more, "
+            "because a smaller one does not constrain the visibilities of the coarse sub-collimators. Restore the "
+            "whole image and cut the result."
+        )
+    if valid.sum() < _LEAST_PIXELS:
+        raise ValueError(
+            f"Found {valid.sum()} pixels that are finite and not masked; expected {_LEAST_PIXELS} or more, because "
+            "fewer do not determine the visibilities. Use the whole image."
         )
 
 

@@ -39,6 +39,22 @@ class UVPoints(NamedTuple):
         """Number of the STIX sub-collimator of each point, as an array of `int`."""
         return np.array([int(label[:-1]) for label in self.labels])
 
+    def only(self, kept):
+        """
+        Some of the points.
+
+        Parameters
+        ----------
+        kept : `numpy.ndarray` of `bool`
+            True for these points, shape ``(n,)``.
+
+        Returns
+        -------
+        `UVPoints`
+        """
+        labels = tuple(label for label, is_kept in zip(self.labels, kept, strict=True) if is_kept)
+        return UVPoints(self.u[kept], self.v[kept], labels)
+
     def rotated(self, angle):
         """
         The same points in a rotated frame.

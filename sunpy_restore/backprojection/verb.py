@@ -71,7 +71,8 @@ def backproj_to_clean(
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        The sub-collimators are not 3 to 10 or the weighting is not natural, and they are not given.
+        The sub-collimators are not 3 to 10 or the weighting is not natural, and they are not given; or given ones
+        contradict the image.
 
     Raises
     ------

@@ -18,6 +18,7 @@ __all__ = ["main"]
 
 _PROGRAM = "sunpy-restore"
 _EXTRA = {"lightning", "pytorch_lightning", "tensorboard", "tensorboardX", "torchmetrics"}
+_EXTRA |= {"onnx", "onnxruntime", "onnxscript"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -62,6 +63,8 @@ def _run(args):
         raise
     except ModuleNotFoundError as error:
         # Lightning names no module if that of a logger is missing
+        if error.name == "h5py" and not args.debug:
+            return _complain(error)
         if error.name is not None and error.name.partition(".")[0] not in _EXTRA:
             raise
         if args.debug:
@@ -114,6 +117,14 @@ def _parser():
     add_synthesis(synthesis)
     _add_weights(synthesis)
     _add_device(synthesis)
+    dataset = command("dataset", _dataset, "build training data from folders of files")
+    dataset.add_argument("task", metavar="TASK", help="such as enhance-continuum")
+    dataset.add_argument(
+        "--from", dest="sources", action="append", metavar="DIR", required=True, help="folder of files; may be repeated"
+    )
+    dataset.add_argument("--out", metavar="DIR", required=True, help="folder of the training data")
+    dataset.add_argument("--gap", metavar="TIME", help="least time between training and validation, such as '12 h'")
+    dataset.add_argument("--no-progress", action="store_true", help="show no progress bar")
     _add_training(command("train", _train, "train a network"))
     evaluate = command(
         "evaluate", _evaluate, "score a network and the classical methods on data kept back from training"
@@ -141,6 +152,15 @@ def _parser():
     verify = actions.add_parser("verify", help="check files on this machine: size, SHA-256, a network's metadata")
     verify.add_argument("names", nargs="*", metavar="NAME", help="name in the registry (default: all that are here)")
     verify.set_defaults(run=_verify_weights)
+    export = actions.add_parser("export", help="weights of a training with a registry entry and a model card")
+    export.add_argument("run_folder", metavar="RUN", help="folder of a training, or a .safetensors file")
+    export.add_argument("--out", metavar="DIR", required=True, help="folder for the files")
+    export.add_argument("--name", help="name in the registry (default: task and configuration)")
+    export.add_argument("--data", metavar="DIR", help="training data, to score the weights on what was kept back")
+    export.add_argument("--method", action="append", metavar="NAME", help="only this row of the table; may be repeated")
+    export.add_argument("--onnx", action="store_true", help="also write an ONNX file")
+    _add_device(export)
+    export.set_defaults(run=_export_weights)
     return parser
 
 
@@ -148,16 +168,35 @@ def _add_training(parser):
     _add_data(parser)
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for checkpoints, logs and weights")
     parser.add_argument("--config", metavar="NAME", default="compact", help="configuration (default: %(default)s)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value, such as options.views=100"
+    )
     parser.add_argument("--start", metavar="FILE", help="weights to begin with")
     parser.add_argument("--resume", action="store_true", help="continue from the last checkpoint in the folder")
     parser.add_argument("--steps", type=int, metavar="N", help="train for another number of steps")
+    parser.add_argument(
+        "--accumulate", type=int, metavar="N", help="compute each batch in N parts, to need less memory"
+    )
+    parser.add_argument("--patience", type=int, metavar="N", help="stop after N validations without a better score")
+    parser.add_argument("--export", choices=["last", "best"], help="weights to write: last step, or best validation")
+    parser.add_argument(
+        "--devices", type=_count, default="auto", metavar="N", help="devices of this machine (default: all GPUs)"
+    )
+    parser.add_argument("--nodes", type=int, default=1, metavar="N", help="machines that train together (default: 1)")
+    parser.add_argument(
+        "--accelerator", default="auto", metavar="NAME", help="kind of device, such as gpu or cpu (default: the best)"
+    )
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes that prepare batches")
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
 
+def _count(text):
+    return text if text == "auto" else int(text)
+
+
 def _add_data(parser):
     parser.add_argument("task", metavar="TASK", help="such as enhance-continuum")
-    parser.add_argument("--data", metavar="DIR", required=True, help="folder with the training data")
+    parser.add_argument("--data", metavar="DIR", required=True, help="folder with the training data, see dataset")
 
 
 def _add_weights(parser):
@@ -183,12 +222,24 @@ def _synthesize(args):
     print(synthesize(args))
 
 
+def _dataset(args):
+    tasks.get_task(args.task)
+    from sunpy_restore.training import build_dataset, format_manifest
+
+    progress = not args.no_progress and sys.stderr.isatty()
+    print(format_manifest(build_dataset(args.task, args.sources, args.out, gap=args.gap, progress=progress)))
+
+
 def _train(args):
     # An unknown task is an error before a missing package is
     tasks.get_task(args.task)
+    from sunpy_restore.core.configfile import parse_changes
     from sunpy_restore.training import train
 
-    options = {name: getattr(args, name) for name in ("config", "resume", "start", "steps", "workers")}
+    names = ("config", "resume", "start", "steps", "workers", "devices", "nodes", "accelerator")
+    options = {name: getattr(args, name) for name in names}
+    changes = {name: getattr(args, name) for name in ("accumulate", "patience", "export")}
+    options["changes"] = parse_changes(args.set) | {name: value for name, value in changes.items() if value is not None}
     print(train(args.task, args.data, args.out, progress=not args.no_progress, **options))
 
 
@@ -215,7 +266,8 @@ def _list_weights(args):
         here = "in the package" if entry.kind == "compact" else "in the cache" if locate(entry) else "not downloaded"
         default = ", default" if entry.default else ""
         task = entry.task or "for training"
-        print(f"{entry.name}  {task}  {entry.kind}{default}  {entry.size / 1e6:.1f} MB  {here}")
+        size = f"{entry.size / 1e6:.1f} MB" if entry.size else "size unknown"
+        print(f"{entry.name}  {task}  {entry.kind}{default}  {size}  {here}")
         print(f"    {entry.description} {entry.licence}, doi:{entry.doi}")
         if entry.trained_on:
             print(f"    Trained on: {entry.trained_on}")
@@ -232,6 +284,14 @@ def _fetch_weights(args):
 
     for entry in _entries(args.names):
         print(fetch(entry, progress=sys.stderr.isatty()).path)
+
+
+def _export_weights(args):
+    from sunpy_restore.training import export_weights
+
+    options = {name: getattr(args, name) for name in ("name", "data", "onnx", "device")}
+    for path in export_weights(args.run_folder, args.out, methods=args.method, **options):
+        print(path)
 
 
 def _verify_weights(args):

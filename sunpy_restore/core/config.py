@@ -21,7 +21,10 @@ class TrainingConfig:
     patch_size : `int`
         Side of a training patch in input pixels.
     batch_size, steps : `int`
-        Patches in a batch; number of optimiser steps.
+        Patches of an optimiser step, over all devices; number of optimiser steps.
+    accumulate : `int`
+        Parts in which each device computes its share of a batch, one after the other. More parts need less memory; the
+        result is the same, except for networks with batch normalisation, which normalise each part by itself.
     learning_rate : `float`
         Peak learning rate of Adam.
     betas : pair of `float`
@@ -43,6 +46,11 @@ class TrainingConfig:
         Seed of everything that is random.
     validation_interval : `int`
         Steps between two validations, each of which also leaves a checkpoint.
+    patience : `int`
+        Validations without a better score (``validation_score`` of the recipe) after which the training stops; 0 for
+        never.
+    export : ``"last"`` or ``"best"``
+        Whether the weights file has the weights after the last step, or those of the best validation.
     adversary : mapping, optional
         Hyperparameters of the discriminator of an adversarial training, see ``build_adversary`` of the recipe. It is
         trained in turn with the network, with the same optimiser, rate and clipping.
@@ -65,5 +73,8 @@ class TrainingConfig:
     precision: str = "32-true"
     seed: int = 0
     validation_interval: int = 500
+    accumulate: int = 1
+    patience: int = 0
+    export: str = "last"
     adversary: Mapping[str, Any] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 """Headers of the images of an NDCube, and cubes of restored images."""
 
 import copy
+import re
 
 import numpy as np
 from ndcube.meta import NDMeta
@@ -20,9 +21,12 @@ _WCS_KEYWORDS |= {
     f"{name}{i}" for name in ("naxis", "ctype", "cunit", "crval", "crpix", "cdelt", "crota") for i in (1, 2, 3)
 }
 _WCS_KEYWORDS |= {f"{name}{i}_{j}" for name in ("pc", "cd") for i in (1, 2, 3) for j in (1, 2, 3)}
-# Times of the whole series. sunpy prefers some instruments' own keyword (T_OBS) to DATE-OBS.
-_TIME_KEYWORDS = set("date-obs date_obs time-obs date-avg date-beg date-end t_obs t_rec".split())
-_TIME_KEYWORDS |= {"mjd-obs", "mjd-avg", "mjd-beg", "mjd-end"}
+# Times of the exposure: LASCO has MID_DATE and OBT_TIME, JSOC has T_OBS, T_REC and DATE__OBS. DATE, the time when the
+# file was written, is none of them.
+_TIME_KEYWORD = re.compile(
+    r"(date|time|mjd|jd|utc?|obt|mid|t)[-_]*(obs|rec|avg|beg|begin|start|strt|mid|end|stop|cmd|ref[if]?)"
+    r"|(obt|mid|start|stop|end)[-_]*(time|date)|startime|(start|end)obs|ctime|maptime"
+)
 
 
 def image_headers(cube):
@@ -30,7 +34,8 @@ def image_headers(cube):
     Make the headers of the images of a cube.
 
     The header is the ``meta`` of the cube. The WCS takes precedence for the pixel grid, the observer and, if the first
-    axis is time, the date of each image.
+    axis is time, the date of each image: ``DATE-OBS``, and ``T_OBS`` where it exists, in UTC. Other times of the
+    exposure are left out, and ``FILENAME`` gets the index of the image in brackets.
 
     Parameters
     ----------
@@ -71,9 +76,8 @@ def image_headers(cube):
     # Without a reference time the time axis would begin in 1858
     if not (wcs.has_temporal and any(wcs.wcs.mjdref)):
         return [dict(header) for _ in range(number)]
-    header = {key: value for key, value in header.items() if key not in _TIME_KEYWORDS}
     times = np.atleast_1d(wcs.temporal.pixel_to_world(np.arange(number)))
-    return [{**header, "date-obs": time.utc.isot} for time in times]
+    return [_header_at(header, time.utc.isot, index if number > 1 else None) for index, time in enumerate(times)]
 
 
 def rebuilt_cube(cube, originals, restored):
@@ -166,6 +170,21 @@ def _sky_header(cube, wcs):
     if cube.unit is not None:
         header["bunit"] = cube.unit.to_string()
     return header
+
+
+def _header_at(header, time, index):
+    """The header of the image of this time in UTC, at this place in a series."""
+    result = {key: value for key, value in header.items() if not _TIME_KEYWORD.fullmatch(key)}
+    result["date-obs"] = time
+    # Where sunpy prefers the instrument's own keyword, it must not be missing
+    if "t_obs" in header:
+        result["t_obs"] = time
+    if "timesys" in header:
+        result["timesys"] = "UTC"
+    # The images of a series are not one image of one file
+    if index is not None and header.get("filename"):
+        result["filename"] = f"{header['filename']}[{index}]"
+    return result
 
 
 def _scaled_wcs(wcs, scale):

@@ -2,11 +2,15 @@
 
 from astropy.utils.exceptions import AstropyUserWarning
 
-__all__ = ["RestoreWarning", "WeightsError"]
+__all__ = ["RestoreWarning", "TrainingError", "WeightsError"]
 
 
 class RestoreWarning(AstropyUserWarning):
     """An image was restored, but its input or some of its pixels should be checked."""
+
+
+class TrainingError(RuntimeError):
+    """A training cannot go on: its loss or its weights are not finite, or the memory is too small."""
 
 
 class WeightsError(RuntimeError):

@@ -11,7 +11,7 @@ from sunpy.map import GenericMap
 
 from sunpy_restore.core.maps import with_data
 
-__all__ = ["check_header", "in_memory", "without_masked_values"]
+__all__ = ["check_header", "in_memory", "refuse_unknown_unit", "without_masked_values"]
 
 _NUMBER = re.compile(
     r"naxis[12]|(crpix|crval|cdelt|crota)[12]|(pc|cd)[12]_[12]|exptime|rsun_(obs|ref)|dsun_obs|(hgl|cr)[nt]_obs"
@@ -62,6 +62,30 @@ _READ = {
     "coordinates": lambda smap: (smap.scale, smap.reference_pixel, _quietly(smap), smap.coordinate_system),
     "date": lambda smap: smap.date,
 }
+
+
+def refuse_unknown_unit(smap, expected):
+    """
+    Refuse a Map whose unit sunpy ignores, because it cannot read it.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.GenericMap`
+        The Map.
+    expected : `str`
+        What the unit should be, for the message.
+
+    Raises
+    ------
+    ValueError
+        The header has a unit, and the Map has none.
+    """
+    text = str(smap.meta.get("bunit", "")).strip()
+    if smap.unit is None and text:
+        raise ValueError(
+            f"Found BUNIT = {text!r}, which is not a unit that sunpy can read; expected {expected}. Correct BUNIT in "
+            "the header, and the data if they are scaled."
+        )
 
 
 def in_memory(value):

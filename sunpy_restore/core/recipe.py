@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from sunpy_restore.core.methods import restore_observation
+from sunpy_restore.core.samples import Splitting
 from sunpy_restore.core.task import resolve
 
 __all__ = ["Recipe", "ScoreColumn", "Variant", "recipe_of"]
@@ -64,13 +65,51 @@ class Recipe(ABC):
     headline: ClassVar[str | None] = None
     """Name of the score by which methods are compared, if there is one."""
 
+    intended_use: ClassVar[str] = ""
+    """For model cards; by default the title of the task and its function."""
+
+    limits: ClassVar[str] = ""
+    """For model cards: for what the networks are not suitable, and what their results do not show."""
+
+    options: ClassVar[frozenset[str] | None] = None
+    """Names of the options that configurations may have; `None` if they are not checked."""
+
+    splitting: ClassVar[Splitting | None] = None
+    """How own images are split; `None` for a task whose training images are simulated, which needs no files."""
+
     def __init__(self, task):
         self.task = task
+
+    @property
+    def data_name(self):
+        """What own images are for: the name of the task, or a name that several tasks share."""
+        return self.task.name
+
+    def sample_of(self, candidate):
+        """
+        Take an image for training, or refuse it.
+
+        Parameters
+        ----------
+        candidate : `~sunpy_restore.core.samples.Candidate`
+            An image in any file.
+
+        Returns
+        -------
+        `~sunpy_restore.core.samples.Sample`
+
+        Raises
+        ------
+        TypeError, ValueError
+            The image cannot be used; the message says why.
+        """
+        raise ValueError(f"The training images of {self.task.name} are simulated; expected no files.")
 
     @abstractmethod
     def configs(self):
         """
-        Training configurations of the task.
+        Training configurations of the task, such as those that
+        `~sunpy_restore.core.configfile.load_configs` reads from files.
 
         Returns
         -------
@@ -195,6 +234,26 @@ class Recipe(ABC):
 
         error = functional.mse_loss(restored, truth) / truth.var()
         return {"nmse": error, "contrast": restored.std() / truth.std()}
+
+    def validation_score(self, scores):
+        """
+        One number by which validations are compared, lower is better.
+
+        By default it is the `headline` if a validation logs it, otherwise the first score of `validation_scores`. The
+        sign is changed if its column says that higher values are better.
+
+        Parameters
+        ----------
+        scores : `dict`
+            Score of `validation_scores` to its mean over the sources.
+
+        Returns
+        -------
+        `float`
+        """
+        name = self.headline if self.headline in scores else next(iter(scores))
+        column = self.score_columns.get(name)
+        return -scores[name] if column is not None and column.better == "higher" else scores[name]
 
     def calibrate(self, network, directory, config):
         """

@@ -10,6 +10,8 @@ from sunpy_restore.core.exceptions import WeightsError
 
 __all__ = ["REGISTRY", "WeightsEntry", "available", "default_for", "entry_named", "refresh"]
 
+_KINDS = ("compact", "full", "features", "keras")
+
 REGISTRY = Path(__file__).with_name("registry.toml")
 """The registry of the package."""
 
@@ -23,15 +25,21 @@ class WeightsEntry:
     ----------
     name, task : `str`
         Name in the registry; name of the task of the network, empty for features.
-    kind : ``"compact"``, ``"full"`` or ``"features"``
+    kind : ``"compact"``, ``"full"``, ``"features"`` or ``"keras"``
         Compact files are in the package. Full files are downloaded into the user's cache on request, and so are
-        features: networks of other projects whose features of an image enter the loss of a training.
+        features: networks of other projects whose features of an image enter the loss of a training. Keras files are
+        networks that others published in HDF5; they are downloaded as well, and converted.
     file : `str`
-        File name, which ends in ``.safetensors``, for features in ``.pth``.
+        File name, which ends in ``.safetensors``, for features in ``.pth``, for Keras in ``.hdf5``.
     sha256 : `str`
-        SHA-256 of the file in lower-case hexadecimal.
+        SHA-256 of the file in lower-case hexadecimal; none for Keras files.
     size : `int`
-        Size of the file in bytes.
+        Size of the file in bytes; 0 for Keras files, whose size is not checked.
+    git_blob : `str`
+        For Keras files, the id of the file in its git repository, by which it is checked.
+    convert : `str`
+        For Keras files, ``"module:function"`` of ``sunpy_restore.networks`` that converts the layers, see
+        `sunpy_restore.core.keras`.
     urls : `tuple` of `str`
         Addresses of a downloaded file, in the order in which they are tried.
     licence, doi : `str`
@@ -54,11 +62,13 @@ class WeightsEntry:
     name: str
     kind: str
     file: str
-    sha256: str
-    size: int
     licence: str
     doi: str
     description: str
+    sha256: str = ""
+    size: int = 0
+    git_blob: str = ""
+    convert: str = ""
     task: str = ""
     urls: tuple[str, ...] = ()
     default: bool = False
@@ -66,14 +76,17 @@ class WeightsEntry:
     folder: Path = field(default=Path(), repr=False)
 
     def __post_init__(self):
-        features = self.kind == "features"
-        suffix = ".pth" if features else ".safetensors"
+        features, keras = self.kind == "features", self.kind == "keras"
+        suffix = {"features": ".pth", "keras": ".hdf5"}.get(self.kind, ".safetensors")
+        converter = r"sunpy_restore\.networks\.[\w.]+:\w+"
         rules = {
-            "kind": (self.kind in ("compact", "full", "features"), "'compact', 'full' or 'features'"),
+            "kind": (self.kind in _KINDS, f"one of {', '.join(_KINDS)}"),
             "file": (re.fullmatch(rf"[^/\\]+\{suffix}", self.file), f"a file name that ends in {suffix}"),
             "task": (bool(self.task) != features, "none" if features else "the name of a task"),
-            "sha256": (re.fullmatch("[0-9a-f]{64}", self.sha256), "64 lower-case hexadecimal digits"),
-            "size": (self.size > 0, "a positive number of bytes"),
+            "sha256": (keras or re.fullmatch("[0-9a-f]{64}", self.sha256), "64 lower-case hexadecimal digits"),
+            "size": (keras or self.size > 0, "a positive number of bytes"),
+            "git_blob": (not keras or re.fullmatch("[0-9a-f]{40}", self.git_blob), "40 lower-case hexadecimal digits"),
+            "convert": (not keras or re.fullmatch(converter, self.convert), "a function of sunpy_restore.networks"),
         }
         for key, (holds, expected) in rules.items():
             if not holds:

@@ -2,12 +2,14 @@
 
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pooch
 
 from sunpy_restore.core.exceptions import WeightsError
+from sunpy_restore.core.keras import converted
 from sunpy_restore.core.registry import WeightsEntry, available, default_for, entry_named
 from sunpy_restore.core.weightsfile import PICKLES, file_error, read, read_features, read_metadata, write
 
@@ -61,7 +63,8 @@ def resolve(weights=None, *, task, base_url=None, mirror=None, progress=False, r
     Parameters
     ----------
     weights : `str` or path-like, optional
-        Name in the registry, or path of a ``.safetensors`` file; by default the weights of the task.
+        Name in the registry, which may be without the task in front of it, or path of a ``.safetensors`` file; by
+        default the weights of the task.
     task : `str`
         Name of the task.
     base_url, mirror, progress
@@ -85,10 +88,16 @@ def resolve(weights=None, *, task, base_url=None, mirror=None, progress=False, r
             f"Found weights of type {type(weights).__name__}; expected a name in the registry, a path or None."
         )
     entries = {entry.name: entry for entry in available(registry=registry)}
-    entry = default_for(task, registry=registry) if weights is None else entries.get(weights)
+    if weights is None:
+        entry = default_for(task, registry=registry)
+    else:
+        entry = entries.get(weights) or entries.get(f"{task}-{weights}")
     if entry is not None:
         _check_task(repr(entry.name), entry.task, task)
         local = fetch(entry, base_url=base_url, mirror=mirror, progress=progress)
+        if entry.kind == "keras":
+            path = converted(local.path, entry, cache_folder())
+            local = LocalWeights(path, entry.name, pooch.file_hash(str(path)))
         _check_task(local.path, read_metadata(local)["task"], task)
         return local
     path = Path(weights).expanduser()
@@ -138,7 +147,8 @@ def fetch(entry, *, base_url=None, mirror=None, progress=False):
         if error is None:
             return LocalWeights(path, entry.name, entry.sha256)
         errors[path] = error
-    weights = f"The weights {entry.name!r} ({entry.file}, {entry.size / 1e6:.1f} MB)"
+    size = f", {entry.size / 1e6:.1f} MB" if entry.size else ""
+    weights = f"The weights {entry.name!r} ({entry.file}{size})"
     if entry.kind == "compact":
         raise WeightsError(f"{weights} of the package are damaged: {path} {error}. Install sunpy_restore again.")
     urls = _addresses(entry, base_url)
@@ -196,7 +206,7 @@ def verify(entry, *, mirror=None):
     if error is not None:
         remedy = f"sunpy-restore weights fetch {entry.name}"
         raise WeightsError(f"Weights {entry.name!r}: {path or entry.file} {error}. Run '{remedy}'.")
-    if entry.kind != "features":
+    if entry.kind not in ("features", "keras"):
         _check_task(path, read_metadata(path)["task"], entry.task)
     return LocalWeights(path, entry.name, entry.sha256)
 
@@ -234,7 +244,8 @@ def _addresses(entry, base_url):
 
 
 def _file_error(path, entry):
-    return file_error(path, size=entry.size, sha256=entry.sha256, pickled=entry.kind == "features")
+    pickled = entry.kind == "features"
+    return file_error(path, size=entry.size, sha256=entry.sha256, git_blob=entry.git_blob, pickled=pickled)
 
 
 def _check_task(name, found, expected):
@@ -257,7 +268,11 @@ def _download(entry, urls, errors, weights, progress):
         time.sleep(wait)
         for url in urls:
             try:
-                pooch.retrieve(url, entry.sha256, fname=entry.file, path=cache, downloader=downloader)
+                if not entry.sha256:
+                    # Without a SHA-256, pooch takes any file that is there
+                    (cache / entry.file).unlink(missing_ok=True)
+                with _quiet_pooch():
+                    pooch.retrieve(url, entry.sha256 or None, fname=entry.file, path=cache, downloader=downloader)
             except (RequestException, WeightsError) as error:
                 errors[url] = _reason(error)
             except OSError as error:
@@ -271,6 +286,18 @@ def _download(entry, urls, errors, weights, progress):
         f"{weights} could not be downloaded. Check the connection and try again, or put the file into a folder and set "
         f"SUNPY_RESTORE_WEIGHTS_MIRROR (or mirror=) to that folder. {_listing(errors)}"
     )
+
+
+@contextmanager
+def _quiet_pooch():
+    """Hide the advice of pooch for files without a SHA-256."""
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _downloader(entry, progress):

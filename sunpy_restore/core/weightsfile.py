@@ -211,7 +211,27 @@ def _check_suffix(path):
     raise ValueError(f"Found the weights file {str(path)!r}; expected the suffix '.safetensors'.{remedy}")
 
 
-def file_error(path, *, size, sha256, pickled=False):
+def git_blob_id(path):
+    """
+    The id that a file has in a git repository.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    `str`
+        40 hexadecimal digits.
+    """
+    with Path(path).open("rb") as file:
+        # git's own format, a SHA-1 over the length and the content
+        digest = hashlib.sha1(b"blob %d\0" % os.fstat(file.fileno()).st_size, usedforsecurity=False)
+        return hashlib.file_digest(file, lambda: digest).hexdigest()
+
+
+def file_error(path, *, size=0, sha256="", git_blob="", pickled=False):
     """
     Compare a file with its size and SHA-256.
 
@@ -223,6 +243,8 @@ def file_error(path, *, size, sha256, pickled=False):
         Expected size in bytes.
     sha256 : `str`
         Expected SHA-256 in lower-case hexadecimal.
+    git_blob : `str`
+        Expected id in a git repository, in place of both.
     pickled : `bool`
         Whether the expected file is a pickle instead of safetensors.
 
@@ -232,6 +254,10 @@ def file_error(path, *, size, sha256, pickled=False):
         The error as a phrase such as ``"is an HTML page"``; `None` if the file is correct.
     """
     try:
+        if git_blob:
+            if git_blob_id(path) == git_blob:
+                return None
+            return _other_content(path, pickled=True) or "is another file than in the registry (git blob id)"
         with Path(path).open("rb") as file:
             found = os.fstat(file.fileno()).st_size
             if found == size and hashlib.file_digest(file, "sha256").hexdigest() == sha256:

@@ -7,6 +7,7 @@ import numpy as np
 import astropy.units as u
 
 from sunpy_restore.core.messages import warn_user
+from sunpy_restore.core.prepared import refuse_unknown_unit
 from sunpy_restore.desaturation.forward import FULL_WELL
 
 __all__ = ["counts_per_unit", "exposures_for", "is_rate", "refuse_scaled"]
@@ -80,6 +81,8 @@ def is_rate(smap):
     ValueError
         Another unit.
     """
+    if str(smap.meta.get("bunit", "")).strip().lower() != "counts":
+        refuse_unknown_unit(smap, "DN or DN / s")
     unit = smap.unit
     if unit in (None, u.DN, u.ct):
         return False
@@ -119,7 +122,7 @@ def counts_per_unit(smap, exposure=None):
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        An image in DN with an exposure time of exactly 1 s.
+        An image in DN with an exposure time of exactly 1 s, or ``exposure`` is not that commanded to the instrument.
     """
     if smap.data.dtype.kind in "iu" and smap.data.dtype.itemsize == 1:
         raise ValueError(
@@ -130,6 +133,9 @@ def counts_per_unit(smap, exposure=None):
         _check_counts(smap, exposure)
         return 1.0
     if exposure is not None:
+        doubt = _doubt(smap, exposure)
+        if doubt:
+            warn_user(f"Found exposure={exposure:g} s{doubt} in the header. The given exposure time is used.")
         return exposure
     seconds = _exposure_time(smap)
     if not (np.isfinite(seconds) and seconds > 0):

@@ -11,6 +11,7 @@ from sunpy.map.sources import HMIMap
 from sunpy_restore.core import observation
 from sunpy_restore.core.maps import check_pixel_scale, valid_pixels
 from sunpy_restore.core.messages import warn_user
+from sunpy_restore.core.prepared import refuse_unknown_unit
 from sunpy_restore.enhancement.forward import HMI_PIXEL
 from sunpy_restore.enhancement.gaps import fill_gaps
 from sunpy_restore.enhancement.outliers import find_outliers
@@ -125,6 +126,7 @@ class Observation(observation.Observation):
             )
         task = _task_of_product(smap, product)
         _check_coordinates(smap)
+        refuse_unknown_unit(smap, "Gauss" if task is MAGNETOGRAM else "a unit of intensity, such as DN / s")
         _check_unit(smap.unit, task)
         return task.name
 

@@ -16,7 +16,7 @@ from sunpy_restore.inpainting.fills import FILLS
 from sunpy_restore.inpainting.polar import STEPS
 from sunpy_restore.inpainting.task import CHANNELS
 
-__all__ = ["Trial", "blended", "shares", "trial"]
+__all__ = ["Trial", "blended", "shares", "spread", "trial"]
 
 _FIRST_FILLS = [CHANNELS.index(name) for name in FILLS]
 _MASK, _NOISE = CHANNELS.index("mask"), CHANNELS.index("noise")
@@ -40,7 +40,7 @@ class Trial(NamedTuple):
     products : `numpy.ndarray`
         Mean products of the errors of the fills, over the geometric mean of their squares, shape ``(n, n)``.
     spread : `numpy.ndarray`
-        See `spread`.
+        See `~sunpy_restore.inpainting.blending.spread`.
     """
 
     products: np.ndarray
@@ -111,7 +111,7 @@ def shares(trials, spread, prior):
     trials : `list` of `Trial`
         Trials.
     spread : `numpy.ndarray`
-        See `spread`, for the hole.
+        See `~sunpy_restore.inpainting.blending.spread`, for the hole.
     prior : `numpy.ndarray`
         As ``products`` of a `Trial`, in holes of training images.
 

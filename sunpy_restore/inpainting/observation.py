@@ -9,7 +9,7 @@ from sunpy_restore.core.filling import checked_hole
 from sunpy_restore.core.maps import valid_pixels, with_data
 from sunpy_restore.core.messages import named_image, warn_user
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
-from sunpy_restore.inpainting.lasco.geometry import MARGIN, empty_pixels, obscured, unobserved_pixels
+from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, empty_pixels, obscured, unobserved_pixels
 from sunpy_restore.inpainting.lasco.header import check_lasco
 from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
 from sunpy_restore.inpainting.temporal.neighbours import (
@@ -21,6 +21,11 @@ from sunpy_restore.inpainting.temporal.neighbours import (
 )
 
 __all__ = ["Observation", "neighbours_for"]
+
+_BINNED = (
+    f"The image was binned after it was sent, and missing blocks of less than {BLOCK} x {BLOCK} pixels are not found. "
+    "Call inpaint() before superpixel() or resample(), or pass mask= with True in the pixels to fill."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +68,8 @@ class Observation(observation.Observation):
         Whether the mask was given and not found.
     without_value : `int`
         Number of pixels without a finite value that are neither missing nor hidden by the instrument.
+    binned_on_ground : `bool`
+        Whether the image was binned after it was sent.
     """
 
     image: np.ndarray
@@ -80,6 +87,7 @@ class Observation(observation.Observation):
     outliers: np.ndarray | None = None
     mask_given: bool = False
     without_value: int = 0
+    binned_on_ground: bool = False
 
     @property
     def holes(self):
@@ -104,7 +112,13 @@ class Observation(observation.Observation):
             return "Found a mask without any True pixel; the image is returned unchanged."
         if self.without_value:
             return f"Found no missing blocks; the image is returned unchanged. {_not_filled(self.without_value)}"
-        return "Found no missing pixels; the image is returned unchanged. Pass mask= with True in the pixels to fill."
+        found = "Found no missing pixels; the image is returned unchanged."
+        if self.binned_on_ground:
+            return f"{found} {_BINNED}"
+        return (
+            f"{found} Only whole blocks of {BLOCK} x {BLOCK} pixels are found, as they were sent. Pass mask= with True "
+            "in the pixels to fill."
+        )
 
     @classmethod
     def check(cls, smap, *, mask=None, neighbours=None):
@@ -162,6 +176,9 @@ class Observation(observation.Observation):
         own = {"mask_given": mask is not None}
         if mask is None:
             own["without_value"] = _count_without_value(smap, lasco, missing)
+            own["binned_on_ground"] = lasco.binned_on_ground
+            if lasco.binned_on_ground and missing.any():
+                warn_user(_BINNED)
         if missing.any():
             missing &= ~never_sent
             own["guessed"] = _count_guessed(missing, unobserved, np.count_nonzero(missing | never_sent))

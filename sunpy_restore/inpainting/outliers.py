@@ -54,9 +54,10 @@ def find_outliers(image, valid, center, flat_field=None):
     Returns
     -------
     `numpy.ndarray` of `bool`
-        Shape ``(ny, nx)``, True for outliers; False in pixels that are not valid.
+        Shape ``(ny, nx)``, True for outliers; False in pixels that are not valid, and everywhere if no cell of 4 x 4
+        pixels has half of its pixels valid, because these are too few to tell outliers from the corona.
     """
-    if not valid.any():
+    if not cell_medians(image, valid)[1].any():
         return np.zeros(valid.shape, dtype=bool)
     response = 1.0 if flat_field is None else np.exp(np.nan_to_num(flat_field))
     image = np.where(valid, image, 0) / response
@@ -87,7 +88,6 @@ class _Expected(NamedTuple):
 
 def _expected(ratio, valid, of_profile):
     medians, known = cell_medians(ratio, valid)
-    known = known if known.any() else known | True
     near, share = _box_median(medians, known)
     # Next to a hole an object may fill most of the box; one of twice the size then counts
     pads = [(0, length % 2) for length in known.shape]

@@ -73,8 +73,9 @@ def inpaint(
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        The image has no missing pixels, or pixels without a finite value that are no complete blocks; or some filled
-        pixels have more missing than valid pixels around, so their values are little more than a guess.
+        The image has no missing pixels, or pixels without a finite value that are no complete blocks, or was binned
+        after it was sent; or some filled pixels have more missing than valid pixels around, so their values are little
+        more than a guess.
 
     Notes
     -----

@@ -1,6 +1,17 @@
 """Training and evaluation of all tasks, which need the ``train`` extra."""
 
+from sunpy_restore.training.dataset import build_dataset, format_manifest
 from sunpy_restore.training.evaluation import evaluate, evaluate_observations, format_table, scores
+from sunpy_restore.training.export import export_weights
 from sunpy_restore.training.loop import train
 
-__all__ = ["evaluate", "evaluate_observations", "format_table", "scores", "train"]
+__all__ = [
+    "build_dataset",
+    "evaluate",
+    "evaluate_observations",
+    "export_weights",
+    "format_manifest",
+    "format_table",
+    "scores",
+    "train",
+]

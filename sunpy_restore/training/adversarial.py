@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from sunpy_restore.training.module import RestorationModule
+from sunpy_restore.training.module import RestorationModule, built
 
 __all__ = ["AdversarialModule"]
 
@@ -33,7 +33,7 @@ class AdversarialModule(RestorationModule):
     Raises
     ------
     ValueError
-        Unknown schedule, or half precision, which would need a scaling of each loss.
+        As for the other, or half precision, which would need a scaling of each loss.
 
     References
     ----------
@@ -49,34 +49,57 @@ class AdversarialModule(RestorationModule):
                 f"Found precision={config.precision!r} for an adversarial training; expected '32-true' or 'bf16-mixed'."
             )
         self.automatic_optimization = False
-        self.adversary = self.recipe.build_adversary(config.adversary)
+        self.adversary = built(self.recipe.build_adversary, config.adversary, "adversary", config)
 
     def training_step(self, batch, index):
         """Train the discriminator, then the network, on a batch."""
-        observed, truth = batch
         generator, adversary = self.optimizers()
-        restored = self.recipe.predict(self.network, observed, self.config).float()
+        parts = list(zip(*(tensor.tensor_split(self.config.accumulate) for tensor in batch), strict=True))
+        restored = [self._restored(part) for part in parts] if len(parts) == 1 else [None] * len(parts)
 
-        adversary_loss = (
-            _entropy(self.adversary(observed, truth), 1) + _entropy(self.adversary(observed, restored.detach()), 0)
-        ) / 2
-        penalty = self.config.options.get("gradient_penalty")
-        if penalty:
-            adversary_loss = adversary_loss + penalty / 2 * self._squared_gradient(observed, truth)
         # Lightning's wrapper of the optimizer would count this as a step of the training
-        self._descend(adversary_loss, adversary.optimizer)
+        adversary.optimizer.zero_grad()
+        adversary_loss = sum(
+            self._backward(self._adversary_loss(part, image), len(parts))
+            for part, image in zip(parts, restored, strict=True)
+        )
+        self._step(adversary.optimizer)
 
         self.adversary.requires_grad_(False)
-        loss = _entropy(self.adversary(observed, restored), 1)
-        content = self.recipe.content_loss(restored, batch, self.config)
-        loss = loss + content
-        self._descend(loss, generator)
+        generator.zero_grad()
+        losses = [self._generator_loss(part, image) for part, image in zip(parts, restored, strict=True)]
+        self._step(generator)
         self.adversary.requires_grad_(True)
 
         schedules = self.lr_schedulers() or []
         for schedule in schedules:
             schedule.step()
-        self.log_dict({"loss": loss, "content": content, "adversary": adversary_loss}, prog_bar=True)
+        loss, content = (sum(values) / len(parts) for values in zip(*losses, strict=True))
+        self.log_dict({"loss": loss, "content": content, "adversary": adversary_loss / len(parts)}, prog_bar=True)
+
+    def _restored(self, part):
+        return self.recipe.predict(self.network, part[0], self.config).float()
+
+    def _adversary_loss(self, part, restored):
+        """Loss of the discriminator for a part of the batch; without a restored image, it is made and not kept."""
+        observed, truth = part
+        restored = self._restored(part) if restored is None else restored
+        loss = (
+            _entropy(self.adversary(observed, truth), 1) + _entropy(self.adversary(observed, restored.detach()), 0)
+        ) / 2
+        penalty = self.config.options.get("gradient_penalty")
+        return loss + penalty / 2 * self._squared_gradient(observed, truth) if penalty else loss
+
+    def _generator_loss(self, part, restored):
+        """Descend the loss of the network for a part of the batch; returns it and its content part."""
+        restored = self._restored(part) if restored is None else restored
+        content = self.recipe.content_loss(restored, part, self.config)
+        loss = _entropy(self.adversary(part[0], restored), 1) + content
+        return self._backward(loss, self.config.accumulate), torch.as_tensor(content).detach()
+
+    def _backward(self, loss, parts):
+        self.manual_backward(loss / parts)
+        return loss.detach()
 
     def _squared_gradient(self, observed, truth):
         """Mean squared gradient of the mean logit at true images (Mescheder et al. 2018, R1)."""
@@ -85,9 +108,7 @@ class AdversarialModule(RestorationModule):
         (gradient,) = torch.autograd.grad(logits.mean(dim=1).sum(), truth, create_graph=True)
         return gradient.square().sum() / len(truth)
 
-    def _descend(self, loss, optimizer):
-        optimizer.zero_grad()
-        self.manual_backward(loss)
+    def _step(self, optimizer):
         if self.config.gradient_clip:
             self.clip_gradients(optimizer, self.config.gradient_clip, "norm")
         optimizer.step()

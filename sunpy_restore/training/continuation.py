@@ -62,8 +62,9 @@ class Continuation(callbacks.Callback):
     def load_state_dict(self, state):
         self.earlier = state["seconds"]
         found, expected = json.loads(state["config"]), json.loads(self.config)
-        # The number of steps is part of the one-cycle schedule only
-        free = set() if expected["schedule"] == "one-cycle" else {"steps"}
+        # These change what is kept or where it is computed, but no weights. The number of steps is part of the
+        # one-cycle schedule only
+        free = {"accumulate", "export", "patience"} | (set() if expected["schedule"] == "one-cycle" else {"steps"})
         changed = [key for key in expected if key not in free and found.get(key) != expected[key]]
         if changed:
             raise ValueError(
@@ -73,4 +74,4 @@ class Continuation(callbacks.Callback):
             )
 
     def on_load_checkpoint(self, trainer, pl_module, checkpoint):
-        self.pairs.start = checkpoint["global_step"] * pl_module.config.batch_size * trainer.world_size
+        self.pairs.start = checkpoint["global_step"] * pl_module.config.batch_size

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import bootstrap
 
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.methods import load_method
@@ -12,7 +13,15 @@ from sunpy_restore.core.recipe import ScoreColumn, recipe_of
 from sunpy_restore.core.weights import read_metadata, resolve
 from sunpy_restore.tasks import get_task
 
-__all__ = ["evaluate", "evaluate_observations", "format_table", "scores"]
+__all__ = [
+    "evaluate",
+    "evaluate_observations",
+    "format_table",
+    "intervals",
+    "score_images",
+    "scores",
+    "together",
+]
 
 
 def evaluate(task, data, *, methods=None, weights=None, device=None):
@@ -26,7 +35,8 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
     task : `str`
         Name of the task, such as ``"enhance-continuum"``.
     data : path-like
-        Folder of the training data, in the layout that the task's recipe describes.
+        Folder of the training data: one that `~sunpy_restore.training.build_dataset` made, or one in the layout that
+        the task's recipe describes.
     methods : iterable of `str`, optional
         Rows of the table, see `sunpy_restore.core.recipe.Recipe.variants`; by default all.
     weights : `str` or path-like, or `list` of them, optional
@@ -51,6 +61,25 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
     ~sunpy_restore.core.exceptions.WeightsError
         The weights cannot be found or read.
     """
+    found = score_images(task, data, methods=methods, weights=weights, device=device)
+    return [{"source": source, "method": label} | together(images) for (source, label), images in found.items()]
+
+
+def score_images(task, data, *, methods=None, weights=None, device=None):
+    """
+    Score each image, see `evaluate`.
+
+    Parameters
+    ----------
+    task, data, methods, weights, device
+        As for `evaluate`.
+
+    Returns
+    -------
+    `dict`
+        Source and method to a `list` with the scores of each image, as
+        `~sunpy_restore.core.recipe.Recipe.measure` gives them.
+    """
     recipe, data = recipe_of(get_task(task)), _folder(data, "the training data")
     loaded = _loaded(recipe, _variants(recipe, methods), weights, device)
     found = {}
@@ -59,7 +88,46 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
             restored = recipe.restored(observation, method, options)
             if restored is not None:
                 found.setdefault((source, label), []).append(recipe.measure(observation, restored, truth))
-    return [{"source": source, "method": label} | _together(images) for (source, label), images in found.items()]
+    return found
+
+
+def intervals(found, *, seed=0):
+    """
+    Intervals of the scores of `evaluate`, by a bootstrap over the images of each source.
+
+    Parameters
+    ----------
+    found : `dict`
+        See `score_images`.
+    seed : `int`
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    `dict`
+        ``{source: {method: {score: [low, high]}}}``: percentiles with a confidence level of 95 %, with four significant
+        digits. Scores of fewer than two images have none.
+    """
+    result = {}
+    for (source, label), images in found.items():
+        row = {}
+        for key in dict.fromkeys(key for measured in images for key in measured):
+            values = [measured[key] for measured in images if measured.get(key) is not None]
+            if len(values) > 1:
+                statistic = _statistic(key)
+                low, high = bootstrap(
+                    (np.asarray(values, dtype=float),), statistic, method="percentile", rng=seed, vectorized=True
+                ).confidence_interval
+                row[key] = [float(f"{low:.4g}"), float(f"{high:.4g}")]
+        result.setdefault(source, {})[label] = row
+    return result
+
+
+def _statistic(key):
+    """What the scores of several images are put together by."""
+    if key.startswith("median_"):
+        return lambda values, axis=-1: np.median(np.abs(values), axis=axis)
+    return lambda values, axis=-1: np.mean(values, axis=axis)
 
 
 def evaluate_observations(task, observations, *, methods=None, weights=None, device=None):
@@ -173,13 +241,25 @@ def _names(task, weights):
     return [name if count[name] == 1 else f"{name} ({given})" for given, name in zip(weights, names, strict=True)]
 
 
-def _together(images):
-    """The scores of several images as one."""
+def together(images):
+    """
+    Put the scores of several images together.
+
+    Parameters
+    ----------
+    images : `list` of `dict`
+        Scores of each image.
+
+    Returns
+    -------
+    `dict`
+        See `evaluate`.
+    """
     result = {}
     for key in dict.fromkeys(key for measured in images for key in measured):
         values = [measured[key] for measured in images if measured.get(key) is not None]
         if values:
-            result[key] = float(np.median(np.abs(values)) if key.startswith("median_") else np.mean(values))
+            result[key] = float(_statistic(key)(values))
     return result
 
 

@@ -1,46 +1,60 @@
 """The training loop of all tasks, with Lightning."""
 
 import json
-import logging
 import subprocess
-import warnings
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import lightning.pytorch as pl
-from lightning.pytorch import callbacks, loggers
+from lightning.pytorch import callbacks
 from torch.utils.data import DataLoader
 
+from sunpy_restore.core.configfile import changed
 from sunpy_restore.core.made import Made
+from sunpy_restore.core.manifest import described
 from sunpy_restore.core.network import fit
 from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.core.weights import resolve, write
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.adversarial import AdversarialModule
+from sunpy_restore.training.checkpoints import LAST, Checkpoints, measured
 from sunpy_restore.training.continuation import Continuation, Continued, as_json
+from sunpy_restore.training.guards import FiniteLoss, check_weights, explained_memory
 from sunpy_restore.training.module import RestorationModule
+from sunpy_restore.training.trainer import loader_of, make_trainer, quiet
 from sunpy_restore.version import __version__
 
 __all__ = ["train"]
 
 
-def train(task, data, out, *, config="compact", resume=False, start=None, steps=None, progress=True, workers=0):
+def train(
+    task, data, out, *, config="compact", changes=None, resume=False, start=None, steps=None, progress=True, workers=0,
+    devices="auto", nodes=1, accelerator="auto",
+):  # fmt: skip
     """
     Train a network of a task and write its weights.
 
-    If Lightning trains on several devices, the first one writes the file.
+    On several devices, each computes its share of a batch, and the first one writes the files. The result is the same
+    as on one device, except for rounding and for random numbers that a network draws. On several CPUs a network with
+    batch normalisation gives another result, because each share is normalised by itself.
+
+    Besides the weights file, ``out`` gets ``last.ckpt``, from which a training resumes, ``best.ckpt`` with the best
+    validation score so far, and logs. The metadata ``exported`` and ``exported_step`` of the weights file say which
+    weights it has, see ``export`` of `~sunpy_restore.core.config.TrainingConfig`.
 
     Parameters
     ----------
     task : `str`
         Name of the task, such as ``"enhance-continuum"``.
     data : path-like
-        Folder of the training data, in the layout that the task's recipe describes.
+        Folder of the training data: one that `~sunpy_restore.training.build_dataset` made, or one in the layout that
+        the task's recipe describes.
     out : path-like
         Folder for checkpoints, logs and ``<task>-<config>.safetensors``.
     config : `str` or `~sunpy_restore.core.config.TrainingConfig`
         Configuration, or its name.
+    changes : mapping, optional
+        Values of the configuration to change, such as ``{"batch_size": 8, "network.width": 16, "options.views": 100}``,
+        see `sunpy_restore.core.configfile.changed`.
     resume : `bool`
         Continue from ``last.ckpt`` in ``out``. The result is the same as without the interruption. Checkpoints are
         pickles, which can run any code: resume only your own.
@@ -52,6 +66,12 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
         Show a progress bar.
     workers : `int`
         Processes that prepare batches, and before that the views from which some recipes cut the patches.
+    devices : `int` or ``"auto"``
+        Number of devices on each node; by default all GPUs, or one process on a CPU.
+    nodes : `int`
+        Number of machines. On each, the same command is started, as SLURM and ``torchrun`` do.
+    accelerator : `str`
+        Kind of device, such as ``"gpu"`` or ``"cpu"``, in Lightning's spelling.
 
     Returns
     -------
@@ -61,17 +81,21 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
     Raises
     ------
     ValueError
-        Unknown task or configuration, or the checkpoint is of another configuration.
+        Unknown task or configuration, a value of the configuration is invalid, the checkpoint is of another
+        configuration, or a batch cannot be divided among the devices.
     FileNotFoundError
         The data or the checkpoint are missing.
     ~sunpy_restore.core.exceptions.WeightsError
         The weights to start from cannot be read or do not fit the network.
     FileExistsError
         ``out`` has a checkpoint of an earlier training, and ``resume`` is False.
+    ~sunpy_restore.core.exceptions.TrainingError
+        The loss is NaN or infinite, and its batch is kept in ``bad_batch.safetensors``; the weights are not finite; or
+        the memory is too small.
     """
     task = get_task(task)
     recipe = recipe_of(task)
-    config = _configuration(recipe, config, steps)
+    config = _configuration(recipe, config, (changes or {}) | ({} if steps is None else {"steps": steps}))
     data, out = Path(data), Path(out)
     checkpoint = _checkpoint(out, resume)
     if not data.is_dir():
@@ -83,17 +107,19 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
     if workers and isinstance(getattr(pairs, "views", None), Made):
         pairs.views.make_all(workers)
     pairs = Continued(pairs)
-    continuation = Continuation(pairs, config)
+    continuation, kept = Continuation(pairs, config), Checkpoints(out, config.patience)
     module = (AdversarialModule if config.adversary else RestorationModule)(recipe, config, validation)
     if start is not None and not resume:
         fit(module.network, resolve(start, task=task.name), convert=recipe.starting_weights)
-    loaders = [DataLoader(dataset, config.batch_size) for dataset in validation.values()]
-    with _quiet():
+    with quiet(), explained_memory(config):
         averaging = [callbacks.EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []
-        trainer = _trainer(config, out, progress, [continuation, *averaging])
+        own = [continuation, FiniteLoss(out), *averaging, kept]
+        where = {"devices": devices, "nodes": nodes, "accelerator": accelerator}
+        trainer = make_trainer(config, out, own, progress=progress, **where)
+        loaders = [DataLoader(dataset, config.batch_size) for dataset in validation.values()]
         trainer.fit(
             module,
-            DataLoader(pairs, config.batch_size, num_workers=workers),
+            loader_of(pairs, config, trainer, workers),
             loaders,
             ckpt_path=checkpoint,
             weights_only=False if resume else None,
@@ -101,20 +127,40 @@ def train(task, data, out, *, config="compact", resume=False, start=None, steps=
         for callback in averaging:
             # Lightning does not call this if the checkpoint was written at the last step; a second call is harmless
             callback.on_train_end(trainer, module)
-        if not trainer.callback_metrics or config.steps % trainer.val_check_interval:
-            trainer.validate(module, loaders, verbose=False)
+        exported = _exported(trainer, module, loaders, kept, config)
     path = out / f"{task.name}-{config.name}.safetensors"
     if trainer.is_global_zero:
         recipe.calibrate(module.network, data, config)
-        metadata = _metadata(recipe, config, trainer, continuation.seconds) | {"commit": commit}
-        metadata |= recipe.metadata(data, config)
+        metadata = _metadata(recipe, config, trainer, continuation.seconds) | exported | {"commit": commit}
+        metadata |= described(data) | recipe.metadata(data, config)
         write(path, module.network.state_dict(), metadata)
+    # No process returns a file that is not there yet
+    trainer.strategy.barrier()
     return path
+
+
+def _exported(trainer, module, loaders, kept, config):
+    """Bring the weights to export into the module, and describe them; those after the last step may be the best."""
+    check_weights(module, trainer.global_step)
+    if not trainer.callback_metrics or trainer.global_step != kept.validated:
+        trainer.validate(module, loaders, verbose=False)
+    last = measured(trainer)
+    best = kept.note(trainer) or kept.step in (0, trainer.global_step)
+    step, scores = trainer.global_step, last
+    if config.export == "best" and not best:
+        kept.load_best(trainer, module)
+        step, scores = kept.step, kept.metrics
+    return {
+        "validation": json.dumps(scores),
+        "exported": "best" if config.export == "best" else "last",
+        "exported_step": str(step),
+        "best_step": str(trainer.global_step if best else kept.step),
+    }
 
 
 def _checkpoint(out, resume):
     """The checkpoint to resume from, or `None`."""
-    path = out / "last.ckpt"
+    path = out / LAST
     if not resume and path.exists():
         raise FileExistsError(
             f"Found the checkpoint {path} of an earlier training; expected a folder without one. Resume that training, "
@@ -125,7 +171,7 @@ def _checkpoint(out, resume):
     return path if resume else None
 
 
-def _configuration(recipe, config, steps):
+def _configuration(recipe, config, changes):
     if isinstance(config, str):
         known = recipe.configs()
         if config not in known:
@@ -133,54 +179,7 @@ def _configuration(recipe, config, steps):
                 f"Unknown configuration {config!r} of {recipe.task.name}; expected one of {', '.join(known)}."
             )
         config = known[config]
-    config = config if steps is None else replace(config, steps=steps)
-    if config.steps < 1:
-        raise ValueError(f"Found {config.steps} steps; expected at least 1.")
-    return config
-
-
-def _trainer(config, out, progress, more_callbacks):
-    every = min(config.validation_interval, config.steps)
-    # Without the version counter, so that the newest checkpoint is last.ckpt even if the folder was moved
-    saving = callbacks.ModelCheckpoint(
-        dirpath=out, save_last=True, save_top_k=0, every_n_train_steps=every, enable_version_counter=False
-    )
-    return pl.Trainer(
-        max_steps=config.steps,
-        precision=config.precision,
-        # AdversarialModule clips by itself
-        gradient_clip_val=None if config.adversary else config.gradient_clip or None,
-        callbacks=[*more_callbacks, callbacks.LearningRateMonitor("step"), saving],
-        logger=[loggers.CSVLogger(out, name="logs"), loggers.TensorBoardLogger(out, name="tensorboard")],
-        val_check_interval=every,
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        log_every_n_steps=min(50, every),
-        enable_progress_bar=progress,
-        enable_model_summary=False,
-    )
-
-
-@contextmanager
-def _quiet():
-    """Hide the hints of Lightning, its report of the machine, and its warnings about intended behaviour."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            # Continuation restores the position in the data
-            warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before the epoch ended")
-            # The user chooses the number of workers
-            warnings.filterwarnings("ignore", ".*does not have many workers")
-            warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty|The dirpath has changed")
-            # Checkpoints hold the state after a step, as in automatic optimization
-            warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")
-            # A deprecation in PyTorch that concerns Lightning
-            warnings.filterwarnings("ignore", ".*treespec.*LeafSpec", FutureWarning)
-            yield
-    finally:
-        logger.setLevel(level)
+    return changed(config, changes, recipe.options)
 
 
 def _commit():
@@ -199,7 +198,6 @@ def _metadata(recipe, config, trainer, seconds):
     """Metadata of a weights file, for the model card."""
     task, numbers = recipe.task, json.loads(as_json(config))
     numbers.pop("network")
-    measured = {key: float(value) for key, value in trainer.callback_metrics.items() if "/" in key}
     return {
         "task": task.name,
         "config": config.name,
@@ -208,7 +206,6 @@ def _metadata(recipe, config, trainer, seconds):
         "normalization": task.unit,
         "training_data": recipe.training_data(config),
         "recipe": json.dumps(numbers),
-        "validation": json.dumps(measured),
         "steps": str(trainer.global_step),
         "wall_time": f"{seconds:.0f} s",
         "device": str(trainer.strategy.root_device),

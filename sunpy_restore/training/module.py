@@ -4,9 +4,9 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 
-__all__ = ["RestorationModule"]
+from sunpy_restore.core.configfile import check
 
-_SCHEDULES = ("constant", "one-cycle", "halving")
+__all__ = ["RestorationModule", "built"]
 
 
 class RestorationModule(pl.LightningModule):
@@ -25,24 +25,21 @@ class RestorationModule(pl.LightningModule):
     Raises
     ------
     ValueError
-        Unknown schedule, or a schedule ``"halving"`` without its number of steps.
+        A value of the configuration is invalid, or the network does not take one of its hyperparameters.
     """
 
     def __init__(self, recipe, config, sources=()):
         super().__init__()
-        if config.schedule not in _SCHEDULES:
-            raise ValueError(f"Unknown schedule {config.schedule!r}; expected one of {', '.join(_SCHEDULES)}.")
-        if config.schedule == "halving" and config.halving < 1:
-            raise ValueError(
-                f"Found {config.halving} steps between halvings of the learning rate; expected at least 1."
-            )
+        check(config)
         self.recipe, self.config, self.sources = recipe, config, list(sources)
-        self.network = recipe.task.build_network(config.network)
+        self.network = built(recipe.task.build_network, config.network, "network", config)
 
     def on_train_batch_start(self, batch, index):
         """Seed the random numbers of the step."""
         # Random numbers of a layer such as dropout depend on the step only, and not on earlier interruptions
-        source = np.random.SeedSequence([self.config.seed, self.trainer.global_step, self.global_rank])
+        part = index % self.config.accumulate if self.automatic_optimization else 0
+        numbers = [self.config.seed, self.trainer.global_step, self.global_rank, *([part] if part else [])]
+        source = np.random.SeedSequence(numbers)
         # PyTorch uses 32 bits of a seed only
         torch.manual_seed(int(source.generate_state(1)[0]))
 
@@ -61,7 +58,19 @@ class RestorationModule(pl.LightningModule):
             restored, truth = restored[scored], truth[scored]
         found = self.recipe.validation_scores(restored, truth)
         name = self.sources[dataloader_idx]
-        self.log_dict({f"{key}/{name}": value for key, value in found.items()}, add_dataloader_idx=False, prog_bar=True)
+        named = {f"{key}/{name}": value for key, value in found.items()}
+        self.log_dict(named, add_dataloader_idx=False, prog_bar=True, sync_dist=True)
+
+    def on_validation_epoch_end(self):
+        """Log the one score by which validations are compared."""
+        by_score = {}
+        for key, value in self.trainer.callback_metrics.items():
+            name, slash, source = key.partition("/")
+            if slash and source in self.sources:
+                by_score.setdefault(name, []).append(float(value))
+        if by_score:
+            means = {name: sum(values) / len(values) for name, values in by_score.items()}
+            self.log("score", float(self.recipe.validation_score(means)), sync_dist=True)
 
     def configure_optimizers(self):
         """Optimiser and schedule of the network."""
@@ -95,3 +104,32 @@ class RestorationModule(pl.LightningModule):
         else:
             schedule = schedules.OneCycleLR(optimizer, rate, total_steps=config.steps, pct_start=0.1)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def built(build, hyperparameters, table, config):
+    """
+    Build a network, or say which table of the configuration does not fit it.
+
+    Parameters
+    ----------
+    build : callable
+        ``build(hyperparameters)``.
+    hyperparameters : mapping
+        A table of the configuration.
+    table : `str`
+        Its name.
+    config : `~sunpy_restore.core.config.TrainingConfig`
+        The configuration.
+
+    Raises
+    ------
+    ValueError
+        The network does not take one of the hyperparameters.
+    """
+    try:
+        return build(hyperparameters)
+    except TypeError as error:
+        raise ValueError(
+            f"The hyperparameters {dict(hyperparameters)} in the table {table!r} of the configuration {config.name!r} "
+            f"do not fit the network ({error}). Change or leave out that key."
+        ) from error

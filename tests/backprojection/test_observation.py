@@ -1,5 +1,7 @@
 """Tests of the observation: the visibilities in a back-projection with any pixels, and Maps that are refused."""
 
+import re
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -143,7 +145,8 @@ def test_orientation_and_sub_collimators_of_maps_by_the_idl_software_are_found(m
 
 
 def test_given_sub_collimators_of_maps_by_the_idl_software_are_all_kept(make_idl, scene):
-    observation = Observation.from_map(make_idl(scene, side=96), subcollimators=range(3, 11))
+    with pytest.warns(RestoreWarning, match=r"appears to be made from 7, 8, 9, 10\."):
+        observation = Observation.from_map(make_idl(scene, side=96), subcollimators=range(3, 11))
     assert observation.points.labels == POINTS.labels
 
 
@@ -220,6 +223,28 @@ def test_uniform_weights_are_recognized(make_backprojection, scene, numbers):
     assert_same(observation.visibilities, visibilities_of_scene(scene, stix_uv(numbers)))
 
 
+@pytest.mark.parametrize(("made", "given"), [((3, 11), (1, 11)), ((3, 11), (2, 11)), ((7, 11), (3, 11))])
+@pytest.mark.parametrize("weighting", ["natural", "uniform"])
+def test_given_sub_collimators_without_signal_cause_a_warning(make_backprojection, scene, made, given, weighting):
+    smap = make_backprojection(scene, stix_uv(range(*made)), weighting=weighting)
+    fitting = re.escape(f"subcollimators={tuple(range(*made))} fits the image")
+    with pytest.warns(RestoreWarning, match=f"Found no signal of some of the given .*{fitting}"):
+        observation = Observation.from_map(smap, subcollimators=range(*given), weighting=weighting)
+    assert observation.points.labels == stix_uv(range(*given)).labels
+
+
+@pytest.mark.parametrize("made", ["natural", "uniform"])
+def test_a_given_weighting_that_contradicts_the_image_causes_a_warning(make_backprojection, scene, made):
+    smap = make_backprojection(scene, weighting=made)
+    other = "uniform" if made == "natural" else "natural"
+    message = f"Found {made} weights .*weighting='{other}' is given and used.*weighting='{made}' fits the image"
+    with pytest.warns(RestoreWarning, match=message):
+        Observation.from_map(smap, weighting=other)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Observation.from_map(smap, weighting=made, subcollimators=range(3, 11))
+
+
 def test_weighting_follows_from_the_visibilities(make_backprojection, scene, truth):
     smap = make_backprojection(scene, weighting="uniform", header="minimal")
     given = MeasuredVisibilities(POINTS, truth, None, UNIT, (0.0, 0.0))
@@ -246,13 +271,32 @@ def test_clean_components_are_refused(make_backprojection, scene):
         Observation.from_map(with_data(smap, components))
 
 
-@pytest.mark.parametrize("unit", ["km", "K", "G", "erg", "m / s"])
+@pytest.mark.parametrize("unit", ["km", "K", "G", "erg", "m / s", "DN", "DN / s", "ct2 / s", "ct m", "Jy"])
 def test_units_of_something_else_are_refused(make_backprojection, scene, unit):
     with pytest.raises(ValueError, match="expected that of visibilities"):
         Observation.check(make_backprojection(scene, shape=(30, 30), BUNIT=unit))
 
 
-@pytest.mark.parametrize("unit", ["ct", "ct / s", "ph / (s keV cm2)", "1 / (s cm2 keV)", "DN", ""])
+@pytest.mark.parametrize("unit", ["count / (cm2 arcsec2 keV s)", "ph / (s cm2 sr)", "counts / pixel"])
+def test_units_per_solid_angle_are_refused(make_backprojection, scene, unit):
+    with pytest.raises(ValueError, match=r"per solid angle or pixel; expected .*the maximum of a point source"):
+        Observation.check(make_backprojection(scene, shape=(30, 30), BUNIT=unit))
+
+
+@pytest.mark.parametrize("unit", ["counts cm^-2 asec^-2 s^-1 keV^-1", "counts", "who knows"])
+def test_units_that_cannot_be_parsed_are_refused(make_backprojection, make_idl, scene, unit):
+    with pytest.raises(ValueError, match=f"BUNIT = '{re.escape(unit)}', which is not a unit"):
+        Observation.check(make_backprojection(scene, shape=(30, 30), BUNIT=unit))
+    assert Observation.check(make_idl(scene, side=30, BUNIT=unit)) is None
+
+
+def test_visibilities_in_units_that_fits_does_not_support_are_refused(make_backprojection, scene):
+    measured = MeasuredVisibilities(POINTS, np.zeros(24), None, u.DN / u.s, (0.0, 0.0))
+    with pytest.raises(ValueError, match="the unit DN / s, which the FITS standard does not support"):
+        Observation.check(make_backprojection(scene, shape=(30, 30), header="minimal"), visibilities=measured)
+
+
+@pytest.mark.parametrize("unit", ["ct", "ct / s", "ph / (s keV cm2)", "1 / (s cm2 keV)", "10**3 ct / s", "adu", ""])
 def test_units_of_visibilities_are_accepted(make_backprojection, scene, unit):
     assert Observation.check(make_backprojection(scene, shape=(30, 30), BUNIT=unit)) is None
 
@@ -308,6 +352,33 @@ def test_images_without_a_source_are_refused(make_backprojection, scene):
     for data in (np.zeros((30, 30)), np.full((30, 30), np.nan), -np.ones((30, 30))):
         with pytest.raises(ValueError, match="no positive pixel"):
             Observation.check(with_data(smap, data))
+
+
+@pytest.mark.parametrize(
+    ("valid", "message"),
+    [
+        ((slice(0, 0), slice(None)), r"no positive pixel .*\(100% are masked\)"),
+        ((slice(30, 36), slice(None)), "field of 24 x 260 arcsec; expected 60"),
+        ((slice(None, None, 30), slice(None, None, 30)), "Found 9 pixels .*expected 120"),
+    ],
+)
+def test_masks_that_leave_too_little_are_refused(make_backprojection, scene, valid, message):
+    smap = make_backprojection(scene, **SMALL)
+    mask = np.ones(smap.data.shape, dtype=bool)
+    mask[valid] = False
+    with pytest.raises(ValueError, match=message):
+        Observation.check(with_data(smap, smap.data, mask))
+    with pytest.raises(ValueError, match=message.replace("100%", "0%")):
+        Observation.check(with_data(smap, np.where(mask, np.nan, smap.data)))
+
+
+def test_valid_pixels_between_those_that_are_fitted_are_refused(make_backprojection, scene):
+    """Only every second pixel of an image of this size is fitted."""
+    smap = make_backprojection(scene)
+    mask = np.ones(smap.data.shape, dtype=bool)
+    mask[1::2, 1::2] = False
+    with pytest.raises(ValueError, match="no signal of any sub-collimator in the valid pixels"):
+        Observation.from_map(with_data(smap, smap.data, mask))
 
 
 @pytest.mark.parametrize(("shape", "pixel"), [((1, 129), 2.0), ((3, 3), 2.0), ((129, 20), 2.0), ((40, 40), 1.0)])

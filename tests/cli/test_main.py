@@ -719,7 +719,7 @@ def test_training_refusals(fails, tmp_path):
     fails("train", "no-such-task", "--data", tmp_path, *out, texts=["'no-such-task'", "enhance-continuum"])
     name = "enhance-continuum"
     fails("train", name, "--data", tmp_path / "nowhere", *out, texts=[tmp_path / "nowhere"])
-    fails("train", name, "--data", tmp_path, *out, "--config", "huge", texts=["'huge'", "compact, clean, paper, light"])
+    fails("train", name, "--data", tmp_path, *out, "--config", "huge", texts=["'huge'", "compact, clean, light, paper"])
     fails("train", name, "--data", tmp_path, *out, "--resume", texts=["last.ckpt"])
     fails("train", name, "--data", tmp_path, *out, "--no-progress", texts=["muram"])
     fails("evaluate", name, "--data", tmp_path / "nowhere", "--method", "bicubic", texts=[tmp_path / "nowhere"])
@@ -760,9 +760,14 @@ def test_training_and_evaluation_are_called(run, monkeypatch, tmp_path):
     monkeypatch.setattr(training, "train", train)
     monkeypatch.setattr(training, "evaluate", evaluate)
     options = ["--config", "paper", "--resume", "--steps", "7", "--workers", "2", "--start", "W", "--no-progress"]
+    options += ["--set", "network.width=8", "--set", "schedule=constant", "--patience", "3", "--accumulate", "2"]
+    options += ["--export", "best", "--devices", "2", "--nodes", "3", "--accelerator", "cpu"]
     code, out, _ = run("train", "enhance-continuum", "--data", "D", "--out", "R", *options)
     assert (code, out) == (0, "R/weights.safetensors\n")
     wanted = {"config": "paper", "resume": True, "start": "W", "steps": 7, "workers": 2, "progress": False}
+    wanted |= {"devices": 2, "nodes": 3, "accelerator": "cpu"}
+    changes = {"network.width": 8, "schedule": "constant", "patience": 3, "accumulate": 2, "export": "best"}
+    wanted["changes"] = changes
     assert calls["train"] == ("enhance-continuum", "D", "R", wanted)
     file = tmp_path / "scores.json"
     options = ["--method", "bicubic", "--method", "network", "--weights", "V", "W", "--device", "cpu", "--json", file]
@@ -773,6 +778,20 @@ def test_training_and_evaluation_are_called(run, monkeypatch, tmp_path):
     assert calls["evaluate"] == ("enhance-continuum", "D", wanted)
     rows = [{"source": "MURaM", "method": "bicubic", "psnr": 30.0}]
     assert json.loads(file.read_text()) == {"task": "enhance-continuum", "rows": rows}
+
+
+def test_weights_are_exported(run, monkeypatch, tmp_path):
+    pytest.importorskip("lightning", reason="export needs the extra 'train'")
+    from sunpy_restore import training
+
+    calls = []
+    monkeypatch.setattr(
+        training, "export_weights", lambda *arguments, **options: calls.append((arguments, options)) or ["a", "b"]
+    )
+    options = ["--out", "O", "--name", "mine", "--data", "D", "--method", "network", "--onnx", "--device", "cpu"]
+    assert run("weights", "export", "R", *options) == (0, "a\nb\n", "")
+    expected = {"name": "mine", "data": "D", "methods": ["network"], "onnx": True, "device": "cpu"}
+    assert calls == [(("R", "O"), expected)]
 
 
 SIZES = ("--shape", "40", "150", "--seed", "3", "--device", "cpu")

@@ -1,6 +1,7 @@
 """NDCubes become Maps, and restored Maps become an NDCube."""
 
 import copy
+import re
 import warnings
 
 import ndcube
@@ -167,6 +168,26 @@ def test_series_without_a_reference_time_keeps_the_headers_date():
 def test_the_instruments_own_time_does_not_freeze_a_series():
     maps, _ = as_maps(series(meta={**META, "T_OBS": "2011.02.14_20:35:09_TAI", "DATE-OBS": "2011-02-14T20:34:12"}))
     assert maps[2].reference_date.isot == maps[2].date.isot == "2011-02-14T20:01:30.000"
+
+
+@pytest.mark.parametrize("scale", ["utc", "tai"])
+@pytest.mark.parametrize(
+    "sample", ["aia_193_flare", "hmi_continuum_spot", "hmi_magnetogram", "lasco_c3_cme", "stix_flare"]
+)
+def test_no_time_of_the_header_remains_in_a_series(sample, scale):
+    smap = sunpy.map.Map(sample_path(sample))
+    times = {"DATE_OBS": "2001-01-01", "date__obs": "2001-01-01T00:00:00", "MJD-AVG": 51910.0, "STARTOBS": "2001-01-01"}
+    wcs = time_wcs(DATEREF="2011-02-14T20:00:00", TIMESYS=scale.upper())
+    maps, _ = as_maps(series(wcs, meta=dict(smap.meta) | times))
+    expected = (Time("2011-02-14T20:00:00", scale=scale) + 45 * np.arange(3) * u.s).utc
+    for index, found in enumerate(maps):
+        assert type(found) is type(smap)
+        for date in (found.date, found.reference_date):
+            assert abs((date - expected[index]).to_value(u.s)) < 2e-3
+        names = {key for key in found.meta if re.match(r"date|time|mid|mjd|jd|t_|obt|startobs", key)}
+        assert names <= {"date", "date-obs", "t_obs", "timesys"}
+    if "filename" in smap.meta:
+        assert len({found.meta["filename"] for found in maps}) == 3
 
 
 @pytest.mark.parametrize("item", [np.s_[1:], np.s_[:, 1:4, 2:], np.s_[1], np.s_[2, 1:4, 2:6]])

@@ -68,7 +68,7 @@ def test_an_exposure_time_of_one_second_that_was_commanded_is_accepted(counts):
 
 def test_one_exposure_time_per_image(counts, rate):
     seconds = counts.exposure_time.to_value(u.s)
-    short = sunpy.map.Map(counts.data / 0.5, dict(counts.meta) | {"bunit": "DN / s", "exptime": 1.0})
+    short = sunpy.map.Map(counts.data / 0.5, dict(counts.meta) | {"bunit": "DN / s", "exptime": 1.0, "aimgshce": 500})
     first, second = desaturate([rate(exptime=1.0), short], method="biharmonic", exposure=[seconds, 0.5 * u.s])
     np.testing.assert_allclose(first.data * seconds, second.data * 0.5, rtol=1e-5)
 
@@ -145,10 +145,24 @@ def test_binned_images_are_refused(counts, factor, given):
     mask = np.zeros(binned.data.shape, dtype=bool)
     mask[5:9, 5:9] = True
     options = {"nothing": {}, "mask": {"mask": mask}, "saturated": {"saturated": 15000.0}}[given]
-    with pytest.raises(ValueError, match=r"arcsec; expected 0.6 arcsec within 5%"):
+    with pytest.raises(ValueError, match=r"arcsec; expected 0.6 arcsec within 5 %"):
         desaturate(binned, method="biharmonic", **options)
 
 
 @pytest.mark.parametrize("scale", [0.599, 0.6126])
 def test_the_scales_of_all_cameras_are_accepted(counts, scale):
     find_saturation(sunpy.map.Map(counts.data, dict(counts.meta) | {"cdelt1": scale, "cdelt2": scale}))
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.5])
+def test_an_exposure_time_that_contradicts_the_commanded_one_is_used_with_a_warning(rate, seconds):
+    with pytest.warns(RestoreWarning, match=f"exposure={seconds} s, but AIMGSHCE = 2000 ms"):
+        find_saturation(rate(), exposure=seconds)
+
+
+@pytest.mark.filterwarnings("ignore:Could not parse unit string")
+@pytest.mark.parametrize("unit", ["foo", "kDN", "electron"])
+def test_a_unit_that_cannot_be_read_is_refused(counts, unit):
+    smap = sunpy.map.Map(counts.data, dict(counts.meta) | {"bunit": unit})
+    with pytest.raises(ValueError, match=f"BUNIT = '{unit}'.*expected DN or DN / s"):
+        desaturate(smap, method="biharmonic")

@@ -193,6 +193,7 @@ def make_lasco():
             cards |= LEVEL_1 | {"FILENAME": f"{cards['FILENAME'][0]}5{cards['FILENAME'][2:]}"}
             sun = sun + 1
         cards |= {"CRPIX1": (sun[0] + 0.5) / binning + 0.5, "CRPIX2": (sun[1] + 0.5) / binning + 0.5}
+        cards |= {"SUMROW": binning, "SUMCOL": binning} if binning > 1 else {}
         cards |= {f"CDELT{axis}": binning * SCALE[detector] for axis in (1, 2)}
         if data is None:
             data = _image(detector, level, dtype, binning, seed).copy()

@@ -9,6 +9,7 @@ import torch
 from ndcube import NDCube
 
 import astropy.units as u
+from astropy.wcs import WCS
 
 import sunpy.map
 
@@ -386,6 +387,25 @@ def neighbour(whole, hours, seed, factor=1.0, **changes):
     return with_data(whole, data, **changes)
 
 
+def test_images_of_a_cube_with_the_header_of_one_file_are_neighbours():
+    smap, later = (sunpy.map.Map(sample_path(f"lasco_c3_{name}")) for name in ("cme", "later"))
+    data = smap.data.copy()
+    data[640:672, 352:416] = 0
+    wcs = WCS(naxis=3)
+    wcs.wcs.ctype = ["HPLN-TAN", "HPLT-TAN", "UTC"]
+    wcs.wcs.cunit = ["arcsec", "arcsec", "s"]
+    wcs.wcs.crpix = [smap.meta["crpix1"], smap.meta["crpix2"], 1]
+    wcs.wcs.cdelt = [56, 56, 43200]
+    wcs.wcs.mjdref, wcs.wcs.dateref = [52282, 0.8459], "2002-01-08T20:18:05"
+    wcs.wcs.set()
+    cube = NDCube(np.stack([data, later.data]), wcs=wcs, meta=dict(smap.meta))
+    with pytest.warns(RestoreWarning, match="Image 2 of 2: Found no missing"):
+        result = inpaint(cube, neighbours="sequence", method="temporal")
+    hole = data != smap.data
+    assert np.median(np.abs(result.data[0][hole] / smap.data[hole] - 1)) < 0.05
+    assert np.array_equal(result.data[1], later.data)
+
+
 def test_neighbours_improve_the_fill(whole, lossy, hole):
     """Also with another exposure time."""
     frames = [neighbour(whole, -3, 1), neighbour(whole, 2, 2, 0.5, exptime=12.5)]
@@ -537,6 +557,63 @@ def test_rotated_maps_are_refused_without_a_mask(full, order, angle):
     if order == 3 or angle == -5.0:
         with pytest.raises(ValueError, match="rotated or resampled"):
             inpaint(part, method="harmonic")
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1e-12, 1e-9, 1e9])
+def test_the_unit_does_not_matter(whole, lossy, hole, unit):
+    """Without OFFSET, which is in counts."""
+    counts = lossy.data.astype(float)
+    result = inpaint(with_data(lossy, counts * unit, offset=None), method="radial")
+    expected = inpaint(with_data(lossy, counts, offset=None), method="radial")
+    np.testing.assert_allclose(result.data / unit, expected.data, rtol=1e-5)
+    assert (result.data[hole] > 0).all()
+
+
+def test_rounded_zeros_are_found_in_any_unit(full):
+    data = np.where(full.data == 0, 1e-13, full.data.astype(float))
+    for unit in (1, 1e-9):
+        with pytest.raises(ValueError, match="zero except for the rounding errors"):
+            inpaint(with_data(full, data * unit), method="radial")
+
+
+@pytest.mark.parametrize("border", [1, 2, 5])
+@pytest.mark.parametrize("method", ["harmonic", "radial", "biharmonic", "fuzzy", "temporal"])
+def test_a_cutout_with_a_narrow_border_around_a_hole(method, border):
+    """Filled from the border, or refused where that is too narrow for a smooth background."""
+    smap, later = (sunpy.map.Map(sample_path(f"lasco_c3_{name}")) for name in ("cme", "later"))
+    data = smap.data.copy()
+    data[640:672, 352:416] = 0
+    corners = [352 - border, 640 - border] * u.pix, [415 + border, 671 + border] * u.pix
+    truth, part = (one.submap(corners[0], top_right=corners[1]) for one in (smap, with_data(smap, data)))
+    hole = part.data != truth.data
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RestoreWarning)
+        if method == "fuzzy" and border == 1:
+            with pytest.raises(ValueError, match=r"Found no cell .* expected some .* Use a larger part"):
+                inpaint(part, method=method)
+            return
+        result = inpaint(part, method=method, **({"neighbours": later} if method == "temporal" else {}))
+    assert np.abs(result.data[hole] / truth.data[hole] - 1).max() < 0.1
+    assert np.array_equal(result.data[~hole], truth.data[~hole])
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_the_search_in_an_image_binned_on_the_ground_says_what_it_finds(factor):
+    smap = sunpy.map.Map(sample_path("lasco_c3_cme"))
+    data = smap.data.copy()
+    data[640:672, 352:416] = 0
+    binned = with_data(smap, data).superpixel([factor, factor] * u.pix, func=np.mean)
+    with pytest.warns(RestoreWarning, match="Found no missing pixels.* binned after it was sent.* 32 x 32 .* mask="):
+        result = inpaint(binned, method="radial")
+    assert np.array_equal(result.data, binned.data)
+    hole = np.zeros(binned.data.shape, dtype=bool)
+    hole[640 // factor : 672 // factor, 352 // factor : 416 // factor] = True
+    assert (inpaint(binned, method="radial", mask=hole).data[hole] > 0).all()
+    # Four by four blocks contain a whole one of the binned image
+    data[512:768, 256:512] = 0
+    binned = with_data(smap, data).superpixel([factor, factor] * u.pix, func=np.mean)
+    with pytest.warns(RestoreWarning, match="^The image was binned after it was sent"):
+        inpaint(binned, method="radial")
 
 
 def test_rotated_maps_with_a_mask_are_filled(full):

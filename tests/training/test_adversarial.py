@@ -100,6 +100,31 @@ def test_resumed_training_is_the_uninterrupted_one(run, gan, schedule, ema_decay
     assert metadata["steps"] == "12"
 
 
+@pytest.mark.parametrize("penalty", [0.0, 0.5])
+def test_accumulated_gradients_are_those_of_the_whole_batch(run, gan, penalty):
+    """Of both players, without layers whose output depends on the other images of a batch."""
+
+    def linear(hyperparameters):
+        channels = dict(hyperparameters)["channels"]
+        return nn.Sequential(nn.Conv2d(1, channels, 1), nn.Conv2d(channels, 4, 1), nn.PixelShuffle(2))
+
+    class Pixels(Adversary):
+        def __init__(self, channels):
+            super().__init__(channels)
+            self.layers[1] = nn.Identity()
+
+    object.__setattr__(gan.task, "build_network", linear)
+    gan.build_adversary = lambda self, hyperparameters: self.adversaries.append(Pixels(4)) or self.adversaries[-1]
+    changes = {"options": {"margin": 0, "gradient_penalty": penalty}}
+    whole, _ = read(run("whole", **changes))
+    adversary = gan.adversaries[-1].state_dict()
+    parts, metadata = read(run("parts", accumulate=2, **changes))
+    assert metadata["steps"] == "12"
+    for found, expected in ((parts, whole), (gan.adversaries[-1].state_dict(), adversary)):
+        for name, tensor in expected.items():
+            torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-5, msg=name)
+
+
 @pytest.mark.slow
 def test_same_seed_same_weights(run, assert_equal_states):
     first, _ = read(run("first"))
@@ -206,7 +231,7 @@ def test_training_is_quiet_and_logged(run, tmp_path, capfd, caplog):
 def test_refusals(run):
     with pytest.raises(ValueError, match="precision='16-mixed' for an adversarial training; expected '32-true'"):
         run("out", precision="16-mixed")
-    with pytest.raises(ValueError, match="Found 0 steps between halvings"):
+    with pytest.raises(ValueError, match=r"Found halving = 0 in .*; expected the number of steps between two halvings"):
         run("out", halving=0)
     run("out")
     with pytest.raises(ValueError, match=r"betas = \[0\.5, 0\.999\], expected \[0\.9, 0\.999\]"):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import ClassVar
 
@@ -10,13 +11,10 @@ import torch
 from torch.nn import functional
 from torch.utils.data import TensorDataset
 
-from sunpy_restore.backprojection.beam import BEAM
-from sunpy_restore.backprojection.channels import PIXEL
 from sunpy_restore.backprojection.recipe.flares import compare_images, open_flares
 from sunpy_restore.backprojection.recipe.pairs import FlareDataset, SceneDataset, simulated, simulated_flare
 from sunpy_restore.backprojection.recipe.scores import evaluation_pairs, measure
-from sunpy_restore.backprojection.uvplane import stix_uv
-from sunpy_restore.core.config import TrainingConfig
+from sunpy_restore.core.configfile import load_configs
 from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
 from sunpy_restore.core.task import network_builder
 
@@ -35,8 +33,6 @@ _FLARE_DATA = (
     "and the scenes above (35 %), with noise of 0.8-32 % of the mean amplitude, estimated in three quarters of the "
     "scenes; in a quarter also calibration errors of up to 7 % of the amplitude."
 )
-_SIDES = {"48": 0.2, "64": 0.4, "80": 0.3, "96": 0.1}
-"""Sides of the training fields in pixels, with their probabilities."""
 _VALIDATION_SCENES, _VALIDATION_SIDE = 192, 64
 _STAGE_WEIGHT = 0.3
 """Weight of a stage in the loss, relative to the next stage."""
@@ -74,6 +70,14 @@ class BackprojectionRecipe(Recipe):
         "sources": ScoreColumn("sources", "{:.1f}"),
     }
 
+    limits: ClassVar = (
+        "For STIX back-projections of sub-collimators 1-10. Sources below the resolution of the finest sub-collimator, "
+        "and sources of less than about a tenth of the flux of the brightest one, are not reliable; compare with a "
+        "second method and the visibilities."
+    )
+
+    options: ClassVar = frozenset({"close", "curvature", "flares", "l1", "sides", "target"})
+
     def __init__(self, task):
         super().__init__(task)
         self._seconds = None
@@ -97,56 +101,7 @@ class BackprojectionRecipe(Recipe):
             the weight of the error of the curvature in the loss, and ``flares`` the number of different scenes with
             classical images.
         """
-        points = stix_uv(range(1, 11))
-        uv = np.stack([points.u, points.v], axis=1).reshape(10, 3, 2).tolist()
-        broad = TrainingConfig(
-            name="broad",
-            network={
-                "architecture": "UnrolledUNet", "uv": uv, "pixel": PIXEL, "beam": BEAM, "widths": [32, 48, 64, 96],
-                "stages": 2,
-            },
-            patch_size=64,
-            batch_size=24,
-            steps=5_000,
-            learning_rate=6e-4,
-            ema_decay=0.998,
-            precision="bf16-mixed",
-            validation_interval=500,
-            options={"target": "truth", "sides": _SIDES},
-        )  # fmt: skip
-        compact = replace(
-            broad,
-            name="compact",
-            steps=2_000,
-            learning_rate=4e-4,
-            options={"target": "truth", "sides": _SIDES, "close": 0.35, "curvature": 0.3},
-        )
-        paper = TrainingConfig(
-            name="paper",
-            network={"architecture": "CleanPix2Pix", "width": 64, "norm": "batch"},
-            adversary={"architecture": "CleanDiscriminator", "width": 64, "norm": "batch"},
-            patch_size=256,
-            batch_size=1,
-            steps=100_000,
-            learning_rate=2e-4,
-            betas=(0.5, 0.999),
-            schedule="constant",
-            ema_decay=0.0,
-            gradient_clip=0.0,
-            validation_interval=2_000,
-            options={"target": "clean", "sides": {"256": 1.0}, "l1": 100.0},
-        )
-        guided = replace(
-            compact,
-            name="guided",
-            network={**compact.network, "architecture": "GuidedUNet", "guides": 2, "blend_widths": [32, 48, 64, 96]},
-            batch_size=16,
-            steps=4_400,
-            learning_rate=1e-3,
-            precision="32-true",
-            options={"target": "truth", "flares": 4_500, "sides": {"64": 1.0}, "curvature": 0.3},
-        )
-        return {"broad": broad, "compact": compact, "guided": guided, "paper": paper}
+        return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
 
     def training_data(self, config):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""

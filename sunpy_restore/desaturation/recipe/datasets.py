@@ -63,7 +63,7 @@ def training_pairs(directory, config):
     Parameters
     ----------
     directory : path-like
-        Folder with ``aia/jp2/``.
+        Folder with a manifest, or with ``aia/jp2/``.
     config : `~sunpy_restore.core.config.TrainingConfig`
         The configuration.
 
@@ -95,9 +95,15 @@ def validation_pairs(directory, config):
         Name of the source to `torch.utils.data.TensorDataset`.
     """
     disks = read_disks(directory, "validation")
-    pairs = {"paper": _paper_pairs(disks)}
+    crops = list(paper_crops(disks))
+    pairs = {"paper": _paper_pairs(crops)} if crops else {}
     if not _as_in_paper(config):
         pairs["injected"] = _injected_pairs(disks)
+    if not pairs:
+        raise ValueError(
+            "Found no bright region in the images for validation; expected at least one tile of 256 pixels with 2 to "
+            "20 % of its pixels above 0.8 of the range. Add images of active regions."
+        )
     return pairs
 
 
@@ -105,8 +111,7 @@ def _as_in_paper(config):
     return config.options.get("data") == "paper"
 
 
-def _paper_pairs(disks):
-    crops = list(paper_crops(disks))
+def _paper_pairs(crops):
     chosen = np.random.default_rng(0).permutation(len(crops))[:_PAPER_PAIRS]
     return _stacked([pair_of(image, mask, image) for image, mask in (crops[index] for index in chosen)])
 

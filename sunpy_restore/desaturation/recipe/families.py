@@ -43,7 +43,8 @@ def tiles(disks, count, *, bright=True):
         if bright:
             centre = rng.permuted(full.places[max(full.places)], axis=0)[0] + rng.integers(-48, 49, size=2)
         else:
-            centre = 2048 + np.round(rng.uniform(-1500, 1500, size=2)).astype(int)
+            shape = np.array(full.image.shape)
+            centre = shape // 2 + np.round(rng.uniform(-1500, 1500, size=2) * shape / 4096).astype(int)
         top, left = np.clip(centre - _SIDE // 2, 0, np.array(full.image.shape) - _SIDE)
         yield full.image[top : top + _SIDE, left : left + _SIDE] / 255.0
 

@@ -83,9 +83,10 @@ def paper_crops(disks, shares=(0.02, 0.2)):
     """
     side = _PAPER_SIDE
     for full in disks:
-        for top in range(0, full.image.shape[0], side):
-            for left in range(0, full.image.shape[1], side):
-                image = full.image[top : top + side, left : left + side] / 255.0
+        whole = full.image
+        for top in range(0, whole.shape[0] - side + 1, side):
+            for left in range(0, whole.shape[1] - side + 1, side):
+                image = whole[top : top + side, left : left + side] / 255.0
                 mask = paper_damage(image)[1]
                 if shares[0] < mask.mean() < shares[1]:
                     yield image, mask

@@ -8,10 +8,15 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from sunpy_restore.core.manifest import has_manifest
+from sunpy_restore.desaturation.recipe.own import own_images
+
 __all__ = ["Disk", "crop", "flare", "read_disks"]
 
 VALIDATION_DAYS = ("2014-02-03", "2022-01-01")
 """Days whose images are not used for training."""
+
+_BLOCK, _EDGE = 16, 176  # pixels of the blocks whose brightness is compared, and at the edges of the image
 
 
 @dataclass(frozen=True)
@@ -42,13 +47,13 @@ def read_disks(directory, split="train"):
     Parameters
     ----------
     directory : path-like
-        Folder with ``aia/jp2/``.
+        Folder with a manifest, or with ``aia/jp2/``.
     split : ``"train"`` or ``"validation"``
-        By the day of the observation.
+        The split of the manifest; without one, by the day of the observation.
 
     Returns
     -------
-    `list` of `Disk`
+    `list` of `Disk` or `~sunpy_restore.desaturation.recipe.own.OwnDisk`
 
     Raises
     ------
@@ -57,6 +62,8 @@ def read_disks(directory, split="train"):
     ValueError
         An image has no date.
     """
+    if has_manifest(directory):
+        return own_images(directory, split, _places_of_any_image)
     disks = []
     for path in sorted((Path(directory) / "aia" / "jp2").glob("*.jp2")):
         # The header is XML text in the first kilobytes of the file
@@ -76,7 +83,7 @@ def read_disks(directory, split="train"):
     return disks
 
 
-def _bright_places(image, levels=(204, 150, 110), block=16, edge=176):
+def _bright_places(image, levels=(204, 150, 110), block=_BLOCK, edge=_EDGE):
     """Centres of blocks whose mean exceeds a level, away from the edges of the image."""
     ny, nx = (n // block for n in image.shape)
     means = image[: ny * block, : nx * block].reshape(ny, block, nx, block).mean(axis=(1, 3))
@@ -86,6 +93,16 @@ def _bright_places(image, levels=(204, 150, 110), block=16, edge=176):
         inside = ((centres >= edge) & (centres < np.array(image.shape) - edge)).all(axis=1)
         if inside.any():
             places[level] = centres[inside]
+    return places
+
+
+def _places_of_any_image(image):
+    """Bright places of an image that may be a cutout, or of the quiet Sun."""
+    edge = min(_EDGE, min(image.shape) // 2 - _BLOCK)
+    places = _bright_places(image, edge=edge)
+    if not places:
+        inner = image[edge:-edge, edge:-edge]
+        places = {0: np.array([np.unravel_index(inner.argmax(), inner.shape)]) + edge}
     return places
 
 

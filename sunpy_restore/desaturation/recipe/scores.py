@@ -6,10 +6,12 @@ import numpy as np
 
 from astropy.io import fits
 
+from sunpy_restore.core.manifest import has_manifest
 from sunpy_restore.core.metrics import flux_error, psnr, ssim
 from sunpy_restore.desaturation.forward import FULL_WELL
 from sunpy_restore.desaturation.observation import Observation
 from sunpy_restore.desaturation.recipe.families import FAMILIES, LEVEL_1_FAMILIES, family_masks, tiles
+from sunpy_restore.desaturation.recipe.own import EIGHT_BIT, own_exposures
 from sunpy_restore.desaturation.recipe.pairs import injected, paper_crops
 from sunpy_restore.desaturation.recipe.scenes import read_disks
 
@@ -45,7 +47,7 @@ def evaluation_pairs(directory):
     Parameters
     ----------
     directory : path-like
-        Folder with ``aia/`` and ``aia/jp2/``.
+        Folder with a manifest, or with ``aia/`` and ``aia/jp2/``.
 
     Yields
     ------
@@ -58,22 +60,23 @@ def evaluation_pairs(directory):
     truth : `numpy.ndarray`
         The unsaturated image, shape ``(ny, nx)``.
     """
-    disks = read_disks(directory, "validation")
+    owned = has_manifest(directory)
+    disks = [full for full in read_disks(directory, "validation") if not owned or full.group == EIGHT_BIT]
     for image, mask in paper_crops(disks):
         yield _CROPS, Observation(image=np.where(mask, 1, image), mask=mask), image
     for image, mask in paper_crops(disks):
         full = image > _PAPER_THRESHOLD
         told = {"saturated": full, "primary": full, "level": _PAPER_THRESHOLD}
         yield _TOLD, Observation(image=np.where(mask, 1, image), mask=mask, **told), image
-    for name, (_, bright) in FAMILIES.items():
+    for name, (_, bright) in FAMILIES.items() if disks else ():
         for image, mask in family_masks(name, tiles(disks, _TILES, bright=bright)):
             yield name, Observation(image=np.where(mask, 1, image), mask=mask), image
-    images = _level_1_images(directory)
+    images = list(own_exposures(directory, _SIDE) if owned else _level_1_images(directory))
     for name in LEVEL_1_FAMILIES:
-        crops = [_normalized(images[channel]) for channel in _MASKED_CHANNELS]
+        crops = [_normalized(image) for channel, image in images if owned or channel in _MASKED_CHANNELS]
         for image, mask in family_masks(name, crops * _MASKS):
             yield f"level 1, {name}", Observation(image=np.where(mask, 1, image), mask=mask), image
-    for channel, image in images.items():
+    for channel, image in images:
         for flare in range(_FLARES):
             rng = np.random.default_rng([channel, flare])
             peak = np.exp(rng.uniform(*np.log(_PEAKS)))
@@ -82,12 +85,11 @@ def evaluation_pairs(directory):
 
 
 def _level_1_images(directory):
-    """Unsaturated level-1 images by channel."""
-    images = {}
+    """Channels and unsaturated level-1 images."""
     for channel, name in _LEVEL_1.items():
         with fits.open(Path(directory) / "aia" / f"{name}.fits.gz") as hdus:
-            images[channel] = hdus[-1].data.astype(float)[:_SIDE, :_SIDE]
-    return images
+            image = hdus[-1].data.astype(float)[:_SIDE, :_SIDE]
+        yield channel, image
 
 
 def _normalized(image):

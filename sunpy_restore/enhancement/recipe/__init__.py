@@ -1,16 +1,27 @@
 """Training and evaluation of the networks of `sunpy_restore.enhance`."""
 
-from dataclasses import replace
+import functools
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from sunpy_restore.core.config import TrainingConfig
+from sunpy_restore.core.configfile import load_configs
+from sunpy_restore.core.manifest import has_manifest
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
-from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE, observe, observe_target, reconvolve
+from sunpy_restore.core.samples import Splitting
+from sunpy_restore.enhancement.forward import (
+    CONTINUUM_NOISE,
+    HMI_PIXEL,
+    MAGNETOGRAM_NOISE,
+    observe,
+    observe_target,
+    reconvolve,
+)
 from sunpy_restore.enhancement.observation import Observation
+from sunpy_restore.enhancement.recipe import own
 from sunpy_restore.enhancement.recipe.pairs import PairDataset
 from sunpy_restore.enhancement.recipe.scores import measure
 from sunpy_restore.enhancement.recipe.truth import clean_continuum_sources, continuum_sources, magnetogram_sources
@@ -27,31 +38,6 @@ _CLEAN_DATA = (
     "other columns of IMaX, HMI frames 27-29. All files are from repositories with the MIT licence."
 )
 _NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}
-_COMPACT_OPTIONS = {
-    "enhance-continuum": {"contrast": 8.0},
-    # Relative to MAGNETOGRAM_NOISE, which is that of 45 s magnetograms; 720 s magnetograms have less than half of it
-    "enhance-magnetogram": {"contrast": 0.0, "noise": (0.4, 1.1)},
-}
-_COMPACT = {
-    "enhance-continuum": {
-        "architecture": "ResidualRestorer",
-        "blocks": 6,
-        "channels": 48,
-        "offset": 1.0,
-        "scale": 0.1,
-        "noise_to_signal": 1.5e-4,
-        "spectral_index": 1.0,
-    },
-    "enhance-magnetogram": {
-        "architecture": "ResidualRestorer",
-        "blocks": 4,
-        "channels": 48,
-        "offset": 0.0,
-        "scale": 0.1,
-        "noise_to_signal": 1e-2,
-        "spectral_index": 1.0,
-    },
-}
 _TERMS = (
     " The terms of use of MURaM are unclear: the LICENSE file of its source, https://github.com/HelioML/HelioML, says "
     "BSD-3-Clause, the README puts the contents under CC BY-NC-ND 4.0."
@@ -72,16 +58,16 @@ _DATA = {
     ),
 }
 
-# The paper writes the penalty as l2 * w**2, PyTorch as weight_decay / 2 * w**2
-_PAPER_DECAY = {"enhance-continuum": 2e-6, "enhance-magnetogram": 2e-5}
+_SCORED = 100.0  # arcsec; largest side of an own image that is scored
 
 
 class EnhancementRecipe(Recipe):
     """
     Training and evaluation of the networks of `sunpy_restore.enhance`.
 
+    `~sunpy_restore.enhancement.recipe.own.sample_of` says which own images are accepted.
     `~sunpy_restore.enhancement.recipe.truth.continuum_sources` and
-    `~sunpy_restore.enhancement.recipe.truth.magnetogram_sources` list the files of the training data.
+    `~sunpy_restore.enhancement.recipe.truth.magnetogram_sources` list the files of the training data of the package.
     """
 
     score_columns: ClassVar = {
@@ -96,6 +82,17 @@ class EnhancementRecipe(Recipe):
 
     headline = "psnr"
 
+    limits: ClassVar = (
+        "For HMI images on the detector's pixels of 0.504 arcsec, whose point spread function the training assumes. "
+        "Structure below the diffraction limit of HMI is inferred from simulations and other telescopes, not observed; "
+        "do not measure sizes or numbers of structures below 0.5 arcsec on the result."
+    )
+
+    options: ClassVar = frozenset({"contrast", "data", "margin", "noise", "patches", "views"})
+
+    # Granules live for minutes, the structure of penumbrae for an hour
+    splitting = Splitting(gap=2.0, margin=2.0)
+
     def configs(self):
         """
         Training configurations of the task.
@@ -109,49 +106,25 @@ class EnhancementRecipe(Recipe):
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.config.TrainingConfig`.
+            Name to `~sunpy_restore.core.config.TrainingConfig`. Options: ``views`` is the number of views of the
+            images that are made in advance, and ``patches`` of distinct patches; ``margin`` are pixels around a patch
+            that the network sees in addition; ``contrast`` is the weight of the error of the contrast; ``noise`` are
+            the lowest and highest noise, relative to that of `~sunpy_restore.enhancement.forward`; ``data`` is
+            ``"clean"`` for data with clear terms.
         """
-        task = self.task.name
-        paper = {
-            "patch_size": 50,
-            "batch_size": 32,
-            "steps": 20 * 50_000 // 32,
-            "learning_rate": 1e-4,
-            "schedule": "constant",
-            "weight_decay": _PAPER_DECAY[task],
-            "ema_decay": 0.0,
-            "gradient_clip": 0.0,
-            "validation_interval": 50_000 // 32,
-        }
-        paper_options = {"patches": 50_000, "views": 2_000, "margin": 0, "contrast": 0.0}
-        compact = TrainingConfig(
-            name="compact",
-            network=_COMPACT[task],
-            patch_size=32,
-            batch_size=16,
-            steps=3_000 if task == "enhance-continuum" else 4_000,
-            learning_rate=1e-3,
-            ema_decay=0.999,
-            precision="bf16-mixed",
-            validation_interval=500,
-            options={"views": 1_500, "margin": 12} | _COMPACT_OPTIONS[task],
-        )
-        networks = {
-            "paper": {"architecture": "Enhance", "blocks": 5, "channels": 64},
-            "light": {"architecture": "Enhance", "blocks": 1, "channels": 32},
-        }
-        clean = replace(compact, name=_CLEAN, options=dict(compact.options) | {"data": _CLEAN})
-        own = {"compact": compact} | ({_CLEAN: clean} if task == "enhance-continuum" else {})
-        return own | {
-            name: TrainingConfig(name=name, network=network, options=paper_options, **paper)
-            for name, network in networks.items()
-        }
+        return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
 
     def training_data(self, config):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""
         return _CLEAN_DATA if config.options.get("data") == _CLEAN else _DATA[self.task.name]
 
+    def sample_of(self, candidate):
+        """See `~sunpy_restore.enhancement.recipe.own.sample_of`."""
+        return own.sample_of(self.task, candidate)
+
     def _sources(self, config, directory, split):
+        if has_manifest(directory):
+            return own.own_sources(self.task, directory, split)
         clean = config.options.get("data") == _CLEAN
         return (clean_continuum_sources if clean else _SOURCES[self.task.name])(directory, split)
 
@@ -180,8 +153,11 @@ class EnhancementRecipe(Recipe):
         """Yield simulated HMI observations of the held-out images."""
         task = self.task.name
         rng = np.random.default_rng(0)
-        for source in _SOURCES[task](directory, "validation"):
+        owned = has_manifest(directory)
+        read = functools.partial(own.own_sources, self.task) if owned else _SOURCES[task]
+        for source in read(directory, "validation"):
             for image in source.images:
+                image = _middle(image, source.pixel_scale) if owned else image
                 if source.pixel_scale is None:
                     truth = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
                     observed = reconvolve(truth)
@@ -217,6 +193,13 @@ class EnhancementRecipe(Recipe):
             contrast_error = (_fine_contrast(restored) - contrast) ** 2
             error = error + weight * contrast_error.mean()
         return 100 * error
+
+
+def _middle(image, pixel_scale):
+    """The middle of an image, which is scored; full disks would take hours."""
+    side = round(_SCORED / (HMI_PIXEL / 2 if pixel_scale is None else pixel_scale))
+    top, left = (max(0, (length - side) // 2) for length in image.shape)
+    return image[top : top + side, left : left + side].astype(float)
 
 
 def _fine_contrast(image):

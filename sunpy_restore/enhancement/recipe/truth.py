@@ -4,6 +4,7 @@ High-resolution images of the Sun, and training pairs that are generated from th
 A source is an image with fine pixels, or an image that represents the target telescope directly (Wald's protocol).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from astropy.io import fits
 from sunpy_restore.enhancement.forward import HMI_PIXEL, airy_psf, hmi_psf, reconvolve
 from sunpy_restore.enhancement.recipe.imax import IMAX_SCALE, deconvolve, match_spectrum
 
-__all__ = ["Source", "clean_continuum_sources", "continuum_sources", "magnetogram_sources", "view"]
+__all__ = ["Source", "clean_continuum_sources", "continuum_sources", "magnetogram_sources", "quiet_level", "view"]
 
 MURAM_SCALE = 0.0662  # arcsec
 MURAM_SPLIT = 544
@@ -36,7 +37,7 @@ class Source:
     ----------
     name : `str`
         Name in logs and model cards.
-    images : `list` of `numpy.ndarray`
+    images : sequence of `numpy.ndarray`
         Continuum images in units of the quiet-Sun intensity, or magnetograms in kG.
     pixel_scale : `float` or `None`
         Pixel size in arcsec; `None` for images that are used as images of the target telescope, with its pixels.
@@ -55,7 +56,7 @@ class Source:
     """
 
     name: str
-    images: list
+    images: Sequence
     pixel_scale: float | None
     weight: float
     gain: tuple[float, float] = (1.0, 1.0)
@@ -69,8 +70,19 @@ def _read(path):
         return np.asarray(hdus[0].data, dtype=float)
 
 
-def _quiet_level(image):
-    """Median outside of sunspots."""
+def quiet_level(image):
+    """
+    Quiet-Sun intensity of an image, the median outside of sunspots.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Intensity, shape ``(ny, nx)``.
+
+    Returns
+    -------
+    `float`
+    """
     return np.median(image[image > 0.9 * np.median(image)])
 
 
@@ -143,12 +155,12 @@ def continuum_sources(directory, split="train"):
 def _observed_sources(directory, series):
     """Spots and plage; their weights are shares of the compact configuration."""
     sp = np.load(directory / "photosphere" / "hinode_sp_scan.npz")["data"][:, 0, :].astype(float)
-    sp = ndimage.zoom(sp / _quiet_level(sp), 2, order=3, mode="mirror", grid_mode=True)
+    sp = ndimage.zoom(sp / quiet_level(sp), 2, order=3, mode="mirror", grid_mode=True)
     spot, plage = (_sst(directory, day) for day in ("2020-07-27", "2019-08-01"))
     return [
         Source("Hinode/SP spot", [np.clip(sp, 0.02, None)], 0.08, 0.11, (0.9, 1.1), 1.0),
         # The contrast of the wide band at 8542 A is lower than at 6173 A
-        Source("SST spot", [np.clip(spot / _quiet_level(spot), 0.02, None) ** 1.3], 0.059, 0.1, (0.9, 1.1), 1.0),
+        Source("SST spot", [np.clip(spot / quiet_level(spot), 0.02, None) ** 1.3], 0.059, 0.1, (0.9, 1.1), 1.0),
         Source("SST plage", [plage / np.median(plage)], 0.059, 0.07, (1.5, 2.5), 1.0),
         Source("HMI spot series", series[:20:4], None, 0.1, (0.9, 1.2), 1.0),
     ]
@@ -156,7 +168,7 @@ def _observed_sources(directory, series):
 
 def _series(directory):
     series = _read(directory / "hmi" / "hmi_continuum_sunspot_series.fits.gz")
-    return [frame / _quiet_level(frame) for frame in series]
+    return [frame / quiet_level(frame) for frame in series]
 
 
 def clean_continuum_sources(directory, split="train"):

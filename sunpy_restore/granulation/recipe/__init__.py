@@ -1,5 +1,7 @@
 """How the generators of `sunpy_restore.synthesize_granulation` are trained and scored."""
 
+import math
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -7,14 +9,16 @@ import torch
 from torch.nn import functional
 from torch.utils.data import Subset
 
+from sunpy_restore.core.configfile import load_configs
+from sunpy_restore.core.manifest import has_manifest, read_manifest
 from sunpy_restore.core.recipe import Recipe, Variant
+from sunpy_restore.core.samples import Splitting
 from sunpy_restore.core.task import network_builder
 from sunpy_restore.granulation.fields import CELL
 from sunpy_restore.granulation.recipe import scores
 from sunpy_restore.granulation.recipe.calibration import calibrate, radial_power
-from sunpy_restore.granulation.recipe.configurations import CONFIGURATIONS
 from sunpy_restore.granulation.recipe.losses import histogram_loss, spectrum_loss
-from sunpy_restore.granulation.recipe.textures import SIDE, TileDataset, read_texture
+from sunpy_restore.granulation.recipe.textures import DATA, SIDE, TileDataset, read_texture, sample_of
 from sunpy_restore.granulation.statistics import measure_reference
 from sunpy_restore.granulation.task import CONVOLUTIONAL, GAN, VAE
 from sunpy_restore.networks.granulation_vae import kl_divergence
@@ -44,11 +48,22 @@ class GranulationRecipe(Recipe):
     """
     Training and evaluation of the generators of `sunpy_restore.synthesize_granulation`.
 
-    The images in the folder of the training data are described in
-    `~sunpy_restore.granulation.recipe.textures.read_texture`.
+    `~sunpy_restore.granulation.recipe.textures.sample_of` says which own images are accepted;
+    `~sunpy_restore.granulation.recipe.textures.read_texture` describes the images of the package.
     """
 
     score_columns: ClassVar = scores.COLUMNS
+
+    limits: ClassVar = (
+        "The textures have the statistics of the training image; they show no observed place or time, and have no "
+        "magnetic field and no evolution."
+    )
+
+    options: ClassVar = frozenset({"adversary_rate", "files", "gradient_penalty", "histogram", "kl", "spectrum"})
+
+    # Granules live for ten minutes
+    splitting = Splitting(gap=1.0, share=0.25, margin=2.0)
+    data_name = DATA
 
     def configs(self):
         """
@@ -67,7 +82,11 @@ class GranulationRecipe(Recipe):
             ``adversary_rate``, see `~sunpy_restore.training.adversarial.AdversarialModule`; ``kl``, the weight of the
             divergence in the loss of an autoencoder.
         """
-        return {config.name: config for config in CONFIGURATIONS[self.task.name]}
+        return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
+
+    def sample_of(self, candidate):
+        """See `~sunpy_restore.granulation.recipe.textures.sample_of`."""
+        return sample_of(candidate)
 
     def training_data(self, config):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""
@@ -170,6 +189,11 @@ class GranulationRecipe(Recipe):
             "spectrum": float(np.abs(np.log(power[1:] / expected[1:])).mean()),
         }
 
+    def validation_score(self, scores):
+        """Sum of the distances of the contrast (absolute logarithm of the ratio), histogram and power spectrum."""
+        contrast = abs(math.log(max(scores["contrast"], 1e-6)))
+        return contrast + scores["histogram"] + scores["spectrum"]
+
     def calibrate(self, network, directory, config):
         """
         Measure and set the calibration of a trained generator.
@@ -206,7 +230,11 @@ class GranulationRecipe(Recipe):
         """
         files = config.options.get("files")
         texture = read_texture(directory, "validation", files)
-        source = _KEPT_BACK if files is None else f"{files[0][0]}, the last quarter of the columns"
+        if has_manifest(directory):
+            item = read_manifest(directory).split("validation")[0]
+            source = f"{item.group}: {item.origin}" + (f", columns {item.columns}" if item.columns else "")
+        else:
+            source = _KEPT_BACK if files is None else f"{files[0][0]}, the last quarter of the columns"
         return {"reference": measure_reference(texture.images[0], texture.pixel, source).as_dict()}
 
     def evaluation_pairs(self, directory):

@@ -1,5 +1,6 @@
 """Images that generators are trained on, and the parts of them that are kept back."""
 
+import itertools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,16 +11,28 @@ from torch.utils.data import Dataset
 
 from astropy.io import fits
 
+from sunpy_restore.core.manifest import has_manifest, read_manifest
+from sunpy_restore.core.samples import KM_PER_ARCSEC, Sample
 from sunpy_restore.granulation.regrid import Regridded
 from sunpy_restore.granulation.texture import Texture
 
-__all__ = ["SIDE", "TileDataset", "TrainingTexture", "read_texture"]
+__all__ = ["DATA", "SIDE", "TileDataset", "TrainingTexture", "read_texture", "sample_of"]
 
 SIDE = 128
 """Side of a tile in pixels."""
 
 SPLIT = 0.75
 """Fraction of the columns of an image that is used for training; the others are kept back."""
+
+DATA = "synthesize"
+"""What own images are for; all generators are trained on the same ones."""
+
+_LARGEST_PIXEL = 200.0  # km; a granule has five of them across
+_GRANULE = 1000.0  # km
+_LEAST_FIELD = 5000.0  # km
+_UMBRA = 0.8  # of the median intensity
+_MOST_DARK = 1e-3  # of the pixels
+_GOOD = ("0", "0x00000000", "")
 
 _FILES = (("photosphere/muram_intensity_48km.npy", 48.0),)
 
@@ -55,9 +68,9 @@ def read_texture(directory, split="train", files=None):
     Parameters
     ----------
     directory : path-like
-        Folder of the training data.
+        Folder of the training data. If it has a manifest, this is the list of the images.
     split : ``"train"`` or ``"validation"``
-        The first three quarters of the columns of each image, or the rest.
+        The split of the manifest; without one, the first three quarters of the columns of each image, or the rest.
     files : sequence of pairs or triples, optional
         Names of images (``.npy``, FITS or 8-bit), the sides of their pixels in km, and the number of pixels that are
         cut off along each edge, by default 0. All are resampled to the pixel size of the first one. By default the
@@ -75,6 +88,8 @@ def read_texture(directory, split="train", files=None):
         A file does not contain an image with finite values, positive mean and structure, or an image is too small for
         tiles in both parts.
     """
+    if has_manifest(directory):
+        return _own_texture(directory, split)
     files = _FILES if files is None else files
     pixel = files[0][1]
     parts = [_parts(Path(directory) / name, pixel / size, *margin) for name, size, *margin in files]
@@ -82,6 +97,73 @@ def read_texture(directory, split="train", files=None):
     seen = parts[0][0]
     span = (float(seen.min()), float(seen.max()))
     return TrainingTexture([part[split != "train"] for part in parts], pixel, span)
+
+
+def _own_texture(directory, split):
+    """The images of a manifest, with the median pixel size of those for training."""
+    manifest = read_manifest(directory, DATA)
+    train = manifest.split("train")
+    scale = sorted(item.pixel_scale for item in train)[len(train) // 2]
+
+    def usable(items):
+        for item in items:
+            image = _regridded(manifest.read(item), scale / item.pixel_scale)
+            if min(image.shape) >= SIDE:
+                yield image
+
+    images = list(usable(manifest.split(split)))
+    seen = images[:1] if split == "train" else list(itertools.islice(usable(train), 1))
+    if not (images and seen):
+        raise ValueError(
+            f"Found no image for {split} with at least {SIDE} pixels of {scale:.3g} arcsec along each axis in "
+            f"{directory}; expected one. Use larger images, or images of one pixel size."
+        )
+    span = (float(seen[0].min()), float(seen[0].max()))
+    return TrainingTexture(images, scale * KM_PER_ARCSEC, span)
+
+
+def sample_of(candidate):
+    """
+    Take an image of a texture for training, or refuse it.
+
+    Images of any instrument with a pixel size of at most 0.28 arcsec (200 km) are taken, if they have at least 128
+    pixels and 5000 km along each axis and show no sunspot. They are divided by their mean.
+
+    Parameters
+    ----------
+    candidate : `~sunpy_restore.core.samples.Candidate`
+        The image.
+
+    Returns
+    -------
+    `~sunpy_restore.core.samples.Sample`
+
+    Raises
+    ------
+    ValueError
+        The image cannot be used.
+    """
+    scale, image = candidate.pixel_scale, np.asarray(candidate.data, dtype=np.float32)
+    if scale > _LARGEST_PIXEL / KM_PER_ARCSEC:
+        raise ValueError(
+            f"Found pixels of {scale:.3g} arcsec; expected at most {_LARGEST_PIXEL / KM_PER_ARCSEC:.2g} arcsec."
+        )
+    if str(candidate.header.get("QUALITY", 0)).strip() not in _GOOD:
+        raise ValueError(f"Found QUALITY = {candidate.header['QUALITY']}; expected 0.")
+    if min(image.shape) < SIDE:
+        raise ValueError(f"Found {image.shape[0]} x {image.shape[1]} pixels; expected at least {SIDE} along each axis.")
+    field = min(image.shape) * scale * KM_PER_ARCSEC
+    if field < _LEAST_FIELD:
+        raise ValueError(f"Found an image that is {field:.0f} km wide; expected at least {_LEAST_FIELD:.0f} km.")
+    if not np.isfinite(image).all() or not image.mean() > 0 or image.min() == image.max():
+        raise ValueError("Found values that are not finite, not positive or all the same; expected intensities.")
+    image = image / image.mean()
+    smooth = ndimage.gaussian_filter(image, _GRANULE / (scale * KM_PER_ARCSEC))
+    dark = np.mean(smooth < _UMBRA * np.median(smooth))
+    if dark > _MOST_DARK:
+        raise ValueError(f"Found {dark:.1%} of the image dark over more than a granule; expected no sunspots.")
+    unit = "mean intensity"
+    return Sample(image, candidate.instrument or "other images", unit, scale, (2 * SIDE, SIDE))
 
 
 def _parts(path, ratio, margin=0):

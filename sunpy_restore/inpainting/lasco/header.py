@@ -47,6 +47,9 @@ class Lasco:
         Angle in degrees counter-clockwise by which the image was rotated on the ground.
     blank : `float`, optional
         Value of pixels without data (``BLANK``).
+    binned_on_ground : `bool`
+        Whether the header tells that pixels were binned after the image was sent: they are larger than those summed on
+        board (``LEBXSUM``, ``SUMCOL``).
     """
 
     detector: str
@@ -57,6 +60,7 @@ class Lasco:
     exposure: float = np.nan
     turn: float = 0.0
     blank: float | None = None
+    binned_on_ground: bool = False
 
     def is_full(self, shape):
         """Whether an image of this shape is a full frame."""
@@ -128,6 +132,7 @@ def check_lasco(smap):
         exposure=_number(meta.get("exptime"), np.nan),
         turn=turn,
         blank=_number(meta.get("blank"), None),
+        binned_on_ground="lebxsum" in meta and binning > _summed_on_board(meta),
     )
 
 
@@ -168,6 +173,11 @@ def _binning(meta, detector):
         f"Found pixels of {scale:g} arcsec; expected {_SCALE[detector]} arcsec for {detector}, or 2 or 4 times that. "
         "Use the original image: telemetry blocks cannot be found in resampled images."
     )
+
+
+def _summed_on_board(meta):
+    """Pixels of the detector along a row of a pixel that was sent; 0 and 1 mean the same in the headers."""
+    return np.prod([max(_number(meta.get(key), 1.0), 1.0) for key in ("lebxsum", "sumcol")])
 
 
 def _unit(meta):

@@ -15,7 +15,7 @@ _EMPTY_SHARE = 0.99  # of the pixels of a missing block; single words may have b
 _FEWEST_PIXELS = 4  # of a block that the edge of a cutout cuts
 _LEAST_WIDTH = 8  # pixels; narrower empty regions at level 1 belong to the mask of the calibration
 _DARKENING = 0.85  # of the values around; darker pixels at the border of a block are mixed with the block
-_TINY = 1e-6  # counts
+_TINY = 1e-9  # of the bright pixels; smaller values are zeros with the rounding errors of an interpolation
 _FEWEST_TINY = 64  # pixels
 _DARK_SHARE = 0.1  # of the pixels at the borders; with fewer dark pixels, the image was not interpolated
 
@@ -123,7 +123,7 @@ def _refuse_resampled(data, lasco, unobserved, covered):
         without = ~np.isfinite(data) & ~covered
         gone = without & ~unobserved
         corners = without[[0, 0, -1, -1], [0, -1, 0, -1]].sum()
-        tiny = np.count_nonzero((data != 0) & (np.abs(data) < _TINY))
+        tiny = _count_tiny(data[~without & (data != 0)])
         if tiny >= _FEWEST_TINY:
             found = f"{tiny} pixels that are zero except for the rounding errors of an interpolation"
         elif corners >= 2 and gone.sum() > BLOCK and lasco.is_full(data.shape) and not _in_blocks(gone):
@@ -134,6 +134,12 @@ def _refuse_resampled(data, lasco, unobserved, covered):
             "missing blocks cannot be found in others. Call inpaint() before rotate(), or pass mask= with True in the "
             "pixels to fill."
         )
+
+
+def _count_tiny(values):
+    """Number of values that are zero except for rounding errors."""
+    sizes = np.abs(values)
+    return np.count_nonzero(sizes < _TINY * np.percentile(sizes, 99)) if sizes.size else 0
 
 
 def _in_blocks(gone):

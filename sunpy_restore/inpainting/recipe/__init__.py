@@ -1,17 +1,21 @@
 """How the networks of `sunpy_restore.inpaint` are trained and scored."""
 
+from pathlib import Path
 from typing import ClassVar
 
 import torch
 
+from sunpy_restore.core.configfile import load_configs
 from sunpy_restore.core.network import TiledNetwork
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
+from sunpy_restore.core.samples import Splitting
 from sunpy_restore.inpainting.recipe.blending import mean_products
-from sunpy_restore.inpainting.recipe.configurations import layered_configs, staged_configs, widened
 from sunpy_restore.inpainting.recipe.correction import error_in_holes, scored_pixels, weighted_error_in_holes
 from sunpy_restore.inpainting.recipe.datasets import training_and_validation
+from sunpy_restore.inpainting.recipe.own import sample_of
 from sunpy_restore.inpainting.recipe.paper import loss_of_layers
 from sunpy_restore.inpainting.recipe.scores import evaluation_pairs, measure
+from sunpy_restore.inpainting.recipe.stages import widened
 from sunpy_restore.networks.unet import CoronaUNet
 
 __all__ = ["InpaintingRecipe"]
@@ -37,7 +41,8 @@ class InpaintingRecipe(Recipe):
     """
     Training and evaluation of the networks of `sunpy_restore.inpaint`.
 
-    The folder of the training data contains ``lasco/`` with the files that
+    `~sunpy_restore.inpainting.recipe.own.sample_of` says which own images are accepted. The folder of the training data
+    of the package contains ``lasco/`` with the files that
     `~sunpy_restore.inpainting.recipe.scenes.TRAINING` and `~sunpy_restore.inpainting.recipe.scenes.VALIDATION` name.
     """
 
@@ -55,20 +60,52 @@ class InpaintingRecipe(Recipe):
 
     headline = "hole_error"
 
+    limits: ClassVar = (
+        "For LASCO C2 and C3 images. Filled pixels are predicted, not observed: a mass ejection or comet that lies "
+        "only in a hole is not restored. Do not measure fronts, masses or fluxes inside of holes."
+    )
+
+    options: ClassVar = frozenset(
+        {"C2", "aimed", "continuity", "features", "gate", "local", "loss", "rippled", "views"}
+    )
+
+    # Telemetry blocks are those of full frames; streamers change in a day
+    splitting = Splitting(gap=24.0, regions=False)
+
     def configs(self):
         """
         Training configurations of the task.
 
-        See `~sunpy_restore.inpainting.recipe.configurations.staged_configs` for ``broad``, ``aimed`` and ``compact``,
-        which made the weights in the package, and
-        `~sunpy_restore.inpainting.recipe.configurations.layered_configs` for the others.
+        ``broad``, ``aimed`` and ``compact`` are the three stages of the training of the network in the package.
+        ``aimed`` starts from the weights of ``broad``, and ``compact`` from those of ``aimed`` (``start`` of
+        `sunpy_restore.training.train`). The network of ``aimed`` has three more first fills, more holes of the kinds
+        that are scored, and a loss relative to the best of the first fills. The network of ``compact`` has three
+        directional first fills in addition and corrects the one by edge-enhancing diffusion; after training it gets its
+        gate.
+
+        The others are of the layered network of partial convolutions. ``paper`` is the first part of the training of
+        Enciso (2024), ``paper-fine-tuning`` the second one, which starts from the weights of the first: two layers on
+        images with a flat histogram, the losses of its Table 1 with VGG-19, Adam with rates of 2e-4 and 5e-5, gradients
+        clipped at 0.005 and 0.0005, and batches of 4. The paper gives no number of steps. Four narrow networks train
+        within minutes, with features that need no download: on images with a flat histogram (``layered-equalized``),
+        on deviations from the background (``layered-pixel``), on these as corrections of the harmonic fill
+        (``layered-correcting``), and the latter on a log-polar grid (``layered-polar``).
 
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.config.TrainingConfig`.
+            Name to `~sunpy_restore.core.config.TrainingConfig`. Options: ``aimed`` and ``rippled`` are those of
+            `~sunpy_restore.inpainting.recipe.mixtures.MixtureDataset`; ``C2`` is the share of that coronagraph;
+            ``local`` is the weight of the error of averages over 8 x 8 pixels in the loss; ``gate`` is that of
+            `~sunpy_restore.networks.unet.CoronaUNet`; ``views`` is the number of views that are made in advance;
+            ``loss`` are the weights of the terms; ``features`` is ``"vgg19"`` or ``"oriented"``; ``continuity`` is the
+            weight of `~sunpy_restore.inpainting.recipe.losses.continuity`.
         """
-        return staged_configs() | layered_configs()
+        return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
+
+    def sample_of(self, candidate):
+        """See `~sunpy_restore.inpainting.recipe.own.sample_of`."""
+        return sample_of(candidate)
 
     def training_data(self, config):
         """See `~sunpy_restore.core.recipe.Recipe.training_data`."""

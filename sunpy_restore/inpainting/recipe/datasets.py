@@ -26,7 +26,7 @@ def training_and_validation(directory, config):
     Parameters
     ----------
     directory : path-like
-        Folder with ``lasco/``.
+        Folder with a manifest, or with ``lasco/``.
     config : `~sunpy_restore.core.config.TrainingConfig`
         The configuration. Its option ``views`` is the number of patches that are made in advance; without it coronas
         are mixed during the training. ``without`` are names of images to leave out.
@@ -44,13 +44,13 @@ def training_and_validation(directory, config):
     exposures = [exposure for exposure in read_exposures(directory) if exposure.name not in without]
     kept = read_exposures(directory, "validation")
     # The shape of the mask of level 1, and nothing else of that image
-    hidden = next(exposure.unobserved for exposure in kept if exposure.level >= 1)
+    hidden = next((exposure.unobserved for exposure in kept if exposure.level >= 1), None)
     flat_fields, odds = flat_fields_of(exposures), _odds(exposures, config.options.get("C2", _SHARE_OF_C2))
     make = _patches if "views" in config.options else _mixtures
     training = make(exposures, flat_fields, odds, hidden, config)
     flat_fields = flat_fields_of(exposures + [exposure for exposure in kept if exposure.level < 1])
     validation = {name: [exposure for exposure in kept if exposure.detector == name] for name in ("C2", "C3")}
-    return training, {name: _validation(group, flat_fields, view) for name, group in validation.items()}
+    return training, {name: _validation(group, flat_fields, view) for name, group in validation.items() if group}
 
 
 def _mixtures(exposures, flat_fields, odds, hidden, config):
@@ -92,11 +92,13 @@ def _patches(exposures, flat_fields, odds, hidden, config):
 def _odds(exposures, share):
     """Probability of each image; those of one epoch show similar coronas."""
     c2 = [exposure for exposure in exposures if exposure.detector == "C2"]
+    if len(c2) in (0, len(exposures)):
+        return np.full(len(exposures), 1 / len(exposures))
     others = [exposure for exposure in c2 if exposure.name != _NORMAL_EXPOSURE]
     of_c3 = (1 - share) / (len(exposures) - len(c2))
     odds = {exposure.name: of_c3 for exposure in exposures if exposure.detector == "C3"}
     has_normal = len(others) < len(c2)
-    of_others = share * (1 - _SHARE_OF_NORMAL_EXPOSURE if has_normal else 1) / len(others)
+    of_others = share * (1 - _SHARE_OF_NORMAL_EXPOSURE if has_normal else 1) / max(len(others), 1)
     odds |= {exposure.name: of_others for exposure in others}
     if has_normal:
         odds[_NORMAL_EXPOSURE] = share * _SHARE_OF_NORMAL_EXPOSURE

@@ -67,9 +67,12 @@ def flat_fields_of(exposures):
     Returns
     -------
     `dict`
-        Name of the image to its flat field. C2 images, which are from too few epochs, and images of level 1 have none.
+        Name of the image to its flat field. C2 images, which are from too few epochs, and images of level 1 have none,
+        nor do images for which there are none of other months.
     """
     known = [exposure for exposure in exposures if exposure.detector == "C3" and exposure.level < 1]
+    if len({exposure.date[:7] for exposure in known}) < 2:
+        return {}
     of_month, result = {}, {}
     for exposure in known:
         month = exposure.date[:7]

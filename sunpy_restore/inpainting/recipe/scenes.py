@@ -7,6 +7,9 @@ import numpy as np
 
 from astropy.io import fits
 
+from sunpy_restore.core.manifest import has_manifest
+from sunpy_restore.inpainting.recipe.own import own_images
+
 __all__ = ["TRAINING", "VALIDATION", "Exposure", "read_exposures"]
 
 TRAINING = {
@@ -72,9 +75,9 @@ def read_exposures(directory, split="training"):
     Parameters
     ----------
     directory : path-like
-        Folder with ``lasco/``.
+        Folder with a manifest, or with ``lasco/``.
     split : ``"training"`` or ``"validation"``
-        The split.
+        The split of the manifest; without one, the images of `TRAINING` or `VALIDATION`.
 
     Returns
     -------
@@ -86,6 +89,8 @@ def read_exposures(directory, split="training"):
         A file is missing.
     """
     chosen = {"training": TRAINING, "validation": VALIDATION}[split]
+    if has_manifest(directory):
+        return [_own(item, image) for item, image in own_images(directory, split.removesuffix("ing"))]
     return [_read(Path(directory) / "lasco" / f"{name}.fts.gz") for names in chosen.values() for name in names]
 
 
@@ -95,11 +100,7 @@ def _read(path):
     with fits.open(path) as hdus:
         header, image = hdus[0].header, hdus[0].data.astype(float)
     level = float(header.get("LEVEL", 0.5))
-    unobserved = (image == 0) | ~np.isfinite(image)
-    if level >= 1:
-        values, counts = np.unique(image, return_counts=True)
-        if counts.max() > _MASKED_SHARE * image.size:
-            unobserved |= image == values[counts.argmax()]
+    unobserved = _unobserved(image, level)
     return Exposure(
         name=path.name.partition(".")[0],
         date=header["DATE-OBS"][:10].replace("/", "-"),
@@ -110,3 +111,20 @@ def _read(path):
         level=level,
         bias=float(header.get("OFFSET", 0)) if level < 1 else 0.0,
     )
+
+
+def _own(item, image):
+    values = item.values
+    return Exposure(
+        name=item.origin, date=item.time[:10], image=image, unobserved=_unobserved(image, values["level"]),
+        center=tuple(values["center"]), detector=values["detector"], level=values["level"], bias=values["bias"],
+    )  # fmt: skip
+
+
+def _unobserved(image, level):
+    unobserved = (image == 0) | ~np.isfinite(image)
+    if level >= 1:
+        values, counts = np.unique(image, return_counts=True)
+        if counts.max() > _MASKED_SHARE * image.size:
+            unobserved |= image == values[counts.argmax()]
+    return unobserved

@@ -175,3 +175,11 @@ def test_table_has_a_column_for_every_score():
         )
         scores |= set(RECIPE.measure(observation, image, image))
     assert scores == set(RECIPE.score_columns)
+
+
+def test_configurations_have_the_uv_points_and_pixels_of_the_package():
+    points = stix_uv(range(1, 11))
+    for name in ("broad", "compact", "guided"):
+        network = CONFIGS[name].network
+        np.testing.assert_array_equal(np.reshape(network["uv"], (-1, 2)), np.stack([points.u, points.v], axis=1))
+        assert (network["pixel"], network["beam"]) == (PIXEL, BEAM)

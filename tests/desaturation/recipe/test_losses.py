@@ -8,10 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.desaturation.forward import edge_mask
 from sunpy_restore.desaturation.recipe.losses import edge_band, edge_l1, l1, masked_l1, weighted_l1
-from sunpy_restore.desaturation.recipe.paper import adversarial_configs
+from sunpy_restore.desaturation.task import TASK
 from sunpy_restore.networks.papers.pix2pix import MaskDiscriminator, MaskPix2Pix
+
+CONFIGS = {name: config for name, config in recipe_of(TASK).configs().items() if name != "compact"}
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -85,7 +88,7 @@ def test_weighted_losses():
 
 
 def test_paper_configuration_is_the_published_one():
-    paper = adversarial_configs()["paper"]
+    paper = CONFIGS["paper"]
     assert (paper.patch_size, paper.batch_size, paper.learning_rate, paper.betas) == (256, 16, 2e-4, (0.5, 0.999))
     assert (paper.network["width"], paper.network["norm"]) == (64, "switch")
     assert paper.options["loss"] == {"masked": 0.1, "edge": 0.1}
@@ -95,7 +98,7 @@ def test_paper_configuration_is_the_published_one():
 
 
 def test_rows_of_the_ablation_differ_in_normalisation_and_loss_only():
-    configs = adversarial_configs()
+    configs = CONFIGS
     rows = {name: config for name, config in configs.items() if name.startswith("table3-")}
     assert [(row.network["norm"], *row.options["loss"]) for row in rows.values()] == [
         ("batch", "l1"),
@@ -116,11 +119,11 @@ def test_rows_of_the_ablation_differ_in_normalisation_and_loss_only():
 
 
 @pytest.mark.parametrize(
-    "name", [name if name != "paper" else pytest.param(name, marks=pytest.mark.slow) for name in adversarial_configs()]
+    "name", [name if name != "paper" else pytest.param(name, marks=pytest.mark.slow) for name in CONFIGS]
 )
 def test_configurations_build_their_networks(name):
     kinds = {"MaskPix2Pix": MaskPix2Pix, "MaskDiscriminator": MaskDiscriminator}
-    config = adversarial_configs()[name]
+    config = CONFIGS[name]
     assert config.name == name
     assert config.options["data"] == "paper"
     with torch.device("meta"):

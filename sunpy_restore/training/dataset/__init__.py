@@ -1,0 +1,6 @@
+"""Build training data sets from folders of own files."""
+
+from sunpy_restore.training.dataset.build import build_dataset
+from sunpy_restore.training.dataset.table import format_manifest
+
+__all__ = ["build_dataset", "format_manifest"]

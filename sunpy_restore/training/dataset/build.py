@@ -1,0 +1,192 @@
+"""Build a training data set: find images, let the recipe take or refuse them, split them, and write them."""
+
+import hashlib
+import logging
+import warnings
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save
+from tqdm import tqdm
+
+import astropy.units as u
+
+from sunpy_restore.core.atomic import atomic_path
+from sunpy_restore.core.manifest import SPLITS, Item, Manifest, has_manifest, read_manifest
+from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.tasks import get_task
+from sunpy_restore.training.dataset.files import candidates, find_files
+from sunpy_restore.training.dataset.journal import Journal
+from sunpy_restore.training.dataset.splits import assign
+
+__all__ = ["build_dataset"]
+
+_SHARDS = "shards"
+_MADE = ("RESTORED", "SYNTHETIC")  # keywords of images that this package made
+_TERMS = ("LICENCE", "LICENSE", "COPYRGHT")
+
+
+def build_dataset(task, sources, out, *, gap=None, progress=False):
+    """
+    Build a training data set from folders of files.
+
+    All files below the folders are considered, whatever their names. The header decides whether the recipe of the task
+    takes an image; its quality keywords are checked, and images with the same pixels are taken once. The images are
+    split into those for training and those for validation by time, with a gap between them; where there is only one
+    image, or only images of one time, by region.
+
+    The folder ``out`` then contains one file per image in ``shards/``, and ``manifest.json``, which
+    `~sunpy_restore.training.train` and `~sunpy_restore.training.evaluate` read. If it has a manifest already, files
+    that were considered before are skipped, and new ones are added; the splits of earlier images do not change.
+
+    Parameters
+    ----------
+    task : `str`
+        Name of the task, such as ``"enhance-continuum"``.
+    sources : path-like, or `list` of them
+        Folders with images: FITS files, also compressed (``.gz``, ``.fz``); JPEG 2000 files of Helioviewer; and NumPy
+        arrays. `~sunpy_restore.training.dataset.files.read_notes` describes the TOML file that an array needs and that
+        any other file may have.
+    out : path-like
+        Folder of the data set.
+    gap : `~astropy.units.Quantity` or `str`, optional
+        Least time between images for training and for validation, such as ``"12 h"``; by default that of the recipe.
+    progress : `bool`
+        Show a progress bar.
+
+    Returns
+    -------
+    `~sunpy_restore.core.manifest.Manifest`
+        What was taken, and why other files were not.
+
+    Raises
+    ------
+    ValueError
+        Unknown task, a task whose training images are simulated, a gap that is no positive time or differs from that of
+        the folder, or no image for one of the splits.
+    FileNotFoundError
+        A folder with images does not exist.
+    """
+    recipe, out = recipe_of(get_task(task)), Path(out)
+    if recipe.splitting is None:
+        raise ValueError(
+            f"The training images of {task} are simulated. Train it without files: any folder is accepted."
+        )
+    sources = [sources] if isinstance(sources, (str, Path)) else list(sources)
+    earlier = read_manifest(out, recipe.data_name) if has_manifest(out) else None
+    gap = _hours(gap, recipe.splitting.gap if earlier is None else earlier.gap)
+    if earlier is not None and gap != earlier.gap:
+        raise ValueError(f"Found gap={gap:g} h for a data set of {earlier.gap:g} h in {out}. Use another folder.")
+    files = list(find_files(sources, without=out))
+    (out / _SHARDS).mkdir(parents=True, exist_ok=True)
+    journal = Journal(out, recipe.data_name)
+    with _quiet():
+        for name, path in tqdm(files, desc="Images", disable=not progress):
+            if not journal.knows(name, path):
+                journal.add(name, path, *_examine(recipe, name, path, out))
+    manifest = _split(recipe, journal, earlier, out, gap)
+    missing = [split for split in SPLITS if not any(item.split == split for item in manifest.items)]
+    if missing:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in manifest.refused[:3])
+        raise ValueError(
+            f"Found {len(manifest.items)} images for {task} in {len(files)} files, and none for {missing[0]}; expected "
+            f"images for both splits. {reasons}"
+        )
+    manifest.write()
+    return read_manifest(out, recipe.data_name)
+
+
+@contextmanager
+def _quiet():
+    """Hide what astropy and sunpy report of each header, and warnings of the checks for users."""
+    logger = logging.getLogger("sunpy")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _hours(gap, default):
+    if gap is None:
+        return default
+    try:
+        hours = float(u.Quantity(gap).to_value(u.h))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Found gap={gap!r}; expected a time with its unit, such as '12 h'.") from error
+    if not hours > 0:
+        raise ValueError(f"Found gap={gap!r}; expected a positive time.")
+    return hours
+
+
+def _examine(recipe, name, path, out):
+    """Images of a file that the recipe takes, written as shards, and the reasons why it refuses others."""
+    items, refused = [], []
+    try:
+        for part, candidate, notes in candidates(path):
+            origin = f"{name}[{part}]" if part else name
+            try:
+                items.append(_taken(recipe, origin, candidate, notes, out))
+            except OSError:
+                raise
+            except (TypeError, ValueError) as error:
+                refused.append((origin, _first_sentence(error)))
+            # One strange header must not end the search in an archive
+            except Exception as error:  # noqa: BLE001
+                refused.append((origin, f"Found a header that cannot be read ({error!r})."))
+    except ValueError as error:
+        refused.append((name, _first_sentence(error)))
+    return items, refused
+
+
+def _taken(recipe, origin, candidate, notes, out):
+    header = candidate.header
+    made = next((key for key in _MADE if header.get(key)), None)
+    if made is not None:
+        raise ValueError(f"Found {made} = {header[made]}: the image is no observation; expected an original one.")
+    if candidate.data.dtype.kind not in "biuf":
+        raise TypeError(f"Found data of type {candidate.data.dtype}; expected real numbers.")
+    sample = recipe.sample_of(candidate)
+    image = np.ascontiguousarray(sample.image)
+    if image.dtype.kind == "f" and image.dtype != np.float32:
+        image = image.astype(np.float32)
+    digest = hashlib.sha256(repr(candidate.data.shape).encode())
+    digest.update(np.ascontiguousarray(candidate.data, dtype="<f4"))
+    digest = digest.hexdigest()
+    shard = f"{_SHARDS}/{digest[:24]}.safetensors"
+    with atomic_path(out / shard) as temporary:
+        temporary.write_bytes(save({"image": image}, {"sha256": digest}))
+    licence = next((str(header[key]) for key in _TERMS if header.get(key) and str(header[key]) != key), "")
+    return Item(
+        origin=origin, sha256=digest, shard=shard, shape=image.shape, group=sample.group, unit=sample.unit,
+        pixel_scale=sample.pixel_scale, least=sample.least, values=dict(sample.values), time=candidate.time,
+        instrument=candidate.instrument, licence=str(notes.get("licence", licence)),
+        credit=str(notes.get("credit", "")),
+    )  # fmt: skip
+
+
+def _first_sentence(error):
+    text = " ".join(str(error).split())
+    return text.partition(". ")[0].removesuffix(".") + "."
+
+
+def _split(recipe, journal, earlier, out, gap):
+    """The manifest of all images in the journal."""
+    fixed = [] if earlier is None else earlier.items
+    seen = {item.sha256: item.origin for item in fixed}
+    new, refused = [], list(journal.refused)
+    for item in journal.items:
+        if item.sha256 in seen and seen[item.sha256] != item.origin:
+            refused.append((item.origin, f"It has the same pixels as {seen[item.sha256]}."))
+        if item.sha256 in seen:
+            continue
+        seen[item.sha256] = item.origin
+        new.append(replace(item, split=""))
+    items, others = assign(new, fixed, recipe.splitting, gap)
+    refused += [(item.origin, reason) for item, reason in others]
+    return Manifest(out, recipe.data_name, gap, items, sorted(refused))

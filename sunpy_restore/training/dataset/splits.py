@@ -1,0 +1,191 @@
+"""Split images by time with a gap, or single images by region."""
+
+import bisect
+from dataclasses import replace
+
+import numpy as np
+
+from sunpy_restore.core.manifest import SPLITS
+
+__all__ = ["assign"]
+
+_MOST_LEFT_OUT = 0.5  # of the images of a group, in the gap between its splits
+_ROTATION = 10.0  # arcsec per hour, by which the Sun turns at disk centre
+_TRAIN, _KEPT = SPLITS
+
+
+def assign(items, fixed, rule, gap):
+    """
+    Assign images to the splits.
+
+    Images that are assigned already stay where they are. Others of their group that are closer in time than the gap
+    join them. A group without such images is cut at the time that keeps back about the wanted share and leaves out the
+    fewest images in the gap; the later images are for validation, or the earlier ones if this fits the share better.
+    If there is no such time, or if the images have no time, each image is split into the columns to the left and to the
+    right, with a margin between them that the Sun does not cross in the time between the images.
+
+    Parameters
+    ----------
+    items : `list` of `~sunpy_restore.core.manifest.Item`
+        Images without a split.
+    fixed : `list` of `~sunpy_restore.core.manifest.Item`
+        Images, or regions of them, that have one.
+    rule : `~sunpy_restore.core.samples.Splitting`
+        How they are split.
+    gap : `float`
+        Least time in hours between images of different splits.
+
+    Returns
+    -------
+    items : `list` of `~sunpy_restore.core.manifest.Item`
+        All items with their splits, those in ``fixed`` first.
+    refused : `list` of pairs
+        Items without a split, and the reasons.
+    """
+    taken, refused = _Taken(fixed, gap), []
+    for group in sorted({item.group for item in items}):
+        own = [item for item in items if item.group == group]
+        timed = sorted((item for item in own if item.time is not None), key=_hours)
+        regional = [item for item in own if item.time is None]
+        if any(item.group == group and item.time is not None for item in taken.items):
+            for item in timed:
+                _join(item, taken, refused, rule)
+        elif timed:
+            splits = _best_cut(timed, taken, rule.share)
+            for item, split in zip(timed, splits or (), strict=False):
+                if split:
+                    taken.add(item, split)
+                else:
+                    refused.append((item, f"It lies in the gap of {gap:g} h between training and validation."))
+            if splits is None:
+                regional += _join_others(timed, taken, refused, rule)
+        _by_region(regional, taken, refused, rule)
+    return taken.items, refused
+
+
+class _Taken:
+    """Items with their splits, and the times of each split in order."""
+
+    def __init__(self, items, gap):
+        self.items, self.gap = [], gap
+        self.hours = {split: [] for split in SPLITS}
+        for item in items:
+            self.add(item, item.split)
+
+    def add(self, item, split, columns=None):
+        self.items.append(replace(item, split=split, columns=columns if columns is not None else item.columns))
+        if item.time is not None:
+            bisect.insort(self.hours[split], _hours(item))
+
+    def near(self, item):
+        """Splits of the images that are closer than the gap."""
+        hours, result = _hours(item), set()
+        for split, known in self.hours.items():
+            place = bisect.bisect_left(known, hours)
+            if any(abs(other - hours) < self.gap for other in known[max(place - 1, 0) : place + 1]):
+                result.add(split)
+        return result
+
+
+def _hours(item):
+    return float(np.datetime64(item.time, "ms").astype(np.int64)) / 3.6e6
+
+
+def _too_close(gap, what):
+    return f"It is closer than {gap:g} h to {what}."
+
+
+def _best_cut(timed, taken, share):
+    """Split of each image for the best time to cut, empty for those that are left out; `None` if no cut is good."""
+    later, later_score = _cut(timed, taken, share)
+    earlier, earlier_score = _cut(timed[::-1], taken, share)
+    if min(later_score, earlier_score) == np.inf:
+        return None
+    return later if later_score <= earlier_score else earlier[::-1]
+
+
+def _cut(timed, taken, share):
+    """Split of each image if the last ones are kept back, which may be the earliest, and how bad the best cut is."""
+    hours = np.abs([_hours(item) - _hours(timed[0]) for item in timed])
+    near = [taken.near(item) for item in timed]
+    blocked = np.array([[split in found for split in (_KEPT, _TRAIN)] for found in near])
+    counts = np.arange(1, len(timed))
+    first = np.searchsorted(hours, hours[:-1] + taken.gap)
+    train = np.concatenate([[0], np.cumsum(~blocked[:, 0])])[counts]
+    kept = (~blocked[:, 1]).sum() - np.concatenate([[0], np.cumsum(~blocked[:, 1])])[first]
+    out = len(timed) - train - kept
+    good = (train > 0) & (kept > 0) & (out <= _MOST_LEFT_OUT * len(timed))
+    if not good.any():
+        return [], np.inf
+    score = np.where(good, np.abs(kept / len(timed) - share) + out / len(timed), np.inf)
+    best = score.argmin()
+    splits = [_TRAIN] * counts[best] + [""] * (first[best] - counts[best]) + [_KEPT] * (len(timed) - first[best])
+    return ["" if near[index] - {split} else split for index, split in enumerate(splits)], score[best]
+
+
+def _join(item, taken, refused, rule):
+    """Assign an image to a group that has a split."""
+    near, gap = taken.near(item), taken.gap
+    if near == set(SPLITS):
+        hours = _hours(item)
+        like = [other for other in taken.items if (other.group, other.shape) == (item.group, item.shape)]
+        like = [other for other in like if other.columns and other.time and abs(_hours(other) - hours) < gap]
+        columns = {(other.split, other.columns) for other in like}
+        if rule.regions and len(columns) == len(SPLITS):
+            for split, part in sorted(columns):
+                taken.add(item, split, part)
+        else:
+            refused.append((item, _too_close(gap, "images of both splits")))
+        return
+    if near:
+        (split,) = near
+    else:
+        of_group = [other.split for other in taken.items if other.group == item.group]
+        split = _KEPT if of_group.count(_KEPT) < rule.share * len(of_group) else _TRAIN
+    taken.add(item, split)
+
+
+def _join_others(timed, taken, refused, rule):
+    """Assign images of a group that cannot be cut to the splits of other groups; returns those far from them."""
+    far = []
+    for item in timed:
+        near = taken.near(item)
+        if len(near) == 1:
+            taken.add(item, near.pop())
+        elif near:
+            refused.append((item, _too_close(taken.gap, "images of both splits")))
+        else:
+            far.append(item)
+    if rule.regions:
+        return far
+    # They are too close to one another for a validation of their own
+    for item in far:
+        if _KEPT in taken.near(item):
+            refused.append((item, _too_close(taken.gap, "images that are kept back")))
+        else:
+            taken.add(item, _TRAIN)
+    return []
+
+
+def _by_region(items, taken, refused, rule):
+    """Split each image into columns; those of one time and shape at the same ones."""
+    hours, gap = [_hours(item) for item in items if item.time is not None], taken.gap
+    drift = _ROTATION * (max(hours) - min(hours)) if hours else 0.0
+    before, regions = _Taken(taken.items, gap), []
+    for item in sorted(items, key=lambda item: -item.shape[0] * item.shape[1]):
+        if item.time is not None:
+            close = [other for other in regions if abs(_hours(other) - _hours(item)) < gap]
+            if before.near(item) or any(other.shape != item.shape for other in close):
+                refused.append((item, _too_close(gap, "images of another group or shape")))
+                continue
+        moved = drift if item.time is not None else 0.0
+        width, margin = item.shape[1], int(np.ceil((rule.margin + moved) / item.pixel_scale))
+        kept = max(round(rule.share * width), item.least[1])
+        least = item.least[0] + margin + item.least[1]
+        if width < least or width - kept - margin < item.least[0]:
+            found = f"no image that is {gap:g} h apart, and {width} columns"
+            refused.append((item, f"Found {found}; expected at least {least} to split the image into regions."))
+            continue
+        taken.add(item, _TRAIN, (0, width - kept - margin))
+        taken.add(item, _KEPT, (width - kept, width))
+        regions += [item] * (item.time is not None)

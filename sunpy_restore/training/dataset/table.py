@@ -1,0 +1,49 @@
+"""Tables of the images in a data set."""
+
+from collections import Counter
+
+from sunpy_restore.core.manifest import SPLITS
+
+__all__ = ["format_manifest"]
+
+_EXAMPLES = 2
+
+
+def format_manifest(manifest):
+    """
+    Format what a data set contains, and why other files were not taken, for a terminal.
+
+    Parameters
+    ----------
+    manifest : `~sunpy_restore.core.manifest.Manifest`
+        The data set.
+
+    Returns
+    -------
+    `str`
+    """
+    head = ["images of", *SPLITS, "pixels [arcsec]", "first", "last"]
+    rows = [head, *(_row(manifest, group) for group in sorted({item.group for item in manifest.items}))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines.append(f"Training and validation are at least {manifest.gap:g} h apart, or different regions.")
+    if manifest.refused:
+        lines += ["", "not taken"]
+    for reason, count in Counter(reason for _, reason in manifest.refused).most_common():
+        names = [name for name, other in manifest.refused if other == reason]
+        more = f" and {count - _EXAMPLES} more" if count > _EXAMPLES else ""
+        lines.append(f"{count:5d}  {', '.join(names[:_EXAMPLES])}{more}: {reason}")
+    return "\n".join(lines)
+
+
+def _row(manifest, group):
+    items = [item for item in manifest.items if item.group == group]
+    counts = []
+    for split in SPLITS:
+        own = [item for item in items if item.split == split]
+        regions = sum(item.columns is not None for item in own)
+        counts.append(f"{len(own)}" + (f" ({regions} regions)" if regions else ""))
+    scales = sorted(item.pixel_scale for item in items)
+    scale = f"{scales[0]:.3g}" if scales[-1] < 1.01 * scales[0] else f"{scales[0]:.3g} to {scales[-1]:.3g}"
+    times = sorted(item.time[:16] for item in items if item.time)
+    return [group, *counts, scale, *((times[0], times[-1]) if times else ("-", "-"))]
