@@ -1,5 +1,6 @@
 """Measured visibilities, and the Maps that they belong to."""
 
+from os import PathLike
 from typing import NamedTuple
 
 import numpy as np
@@ -166,6 +167,11 @@ def read_visibilities(given):
     ValueError
         Values are not finite, or errors are not positive.
     """
+    if isinstance(given, (str, PathLike)):
+        raise TypeError(
+            f"Found the path {str(given)!r} for the visibilities; expected the visibilities in it. Read them with "
+            "sunpy_restore.backprojection.measured.open_visibilities."
+        )
     try:
         values = u.Quantity(given.visibilities)
         points = [u.Quantity(part).to_value(1 / u.arcsec) for part in (given.u, given.v)]

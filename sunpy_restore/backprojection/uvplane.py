@@ -1,13 +1,15 @@
 """Points of the (u, v) plane at which a Fourier imager measures visibilities."""
 
 import csv
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from numbers import Number
 from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["SUBCOLLIMATORS", "UVPoints", "stix_uv", "subcollimators_of"]
+__all__ = ["SUBCOLLIMATORS", "UVPoints", "stix_uv", "subcollimator_numbers", "subcollimators_of"]
 
 SUBCOLLIMATORS = tuple(range(3, 11))
 """STIX sub-collimators used by default. The phases of 1 and 2, the finest ones, are not calibrated."""
@@ -78,7 +80,7 @@ def stix_uv(subcollimators=SUBCOLLIMATORS):
 
     Parameters
     ----------
-    subcollimators : iterable of `int`
+    subcollimators : `int` or iterable of `int`
         Sub-collimators, from 1 (the finest, with a resolution of 7.1 arcsec) to 10 (the coarsest, 178.6 arcsec). Each
         one has three orientations.
 
@@ -89,6 +91,8 @@ def stix_uv(subcollimators=SUBCOLLIMATORS):
 
     Raises
     ------
+    TypeError
+        See `subcollimator_numbers`.
     ValueError
         A sub-collimator does not exist or is given twice, or there is none.
 
@@ -102,7 +106,7 @@ def stix_uv(subcollimators=SUBCOLLIMATORS):
     >>> stix_uv([3]).labels
     ('3a', '3b', '3c')
     """
-    numbers = list(subcollimators)
+    numbers = list(subcollimator_numbers(subcollimators))
     table = _table()
     if not numbers or len(set(numbers)) < len(numbers) or not set(numbers) <= table.keys():
         raise ValueError(
@@ -112,6 +116,42 @@ def stix_uv(subcollimators=SUBCOLLIMATORS):
     points = [point for number in numbers for point in table[number]]
     labels, u, v = zip(*points, strict=True)
     return UVPoints(np.array(u), np.array(v), labels)
+
+
+def subcollimator_numbers(given):
+    """
+    Numbers of one or several sub-collimators.
+
+    Parameters
+    ----------
+    given : `int` or iterable of `int`
+        The numbers.
+
+    Returns
+    -------
+    `tuple`
+        The numbers, in the order of ``given``; whether they exist is not checked.
+
+    Raises
+    ------
+    TypeError
+        Text, or something else that is not a number or a list of numbers.
+
+    Examples
+    --------
+    >>> from sunpy_restore.backprojection.uvplane import subcollimator_numbers
+    >>> subcollimator_numbers(3)
+    (3,)
+    """
+    numbers = (given,) if isinstance(given, Number) else given
+    is_list = isinstance(numbers, Iterable) and not isinstance(numbers, (str, bytes))
+    numbers = tuple(numbers) if is_list else ()
+    if not is_list or not all(isinstance(number, Number) for number in numbers):
+        raise TypeError(
+            f"Found subcollimators={given!r}; expected a number from 1 to 10 or a list of such numbers. Write "
+            "range(3, 11) or [3, 4, 7] for example."
+        )
+    return tuple(number.item() if isinstance(number, np.generic) else number for number in numbers)
 
 
 def subcollimators_of(text):

@@ -1,6 +1,7 @@
 """The function `sunpy_restore.backproj_to_clean`."""
 
 from sunpy_restore.backprojection.task import BACKPROJ_TO_CLEAN
+from sunpy_restore.backprojection.uvplane import subcollimator_numbers
 from sunpy_restore.core.verb import run
 
 __all__ = ["backproj_to_clean"]
@@ -38,7 +39,7 @@ def backproj_to_clean(
         Visibilities that the image is the back-projection of. If they have errors, the result is fitted to them within
         these errors and is not negative. With ``method="clean"`` they may be those of another Fourier imager, such as
         RHESSI.
-    subcollimators : iterable of `int`, optional
+    subcollimators : `int` or iterable of `int`, optional
         Sub-collimators from 1 to 10 that the back-projection was made from, if the visibilities are not given. By
         default those of 3 to 10, or else of 1 to 10, that explain the image; others than 3 to 10 cause a warning.
     weighting : ``"natural"`` or ``"uniform"``, optional
@@ -77,7 +78,8 @@ def backproj_to_clean(
     Raises
     ------
     TypeError
-        The image is not a Map or is from another instrument, or the visibilities are not visibilities.
+        The image is not a Map or is from another instrument, the visibilities are not visibilities, or the
+        sub-collimators are not numbers.
     ValueError
         The image is not a back-projection of visibilities at these (u, v) points, or not of the given visibilities, or
         it is a residual map; the unit is not that of visibilities; no pixel is positive or pixels are complex; the
@@ -114,7 +116,7 @@ def backproj_to_clean(
     """
     observing = {
         "visibilities": visibilities,
-        "subcollimators": subcollimators if subcollimators is None else tuple(subcollimators),
+        "subcollimators": subcollimators if subcollimators is None else subcollimator_numbers(subcollimators),
         "weighting": weighting,
         "instrument": instrument,
     }

@@ -1,5 +1,6 @@
 """Tests of measured visibilities: reading them, and matching them to a Map."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -90,13 +91,20 @@ def test_other_points_get_numbers(truth):
 
 
 def test_objects_without_visibilities_are_refused(truth):
-    for wrong in (truth, truth * UNIT, "vis.fits", 3, None):
+    for wrong in (truth, truth * UNIT, 3, None):
         with pytest.raises(TypeError, match=r"expected xrayvision\.visibility\.Visibilities"):
             read_visibilities(wrong)
     with pytest.raises(TypeError, match="VisibilityTable"):
         read_visibilities(table(truth)._replace(u=POINTS.u * u.s))
     with pytest.raises(TypeError, match="VisibilityTable"):
         read_visibilities(table(truth)._replace(phase_center=3 * u.arcsec))
+
+
+@pytest.mark.parametrize("path", ["vis.fits", Path("vis.fits")])
+def test_paths_are_refused_with_the_function_that_reads_them(path):
+    for given in (path, [path]):
+        with pytest.raises(TypeError, match=r"Found the path 'vis.fits'.*measured\.open_visibilities"):
+            visibilities_for(["a Map"], given)
 
 
 def test_values_that_are_not_finite_and_errors_that_are_not_positive_are_refused(truth):

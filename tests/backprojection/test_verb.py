@@ -372,7 +372,7 @@ def test_each_image_has_its_own_visibilities(make_backprojection, smap, scene):
         backproj_to_clean(maps, visibilities=given[:1], method="clean")
     with pytest.raises(ValueError, match="one set of visibilities for 2 images"):
         backproj_to_clean(maps, visibilities=given[0], method="clean")
-    with pytest.raises(TypeError, match="Found str for the visibilities"):
+    with pytest.raises(TypeError, match="open_visibilities"):
         backproj_to_clean(smap, visibilities="vis.fits", method="clean")
 
 
@@ -487,3 +487,21 @@ def test_image_that_is_no_back_projection_is_refused_by_its_number(smap):
     image = smap._new_instance(np.random.default_rng(0).normal(size=smap.data.shape), smap.meta)
     with pytest.raises(ValueError, match="Image 2 of 2: The image is not a back-projection"):
         backproj_to_clean([smap, image], method="clean")
+
+
+@pytest.mark.parametrize("given", ["3-10", "3", b"3", [3, "4"], np.eye(1), object(), {3: "a"}.items()])
+def test_sub_collimators_that_are_not_numbers_are_refused(make_backprojection, scene, given):
+    with pytest.raises(TypeError, match=r"Found subcollimators=.*expected a number .*range\(3, 11\)"):
+        backproj_to_clean(make_backprojection(scene, shape=(40, 40)), subcollimators=given, method="clean")
+
+
+@pytest.mark.parametrize("number", [10, np.int64(10)])
+def test_one_sub_collimator_may_be_given_as_a_number(make_backprojection, scene, number):
+    smap = make_backprojection(scene, stix_uv([10]), shape=(65, 65), pixel=(4.0, 4.0))
+    one, several = (
+        backproj_to_clean(smap, subcollimators=given, weighting="natural", method="clean").data
+        for given in (number, [10])
+    )
+    np.testing.assert_array_equal(one, several)
+    with pytest.raises(ValueError, match=r"Found the sub-collimators \[11\]"):
+        backproj_to_clean(smap, subcollimators=number + 1, method="clean")
