@@ -14,6 +14,9 @@ from sunpy_restore.networks.mixture import FillMixture
 __all__ = ["needs_fringes", "restore", "with_network"]
 
 
+_HIGHEST = 2.0  # brightest valid values near a mask, above which a fill is not credible where no level is known
+
+
 def restore(observation, method, *, consistency=None, progress=False):
     """
     Fill the damaged pixels, and correct the fill with the diffraction fringes and the charge.
@@ -108,7 +111,8 @@ def with_network(observation, network, *, progress=False):
     networks = [applied(expert) for expert in mixture.experts]
 
     def method(window):
-        fills = [_filled(expert, window, progress) for expert in networks]
+        highest = _HIGHEST * window["image"][window["mask"] == 0].max(initial=0)
+        fills = [np.minimum(_filled(expert, window, progress), highest) for expert in networks]
         return mixed(window, fills, mixture.weights)
 
     return observation.fill(method)

@@ -160,3 +160,15 @@ def test_faint_cutout_with_a_saturation_level_is_corrected(quiet):
 def test_single_value_is_no_mask(quiet):
     with pytest.raises(TypeError, match="Found the mask True; expected a boolean array"):
         desaturate(quiet, mask=True)
+
+
+@pytest.mark.parametrize("side", ["top", "bottom", "left", "right"])
+def test_large_holes_at_the_edge_are_not_filled_with_light_from_nowhere(side):
+    image = sunpy.map.Map(sample_path("aia_171_quiet"))
+    mask = np.zeros(image.data.shape, dtype=bool)
+    turns = ["top", "right", "bottom", "left"].index(side)
+    turned = np.rot90(mask, turns)
+    turned[:70, 20:150] = True
+    result = desaturate(image, mask=mask)
+    assert result.data[mask].max() <= 2 * image.data[~mask].max()
+    assert result.data[mask].mean() == pytest.approx(image.data[mask].mean(), rel=0.5)
