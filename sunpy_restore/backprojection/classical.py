@@ -90,7 +90,7 @@ def multiscale_observation(observation, *, progress=False):
     `numpy.ndarray`
         Flux per clean beam, shape ``(ny, nx)``.
     """
-    return beam_area() * multiscale_clean(observation.visibilities, errors_of(observation), *observation.own_axes())
+    return _in_beams(multiscale_clean, observation)
 
 
 def mem_observation(observation, *, progress=False):
@@ -109,7 +109,7 @@ def mem_observation(observation, *, progress=False):
     `numpy.ndarray`
         Flux per clean beam, shape ``(ny, nx)``.
     """
-    return beam_area() * maximum_entropy(observation.visibilities, errors_of(observation), *observation.own_axes())
+    return _in_beams(maximum_entropy, observation)
 
 
 def variation_observation(observation, *, progress=False):
@@ -128,7 +128,12 @@ def variation_observation(observation, *, progress=False):
     `numpy.ndarray`
         Flux per clean beam, shape ``(ny, nx)``.
     """
-    return beam_area() * squared_variation(observation.visibilities, errors_of(observation), *observation.own_axes())
+    return _in_beams(squared_variation, observation)
+
+
+def _in_beams(method, observation):
+    """Image by a method that returns the flux per square arcsec, as flux per clean beam."""
+    return beam_area() * method(observation.visibilities, errors_of(observation), *observation.own_axes())
 
 
 def forward_fit(observation, *, progress=False):

@@ -13,7 +13,6 @@ from sunpy_restore.networks.mixture import FillMixture
 
 __all__ = ["needs_fringes", "restore", "with_network"]
 
-
 _HIGHEST = 2.0  # brightest valid values near a mask, above which a fill is not credible where no level is known
 
 
@@ -79,8 +78,9 @@ def with_network(observation, network, *, progress=False):
     whole image, and the results of the four mirror images are averaged.
 
     Of a `~sunpy_restore.networks.mixture.FillMixture`, one network is used where a saturation level is known: that for
-    saturated pixels on a linear scale, and the general one in display images. Otherwise the fills of its networks and
-    the biharmonic one are averaged, see `~sunpy_restore.desaturation.mixture.mixed`.
+    saturated pixels on a linear scale, and the general one in display images. Otherwise the fill of the general one, at
+    most twice the brightest valid value, and the biharmonic one are averaged, see
+    `~sunpy_restore.desaturation.mixture.mixed`.
 
     Parameters
     ----------
