@@ -85,6 +85,22 @@ class Recipe(ABC):
         """What own images are for: the name of the task, or a name that several tasks share."""
         return self.task.name
 
+    def list_name(self, config):
+        """
+        Name of the list of training images, see `~sunpy_restore.core.imagelist.find_list`.
+
+        Parameters
+        ----------
+        config : `~sunpy_restore.core.config.TrainingConfig`
+            The configuration. Its option ``data`` names another list for the same task.
+
+        Returns
+        -------
+        `str`
+        """
+        variant = config.options.get("data")
+        return f"{self.data_name}-{variant}" if variant else self.data_name
+
     def sample_of(self, candidate):
         """
         Take an image for training, or refuse it.

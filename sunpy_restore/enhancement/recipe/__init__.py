@@ -22,9 +22,9 @@ from sunpy_restore.enhancement.forward import (
 )
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.recipe import own
+from sunpy_restore.enhancement.recipe.listed import clean_continuum_sources, continuum_sources, magnetogram_sources
 from sunpy_restore.enhancement.recipe.pairs import PairDataset
 from sunpy_restore.enhancement.recipe.scores import measure
-from sunpy_restore.enhancement.recipe.truth import clean_continuum_sources, continuum_sources, magnetogram_sources
 
 __all__ = ["EnhancementRecipe"]
 
@@ -66,8 +66,8 @@ class EnhancementRecipe(Recipe):
     Training and evaluation of the networks of `sunpy_restore.enhance`.
 
     `~sunpy_restore.enhancement.recipe.own.sample_of` says which own images are accepted.
-    `~sunpy_restore.enhancement.recipe.truth.continuum_sources` and
-    `~sunpy_restore.enhancement.recipe.truth.magnetogram_sources` list the files of the training data of the package.
+    `~sunpy_restore.enhancement.recipe.listed.continuum_sources` and
+    `~sunpy_restore.enhancement.recipe.listed.magnetogram_sources` read the training data of the package.
     """
 
     score_columns: ClassVar = {
@@ -101,7 +101,7 @@ class EnhancementRecipe(Recipe):
         100 x 100 pixels), batches of 32, 20 epochs, Adam with a learning rate of 1e-4, and an l2 penalty of 1e-6
         (continuum) or 1e-5 (magnetogram). ``light`` differs by its network of one block with 32 kernels. ``compact``
         is the configuration of the weights in the package. ``clean``, for the continuum only, is ``compact`` with data
-        whose terms of use are clear (`~sunpy_restore.enhancement.recipe.truth.clean_continuum_sources`).
+        whose terms of use are clear (`~sunpy_restore.enhancement.recipe.listed.clean_continuum_sources`).
 
         Returns
         -------
