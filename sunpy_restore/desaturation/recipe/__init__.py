@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch.nn import functional
 
+from sunpy_restore.core.archive import Archive
 from sunpy_restore.core.configfile import load_configs
 from sunpy_restore.core.imagelist import read_list
 from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
@@ -38,6 +39,12 @@ class DesaturationRecipe(Recipe):
 
     # Loops and active regions change in a day; the wings of the point spread function reach across the margin
     splitting = Splitting(gap=24.0, margin=20.0)
+
+    # Without a wavelength, the VSO also returns the UV channels and white light
+    archive: ClassVar = Archive(
+        instrument="AIA", vso={"Physobs": "intensity"}, series="aia.lev1_euv_12s", segment="image",
+        needed=("wavelength",), keys=("wavelength",),
+    )  # fmt: skip
 
     score_columns: ClassVar = {
         "psnr": ScoreColumn("PSNR in mask [dB]", "{:.2f}"),
@@ -84,13 +91,13 @@ class DesaturationRecipe(Recipe):
         """See `~sunpy_restore.desaturation.recipe.own.sample_of`."""
         return sample_of(candidate)
 
-    def list_name(self, config):
-        """See `sunpy_restore.core.recipe.Recipe.list_name`; the option ``data`` is about pairs, not about images."""
-        return self.data_name
-
     def training_data(self, config):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""
         return read_list(LISTS / f"{self.task.name}.toml").description
+
+    def list_name(self, config):
+        """See `sunpy_restore.core.recipe.Recipe.list_name`; the option ``data`` is about pairs, not about images."""
+        return self.data_name
 
     def datasets(self, directory, config):
         """See `sunpy_restore.core.recipe.Recipe.datasets`."""

@@ -22,6 +22,7 @@ from sunpy_restore.enhancement.forward import (
 )
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.recipe import own
+from sunpy_restore.enhancement.recipe.archives import ARCHIVES
 from sunpy_restore.enhancement.recipe.listed import clean_continuum_sources, continuum_sources, magnetogram_sources
 from sunpy_restore.enhancement.recipe.pairs import PairDataset
 from sunpy_restore.enhancement.recipe.scores import measure
@@ -67,7 +68,7 @@ class EnhancementRecipe(Recipe):
 
     `~sunpy_restore.enhancement.recipe.own.sample_of` says which own images are accepted.
     `~sunpy_restore.enhancement.recipe.listed.continuum_sources` and
-    `~sunpy_restore.enhancement.recipe.listed.magnetogram_sources` read the training data of the package.
+    `~sunpy_restore.enhancement.recipe.listed.magnetogram_sources` read the images of the lists.
     """
 
     score_columns: ClassVar = {
@@ -113,6 +114,11 @@ class EnhancementRecipe(Recipe):
             ``"clean"`` for data with clear terms.
         """
         return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
+
+    @property
+    def archive(self):
+        """HMI images in archives."""
+        return ARCHIVES[self.task.name]
 
     def training_data(self, config):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""

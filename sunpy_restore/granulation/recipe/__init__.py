@@ -62,6 +62,11 @@ class GranulationRecipe(Recipe):
         {"adversary_rate", "data", "files", "gradient_penalty", "histogram", "kl", "spectrum"}
     )
 
+    no_archive: ClassVar = (
+        "images of granulation with pixels of at most 200 km are in the archives of single telescopes. Give a folder "
+        "with such images"
+    )
+
     # Granules live for ten minutes
     splitting = Splitting(gap=1.0, share=0.25, margin=2.0)
     data_name = DATA

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import torch
 
+from sunpy_restore.core.archive import Archive
 from sunpy_restore.core.configfile import load_configs
 from sunpy_restore.core.imagelist import read_list
 from sunpy_restore.core.network import TiledNetwork
@@ -30,6 +31,10 @@ class InpaintingRecipe(Recipe):
     `~sunpy_restore.inpainting.recipe.own.sample_of` says which own images are accepted;
     `~sunpy_restore.inpainting.recipe.scenes.read_exposures` reads those of the package.
     """
+
+    archive: ClassVar = Archive(
+        instrument="LASCO", vso={"Physobs": "intensity"}, needed=("detector",), keys=("detector", "level")
+    )
 
     score_columns: ClassVar = {
         "hole_error": ScoreColumn("RMS error in holes [% of median coronal brightness]", "{:.2%}", "lower"),
