@@ -197,7 +197,7 @@ def test_the_clean_configuration_trains_on_the_clean_data(monkeypatch):
     assert "MIT" in described
     assert not any(word in described for word in ("MURaM", "unclear", "HelioML"))
     calls = []
-    monkeypatch.setattr(module, "clean_continuum_sources", lambda directory, split: calls.append(split) or [])
+    monkeypatch.setitem(module._SOURCES, "enhance-continuum-clean", lambda directory, split: calls.append(split) or [])
     monkeypatch.setattr(module, "PairDataset", lambda sources, *arguments, **options: sources)
     recipe.datasets("folder", config)
     assert calls == ["train", "validation"]
