@@ -10,6 +10,7 @@ from lightning.pytorch import callbacks
 from torch.utils.data import DataLoader
 
 from sunpy_restore.core.configfile import changed
+from sunpy_restore.core.imagelist import described_list
 from sunpy_restore.core.made import Made
 from sunpy_restore.core.manifest import described
 from sunpy_restore.core.network import fit
@@ -137,7 +138,8 @@ def train(
     if trainer.is_global_zero:
         recipe.calibrate(module.network, data, config)
         metadata = _metadata(recipe, config, trainer, continuation.seconds) | exported | {"commit": commit}
-        metadata |= described(data) | recipe.metadata(data, config)
+        own = described_list(data, recipe.list_name(config)) | described(data)
+        metadata |= own | recipe.metadata(data, config)
         write(path, module.network.state_dict(), metadata)
     # No process returns a file that is not there yet
     trainer.strategy.barrier()
