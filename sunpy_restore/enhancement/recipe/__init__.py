@@ -58,8 +58,11 @@ class EnhancementRecipe(Recipe):
         "psnr": ScoreColumn("PSNR [dB]", "{:.2f}", "higher"),
         "nmse": ScoreColumn("NMSE", "{:.4f}", "lower"),
         "contrast": ScoreColumn("contrast / truth", "{:.3f}"),
+        "coherence_coarser": ScoreColumn("coherence at 0.8-1.0 / arcsec", "{:.3f}", "higher"),
+        "coherence_finer": ScoreColumn("coherence at 1.0-1.2 / arcsec", "{:.3f}", "higher"),
         "residual": ScoreColumn("re-convolved residual [%]", "{:.2%}"),
         "mean_error": ScoreColumn("mean error", "{:+.5f}"),
+        "field_free_error": ScoreColumn("field-free error [kG]", "{:.4f}", "lower"),
         "net_flux_error": ScoreColumn("net flux error [%]", "{:+.2%}"),
         "unsigned_flux_error": ScoreColumn("unsigned flux error [%]", "{:+.2%}"),
     }

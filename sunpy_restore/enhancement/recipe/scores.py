@@ -1,9 +1,10 @@
 """Scores of the results of `sunpy_restore.enhance`."""
 
 import numpy as np
+from scipy import ndimage
 
 from sunpy_restore.core.metrics import flux_error, psnr, residual_fraction
-from sunpy_restore.enhancement.forward import reconvolve
+from sunpy_restore.enhancement.forward import HMI_PIXEL, reconvolve
 
 __all__ = ["measure"]
 
@@ -13,6 +14,13 @@ Width in input pixels of the border that is not scored, because it depends on ho
 
 The border of a narrow image is at most a quarter of its width.
 """
+
+BANDS = {"coherence_coarser": (0.8, 1.0), "coherence_finer": (1.0, 1.2)}
+"""Names of scores, and their spatial frequencies in cycles per arcsec; HMI transmits less than 1.1."""
+
+_FREE = 0.025  # kG; strongest field in a field-free area
+_AREA = 9  # restored pixels
+_LEAST_FREE = 200  # pixels
 
 
 def measure(task, observed, restored, truth):
@@ -42,11 +50,17 @@ def measure(task, observed, restored, truth):
         ``residual``
             Sum of the absolute differences between the degraded restored image and the observation (with noise),
             divided by the sum of the absolute values of the observation.
+        ``coherence_coarser``, ``coherence_finer``
+            For continuum images, coherence with the truth at 0.8 to 1.0 and at 1.0 to 1.2 cycles per arcsec: 1 for
+            structure of the correct phase whatever its contrast, 0 for random structure.
         ``mean_error``
             Mean of the restored image minus mean of the truth, in the unit of the task.
         ``net_flux_error``, ``unsigned_flux_error``
             For magnetograms, binned to the pixels of the observation: error of the net flux divided by the unsigned
             flux; relative error of the unsigned flux.
+        ``field_free_error``
+            For magnetograms, root mean square of the error where the truth does not exceed 25 G within 1 arcsec, if
+            that are at least 200 pixels.
     """
     restored = np.asarray(restored, dtype=float)
     edge = min(EDGE, min(observed.shape) // 4)
@@ -60,13 +74,29 @@ def measure(task, observed, restored, truth):
         "mean_error": float(restored.mean() - truth.mean()),
     }
     if truth.min() >= 0:
-        return measured
+        return measured | {name: _coherence(truth, restored, band) for name, band in BANDS.items()}
+    free = ndimage.maximum_filter(np.abs(ndimage.gaussian_filter(truth, 1)), _AREA) < _FREE
+    if np.count_nonzero(free) >= _LEAST_FREE:
+        measured["field_free_error"] = float(np.sqrt(np.mean((restored - truth)[free] ** 2)))
     truth, restored = _binned(truth), _binned(restored)
     return measured | {
         # The net flux of a bipolar region is close to zero, so a relative error would not be meaningful
         "net_flux_error": float((restored.sum() - truth.sum()) / np.abs(truth).sum()),
         "unsigned_flux_error": flux_error(truth, restored, unsigned=True),
     }
+
+
+def _coherence(truth, restored, band):
+    """Coherence of two images at the frequencies of a band; NaN for images that are too small for it."""
+    window = np.outer(*(np.hanning(n) for n in truth.shape))
+    first, second = (np.fft.fft2((image - image.mean()) * window) for image in (truth, restored))
+    frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n, HMI_PIXEL / 2) for n in truth.shape), indexing="ij"))
+    chosen = (frequency >= band[0]) & (frequency < band[1])
+    if not chosen.any():
+        return float("nan")
+    cross = (first * second.conj())[chosen].sum()
+    power = np.sqrt((np.abs(first[chosen]) ** 2).sum() * (np.abs(second[chosen]) ** 2).sum())
+    return float(cross.real / power) if power else 0.0
 
 
 def _inner(image, edge):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sunpy_restore.enhancement.forward import reconvolve
-from sunpy_restore.enhancement.recipe.scores import EDGE, measure
+from sunpy_restore.enhancement.recipe.scores import BANDS, EDGE, measure
 
 TASK = "enhance-continuum"
 
@@ -59,3 +59,27 @@ def test_flux_of_signed_images():
 def test_narrow_images_are_scored():
     observed, truth = pair(200, 10)
     assert np.isfinite(measure(TASK, observed, truth + 0.01, truth)["psnr"])
+
+
+def test_coherence_tells_the_phase_and_not_the_contrast():
+    rng = np.random.default_rng(2)
+    truth = 1 + 0.1 * rng.standard_normal((160, 160))
+    observed = reconvolve(truth)
+    damped = measure(TASK, observed, 1 + 0.3 * (truth - 1), truth)
+    invented = measure(TASK, observed, 1 + 0.1 * rng.standard_normal(truth.shape), truth)
+    mixed = measure(TASK, observed, truth + 0.1 * rng.standard_normal(truth.shape), truth)
+    for name in BANDS:
+        assert damped[name] == pytest.approx(1)
+        assert abs(invented[name]) < 0.2
+        assert mixed[name] == pytest.approx(0.5**0.5, abs=0.1)
+
+
+def test_error_of_field_free_areas():
+    rng = np.random.default_rng(3)
+    truth = np.zeros((160, 160))
+    truth[:80] = rng.normal(0, 0.5, (80, 160))
+    wrong = truth + np.where(truth == 0, 0.004, 0.3)
+    found = measure("enhance-magnetogram", reconvolve(truth), wrong, truth)
+    assert found["field_free_error"] == pytest.approx(0.004)
+    strong = rng.normal(0, 0.5, truth.shape)
+    assert "field_free_error" not in measure("enhance-magnetogram", reconvolve(strong), strong, strong)
