@@ -216,6 +216,7 @@ def _metadata(recipe, config, trainer, seconds):
         "steps": str(trainer.global_step),
         "wall_time": f"{seconds:.0f} s",
         "device": str(trainer.strategy.root_device),
+        "precision": str(trainer.precision),
         "licence": "BSD-3-Clause",
         "doi": task.doi,
     }

@@ -6,9 +6,9 @@ import torch
 
 pytest.importorskip("lightning", reason="training needs the extra 'train'")
 
-from sunpy_restore.core.exceptions import WeightsError
+from sunpy_restore.core.exceptions import RestoreWarning, WeightsError
 from sunpy_restore.core.weights import read
-from sunpy_restore.training import train
+from sunpy_restore.training import train, trainer
 
 
 @pytest.fixture
@@ -146,10 +146,25 @@ def test_gradients_are_clipped(run, toy):
     assert moved < 1e-3 * free
 
 
-def test_mixed_precision(run):
+def test_mixed_precision(run, monkeypatch):
+    monkeypatch.setattr(trainer, "_has_bfloat16", lambda: True)
     state, metadata = read(run("out", precision="bf16-mixed"))
     assert {tensor.dtype for tensor in state.values() if tensor.is_floating_point()} == {torch.float32}
+    assert metadata["recipe"]["precision"] == metadata["precision"] == "bf16-mixed"
+
+
+def test_precision_that_the_processor_lacks_is_not_emulated(run, monkeypatch, assert_equal_states):
+    monkeypatch.setattr(trainer, "_has_bfloat16", lambda: False)
+    with pytest.warns(RestoreWarning, match="no arithmetic in bfloat16"):
+        state, metadata = read(run("out", precision="bf16-mixed"))
     assert metadata["recipe"]["precision"] == "bf16-mixed"
+    assert metadata["precision"] == "32-true"
+    assert_equal_states(state, read(run("single", precision="32-true"))[0])
+
+
+def test_training_ends_after_a_given_time(run):
+    _, metadata = read(run("out", minutes=1e-6, steps=1000))
+    assert int(metadata["steps"]) < 1000
 
 
 def test_logs_and_metadata(run, toy, tmp_path):
