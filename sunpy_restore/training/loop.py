@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -74,7 +75,8 @@ def train(
     accelerator : `str`
         Kind of device, such as ``"gpu"`` or ``"cpu"``, in Lightning's spelling.
     minutes : `float`, optional
-        End the training after this time, even if steps are left; the weights are then those of the last step.
+        End the training after this time, even if steps are left; the weights are then those of the last step. It
+        counts from the call, so that the preparation of the data is part of it, but not the last validation.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def train(
         The loss is NaN or infinite, and its batch is kept in ``bad_batch.safetensors``; the weights are not finite; or
         the memory is too small.
     """
-    task = get_task(task)
+    started, task = time.monotonic(), get_task(task)
     recipe = recipe_of(task)
     config = _configuration(recipe, config, (changes or {}) | ({} if steps is None else {"steps": steps}))
     data, out = Path(data), Path(out)
@@ -117,7 +119,8 @@ def train(
     with quiet(), explained_memory(config):
         averaging = [callbacks.EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []
         own = [continuation, FiniteLoss(out), *averaging, kept]
-        where = {"devices": devices, "nodes": nodes, "accelerator": accelerator, "minutes": minutes}
+        left = None if minutes is None else max(60 * minutes - (time.monotonic() - started), 1)
+        where = {"devices": devices, "nodes": nodes, "accelerator": accelerator, "seconds": left}
         trainer = make_trainer(config, out, own, progress=progress, **where)
         loaders = [DataLoader(dataset, config.batch_size) for dataset in validation.values()]
         trainer.fit(

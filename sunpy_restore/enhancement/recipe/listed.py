@@ -8,6 +8,8 @@ from scipy import ndimage
 from astropy.io import fits
 
 from sunpy_restore.core.imagelist import find_list, read_list
+from sunpy_restore.enhancement.linear import significance
+from sunpy_restore.enhancement.noise import estimate_noise
 from sunpy_restore.enhancement.recipe.imax import deconvolve, match_spectrum
 from sunpy_restore.enhancement.recipe.truth import Source, lane_field, quiet_level
 
@@ -21,6 +23,10 @@ _LEVELS = {"mean": np.mean, "median": np.median, "quiet": quiet_level}
 
 def _positive(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+
+
+def _not_negative(value):
+    return _positive(value) or value == 0
 
 
 def _whole(value, least=0):
@@ -39,6 +45,7 @@ _LIMITS = (_pair, "the smallest and the largest factor")
 OPTIONS = {
     "array": _TEXT,
     "deconvolved": _SWITCH,
+    "denoised": _SWITCH,
     "floor": _NUMBER,
     "gain": _LIMITS,
     "gamma": _LIMITS,
@@ -51,6 +58,7 @@ OPTIONS = {
     "stray": (lambda value: _positive(value) and value < 1, "a number between 0 and 1"),
     "strongest": _NUMBER,
     "wald": _SWITCH,
+    "weak": (lambda value: isinstance(value, list) and all(map(_not_negative, value)), "a list of fields in kG"),
     "zoom": (lambda value: _whole(value, 1), "an integer of at least 1"),
 }
 """
@@ -60,8 +68,10 @@ Options of the entries of a list.
 their ``normalise`` (``"quiet"``, ``"mean"`` or ``"median"``), then interpolated ``zoom`` times, limited to ``floor``
 from below and raised to ``power``. ``deconvolved`` and ``spectrum_of`` (the name of another entry) are for granulation
 of IMaX, see `sunpy_restore.enhancement.recipe.imax`. ``lanes`` are the seeds of synthetic magnetograms that are made
-from intensities. ``strongest`` is the field in kG at the 99.9th percentile of the circular polarisation, and
-``smoothing`` the width in pixels of a Gaussian. ``wald`` is true for images of HMI that are used as the truth with
+from intensities, and ``weak`` the strengths of their weak field, see
+`~sunpy_restore.enhancement.recipe.truth.lane_field`. ``denoised`` is true for magnetograms whose field is reduced where
+their own noise dominates it. ``strongest`` is the field in kG at the 99.9th percentile of the circular polarisation,
+and ``smoothing`` the width in pixels of a Gaussian. ``wald`` is true for images of HMI that are used as the truth with
 pixels of half the size; ``gain``, ``gamma`` and ``stray`` are those of
 `~sunpy_restore.enhancement.recipe.truth.Source`.
 """
@@ -69,6 +79,7 @@ pixels of half the size; ``gain``, ``gamma`` and ``stray`` are those of
 _UNITS = ("G", "kG")  # of magnetograms
 _GAUSS = 1e3  # per kG
 _PERCENTILE = 99.9
+_WEAK = 0.06  # kG
 
 
 def continuum_sources(directory, split="train"):
@@ -192,8 +203,18 @@ def _arrays(entry, path, continuum):
     arrays = [_filtered(frame, options) for frame in (part if part.ndim == 3 else [part])]
     if "lanes" not in options:
         return arrays
-    rngs = map(np.random.default_rng, options["lanes"])
-    return [lane_field(array, entry.pixel_scale, rng) for rng in rngs for array in arrays]
+    seeds = options["lanes"]
+    strengths = options.get("weak", [_WEAK] * len(seeds))
+    if len(strengths) != len(seeds):
+        raise ValueError(
+            f"Found {len(seeds)} seeds (lanes) and {len(strengths)} strengths (weak) of {entry.name!r}; expected one "
+            "strength for each seed."
+        )
+    return [
+        lane_field(array, entry.pixel_scale, np.random.default_rng(seed), weak)
+        for seed, weak in zip(seeds, strengths, strict=True)
+        for array in arrays
+    ]
 
 
 def _magnetic(polarisation, strongest):
@@ -206,6 +227,8 @@ def _filtered(image, options):
         image = deconvolve(image - 1)
     if options.get("zoom", 1) != 1:
         image = ndimage.zoom(image, options["zoom"], order=3, mode="mirror", grid_mode=True)
+    if options.get("denoised"):
+        image = image * significance(image, estimate_noise(image))
     if "floor" in options:
         image = np.clip(image, options["floor"], None)
     return image ** options["power"] if "power" in options else image

@@ -71,7 +71,7 @@ def quiet_level(image):
     return np.median(image[image > 0.9 * np.median(image)])
 
 
-def lane_field(intensity, pixel_scale, rng):
+def lane_field(intensity, pixel_scale, rng, weak=0.06):
     """
     Synthesize a line-of-sight field with flux in intergranular lanes, and with patches of either polarity.
 
@@ -83,6 +83,8 @@ def lane_field(intensity, pixel_scale, rng):
         Pixel size in arcsec.
     rng : `numpy.random.Generator`
         Random number generator.
+    weak : `float`
+        Strength in kG of the weak field with both polarities within 0.5 arcsec, which is everywhere.
 
     Returns
     -------
@@ -98,7 +100,7 @@ def lane_field(intensity, pixel_scale, rng):
 
     patches = np.clip(np.abs(noise(2.5)) - 0.6, 0, None) * np.clip(noise(0.5) + 0.3, 0, None)
     network = np.sign(noise(4.0)) * patches * lanes**1.5
-    field = 1.2 * network + 0.06 * noise(0.25) * (0.3 + lanes)
+    field = 1.2 * network + weak * noise(0.25) * (0.3 + lanes)
     return 1.8 * np.tanh(field / 1.8)
 
 

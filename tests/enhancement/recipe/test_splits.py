@@ -20,12 +20,18 @@ def noise(*shape, seed=0):
     return np.random.default_rng(seed).normal(1.0, 0.05, shape).astype(np.float32)
 
 
+def granules(*shape):
+    """Contrast of 0.08 with structures of a granule, as in the image of IMaX."""
+    field = ndimage.gaussian_filter(np.random.default_rng(5).standard_normal(shape), 5, mode="wrap")
+    return (1000 * (1 + 0.08 * field / field.std())).astype(np.float32)
+
+
 @pytest.fixture
 def layout():
     """Arrays of a folder of training data, by file."""
     return {
         "photosphere/muram_intensity_48km.npy": noise(24, 680),
-        "photosphere/imax_focus.fits.gz": noise(400, 400),
+        "photosphere/imax_focus.fits.gz": granules(400, 400),
         "photosphere/hinode_sp_scan.npz": noise(40, 2, 40),
         "photosphere/camXX_2020-07-27T08:35:09_00000_8542_8542_+65_lc0.fits.gz": noise(120, 120),
         "photosphere/camXX_2019-08-01T08:15:47_00010_8542_8542_+65_lc0.fits.gz": noise(120, 120),
@@ -92,7 +98,7 @@ def test_splits_do_not_depend_on_the_pixels_of_each_other(layout, images, kind, 
     # They do depend on their own pixels
     own = images(changed(layout, split), kind, split)
     concerned = [source for source in before if source[0].startswith(("MURaM", "HMI"))]
-    assert len(concerned) >= 2
+    assert concerned
     for source in concerned:
         assert not np.allclose(before[source], own[source], rtol=1e-3), source
 
@@ -100,7 +106,8 @@ def test_splits_do_not_depend_on_the_pixels_of_each_other(layout, images, kind, 
 @pytest.mark.parametrize("kind", SOURCES)
 def test_sources_of_the_validation_are_held_out_parts_of_training_sources(layout, images, kind):
     names = {split: {name for name, _ in images(layout, kind, split)} for split in ("train", "validation")}
-    assert names["validation"] <= names["train"]
+    # No image of IMaX trains a network of magnetograms
+    assert names["validation"] - names["train"] <= ({"IMaX lanes"} if kind == "magnetogram" else set())
 
 
 @pytest.fixture
@@ -126,18 +133,12 @@ def test_pairs_are_the_same_in_every_run(layout, images, tmp_path, kind, name):
     first, second = (recipe.datasets(tmp_path, config)[0] for _ in range(2))
     assert len(first) == 6
     pairs = [first[index] for index in range(6)]
-    side = 8 + 2 * config.options["margin"]
-    assert {tuple(image.shape for image in pair) for pair in pairs} == {((1, side, side), (1, 16, 16))}
+    side, channels = 8 + 2 * config.options["margin"], len(get_task(f"enhance-{kind}").channels)
+    assert {tuple(image.shape for image in pair) for pair in pairs} == {((channels, side, side), (1, 16, 16))}
     for index in (4, 1, 5):
         for image, again in zip(pairs[index], second[index], strict=True):
             np.testing.assert_array_equal(image, again)
     assert not np.array_equal(pairs[0][0], pairs[1][0])
-
-
-def granules(*shape):
-    """Contrast of 0.08 with structures of a granule, as in the image of IMaX."""
-    field = ndimage.gaussian_filter(np.random.default_rng(5).standard_normal(shape), 5, mode="wrap")
-    return (1000 * (1 + 0.08 * field / field.std())).astype(np.float32)
 
 
 CLEAN = (
