@@ -10,15 +10,19 @@ import pytest
 import sunpy_restore
 from sunpy_restore.core.imagelist import read_list
 from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.desaturation.recipe.scenes import OPTIONS as CHANNELS
+from sunpy_restore.desaturation.recipe import scenes as disks
 from sunpy_restore.enhancement.recipe.listed import LISTS as LISTS_OF_ENHANCE
 from sunpy_restore.enhancement.recipe.listed import OPTIONS
+from sunpy_restore.granulation.recipe import textures
+from sunpy_restore.inpainting.recipe import scenes as exposures
 from sunpy_restore.tasks import all_tasks, get_task
 
 ROOT = Path(sunpy_restore.__file__).parent
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 LISTS = sorted(ROOT.glob("*/recipe/data/*.toml"))
-KNOWN = {"enhancement": OPTIONS, "desaturation": CHANNELS}
+KNOWN = {"enhancement": OPTIONS, "desaturation": disks.OPTIONS}
+
+UNUSED = {"desaturation": disks.UNUSED, "granulation": textures.UNUSED, "inpainting": exposures.UNUSED}
 
 every_list = pytest.mark.parametrize("path", LISTS, ids=lambda path: path.stem)
 
@@ -26,7 +30,7 @@ every_list = pytest.mark.parametrize("path", LISTS, ids=lambda path: path.stem)
 @every_list
 def test_lists_are_valid(path):
     """And their splits do not leak."""
-    images = read_list(path, KNOWN.get(path.parts[-4], {}))
+    images = read_list(path, KNOWN.get(path.parts[-4], {}), unused=UNUSED.get(path.parts[-4], ()))
     names = [name for entry in images.entries for name in entry.files]
     assert set(images.hashes) >= {name for name in names if not set(name) & set("*?[")}
     assert all(any(fnmatch(name, pattern) or name == pattern for pattern in names) for name in images.hashes)

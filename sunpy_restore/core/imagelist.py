@@ -5,6 +5,7 @@ A list has entries in the order in which they are read. Each entry is in one of 
 """
 
 import dataclasses
+import functools
 import hashlib
 import tomllib
 from collections.abc import Mapping
@@ -155,7 +156,7 @@ class ImageList:
         """
         directory, result = Path(directory), []
         for name in entry.files:
-            found = [name] if (directory / name).is_file() else _matching(name, directory)
+            found = _matching(name, directory)
             if not found:
                 raise FileNotFoundError(
                     f"Found no file {directory / name}; expected the images that {self.path.name} lists for "
@@ -163,32 +164,42 @@ class ImageList:
                 )
             result += found
         for name in result:
-            self._check_hash(name, directory / name)
+            expected, found = self.hashes.get(name), _digest(directory / name)
+            if expected not in (None, found):
+                raise ValueError(
+                    f"Found the SHA-256 {found} of {directory / name}; expected {expected}, as in {self.path.name}. "
+                    f"Use the original file, or put a list of your own files into the folder as {self.path.name}."
+                )
         self._check_others(entry, result, directory)
         return [directory / name for name in result]
 
-    def _check_hash(self, name, path):
-        expected = self.hashes.get(name)
-        if expected is None:
-            return
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != expected:
-            raise ValueError(
-                f"Found the SHA-256 {found} of {path}; expected {expected}, as in {self.path.name}. Use the original "
-                f"file, or put a list of your own files into the folder as {self.path.name}."
-            )
-
     def _check_others(self, entry, names, directory):
-        """Patterns show only here which files they stand for."""
-        opposite = [other for other in self.entries if other.split != entry.split]
-        resolved = dataclasses.replace(entry, files=names)
-        for other in opposite:
-            found = [match for name in other.files for match in _matching(name, directory) or [name]]
-            check_leak([resolved, dataclasses.replace(other, files=found)], self.hashes, self.gap, self.path)
+        """Only here it is known which files a pattern stands for, and which files are copies of others."""
+        entries = [dataclasses.replace(entry, files=names)]
+        for other in self.entries:
+            if other.split != entry.split:
+                found = [match for name in other.files for match in _matching(name, directory) or [name]]
+                entries.append(dataclasses.replace(other, files=found))
+        files = [name for own in entries for name in own.files if (directory / name).is_file()]
+        check_leak(entries, {name: _digest(directory / name) for name in files}, self.gap, self.path)
 
 
 def _matching(name, directory):
-    return sorted(path.relative_to(directory).as_posix() for path in Path(directory).glob(name) if path.is_file())
+    if (directory / name).is_file():
+        return [name]
+    return sorted(path.relative_to(directory).as_posix() for path in directory.glob(name) if path.is_file())
+
+
+def _digest(path):
+    status = path.stat()
+    return _digest_of(path, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(1024)
+def _digest_of(path, size, time):
+    """SHA-256 of a file, which is computed again if its size or its time of modification changes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_leak(entries, hashes, gap, path):
@@ -248,7 +259,7 @@ def described_list(directory, name):
     return {"training_data": read_list(path).describe()} if path.is_file() else {}
 
 
-def read_list(path, options=None):
+def read_list(path, options=None, *, unused=()):
     """
     Read and check a list of training images.
 
@@ -261,6 +272,9 @@ def read_list(path, options=None):
     options : mapping, optional
         Options of entries that the recipe knows, each with a function that says whether a value is valid, and a text
         that says what is expected; by default they are not checked.
+    unused : collection of `str`
+        Parameters of entries that the recipe does not use, such as those of parts of an image. A list with one of them
+        is refused: its splits would not be those that are read.
 
     Returns
     -------
@@ -275,10 +289,15 @@ def read_list(path, options=None):
     path = Path(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"The list {path} is no valid TOML ({error}). Correct that line.") from error
     _check_keys(content, _TOP, path, ["source"])
     entries = [_entry(values, path, options) for values in content["source"]]
+    for entry in content["source"]:
+        if key := next((key for key in unused if key in entry), None):
+            raise ValueError(
+                f"Found {key} of {entry['name']!r} in {path}; expected none, because the recipe does not use it."
+            )
     for split in SPLITS:
         if not any(entry.split == split for entry in entries):
             raise ValueError(f"Found no entry with split = {split!r} in {path}; expected at least one.")

@@ -1,6 +1,7 @@
 """Lists of training images: what is read, what is refused, and splits that leak."""
 
 import hashlib
+import shutil
 
 import numpy as np
 import pytest
@@ -54,10 +55,10 @@ def write(tmp_path):
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in ("a/spot", "b/two", "b/one", "b/three"):
+    for number, name in enumerate(("a/spot", "b/two", "b/one", "b/three")):
         path = tmp_path / f"{name}.npy"
         path.parent.mkdir(exist_ok=True)
-        np.save(path, np.full((20, 80), len(name)))
+        np.save(path, np.full((20, 80), number))
     return tmp_path
 
 
@@ -177,6 +178,29 @@ def test_files_are_compared_with_their_hashes(write, folder):
     (folder / "a" / "spot.npy").unlink()
     with pytest.raises(FileNotFoundError, match=r"spot.npy; expected the images that mine.toml lists for 'spot'"):
         images.paths(images.entries[0], folder)
+
+
+def test_copies_of_a_file_in_both_splits_are_refused(write, folder):
+    """They have other names, and no hash in the list."""
+    images = read_list(write(TEXT.replace(SPOT, '"copy.npy"]')))
+    shutil.copy(folder / "b" / "two.npy", folder / "copy.npy")
+    assert images.paths(images.entries[0], folder)
+    for entry in images.entries[1:]:
+        with pytest.raises(ValueError, match=r"part of (b/two|copy).npy in common"):
+            images.paths(entry, folder)
+
+
+def test_parameters_that_a_recipe_does_not_use_are_refused(write):
+    """Its splits would be others than those of the list."""
+    with pytest.raises(ValueError, match=r"Found columns of 'spot' in .*mine.toml; expected none, because the recipe"):
+        read_list(write(), unused=("rows", "columns"))
+    assert read_list(write(), unused=("rows", "frames"))
+
+
+def test_files_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "mine.toml").write_bytes(b"gap = 2 # \xff")
+    with pytest.raises(ValueError, match="is no valid TOML"):
+        read_list(tmp_path / "mine.toml")
 
 
 def test_headers_of_another_day_are_refused():

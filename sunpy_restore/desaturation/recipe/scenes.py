@@ -14,7 +14,7 @@ from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.recipe.own import own_images
 from sunpy_restore.desaturation.task import DESATURATE
 
-__all__ = ["EIGHT_BIT", "LISTS", "OPTIONS", "Disk", "crop", "flare", "read_disks", "read_images"]
+__all__ = ["EIGHT_BIT", "LISTS", "OPTIONS", "UNUSED", "Disk", "crop", "flare", "read_disks", "read_images"]
 
 LISTS = Path(__file__).with_name("data")
 """Folder with the list of the package."""
@@ -29,6 +29,9 @@ OPTIONS = {
     )
 }
 """Options of the entries of a list, see `read_images`."""
+
+UNUSED = ("rows", "columns", "frames", "cadence", "trim", "weight")
+"""Parameters of entries that are refused: whole images are read, and drawn equally often."""
 _BLOCK, _EDGE = 16, 176  # pixels of the blocks whose brightness is compared, and at the edges of the image
 
 
@@ -73,7 +76,7 @@ def read_images(directory):
     ValueError
         See `~sunpy_restore.core.imagelist.read_list`; or an entry has another unit, or no channels.
     """
-    images = read_list(find_list(DESATURATE.name, LISTS, directory), OPTIONS)
+    images = read_list(find_list(DESATURATE.name, LISTS, directory), OPTIONS, unused=UNUSED)
     for entry in images.entries:
         if entry.unit != EIGHT_BIT and (entry.unit != "DN" or "channels" not in entry.options):
             raise ValueError(

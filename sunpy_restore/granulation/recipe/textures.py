@@ -17,13 +17,16 @@ from sunpy_restore.core.samples import KM_PER_ARCSEC
 from sunpy_restore.granulation.regrid import Regridded
 from sunpy_restore.granulation.texture import Texture
 
-__all__ = ["DATA", "LISTS", "SIDE", "TileDataset", "TrainingTexture", "listed_images", "read_texture"]
+__all__ = ["DATA", "LISTS", "SIDE", "UNUSED", "TileDataset", "TrainingTexture", "listed_images", "read_texture"]
 
 SIDE = 128
 """Side of a tile in pixels."""
 
 LISTS = Path(__file__).with_name("data")
 """Folder with the lists of the package."""
+
+UNUSED = ("frames", "cadence", "weight")
+"""Parameters of entries that are refused: each file is one image, and images are drawn equally often."""
 
 SPLIT = 0.75
 """Fraction of the columns of an image in ``files`` that is used for training; the others are kept back."""
@@ -76,7 +79,7 @@ def listed_images(directory, name=DATA):
     ValueError
         See `~sunpy_restore.core.imagelist.read_list`; or an entry has no pixel size.
     """
-    images = read_list(find_list(name, LISTS, directory), {})
+    images = read_list(find_list(name, LISTS, directory), {}, unused=UNUSED)
     for entry in images.entries:
         if _pixel_of(entry) is None:
             raise ValueError(

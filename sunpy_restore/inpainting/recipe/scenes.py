@@ -12,10 +12,13 @@ from sunpy_restore.core.manifest import has_manifest
 from sunpy_restore.inpainting.recipe.own import own_images
 from sunpy_restore.inpainting.task import INPAINT
 
-__all__ = ["LISTS", "Exposure", "read_exposures"]
+__all__ = ["LISTS", "UNUSED", "Exposure", "read_exposures"]
 
 LISTS = Path(__file__).with_name("data")
 """Folder with the list of the package."""
+
+UNUSED = ("rows", "columns", "frames", "cadence", "trim")
+"""Parameters of entries that are refused: whole images are read."""
 
 _MASKED_SHARE = 0.01  # of the pixels; the value that more pixels have at level 1 is that of masked pixels
 
@@ -82,7 +85,7 @@ def read_exposures(directory, split="train"):
     """
     if has_manifest(directory):
         return [_own(item, image) for item, image in own_images(directory, split)]
-    images = read_list(find_list(INPAINT.name, LISTS, directory), {})
+    images = read_list(find_list(INPAINT.name, LISTS, directory), {}, unused=UNUSED)
     return [_read(path, entry) for entry in images.split(split) for path in images.paths(entry, directory)]
 
 
