@@ -119,8 +119,12 @@ def _parser():
     _add_device(synthesis)
     dataset = command("dataset", _dataset, "build training data from folders of files")
     dataset.add_argument("task", metavar="TASK", help="such as enhance-continuum")
-    dataset.add_argument(
-        "--from", dest="sources", action="append", metavar="DIR", required=True, help="folder of files; may be repeated"
+    files = dataset.add_mutually_exclusive_group(required=True)
+    files.add_argument(
+        "--from", dest="sources", action="append", metavar="DIR", help="folder of files; may be repeated"
+    )
+    files.add_argument(
+        "--pairs", action="append", metavar="DIR", help="folder of files with pairs of real images; may be repeated"
     )
     dataset.add_argument("--out", metavar="DIR", required=True, help="folder of the training data")
     dataset.add_argument("--gap", metavar="TIME", help="least time between training and validation, such as '12 h'")
@@ -224,10 +228,11 @@ def _synthesize(args):
 
 def _dataset(args):
     tasks.get_task(args.task)
-    from sunpy_restore.training import build_dataset, format_manifest
+    from sunpy_restore.training import build_dataset, build_pairs, format_manifest
 
+    build, sources = (build_pairs, args.pairs) if args.pairs else (build_dataset, args.sources)
     progress = not args.no_progress and sys.stderr.isatty()
-    print(format_manifest(build_dataset(args.task, args.sources, args.out, gap=args.gap, progress=progress)))
+    print(format_manifest(build(args.task, sources, args.out, gap=args.gap, progress=progress)))
 
 
 def _train(args):

@@ -139,7 +139,7 @@ class Manifest:
             )
         return found
 
-    def read(self, item):
+    def read(self, item, name="image", scale=1):
         """
         Read the image of an item.
 
@@ -147,11 +147,15 @@ class Manifest:
         ----------
         item : `Item`
             The item.
+        name : ``"image"`` or ``"truth"``
+            The image, or what it is to be restored to, of a pair of real images.
+        scale : `int`
+            Pixels per pixel of the image along each axis.
 
         Returns
         -------
         `numpy.ndarray`
-            Shape ``(ny, nx)`` of the region.
+            Shape ``(scale * ny, scale * nx)`` of the region.
 
         Raises
         ------
@@ -162,7 +166,8 @@ class Manifest:
         try:
             with safe_open(path, "np") as file:
                 known = (file.metadata() or {}).get("sha256")
-                image = file.get_slice("image")[:, slice(*item.columns or (0, item.shape[1]))]
+                columns = slice(*(scale * column for column in item.columns or (0, item.shape[1])))
+                image = file.get_slice(name)[:, columns]
         except (OSError, SafetensorError) as error:
             raise ValueError(f"{path} cannot be read ({error}). Build the data set again.") from error
         if known != item.sha256:
