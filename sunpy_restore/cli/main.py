@@ -127,6 +127,11 @@ def _parser():
         "--pairs", action="append", metavar="DIR", help="folder of files with pairs of real images; may be repeated"
     )
     dataset.add_argument("--out", metavar="DIR", required=True, help="folder of the training data")
+    dataset.add_argument(
+        "--export-pairs",
+        metavar="DIR",
+        help="also write the training pairs as PNG files for other programs (desaturate)",
+    )
     dataset.add_argument("--gap", metavar="TIME", help="least time between training and validation, such as '12 h'")
     dataset.add_argument("--no-progress", action="store_true", help="show no progress bar")
     _add_training(command("train", _train, "train a network"))
@@ -227,12 +232,17 @@ def _synthesize(args):
 
 
 def _dataset(args):
-    tasks.get_task(args.task)
+    task = tasks.get_task(args.task)
     from sunpy_restore.training import build_dataset, build_pairs, format_manifest
 
     build, sources = (build_pairs, args.pairs) if args.pairs else (build_dataset, args.sources)
     progress = not args.no_progress and sys.stderr.isatty()
     print(format_manifest(build(args.task, sources, args.out, gap=args.gap, progress=progress)))
+    if args.export_pairs:
+        from sunpy_restore.core.recipe import recipe_of
+
+        counts = recipe_of(task).export_samples(args.out, args.export_pairs)
+        print(f"{args.export_pairs}: {', '.join(f'{count} pairs for {split}' for split, count in counts.items())}")
 
 
 def _train(args):

@@ -170,6 +170,29 @@ class Recipe(ABC):
         """
         raise ValueError(f"The training images of {self.task.name} are simulated; expected no files.")
 
+    def export_samples(self, directory, out):
+        """
+        Write the training pairs of a data set as files for other programs.
+
+        Parameters
+        ----------
+        directory : path-like
+            Folder of the training data.
+        out : path-like
+            Folder for the files.
+
+        Returns
+        -------
+        `dict`
+            Name of the split to the number of pairs.
+
+        Raises
+        ------
+        ValueError
+            The task has no such files.
+        """
+        raise ValueError(f"The training pairs of {self.task.name} cannot be exported.")
+
     @abstractmethod
     def configs(self):
         """
