@@ -26,6 +26,7 @@ __all__ = [
     "described",
     "find_leak",
     "has_manifest",
+    "holds",
     "read_manifest",
 ]
 
@@ -214,6 +215,24 @@ class Images(Sequence):
 def has_manifest(directory):
     """Whether a folder has a manifest."""
     return (Path(directory) / MANIFEST).is_file()
+
+
+def holds(directory, data):
+    """
+    Whether a folder has a manifest of images for something.
+
+    Parameters
+    ----------
+    directory : path-like
+        The folder.
+    data : `str`
+        What for, see `read_manifest`.
+
+    Returns
+    -------
+    `bool`
+    """
+    return has_manifest(directory) and read_manifest(directory).data == data
 
 
 def read_manifest(directory, data=None):

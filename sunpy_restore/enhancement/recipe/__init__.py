@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from sunpy_restore.core.configfile import load_configs
-from sunpy_restore.core.manifest import has_manifest
+from sunpy_restore.core.manifest import has_manifest, holds
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
 from sunpy_restore.core.samples import Splitting
 from sunpy_restore.enhancement.forward import (
@@ -21,7 +21,7 @@ from sunpy_restore.enhancement.forward import (
     reconvolve,
 )
 from sunpy_restore.enhancement.observation import Observation
-from sunpy_restore.enhancement.recipe import own
+from sunpy_restore.enhancement.recipe import own, paired
 from sunpy_restore.enhancement.recipe.pairs import PairDataset
 from sunpy_restore.enhancement.recipe.scores import measure
 from sunpy_restore.enhancement.recipe.truth import clean_continuum_sources, continuum_sources, magnetogram_sources
@@ -65,7 +65,8 @@ class EnhancementRecipe(Recipe):
     """
     Training and evaluation of the networks of `sunpy_restore.enhance`.
 
-    `~sunpy_restore.enhancement.recipe.own.sample_of` says which own images are accepted.
+    `~sunpy_restore.enhancement.recipe.own.sample_of` says which own images are accepted, and
+    `~sunpy_restore.enhancement.recipe.paired.pair_of` which pairs of an HMI image and one of another telescope.
     `~sunpy_restore.enhancement.recipe.truth.continuum_sources` and
     `~sunpy_restore.enhancement.recipe.truth.magnetogram_sources` list the files of the training data of the package.
     """
@@ -92,6 +93,7 @@ class EnhancementRecipe(Recipe):
 
     # Granules live for minutes, the structure of penumbrae for an hour
     splitting = Splitting(gap=2.0, margin=2.0)
+    pairing = paired.PAIRING
 
     def configs(self):
         """
@@ -122,6 +124,18 @@ class EnhancementRecipe(Recipe):
         """See `~sunpy_restore.enhancement.recipe.own.sample_of`."""
         return own.sample_of(self.task, candidate)
 
+    def role_of(self, candidate):
+        """See `~sunpy_restore.enhancement.recipe.paired.role_of`."""
+        return paired.role_of(self.task, candidate)
+
+    def check_pair(self, observed, truth):
+        """See `~sunpy_restore.enhancement.recipe.paired.check_pair`."""
+        paired.check_pair(observed, truth)
+
+    def pair_of(self, observed, truth):
+        """See `~sunpy_restore.enhancement.recipe.paired.pair_of`."""
+        return paired.pair_of(self.task, observed, truth)
+
     def _sources(self, config, directory, split):
         if has_manifest(directory):
             return own.own_sources(self.task, directory, split)
@@ -130,6 +144,8 @@ class EnhancementRecipe(Recipe):
 
     def datasets(self, directory, config):
         """See `sunpy_restore.core.recipe.Recipe.datasets`."""
+        if holds(directory, self.pairs_name):
+            return paired.paired_datasets(self.task, directory, self.pairs_name, config)
         task = self.task.name
         options = config.options
         common = {"patch_size": config.patch_size, "margin": options["margin"]}
@@ -150,7 +166,11 @@ class EnhancementRecipe(Recipe):
         return train, validation
 
     def evaluation_pairs(self, directory):
-        """Yield simulated HMI observations of the held-out images."""
+        """Yield HMI observations of the held-out pairs, or simulated ones of the held-out images."""
+        if holds(directory, self.pairs_name):
+            for source, observed, truth in paired.evaluation_images(directory, self.pairs_name):
+                yield source, Observation.from_array(observed), truth
+            return
         task = self.task.name
         rng = np.random.default_rng(0)
         owned = has_manifest(directory)

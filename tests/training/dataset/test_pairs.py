@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from astropy.io import fits
 
@@ -17,11 +18,12 @@ from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.cli.main import main
 from sunpy_restore.core.manifest import read_manifest
 from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.enhancement.forward import observe, observe_target, reconvolve
 from sunpy_restore.tasks import get_task
 
 pytest.importorskip("lightning")
 
-from sunpy_restore import backproj_to_clean
+from sunpy_restore import backproj_to_clean, enhance
 from sunpy_restore.training import build_dataset, build_pairs, evaluate, format_manifest, train
 from sunpy_restore.training.dataset import pairs as module
 
@@ -138,3 +140,99 @@ def test_configurations_train_on_pairs(tmp_path, stix_folder, name, network, cap
     result = backproj_to_clean(sunpy.map.Map(stix_folder / "a0"), weights=path)
     assert result.meta["rstmodel"] == path.name
     assert read_manifest(data).data == "backproj, pairs"
+
+
+HMI, FINE = 0.504, 0.12
+"""Pixel sizes in arcsec of HMI, and of the other telescope and the simulated Sun."""
+TOP, LEFT = 90, 70
+"""First row and column of the simulated Sun that the other telescope sees."""
+
+
+def sun(day, magnetic):
+    """A spot and granules, or field of both polarities in kG."""
+    rng = np.random.default_rng(day)
+    field = ndimage.gaussian_filter(rng.standard_normal((560, 600)), 5)
+    field /= field.std()
+    if magnetic:
+        return 0.8 * np.sign(field) * np.maximum(np.abs(field) - 1, 0)
+    rows, columns = np.indices(field.shape)
+    return 1 + 0.1 * field - 0.7 * np.exp(-((rows - 260) ** 2 + (columns - 320) ** 2) / 50**2)
+
+
+def part_of(day, magnetic):
+    """What the other telescope sees, in DN or gauss."""
+    return (500 * sun(day, magnetic)[TOP:460, LEFT:500]).astype(np.float32)
+
+
+@pytest.fixture
+def hmi_folder(tmp_path, write, sample):
+    """``hmi_folder(magnetic)``: HMI images of three days, and images of another telescope with wrong pointing."""
+
+    def hmi_folder(magnetic):
+        _, header = sample("hmi_magnetogram" if magnetic else "hmi_continuum_spot")
+        header.remove("T_OBS")
+        header.update({"CDELT1": HMI, "CDELT2": HMI, "CRPIX1": 71.0, "CRPIX2": 67.0, "CROTA2": 180.0})
+        other = {name: header[name] for name in ("CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "CRVAL1", "CRVAL2")}
+        other |= {"TELESCOP": "SST", "INSTRUME": "CRISP", "CDELT1": FINE, "CDELT2": FINE}
+        other |= {"BUNIT": "Gauss"} if magnetic else {"WAVELNTH": 617.0, "WAVEUNIT": "nm"}
+        # The place of disk centre, but 2.4 arcsec and 0.8 degrees wrong
+        other["CRPIX1"], other["CRPIX2"] = ((header[f"CRPIX{axis}"] - 0.5) * HMI / FINE + 0.5 for axis in (1, 2))
+        other |= {"CRPIX1": other["CRPIX1"] - LEFT + 2.4 / FINE, "CRPIX2": other["CRPIX2"] - TOP, "CROTA2": 180.8}
+        other = fits.Header(other)
+        for day in (1, 2, 3):
+            seen = observe(sun(day, magnetic), FINE)
+            seen = seen + (5e-3 if magnetic else 1e-3) * np.random.default_rng(day).standard_normal(seen.shape)
+            seen = (1000 if magnetic else 50_000) * seen.astype(np.float32)
+            write(f"own/a{day}", seen, header, DATE_OBS=f"2013-01-0{day}T00:00:00")
+            write(f"own/b{day}", part_of(day, magnetic), other, DATE_OBS=f"2013-01-0{day}T00:00:30")
+        write("own/late", part_of(1, magnetic), other, DATE_OBS="2013-01-01T01:00:00")
+        write("own/false", part_of(9, magnetic), other, DATE_OBS="2013-01-02T00:00:10")
+        other["CRVAL1"] += 400
+        write("own/elsewhere", part_of(3, magnetic), other, DATE_OBS="2013-01-03T00:00:10")
+        return tmp_path / "own"
+
+    return hmi_folder
+
+
+@pytest.mark.parametrize("magnetic", [False, True])
+def test_images_of_another_telescope_are_aligned(tmp_path, hmi_folder, magnetic):
+    task = "enhance-magnetogram" if magnetic else "enhance-continuum"
+    manifest = build_pairs(task, hmi_folder(magnetic), tmp_path / "data")
+    assert names(manifest, "train") == ["a1 + b1", "a2 + b2"]
+    assert names(manifest, "validation") == ["a3 + b3"]
+    reasons = {name.partition("/")[2]: reason for name, reason in manifest.refused}
+    expected = {"late": "within 360 s", "false": "after the alignment", "elsewhere": "common field of view"}
+    assert reasons.keys() == expected.keys()
+    assert all(text in reasons[name] for name, text in expected.items())
+    for day, item in zip((1, 2, 3), [*manifest.split("train"), *manifest.split("validation")], strict=True):
+        assert item.values["rotation"] == pytest.approx(-0.8, abs=0.1)
+        assert item.values["scale"] == pytest.approx(1, rel=2e-3)
+        truth, seen = manifest.read(item, "truth", 2), manifest.read(item)
+        assert truth.shape == tuple(2 * n for n in seen.shape)
+        row, column = item.values["corner"]
+        whole = observe_target(sun(day, magnetic), FINE)
+        wanted = whole[2 * row : 2 * row + truth.shape[0], 2 * column : 2 * column + truth.shape[1]]
+        assert np.corrcoef(truth.ravel(), wanted.ravel())[0, 1] > 0.999
+        # Although the other telescope shows half of the intensity or of the field
+        assert truth.std() == pytest.approx(wanted.std(), rel=0.05)
+        assert np.sqrt(np.mean((reconvolve(truth) - seen)[9:-9, 9:-9] ** 2)) < 0.1 * seen.std()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["enhance-continuum", "enhance-magnetogram"])
+def test_enhancement_trains_on_pairs(tmp_path, hmi_folder, task):
+    build_pairs(task, hmi_folder(task == "enhance-magnetogram"), tmp_path / "data")
+    config = recipe_of(get_task(task)).configs()["compact"]
+    config = replace(
+        config, network=config.network | {"blocks": 1, "channels": 4}, steps=2, batch_size=2, precision="32-true",
+        validation_interval=2, patch_size=16, options=config.options | {"margin": 4},
+    )  # fmt: skip
+    path = train(task, tmp_path / "data", tmp_path / "run", config=config, progress=False)
+    rows = evaluate(task, tmp_path / "data", methods=["network", "bicubic", "richardson-lucy"], weights=path)
+    assert {row["source"] for row in rows} == {"HMI with SST CRISP"}
+    scores = {row["method"]: row["psnr"] for row in rows}
+    assert scores["richardson-lucy"] > scores["bicubic"] > 20
+    result = enhance(sunpy.map.Map(tmp_path / "own" / "a3"), weights=path)
+    assert result.meta["rstmodel"] == path.name
+    with pytest.raises(ValueError, match="expected at least 116 along each axis"):
+        train(task, tmp_path / "data", tmp_path / "large", config=replace(config, patch_size=108), progress=False)
