@@ -141,10 +141,16 @@ def test_scale_of_the_clean_image_is_that_of_the_back_projection(pair_for, facto
     assert sample.values["crpix"] == [33, 33]
 
 
-def test_images_of_other_sources_are_refused(pair_for):
-    for other in (ellipse(5, -40, 30, 20, 10, 0.7), ellipse(5, 32, -20, 20, 10, 0.7)):
-        with pytest.raises(ValueError, match=r"a correlation of .* expected at least 0.9"):
-            pair_of(*pair_for(other=other))
+@pytest.mark.parametrize(("x", "y"), [(-40, 30), (32, -20), (12, -14)])
+def test_images_of_other_sources_are_refused(pair_for, x, y):
+    """Also those of one that is 6 arcsec away."""
+    with pytest.raises(ValueError, match=r"which is largest .* arcsec off; expected at least 0.6 and at most 4 arcsec"):
+        pair_of(*pair_for(other=ellipse(5, x, y, 20, 10, 0.7)))
+
+
+def test_images_of_other_sizes_are_refused(pair_for):
+    with pytest.raises(ValueError, match=r"a correlation of 0.\d\d between"):
+        pair_of(*pair_for(ellipse(5, 12, -20, 6, 6, 0), other=ellipse(5, 12, -20, 90, 90, 0)))
 
 
 def test_manifest_holds_the_observation(pair_for):
