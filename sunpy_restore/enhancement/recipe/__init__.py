@@ -21,7 +21,7 @@ from sunpy_restore.enhancement.forward import (
     reconvolve,
 )
 from sunpy_restore.enhancement.observation import Observation
-from sunpy_restore.enhancement.recipe import own, paired
+from sunpy_restore.enhancement.recipe import own, paired, patches
 from sunpy_restore.enhancement.recipe.pairs import PairDataset
 from sunpy_restore.enhancement.recipe.scores import measure
 from sunpy_restore.enhancement.recipe.truth import clean_continuum_sources, continuum_sources, magnetogram_sources
@@ -145,7 +145,7 @@ class EnhancementRecipe(Recipe):
     def datasets(self, directory, config):
         """See `sunpy_restore.core.recipe.Recipe.datasets`."""
         if holds(directory, self.pairs_name):
-            return paired.paired_datasets(self.task, directory, self.pairs_name, config)
+            return patches.paired_datasets(self.task, directory, self.pairs_name, config)
         task = self.task.name
         options = config.options
         common = {"patch_size": config.patch_size, "margin": options["margin"]}
@@ -168,7 +168,7 @@ class EnhancementRecipe(Recipe):
     def evaluation_pairs(self, directory):
         """Yield HMI observations of the held-out pairs, or simulated ones of the held-out images."""
         if holds(directory, self.pairs_name):
-            for source, observed, truth in paired.evaluation_images(directory, self.pairs_name):
+            for source, observed, truth in patches.evaluation_images(directory, self.pairs_name):
                 yield source, Observation.from_array(observed), truth
             return
         task = self.task.name

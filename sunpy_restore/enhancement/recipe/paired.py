@@ -1,13 +1,8 @@
 """Own pairs of an HMI image and an image of another telescope as training data of `sunpy_restore.enhance`."""
 
-from functools import lru_cache
-
 import numpy as np
-import torch
 from scipy import ndimage
-from torch.utils.data import Dataset
 
-from sunpy_restore.core.manifest import read_manifest
 from sunpy_restore.core.samples import Pairing, Sample, Splitting
 from sunpy_restore.enhancement.forward import HMI_PIXEL, airy_psf, blurred
 from sunpy_restore.enhancement.observation import Observation
@@ -16,7 +11,7 @@ from sunpy_restore.enhancement.recipe.own import check_quality, fine_image, insi
 from sunpy_restore.enhancement.recipe.registration import Affine, align, prepared
 from sunpy_restore.enhancement.task import MAGNETOGRAM
 
-__all__ = ["PAIRING", "PairedPatches", "check_pair", "evaluation_images", "pair_of", "paired_datasets", "role_of"]
+__all__ = ["PAIRING", "check_pair", "pair_of", "role_of"]
 
 PAIRING = Pairing(
     "HMI image", "image of another telescope", Splitting(gap=2.0, margin=2.0), tolerance=360.0, one_to_one=False
@@ -29,8 +24,6 @@ _MOST_WITHOUT = 0.01  # of the HMI pixels, without a value
 _LEAST_CORRELATION, _LEAST_FINE_CORRELATION = 0.8, 0.5
 _GAINS = (0.3, 3.0)
 """Smallest and largest ratio of the contrasts of the two images at the resolution of HMI."""
-_VALIDATION_PATCHES = 64
-_KEPT = 8  # pairs that are kept in memory
 
 
 def role_of(task, candidate):
@@ -140,18 +133,12 @@ def pair_of(task, observed, truth):
     ------
     TypeError, ValueError
         An image cannot be used, their correlation is below 0.8 after the fit or below 0.5 in small structure, their
-        contrasts differ by more than a factor of 3, or they have less than 8 arcsec in common.
+        contrasts differ by more than a factor of 3, or they have less than 8 arcsec in common away from the limb.
     """
     smap, other = observed.map(), truth.map()
     image, group, scale = fine_image(task, truth)
     rows, columns = _field(smap, other, _SEARCH)
-    observation = Observation.from_map(smap)
-    if heliocentric_mu(smap)[rows, columns].min(initial=1.0) < LIMB_MU:
-        raise ValueError(f"Found a region closer to the limb than mu = {LIMB_MU}; expected one farther from it.")
-    missing = 1 - observation.valid[rows, columns].mean()
-    if missing > _MOST_WITHOUT:
-        raise ValueError(f"Found {missing:.0%} of the pixels without a value; expected at most {_MOST_WITHOUT:.0%}.")
-    hmi = observation.normalised()[rows, columns].astype(float)
+    hmi, inner, valid, noise = _part(smap, rows, columns)
     place = Affine(np.eye(2), np.array([columns.start, rows.start])).then(_place(smap, other))
     fine, place = prepared(image, scale, place)
     found = align(hmi, fine, place)
@@ -162,18 +149,38 @@ def pair_of(task, observed, truth):
             f"{_LEAST_FINE_CORRELATION}, as for images of the same region and time."
         )
     gain, offset = _calibrated(task, hmi, fine, found)
-    top, left = inside(found.mask)
-    if min(part.stop - part.start for part in (top, left)) < _LEAST:
-        raise ValueError(f"Found a common part of fewer than {_LEAST} HMI pixels; expected at least as many.")
+    top, left = _common(found.mask & inner, valid)
     target = blurred(fine.image, fine.pixel_scale, airy_psf(fine.pixel_scale), HMI_PIXEL / 2)
     restored = gain * _resampled(target, found.place, top, left, 2) + offset
     values = {name: getattr(found, name) for name in ("shift", "rotation", "scale", "correlation", "fine_correlation")}
     values["corner"] = [rows.start + top.start, columns.start + left.start]
-    values |= {"gain": gain, "offset": offset, "noise": getattr(observation, "noise", None)}
+    values |= {"gain": gain, "offset": offset, "noise": noise}
     unit = "kG" if task is MAGNETOGRAM else "quiet-Sun intensity"
     return Sample(
         hmi[top, left], f"HMI with {group}", unit, observed.pixel_scale, (_LEAST, _LEAST), values, truth=restored
     )
+
+
+def _part(smap, rows, columns):
+    """Part of an HMI image in units of the quiet Sun or kG, which pixels are on the disk and valid, and the noise."""
+    observation = Observation.from_map(smap)
+    inner = heliocentric_mu(smap)[rows, columns] >= LIMB_MU
+    image = observation.normalised()[rows, columns].astype(float)
+    return image, inner, observation.valid[rows, columns], getattr(observation, "noise", None)
+
+
+def _common(mask, valid):
+    """Rows and columns of the largest part that both images have, away from the limb."""
+    top, left = inside(mask)
+    if min(part.stop - part.start for part in (top, left)) < _LEAST:
+        raise ValueError(
+            f"Found a common part of fewer than {_LEAST} HMI pixels along an axis where mu >= {LIMB_MU}; expected at "
+            "least as many."
+        )
+    missing = 1 - valid[top, left].mean()
+    if missing > _MOST_WITHOUT:
+        raise ValueError(f"Found {missing:.0%} of the pixels without a value; expected at most {_MOST_WITHOUT:.0%}.")
+    return top, left
 
 
 def _calibrated(task, hmi, fine, found):
@@ -201,129 +208,3 @@ def _resampled(image, place, rows, columns, factor):
 def _at(image, place, rows, columns):
     x, y = place(columns, rows)
     return ndimage.map_coordinates(image, [y, x], order=3, mode="nearest")
-
-
-class PairedPatches(Dataset):
-    """
-    Random patches of own pairs, turned and mirrored. Each item depends on its index and the seed only.
-
-    Parameters
-    ----------
-    task : `~sunpy_restore.core.task.Restoration`
-        The task. If its networks are told the noise, it is the second channel of the input.
-    manifest : `~sunpy_restore.core.manifest.Manifest`
-        Pairs.
-    items : `list` of `~sunpy_restore.core.manifest.Item`
-        Those of a split; larger ones are drawn more often.
-    length : `int`
-        Number of items.
-    patch_size, margin : `int`
-        Side of a patch, and width of the surroundings on each side of the input, in input pixels.
-    seed : `int`
-        Seed.
-
-    Raises
-    ------
-    ValueError
-        No pair is as large as a patch with its margin.
-    """
-
-    def __init__(self, task, manifest, items, length, *, patch_size, margin, seed):
-        self.told = "noise" in task.channels
-        self.manifest, self.length, self.seed = manifest, length, seed
-        self.patch_size, self.margin = patch_size, margin
-        side = patch_size + 2 * margin
-        self.items = [item for item in items if min(_shape(item)) >= side]
-        if not self.items:
-            largest = max((_shape(item) for item in items), key=min)
-            raise ValueError(
-                f"Found pairs of at most {largest[0]} x {largest[1]} HMI pixels; expected at least {side} along each "
-                "axis, the size of a patch with its margin. Lower patch_size or options.margin (--set)."
-            )
-        sizes = np.array([np.prod(np.array(_shape(item)) - side + 1) for item in self.items], dtype=float)
-        self.odds = sizes / sizes.sum()
-        self._read = lru_cache(_KEPT)(self._fresh)
-
-    def __len__(self):
-        return self.length
-
-    def _fresh(self, number):
-        item = self.items[number]
-        return self.manifest.read(item), self.manifest.read(item, "truth", 2)
-
-    def __getitem__(self, index):
-        rng = np.random.default_rng((self.seed, index))
-        number = int(rng.choice(len(self.items), p=self.odds))
-        observed, truth = self._read(number)
-        inner, side = self.patch_size, self.patch_size + 2 * self.margin
-        row, column = (int(rng.integers(length - side + 1)) for length in observed.shape)
-        observed = observed[row : row + side, column : column + side]
-        row, column = 2 * (row + self.margin), 2 * (column + self.margin)
-        truth = truth[row : row + 2 * inner, column : column + 2 * inner]
-        turns, mirrored = rng.integers(4), rng.integers(2)
-        pair = [np.rot90(image, turns) for image in (observed, truth)]
-        pair = [image[:, ::-1] if mirrored else image for image in pair]
-        observed, truth = (torch.from_numpy(np.ascontiguousarray(image))[None] for image in pair)
-        if self.told:
-            observed = torch.cat([observed, torch.full_like(observed, self.items[number].values["noise"])])
-        return observed, truth
-
-
-def _shape(item):
-    """Rows and columns of a pair or of its region."""
-    return item.shape[0], item.shape[1] if item.columns is None else item.columns[1] - item.columns[0]
-
-
-def paired_datasets(task, directory, data, config):
-    """
-    Training and validation patches of own pairs.
-
-    Parameters
-    ----------
-    task : `~sunpy_restore.core.task.Restoration`
-        The task.
-    directory : path-like
-        Folder with a manifest of pairs.
-    data : `str`
-        What the pairs are for, see `~sunpy_restore.core.manifest.read_manifest`.
-    config : `~sunpy_restore.core.config.TrainingConfig`
-        The configuration.
-
-    Returns
-    -------
-    training : `PairedPatches`
-    validation : `dict`
-        Name of the source to `PairedPatches`.
-    """
-    manifest = read_manifest(directory, data)
-    common = {"patch_size": config.patch_size, "margin": config.options["margin"]}
-    length = config.steps * config.batch_size
-    training = PairedPatches(task, manifest, manifest.split("train"), length, seed=config.seed, **common)
-    kept = {}
-    for item in manifest.split("validation"):
-        kept.setdefault(item.group, []).append(item)
-    return training, {
-        group: PairedPatches(task, manifest, items, _VALIDATION_PATCHES, seed=config.seed + 1, **common)
-        for group, items in kept.items()
-    }
-
-
-def evaluation_images(directory, data):
-    """
-    Pairs that are kept back from training.
-
-    Parameters
-    ----------
-    directory, data
-        See `paired_datasets`.
-
-    Yields
-    ------
-    source : `str`
-        Name of the source.
-    observed, truth : `numpy.ndarray`
-        Shapes ``(ny, nx)`` and ``(2 * ny, 2 * nx)``.
-    """
-    manifest = read_manifest(directory, data)
-    for item in manifest.split("validation"):
-        yield item.group, manifest.read(item), manifest.read(item, "truth", 2).astype(float)
