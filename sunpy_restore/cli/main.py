@@ -117,13 +117,18 @@ def _parser():
     add_synthesis(synthesis)
     _add_weights(synthesis)
     _add_device(synthesis)
-    dataset = command("dataset", _dataset, "build training data from folders of files")
+    dataset = command("dataset", _dataset, "build training data from folders of files, or from archives")
     dataset.add_argument("task", metavar="TASK", help="such as enhance-continuum")
-    files = dataset.add_mutually_exclusive_group(required=True)
-    files.add_argument(
+    dataset.add_argument(
         "--from", dest="sources", action="append", metavar="DIR", help="folder of files; may be repeated"
     )
-    files.add_argument(
+    dataset.add_argument(
+        "--fido",
+        action="append",
+        metavar="QUERY",
+        help="download files, such as 'time=2014-10-26/2014-10-27 sample=1h wavelength=193'; may be repeated",
+    )
+    dataset.add_argument(
         "--pairs", action="append", metavar="DIR", help="folder of files with pairs of real images; may be repeated"
     )
     dataset.add_argument("--out", metavar="DIR", required=True, help="folder of the training data")
@@ -192,6 +197,7 @@ def _add_training(parser):
         "--devices", type=_count, default="auto", metavar="N", help="devices of this machine (default: all GPUs)"
     )
     parser.add_argument("--nodes", type=int, default=1, metavar="N", help="machines that train together (default: 1)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="end after this time, even if steps are left")
     parser.add_argument(
         "--accelerator", default="auto", metavar="NAME", help="kind of device, such as gpu or cpu (default: the best)"
     )
@@ -235,9 +241,14 @@ def _dataset(args):
     task = tasks.get_task(args.task)
     from sunpy_restore.training import build_dataset, build_pairs, format_manifest
 
-    build, sources = (build_pairs, args.pairs) if args.pairs else (build_dataset, args.sources)
-    progress = not args.no_progress and sys.stderr.isatty()
-    print(format_manifest(build(args.task, sources, args.out, gap=args.gap, progress=progress)))
+    if args.pairs and (args.sources or args.fido):
+        raise ValueError("Found --pairs with --from or --fido; expected only one kind. Use a folder for each.")
+    options = {"gap": args.gap, "progress": not args.no_progress and sys.stderr.isatty()}
+    if args.pairs:
+        manifest = build_pairs(args.task, args.pairs, args.out, **options)
+    else:
+        manifest = build_dataset(args.task, args.sources, args.out, fido=args.fido, **options)
+    print(format_manifest(manifest))
     if args.export_pairs:
         from sunpy_restore.core.recipe import recipe_of
 
@@ -251,7 +262,7 @@ def _train(args):
     from sunpy_restore.core.configfile import parse_changes
     from sunpy_restore.training import train
 
-    names = ("config", "resume", "start", "steps", "workers", "devices", "nodes", "accelerator")
+    names = ("config", "resume", "start", "steps", "workers", "devices", "nodes", "accelerator", "minutes")
     options = {name: getattr(args, name) for name in names}
     changes = {name: getattr(args, name) for name in ("accumulate", "patience", "export")}
     options["changes"] = parse_changes(args.set) | {name: value for name, value in changes.items() if value is not None}

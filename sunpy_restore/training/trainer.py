@@ -3,6 +3,7 @@
 import logging
 import warnings
 from contextlib import contextmanager
+from datetime import timedelta
 
 import lightning.pytorch as pl
 import torch
@@ -12,7 +13,9 @@ from torch.utils.data import DataLoader, DistributedSampler
 __all__ = ["loader_of", "make_trainer", "quiet"]
 
 
-def make_trainer(config, out, more_callbacks, *, progress=False, devices="auto", nodes=1, accelerator="auto"):
+def make_trainer(
+    config, out, more_callbacks, *, progress=False, devices="auto", nodes=1, accelerator="auto", seconds=None
+):
     """
     Make the trainer of a training.
 
@@ -28,6 +31,8 @@ def make_trainer(config, out, more_callbacks, *, progress=False, devices="auto",
         Show a progress bar.
     devices, nodes, accelerator
         See `sunpy_restore.training.train`.
+    seconds : `float`, optional
+        Time after which the training ends.
 
     Returns
     -------
@@ -36,6 +41,7 @@ def make_trainer(config, out, more_callbacks, *, progress=False, devices="auto",
     every = min(config.validation_interval, config.steps)
     trainer = pl.Trainer(
         max_steps=config.steps,
+        max_time=None if seconds is None else timedelta(seconds=seconds),
         precision=config.precision,
         accelerator=accelerator,
         devices=devices,

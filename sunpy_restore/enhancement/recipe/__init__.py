@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import torch
-from torch.nn import functional
 
 from sunpy_restore.core.configfile import load_configs
+from sunpy_restore.core.imagelist import read_list
 from sunpy_restore.core.manifest import has_manifest, holds
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
 from sunpy_restore.core.samples import Splitting
@@ -22,42 +21,27 @@ from sunpy_restore.enhancement.forward import (
 )
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.recipe import own, paired, patches
+from sunpy_restore.enhancement.recipe.archives import ARCHIVES
+from sunpy_restore.enhancement.recipe.listed import (
+    LISTS,
+    clean_continuum_sources,
+    continuum_sources,
+    magnetogram_sources,
+)
+from sunpy_restore.enhancement.recipe.losses import restoration_loss
 from sunpy_restore.enhancement.recipe.pairs import PairDataset
 from sunpy_restore.enhancement.recipe.scores import measure
-from sunpy_restore.enhancement.recipe.truth import clean_continuum_sources, continuum_sources, magnetogram_sources
 
 __all__ = ["EnhancementRecipe"]
 
-_SOURCES = {"enhance-continuum": continuum_sources, "enhance-magnetogram": magnetogram_sources}
-_CLEAN = "clean"
-_CLEAN_DATA = (
-    "SUNRISE/IMaX granulation, columns 0-617 of 772, deconvolved to a contrast of 0.144 (62 %); Hinode/SP scan of a "
-    "sunspot at 6302 A (11 %); SST/CRISP wide-band images of a sunspot and of plage at 8542 A (17 %); HMI continuum "
-    "images of a sunspot, frames 0-16, used as the truth with pixels of half the size (10 %). Up to 5 % of stray "
-    "light from beyond the truncation radius of the point spread function is added to the granulation. Held out: the "
-    "other columns of IMaX, HMI frames 27-29. All files are from repositories with the MIT licence."
-)
-_NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}
-_TERMS = (
-    " The terms of use of MURaM are unclear: the LICENSE file of its source, https://github.com/HelioML/HelioML, says "
-    "BSD-3-Clause, the README puts the contents under CC BY-NC-ND 4.0."
-)
-_DATA = {
-    "enhance-continuum": (
-        "MURaM emergent intensity with pixels of 48 km, columns 0-543 (40 %); SUNRISE/IMaX granulation, filtered to "
-        "the power spectrum of MURaM (22 %); Hinode/SP scan of a sunspot at 6302 A (11 %); SST/CRISP wide-band images "
-        "of a sunspot and of plage at 8542 A (17 %); HMI continuum images of a sunspot, frames 0-16, used as the truth "
-        "with pixels of half the size (10 %). Up to 5 % of stray light from beyond the truncation radius of the point "
-        "spread function is added to the granulation. Held out: MURaM columns 544-679, HMI frames 27-29." + _TERMS
-    ),
-    "enhance-magnetogram": (
-        "Synthetic magnetograms of mixed polarity with flux in the intergranular lanes of the MURaM intensity, columns "
-        "0-543 (35 %); Hinode/SOT-NFI magnetogram of NOAA 11158, V/I scaled to a maximum field of 2.2 kG (35 %); HMI "
-        "magnetogram of NOAA 11158, columns 0-399, used as the truth with pixels of half the size (30 %). Held out: "
-        "MURaM columns 544-679, HMI columns 420-494." + _TERMS
-    ),
+_SOURCES = {
+    "enhance-continuum": continuum_sources,
+    "enhance-continuum-clean": clean_continuum_sources,
+    "enhance-magnetogram": magnetogram_sources,
 }
+"""Functions that read the images of a list."""
 
+_NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}
 _SCORED = 100.0  # arcsec; largest side of an own image that is scored
 
 
@@ -67,8 +51,8 @@ class EnhancementRecipe(Recipe):
 
     `~sunpy_restore.enhancement.recipe.own.sample_of` says which own images are accepted, and
     `~sunpy_restore.enhancement.recipe.paired.pair_of` which pairs of an HMI image and one of another telescope.
-    `~sunpy_restore.enhancement.recipe.truth.continuum_sources` and
-    `~sunpy_restore.enhancement.recipe.truth.magnetogram_sources` list the files of the training data of the package.
+    `~sunpy_restore.enhancement.recipe.listed.continuum_sources` and
+    `~sunpy_restore.enhancement.recipe.listed.magnetogram_sources` read the images of the lists.
     """
 
     score_columns: ClassVar = {
@@ -89,7 +73,7 @@ class EnhancementRecipe(Recipe):
         "do not measure sizes or numbers of structures below 0.5 arcsec on the result."
     )
 
-    options: ClassVar = frozenset({"contrast", "data", "margin", "noise", "patches", "views"})
+    options: ClassVar = frozenset({"band", "contrast", "correlated", "data", "margin", "noise", "patches", "views"})
 
     # Granules live for minutes, the structure of penumbrae for an hour
     splitting = Splitting(gap=2.0, margin=2.0)
@@ -103,22 +87,29 @@ class EnhancementRecipe(Recipe):
         100 x 100 pixels), batches of 32, 20 epochs, Adam with a learning rate of 1e-4, and an l2 penalty of 1e-6
         (continuum) or 1e-5 (magnetogram). ``light`` differs by its network of one block with 32 kernels. ``compact``
         is the configuration of the weights in the package. ``clean``, for the continuum only, is ``compact`` with data
-        whose terms of use are clear (`~sunpy_restore.enhancement.recipe.truth.clean_continuum_sources`).
+        whose terms of use are clear (`~sunpy_restore.enhancement.recipe.listed.clean_continuum_sources`).
 
         Returns
         -------
         `dict`
             Name to `~sunpy_restore.core.config.TrainingConfig`. Options: ``views`` is the number of views of the
             images that are made in advance, and ``patches`` of distinct patches; ``margin`` are pixels around a patch
-            that the network sees in addition; ``contrast`` is the weight of the error of the contrast; ``noise`` are
-            the lowest and highest noise, relative to that of `~sunpy_restore.enhancement.forward`; ``data`` is
-            ``"clean"`` for data with clear terms.
+            that the network sees in addition; ``contrast`` and ``band`` are the weights of the errors of the contrast
+            and of small structure, see `~sunpy_restore.enhancement.recipe.losses.restoration_loss`; ``noise`` are the
+            lowest and highest noise, relative to that of `~sunpy_restore.enhancement.forward`; ``correlated`` is the
+            largest share of the noise that a pixel has from each of its neighbours; ``data`` is ``"clean"`` for data
+            with clear terms.
         """
         return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
 
+    @property
+    def archive(self):
+        """HMI images in archives."""
+        return ARCHIVES[self.task.name]
+
     def training_data(self, config):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""
-        return _CLEAN_DATA if config.options.get("data") == _CLEAN else _DATA[self.task.name]
+        return read_list(LISTS / f"{self.list_name(config)}.toml").description
 
     def sample_of(self, candidate):
         """See `~sunpy_restore.enhancement.recipe.own.sample_of`."""
@@ -139,8 +130,7 @@ class EnhancementRecipe(Recipe):
     def _sources(self, config, directory, split):
         if has_manifest(directory):
             return own.own_sources(self.task, directory, split)
-        clean = config.options.get("data") == _CLEAN
-        return (clean_continuum_sources if clean else _SOURCES[self.task.name])(directory, split)
+        return _SOURCES[self.list_name(config)](directory, split)
 
     def datasets(self, directory, config):
         """See `sunpy_restore.core.recipe.Recipe.datasets`."""
@@ -148,7 +138,9 @@ class EnhancementRecipe(Recipe):
             return patches.paired_datasets(self.task, directory, self.pairs_name, config)
         task = self.task.name
         options = config.options
-        common = {"patch_size": config.patch_size, "margin": options["margin"]}
+        common = {
+            "patch_size": config.patch_size, "margin": options["margin"], "told": "noise" in self.task.channels,
+        }  # fmt: skip
         lowest, highest = options.get("noise", (1.0, 1.0))
         train = PairDataset(
             self._sources(config, directory, "train"),
@@ -157,6 +149,7 @@ class EnhancementRecipe(Recipe):
             views=options["views"],
             seed=config.seed,
             distinct=options.get("patches"),
+            correlated=options.get("correlated", 0.0),
             **common,
         )
         validation = {
@@ -169,7 +162,7 @@ class EnhancementRecipe(Recipe):
         """Yield HMI observations of the held-out pairs, or simulated ones of the held-out images."""
         if holds(directory, self.pairs_name):
             for source, observed, truth in patches.evaluation_images(directory, self.pairs_name):
-                yield source, Observation.from_array(observed), truth
+                yield source, Observation.from_array(observed, self.task), truth
             return
         task = self.task.name
         rng = np.random.default_rng(0)
@@ -185,7 +178,7 @@ class EnhancementRecipe(Recipe):
                     observed = observe(image, source.pixel_scale)
                     truth = observe_target(image, source.pixel_scale)[: 2 * observed.shape[0], : 2 * observed.shape[1]]
                 observed = observed + _NOISE[task] * rng.standard_normal(observed.shape)
-                yield source.name, Observation.from_array(observed), truth
+                yield source.name, Observation.from_array(observed, self.task), truth
 
     def measure(self, observation, restored, truth):
         """See `~sunpy_restore.enhancement.recipe.scores.measure`."""
@@ -197,22 +190,11 @@ class EnhancementRecipe(Recipe):
         return network(observed, trim=margin) if margin else network(observed)
 
     def loss(self, network, batch, config):
-        """
-        Mean squared error plus the weighted squared error of the contrast of each patch.
-
-        The unit is a tenth of the quiet-Sun intensity or of a kG. Minimising the squared error alone gives images with
-        too little contrast, because it suppresses structure that the observation does not constrain.
-        """
+        """See `~sunpy_restore.enhancement.recipe.losses.restoration_loss`."""
         observed, truth = batch
         restored = self.predict(network, observed, config).float()
-        error = functional.mse_loss(restored, truth)
-        weight = config.options["contrast"]
-        if weight:
-            with torch.no_grad():
-                contrast = _fine_contrast(truth)
-            contrast_error = (_fine_contrast(restored) - contrast) ** 2
-            error = error + weight * contrast_error.mean()
-        return 100 * error
+        options = config.options
+        return restoration_loss(restored, truth, contrast=options["contrast"], band=options.get("band", 0.0))
 
 
 def _middle(image, pixel_scale):
@@ -220,8 +202,3 @@ def _middle(image, pixel_scale):
     side = round(_SCORED / (HMI_PIXEL / 2 if pixel_scale is None else pixel_scale))
     top, left = (max(0, (length - side) // 2) for length in image.shape)
     return image[top : top + side, left : left + side].astype(float)
-
-
-def _fine_contrast(image):
-    """Standard deviation of structure smaller than about 4 arcsec, for each patch."""
-    return (image - functional.avg_pool2d(image, 15, 1, 7, count_include_pad=False)).std(dim=(1, 2, 3))

@@ -166,7 +166,7 @@ def _part(smap, rows, columns):
     observation = Observation.from_map(smap)
     inner = heliocentric_mu(smap)[rows, columns] >= LIMB_MU
     image = observation.normalised()[rows, columns].astype(float)
-    return image, inner, observation.valid[rows, columns], getattr(observation, "noise", None)
+    return image, inner, observation.valid[rows, columns], observation.noise
 
 
 def _common(mask, valid):

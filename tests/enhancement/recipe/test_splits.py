@@ -10,7 +10,7 @@ from astropy.io import fits
 
 from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.enhancement import recipe as module
-from sunpy_restore.enhancement.recipe.truth import clean_continuum_sources, continuum_sources, magnetogram_sources
+from sunpy_restore.enhancement.recipe.listed import clean_continuum_sources, continuum_sources, magnetogram_sources
 from sunpy_restore.tasks import get_task
 
 SOURCES = {"continuum": continuum_sources, "magnetogram": magnetogram_sources}
@@ -27,8 +27,8 @@ def layout():
         "photosphere/muram_intensity_48km.npy": noise(24, 680),
         "photosphere/imax_focus.fits.gz": noise(400, 400),
         "photosphere/hinode_sp_scan.npz": noise(40, 2, 40),
-        "photosphere/camXX_2020-07-27T08_lc0.fits": noise(120, 120),
-        "photosphere/camXX_2019-08-01T08_lc0.fits": noise(120, 120),
+        "photosphere/camXX_2020-07-27T08:35:09_00000_8542_8542_+65_lc0.fits.gz": noise(120, 120),
+        "photosphere/camXX_2019-08-01T08:15:47_00010_8542_8542_+65_lc0.fits.gz": noise(120, 120),
         "photosphere/hinode_sot_nfi_magnetogram_20110214.fits.gz": noise(40, 40) - 1,
         "hmi/hmi_continuum_sunspot_series.fits.gz": noise(30, 40, 40),
         "hmi/hmi_blos_20110214_203412.fits.gz": 1e3 * (noise(60, 495) - 1),
@@ -36,8 +36,10 @@ def layout():
 
 
 @pytest.fixture
-def images(tmp_path):
+def images(tmp_path, list_without_hashes):
     """Write a folder and read the images of all sources of a split."""
+    for name in ("enhance-continuum", "enhance-continuum-clean", "enhance-magnetogram"):
+        list_without_hashes(tmp_path, name)
 
     def images(layout, kind, split):
         for name, array in layout.items():
@@ -141,8 +143,8 @@ def granules(*shape):
 CLEAN = (
     "photosphere/imax_focus.fits.gz",
     "photosphere/hinode_sp_scan.npz",
-    "photosphere/camXX_2020-07-27T08_lc0.fits",
-    "photosphere/camXX_2019-08-01T08_lc0.fits",
+    "photosphere/camXX_2020-07-27T08:35:09_00000_8542_8542_+65_lc0.fits.gz",
+    "photosphere/camXX_2019-08-01T08:15:47_00010_8542_8542_+65_lc0.fits.gz",
     "hmi/hmi_continuum_sunspot_series.fits.gz",
 )
 """Files from repositories with the MIT licence."""
@@ -150,7 +152,7 @@ CLEAN = (
 
 @pytest.fixture
 def clean_layout(layout):
-    return {name: layout[name] for name in CLEAN} | {CLEAN[0]: granules(400, 480)}
+    return {name: layout[name] for name in CLEAN} | {CLEAN[0]: granules(240, 952)}
 
 
 def test_clean_data_need_no_file_with_unclear_terms(clean_layout, images, monkeypatch, tmp_path):
@@ -172,8 +174,8 @@ def test_clean_data_need_no_file_with_unclear_terms(clean_layout, images, monkey
 def test_splits_of_clean_data_do_not_depend_on_each_other(clean_layout, images, monkeypatch, split, other):
     monkeypatch.setitem(SOURCES, "clean", clean_continuum_sources)
     before = images(clean_layout, "clean", split)
-    # Of 480 columns, 90 are cut off at each side, and 240 of the others are for training
-    parts = {"train": (np.s_[:, :330], np.s_[:20]), "validation": (np.s_[:, 330:], np.s_[27:])}
+    # Of 952 columns, 90 are cut off at each side, and 618 of the others are for training
+    parts = {"train": (np.s_[:, :708], np.s_[:20]), "validation": (np.s_[:, 708:], np.s_[27:])}
     for changed_split in (other, split):
         columns, frames = parts[changed_split]
         changed = dict(clean_layout)
@@ -195,7 +197,7 @@ def test_the_clean_configuration_trains_on_the_clean_data(monkeypatch):
     assert "MIT" in described
     assert not any(word in described for word in ("MURaM", "unclear", "HelioML"))
     calls = []
-    monkeypatch.setattr(module, "clean_continuum_sources", lambda directory, split: calls.append(split) or [])
+    monkeypatch.setitem(module._SOURCES, "enhance-continuum-clean", lambda directory, split: calls.append(split) or [])
     monkeypatch.setattr(module, "PairDataset", lambda sources, *arguments, **options: sources)
     recipe.datasets("folder", config)
     assert calls == ["train", "validation"]
@@ -204,4 +206,64 @@ def test_the_clean_configuration_trains_on_the_clean_data(monkeypatch):
 def test_an_image_that_cannot_have_the_contrast_is_refused(clean_layout, images, monkeypatch):
     monkeypatch.setitem(SOURCES, "clean", clean_continuum_sources)
     with pytest.raises(ValueError, match=r"Found an IMaX image with a contrast of 0\.05"):
-        images(clean_layout | {CLEAN[0]: noise(400, 480)}, "clean", "train")
+        images(clean_layout | {CLEAN[0]: noise(240, 952)}, "clean", "train")
+
+
+OWN = """
+[[source]]
+name = "mine"
+split = "train"
+files = ["x.npy"]
+pixel_scale = 0.1
+columns = [0, 30]
+options = { zoom = 2, gain = [0.9, 1.1] }
+[[source]]
+name = "mine"
+split = "validation"
+files = ["x.npy"]
+pixel_scale = 0.1
+columns = [30, 40]
+"""
+
+
+def test_a_list_in_the_folder_replaces_that_of_the_package(tmp_path):
+    image = 700 * noise(20, 40)
+    np.save(tmp_path / "x.npy", image)
+    (tmp_path / "enhance-continuum.toml").write_text(OWN)
+    (train,), (kept,) = (continuum_sources(tmp_path, split) for split in ("train", "validation"))
+    assert (train.pixel_scale, train.gain, train.level) == (0.05, (0.9, 1.1), 1)
+    assert train.images[0].shape == (40, 60)
+    # By default in units of the quiet Sun
+    np.testing.assert_allclose(kept.images[0], image[:, 30:] / np.median(image[image > 0.9 * np.median(image)]))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("zoom = 2", "zoom = 0", "Found options.zoom = 0 of 'mine' in .*enhance-continuum.toml; expected an integer"),
+        ("zoom = 2", "zooms = 2", "Unknown key 'options.zooms'"),
+        ("zoom = 2", 'normalise = "max"', "expected one of mean, median, quiet"),
+        ("zoom = 2", 'spectrum_of = "other"', r"Unknown entry 'other' \(spectrum_of\) in .*; expected one of mine"),
+        ("[0.9, 1.1]", "[1.1, 0.9]", "Found options.gain = .* the smallest and the largest factor"),
+        ("pixel_scale = 0.1\n", "", "Found no pixel_scale of 'mine'"),
+        ("[30, 40]", "[29, 40]", "not independent"),
+    ],
+)
+def test_lists_that_cannot_be_used_are_refused(tmp_path, old, new, words):
+    np.save(tmp_path / "x.npy", noise(20, 40))
+    (tmp_path / "enhance-continuum.toml").write_text(OWN.replace(old, new, 1))
+    with pytest.raises(ValueError, match=words):
+        continuum_sources(tmp_path)
+
+
+def test_magnetograms_of_a_list_have_a_unit(tmp_path):
+    np.save(tmp_path / "x.npy", noise(20, 40) - 1)
+    path = tmp_path / "enhance-magnetogram.toml"
+    path.write_text(OWN)
+    with pytest.raises(ValueError, match=r"Found the unit '' of 'mine' in .*; expected G or kG, or one of the options"):
+        magnetogram_sources(tmp_path)
+    images = {}
+    for unit in ("G", "kG"):
+        path.write_text(OWN.replace("[30, 40]", f'[30, 40]\nunit = "{unit}"'))
+        images[unit] = magnetogram_sources(tmp_path, "validation")[0].images[0]
+    np.testing.assert_allclose(images["kG"], 1e3 * images["G"])
