@@ -32,6 +32,17 @@ def flare_of(path, ephemeris):
     )
 
 
+def flares_in(pixel_data, ephemeris):
+    """Day and number of each file of pixel data in a folder, its path, and the ephemeris of its day."""
+    for path in sorted(pixel_data.glob("solo_L1_stix-sci-xray-cpd_*.fits*")):
+        day, number = re.search(r"cpd_(\d{8})T.*_V\d+_(\d+)-", path.name).groups()
+        files = sorted(ephemeris.glob(f"solo_*_stix-aux-ephemeris_{day}_*"))
+        if files:
+            yield f"{day}_{number}", path, files[-1]
+        else:
+            print(f"{path.name}: no ephemeris of {day}")
+
+
 def main():
     """Write one file per flare; files that no image can be made of are named."""
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
@@ -40,14 +51,9 @@ def main():
     parser.add_argument("--to", type=Path, required=True)
     options = parser.parse_args()
     options.to.mkdir(parents=True, exist_ok=True)
-    for path in sorted(options.pixel_data.glob("solo_L1_stix-sci-xray-cpd_*.fits*")):
-        day, number = re.search(r"cpd_(\d{8})T.*_V\d+_(\d+)-", path.name).groups()
-        files = sorted(options.ephemeris.glob(f"solo_*_stix-aux-ephemeris_{day}_*"))
-        if not files:
-            print(f"{path.name}: no ephemeris of {day}")
-            continue
+    for name, path, ephemeris in flares_in(options.pixel_data, options.ephemeris):
         try:
-            flare_of(path, files[-1]).writeto(options.to / f"{day}_{number}.fits", overwrite=True)
+            flare_of(path, ephemeris).writeto(options.to / f"{name}.fits", overwrite=True)
         except (IndexError, KeyError, OSError, ValueError) as error:
             print(f"{path.name}: {error}")
 

@@ -8,7 +8,7 @@ from sunpy_restore.backprojection.beam import BEAM, beam_area, convolve_with_bea
 from sunpy_restore.backprojection.fourier import back_projection, visibilities_of_image
 from sunpy_restore.backprojection.uvplane import UVPoints
 
-__all__ = ["chi_squared", "fit_to_visibilities", "model_visibilities", "visibility_covariance"]
+__all__ = ["beam_transfer", "chi_squared", "fit_to_visibilities", "model_visibilities", "visibility_covariance"]
 
 _ITERATIONS = 4
 _SMALLEST_WEIGHT = 3e-4
@@ -40,8 +40,26 @@ def model_visibilities(image, points, grid, fwhm=BEAM):
         Shape ``(n,)``, in the unit of the flux. Flux that the beam carries beyond the edges of the image is not
         included.
     """
-    transfer = np.exp(-2 * (np.pi * fwhm / gaussian_sigma_to_fwhm * points.frequency) ** 2)
-    return visibilities_of_image(image * grid.area, points, grid) / transfer
+    return visibilities_of_image(image * grid.area, points, grid) / beam_transfer(points, fwhm)
+
+
+def beam_transfer(points, fwhm=BEAM):
+    """
+    Factor by which a convolution with the clean beam reduces visibilities.
+
+    Parameters
+    ----------
+    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+        Points of the (u, v) plane.
+    fwhm : `float`, optional
+        Full width at half maximum of the beam in arcsec.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(n,)``.
+    """
+    return np.exp(-2 * (np.pi * fwhm / gaussian_sigma_to_fwhm * points.frequency) ** 2)
 
 
 def chi_squared(model, measured, errors):

@@ -19,7 +19,7 @@ __all__ = ["not_negative", "restore", "with_network"]
 _SIDE_STEP = 16
 """The sides of the network's field are multiples of this number of pixels."""
 _SMALLEST_SIDE, _LARGEST_SIDE = 48, 96
-"""Smallest and largest side of the network's field in pixels."""
+"""Smallest and largest side of the network's field in pixels of 4 arcsec."""
 
 
 def restore(observation, method, *, progress=False, residual=False, clean_weighting="natural"):
@@ -103,12 +103,13 @@ def with_network(observation, network, *, progress=False):
             "expected none, because the network was trained for STIX. Use method='clean'."
         )
     x, y = observation.offsets()
-    center, grid = _field(observation, x, y)
+    pixel = getattr(network.module, "pixel", PIXEL)
+    center, grid = _field(observation, x, y, pixel)
     visibilities = shift_phase_center(observation.visibilities, points, *center)
     channels, unit = channels_of(visibilities, points, grid, errors_of(observation))
     image = unit * network(channels, progress=progress).astype(float)
     pixels = [
-        (along - middle) / PIXEL + (n - 1) / 2
+        (along - middle) / pixel + (n - 1) / 2
         for along, middle, n in zip((y, x), center[::-1], grid.shape, strict=True)
     ]
     return np.maximum(ndimage.map_coordinates(image, pixels, order=3, mode="constant"), 0)
@@ -133,19 +134,22 @@ def not_negative(restored, channels):
     return np.maximum(restored, 0)
 
 
-def _field(observation, x, y):
+def _field(observation, x, y, pixel):
     """Centre in arcsec and pixel grid of the network's field; along sides that are too long it is at the maximum."""
-    sides = [int(_SIDE_STEP * np.ceil((np.ptp(along) / PIXEL + 1) / _SIDE_STEP)) for along in (y, x)]
+    smallest, largest = (
+        round(side * PIXEL / pixel / _SIDE_STEP) * _SIDE_STEP for side in (_SMALLEST_SIDE, _LARGEST_SIDE)
+    )
+    sides = [int(_SIDE_STEP * np.ceil((np.ptp(along) / pixel + 1) / _SIDE_STEP)) for along in (y, x)]
     center = (0.0, 0.0)
-    if max(sides) > _LARGEST_SIDE:
-        whole, points = Grid(tuple(sides), (PIXEL, PIXEL)), observation.points
+    if max(sides) > largest:
+        whole, points = Grid(tuple(sides), (pixel, pixel)), observation.points
         dirty = back_projection(observation.visibilities, points, whole, weights_of(points))
         row, column = np.unravel_index(np.argmax(dirty), dirty.shape)
         center = tuple(
-            middle if side > _LARGEST_SIDE else 0.0
+            middle if side > largest else 0.0
             for middle, side in zip((whole.x[column], whole.y[row]), sides[::-1], strict=True)
         )
-    return center, Grid(tuple(int(np.clip(side, _SMALLEST_SIDE, _LARGEST_SIDE)) for side in sides), (PIXEL, PIXEL))
+    return center, Grid(tuple(int(np.clip(side, smallest, largest)) for side in sides), (pixel, pixel))
 
 
 def _fitted(image, observation, *, change):

@@ -128,7 +128,15 @@ def _parser():
         metavar="QUERY",
         help="download files, such as 'time=2014-10-26/2014-10-27 sample=1h wavelength=193'; may be repeated",
     )
+    dataset.add_argument(
+        "--pairs", action="append", metavar="DIR", help="folder of files with pairs of real images; may be repeated"
+    )
     dataset.add_argument("--out", metavar="DIR", required=True, help="folder of the training data")
+    dataset.add_argument(
+        "--export-pairs",
+        metavar="DIR",
+        help="also write the training pairs as PNG files for other programs (desaturate)",
+    )
     dataset.add_argument("--gap", metavar="TIME", help="least time between training and validation, such as '12 h'")
     dataset.add_argument("--no-progress", action="store_true", help="show no progress bar")
     _add_training(command("train", _train, "train a network"))
@@ -230,12 +238,22 @@ def _synthesize(args):
 
 
 def _dataset(args):
-    tasks.get_task(args.task)
-    from sunpy_restore.training import build_dataset, format_manifest
+    task = tasks.get_task(args.task)
+    from sunpy_restore.training import build_dataset, build_pairs, format_manifest
 
-    progress = not args.no_progress and sys.stderr.isatty()
-    options = {"fido": args.fido, "gap": args.gap, "progress": progress}
-    print(format_manifest(build_dataset(args.task, args.sources, args.out, **options)))
+    if args.pairs and (args.sources or args.fido):
+        raise ValueError("Found --pairs with --from or --fido; expected only one kind. Use a folder for each.")
+    options = {"gap": args.gap, "progress": not args.no_progress and sys.stderr.isatty()}
+    if args.pairs:
+        manifest = build_pairs(args.task, args.pairs, args.out, **options)
+    else:
+        manifest = build_dataset(args.task, args.sources, args.out, fido=args.fido, **options)
+    print(format_manifest(manifest))
+    if args.export_pairs:
+        from sunpy_restore.core.recipe import recipe_of
+
+        counts = recipe_of(task).export_samples(args.out, args.export_pairs)
+        print(f"{args.export_pairs}: {', '.join(f'{count} pairs for {split}' for split, count in counts.items())}")
 
 
 def _train(args):

@@ -26,6 +26,7 @@ __all__ = [
     "described",
     "find_leak",
     "has_manifest",
+    "holds",
     "read_manifest",
 ]
 
@@ -139,7 +140,7 @@ class Manifest:
             )
         return found
 
-    def read(self, item):
+    def read(self, item, name="image", scale=1):
         """
         Read the image of an item.
 
@@ -147,11 +148,15 @@ class Manifest:
         ----------
         item : `Item`
             The item.
+        name : ``"image"`` or ``"truth"``
+            The image, or what it is to be restored to, of a pair of real images.
+        scale : `int`
+            Pixels per pixel of the image along each axis.
 
         Returns
         -------
         `numpy.ndarray`
-            Shape ``(ny, nx)`` of the region.
+            Shape ``(scale * ny, scale * nx)`` of the region.
 
         Raises
         ------
@@ -162,7 +167,8 @@ class Manifest:
         try:
             with safe_open(path, "np") as file:
                 known = (file.metadata() or {}).get("sha256")
-                image = file.get_slice("image")[:, slice(*item.columns or (0, item.shape[1]))]
+                columns = slice(*(scale * column for column in item.columns or (0, item.shape[1])))
+                image = file.get_slice(name)[:, columns]
         except (OSError, SafetensorError) as error:
             raise ValueError(f"{path} cannot be read ({error}). Build the data set again.") from error
         if known != item.sha256:
@@ -209,6 +215,24 @@ class Images(Sequence):
 def has_manifest(directory):
     """Whether a folder has a manifest."""
     return (Path(directory) / MANIFEST).is_file()
+
+
+def holds(directory, data):
+    """
+    Whether a folder has a manifest of images for something.
+
+    Parameters
+    ----------
+    directory : path-like
+        The folder.
+    data : `str`
+        What for, see `read_manifest`.
+
+    Returns
+    -------
+    `bool`
+    """
+    return has_manifest(directory) and read_manifest(directory).data == data
 
 
 def read_manifest(directory, data=None):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from sunpy_restore.core.archive import Archive
 from sunpy_restore.core.methods import restore_observation
-from sunpy_restore.core.samples import Splitting
+from sunpy_restore.core.samples import Pairing, Splitting
 from sunpy_restore.core.task import resolve
 
 __all__ = ["Recipe", "ScoreColumn", "Variant", "recipe_of"]
@@ -84,8 +84,73 @@ class Recipe(ABC):
     splitting: ClassVar[Splitting | None] = None
     """How own images are split; `None` for a task whose training images are simulated, which needs no files."""
 
+    pairing: ClassVar[Pairing | None] = None
+    """How pairs of real images are found; `None` for a task that does not learn from them."""
+
     def __init__(self, task):
         self.task = task
+
+    @property
+    def pairs_name(self):
+        """What pairs of real images are for, as `data_name` says it of images."""
+        return f"{self.data_name}, pairs"
+
+    def role_of(self, candidate):
+        """
+        Which image of a pair an image may be.
+
+        Parameters
+        ----------
+        candidate : `~sunpy_restore.core.samples.Candidate`
+            An image in any file.
+
+        Returns
+        -------
+        ``"observed"`` or ``"truth"``
+
+        Raises
+        ------
+        TypeError, ValueError
+            The image cannot be used; the message says why.
+        """
+        raise ValueError(f"The {self.task.name} task does not learn from pairs of real images.")
+
+    def check_pair(self, observed, truth):
+        """
+        Refuse images whose headers say that they do not belong together.
+
+        Parameters
+        ----------
+        observed, truth : `~sunpy_restore.core.samples.Candidate`
+            Images whose times differ by no more than the tolerance of `pairing`. Their data are zeros.
+
+        Raises
+        ------
+        ValueError
+            They do not; the message says why.
+        """
+        return
+
+    def pair_of(self, observed, truth):
+        """
+        Bring two images to the same coordinates and scale, or refuse them.
+
+        Parameters
+        ----------
+        observed, truth : `~sunpy_restore.core.samples.Candidate`
+            Images that `check_pair` has accepted.
+
+        Returns
+        -------
+        `~sunpy_restore.core.samples.Sample`
+            With its ``truth``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            They do not belong together; the message says why.
+        """
+        raise NotImplementedError(f"The {self.task.name} task does not learn from pairs of real images.")
 
     @property
     def data_name(self):
@@ -127,6 +192,29 @@ class Recipe(ABC):
             The image cannot be used; the message says why.
         """
         raise ValueError(f"The training images of {self.task.name} are simulated; expected no files.")
+
+    def export_samples(self, directory, out):
+        """
+        Write the training pairs of a data set as files for other programs.
+
+        Parameters
+        ----------
+        directory : path-like
+            Folder of the training data.
+        out : path-like
+            Folder for the files.
+
+        Returns
+        -------
+        `dict`
+            Name of the split to the number of pairs.
+
+        Raises
+        ------
+        ValueError
+            The task has no such files.
+        """
+        raise ValueError(f"The training pairs of {self.task.name} cannot be exported.")
 
     @abstractmethod
     def configs(self):

@@ -15,7 +15,7 @@ from sunpy.time import parse_time
 
 from sunpy_restore.core.maps import new_map
 
-__all__ = ["KM_PER_ARCSEC", "Candidate", "Sample", "Splitting"]
+__all__ = ["KM_PER_ARCSEC", "Candidate", "Pairing", "Sample", "Splitting"]
 
 KM_PER_ARCSEC = 725.2709
 """Kilometres on the Sun that an arcsecond spans from a distance of 1 au."""
@@ -48,6 +48,29 @@ class Splitting(NamedTuple):
     margin: float = 2.0
 
 
+class Pairing(NamedTuple):
+    """
+    How pairs of real images are found.
+
+    Parameters
+    ----------
+    observed, truth : `str`
+        What the two images of a pair are, for messages.
+    splitting : `Splitting`
+        How the pairs are split.
+    tolerance : `float`
+        Largest difference between the times of the two images in seconds.
+    one_to_one : `bool`
+        Whether an observed image belongs to one other image only.
+    """
+
+    observed: str
+    truth: str
+    splitting: Splitting
+    tolerance: float
+    one_to_one: bool = True
+
+
 @dataclass(frozen=True)
 class Sample:
     """
@@ -67,6 +90,9 @@ class Sample:
         Smallest number of columns of a region for training and of one for validation.
     values : mapping
         What else the recipe needs, as JSON can hold it.
+    truth : `numpy.ndarray`, optional
+        Of a pair of real images, what the image is to be restored to; its shape is an integer multiple of that of the
+        image.
     """
 
     image: np.ndarray
@@ -75,6 +101,7 @@ class Sample:
     pixel_scale: float
     least: tuple = (32, 32)
     values: Mapping[str, Any] = field(default_factory=dict)
+    truth: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ __all__ = [
     "TARGET_DIAMETER",
     "PointSpreadFunction",
     "airy_psf",
+    "blurred",
     "hmi_psf",
     "observe",
     "observe_target",
@@ -156,14 +157,42 @@ def _convolve(image, kernel):
     return signal.oaconvolve(padded, kernel, mode="valid")
 
 
-def _integrate(image, pixel_scale, pixel, phase):
-    """Mean over camera pixels of ``pixel`` arcsec, the first one with its corner at ``phase`` (y, x) in fine pixels."""
-    factor = pixel / pixel_scale
+def _pixel_mean(image, factor):
+    """Mean over a camera pixel, ``factor`` fine pixels wide, around each fine pixel."""
     width = int(np.ceil(factor)) // 2 + 1
     offsets = np.arange(-width, width + 1)
     # Overlap of each fine pixel with the camera pixel [-factor/2, factor/2]
     box = np.clip(np.minimum(offsets + 0.5, factor / 2) - np.maximum(offsets - 0.5, -factor / 2), 0, None) / factor
-    smooth = ndimage.convolve1d(ndimage.convolve1d(image, box, axis=0, mode="mirror"), box, axis=1, mode="mirror")
+    return ndimage.convolve1d(ndimage.convolve1d(image, box, axis=0, mode="mirror"), box, axis=1, mode="mirror")
+
+
+def blurred(image, pixel_scale, kernel, pixel):
+    """
+    Simulate what camera pixels around each pixel of a scene would record, without sampling it.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Scene of shape ``(ny, nx)``, which is continued by reflection.
+    pixel_scale : `float`
+        Pixel size of the scene in arcsec.
+    kernel : `numpy.ndarray`
+        Point spread function with these pixels, such as `hmi_psf` gives it.
+    pixel : `float`
+        Pixel size of the camera in arcsec.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        In the shape and the unit of the scene.
+    """
+    return _pixel_mean(_convolve(image, kernel), pixel / pixel_scale)
+
+
+def _integrate(image, pixel_scale, pixel, phase):
+    """Mean over camera pixels of ``pixel`` arcsec, the first one with its corner at ``phase`` (y, x) in fine pixels."""
+    factor = pixel / pixel_scale
+    smooth = _pixel_mean(image, factor)
     ny, nx = ((n - p) / factor for n, p in zip(image.shape, phase, strict=True))
     rows, cols = (phase[i] + (np.arange(int(n)) + 0.5) * factor - 0.5 for i, n in enumerate((ny, nx)))
     grid = np.meshgrid(rows, cols, indexing="ij")

@@ -69,8 +69,9 @@ def paired(visibilities, *, side=256, pixel=1.0, iterations=100):
     cleaned = clean_visibilities(measured.visibilities, measured.points, grid, iterations=iterations).image
     header = sky_header(visibilities, grid.shape, pixel)
     maps = []
-    for image, unit in ((dirty, measured.unit), (cleaned, measured.unit / u.arcsec**2)):
-        own = {**header, "naxis1": side, "naxis2": side, "bunit": unit.to_string("fits")}
+    kinds = (("back-projection", dirty, measured.unit), ("CLEAN", cleaned, measured.unit / u.arcsec**2))
+    for name, image, unit in kinds:
+        own = {**header, "naxis1": side, "naxis2": side, "bunit": unit.to_string("fits"), "alg_used": name}
         maps.append(sunpy.map.Map(image[:side, :side], own))
     return Pair(*maps)
 

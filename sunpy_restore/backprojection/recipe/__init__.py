@@ -11,10 +11,12 @@ import torch
 from torch.nn import functional
 from torch.utils.data import TensorDataset
 
+from sunpy_restore.backprojection.recipe import own, paired
 from sunpy_restore.backprojection.recipe.flares import compare_images, open_flares
 from sunpy_restore.backprojection.recipe.pairs import FlareDataset, SceneDataset, simulated, simulated_flare
 from sunpy_restore.backprojection.recipe.scores import evaluation_pairs, measure
 from sunpy_restore.core.configfile import load_configs
+from sunpy_restore.core.manifest import SPLITS, has_manifest
 from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
 from sunpy_restore.core.task import network_builder
 
@@ -49,7 +51,8 @@ class BackprojectionRecipe(Recipe):
     """
     Training and evaluation of the networks of `sunpy_restore.backproj_to_clean`.
 
-    All data are simulated, the folder of the training data is not used.
+    Without a manifest of own pairs in the folder of the training data, all data are simulated.
+    `~sunpy_restore.backprojection.recipe.own` says which pairs of back-projections and CLEAN images are accepted.
     """
 
     score_columns: ClassVar = {
@@ -83,6 +86,8 @@ class BackprojectionRecipe(Recipe):
 
     options: ClassVar = frozenset({"close", "curvature", "flares", "l1", "sides", "target"})
 
+    pairing: ClassVar = own.PAIRING
+
     def __init__(self, task):
         super().__init__(task)
         self._seconds = None
@@ -112,9 +117,25 @@ class BackprojectionRecipe(Recipe):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""
         return _DATA + (_FLARE_DATA if config.name == "guided" else "")
 
+    def role_of(self, candidate):
+        """See `~sunpy_restore.backprojection.recipe.own.role_of`."""
+        return own.role_of(candidate)
+
+    def check_pair(self, observed, truth):
+        """See `~sunpy_restore.backprojection.recipe.own.check_pair`."""
+        own.check_pair(observed, truth)
+
+    def pair_of(self, observed, truth):
+        """See `~sunpy_restore.backprojection.recipe.own.pair_of`."""
+        return own.pair_of(observed, truth)
+
     def datasets(self, directory, config):
         """Training pairs, and validation pairs that are the same in every run."""
         length = config.steps * config.batch_size
+        if _has_pairs(directory):
+            pairs, kept = (paired.own_pairs(directory, split) for split in SPLITS)
+            validation = {"CLEAN images": paired.validation_of_pairs(kept, config)}
+            return paired.PairedDataset(pairs, length, config), validation
         if "flares" in config.options:
             training = FlareDataset(length, flares=config.options["flares"], seed=config.seed)
             pairs = [simulated_flare(np.random.default_rng([99, index])) for index in range(_VALIDATION_SCENES)]
@@ -156,8 +177,12 @@ class BackprojectionRecipe(Recipe):
         return config.options["l1"] * (restored - batch[1]).abs().mean()
 
     def evaluation_pairs(self, directory):
-        """See `~sunpy_restore.backprojection.recipe.scores.evaluation_pairs`."""
-        return evaluation_pairs()
+        """
+        See `~sunpy_restore.backprojection.recipe.scores.evaluation_pairs`; own pairs if the folder has them.
+
+        See `~sunpy_restore.backprojection.recipe.paired.paired_observations` for these.
+        """
+        return paired.paired_observations(directory) if _has_pairs(directory) else evaluation_pairs()
 
     def observations(self, directory):
         """See `~sunpy_restore.backprojection.recipe.flares.open_flares`."""
@@ -169,7 +194,8 @@ class BackprojectionRecipe(Recipe):
 
     def measure(self, observation, restored, truth):
         """See `~sunpy_restore.backprojection.recipe.scores.measure`; also the time of the last restoration."""
-        return measure(observation, restored, truth) | {"median_seconds": self._seconds}
+        compared = paired.measure_pair if isinstance(observation, paired.PairedObservation) else measure
+        return compared(observation, restored, truth) | {"median_seconds": self._seconds}
 
     def variants(self):
         """The methods as users call them, and CLEAN with other options: with the residual map as most programs do."""
@@ -188,6 +214,10 @@ class BackprojectionRecipe(Recipe):
         restored = super().restored(observation, method, {})
         self._seconds = perf_counter() - start
         return restored
+
+
+def _has_pairs(directory):
+    return directory is not None and has_manifest(directory)
 
 
 def _together(pairs):

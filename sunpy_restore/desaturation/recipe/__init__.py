@@ -14,6 +14,7 @@ from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
 from sunpy_restore.core.samples import Splitting
 from sunpy_restore.core.task import network_builder
 from sunpy_restore.desaturation.recipe.datasets import training_pairs, validation_pairs
+from sunpy_restore.desaturation.recipe.export import export_samples
 from sunpy_restore.desaturation.recipe.losses import weighted_l1
 from sunpy_restore.desaturation.recipe.own import sample_of
 from sunpy_restore.desaturation.recipe.scenes import LISTS
@@ -90,6 +91,10 @@ class DesaturationRecipe(Recipe):
     def sample_of(self, candidate):
         """See `~sunpy_restore.desaturation.recipe.own.sample_of`."""
         return sample_of(candidate)
+
+    def export_samples(self, directory, out):
+        """See `~sunpy_restore.desaturation.recipe.export.export_samples`."""
+        return export_samples(directory, out)
 
     def training_data(self, config):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""

@@ -90,6 +90,7 @@ class OwnDisk:
         self.images, self.index = images, index
         item = images.items[index]
         self.name, self.date, self.group = item.origin, item.time or item.origin, item.group
+        self.first_column = item.columns[0] if item.columns else 0  # of the region in the image
         self.places = find_places(self.image)
 
     @property

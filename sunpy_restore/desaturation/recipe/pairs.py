@@ -1,6 +1,7 @@
 """Training pairs: saturated images with their truth, simulated from unsaturated AIA images."""
 
 import functools
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -13,7 +14,17 @@ from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.recipe.masks import add_outliers
 from sunpy_restore.desaturation.recipe.scenes import crop, flare
 
-__all__ = ["disk_weights", "injected", "injected_pair", "pair_of", "paper_crops", "paper_pair", "paper_views"]
+__all__ = [
+    "Tile",
+    "disk_weights",
+    "injected",
+    "injected_pair",
+    "pair_of",
+    "paper_crops",
+    "paper_pair",
+    "paper_tiles",
+    "paper_views",
+]
 
 _PAPER_SIDE = 256
 
@@ -63,7 +74,30 @@ def paper_pair(image, threshold=0.8, *, shares=(0.003, 0.35)):
     return pair_of(image, mask, image)
 
 
-def paper_crops(disks, shares=(0.02, 0.2)):
+class Tile(NamedTuple):
+    """
+    A tile of a full-disk image.
+
+    Parameters
+    ----------
+    disk : `~sunpy_restore.desaturation.recipe.scenes.Disk`
+        The full-disk image.
+    row, column : `int`
+        First row and column of the tile.
+    image : `numpy.ndarray`
+        Shape ``(256, 256)``, values from 0 to 1.
+    mask : `numpy.ndarray` of `bool`
+        Pixels to fill.
+    """
+
+    disk: Any
+    row: int
+    column: int
+    image: np.ndarray
+    mask: np.ndarray
+
+
+def paper_tiles(disks, shares=(0.02, 0.2)):
     """
     Cut full-disk images into 256-pixel tiles as in the paper, and select those with a suitable share of saturation.
 
@@ -76,10 +110,7 @@ def paper_crops(disks, shares=(0.02, 0.2)):
 
     Yields
     ------
-    image : `numpy.ndarray`
-        Shape ``(256, 256)``, values from 0 to 1.
-    mask : `numpy.ndarray` of `bool`
-        Pixels to fill.
+    `Tile`
     """
     side = _PAPER_SIDE
     for full in disks:
@@ -89,7 +120,27 @@ def paper_crops(disks, shares=(0.02, 0.2)):
                 image = whole[top : top + side, left : left + side] / 255.0
                 mask = paper_damage(image)[1]
                 if shares[0] < mask.mean() < shares[1]:
-                    yield image, mask
+                    yield Tile(full, top, left, image, mask)
+
+
+def paper_crops(disks, shares=(0.02, 0.2)):
+    """
+    Images and masks of `paper_tiles`.
+
+    Parameters
+    ----------
+    disks, shares
+        See `paper_tiles`.
+
+    Yields
+    ------
+    image : `numpy.ndarray`
+        Shape ``(256, 256)``, values from 0 to 1.
+    mask : `numpy.ndarray` of `bool`
+        Pixels to fill.
+    """
+    for tile in paper_tiles(disks, shares):
+        yield tile.image, tile.mask
 
 
 def injected(image, channel, rng, peak, *, blooming=True):

@@ -8,7 +8,7 @@ import numpy as np
 
 from sunpy_restore.core.configfile import load_configs
 from sunpy_restore.core.imagelist import read_list
-from sunpy_restore.core.manifest import has_manifest
+from sunpy_restore.core.manifest import has_manifest, holds
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
 from sunpy_restore.core.samples import Splitting
 from sunpy_restore.enhancement.forward import (
@@ -20,7 +20,7 @@ from sunpy_restore.enhancement.forward import (
     reconvolve,
 )
 from sunpy_restore.enhancement.observation import Observation
-from sunpy_restore.enhancement.recipe import own
+from sunpy_restore.enhancement.recipe import own, paired, patches
 from sunpy_restore.enhancement.recipe.archives import ARCHIVES
 from sunpy_restore.enhancement.recipe.listed import (
     LISTS,
@@ -49,7 +49,8 @@ class EnhancementRecipe(Recipe):
     """
     Training and evaluation of the networks of `sunpy_restore.enhance`.
 
-    `~sunpy_restore.enhancement.recipe.own.sample_of` says which own images are accepted.
+    `~sunpy_restore.enhancement.recipe.own.sample_of` says which own images are accepted, and
+    `~sunpy_restore.enhancement.recipe.paired.pair_of` which pairs of an HMI image and one of another telescope.
     `~sunpy_restore.enhancement.recipe.listed.continuum_sources` and
     `~sunpy_restore.enhancement.recipe.listed.magnetogram_sources` read the images of the lists.
     """
@@ -79,6 +80,7 @@ class EnhancementRecipe(Recipe):
 
     # Granules live for minutes, the structure of penumbrae for an hour
     splitting = Splitting(gap=2.0, margin=2.0)
+    pairing = paired.PAIRING
 
     def configs(self):
         """
@@ -116,6 +118,18 @@ class EnhancementRecipe(Recipe):
         """See `~sunpy_restore.enhancement.recipe.own.sample_of`."""
         return own.sample_of(self.task, candidate)
 
+    def role_of(self, candidate):
+        """See `~sunpy_restore.enhancement.recipe.paired.role_of`."""
+        return paired.role_of(self.task, candidate)
+
+    def check_pair(self, observed, truth):
+        """See `~sunpy_restore.enhancement.recipe.paired.check_pair`."""
+        paired.check_pair(observed, truth)
+
+    def pair_of(self, observed, truth):
+        """See `~sunpy_restore.enhancement.recipe.paired.pair_of`."""
+        return paired.pair_of(self.task, observed, truth)
+
     def _sources(self, config, directory, split):
         if has_manifest(directory):
             return own.own_sources(self.task, directory, split)
@@ -123,6 +137,8 @@ class EnhancementRecipe(Recipe):
 
     def datasets(self, directory, config):
         """See `sunpy_restore.core.recipe.Recipe.datasets`."""
+        if holds(directory, self.pairs_name):
+            return patches.paired_datasets(self.task, directory, self.pairs_name, config)
         task = self.task.name
         options = config.options
         common = {
@@ -146,7 +162,11 @@ class EnhancementRecipe(Recipe):
         return train, validation
 
     def evaluation_pairs(self, directory):
-        """Yield simulated HMI observations of the held-out images."""
+        """Yield HMI observations of the held-out pairs, or simulated ones of the held-out images."""
+        if holds(directory, self.pairs_name):
+            for source, observed, truth in patches.evaluation_images(directory, self.pairs_name):
+                yield source, Observation.from_array(observed, self.task), truth
+            return
         task = self.task.name
         rng = np.random.default_rng(0)
         owned = has_manifest(directory)

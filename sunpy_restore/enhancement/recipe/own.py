@@ -13,7 +13,7 @@ from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu
 from sunpy_restore.enhancement.recipe.truth import Source, quiet_level
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
 
-__all__ = ["own_sources", "sample_of"]
+__all__ = ["check_quality", "fine_image", "inside", "own_sources", "sample_of"]
 
 _LEAST = 8.0  # arcsec along each axis
 _WAVELENGTHS = (400.0, 1700.0)  # nm, in which continuum images show the photosphere
@@ -52,11 +52,11 @@ def sample_of(task, candidate):
     TypeError, ValueError
         The image cannot be used.
     """
-    _check_quality(candidate.header)
+    check_quality(candidate.header)
     if str(candidate.header.get("INSTRUME", "")).strip().upper().startswith("HMI"):
         image, group, scale, hmi = *_hmi(task, candidate), True
     else:
-        image, group, scale, hmi = *_fine(task, candidate), False
+        image, group, scale, hmi = *fine_image(task, candidate), False
     pixel = HMI_PIXEL if hmi else scale
     least = int(np.ceil(_LEAST / pixel))
     if min(image.shape) < least:
@@ -68,7 +68,7 @@ def sample_of(task, candidate):
     return Sample(image.astype(np.float32), group, unit, scale, (least, least), {"hmi": hmi})
 
 
-def _check_quality(header):
+def check_quality(header):
     """Refuse images that their pipeline has marked."""
     text = str(header.get("QUALITY", 0)).strip()
     try:
@@ -85,14 +85,14 @@ def _hmi(task, candidate):
     if Observation.check(smap) != task.name:
         raise TypeError(f"Found CONTENT = {candidate.header.get('CONTENT')!r}; expected an image for {task.name}.")
     observation = Observation.from_map(smap)
-    place = _inside(heliocentric_mu(smap) >= LIMB_MU)
+    place = inside(heliocentric_mu(smap) >= LIMB_MU)
     missing = 1 - observation.valid[place].mean() if observation.valid[place].size else 1.0
     if missing > _MOST_WITHOUT:
         raise ValueError(f"Found {missing:.0%} of the pixels without a value; expected at most {_MOST_WITHOUT:.0%}.")
     return observation.normalised()[place], "HMI", candidate.pixel_scale
 
 
-def _inside(wanted):
+def inside(wanted):
     """A large rectangle of wanted pixels, as slices: the side with most others is removed until there are none."""
     sums = np.pad((~wanted).astype(np.int64), ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     top, left, bottom, right = 0, 0, *wanted.shape
@@ -111,8 +111,24 @@ def _inside(wanted):
     return slice(top, bottom), slice(left, right)
 
 
-def _fine(task, candidate):
-    """An image of another instrument, in units of the quiet Sun or kG."""
+def fine_image(task, candidate):
+    """
+    An image of another instrument, or an error that says why it is of no use.
+
+    Parameters
+    ----------
+    task, candidate
+        See `sample_of`.
+
+    Returns
+    -------
+    image : `numpy.ndarray`
+        In units of the quiet Sun or kG, shape ``(ny, nx)``.
+    group : `str`
+        Name of the instrument.
+    pixel_scale : `float`
+        Pixel size in arcsec.
+    """
     scale, unit = candidate.pixel_scale, candidate.unit
     if scale > HMI_PIXEL / 2:
         raise ValueError(

@@ -27,13 +27,16 @@ class CleanPix2Pix(nn.Module):
     ----------
     width, norm
         See `~sunpy_restore.networks.papers.pix2pix.UNetGenerator`.
+    pixel : `float`
+        Pixel size of the images in arcsec.
     """
 
     receptive_radius = None
     """Each output pixel depends on the whole input."""
 
-    def __init__(self, width=64, norm="batch"):
+    def __init__(self, width=64, norm="batch", pixel=4.0):
         super().__init__()
+        self.pixel = pixel
         self.generator = UNetGenerator(inputs=1, outputs=1, width=width, norm=norm)
 
     def forward(self, channels):

@@ -22,9 +22,12 @@ from sunpy_restore.training.dataset.files import candidates, find_files
 from sunpy_restore.training.dataset.journal import Journal
 from sunpy_restore.training.dataset.splits import assign
 
-__all__ = ["build_dataset"]
+__all__ = ["SHARDS", "build_dataset", "first_sentence", "hours_of", "licence_of", "quiet", "split_items"]
 
-_SHARDS, _DOWNLOADS = "shards", "downloads"
+SHARDS = "shards"
+"""Folder of the images in that of a data set."""
+
+_DOWNLOADS = "downloads"
 _MADE = ("RESTORED", "SYNTHETIC")  # keywords of images that this package made
 _TERMS = ("LICENCE", "LICENSE", "COPYRGHT")
 
@@ -84,12 +87,13 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
     if recipe.splitting is None:
         raise ValueError(
             f"The training images of {task} are simulated. Train it without files: any folder is accepted."
+            + " Or give pairs of real images (--pairs)." * (recipe.pairing is not None)
         )
     sources = [sources] if isinstance(sources, (str, Path)) else list(sources or ())
     if not (sources or queries):
         raise ValueError("Found neither a folder with images nor a query; expected one of them.")
     earlier = read_manifest(out, recipe.data_name) if has_manifest(out) else None
-    gap = _hours(gap, recipe.splitting.gap if earlier is None else earlier.gap)
+    gap = hours_of(gap, recipe.splitting.gap if earlier is None else earlier.gap)
     if earlier is not None and gap != earlier.gap:
         raise ValueError(f"Found gap={gap:g} h for a data set of {earlier.gap:g} h in {out}. Use another folder.")
     for query in queries:
@@ -97,13 +101,13 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
     if (out / _DOWNLOADS).is_dir():
         sources.append(out / _DOWNLOADS)
     files = list(find_files(sources, without=out))
-    (out / _SHARDS).mkdir(parents=True, exist_ok=True)
+    (out / SHARDS).mkdir(parents=True, exist_ok=True)
     journal = Journal(out, recipe.data_name)
-    with _quiet():
+    with quiet():
         for name, path in tqdm(files, desc="Images", disable=not progress):
             if not journal.knows(name, path):
-                journal.add(name, path, *_examine(recipe, name, path, out))
-    manifest = _split(recipe, journal, earlier, out, gap)
+                journal.add(name, [path], *_examine(recipe, name, path, out))
+    manifest = split_items(journal, earlier, out, recipe.data_name, recipe.splitting, gap)
     missing = [split for split in SPLITS if not any(item.split == split for item in manifest.items)]
     if missing:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in manifest.refused[:3])
@@ -116,7 +120,7 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
 
 
 @contextmanager
-def _quiet():
+def quiet():
     """Hide what astropy and sunpy report of each header, and warnings of the checks for users."""
     logger = logging.getLogger("sunpy")
     level = logger.level
@@ -129,7 +133,8 @@ def _quiet():
         logger.setLevel(level)
 
 
-def _hours(gap, default):
+def hours_of(gap, default):
+    """A gap as a number of hours, or the default one; see `build_dataset`."""
     if gap is None:
         return default
     try:
@@ -152,12 +157,12 @@ def _examine(recipe, name, path, out):
             except OSError:
                 raise
             except (TypeError, ValueError) as error:
-                refused.append((origin, _first_sentence(error)))
+                refused.append((origin, first_sentence(error)))
             # One strange header must not end the search in an archive
             except Exception as error:  # noqa: BLE001
                 refused.append((origin, f"Found a header that cannot be read ({error!r})."))
     except ValueError as error:
-        refused.append((name, _first_sentence(error)))
+        refused.append((name, first_sentence(error)))
     return items, refused
 
 
@@ -175,25 +180,30 @@ def _taken(recipe, origin, candidate, notes, out):
     digest = hashlib.sha256(repr(candidate.data.shape).encode())
     digest.update(np.ascontiguousarray(candidate.data, dtype="<f4"))
     digest = digest.hexdigest()
-    shard = f"{_SHARDS}/{digest[:24]}.safetensors"
+    shard = f"{SHARDS}/{digest[:24]}.safetensors"
     with atomic_path(out / shard) as temporary:
         temporary.write_bytes(save({"image": image}, {"sha256": digest}))
-    licence = next((str(header[key]) for key in _TERMS if header.get(key) and str(header[key]) != key), "")
     return Item(
         origin=origin, sha256=digest, shard=shard, shape=image.shape, group=sample.group, unit=sample.unit,
         pixel_scale=sample.pixel_scale, least=sample.least, values=dict(sample.values), time=candidate.time,
-        instrument=candidate.instrument, licence=str(notes.get("licence", licence)),
+        instrument=candidate.instrument, licence=str(notes.get("licence", licence_of(header))),
         credit=str(notes.get("credit", "")),
     )  # fmt: skip
 
 
-def _first_sentence(error):
+def licence_of(header):
+    """Terms of use in a header, empty if there are none."""
+    return next((str(header[key]) for key in _TERMS if header.get(key) and str(header[key]) != key), "")
+
+
+def first_sentence(error):
+    """What was found and expected: the message of an error up to its first full stop."""
     text = " ".join(str(error).split())
     return text.partition(". ")[0].removesuffix(".") + "."
 
 
-def _split(recipe, journal, earlier, out, gap):
-    """The manifest of all images in the journal."""
+def split_items(journal, earlier, out, data_name, splitting, gap):
+    """Manifest of the items of a journal: those of an earlier manifest keep their splits, others get one."""
     fixed = [] if earlier is None else earlier.items
     seen = {item.sha256: item.origin for item in fixed}
     new, refused = [], list(journal.refused)
@@ -204,6 +214,6 @@ def _split(recipe, journal, earlier, out, gap):
             continue
         seen[item.sha256] = item.origin
         new.append(replace(item, split=""))
-    items, others = assign(new, fixed, recipe.splitting, gap)
+    items, others = assign(new, fixed, splitting, gap)
     refused += [(item.origin, reason) for item, reason in others]
-    return Manifest(out, recipe.data_name, gap, items, sorted(refused))
+    return Manifest(out, data_name, gap, items, sorted(refused))

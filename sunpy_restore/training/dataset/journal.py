@@ -54,7 +54,7 @@ class Journal:
         """Names of images and files that the recipe has refused, and the reasons."""
         return [pair for name in sorted(self._entries) for pair in self._entries[name][2]]
 
-    def knows(self, name, path):
+    def knows(self, name, *paths):
         """
         Whether a file need not be considered again.
 
@@ -62,27 +62,45 @@ class Journal:
         ----------
         name : `str`
             Its name, relative to its folder.
-        path : `pathlib.Path`
-            The file.
+        *paths : `pathlib.Path`
+            The file, or the files of a pair.
         """
         stamp, items, _ = self._entries.get(name, (None, [], []))
-        return stamp == _stamp(path) and all((self.folder / item.shard).is_file() for item in items)
+        return stamp == _stamp(*paths) and all((self.folder / item.shard).is_file() for item in items)
 
-    def add(self, name, path, items, refused):
+    def outcome(self, name):
+        """
+        What was found in a file or a pair that is known.
+
+        Parameters
+        ----------
+        name : `str`
+            As for `knows`.
+
+        Returns
+        -------
+        items, refused
+            As for `add`.
+        """
+        return self._entries[name][1:]
+
+    def add(self, name, paths, items, refused):
         """
         Record a file.
 
         Parameters
         ----------
-        name, path
+        name : `str`
             As for `knows`.
+        paths : `list` of `pathlib.Path`
+            The file, or the files of a pair.
         items : `list` of `~sunpy_restore.core.manifest.Item`
             Its images that the recipe takes.
         refused : `list` of pairs of `str`
             Names of others, and the reasons.
         """
-        self._entries[name] = (_stamp(path), items, refused)
-        entry = {"name": name, "data": self.data, "stamp": _stamp(path), "refused": refused}
+        self._entries[name] = (_stamp(*paths), items, refused)
+        entry = {"name": name, "data": self.data, "stamp": _stamp(*paths), "refused": refused}
         entry["items"] = [asdict(item) for item in items]
         with self.path.open("a", encoding="utf-8") as file:
             file.write("\n" * self._broken + json.dumps(entry) + "\n")
@@ -93,10 +111,12 @@ def _tuples(values):
     return values | {name: tuple(values[name]) for name in ("shape", "least")}
 
 
-def _stamp(path):
-    """Size and time of modification of a file and of the TOML files beside it."""
-    stem = path.name.partition(".")[0]
-    files = [path, *sorted(path.parent.glob(f"{_escaped(stem)}*.toml"))]
+def _stamp(*paths):
+    """Size and time of modification of files and of the TOML files beside them."""
+    files = []
+    for path in paths:
+        stem = path.name.partition(".")[0]
+        files += [path, *sorted(path.parent.glob(f"{_escaped(stem)}*.toml"))]
     return [[file.stat().st_size, file.stat().st_mtime_ns] for file in files]
 
 

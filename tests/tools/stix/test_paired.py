@@ -13,8 +13,10 @@ from sunpy.coordinates import HeliographicStonyhurst
 
 from sunpy_restore.backprojection.clean import clean
 from sunpy_restore.backprojection.fourier import Grid, back_projection, dirty_beam, weights_of
+from sunpy_restore.backprojection.recipe import own
 from sunpy_restore.backprojection.scenes import ellipse, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.core.samples import Candidate
 
 START = Time("2022-11-10T12:00:00")
 POINTS = stix_uv()
@@ -59,6 +61,18 @@ def test_both_images_have_the_same_coordinates(paired):
     where = [np.unravel_index(smap.data.argmax(), smap.data.shape) for smap in pair]
     assert where[0] == where[1] == (32 - 3, 32 + 7)
     assert cleaned.unit == dirty.unit / u.arcsec**2
+
+
+def test_recipe_accepts_the_pairs(paired):
+    pair = paired.paired(observed(3.0), side=64, pixel=3.0)
+    halves = [Candidate(smap.data, {key.upper(): value for key, value in smap.meta.items()}) for smap in pair]
+    assert [own.role_of(half) for half in halves] == ["observed", "truth"]
+    own.check_pair(*halves)
+    sample = own.pair_of(*halves)
+    assert sample.image.shape == (64, 64)
+    assert sample.values["agreement"] > 0.97
+    assert sample.values["crpix"] == [33, 33]
+    assert sample.values["energies"] == (6, 10)
 
 
 def test_faint_flares_stay_fainter_than_bright_ones(paired):
