@@ -173,6 +173,12 @@ class Observation(observation.Observation):
             level, darkening, limits = smap.unit.to(u.kG) ** -1, np.ones_like(mu), _MAGNETOGRAM_OUTLIERS
         # The steep edge of the Sun is no outlier
         outliers = find_outliers(data / (level * darkening), on_disk & (mu > LIMB_MU), **limits)
+        if outliers[on_disk].all():
+            low, high = limits["limits"]
+            raise ValueError(
+                f"Found no credible value on the disk; expected {low:g} to {high:g} in units of {task.unit}. Check "
+                "BUNIT in the header."
+            )
         if outliers.any():
             _warn_of_outliers(outliers)
             data, valid = fill_gaps(data, valid & ~outliers)
@@ -213,7 +219,7 @@ def _task_of_product(smap, product):
     if content.strip().upper() in _UNTOLD:
         raise TypeError(
             f"{found}, which does not tell the product; expected 'CONTINUUM INTENSITY' or 'MAGNETOGRAM'. Pass "
-            "product='continuum' or product='magnetogram' (--product in a shell)."
+            "product='continuum' or product='magnetogram'."
         )
     raise TypeError(
         f"{found}; expected 'CONTINUUM INTENSITY' or 'MAGNETOGRAM'. Dopplergrams, components of the vector field and "

@@ -135,7 +135,7 @@ def _check_use(method, stitching, refine_worst, weights):
             if value is not None:
                 raise ValueError(
                     f"Found {argument}={value!r} for method={method!r}, which has no tiles. Leave {argument} out, or "
-                    "choose method='gan' or 'vae'."
+                    "choose method='gan' or method='vae'."
                 )
     if weights is not None and name in task.classical:
         raise ValueError(f"Found weights for method={method!r}, which uses none. Leave them out.")

@@ -2,7 +2,6 @@
 
 import os
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 from scipy.stats import bootstrap
@@ -12,6 +11,7 @@ from sunpy_restore.core.methods import load_method
 from sunpy_restore.core.recipe import ScoreColumn, recipe_of
 from sunpy_restore.core.weights import read_metadata, resolve
 from sunpy_restore.tasks import get_task
+from sunpy_restore.training.folders import existing_folder, training_data
 
 __all__ = [
     "evaluate",
@@ -80,14 +80,14 @@ def score_images(task, data, *, methods=None, weights=None, device=None):
         Source and method to a `list` with the scores of each image, as
         `~sunpy_restore.core.recipe.Recipe.measure` gives them.
     """
-    recipe, data = recipe_of(get_task(task)), _folder(data, "the training data")
-    loaded = _loaded(recipe, _variants(recipe, methods), weights, device)
-    found = {}
-    for source, observation, truth in recipe.evaluation_pairs(data):
-        for label, (method, options) in loaded.items():
-            restored = recipe.restored(observation, method, options)
-            if restored is not None:
-                found.setdefault((source, label), []).append(recipe.measure(observation, restored, truth))
+    recipe, found = recipe_of(get_task(task)), {}
+    with training_data(data, task) as folder:
+        loaded = _loaded(recipe, _variants(recipe, methods), weights, device)
+        for source, observation, truth in recipe.evaluation_pairs(folder):
+            for label, (method, options) in loaded.items():
+                restored = recipe.restored(observation, method, options)
+                if restored is not None:
+                    found.setdefault((source, label), []).append(recipe.measure(observation, restored, truth))
     return found
 
 
@@ -165,7 +165,7 @@ def evaluate_observations(task, observations, *, methods=None, weights=None, dev
     ~sunpy_restore.core.exceptions.RestoreWarning
         A file is no observation, or a method does not restore one; it is left out.
     """
-    recipe, directory = recipe_of(get_task(task)), _folder(observations, "observations")
+    recipe, directory = recipe_of(get_task(task)), existing_folder(observations, "observations")
     methods = recipe.task.methods if methods is None else methods
     loaded = _loaded(recipe, _variants(recipe, methods), weights, device)
     rows = []
@@ -194,13 +194,6 @@ def _medians(rows, labels):
             middle = {name: float(np.median([row[name] for row in own if name in row])) for name in names}
             medians.append({"source": f"median of {count}", "method": label} | middle)
     return medians
-
-
-def _folder(path, what):
-    path = Path(path)
-    if not path.is_dir():
-        raise FileNotFoundError(f"Found no folder {path}; expected one with {what}.")
-    return path
 
 
 def _variants(recipe, methods):
