@@ -197,6 +197,7 @@ def _add_training(parser):
         "--devices", type=_count, default="auto", metavar="N", help="devices of this machine (default: all GPUs)"
     )
     parser.add_argument("--nodes", type=int, default=1, metavar="N", help="machines that train together (default: 1)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="end after this time, even if steps are left")
     parser.add_argument(
         "--accelerator", default="auto", metavar="NAME", help="kind of device, such as gpu or cpu (default: the best)"
     )
@@ -250,7 +251,7 @@ def _train(args):
     from sunpy_restore.core.configfile import parse_changes
     from sunpy_restore.training import train
 
-    names = ("config", "resume", "start", "steps", "workers", "devices", "nodes", "accelerator")
+    names = ("config", "resume", "start", "steps", "workers", "devices", "nodes", "accelerator", "minutes")
     options = {name: getattr(args, name) for name in names}
     changes = {name: getattr(args, name) for name in ("accumulate", "patience", "export")}
     options["changes"] = parse_changes(args.set) | {name: value for name, value in changes.items() if value is not None}

@@ -5,15 +5,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage, signal
 
-from sunpy_restore.core.pixels import repeated
-from sunpy_restore.enhancement.classical import bicubic
-from sunpy_restore.enhancement.forward import (
-    MAGNETOGRAM_NOISE,
-    TARGET_DIAMETER,
-    centred,
-    reconvolve,
-    transfer_kernel,
-)
+from sunpy_restore.enhancement.forward import TARGET_DIAMETER, centred, reconvolve, transfer_kernel
 
 __all__ = ["CONSISTENCY_RADIUS", "consistent_continuum", "consistent_magnetogram", "data_consistency", "wiener_filter"]
 
@@ -127,7 +119,7 @@ def data_consistency(enhanced, observed, filters, kernel=None, noise=None):
         Filters of `wiener_filter`; their noise-to-signal ratio limits the frequencies that are corrected.
     kernel : `numpy.ndarray`, optional
         Kernel of `~sunpy_restore.enhancement.forward.reconvolve`.
-    noise : `float`, optional
+    noise : `float` or `numpy.ndarray`, optional
         1-sigma noise of an observation with zero mean, such as a magnetogram. Differences are smoothed where the
         observation does not exceed three times the noise.
 
@@ -138,15 +130,15 @@ def data_consistency(enhanced, observed, filters, kernel=None, noise=None):
     """
     difference = observed - reconvolve(enhanced, kernel)
     if noise is not None:
-        weight = _significance(observed, 3 * noise)
+        weight = _significance(observed, noise)
         difference = weight * difference + (1 - weight) * _smooth(difference, _SMOOTHING)
     return enhanced + apply_filter(difference, filters)
 
 
 def _significance(observed, noise):
-    """Weight ``power / (power + noise**2)`` of each pixel of a magnetogram, with the local mean of the power."""
-    power = _smooth(observed**2, _POWER_SMOOTHING)
-    return power / (power + noise**2)
+    """Weight ``power / (power + (3 noise)**2)`` of each pixel, with the local mean of the power of the field."""
+    power = np.maximum(_smooth(observed**2, _POWER_SMOOTHING) - noise**2, 0)
+    return power / (power + (3 * noise) ** 2)
 
 
 def _smooth(image, width):
@@ -170,23 +162,22 @@ def consistent_continuum(restored, observed):
     return data_consistency(restored, observed, wiener_filter(0.3, 1.0))
 
 
-def consistent_magnetogram(restored, observed):
+def consistent_magnetogram(restored, channels):
     """
     Make a restored magnetogram consistent with the observation.
 
-    Where noise dominates the observation, the restored values are replaced by interpolated ones before.
-
     Parameters
     ----------
-    restored, observed : `numpy.ndarray`
-        Shapes ``(2 * ny, 2 * nx)`` and ``(ny, nx)``, in kG.
+    restored : `numpy.ndarray`
+        Shape ``(2 * ny, 2 * nx)``, in kG.
+    channels : `numpy.ndarray`
+        Observed field and its 1-sigma noise in kG, shape ``(2, ny, nx)``.
 
     Returns
     -------
     `numpy.ndarray`
         Shape ``(2 * ny, 2 * nx)``.
     """
-    weight = repeated(_significance(observed, 2 * MAGNETOGRAM_NOISE), 2)
-    restored = weight * restored + (1 - weight) * bicubic(observed)
+    observed, noise = channels
     filters, kernel = wiener_filter(0.015, 1.0, diameter=_FIELD_DIAMETER), transfer_kernel(diameter=_FIELD_DIAMETER)
-    return data_consistency(restored, observed, filters, kernel, noise=MAGNETOGRAM_NOISE)
+    return data_consistency(restored, observed, filters, kernel, noise=noise)

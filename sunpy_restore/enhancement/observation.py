@@ -14,6 +14,7 @@ from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.prepared import refuse_unknown_unit
 from sunpy_restore.enhancement.forward import HMI_PIXEL
 from sunpy_restore.enhancement.gaps import fill_gaps
+from sunpy_restore.enhancement.noise import estimate_noise
 from sunpy_restore.enhancement.outliers import find_outliers
 from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu, quiet_sun
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM, PRODUCTS
@@ -56,6 +57,8 @@ class Observation(observation.Observation):
         Pixels whose restored values should not be trusted.
     gaps : `numpy.ndarray` of `bool`, optional
         Pixels without a value in the input that are not masked; they have none in the result.
+    noise : `float`, optional
+        1-sigma noise of a magnetogram in kG.
     """
 
     data: np.ndarray
@@ -65,9 +68,10 @@ class Observation(observation.Observation):
     level: float = 1.0
     untrusted: np.ndarray | None = None
     gaps: np.ndarray | None = None
+    noise: float | None = None
 
     @classmethod
-    def from_array(cls, data):
+    def from_array(cls, data, task=CONTINUUM):
         """
         Make an observation of a normalised image: at disk centre, with all pixels valid.
 
@@ -75,13 +79,18 @@ class Observation(observation.Observation):
         ----------
         data : `numpy.ndarray`
             Image in units of the quiet-Sun intensity, or in kG.
+        task : `~sunpy_restore.core.task.Restoration`
+            `~sunpy_restore.enhancement.task.CONTINUUM` or `~sunpy_restore.enhancement.task.MAGNETOGRAM`.
 
         Returns
         -------
         Observation
         """
         everywhere = np.ones(data.shape, dtype=bool)
-        return cls(data=data, valid=everywhere, on_disk=everywhere, limb_darkening=np.ones(data.shape, np.float32))
+        return cls(
+            data=data, valid=everywhere, on_disk=everywhere, limb_darkening=np.ones(data.shape, np.float32),
+            noise=estimate_noise(data) if task is MAGNETOGRAM else None,
+        )  # fmt: skip
 
     def normalised(self):
         """
@@ -94,8 +103,20 @@ class Observation(observation.Observation):
         """
         return self.data / (self.level * self.limb_darkening).astype(self.data.dtype)
 
+    def channels(self):
+        """
+        Input of a network.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            The normalised image, shape ``(ny, nx)``; for magnetograms the image and its noise, shape ``(2, ny, nx)``.
+        """
+        image = self.normalised()
+        return image if self.noise is None else np.stack([image, np.full_like(image, self.noise)])
+
     @classmethod
-    def check(cls, smap, *, product=None):
+    def check(cls, smap, *, product=None, noise=None):
         """
         Refuse a Map that cannot be enhanced.
 
@@ -103,7 +124,7 @@ class Observation(observation.Observation):
         ----------
         smap : `~sunpy.map.GenericMap`
             The Map.
-        product : `str`, optional
+        product, noise : optional
             See `sunpy_restore.enhance`.
 
         Returns
@@ -117,7 +138,7 @@ class Observation(observation.Observation):
             The instrument is not HMI, or the product is neither continuum intensity nor line-of-sight magnetogram.
         ValueError
             The pixel scale differs by more than 5 % from 0.504 arcsec, the coordinates are not helioprojective, the
-            unit is not one of the product, or ``product`` contradicts ``CONTENT``.
+            unit is not one of the product, ``product`` contradicts ``CONTENT``, or the noise does not fit.
         """
         if not isinstance(smap, HMIMap):
             raise TypeError(
@@ -128,10 +149,11 @@ class Observation(observation.Observation):
         _check_coordinates(smap)
         refuse_unknown_unit(smap, "Gauss" if task is MAGNETOGRAM else "a unit of intensity, such as DN / s")
         _check_unit(smap.unit, task)
+        _check_noise(noise, task)
         return task.name
 
     @classmethod
-    def from_map(cls, smap, *, product=None):
+    def from_map(cls, smap, *, product=None, noise=None):
         """
         Read the observation in a Map.
 
@@ -139,7 +161,7 @@ class Observation(observation.Observation):
         ----------
         smap : `~sunpy.map.GenericMap`
             A Map that `check` has accepted.
-        product : `str`, optional
+        product, noise : optional
             As for `check`.
 
         Returns
@@ -183,6 +205,12 @@ class Observation(observation.Observation):
             _warn_of_outliers(outliers)
             data, valid = fill_gaps(data, valid & ~outliers)
             on_disk &= valid
+        if task is CONTINUUM:
+            noise = None
+        elif noise is None:
+            noise = estimate_noise(data / level, on_disk & (mu > LIMB_MU))
+        else:
+            noise = noise.to_value(u.kG)
         masked = np.zeros_like(valid) if smap.mask is None else np.broadcast_to(smap.mask, valid.shape)
         if np.any(on_disk & (mu < LIMB_MU)):
             warn_user(
@@ -191,7 +219,7 @@ class Observation(observation.Observation):
             )
         return cls(
             data=data, valid=valid, on_disk=on_disk, limb_darkening=darkening, level=level,
-            untrusted=~on_disk | (mu < LIMB_MU), gaps=~(valid | masked | outliers),
+            untrusted=~on_disk | (mu < LIMB_MU), gaps=~(valid | masked | outliers), noise=noise,
         )  # fmt: skip
 
 
@@ -238,6 +266,19 @@ def _check_unit(unit, task):
             f"Found a continuum image with the unit {unit}, which is one of {unit.physical_type}; expected one of "
             "intensity, such as DN / s, or none. Check BUNIT and CONTENT in the header."
         )
+
+
+def _check_noise(noise, task):
+    if noise is None:
+        return
+    if task is CONTINUUM:
+        raise ValueError(
+            f"Found noise={noise} and a continuum image; expected a magnetogram. Leave noise out: that of continuum "
+            "images is known."
+        )
+    noise = u.Quantity(noise)
+    if not (noise.isscalar and noise.unit.is_equivalent(u.G) and np.isfinite(noise.value) and noise.value > 0):
+        raise ValueError(f"Found noise={noise}; expected one positive magnetic field, such as 10 G.")
 
 
 def _check_positive(intensity):

@@ -42,7 +42,8 @@ def restore(observation, method, *, progress=False):
     restored = method(observation, progress=progress)
     untrusted = observation.untrusted
     mask = repeated(untrusted, 2) if untrusted is not None and untrusted.any() else None
-    return Restored(data=_denormalised(restored, observation), mask=mask)
+    cards = {} if observation.noise is None else {"RSTNOISE": round(1e3 * observation.noise, 2)}
+    return Restored(data=_denormalised(restored, observation), mask=mask, cards=cards)
 
 
 def with_network(observation, network, *, progress=False):
@@ -63,7 +64,7 @@ def with_network(observation, network, *, progress=False):
     `numpy.ndarray`
         Shape ``(2 * ny, 2 * nx)``; NaN in tiles without any pixel on the disk.
     """
-    return network(observation.normalised(), active=observation.on_disk, progress=progress)
+    return network(observation.channels(), active=observation.on_disk, progress=progress)
 
 
 def with_bicubic(observation, *, progress=False):

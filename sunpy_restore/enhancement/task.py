@@ -46,6 +46,7 @@ MAGNETOGRAM = Restoration(
     name="enhance-magnetogram",
     title="Deconvolution and x2 super-resolution of HMI line-of-sight magnetograms",
     unit="kG",
+    channels=("image", "noise"),
     classical={
         "bicubic": "sunpy_restore.enhancement.restore:with_bicubic",
         "richardson-lucy": "sunpy_restore.enhancement.restore:with_richardson_lucy_signed",
@@ -68,6 +69,12 @@ ENHANCE = MapFunction(
             "product",
             "product of a file whose CONTENT does not tell it, such as a SHARP segment",
             choices=tuple(PRODUCTS),
+        ),
+        Option(
+            "noise",
+            "1-sigma noise of a magnetogram, such as '10 G'; by default it is measured in the image",
+            metavar="FIELD",
+            read="astropy.units:Quantity",
         ),
     ),
 )

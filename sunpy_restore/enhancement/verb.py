@@ -6,7 +6,7 @@ from sunpy_restore.enhancement.task import ENHANCE
 __all__ = ["enhance"]
 
 
-def enhance(image, *, product=None, method="network", weights=None, device=None, progress=False):
+def enhance(image, *, product=None, noise=None, method="network", weights=None, device=None, progress=False):
     """
     Deconvolve SDO/HMI images and double their sampling.
 
@@ -21,6 +21,9 @@ def enhance(image, *, product=None, method="network", weights=None, device=None,
     product : ``"continuum"`` or ``"magnetogram"``, optional
         What the images show, if ``CONTENT`` in their headers does not tell it, as in segments of SHARPs, where it is
         ``'HMI observable'``. By default the product that ``CONTENT`` names.
+    noise : `~astropy.units.Quantity`, optional
+        1-sigma noise of magnetograms, for example ``10 * u.G``. By default it is measured in each image, see
+        `~sunpy_restore.enhancement.noise.estimate_noise`. The network smooths the field where noise dominates it.
     method : ``"network"``, ``"bicubic"`` or ``"richardson-lucy"``
         Neural network, bicubic interpolation, or Richardson-Lucy deconvolution with the same point spread function.
     weights : `str` or path-like, optional
@@ -45,7 +48,8 @@ def enhance(image, *, product=None, method="network", weights=None, device=None,
         ``CONTENT`` does not name.
     ValueError
         Wrong pixel scale, unit or coordinates, a product that contradicts ``CONTENT``, a continuum image with negative
-        values, a Map that was enhanced before, or one without any valid pixel.
+        values, a Map that was enhanced before, or one without any valid pixel; or ``noise`` for a continuum image, or
+        one that is not positive.
     ~sunpy_restore.core.exceptions.WeightsError
         The weights cannot be found or read.
 
@@ -59,7 +63,7 @@ def enhance(image, *, product=None, method="network", weights=None, device=None,
     -----
     Header keywords that change: ``CRPIX`` (to ``2 * (CRPIX - 0.5) + 0.5``), ``CDELT`` or ``CD`` (halved) and ``NAXIS``
     (doubled). Statistics of the pixel values are removed. Added: ``RESTORED``, ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``,
-    ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line.
+    ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line; for magnetograms ``RSTNOISE``, the noise in Gauss that was assumed.
 
     Continuum images are normalised by their own quiet-Sun level, from which sunspots and limb darkening are excluded.
     The result is therefore proportional to the input.
@@ -81,5 +85,5 @@ def enhance(image, *, product=None, method="network", weights=None, device=None,
     """
     return run(
         ENHANCE, image, method=method, weights=weights, device=device, progress=progress,
-        observing={"product": product},
+        observing={"product": product, "noise": noise},
     )  # fmt: skip

@@ -39,18 +39,21 @@ class ResidualRestorer(nn.Module):
         Side of the linear filter in input pixels.
     offset, scale : `float`
         The convolutions are applied to ``(image - offset) / scale``.
+    noise : `bool`
+        Whether the network uses a second channel, the 1-sigma noise of each pixel in the unit of the image.
 
     Notes
     -----
-    Input ``(batch, 1, ny, nx)``, output ``(batch, 1, 2 * ny, 2 * nx)``. The filter is a buffer of shape
-    ``(4, 1, filter_size, filter_size)``, set with `set_filter` and saved with the weights.
+    Input ``(batch, 1, ny, nx)`` or, with the noise, ``(batch, 2, ny, nx)``; more channels are not used. Output
+    ``(batch, 1, 2 * ny, 2 * nx)``. The filter is a buffer of shape ``(4, 1, filter_size, filter_size)``, set with
+    `set_filter` and saved with the weights.
     """
 
-    def __init__(self, blocks=6, channels=64, filter_size=25, offset=0.0, scale=1.0):
+    def __init__(self, blocks=6, channels=64, filter_size=25, offset=0.0, scale=1.0, noise=False):
         super().__init__()
-        self.offset, self.scale = offset, scale
+        self.offset, self.scale, self.noise = offset, scale, noise
         self.register_buffer("filter", torch.zeros(4, 1, filter_size, filter_size))
-        self.head = nn.Conv2d(5, channels, 3, padding=1, padding_mode="reflect")
+        self.head = nn.Conv2d(5 + noise, channels, 3, padding=1, padding_mode="reflect")
         self.body = nn.Sequential(*(_Block(channels) for _ in range(blocks)))
         self.tail = nn.Conv2d(channels, 4, 3, padding=1, padding_mode="reflect")
         nn.init.zeros_(self.tail.weight)
@@ -89,21 +92,24 @@ class ResidualRestorer(nn.Module):
         with torch.autocast(image.device.type, enabled=False):
             return functional.conv2d(padded.float(), self.filter.float())
 
-    def correct(self, image, start):
+    def correct(self, start, *channels):
         """
         Add the learned correction to a linear restoration.
 
         Parameters
         ----------
-        image, start : `torch.Tensor`
-            Normalised image and the result of `linear`.
+        start : `torch.Tensor`
+            Result of `linear`.
+        *channels : `torch.Tensor`
+            Normalised image, and its noise if the network uses it.
 
         Returns
         -------
         `torch.Tensor`
             The sub-pixels as channels, shape ``(batch, 4, ny, nx)``.
         """
-        features = functional.relu(self.head(torch.cat([image, start], dim=1)))
+        first, *more = channels
+        features = functional.relu(self.head(torch.cat([first, start, *more], dim=1)))
         return start + self.tail(self.body(features))
 
     def forward(self, image, trim=0):
@@ -113,7 +119,7 @@ class ResidualRestorer(nn.Module):
         Parameters
         ----------
         image : `torch.Tensor`
-            Shape ``(batch, 1, ny, nx)``.
+            Shape ``(batch, channels, ny, nx)``, see the notes of the class.
         trim : `int`
             Width in input pixels of a border that only the linear filter uses. It is not part of the result.
 
@@ -122,9 +128,10 @@ class ResidualRestorer(nn.Module):
         `torch.Tensor`
             Shape ``(batch, 1, 2 * (ny - 2 * trim), 2 * (nx - 2 * trim))``.
         """
-        image = (image - self.offset) / self.scale
-        start = self.linear(image)
+        noise = [image[:, 1:2] / self.scale] if self.noise else []
+        image = (image[:, :1] - self.offset) / self.scale
+        parts = [self.linear(image), image, *noise]
         if trim:
-            image, start = (tensor[..., trim:-trim, trim:-trim] for tensor in (image, start))
-        restored = self.correct(image, start)
+            parts = [part[..., trim:-trim, trim:-trim] for part in parts]
+        restored = self.correct(*parts)
         return functional.pixel_shuffle(restored, 2) * self.scale + self.offset

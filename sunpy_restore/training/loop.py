@@ -29,7 +29,7 @@ __all__ = ["train"]
 
 def train(
     task, data, out, *, config="compact", changes=None, resume=False, start=None, steps=None, progress=True, workers=0,
-    devices="auto", nodes=1, accelerator="auto",
+    devices="auto", nodes=1, accelerator="auto", minutes=None,
 ):  # fmt: skip
     """
     Train a network of a task and write its weights.
@@ -73,6 +73,8 @@ def train(
         Number of machines. On each, the same command is started, as SLURM and ``torchrun`` do.
     accelerator : `str`
         Kind of device, such as ``"gpu"`` or ``"cpu"``, in Lightning's spelling.
+    minutes : `float`, optional
+        End the training after this time, even if steps are left; the weights are then those of the last step.
 
     Returns
     -------
@@ -114,7 +116,7 @@ def train(
     with quiet(), explained_memory(config):
         averaging = [callbacks.EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []
         own = [continuation, FiniteLoss(out), *averaging, kept]
-        where = {"devices": devices, "nodes": nodes, "accelerator": accelerator}
+        where = {"devices": devices, "nodes": nodes, "accelerator": accelerator, "minutes": minutes}
         trainer = make_trainer(config, out, own, progress=progress, **where)
         loaders = [DataLoader(dataset, config.batch_size) for dataset in validation.values()]
         trainer.fit(

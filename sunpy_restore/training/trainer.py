@@ -3,6 +3,7 @@
 import logging
 import warnings
 from contextlib import contextmanager
+from datetime import timedelta
 
 import lightning.pytorch as pl
 import torch
@@ -12,7 +13,9 @@ from torch.utils.data import DataLoader, DistributedSampler
 __all__ = ["loader_of", "make_trainer", "quiet"]
 
 
-def make_trainer(config, out, more_callbacks, *, progress=False, devices="auto", nodes=1, accelerator="auto"):
+def make_trainer(
+    config, out, more_callbacks, *, progress=False, devices="auto", nodes=1, accelerator="auto", minutes=None
+):
     """
     Make the trainer of a training.
 
@@ -26,7 +29,7 @@ def make_trainer(config, out, more_callbacks, *, progress=False, devices="auto",
         Callbacks in addition to the log of the learning rate.
     progress : `bool`
         Show a progress bar.
-    devices, nodes, accelerator
+    devices, nodes, accelerator, minutes
         See `sunpy_restore.training.train`.
 
     Returns
@@ -36,6 +39,7 @@ def make_trainer(config, out, more_callbacks, *, progress=False, devices="auto",
     every = min(config.validation_interval, config.steps)
     trainer = pl.Trainer(
         max_steps=config.steps,
+        max_time=None if minutes is None else timedelta(minutes=minutes),
         precision=config.precision,
         accelerator=accelerator,
         devices=devices,

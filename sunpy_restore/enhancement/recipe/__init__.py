@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import torch
-from torch.nn import functional
 
 from sunpy_restore.core.configfile import load_configs
 from sunpy_restore.core.manifest import has_manifest
@@ -22,6 +20,7 @@ from sunpy_restore.enhancement.forward import (
 )
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.recipe import own
+from sunpy_restore.enhancement.recipe.losses import restoration_loss
 from sunpy_restore.enhancement.recipe.pairs import PairDataset
 from sunpy_restore.enhancement.recipe.scores import measure
 from sunpy_restore.enhancement.recipe.truth import clean_continuum_sources, continuum_sources, magnetogram_sources
@@ -88,7 +87,7 @@ class EnhancementRecipe(Recipe):
         "do not measure sizes or numbers of structures below 0.5 arcsec on the result."
     )
 
-    options: ClassVar = frozenset({"contrast", "data", "margin", "noise", "patches", "views"})
+    options: ClassVar = frozenset({"band", "contrast", "correlated", "data", "margin", "noise", "patches", "views"})
 
     # Granules live for minutes, the structure of penumbrae for an hour
     splitting = Splitting(gap=2.0, margin=2.0)
@@ -108,9 +107,11 @@ class EnhancementRecipe(Recipe):
         `dict`
             Name to `~sunpy_restore.core.config.TrainingConfig`. Options: ``views`` is the number of views of the
             images that are made in advance, and ``patches`` of distinct patches; ``margin`` are pixels around a patch
-            that the network sees in addition; ``contrast`` is the weight of the error of the contrast; ``noise`` are
-            the lowest and highest noise, relative to that of `~sunpy_restore.enhancement.forward`; ``data`` is
-            ``"clean"`` for data with clear terms.
+            that the network sees in addition; ``contrast`` and ``band`` are the weights of the errors of the contrast
+            and of small structure, see `~sunpy_restore.enhancement.recipe.losses.restoration_loss`; ``noise`` are the
+            lowest and highest noise, relative to that of `~sunpy_restore.enhancement.forward`; ``correlated`` is the
+            largest share of the noise that a pixel has from each of its neighbours; ``data`` is ``"clean"`` for data
+            with clear terms.
         """
         return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
 
@@ -132,7 +133,9 @@ class EnhancementRecipe(Recipe):
         """See `sunpy_restore.core.recipe.Recipe.datasets`."""
         task = self.task.name
         options = config.options
-        common = {"patch_size": config.patch_size, "margin": options["margin"]}
+        common = {
+            "patch_size": config.patch_size, "margin": options["margin"], "told": "noise" in self.task.channels,
+        }  # fmt: skip
         lowest, highest = options.get("noise", (1.0, 1.0))
         train = PairDataset(
             self._sources(config, directory, "train"),
@@ -141,6 +144,7 @@ class EnhancementRecipe(Recipe):
             views=options["views"],
             seed=config.seed,
             distinct=options.get("patches"),
+            correlated=options.get("correlated", 0.0),
             **common,
         )
         validation = {
@@ -165,7 +169,7 @@ class EnhancementRecipe(Recipe):
                     observed = observe(image, source.pixel_scale)
                     truth = observe_target(image, source.pixel_scale)[: 2 * observed.shape[0], : 2 * observed.shape[1]]
                 observed = observed + _NOISE[task] * rng.standard_normal(observed.shape)
-                yield source.name, Observation.from_array(observed), truth
+                yield source.name, Observation.from_array(observed, self.task), truth
 
     def measure(self, observation, restored, truth):
         """See `~sunpy_restore.enhancement.recipe.scores.measure`."""
@@ -177,22 +181,11 @@ class EnhancementRecipe(Recipe):
         return network(observed, trim=margin) if margin else network(observed)
 
     def loss(self, network, batch, config):
-        """
-        Mean squared error plus the weighted squared error of the contrast of each patch.
-
-        The unit is a tenth of the quiet-Sun intensity or of a kG. Minimising the squared error alone gives images with
-        too little contrast, because it suppresses structure that the observation does not constrain.
-        """
+        """See `~sunpy_restore.enhancement.recipe.losses.restoration_loss`."""
         observed, truth = batch
         restored = self.predict(network, observed, config).float()
-        error = functional.mse_loss(restored, truth)
-        weight = config.options["contrast"]
-        if weight:
-            with torch.no_grad():
-                contrast = _fine_contrast(truth)
-            contrast_error = (_fine_contrast(restored) - contrast) ** 2
-            error = error + weight * contrast_error.mean()
-        return 100 * error
+        options = config.options
+        return restoration_loss(restored, truth, contrast=options["contrast"], band=options.get("band", 0.0))
 
 
 def _middle(image, pixel_scale):
@@ -200,8 +193,3 @@ def _middle(image, pixel_scale):
     side = round(_SCORED / (HMI_PIXEL / 2 if pixel_scale is None else pixel_scale))
     top, left = (max(0, (length - side) // 2) for length in image.shape)
     return image[top : top + side, left : left + side].astype(float)
-
-
-def _fine_contrast(image):
-    """Standard deviation of structure smaller than about 4 arcsec, for each patch."""
-    return (image - functional.avg_pool2d(image, 15, 1, 7, count_include_pad=False)).std(dim=(1, 2, 3))

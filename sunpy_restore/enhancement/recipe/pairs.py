@@ -2,12 +2,17 @@
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch.utils.data import Dataset
 
 from sunpy_restore.core.made import Made
+from sunpy_restore.enhancement.noise import estimated_share
 from sunpy_restore.enhancement.recipe.truth import view
 
 __all__ = ["PairDataset"]
+
+_LEAST_SIDE = 80  # HMI pixels; all configurations cut their patches from the same views
+_ERROR = 0.05  # relative error of the noise that a network is told
 
 
 class PairDataset(Dataset):
@@ -23,18 +28,26 @@ class PairDataset(Dataset):
     patch_size, margin : `int`
         Side of a patch, and width of the surroundings on each side of the input, in input pixels.
     noise : pair of `float`
-        Range of the 1-sigma noise of the input, in its unit.
+        Range of the 1-sigma noise of the input, in its unit, as
+        `~sunpy_restore.enhancement.noise.estimate_noise` measures it. Its logarithm is distributed uniformly.
     views : `int`
         Number of simulated observations from which the patches are cut.
     seed : `int`
         Seed of the random number generators.
     distinct : `int`, optional
         Number of different items, which then repeat; by default all items differ.
+    told : `bool`
+        Whether the noise is a second channel of the input, with an error of 5 %.
+    correlated : `float`
+        Largest share of the noise that a pixel takes from each of its neighbours along an axis.
     """
 
-    def __init__(self, sources, length, *, patch_size, margin, noise, views, seed, distinct=None):
+    def __init__(
+        self, sources, length, *, patch_size, margin, noise, views, seed, distinct=None, told=False, correlated=0.0
+    ):  # fmt: skip
         self.length, self.patch_size, self.margin, self.noise = length, patch_size, margin, noise
         self.seed, self.distinct = seed, distinct or length
+        self.told, self.correlated = told, correlated
         self.sources = sources
         weights = np.array([source.weight for source in sources])
         self.odds = weights / weights.sum()
@@ -45,9 +58,18 @@ class PairDataset(Dataset):
 
     def _view(self, index):
         rng = np.random.default_rng((self.seed, 1, index))
-        return view(
-            self.sources[rng.choice(len(self.sources), p=self.odds)], rng, self.patch_size + 2 * self.margin + 24
-        )
+        side = max(_LEAST_SIDE, self.patch_size + 2 * self.margin + 24)
+        return view(self.sources[rng.choice(len(self.sources), p=self.odds)], rng, side)
+
+    def _noise(self, shape, rng):
+        """Noise, and its 1-sigma level as it would be measured."""
+        level = np.exp(rng.uniform(*np.log(self.noise)))
+        image = rng.standard_normal(shape)
+        if self.correlated:
+            share = rng.uniform(0, self.correlated)
+            taps = np.array([share, 1 - 2 * share, share])
+            image = ndimage.convolve1d(ndimage.convolve1d(image, taps, axis=0), taps, axis=1) / estimated_share(taps)
+        return (level * image).astype(np.float32), level
 
     def __getitem__(self, index):
         rng = np.random.default_rng((self.seed, index % self.distinct))
@@ -58,8 +80,12 @@ class PairDataset(Dataset):
         inner = self.patch_size
         row, col = 2 * (row + self.margin), 2 * (col + self.margin)
         truth = truth[row : row + 2 * inner, col : col + 2 * inner]
-        noise = rng.uniform(*self.noise) * rng.standard_normal(observed.shape).astype(np.float32)
+        noise, level = self._noise(observed.shape, rng)
         turns, mirrored = rng.integers(4), rng.integers(2)
         pair = [np.rot90(image, turns) for image in (observed + noise, truth)]
         pair = [image[:, ::-1] if mirrored else image for image in pair]
-        return tuple(torch.from_numpy(np.ascontiguousarray(image))[None] for image in pair)
+        observed, truth = (torch.from_numpy(np.ascontiguousarray(image))[None] for image in pair)
+        if self.told:
+            told = torch.full_like(observed, level * np.exp(_ERROR * rng.standard_normal()))
+            observed = torch.cat([observed, told])
+        return observed, truth

@@ -43,17 +43,17 @@ def loss_of_layers(network, batch, config):
     scale = _RANGES.get(config.network["view"], _RANGE_OF_DEVIATIONS)
     outputs, truth = [output / scale + 0.5 for output in outputs], truth / scale + 0.5
     options = config.options
-    total = layered_loss(outputs, masks, truth, _features(options["features"]), options["loss"])
+    total = layered_loss(outputs, masks, truth, _features(options["features"], truth.device), options["loss"])
     return total + options["continuity"] * continuity(outputs[-1], mask, unobserved)
 
 
 @cache
-def _features(name):
+def _features(name, device):
     from sunpy_restore.core.weights import entry_named, fetch, read_features
     from sunpy_restore.networks.papers.vgg import OrientedFeatures, VGG19Features
 
     if name == "oriented":
-        return OrientedFeatures()
+        return OrientedFeatures().to(device)
     if name != "vgg19":
         raise ValueError(f"Unknown features {name!r}; expected 'vgg19' or 'oriented'.")
-    return VGG19Features().load(read_features(fetch(entry_named("vgg19"))))
+    return VGG19Features().load(read_features(fetch(entry_named("vgg19")))).to(device)

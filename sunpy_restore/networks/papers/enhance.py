@@ -71,7 +71,8 @@ class Enhance(nn.Module):
 
     def forward(self, image):
         """Restore a batch of images, see the notes for the shapes."""
-        features = self.head(image)
+        # More channels, such as the noise, are not used
+        features = self.head(image[:, :1])
         return self.tail(features + self.body(features))
 
 
