@@ -8,6 +8,7 @@ from scipy import ndimage, special
 __all__ = [
     "HMI_DIAMETER",
     "HMI_PIXEL",
+    "HMI_PSF",
     "HMI_WAVELENGTH",
     "PSF_RADIUS",
     "TARGET_DIAMETER",
@@ -87,6 +88,10 @@ class PointSpreadFunction:
     def sampled(self, pixel_scale):
         """Kernel of odd side and sum 1 on pixels of ``pixel_scale`` arcsec."""
         return _sampled(self, pixel_scale, self.radius)
+
+
+HMI_PSF = PointSpreadFunction()
+"""Point spread function of HMI."""
 
 
 @dataclass(frozen=True)

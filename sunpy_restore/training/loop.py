@@ -181,7 +181,7 @@ def _configuration(recipe, config, changes):
                 f"Unknown configuration {config!r} of {recipe.task.name}; expected one of {', '.join(known)}."
             )
         config = known[config]
-    return changed(config, changes, recipe.options)
+    return recipe.prepared(changed(config, changes, recipe.options))
 
 
 def _commit():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sunpy_restore.core.metrics import flux_error, psnr, residual_fraction
-from sunpy_restore.enhancement.forward import reconvolve
+from sunpy_restore.enhancement.telescope import HMI
 
 __all__ = ["measure"]
 
@@ -15,7 +15,7 @@ The border of a narrow image is at most a quarter of its width.
 """
 
 
-def measure(task, observed, restored, truth):
+def measure(task, observed, restored, truth, telescope=HMI):
     """
     Score a restored image without its border.
 
@@ -27,6 +27,8 @@ def measure(task, observed, restored, truth):
         HMI observation with noise, shape ``(ny, nx)``.
     restored, truth : `numpy.ndarray`
         Shape ``(2 * ny, 2 * nx)``, in the unit of ``observed``.
+    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+        The telescope of the observation.
 
     Returns
     -------
@@ -50,7 +52,7 @@ def measure(task, observed, restored, truth):
     """
     restored = np.asarray(restored, dtype=float)
     edge = min(EDGE, min(observed.shape) // 4)
-    degraded, observed = (_inner(image, edge) for image in (reconvolve(restored), observed))
+    degraded, observed = (_inner(image, edge) for image in (telescope.reconvolve(restored), observed))
     restored, truth = (_inner(image, 2 * edge) for image in (restored, truth))
     measured = {
         "psnr": psnr(truth, restored),
