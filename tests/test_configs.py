@@ -25,7 +25,7 @@ def test_configurations_are_valid(task):
 
 @pytest.mark.skipif(not PROJECT.exists(), reason="needs the source tree")
 def test_the_files_are_in_the_wheel():
-    found = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("*/recipe/**/*.toml"))
+    found = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("*/recipe/configs/**/*.toml"))
     assert len(found) == sum(len(recipe_of(task).configs()) for task in all_tasks())
     patterns = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]["sunpy_restore"]
     for name in found:

@@ -114,9 +114,17 @@ def test_core_and_training_know_no_function():
         assert not {name.lower() for name in names} & words, name_of(path)
 
 
-def test_only_the_weights_touch_the_internet():
+def test_only_weights_and_downloads_of_data_touch_the_internet():
     users = {name_of(path) for path in FILES if {name.split(".")[0] for name in imports_of(path)} & INTERNET}
     assert users == {"core/weights.py"}
+    searches = {
+        name_of(path) for path in FILES if any(f"{name}.".startswith("sunpy.net.") for name in imports_of(path))
+    }
+    assert searches == {"training/dataset/download.py", "training/dataset/query.py"}
+    for name in searches:
+        nodes = ast.parse((ROOT / name).read_text(encoding="utf-8")).body
+        at_import = [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+        assert not any(module.startswith("sunpy.net") for module in at_import), name
 
 
 def test_only_one_module_builds_maps():

@@ -3,15 +3,18 @@ Train several configurations at once on one GPU, within a given time.
 
 The file of jobs is TOML: a table ``[[job]]`` each, with ``task``, ``config``, optionally ``name``, ``changes`` (a
 table, as ``--set`` of ``sunpy-restore train`` takes them) and ``workers``. Jobs of one task share the views of its
-images, which are made first. A job ends after its steps, or when the time is over. Each writes its weights file;
-``--half`` stores it in half precision.
+images, which are made first. A job ends after its steps, or when the time is over. Its weights file is in OUT as soon
+as it ends, in half precision with ``--half``; checkpoints and logs are in a folder for temporary files. Whatever has
+not ended when the time is over is killed.
 
     python tools/gpu_train.py JOBS.toml DATA OUT --minutes 9 [--half]
 """
 
 import argparse
 import os
+import signal
 import sys
+import tempfile
 import time
 import tomllib
 import traceback
@@ -28,7 +31,8 @@ from sunpy_restore.tasks import get_task
 from sunpy_restore.training import train
 
 _START = time.time()
-_RESERVE = 25  # seconds for the last validation and the files
+_SCRATCH = Path(tempfile.mkdtemp(prefix="gpu_train"))
+_RESERVE = 45  # seconds for the last validation and the files
 _WORKERS = 2
 
 
@@ -69,10 +73,10 @@ def _run(job, data, out, minutes, half):
         left = minutes * 60 - (time.time() - _START) - _RESERVE
         _say(name, "starts")
         path = train(
-            job["task"], data, out / "runs" / name, config=_config(job), progress=False,
+            job["task"], data, _SCRATCH / name, config=_config(job), progress=False,
             workers=job.get("workers", _WORKERS), minutes=left / 60,
         )  # fmt: skip
-        metadata = _store(path, out / "weights" / f"{name}.safetensors", half)
+        metadata = _store(path, out / f"{name}.safetensors", half)
         _say(name, "done:", *(metadata[key] for key in ("steps", "wall_time", "validation")))
     except BaseException:
         traceback.print_exc()
@@ -85,7 +89,6 @@ def _store(source, target, half):
         tensors, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()
     if half:
         tensors = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
-    target.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, target, metadata)
     return metadata
 
@@ -125,6 +128,10 @@ def main():
     parser.add_argument("--half", action="store_true")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    # All processes are of one group, and none outlives the time
+    os.setpgrp()
+    signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))
+    signal.alarm(round(60 * args.minutes))
     groups = {}
     for job in tomllib.loads(args.jobs.read_text())["job"]:
         groups.setdefault(job["task"], []).append(job)

@@ -131,10 +131,16 @@ def _parser():
     add_synthesis(synthesis)
     _add_weights(synthesis)
     _add_device(synthesis)
-    dataset = command("dataset", _dataset, "build training data from folders of files")
+    dataset = command("dataset", _dataset, "build training data from folders of files, or from archives")
     dataset.add_argument("task", metavar="TASK", help="such as enhance-continuum")
     dataset.add_argument(
-        "--from", dest="sources", action="append", metavar="DIR", required=True, help="folder of files; may be repeated"
+        "--from", dest="sources", action="append", metavar="DIR", help="folder of files; may be repeated"
+    )
+    dataset.add_argument(
+        "--fido",
+        action="append",
+        metavar="QUERY",
+        help="download files, such as 'time=2014-10-26/2014-10-27 sample=1h wavelength=193'; may be repeated",
     )
     dataset.add_argument("--out", metavar="DIR", required=True, help="folder of the training data")
     dataset.add_argument("--gap", metavar="TIME", help="least time between training and validation, such as '12 h'")
@@ -242,7 +248,8 @@ def _dataset(args):
     from sunpy_restore.training import build_dataset, format_manifest
 
     progress = not args.no_progress and sys.stderr.isatty()
-    print(format_manifest(build_dataset(args.task, args.sources, args.out, gap=args.gap, progress=progress)))
+    options = {"fido": args.fido, "gap": args.gap, "progress": progress}
+    print(format_manifest(build_dataset(args.task, args.sources, args.out, **options)))
 
 
 def _train(args):

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
+from sunpy_restore.core.archive import Archive
 from sunpy_restore.core.methods import restore_observation
 from sunpy_restore.core.samples import Splitting
 from sunpy_restore.core.task import resolve
@@ -71,6 +72,12 @@ class Recipe(ABC):
     limits: ClassVar[str] = ""
     """For model cards: for what the networks are not suitable, and what their results do not show."""
 
+    archive: ClassVar[Archive | None] = None
+    """What archives have for the task; `None` if own images cannot be downloaded by a query."""
+
+    no_archive: ClassVar[str] = "no archive is known that can be searched for them"
+    """Why there is no `archive`."""
+
     options: ClassVar[frozenset[str] | None] = None
     """Names of the options that configurations may have; `None` if they are not checked."""
 
@@ -84,6 +91,22 @@ class Recipe(ABC):
     def data_name(self):
         """What own images are for: the name of the task, or a name that several tasks share."""
         return self.task.name
+
+    def list_name(self, config):
+        """
+        Name of the list of training images, see `~sunpy_restore.core.imagelist.find_list`.
+
+        Parameters
+        ----------
+        config : `~sunpy_restore.core.config.TrainingConfig`
+            The configuration. Its option ``data`` names another list for the same task.
+
+        Returns
+        -------
+        `str`
+        """
+        variant = config.options.get("data")
+        return f"{self.data_name}-{variant}" if variant else self.data_name
 
     def sample_of(self, candidate):
         """

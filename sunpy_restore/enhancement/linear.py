@@ -8,7 +8,14 @@ from scipy import ndimage, signal
 from sunpy_restore.enhancement.forward import centred, reconvolve
 from sunpy_restore.enhancement.telescope import HMI
 
-__all__ = ["CONSISTENCY_RADIUS", "consistent_continuum", "consistent_magnetogram", "data_consistency", "wiener_filter"]
+__all__ = [
+    "CONSISTENCY_RADIUS",
+    "consistent_continuum",
+    "consistent_magnetogram",
+    "data_consistency",
+    "significance",
+    "wiener_filter",
+]
 
 FILTER_SIZE = 25
 """Side of the linear filters in HMI pixels: the diameter of the point spread function."""
@@ -133,13 +140,27 @@ def data_consistency(enhanced, observed, filters, kernel=None, noise=None):
     """
     difference = observed - reconvolve(enhanced, kernel)
     if noise is not None:
-        weight = _significance(observed, noise)
+        weight = significance(observed, noise)
         difference = weight * difference + (1 - weight) * _smooth(difference, _SMOOTHING)
     return enhanced + apply_filter(difference, filters)
 
 
-def _significance(observed, noise):
-    """Weight ``power / (power + (3 noise)**2)`` of each pixel, with the local mean of the power of the field."""
+def significance(observed, noise):
+    """
+    Weight of the pixels of a magnetogram, which is small where noise dominates.
+
+    Parameters
+    ----------
+    observed : `numpy.ndarray`
+        Field, shape ``(ny, nx)``.
+    noise : `float` or `numpy.ndarray`
+        Its 1-sigma noise.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        ``power / (power + (3 noise)**2)``, where ``power`` is the local mean of the squared field without noise.
+    """
     power = np.maximum(_smooth(observed**2, _POWER_SMOOTHING) - noise**2, 0)
     return power / (power + (3 * noise) ** 2)
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -9,6 +10,7 @@ from lightning.pytorch import callbacks
 from torch.utils.data import DataLoader
 
 from sunpy_restore.core.configfile import changed
+from sunpy_restore.core.imagelist import described_list
 from sunpy_restore.core.made import Made
 from sunpy_restore.core.manifest import described
 from sunpy_restore.core.network import fit
@@ -74,7 +76,8 @@ def train(
     accelerator : `str`
         Kind of device, such as ``"gpu"`` or ``"cpu"``, in Lightning's spelling.
     minutes : `float`, optional
-        End the training after this time, even if steps are left; the weights are then those of the last step.
+        End the training after this time, even if steps are left; the weights are then those of the last step. It
+        counts from the call, so that the preparation of the data is part of it, but not the last validation.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def train(
         The loss is NaN or infinite, and its batch is kept in ``bad_batch.safetensors``; the weights are not finite; or
         the memory is too small.
     """
-    task = get_task(task)
+    started, task = time.monotonic(), get_task(task)
     recipe = recipe_of(task)
     config = _configuration(recipe, config, (changes or {}) | ({} if steps is None else {"steps": steps}))
     data, out = Path(data), Path(out)
@@ -116,7 +119,8 @@ def train(
     with quiet(), explained_memory(config):
         averaging = [callbacks.EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []
         own = [continuation, FiniteLoss(out), *averaging, kept]
-        where = {"devices": devices, "nodes": nodes, "accelerator": accelerator, "minutes": minutes}
+        left = None if minutes is None else max(60 * minutes - (time.monotonic() - started), 1)
+        where = {"devices": devices, "nodes": nodes, "accelerator": accelerator, "seconds": left}
         trainer = make_trainer(config, out, own, progress=progress, **where)
         loaders = [DataLoader(dataset, config.batch_size) for dataset in validation.values()]
         trainer.fit(
@@ -134,7 +138,8 @@ def train(
     if trainer.is_global_zero:
         recipe.calibrate(module.network, data, config)
         metadata = _metadata(recipe, config, trainer, continuation.seconds) | exported | {"commit": commit}
-        metadata |= described(data) | recipe.metadata(data, config)
+        own = described_list(data, recipe.list_name(config)) | described(data)
+        metadata |= own | recipe.metadata(data, config)
         write(path, module.network.state_dict(), metadata)
     # No process returns a file that is not there yet
     trainer.strategy.barrier()

@@ -14,7 +14,7 @@ __all__ = ["loader_of", "make_trainer", "quiet"]
 
 
 def make_trainer(
-    config, out, more_callbacks, *, progress=False, devices="auto", nodes=1, accelerator="auto", minutes=None
+    config, out, more_callbacks, *, progress=False, devices="auto", nodes=1, accelerator="auto", seconds=None
 ):
     """
     Make the trainer of a training.
@@ -29,8 +29,10 @@ def make_trainer(
         Callbacks in addition to the log of the learning rate.
     progress : `bool`
         Show a progress bar.
-    devices, nodes, accelerator, minutes
+    devices, nodes, accelerator
         See `sunpy_restore.training.train`.
+    seconds : `float`, optional
+        Time after which the training ends.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def make_trainer(
     every = min(config.validation_interval, config.steps)
     trainer = pl.Trainer(
         max_steps=config.steps,
-        max_time=None if minutes is None else timedelta(minutes=minutes),
+        max_time=None if seconds is None else timedelta(seconds=seconds),
         precision=config.precision,
         accelerator=accelerator,
         devices=devices,

@@ -70,6 +70,11 @@ class BackprojectionRecipe(Recipe):
         "sources": ScoreColumn("sources", "{:.1f}"),
     }
 
+    no_archive: ClassVar = (
+        "the training images are simulated, and the archive of Solar Orbiter has pixel data of STIX, but no "
+        "back-projected images"
+    )
+
     limits: ClassVar = (
         "For STIX back-projections of sub-collimators 1-10. Sources below the resolution of the finest sub-collimator, "
         "and sources of less than about a tenth of the flux of the brightest one, are not reliable; compare with a "

@@ -7,36 +7,22 @@ from typing import ClassVar
 import torch
 from torch.nn import functional
 
+from sunpy_restore.core.archive import Archive
 from sunpy_restore.core.configfile import load_configs
+from sunpy_restore.core.imagelist import read_list
 from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
 from sunpy_restore.core.samples import Splitting
 from sunpy_restore.core.task import network_builder
 from sunpy_restore.desaturation.recipe.datasets import training_pairs, validation_pairs
 from sunpy_restore.desaturation.recipe.losses import weighted_l1
 from sunpy_restore.desaturation.recipe.own import sample_of
+from sunpy_restore.desaturation.recipe.scenes import LISTS
 from sunpy_restore.desaturation.recipe.scores import evaluation_pairs, measure
 from sunpy_restore.desaturation.restore import needs_fringes
 from sunpy_restore.desaturation.task import CHANNELS
 
 __all__ = ["DesaturationRecipe"]
 
-# As in the metadata of the weights
-_DATA = (
-    "Full-disk AIA images at 171 (2014-01-01, 2015-12-21, 2017-08-07 to 13), 193 (2013-06-24) and 304 angstrom "
-    "(2024-04-16) in the 8-bit scaling of Helioviewer: 56, of which the second training used every second one. Kept "
-    "back: the days 2014-02-03 and 2022-01-01, and all level-1 images. Two networks and a perceptron were trained one "
-    "after the other. 1. For saturated pixels, 16,000 steps: 60 % of the pairs over-exposed as in the paper, 40 % "
-    "flares of 1.1-25 full wells injected on a linear scale, with the diffraction fringes of all seven channels, "
-    "photon and read noise, and full wells that bloom (75 %) or clip (25 %). 2. For pixels of any brightness, 3,000 "
-    "steps of 6 and 6,000 steps of 32 patches from the weights of the first: 25 % injected flares; 15 % over-exposed "
-    "as in the paper; 20 % other masks of the brightest pixels (thresholds of 0.5 to 0.95, varying with the place, "
-    "dilated by 0 to 8 pixels, eroded, incomplete); 12 % masks of the brightest pixels of a blurred image, up to 10 "
-    "pixels off; 8 % masks of other images; 15 % boxes, blobs and strokes; 5 % closed curves around bright places; in "
-    "power-law, logarithmic and linear scalings. The saturation level was known in 75 % of the flares and in at most "
-    "35 % of the other over-exposed images. 30 % of the pairs have spikes, dead pixels or small bright kernels around "
-    "the mask. 3. The weights of the fills, fitted to 2,888 other views of the same kinds and with closed curves "
-    "around bright places. The networks of the paper and of its table were trained on pairs as in the paper alone."
-)
 _HUBER = 0.1
 _MASK = CHANNELS.index("mask")
 _FEW = 20  # pixels; images with fewer masked ones count less
@@ -47,13 +33,18 @@ class DesaturationRecipe(Recipe):
     """
     Training and evaluation of the networks of `sunpy_restore.desaturate`.
 
-    `~sunpy_restore.desaturation.recipe.own.sample_of` says which own images are accepted. The folder of the training
-    data of the package contains full-disk images of Helioviewer in ``aia/jp2/``, and the level-1 images for evaluation
-    in ``aia/``.
+    `~sunpy_restore.desaturation.recipe.own.sample_of` says which own images are accepted;
+    `~sunpy_restore.desaturation.recipe.scenes.read_images` reads the list of the images of the package.
     """
 
     # Loops and active regions change in a day; the wings of the point spread function reach across the margin
     splitting = Splitting(gap=24.0, margin=20.0)
+
+    # Without a wavelength, the VSO also returns the UV channels and white light
+    archive: ClassVar = Archive(
+        instrument="AIA", vso={"Physobs": "intensity"}, series="aia.lev1_euv_12s", segment="image",
+        needed=("wavelength",), keys=("wavelength",),
+    )  # fmt: skip
 
     score_columns: ClassVar = {
         "psnr": ScoreColumn("PSNR in mask [dB]", "{:.2f}"),
@@ -102,7 +93,11 @@ class DesaturationRecipe(Recipe):
 
     def training_data(self, config):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""
-        return _DATA
+        return read_list(LISTS / f"{self.task.name}.toml").description
+
+    def list_name(self, config):
+        """See `sunpy_restore.core.recipe.Recipe.list_name`; the option ``data`` is about pairs, not about images."""
+        return self.data_name
 
     def datasets(self, directory, config):
         """See `sunpy_restore.core.recipe.Recipe.datasets`."""

@@ -63,7 +63,7 @@ def training_pairs(directory, config):
     Parameters
     ----------
     directory : path-like
-        Folder with a manifest, or with ``aia/jp2/``.
+        Folder with a manifest, or with the files of the list of training images.
     config : `~sunpy_restore.core.config.TrainingConfig`
         The configuration.
 

@@ -31,7 +31,7 @@ def mixture_views(directory):
     Parameters
     ----------
     directory : path-like
-        Folder with ``aia/jp2/``.
+        Folder with the files of the list of training images.
 
     Yields
     ------

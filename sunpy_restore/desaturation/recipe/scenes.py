@@ -8,14 +8,27 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from sunpy_restore.core.imagelist import find_list, read_list
 from sunpy_restore.core.manifest import has_manifest
+from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.recipe.own import own_images
+from sunpy_restore.desaturation.task import DESATURATE
 
-__all__ = ["Disk", "crop", "flare", "read_disks"]
+__all__ = ["EIGHT_BIT", "LISTS", "OPTIONS", "Disk", "crop", "flare", "read_disks", "read_images"]
 
-VALIDATION_DAYS = ("2014-02-03", "2022-01-01")
-"""Days whose images are not used for training."""
+LISTS = Path(__file__).with_name("data")
+"""Folder with the list of the package."""
 
+EIGHT_BIT = "8-bit"
+"""Unit of the images of a list in the scaling of Helioviewer; other images are exposures in DN."""
+
+OPTIONS = {
+    "channels": (
+        lambda value: isinstance(value, list) and value and all(channel in EUV_CHANNELS for channel in value),
+        f"a list of some of {', '.join(map(str, EUV_CHANNELS))}",
+    )
+}
+"""Options of the entries of a list, see `read_images`."""
 _BLOCK, _EDGE = 16, 176  # pixels of the blocks whose brightness is compared, and at the edges of the image
 
 
@@ -40,6 +53,36 @@ class Disk:
     places: dict
 
 
+def read_images(directory):
+    """
+    Read the list of the training images, ``desaturate.toml``.
+
+    Parameters
+    ----------
+    directory : path-like
+        Folder of the data. A list of that name in it replaces that of the package.
+
+    Returns
+    -------
+    `~sunpy_restore.core.imagelist.ImageList`
+        Entries with the unit ``"8-bit"`` are images of Helioviewer. Others are level-1 images of ``channels``, their
+        option, into which flares are injected to score the networks.
+
+    Raises
+    ------
+    ValueError
+        See `~sunpy_restore.core.imagelist.read_list`; or an entry has another unit, or no channels.
+    """
+    images = read_list(find_list(DESATURATE.name, LISTS, directory), OPTIONS)
+    for entry in images.entries:
+        if entry.unit != EIGHT_BIT and (entry.unit != "DN" or "channels" not in entry.options):
+            raise ValueError(
+                f"Found the unit {entry.unit!r} of {entry.name!r} in {images.path}; expected {EIGHT_BIT!r} for images "
+                "of Helioviewer, or 'DN' and the option channels for level-1 images."
+            )
+    return images
+
+
 def read_disks(directory, split="train"):
     """
     Read the full-disk images of a split.
@@ -47,9 +90,9 @@ def read_disks(directory, split="train"):
     Parameters
     ----------
     directory : path-like
-        Folder with a manifest, or with ``aia/jp2/``.
+        Folder with a manifest, or with the files of the list, see `read_images`.
     split : ``"train"`` or ``"validation"``
-        The split of the manifest; without one, by the day of the observation.
+        The split of the manifest or of the list.
 
     Returns
     -------
@@ -58,29 +101,27 @@ def read_disks(directory, split="train"):
     Raises
     ------
     FileNotFoundError
-        There are no images.
+        A file of the list is missing.
     ValueError
-        An image has no date.
+        An image has no date, or another one than in the list; see also `~sunpy_restore.core.imagelist.ImageList.paths`.
     """
     if has_manifest(directory):
         return own_images(directory, split, _places_of_any_image)
-    disks = []
-    for path in sorted((Path(directory) / "aia" / "jp2").glob("*.jp2")):
-        # The header is XML text in the first kilobytes of the file
-        with path.open("rb") as file:
-            found = re.search(rb"<DATE[-_]OBS>([^<]+)<", file.read(20_000))
-        if found is None:
-            raise ValueError(f"Found no DATE-OBS in the header of {path}; expected a Helioviewer image.")
-        date = found[1].decode()
-        if (date[:10] in VALIDATION_DAYS) == (split == "validation"):
-            image = np.asarray(Image.open(path))
-            disks.append(Disk(path.stem, date, image, _bright_places(image)))
-    if not disks:
-        raise FileNotFoundError(
-            f"Found no images for the split {split!r} in {Path(directory) / 'aia' / 'jp2'}; expected full-disk JPEG "
-            "2000 files. Download them from Helioviewer."
-        )
-    return disks
+    images = read_images(directory)
+    entries = [entry for entry in images.split(split) if entry.unit == EIGHT_BIT]
+    return [_disk(path, entry) for entry in entries for path in images.paths(entry, directory)]
+
+
+def _disk(path, entry):
+    # The header is XML text in the first kilobytes of the file
+    with path.open("rb") as file:
+        found = re.search(rb"<DATE[-_]OBS>([^<]+)<", file.read(20_000))
+    if found is None:
+        raise ValueError(f"Found no DATE-OBS in the header of {path}; expected a Helioviewer image.")
+    date = found[1].decode()
+    entry.check_time(date, path)
+    image = np.asarray(Image.open(path))
+    return Disk(path.stem, date, image, _bright_places(image))
 
 
 def _bright_places(image, levels=(204, 150, 110), block=_BLOCK, edge=_EDGE):

@@ -1,7 +1,5 @@
 """Scores of desaturated images: over-exposed 8-bit crops as in the paper, and flares injected into level-1 images."""
 
-from pathlib import Path
-
 import numpy as np
 
 from astropy.io import fits
@@ -10,23 +8,12 @@ from sunpy_restore.core.manifest import has_manifest
 from sunpy_restore.core.metrics import flux_error, psnr, ssim
 from sunpy_restore.desaturation.forward import FULL_WELL
 from sunpy_restore.desaturation.observation import Observation
+from sunpy_restore.desaturation.recipe import own
 from sunpy_restore.desaturation.recipe.families import FAMILIES, LEVEL_1_FAMILIES, family_masks, tiles
-from sunpy_restore.desaturation.recipe.own import EIGHT_BIT, own_exposures
 from sunpy_restore.desaturation.recipe.pairs import injected, paper_crops
-from sunpy_restore.desaturation.recipe.scenes import read_disks
+from sunpy_restore.desaturation.recipe.scenes import EIGHT_BIT, read_disks, read_images
 
 __all__ = ["evaluation_pairs", "measure"]
-
-_LEVEL_1 = {
-    94: "aia.lev1_euv_12s.2010-11-03T121518Z.94.image",
-    131: "aia_171_cutout_20130310",
-    171: "aia_171_cutout_20130310",
-    193: "aia.lev1_euv_12s.2010-11-03T121518Z.193.image",
-    211: "aia.lev1_euv_12s.2010-11-03T121518Z.193.image",
-    304: "AIA20220402_131341_0304",
-}
-"""Unsaturated level-1 images by channel. For 131 and 211 there are none: images at 171 and 193 are used, with the
-diffraction pattern of the channel."""
 
 _SIDE = 400  # pixels
 _FLARES = 5  # for each channel
@@ -47,7 +34,7 @@ def evaluation_pairs(directory):
     Parameters
     ----------
     directory : path-like
-        Folder with a manifest, or with ``aia/`` and ``aia/jp2/``.
+        Folder with a manifest, or with the files of the list of training images.
 
     Yields
     ------
@@ -61,7 +48,7 @@ def evaluation_pairs(directory):
         The unsaturated image, shape ``(ny, nx)``.
     """
     owned = has_manifest(directory)
-    disks = [full for full in read_disks(directory, "validation") if not owned or full.group == EIGHT_BIT]
+    disks = [full for full in read_disks(directory, "validation") if not owned or full.group == own.EIGHT_BIT]
     for image, mask in paper_crops(disks):
         yield _CROPS, Observation(image=np.where(mask, 1, image), mask=mask), image
     for image, mask in paper_crops(disks):
@@ -71,7 +58,7 @@ def evaluation_pairs(directory):
     for name, (_, bright) in FAMILIES.items() if disks else ():
         for image, mask in family_masks(name, tiles(disks, _TILES, bright=bright)):
             yield name, Observation(image=np.where(mask, 1, image), mask=mask), image
-    images = list(own_exposures(directory, _SIDE) if owned else _level_1_images(directory))
+    images = list(own.own_exposures(directory, _SIDE) if owned else _level_1_images(directory))
     for name in LEVEL_1_FAMILIES:
         crops = [_normalized(image) for channel, image in images if owned or channel in _MASKED_CHANNELS]
         for image, mask in family_masks(name, crops * _MASKS):
@@ -85,11 +72,16 @@ def evaluation_pairs(directory):
 
 
 def _level_1_images(directory):
-    """Channels and unsaturated level-1 images."""
-    for channel, name in _LEVEL_1.items():
-        with fits.open(Path(directory) / "aia" / f"{name}.fits.gz") as hdus:
-            image = hdus[-1].data.astype(float)[:_SIDE, :_SIDE]
-        yield channel, image
+    """Channels and unsaturated level-1 images of the list."""
+    images = read_images(directory)
+    for entry in images.split("validation"):
+        if entry.unit == EIGHT_BIT:
+            continue
+        for path in images.paths(entry, directory):
+            with fits.open(path) as hdus:
+                image = hdus[-1].data.astype(float)[:_SIDE, :_SIDE]
+            for channel in entry.options["channels"]:
+                yield channel, image
 
 
 def _normalized(image):

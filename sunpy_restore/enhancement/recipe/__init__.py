@@ -2,58 +2,43 @@
 
 import dataclasses
 from pathlib import Path
-from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
 
 from sunpy_restore.core.configfile import load_configs
+from sunpy_restore.core.imagelist import read_list
 from sunpy_restore.core.manifest import has_manifest
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
 from sunpy_restore.core.samples import Splitting
 from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.recipe import own
+from sunpy_restore.enhancement.recipe.archives import ARCHIVES
 from sunpy_restore.enhancement.recipe.instrument import OPTIONS, telescope_of
+from sunpy_restore.enhancement.recipe.listed import (
+    LISTS,
+    clean_continuum_sources,
+    continuum_sources,
+    magnetogram_sources,
+)
 from sunpy_restore.enhancement.recipe.losses import restoration_loss
 from sunpy_restore.enhancement.recipe.pairs import PairDataset
 from sunpy_restore.enhancement.recipe.scores import measure
-from sunpy_restore.enhancement.recipe.truth import clean_continuum_sources, continuum_sources, magnetogram_sources, seen
+from sunpy_restore.enhancement.recipe.truth import seen
 from sunpy_restore.enhancement.task import TELESCOPE
 from sunpy_restore.enhancement.telescope import HMI, Telescope
 
 __all__ = ["EnhancementRecipe"]
 
-_SOURCES = {"enhance-continuum": continuum_sources, "enhance-magnetogram": magnetogram_sources}
-_CLEAN = "clean"
-_CLEAN_DATA = (
-    "SUNRISE/IMaX granulation, columns 0-617 of 772, deconvolved to a contrast of 0.144 (62 %); Hinode/SP scan of a "
-    "sunspot at 6302 A (11 %); SST/CRISP wide-band images of a sunspot and of plage at 8542 A (17 %); HMI continuum "
-    "images of a sunspot, frames 0-16, used as the truth with pixels of half the size (10 %). Up to 5 % of stray "
-    "light from beyond the truncation radius of the point spread function is added to the granulation. Held out: the "
-    "other columns of IMaX, HMI frames 27-29. All files are from repositories with the MIT licence."
-)
-_NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}
-_TERMS = (
-    " The terms of use of MURaM are unclear: the LICENSE file of its source, https://github.com/HelioML/HelioML, says "
-    "BSD-3-Clause, the README puts the contents under CC BY-NC-ND 4.0."
-)
-_DATA = {
-    "enhance-continuum": (
-        "MURaM emergent intensity with pixels of 48 km, columns 0-543 (40 %); SUNRISE/IMaX granulation, filtered to "
-        "the power spectrum of MURaM (22 %); Hinode/SP scan of a sunspot at 6302 A (11 %); SST/CRISP wide-band images "
-        "of a sunspot and of plage at 8542 A (17 %); HMI continuum images of a sunspot, frames 0-16, used as the truth "
-        "with pixels of half the size (10 %). Up to 5 % of stray light from beyond the truncation radius of the point "
-        "spread function is added to the granulation. Held out: MURaM columns 544-679, HMI frames 27-29." + _TERMS
-    ),
-    "enhance-magnetogram": (
-        "Synthetic magnetograms of mixed polarity with flux in the intergranular lanes of the MURaM intensity, columns "
-        "0-543 (35 %); Hinode/SOT-NFI magnetogram of NOAA 11158, V/I scaled to a maximum field of 2.2 kG (35 %); HMI "
-        "magnetogram of NOAA 11158, columns 0-399, used as the truth with pixels of half the size (30 %). Held out: "
-        "MURaM columns 544-679, HMI columns 420-494." + _TERMS
-    ),
+_SOURCES = {
+    "enhance-continuum": continuum_sources,
+    "enhance-continuum-clean": clean_continuum_sources,
+    "enhance-magnetogram": magnetogram_sources,
 }
+"""Functions that read the images of a list."""
 
+_NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}
 _SCORED = 100.0  # arcsec; largest side of an own image that is scored
 
 
@@ -62,8 +47,8 @@ class EnhancementRecipe(Recipe):
     Training and evaluation of the networks of `sunpy_restore.enhance`.
 
     `~sunpy_restore.enhancement.recipe.own.sample_of` says which own images are accepted.
-    `~sunpy_restore.enhancement.recipe.truth.continuum_sources` and
-    `~sunpy_restore.enhancement.recipe.truth.magnetogram_sources` list the files of the training data of the package.
+    `~sunpy_restore.enhancement.recipe.listed.continuum_sources` and
+    `~sunpy_restore.enhancement.recipe.listed.magnetogram_sources` read the images of the lists.
     """
 
     score_columns: ClassVar = {
@@ -102,7 +87,7 @@ class EnhancementRecipe(Recipe):
         100 x 100 pixels), batches of 32, 20 epochs, Adam with a learning rate of 1e-4, and an l2 penalty of 1e-6
         (continuum) or 1e-5 (magnetogram). ``light`` differs by its network of one block with 32 kernels. ``compact``
         is the configuration of the weights in the package. ``clean``, for the continuum only, is ``compact`` with data
-        whose terms of use are clear (`~sunpy_restore.enhancement.recipe.truth.clean_continuum_sources`).
+        whose terms of use are clear (`~sunpy_restore.enhancement.recipe.listed.clean_continuum_sources`).
 
         Returns
         -------
@@ -137,20 +122,24 @@ class EnhancementRecipe(Recipe):
         recipe.telescope = telescopes.pop() if telescopes else HMI
         return recipe
 
+    @property
+    def archive(self):
+        """HMI images in archives."""
+        return ARCHIVES[self.task.name]
+
     def training_data(self, config):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""
-        return _CLEAN_DATA if config.options.get("data") == _CLEAN else _DATA[self.task.name]
+        return read_list(LISTS / f"{self.list_name(config)}.toml").description
 
     def sample_of(self, candidate):
         """See `~sunpy_restore.enhancement.recipe.own.sample_of`."""
         return own.sample_of(self.task, candidate)
 
-    def _sources(self, directory, split, telescope, options=MappingProxyType({})):
+    def _sources(self, name, directory, split, telescope):
         if has_manifest(directory):
             sources = own.own_sources(self.task, directory, split, telescope)
         else:
-            clean = options.get("data") == _CLEAN
-            sources = (clean_continuum_sources if clean else _SOURCES[self.task.name])(directory, split)
+            sources = _SOURCES[name](directory, split)
         for source in sources:
             if source.pixel_scale is not None and source.pixel_scale > telescope.target_pixel:
                 raise ValueError(
@@ -170,7 +159,7 @@ class EnhancementRecipe(Recipe):
         }  # fmt: skip
         lowest, highest = options.get("noise", (1.0, 1.0))
         train = PairDataset(
-            self._sources(directory, "train", telescope, options),
+            self._sources(self.list_name(config), directory, "train", telescope),
             config.steps * config.batch_size,
             noise=(lowest * _NOISE[task], highest * _NOISE[task]),
             views=options["views"],
@@ -181,7 +170,7 @@ class EnhancementRecipe(Recipe):
         )
         validation = {
             source.name: PairDataset([source], 64, noise=(_NOISE[task],) * 2, views=32, seed=config.seed + 1, **common)
-            for source in self._sources(directory, "validation", telescope, options)
+            for source in self._sources(self.list_name(config), directory, "validation", telescope)
         }
         return train, validation
 
@@ -190,7 +179,7 @@ class EnhancementRecipe(Recipe):
         task, telescope = self.task.name, self.telescope
         rng = np.random.default_rng(0)
         owned = has_manifest(directory)
-        for source in self._sources(directory, "validation", telescope):
+        for source in self._sources(task, directory, "validation", telescope):
             for image in source.images:
                 image = _middle(image, source.pixel_scale or telescope.target_pixel) if owned else image
                 observed, truth = seen(image, source.pixel_scale, telescope)

@@ -62,8 +62,7 @@ def deconvolve(image):
     if not low <= _CONTRAST <= high:
         raise ValueError(
             f"Found an IMaX image with a contrast of {image.std():.3f}, which can be restored to {low:.3f} to "
-            f"{high:.3f}; expected {_CONTRAST} within these limits. Use the image that is not deconvolved, "
-            "imax_focus.fits.gz."
+            f"{high:.3f}; expected {_CONTRAST} within these limits. Use an image that is not deconvolved."
         )
     scale = optimize.brentq(lambda scale: restored(scale).std() - _CONTRAST, 0.3, 30.0, xtol=1e-3)
     return 1 + restored(scale)

@@ -67,7 +67,8 @@ class PairDataset(Dataset):
 
     def _noise(self, shape, rng):
         """Noise, and its 1-sigma level as it would be measured."""
-        level = np.exp(rng.uniform(*np.log(self.noise)))
+        lowest, highest = self.noise
+        level = lowest if lowest == highest else np.exp(rng.uniform(np.log(lowest), np.log(highest)))
         image = rng.standard_normal(shape)
         if self.correlated:
             share = rng.uniform(0, self.correlated)

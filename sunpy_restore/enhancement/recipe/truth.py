@@ -6,32 +6,14 @@ A source is an image with fine pixels, or an image that represents the target te
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy import ndimage, signal
 
-from astropy.io import fits
-
 from sunpy_restore.enhancement.optics import HMI_PIXEL
-from sunpy_restore.enhancement.recipe.imax import IMAX_SCALE, deconvolve, match_spectrum
 from sunpy_restore.enhancement.telescope import HMI
 
-__all__ = [
-    "Source",
-    "clean_continuum_sources",
-    "continuum_sources",
-    "magnetogram_sources",
-    "quiet_level",
-    "seen",
-    "view",
-]
-
-MURAM_SCALE = 0.0662  # arcsec
-MURAM_SPLIT = 544
-"""First column of the MURaM snapshot that is held out from training."""
-
-_IMAX_SPLIT = 0.8  # of the columns; the others are held out where there is no MURaM
+__all__ = ["Source", "lane_field", "quiet_level", "seen", "view"]
 
 _MARGIN = 13
 """Pixels around a view that the point spread functions need."""
@@ -74,11 +56,6 @@ class Source:
     stray: float = 0.0
 
 
-def _read(path):
-    with fits.open(path) as hdus:
-        return np.asarray(hdus[0].data, dtype=float)
-
-
 def quiet_level(image):
     """
     Quiet-Sun intensity of an image, the median outside of sunspots.
@@ -95,132 +72,26 @@ def quiet_level(image):
     return np.median(image[image > 0.9 * np.median(image)])
 
 
-def _sst(directory, day):
-    """SST/CRISP wide-band image without its edges."""
-    found = sorted((directory / "photosphere").glob(f"camXX_{day}*"))
-    if not found:
-        raise FileNotFoundError(
-            f"Found no file camXX_{day}* in {directory / 'photosphere'}; expected the SST/CRISP wide-band image of "
-            "that day. Add it to the folder of the training data."
-        )
-    return _read(found[0])[40:-40, 40:-40]
-
-
-def _imax(directory):
-    """Contrast of the SUNRISE/IMaX image without its edges."""
-    image = _read(directory / "photosphere" / "imax_focus.fits.gz")[90:-90, 90:-90]
-    return image / image.mean() - 1
-
-
-def _muram(directory):
-    image = np.load(directory / "photosphere" / "muram_intensity_48km.npy").astype(float)
-    return image / image.mean()
-
-
-def continuum_sources(directory, split="train"):
+def lane_field(intensity, pixel_scale, rng, weak=0.06):
     """
-    Read the continuum images.
+    Synthesize a line-of-sight field with flux in intergranular lanes, and with patches of either polarity.
 
     Parameters
     ----------
-    directory : path-like
-        Folder with ``photosphere/`` (``muram_intensity_48km.npy``, ``imax_focus.fits.gz``, ``hinode_sp_scan.npz``,
-        ``camXX_2020-07-27*``, ``camXX_2019-08-01*``) and ``hmi/`` (``hmi_continuum_sunspot_series.fits.gz``).
-    split : ``"train"`` or ``"validation"``
-        The two splits are disjoint regions of an image or times of a series.
+    intensity : `numpy.ndarray`
+        Intensity relative to its mean, shape ``(ny, nx)``.
+    pixel_scale : `float`
+        Pixel size in arcsec.
+    rng : `numpy.random.Generator`
+        Random number generator.
+    weak : `float`
+        Strength in kG of the weak field with both polarities within 0.5 arcsec, which is everywhere.
 
     Returns
     -------
-    `list` of `Source`
-
-    Raises
-    ------
-    FileNotFoundError
-        A file is missing.
+    `numpy.ndarray`
+        In kG, shape ``(ny, nx)``.
     """
-    directory = Path(directory)
-    muram, series = _muram(directory), _series(directory)
-    if split == "validation":
-        return [
-            Source("MURaM", [muram[:, MURAM_SPLIT:]], MURAM_SCALE, 1.0),
-            Source("HMI spot series", series[27:], None, 1.0),
-        ]
-    return [
-        Source("MURaM", [muram[:, :MURAM_SPLIT]], MURAM_SCALE, 0.4, (0.85, 1.1), 1.0, (0.7, 1.4), 0.05),
-        Source(
-            "IMaX",
-            [match_spectrum(_imax(directory), muram[:, :MURAM_SPLIT], MURAM_SCALE)],
-            IMAX_SCALE,
-            0.22,
-            (0.85, 1.1),
-            1.0,
-            (0.7, 1.4),
-            0.05,
-        ),
-        *_observed_sources(directory, series),
-    ]
-
-
-def _observed_sources(directory, series):
-    """Spots and plage; their weights are shares of the compact configuration."""
-    sp = np.load(directory / "photosphere" / "hinode_sp_scan.npz")["data"][:, 0, :].astype(float)
-    sp = ndimage.zoom(sp / quiet_level(sp), 2, order=3, mode="mirror", grid_mode=True)
-    spot, plage = (_sst(directory, day) for day in ("2020-07-27", "2019-08-01"))
-    return [
-        Source("Hinode/SP spot", [np.clip(sp, 0.02, None)], 0.08, 0.11, (0.9, 1.1), 1.0),
-        # The contrast of the wide band at 8542 A is lower than at 6173 A
-        Source("SST spot", [np.clip(spot / quiet_level(spot), 0.02, None) ** 1.3], 0.059, 0.1, (0.9, 1.1), 1.0),
-        Source("SST plage", [plage / np.median(plage)], 0.059, 0.07, (1.5, 2.5), 1.0),
-        Source("HMI spot series", series[:20:4], None, 0.1, (0.9, 1.2), 1.0),
-    ]
-
-
-def _series(directory):
-    series = _read(directory / "hmi" / "hmi_continuum_sunspot_series.fits.gz")
-    return [frame / quiet_level(frame) for frame in series]
-
-
-def clean_continuum_sources(directory, split="train"):
-    """
-    Read the continuum images whose terms of use are clear: those of `continuum_sources` without MURaM.
-
-    Granulation is that of SUNRISE/IMaX alone, which is not deconvolved in the folder. Each part is deconvolved to the
-    contrast of 0.144 that simulated granulation has in this continuum (Danilovic et al. 2008), by a filter that
-    increases exponentially with the spatial frequency, at most by a factor of 6. The form of the filter is an
-    assumption.
-
-    Parameters
-    ----------
-    directory : path-like
-        Folder with ``photosphere/`` and ``hmi/``, as for `continuum_sources` without ``muram_intensity_48km.npy``.
-    split : ``"train"`` or ``"validation"``
-        As for `continuum_sources`.
-
-    Returns
-    -------
-    `list` of `Source`
-
-    Raises
-    ------
-    FileNotFoundError
-        A file is missing.
-    """
-    directory = Path(directory)
-    image, series = _imax(directory), _series(directory)
-    cut = round(_IMAX_SPLIT * image.shape[1])
-    if split == "validation":
-        return [
-            Source("IMaX", [deconvolve(image[:, cut:])], IMAX_SCALE, 1.0),
-            Source("HMI spot series", series[27:], None, 1.0),
-        ]
-    return [
-        Source("IMaX", [deconvolve(image[:, :cut])], IMAX_SCALE, 0.62, (0.85, 1.15), 1.0, (0.7, 1.4), 0.05),
-        *_observed_sources(directory, series),
-    ]
-
-
-def _lane_field(intensity, pixel_scale, rng):
-    """Synthetic line-of-sight field in kG: flux in intergranular lanes, with patches of either polarity."""
     smooth = ndimage.gaussian_filter(intensity, 0.12 / pixel_scale)
     lanes = np.clip((1.0 - smooth) / 0.25, 0, None)
 
@@ -230,47 +101,8 @@ def _lane_field(intensity, pixel_scale, rng):
 
     patches = np.clip(np.abs(noise(2.5)) - 0.6, 0, None) * np.clip(noise(0.5) + 0.3, 0, None)
     network = np.sign(noise(4.0)) * patches * lanes**1.5
-    field = 1.2 * network + 0.06 * noise(0.25) * (0.3 + lanes)
+    field = 1.2 * network + weak * noise(0.25) * (0.3 + lanes)
     return 1.8 * np.tanh(field / 1.8)
-
-
-def magnetogram_sources(directory, split="train"):
-    """
-    Read the magnetograms.
-
-    Parameters
-    ----------
-    directory : path-like
-        Folder with ``photosphere/`` (``muram_intensity_48km.npy``, ``hinode_sot_nfi_magnetogram_20110214.fits.gz``) and
-        ``hmi/`` (``hmi_blos_20110214_203412.fits.gz``).
-    split : ``"train"`` or ``"validation"``
-        As for `continuum_sources`.
-
-    Returns
-    -------
-    `list` of `Source`
-
-    Raises
-    ------
-    FileNotFoundError
-        A file is missing.
-    """
-    directory = Path(directory)
-    muram = _muram(directory)
-    hmi = _read(directory / "hmi" / "hmi_blos_20110214_203412.fits.gz") / 1e3
-    if split == "validation":
-        field = _lane_field(muram[:, MURAM_SPLIT:], MURAM_SCALE, np.random.default_rng(99))
-        return [Source("MURaM lanes", [field], MURAM_SCALE, 1.0), Source("HMI NOAA 11158", [hmi[:, 420:]], None, 1.0)]
-    lanes = [_lane_field(muram[:, :MURAM_SPLIT], MURAM_SCALE, np.random.default_rng(seed)) for seed in range(8)]
-    sot = _read(directory / "photosphere" / "hinode_sot_nfi_magnetogram_20110214.fits.gz")
-    # V/I, scaled so that the 99.9th percentile is the strong field of an active region
-    sot = ndimage.gaussian_filter(sot / np.percentile(np.abs(sot), 99.9) * 2.2, 0.6)
-    sot = ndimage.zoom(sot, 2, order=3, mode="mirror", grid_mode=True)
-    return [
-        Source("MURaM lanes", lanes, MURAM_SCALE, 0.35, (0.6, 1.4)),
-        Source("Hinode/SOT NFI", [sot], 0.08, 0.35, (0.6, 1.2)),
-        Source("HMI NOAA 11158", [hmi[:, :400]], None, 0.3, (0.8, 1.3)),
-    ]
 
 
 def view(source, rng, size, telescope=HMI):

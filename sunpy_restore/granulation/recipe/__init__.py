@@ -10,6 +10,7 @@ from torch.nn import functional
 from torch.utils.data import Subset
 
 from sunpy_restore.core.configfile import load_configs
+from sunpy_restore.core.imagelist import read_list
 from sunpy_restore.core.manifest import has_manifest, read_manifest
 from sunpy_restore.core.recipe import Recipe, Variant
 from sunpy_restore.core.samples import Splitting
@@ -18,22 +19,20 @@ from sunpy_restore.granulation.fields import CELL
 from sunpy_restore.granulation.recipe import scores
 from sunpy_restore.granulation.recipe.calibration import calibrate, radial_power
 from sunpy_restore.granulation.recipe.losses import histogram_loss, spectrum_loss
-from sunpy_restore.granulation.recipe.textures import DATA, SIDE, TileDataset, read_texture, sample_of
+from sunpy_restore.granulation.recipe.own import sample_of
+from sunpy_restore.granulation.recipe.textures import (
+    DATA,
+    LISTS,
+    SIDE,
+    TileDataset,
+    listed_images,
+    read_texture,
+)
 from sunpy_restore.granulation.statistics import measure_reference
 from sunpy_restore.granulation.task import CONVOLUTIONAL, GAN, VAE
 from sunpy_restore.networks.granulation_vae import kl_divergence
 
 __all__ = ["GranulationRecipe"]
-
-# Verbatim in the metadata of the weights in the package
-_MURAM = (
-    "Emergent intensity of a snapshot of a MURaM simulation of the quiet Sun, pixels of 48 km: columns 0-509 of 680, "
-    "tiles of 128 x 128 pixels at any place, mirrored and turned by multiples of 45 degrees. Columns 510-679 were kept "
-    "back. Source: simulation.npy of https://github.com/HelioML/HelioML at 5e5ddd869d62. Its terms of use are unclear: "
-    "the LICENSE file of the repository says BSD-3-Clause, its README puts the contents under CC BY-NC-ND 4.0."
-)
-
-_KEPT_BACK = "MURaM simulation of the quiet Sun, columns 510-679 of 680"
 
 # Images that a calibration is measured on; those of the convolutional generator are larger
 _CALIBRATION_IMAGES = {CONVOLUTIONAL.name: 24, GAN.name: 1536, VAE.name: 1536}
@@ -48,8 +47,8 @@ class GranulationRecipe(Recipe):
     """
     Training and evaluation of the generators of `sunpy_restore.synthesize_granulation`.
 
-    `~sunpy_restore.granulation.recipe.textures.sample_of` says which own images are accepted;
-    `~sunpy_restore.granulation.recipe.textures.read_texture` describes the images of the package.
+    `~sunpy_restore.granulation.recipe.own.sample_of` says which own images are accepted;
+    `~sunpy_restore.granulation.recipe.textures.listed_images` reads the list of the images of the package.
     """
 
     score_columns: ClassVar = scores.COLUMNS
@@ -59,7 +58,14 @@ class GranulationRecipe(Recipe):
         "magnetic field and no evolution."
     )
 
-    options: ClassVar = frozenset({"adversary_rate", "files", "gradient_penalty", "histogram", "kl", "spectrum"})
+    options: ClassVar = frozenset(
+        {"adversary_rate", "data", "files", "gradient_penalty", "histogram", "kl", "spectrum"}
+    )
+
+    no_archive: ClassVar = (
+        "images of granulation with pixels of at most 200 km are in the archives of single telescopes. Give a folder "
+        "with such images"
+    )
 
     # Granules live for ten minutes
     splitting = Splitting(gap=1.0, share=0.25, margin=2.0)
@@ -76,8 +82,9 @@ class GranulationRecipe(Recipe):
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.config.TrainingConfig`. Options: ``files``, the training images as
-            `~sunpy_restore.granulation.recipe.textures.read_texture` takes them; ``spectrum`` and ``histogram``, the
+            Name to `~sunpy_restore.core.config.TrainingConfig`. Options: ``data``, ``"clean"`` for an image with clear
+            terms; ``files``, other training images as `~sunpy_restore.granulation.recipe.textures.read_texture` takes
+            them; ``spectrum`` and ``histogram``, the
             weights of the losses in `~sunpy_restore.granulation.recipe.losses`; ``gradient_penalty`` and
             ``adversary_rate``, see `~sunpy_restore.training.adversarial.AdversarialModule`; ``kl``, the weight of the
             divergence in the loss of an autoencoder.
@@ -85,14 +92,14 @@ class GranulationRecipe(Recipe):
         return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
 
     def sample_of(self, candidate):
-        """See `~sunpy_restore.granulation.recipe.textures.sample_of`."""
+        """See `~sunpy_restore.granulation.recipe.own.sample_of`."""
         return sample_of(candidate)
 
     def training_data(self, config):
         """See `sunpy_restore.core.recipe.Recipe.training_data`."""
         files = config.options.get("files")
         if files is None:
-            return _MURAM
+            return read_list(LISTS / f"{self.list_name(config)}.toml").description
         named = ", ".join(f"{name} (pixels of {pixel:g} km)" for name, pixel, *_ in files)
         return f"{named}: the first three quarters of the columns of each image; the others were kept back."
 
@@ -114,13 +121,14 @@ class GranulationRecipe(Recipe):
         validation : `dict`
             Name of the source to pairs that are the same in every training.
         """
-        noise, files = self._noise_shape(config), config.options.get("files")
-        training = TileDataset(
-            read_texture(directory, "train", files), config.steps * config.batch_size, seed=config.seed, noise=noise
-        )
-        validation = TileDataset(read_texture(directory, "validation", files), 64, seed=1, noise=noise)
+        noise, length = self._noise_shape(config), config.steps * config.batch_size
+        training = TileDataset(self._texture(directory, "train", config), length, seed=config.seed, noise=noise)
+        validation = TileDataset(self._texture(directory, "validation", config), 64, seed=1, noise=noise)
         # TileDataset raises no IndexError at its end, which ends an iteration
         return training, {"kept back": Subset(validation, range(64))}
+
+    def _texture(self, directory, split, config):
+        return read_texture(directory, split, config.options.get("files"), self.list_name(config))
 
     def _noise_shape(self, config):
         """Shape of the noise of a tile, `None` for an autoencoder."""
@@ -205,7 +213,7 @@ class GranulationRecipe(Recipe):
         directory, config
             As for `datasets`.
         """
-        texture = read_texture(directory, "train", config.options.get("files"))
+        texture = self._texture(directory, "train", config)
         generator = torch.Generator().manual_seed(config.seed + 1)
         count = _CALIBRATION_IMAGES[self.task.name]
         if self.task.name == CONVOLUTIONAL.name:
@@ -228,13 +236,15 @@ class GranulationRecipe(Recipe):
         `~sunpy_restore.granulation.statistics.reference_statistics` reads them. See also
         `sunpy_restore.core.recipe.Recipe.metadata`.
         """
-        files = config.options.get("files")
-        texture = read_texture(directory, "validation", files)
+        files, texture = config.options.get("files"), self._texture(directory, "validation", config)
         if has_manifest(directory):
             item = read_manifest(directory).split("validation")[0]
             source = f"{item.group}: {item.origin}" + (f", columns {item.columns}" if item.columns else "")
+        elif files is None:
+            entry = listed_images(directory, self.list_name(config)).split("validation")[0]
+            source = entry.name + (f", columns {entry.columns[0]}-{entry.columns[1] - 1}" if entry.columns else "")
         else:
-            source = _KEPT_BACK if files is None else f"{files[0][0]}, the last quarter of the columns"
+            source = f"{files[0][0]}, the last quarter of the columns"
         return {"reference": measure_reference(texture.images[0], texture.pixel, source).as_dict()}
 
     def evaluation_pairs(self, directory):

@@ -8,7 +8,7 @@ import numpy as np
 from sunpy_restore.core.manifest import has_manifest, read_manifest
 from sunpy_restore.core.methods import restore_observation
 from sunpy_restore.core.recipe import ScoreColumn
-from sunpy_restore.granulation.recipe.textures import read_texture
+from sunpy_restore.granulation.recipe.textures import listed_images, read_texture
 from sunpy_restore.granulation.request import Request
 from sunpy_restore.granulation.statistics import compare, diversity
 
@@ -92,7 +92,10 @@ def evaluation_pairs(directory):
         The part kept back, in relative intensity.
     """
     seen, kept = (read_texture(directory, split) for split in ("train", "validation"))
-    source = read_manifest(directory).split("validation")[0].group if has_manifest(directory) else "MURaM"
+    if has_manifest(directory):
+        source = read_manifest(directory).split("validation")[0].group
+    else:
+        source = listed_images(directory).split("validation")[0].name
     for seed in _SEEDS:
         request = ScoredRequest(shape=(_SIDE, _SIDE), seed=seed, pixel=seen.pixel, training=seen.images[0])
         yield source, request, kept.images[0]

@@ -11,30 +11,25 @@ from torch.utils.data import Dataset
 
 from astropy.io import fits
 
+from sunpy_restore.core.imagelist import find_list, read_list
 from sunpy_restore.core.manifest import has_manifest, read_manifest
-from sunpy_restore.core.samples import KM_PER_ARCSEC, Sample
+from sunpy_restore.core.samples import KM_PER_ARCSEC
 from sunpy_restore.granulation.regrid import Regridded
 from sunpy_restore.granulation.texture import Texture
 
-__all__ = ["DATA", "SIDE", "TileDataset", "TrainingTexture", "read_texture", "sample_of"]
+__all__ = ["DATA", "LISTS", "SIDE", "TileDataset", "TrainingTexture", "listed_images", "read_texture"]
 
 SIDE = 128
 """Side of a tile in pixels."""
 
+LISTS = Path(__file__).with_name("data")
+"""Folder with the lists of the package."""
+
 SPLIT = 0.75
-"""Fraction of the columns of an image that is used for training; the others are kept back."""
+"""Fraction of the columns of an image in ``files`` that is used for training; the others are kept back."""
 
 DATA = "synthesize"
 """What own images are for; all generators are trained on the same ones."""
-
-_LARGEST_PIXEL = 200.0  # km; a granule has five of them across
-_GRANULE = 1000.0  # km
-_LEAST_FIELD = 5000.0  # km
-_UMBRA = 0.8  # of the median intensity
-_MOST_DARK = 1e-3  # of the pixels
-_GOOD = ("0", "0x00000000", "")
-
-_FILES = (("photosphere/muram_intensity_48km.npy", 48.0),)
 
 
 class TrainingTexture(NamedTuple):
@@ -61,7 +56,42 @@ class TrainingTexture(NamedTuple):
         return 2 * (image - low) / (high - low) - 1
 
 
-def read_texture(directory, split="train", files=None):
+def listed_images(directory, name=DATA):
+    """
+    Read the list of the training images.
+
+    Parameters
+    ----------
+    directory : path-like
+        Folder of the data. A list of that name in it replaces that of the package.
+    name : `str`
+        Name of the list, without ``.toml``: ``"synthesize"``, or ``"synthesize-clean"``.
+
+    Returns
+    -------
+    `~sunpy_restore.core.imagelist.ImageList`
+
+    Raises
+    ------
+    ValueError
+        See `~sunpy_restore.core.imagelist.read_list`; or an entry has no pixel size.
+    """
+    images = read_list(find_list(name, LISTS, directory), {})
+    for entry in images.entries:
+        if _pixel_of(entry) is None:
+            raise ValueError(
+                f"Found no pixel_km or pixel_scale of {entry.name!r} in {images.path}; expected the size of the pixels."
+            )
+    return images
+
+
+def _pixel_of(entry):
+    if entry.pixel_km is not None or entry.pixel_scale is None:
+        return entry.pixel_km
+    return entry.pixel_scale * KM_PER_ARCSEC
+
+
+def read_texture(directory, split="train", files=None, name=DATA):
     """
     Read the images of a texture.
 
@@ -70,11 +100,14 @@ def read_texture(directory, split="train", files=None):
     directory : path-like
         Folder of the training data. If it has a manifest, this is the list of the images.
     split : ``"train"`` or ``"validation"``
-        The split of the manifest; without one, the first three quarters of the columns of each image, or the rest.
+        The split of the manifest or of the list; for ``files`` the first three quarters of the columns of each image,
+        or the rest.
     files : sequence of pairs or triples, optional
         Names of images (``.npy``, FITS or 8-bit), the sides of their pixels in km, and the number of pixels that are
         cut off along each edge, by default 0. All are resampled to the pixel size of the first one. By default the
-        emergent intensity of a MURaM simulation, ``photosphere/muram_intensity_48km.npy``.
+        images of the list.
+    name : `str`
+        Name of the list, see `listed_images`.
 
     Returns
     -------
@@ -86,17 +119,44 @@ def read_texture(directory, split="train", files=None):
         A file is missing.
     ValueError
         A file does not contain an image with finite values, positive mean and structure, or an image is too small for
-        tiles in both parts.
+        tiles in both parts; or the list is invalid, see `listed_images`.
     """
     if has_manifest(directory):
         return _own_texture(directory, split)
-    files = _FILES if files is None else files
+    if files is None:
+        return _listed_texture(directory, split, listed_images(directory, name))
     pixel = files[0][1]
     parts = [_parts(Path(directory) / name, pixel / size, *margin) for name, size, *margin in files]
     # The range must not depend on the part that is kept back either
     seen = parts[0][0]
     span = (float(seen.min()), float(seen.max()))
     return TrainingTexture([part[split != "train"] for part in parts], pixel, span)
+
+
+def _listed_texture(directory, split, images):
+    """The images of a list, with the pixel size of the first training image."""
+    first = images.split("train")[0]
+    pixel = _pixel_of(first)
+
+    train = [(path, entry) for entry in images.split("train") for path in images.paths(entry, directory)]
+
+    def parts(entry):
+        for path in images.paths(entry, directory):
+            image = _checked(path, entry.trim)
+            # The mean must not depend on the part that is kept back
+            seen = next((own for found, own in train if found == path), entry)
+            image = image / seen.part(image).mean()
+            part = _regridded(entry.part(image), pixel / _pixel_of(entry))
+            if min(part.shape) < SIDE:
+                raise ValueError(
+                    f"Found a part of shape {part.shape} in {path}, with pixels of {pixel:g} km; expected at least "
+                    f"{SIDE} pixels along each axis. Use a larger image."
+                )
+            yield part
+
+    seen = next(parts(first))
+    span = (float(seen.min()), float(seen.max()))
+    return TrainingTexture([part for entry in images.split(split) for part in parts(entry)], pixel, span)
 
 
 def _own_texture(directory, split):
@@ -122,56 +182,9 @@ def _own_texture(directory, split):
     return TrainingTexture(images, scale * KM_PER_ARCSEC, span)
 
 
-def sample_of(candidate):
-    """
-    Take an image of a texture for training, or refuse it.
-
-    Images of any instrument with a pixel size of at most 0.28 arcsec (200 km) are taken, if they have at least 128
-    pixels and 5000 km along each axis and show no sunspot. They are divided by their mean.
-
-    Parameters
-    ----------
-    candidate : `~sunpy_restore.core.samples.Candidate`
-        The image.
-
-    Returns
-    -------
-    `~sunpy_restore.core.samples.Sample`
-
-    Raises
-    ------
-    ValueError
-        The image cannot be used.
-    """
-    scale, image = candidate.pixel_scale, np.asarray(candidate.data, dtype=np.float32)
-    if scale > _LARGEST_PIXEL / KM_PER_ARCSEC:
-        raise ValueError(
-            f"Found pixels of {scale:.3g} arcsec; expected at most {_LARGEST_PIXEL / KM_PER_ARCSEC:.2g} arcsec."
-        )
-    if str(candidate.header.get("QUALITY", 0)).strip() not in _GOOD:
-        raise ValueError(f"Found QUALITY = {candidate.header['QUALITY']}; expected 0.")
-    if min(image.shape) < SIDE:
-        raise ValueError(f"Found {image.shape[0]} x {image.shape[1]} pixels; expected at least {SIDE} along each axis.")
-    field = min(image.shape) * scale * KM_PER_ARCSEC
-    if field < _LEAST_FIELD:
-        raise ValueError(f"Found an image that is {field:.0f} km wide; expected at least {_LEAST_FIELD:.0f} km.")
-    if not np.isfinite(image).all() or not image.mean() > 0 or image.min() == image.max():
-        raise ValueError("Found values that are not finite, not positive or all the same; expected intensities.")
-    image = image / image.mean()
-    smooth = ndimage.gaussian_filter(image, _GRANULE / (scale * KM_PER_ARCSEC))
-    dark = np.mean(smooth < _UMBRA * np.median(smooth))
-    if dark > _MOST_DARK:
-        raise ValueError(f"Found {dark:.1%} of the image dark over more than a granule; expected no sunspots.")
-    unit = "mean intensity"
-    return Sample(image, candidate.instrument or "other images", unit, scale, (2 * SIDE, SIDE))
-
-
 def _parts(path, ratio, margin=0):
     """The training part of an image and the part kept back, on pixels that are ``ratio`` times as large."""
-    image = _read(path)
-    if not 0 <= 2 * margin < min(image.shape):
-        raise ValueError(f"Found a margin of {margin} pixels for {path}; expected less than half of {image.shape}.")
-    image = image[margin : image.shape[0] - margin, margin : image.shape[1] - margin]
+    image = _checked(path, margin)
     cut = round(SPLIT * image.shape[1])
     image = image / image[:, :cut].mean()
     seen, kept = (_regridded(part, ratio) for part in (image[:, :cut], image[:, cut:]))
@@ -182,6 +195,14 @@ def _parts(path, ratio, margin=0):
             f"{(SIDE, 4 * SIDE)}. Use a larger image."
         )
     return seen, kept
+
+
+def _checked(path, margin):
+    """The image of a file without its edges."""
+    image = _read(path)
+    if not 0 <= 2 * margin < min(image.shape):
+        raise ValueError(f"Found a margin of {margin} pixels for {path}; expected less than half of {image.shape}.")
+    return image[margin : image.shape[0] - margin, margin : image.shape[1] - margin]
 
 
 def _read(path):

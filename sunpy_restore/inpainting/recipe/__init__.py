@@ -5,7 +5,9 @@ from typing import ClassVar
 
 import torch
 
+from sunpy_restore.core.archive import Archive
 from sunpy_restore.core.configfile import load_configs
+from sunpy_restore.core.imagelist import read_list
 from sunpy_restore.core.network import TiledNetwork
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
 from sunpy_restore.core.samples import Splitting
@@ -14,37 +16,25 @@ from sunpy_restore.inpainting.recipe.correction import error_in_holes, scored_pi
 from sunpy_restore.inpainting.recipe.datasets import training_and_validation
 from sunpy_restore.inpainting.recipe.own import sample_of
 from sunpy_restore.inpainting.recipe.paper import loss_of_layers
+from sunpy_restore.inpainting.recipe.scenes import LISTS
 from sunpy_restore.inpainting.recipe.scores import evaluation_pairs, measure
 from sunpy_restore.inpainting.recipe.stages import widened
 from sunpy_restore.networks.unet import CoronaUNet
 
 __all__ = ["InpaintingRecipe"]
 
-_DATA = (
-    "LASCO level 0.5: C2 of 2001-10-23 and 2010-01-12, 13, 15 and 16, C3 of 2000-01-20, 2003-07-21, 2004-10-08, "
-    "2007-08-18 and 2010-01-05, on log-polar grids. Each view is an image that was rotated, mirrored and scaled at "
-    "random, to which structure of another image (60 %), synthetic streamers, mass ejections and rays (75 %) and noise "
-    "(35 %) were added; 40 % have neighbours in time. A quarter of the C3 views is flat-fielded as at level 1. Missing "
-    "blocks are those of the telemetry: blocks of 32 pixels, rows, clusters, squares up to 256 pixels, 3-30 % of the "
-    "field of view. The flat field of a C3 image came from the images of other years. Kept back: 2002-01-08 to 10 (C3, "
-    "with the only image of level 1) and 2010-01-18 (C2). The pixels that level 1 masks were taken from the image of "
-    "2002. After 10,000 steps with these data (configuration broad) came 2,000 steps with 60 % of C2, in which 55 % of "
-    "the views have a single hole of 32 to 256 or of 32 x 512 pixels, at the edge of the occulter and across fronts "
-    "more often than by chance (configuration aimed), and 3,000 steps for a network that corrects the fill by "
-    "edge-enhancing diffusion instead of the harmonic one; 70 % of the mass ejections in these are smooth, not clumpy. "
-    "After training, small corrections were reduced where the lines around a hole are coherent, and the errors of the "
-    "network and of the first fills were measured in 298 holes of the training images."
-)
-
 
 class InpaintingRecipe(Recipe):
     """
     Training and evaluation of the networks of `sunpy_restore.inpaint`.
 
-    `~sunpy_restore.inpainting.recipe.own.sample_of` says which own images are accepted. The folder of the training data
-    of the package contains ``lasco/`` with the files that
-    `~sunpy_restore.inpainting.recipe.scenes.TRAINING` and `~sunpy_restore.inpainting.recipe.scenes.VALIDATION` name.
+    `~sunpy_restore.inpainting.recipe.own.sample_of` says which own images are accepted;
+    `~sunpy_restore.inpainting.recipe.scenes.read_exposures` reads those of the package.
     """
+
+    archive: ClassVar = Archive(
+        instrument="LASCO", vso={"Physobs": "intensity"}, needed=("detector",), keys=("detector", "level")
+    )
 
     score_columns: ClassVar = {
         "hole_error": ScoreColumn("RMS error in holes [% of median coronal brightness]", "{:.2%}", "lower"),
@@ -109,7 +99,7 @@ class InpaintingRecipe(Recipe):
 
     def training_data(self, config):
         """See `~sunpy_restore.core.recipe.Recipe.training_data`."""
-        return _DATA
+        return read_list(LISTS / f"{self.task.name}.toml").description
 
     def datasets(self, directory, config):
         """See `~sunpy_restore.inpainting.recipe.datasets.training_and_validation`."""

@@ -25,7 +25,7 @@ def mean_products(network, directory):
     network : `~sunpy_restore.core.network.TiledNetwork`
         A network whose view is ``"polar"``.
     directory : path-like
-        Folder with ``lasco/``.
+        Folder with a manifest, or with the files of the list of training images.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def trials_in_training_images(network, directory):
     network : callable
         ``network(channels)`` returns its fill.
     directory : path-like
-        Folder with ``lasco/``.
+        Folder with a manifest, or with the files of the list of training images.
 
     Yields
     ------

@@ -1,5 +1,7 @@
 """Training pairs and validation sets of the networks of `sunpy_restore.inpaint`."""
 
+from collections import Counter
+
 import numpy as np
 import torch
 from torch.utils.data import TensorDataset
@@ -15,8 +17,6 @@ _PATCHES_PER_PAIR = 20
 _VALIDATION_PAIRS = 2  # simulated pairs for each image that is kept back
 _VALIDATION_PATCHES = 96
 _SHARE_OF_C2 = 0.45  # by default
-_NORMAL_EXPOSURE = "comet_22104858"  # the only C2 image with the usual exposure time
-_SHARE_OF_NORMAL_EXPOSURE = 0.4  # of the C2 images
 
 
 def training_and_validation(directory, config):
@@ -26,7 +26,7 @@ def training_and_validation(directory, config):
     Parameters
     ----------
     directory : path-like
-        Folder with a manifest, or with ``lasco/``.
+        Folder with a manifest, or with the files of the list of training images.
     config : `~sunpy_restore.core.config.TrainingConfig`
         The configuration. Its option ``views`` is the number of patches that are made in advance; without it coronas
         are mixed during the training. ``without`` are names of images to leave out.
@@ -90,19 +90,20 @@ def _patches(exposures, flat_fields, odds, hidden, config):
 
 
 def _odds(exposures, share):
-    """Probability of each image; those of one epoch show similar coronas."""
-    c2 = [exposure for exposure in exposures if exposure.detector == "C2"]
-    if len(c2) in (0, len(exposures)):
-        return np.full(len(exposures), 1 / len(exposures))
-    others = [exposure for exposure in c2 if exposure.name != _NORMAL_EXPOSURE]
-    of_c3 = (1 - share) / (len(exposures) - len(c2))
-    odds = {exposure.name: of_c3 for exposure in exposures if exposure.detector == "C3"}
-    has_normal = len(others) < len(c2)
-    of_others = share * (1 - _SHARE_OF_NORMAL_EXPOSURE if has_normal else 1) / max(len(others), 1)
-    odds |= {exposure.name: of_others for exposure in others}
-    if has_normal:
-        odds[_NORMAL_EXPOSURE] = share * _SHARE_OF_NORMAL_EXPOSURE
-    odds = np.array([odds[exposure.name] for exposure in exposures])
+    """Probability of each image: the share of its detector, by the weights of the sources of that detector."""
+    detectors = {exposure.detector for exposure in exposures}
+    shares = {"C2": share, "C3": 1 - share} if len(detectors) > 1 else dict.fromkeys(detectors, 1.0)
+    counts = Counter((exposure.detector, exposure.source) for exposure in exposures)
+    weights = {(exposure.detector, exposure.source): exposure.weight for exposure in exposures}
+    totals = {name: sum(w for key, w in weights.items() if key[0] == name) for name in detectors}
+    odds = np.array(
+        [
+            shares[exposure.detector]
+            * (exposure.weight / totals[exposure.detector])
+            / counts[exposure.detector, exposure.source]
+            for exposure in exposures
+        ]
+    )
     return odds / odds.sum()
 
 

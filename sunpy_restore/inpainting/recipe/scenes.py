@@ -7,33 +7,15 @@ import numpy as np
 
 from astropy.io import fits
 
+from sunpy_restore.core.imagelist import find_list, read_list
 from sunpy_restore.core.manifest import has_manifest
 from sunpy_restore.inpainting.recipe.own import own_images
+from sunpy_restore.inpainting.task import INPAINT
 
-__all__ = ["TRAINING", "VALIDATION", "Exposure", "read_exposures"]
+__all__ = ["LISTS", "Exposure", "read_exposures"]
 
-TRAINING = {
-    "C2": ("comet_22104858", "Venus_22322544", "Venus_22322625", "Venus_22322784", "Venus_22323065"),
-    "C3": ("planet_32046494", "Venus_32108414", "comet_ASAS_32130223", "planet_32180009", "planet_32219521"),
-}
-"""
-Names of the training images by detector.
-
-C2 of 2001-10-23 and 2010-01-12 to 16, C3 of 2000-01-20, 2003-07-21, 2004-10-08, 2007-08-18 and 2010-01-05.
-"""
-
-VALIDATION = {
-    "C2": ("Venus_22323311",),
-    "C3": (
-        "comet_96p_32082037",
-        "comet_p6p_level0pt5_32082084",
-        "comet_96p_32082111",
-        "comet_96p_32082126",
-        "comet_96p_32082153",
-        "comet_96p_4pt1shouldhavebeeninsize",
-    ),
-}
-"""Names of the images that are kept back: 2010-01-18; 2002-01-08 to 10, the last one of level 1."""
+LISTS = Path(__file__).with_name("data")
+"""Folder with the list of the package."""
 
 _MASKED_SHARE = 0.01  # of the pixels; the value that more pixels have at level 1 is that of masked pixels
 
@@ -56,6 +38,10 @@ class Exposure(NamedTuple):
         The coronagraph.
     level, bias : `float`
         Calibration level; bias of the detector in the unit of the image.
+    source : `str`
+        Name of the entry in the list of images, empty for own images.
+    weight : `float`
+        How often the images of this source are drawn, relative to others of the detector.
     """
 
     name: str
@@ -66,18 +52,21 @@ class Exposure(NamedTuple):
     detector: str
     level: float
     bias: float
+    source: str = ""
+    weight: float = 1.0
 
 
-def read_exposures(directory, split="training"):
+def read_exposures(directory, split="train"):
     """
     Read the images of one of the splits.
 
     Parameters
     ----------
     directory : path-like
-        Folder with a manifest, or with ``lasco/``.
-    split : ``"training"`` or ``"validation"``
-        The split of the manifest; without one, the images of `TRAINING` or `VALIDATION`.
+        Folder with a manifest, or with the files of the list ``inpaint.toml``. A list of that name in the folder
+        replaces that of the package.
+    split : ``"train"`` or ``"validation"``
+        The split of the manifest or of the list.
 
     Returns
     -------
@@ -86,30 +75,35 @@ def read_exposures(directory, split="training"):
     Raises
     ------
     FileNotFoundError
-        A file is missing.
+        A file of the list is missing.
+    ValueError
+        The list is invalid, see `~sunpy_restore.core.imagelist.read_list`; a file is not that of the list, or has
+        another date.
     """
-    chosen = {"training": TRAINING, "validation": VALIDATION}[split]
     if has_manifest(directory):
-        return [_own(item, image) for item, image in own_images(directory, split.removesuffix("ing"))]
-    return [_read(Path(directory) / "lasco" / f"{name}.fts.gz") for names in chosen.values() for name in names]
+        return [_own(item, image) for item, image in own_images(directory, split)]
+    images = read_list(find_list(INPAINT.name, LISTS, directory), {})
+    return [_read(path, entry) for entry in images.split(split) for path in images.paths(entry, directory)]
 
 
-def _read(path):
-    if not path.exists():
-        raise FileNotFoundError(f"Found no {path}; expected the images of the recipe in its folder lasco/.")
+def _read(path, entry):
     with fits.open(path) as hdus:
         header, image = hdus[0].header, hdus[0].data.astype(float)
     level = float(header.get("LEVEL", 0.5))
     unobserved = _unobserved(image, level)
+    date = header["DATE-OBS"][:10].replace("/", "-")
+    entry.check_time(date, path)
     return Exposure(
         name=path.name.partition(".")[0],
-        date=header["DATE-OBS"][:10].replace("/", "-"),
+        date=date,
         image=image,
         unobserved=unobserved,
         center=(header["CRPIX1"] - 1, header["CRPIX2"] - 1),
         detector=header["DETECTOR"].strip(),
         level=level,
         bias=float(header.get("OFFSET", 0)) if level < 1 else 0.0,
+        source=entry.name,
+        weight=entry.weight,
     )
 
 

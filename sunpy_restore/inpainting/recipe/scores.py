@@ -38,7 +38,7 @@ def evaluation_pairs(directory):
     Parameters
     ----------
     directory : path-like
-        Folder with ``lasco/``.
+        Folder with a manifest, or with the files of the list of training images.
 
     Yields
     ------

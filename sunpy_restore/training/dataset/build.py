@@ -17,18 +17,19 @@ from sunpy_restore.core.atomic import atomic_path
 from sunpy_restore.core.manifest import SPLITS, Item, Manifest, has_manifest, read_manifest
 from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.tasks import get_task
+from sunpy_restore.training.dataset.download import download
 from sunpy_restore.training.dataset.files import candidates, find_files
 from sunpy_restore.training.dataset.journal import Journal
 from sunpy_restore.training.dataset.splits import assign
 
 __all__ = ["build_dataset"]
 
-_SHARDS = "shards"
+_SHARDS, _DOWNLOADS = "shards", "downloads"
 _MADE = ("RESTORED", "SYNTHETIC")  # keywords of images that this package made
 _TERMS = ("LICENCE", "LICENSE", "COPYRGHT")
 
 
-def build_dataset(task, sources, out, *, gap=None, progress=False):
+def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
     """
     Build a training data set from folders of files.
 
@@ -45,12 +46,16 @@ def build_dataset(task, sources, out, *, gap=None, progress=False):
     ----------
     task : `str`
         Name of the task, such as ``"enhance-continuum"``.
-    sources : path-like, or `list` of them
+    sources : path-like, or `list` of them, or `None`
         Folders with images: FITS files, also compressed (``.gz``, ``.fz``); JPEG 2000 files of Helioviewer; and NumPy
         arrays. `~sunpy_restore.training.dataset.files.read_notes` describes the TOML file that an array needs and that
         any other file may have.
     out : path-like
         Folder of the data set.
+    fido : `str`, or `list` of them, optional
+        Queries for images in archives, such as ``"time=2014-10-26/2014-10-27 sample=1h wavelength=193"``, see
+        `~sunpy_restore.training.dataset.query.parse_query`. The files are downloaded by `sunpy.net.Fido` to
+        ``downloads/`` in ``out``; those that are there are not fetched again.
     gap : `~astropy.units.Quantity` or `str`, optional
         Least time between images for training and for validation, such as ``"12 h"``; by default that of the recipe.
     progress : `bool`
@@ -64,21 +69,33 @@ def build_dataset(task, sources, out, *, gap=None, progress=False):
     Raises
     ------
     ValueError
-        Unknown task, a task whose training images are simulated, a gap that is no positive time or differs from that of
-        the folder, or no image for one of the splits.
+        Unknown task, a task whose training images are simulated, neither folders nor queries, a query that is invalid
+        or finds nothing, a gap that is no positive time or differs from that of the folder, or no image for one of the
+        splits.
     FileNotFoundError
         A folder with images does not exist.
+    RuntimeError
+        An archive cannot be searched, or none of its files can be downloaded.
     """
     recipe, out = recipe_of(get_task(task)), Path(out)
+    queries = [fido] if isinstance(fido, str) else list(fido or ())
+    if queries and recipe.archive is None:
+        raise ValueError(f"No images for {task} can be downloaded: {recipe.no_archive}.")
     if recipe.splitting is None:
         raise ValueError(
             f"The training images of {task} are simulated. Train it without files: any folder is accepted."
         )
-    sources = [sources] if isinstance(sources, (str, Path)) else list(sources)
+    sources = [sources] if isinstance(sources, (str, Path)) else list(sources or ())
+    if not (sources or queries):
+        raise ValueError("Found neither a folder with images nor a query; expected one of them.")
     earlier = read_manifest(out, recipe.data_name) if has_manifest(out) else None
     gap = _hours(gap, recipe.splitting.gap if earlier is None else earlier.gap)
     if earlier is not None and gap != earlier.gap:
         raise ValueError(f"Found gap={gap:g} h for a data set of {earlier.gap:g} h in {out}. Use another folder.")
+    for query in queries:
+        download(recipe, query, out / _DOWNLOADS, progress=progress)
+    if (out / _DOWNLOADS).is_dir():
+        sources.append(out / _DOWNLOADS)
     files = list(find_files(sources, without=out))
     (out / _SHARDS).mkdir(parents=True, exist_ok=True)
     journal = Journal(out, recipe.data_name)

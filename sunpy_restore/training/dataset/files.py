@@ -52,7 +52,7 @@ def find_files(sources, *, without=None):
     sources : iterable of path-like
         Folders.
     without : path-like, optional
-        Folder that is left out, with all below it.
+        Folder that is left out, with all below it, except for folders in ``sources``.
 
     Yields
     ------
@@ -70,8 +70,9 @@ def find_files(sources, *, without=None):
     for source in map(Path, sources):
         if not source.is_dir():
             raise FileNotFoundError(f"Found no folder {source}; expected one with images.")
+        inside = without is not None and source.resolve() != without and source.resolve().is_relative_to(without)
         for path in sorted(source.rglob("*")):
-            if not path.is_file() or (without is not None and path.resolve().is_relative_to(without)):
+            if not path.is_file() or (without is not None and not inside and path.resolve().is_relative_to(without)):
                 continue
             if path.name.lower().endswith(_SUFFIXES) or kind_of(path):
                 name = f"{source.resolve().name}/{path.relative_to(source).as_posix()}"

@@ -16,9 +16,10 @@ from sunpy_restore.desaturation.recipe.pairs import (
     paper_pair,
     paper_views,
 )
-from sunpy_restore.desaturation.recipe.scenes import VALIDATION_DAYS, Disk, crop, flare, read_disks
+from sunpy_restore.desaturation.recipe.scenes import Disk, crop, flare, read_disks
 
 DAYS = ("2014-01-01", "2014-02-03", "2017-08-07", "2017-08-08", "2022-01-01")
+KEPT_DAYS = ("2014-02-03", "2022-01-01")
 
 
 def scene(seed, shape=(224, 224)):
@@ -39,12 +40,24 @@ def write_jp2(path, date, seed, side=512):
     path.write_bytes(data[:pixels] + struct.pack(">I4s", 8 + len(text), b"xml ") + text + data[pixels:])
 
 
+def write_list(directory):
+    """A list of own images, which are split by day."""
+    entry = '[[source]]\nname = "disks"\nunit = "8-bit"\nsplit = "{}"\nfiles = [{}]\ntimes = [{}]\n'
+    parts = []
+    for split in ("train", "validation"):
+        chosen = [number for number, day in enumerate(DAYS) if (day in KEPT_DAYS) == (split == "validation")]
+        files = ", ".join(f'"aia/jp2/disk{number}.jp2"' for number in chosen)
+        parts.append(entry.format(split, files, ", ".join(DAYS[number] for number in chosen)))
+    (directory / "desaturate.toml").write_text("\n".join(parts))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     directory = tmp_path_factory.mktemp("data")
     (directory / "aia" / "jp2").mkdir(parents=True)
     for number, day in enumerate(DAYS):
         write_jp2(directory / "aia" / "jp2" / f"disk{number}.jp2", day, number)
+    write_list(directory)
     return directory
 
 
@@ -58,7 +71,7 @@ def test_splits_have_no_common_days(folder, disks):
     days, kept_days = ({full.date[:10] for full in part} for part in (disks, kept))
     assert not days & kept_days
     assert days | kept_days == set(DAYS)
-    assert kept_days == set(VALIDATION_DAYS)
+    assert kept_days == set(KEPT_DAYS)
 
 
 def test_disks_are_read(disks):
@@ -72,7 +85,7 @@ def test_disks_are_read(disks):
 
 
 def test_folder_without_images_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no images for the split 'train'"):
+    with pytest.raises(FileNotFoundError, match=r"no file .*aia.jp2.*; expected the images that desaturate.toml lists"):
         read_disks(tmp_path)
 
 
@@ -234,8 +247,14 @@ def test_patches_contain_damage_if_the_view_does():
     assert all(items[i][0][1].any() for i in range(30))
 
 
-def test_images_without_a_date_are_refused(tmp_path):
+def test_images_without_a_date_or_of_another_day_are_refused(tmp_path):
     (tmp_path / "aia" / "jp2").mkdir(parents=True)
-    Image.fromarray(np.zeros((64, 64), dtype=np.uint8)).save(tmp_path / "aia" / "jp2" / "undated.jp2")
-    with pytest.raises(ValueError, match=r"no DATE-OBS in the header of .*undated.jp2"):
+    write_list(tmp_path)
+    path = tmp_path / "aia" / "jp2" / "disk0.jp2"
+    for number in range(len(DAYS)):
+        write_jp2(path.with_name(f"disk{number}.jp2"), KEPT_DAYS[0], number)
+    with pytest.raises(ValueError, match=rf"image of {KEPT_DAYS[0]} in .*disk0.jp2; expected one of .*{DAYS[0]}"):
+        read_disks(tmp_path)
+    Image.fromarray(np.zeros((64, 64), dtype=np.uint8)).save(path)
+    with pytest.raises(ValueError, match=r"no DATE-OBS in the header of .*disk0.jp2"):
         read_disks(tmp_path)

@@ -45,10 +45,11 @@ def cells(shape, seed, size=22):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, list_without_hashes):
     folder = tmp_path_factory.mktemp("data")
+    list_without_hashes(folder, "synthesize")
     (folder / "photosphere").mkdir()
-    np.save(folder / "photosphere" / "muram_intensity_48km.npy", cells((128, 512), 0))
+    np.save(folder / "photosphere" / "muram_intensity_48km.npy", cells((128, 680), 0))
     return folder
 
 

@@ -10,8 +10,16 @@ from skimage.io import imsave
 
 from astropy.io import fits
 
+from sunpy_restore.core.imagelist import read_list
 from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.granulation.recipe.textures import SIDE, TileDataset, TrainingTexture, read_texture, tile_positions
+from sunpy_restore.granulation.recipe.textures import (
+    LISTS,
+    SIDE,
+    TileDataset,
+    TrainingTexture,
+    read_texture,
+    tile_positions,
+)
 from sunpy_restore.granulation.task import CONVOLUTIONAL
 
 FILES = (("image.npy", 48.0),)
@@ -135,6 +143,59 @@ def test_images_that_are_too_small_after_resampling_are_refused(tmp_path, grains
         read_texture(tmp_path)
 
 
+LIST = """
+[[source]]
+name = "first"
+split = "train"
+files = ["*.npy"]
+trim = 2
+columns = [0, 384]
+pixel_km = 48
+[[source]]
+name = "first"
+split = "validation"
+files = ["a.npy"]
+trim = 2
+columns = [384, 512]
+pixel_km = 48
+"""
+
+
+def test_images_of_a_list_are_those_of_the_same_files(tmp_path, grains):
+    """The list in the folder replaces that of the package."""
+    for number, name in enumerate("ab"):
+        np.save(tmp_path / f"{name}.npy", np.pad(grains((SIDE, 4 * SIDE), number), 2))
+    (tmp_path / "synthesize.toml").write_text(LIST)
+    files = [("a.npy", 48.0, 2), ("b.npy", 48.0, 2)]
+    for split, count in (("train", 2), ("validation", 1)):
+        found, expected = read_texture(tmp_path, split), read_texture(tmp_path, split, files)
+        assert found[1:] == expected[1:]
+        assert len(found.images) == count
+        for one, other in zip(found.images, expected.images, strict=False):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[384, 512]", "[383, 512]", "not independent: 'first' for training and 'first' for validation have a part of"),
+        (
+            "[384, 512]",
+            "[384, 500]",
+            r"part of shape \(128, 116\) in .*a.npy, with pixels of 48 km; expected",
+        ),
+        ("[384, 512]", "[384, 520]", r"512 columns in a.npy; expected at least 520"),
+        ("pixel_km = 48", "", "no pixel_km or pixel_scale of 'first'"),
+        ("pixel_km = 48", "options = { zoom = 2 }", "Unknown key 'options.zoom'"),
+    ],
+)
+def test_lists_that_cannot_be_used_are_refused(tmp_path, grains, old, new, words):
+    np.save(tmp_path / "a.npy", np.pad(grains((SIDE, 4 * SIDE)), 2))
+    (tmp_path / "synthesize.toml").write_text(LIST.replace(old, new))
+    with pytest.raises(ValueError, match=words):
+        read_texture(tmp_path, "validation")
+
+
 def test_edges_are_cut_off(tmp_path, grains):
     image = grains((200, 620))
     np.save(tmp_path / "whole.npy", np.pad(image, 20))
@@ -153,9 +214,11 @@ def test_the_clean_configuration_names_only_files_with_clear_terms():
     """The image of IMaX is from a repository with the MIT licence."""
     recipe = recipe_of(CONVOLUTIONAL)
     config, compact = (recipe.configs()[name] for name in ("clean", "compact"))
-    assert [name for name, *_ in config.options["files"]] == ["photosphere/imax_focus.fits.gz"]
-    assert "files" not in compact.options
-    assert "imax_focus" in recipe.training_data(config)
+    assert recipe.list_name(compact) == "synthesize"
+    entries = read_list(LISTS / f"{recipe.list_name(config)}.toml").entries
+    assert {name for entry in entries for name in entry.files} == {"photosphere/imax_focus.fits.gz"}
+    assert {entry.licence.partition(",")[0] for entry in entries} == {"MIT"}
+    assert "IMaX" in recipe.training_data(config)
     assert not any(word in recipe.training_data(config) for word in ("MURaM", "HelioML", "unclear"))
 
 

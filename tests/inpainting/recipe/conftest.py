@@ -7,7 +7,8 @@ import pytest
 
 from astropy.io import fits
 
-from sunpy_restore.inpainting.recipe.scenes import TRAINING, VALIDATION, Exposure
+from sunpy_restore.core.imagelist import read_list
+from sunpy_restore.inpainting.recipe.scenes import LISTS, Exposure
 
 SIDE = 256
 CENTER = {"C2": (126.3, 124.9), "C3": (130.2, 133.6)}
@@ -33,6 +34,14 @@ DATES = {
 }
 
 
+def _names(split):
+    """Names of the images of a split by detector, in order."""
+    result = {"C2": [], "C3": []}
+    for entry in read_list(LISTS / "inpaint.toml").split(split):
+        result[entry.name[:2]] += [name.rpartition("/")[2].partition(".")[0] for name in entry.files]
+    return result
+
+
 def _response(shape, detector):
     """Logarithm of the response: a ring around the occulter, and the pylon of C3."""
     y, x = np.indices(shape) - np.reshape(CENTER[detector][::-1], (2, 1, 1))
@@ -54,6 +63,12 @@ def _exposure(detector="C3", level=0.5, *, name="image", date="2010-01-05", seed
     return Exposure(
         name, date, np.where(unobserved, 0, light + bias), unobserved, CENTER[detector], detector, level, bias
     )
+
+
+@pytest.fixture(scope="session")
+def names():
+    """``names(split)``: names of the images of a split by detector, in order."""
+    return _names
 
 
 @pytest.fixture(scope="session")
@@ -96,14 +111,15 @@ def write_exposure():
 
 
 @pytest.fixture(scope="session")
-def exposures_folder(tmp_path_factory, make_exposure, write_exposure):
+def exposures_folder(tmp_path_factory, make_exposure, write_exposure, list_without_hashes):
     """``exposures_folder(**changes)``: a folder with all images, of which those with these names are changed."""
 
     def folder(**changes):
         path = tmp_path_factory.mktemp("data")
         (path / "lasco").mkdir()
-        for split in (TRAINING, VALIDATION):
-            for detector, names in split.items():
+        list_without_hashes(path, "inpaint")
+        for split in ("train", "validation"):
+            for detector, names in _names(split).items():
                 for number, name in enumerate(names):
                     level = 1.0 if "4pt1" in name else 0.5
                     exposure = make_exposure(

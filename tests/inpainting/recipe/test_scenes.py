@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sunpy_restore.inpainting.recipe import structure as module
-from sunpy_restore.inpainting.recipe.scenes import TRAINING, VALIDATION, read_exposures
+from sunpy_restore.inpainting.recipe.scenes import read_exposures
 from sunpy_restore.inpainting.recipe.structure import _ejection, front_through, streamer_through, structure
 
 SHAPE, CENTER = (192, 224), (101.3, 88.8)
@@ -18,9 +18,9 @@ def coarse(monkeypatch):
     monkeypatch.setattr(module, "ROWS", module.ROWS // 4)
 
 
-@pytest.mark.parametrize(("split", "table"), [("training", TRAINING), ("validation", VALIDATION)])
-def test_images_are_read(folder, dates, split, table):
-    exposures = read_exposures(folder, split)
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_images_are_read(folder, dates, names, split):
+    exposures, table = read_exposures(folder, split), names(split)
     assert [exposure.name for exposure in exposures] == [name for names in table.values() for name in names]
     for exposure in exposures:
         assert exposure.name in table[exposure.detector]
@@ -29,7 +29,7 @@ def test_images_are_read(folder, dates, split, table):
         assert exposure.unobserved[int(exposure.center[1]), int(exposure.center[0])]
         assert 0.05 < exposure.unobserved.mean() < 0.15
         assert (exposure.image[~exposure.unobserved] > exposure.bias).all()
-    assert {exposure.level for exposure in exposures} == ({0.5} if split == "training" else {0.5, 1.0})
+    assert {exposure.level for exposure in exposures} == ({0.5} if split == "train" else {0.5, 1.0})
 
 
 def test_counts_and_centres_agree_with_the_file(folder, make_exposure):
@@ -50,10 +50,17 @@ def test_masked_pixels_of_level_1_are_unobserved(folder, make_exposure):
 
 
 def test_missing_files_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"comet_22104858\.fts\.gz; expected the images"):
+    with pytest.raises(FileNotFoundError, match=r"comet_22104858\.fts\.gz; expected the images that inpaint.toml"):
         read_exposures(tmp_path)
-    with pytest.raises(KeyError):
-        read_exposures(tmp_path, "test")
+
+
+def test_images_of_another_day_than_in_the_list_are_refused(exposures_folder):
+    """They might be of the days that are kept back."""
+    changed = exposures_folder(planet_32219521=lambda exposure: exposure._replace(date="2002-01-09"))
+    with pytest.raises(
+        ValueError, match=r"image of 2002-01-09 in .*planet_32219521.*; expected one of 2000-01-20, .*C3"
+    ):
+        read_exposures(changed)
 
 
 def test_structure_is_reproducible_for_a_seed():

@@ -11,7 +11,7 @@ from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.inpainting import forward
 from sunpy_restore.inpainting.recipe import datasets as module
 from sunpy_restore.inpainting.recipe import pairs
-from sunpy_restore.inpainting.recipe.scenes import TRAINING, VALIDATION, read_exposures
+from sunpy_restore.inpainting.recipe.scenes import read_exposures
 from sunpy_restore.inpainting.task import CHANNELS, TASK
 
 LEFT_OUT = ("planet_32219521", "Venus_22322625")
@@ -71,8 +71,8 @@ def same(one, other):
     return all(torch.equal(torch.nan_to_num(a), torch.nan_to_num(b)) for a, b in zip(one, other, strict=True))
 
 
-def test_splits_share_no_image_and_no_day(dates):
-    names = [{name for group in split.values() for name in group} for split in (TRAINING, VALIDATION)]
+def test_splits_share_no_image_and_no_day(dates, names):
+    names = [{name for group in names(split).values() for name in group} for split in ("train", "validation")]
     assert not names[0] & names[1]
     days = [{np.datetime64(dates[name].replace("/", "-")) for name in split} for split in names]
     apart = min(abs(one - other) for one in days[0] for other in days[1])
@@ -80,27 +80,27 @@ def test_splits_share_no_image_and_no_day(dates):
 
 
 def test_dates_of_the_files_differ_between_the_splits(folder):
-    days = [{exposure.date for exposure in read_exposures(folder, split)} for split in ("training", "validation")]
+    days = [{exposure.date for exposure in read_exposures(folder, split)} for split in ("train", "validation")]
     assert not days[0] & days[1]
 
 
 @pytest.mark.parametrize("detector", ["C2", "C3"])
-def test_both_coronagraphs_are_in_both_splits(made, detector):
-    assert TRAINING[detector]
-    assert VALIDATION[detector]
+def test_both_coronagraphs_are_in_both_splits(made, names, detector):
+    assert names("train")[detector]
+    assert names("validation")[detector]
     assert len(made[1][detector]) > 0
 
 
 def test_training_does_not_depend_on_images_kept_back_or_left_out(
-    exposures_folder, config, made, recipe, without_validation
+    exposures_folder, config, made, recipe, names, without_validation
 ):
-    names = [*(name for group in VALIDATION.values() for name in group), *LEFT_OUT]
+    names = [*(name for group in names("validation").values() for name in group), *LEFT_OUT]
     training, _ = recipe.datasets(exposures_folder(**dict.fromkeys(names, brighter)), config)
     assert all(same(training[index], made[0][index]) for index in range(len(training)))
 
 
-def test_training_depends_on_its_own_images(exposures_folder, config, made, recipe, without_validation):
-    names = [name for group in TRAINING.values() for name in group if name not in LEFT_OUT]
+def test_training_depends_on_its_own_images(exposures_folder, config, made, recipe, names, without_validation):
+    names = [name for group in names("train").values() for name in group if name not in LEFT_OUT]
     training, _ = recipe.datasets(exposures_folder(**dict.fromkeys(names, brighter)), config)
     assert not any(same(training[index], made[0][index]) for index in range(len(training)))
 

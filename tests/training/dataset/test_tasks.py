@@ -235,3 +235,21 @@ def test_inpaint(tmp_path, sample, write, monkeypatch):
     result = inpaint(sunpy.map.Map(lost, dict(header)), weights=path)
     assert result.meta["rstmodel"] == path.name
     assert filled(result).sum() == 2 * 32 * 32
+
+
+@pytest.mark.slow
+def test_a_list_in_the_folder_of_the_data(tmp_path, granules):
+    """Without a data set: the files lie as they are, and the list says what they are for."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    np.save(folder / "sim.npy", granules((150, 450), 0))
+    entry = (
+        '[[source]]\nname = "Sim"\nsplit = "{}"\nfiles = ["sim.npy"]\ncolumns = {}\npixel_km = 60\nlicence = "CC0"\n'
+    )
+    text = entry.format("train", [0, 320]) + entry.format("validation", [320, 450])
+    (folder / "synthesize.toml").write_text(text)
+    path = train("synthesize-vae", folder, tmp_path / "run", config=small("synthesize-vae"), progress=False)
+    described = read_metadata(path)["training_data"]
+    assert "Sim (100%)" in described
+    assert "CC0" in described
+    assert [row["source"] for row in evaluate("synthesize-vae", folder, methods=["physics"])] == ["Sim"]

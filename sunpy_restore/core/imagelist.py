@@ -1,0 +1,307 @@
+"""
+Lists of training images in TOML files: which files a recipe reads, and which parts of them are for validation.
+
+A list has entries in the order in which they are read. Each entry is in one of the splits.
+"""
+
+import dataclasses
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from numbers import Integral, Real
+from pathlib import Path
+
+from sunpy_restore.core.listentry import Entry
+from sunpy_restore.core.listleaks import find_list_leak
+from sunpy_restore.core.manifest import SPLITS
+
+__all__ = ["ImageList", "described_list", "find_list", "read_list"]
+
+_GAP = 24.0  # hours, by default
+
+
+def _text(value):
+    return isinstance(value, str)
+
+
+def _positive(value):
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+def _is_range(value, lengths=(2,)):
+    whole = isinstance(value, list) and all(isinstance(n, Integral) and not isinstance(n, bool) for n in value)
+    return whole and len(value) in lengths and 0 <= value[0] < value[1] and all(n > 0 for n in value[2:])
+
+
+def _relative(value):
+    return _text(value) and value and not Path(value).is_absolute() and ".." not in Path(value).parts
+
+
+def _list_of(holds):
+    return lambda value: isinstance(value, list) and value and all(map(holds, value))
+
+
+_RULES = {
+    "name": (lambda value: _text(value) and value, "a text"),
+    "split": (lambda value: value in SPLITS, f"one of {', '.join(SPLITS)}"),
+    "files": (_list_of(_relative), "a list of paths or patterns below the folder of the data"),
+    "rows": (_is_range, "the first row and the one after the last"),
+    "columns": (_is_range, "the first column and the one after the last"),
+    "frames": (lambda value: _is_range(value, (2, 3)), "the first frame, the one after the last, and perhaps a step"),
+    "times": (
+        _list_of(lambda value: isinstance(value, date) and getattr(value, "tzinfo", None) is None),
+        "a list of dates, or of times in UTC without an offset",
+    ),
+    "cadence": (_positive, "seconds between two frames"),
+    "trim": (lambda value: isinstance(value, Integral) and not isinstance(value, bool) and value >= 0, "pixels"),
+    "unit": (_text, "a text"),
+    "pixel_scale": (_positive, "arcsec"),
+    "pixel_km": (_positive, "km on the Sun"),
+    "weight": (_positive, "a positive number"),
+    "licence": (_text, "a text"),
+    "credit": (_text, "a text"),
+    "options": (lambda value: isinstance(value, Mapping), "a table"),
+}
+"""For each key of an entry whether a value is valid, and what is expected."""
+
+_TOP = {
+    "description": (_text, "a text"),
+    "gap": (_positive, "hours"),
+    "source": (_list_of(lambda value: isinstance(value, Mapping)), "one table [[source]] for each entry"),
+    "sha256": (lambda value: isinstance(value, Mapping) and all(map(_text, value.values())), "a table of hashes"),
+}
+
+
+@dataclass(frozen=True)
+class ImageList:
+    """
+    A list of training images.
+
+    Parameters
+    ----------
+    path : `pathlib.Path`
+        The file.
+    entries : `list` of `~sunpy_restore.core.listentry.Entry`
+        The entries.
+    hashes : mapping
+        Path of a file to its SHA-256, for those that are checked.
+    gap : `float`
+        Least time in hours between images of different splits.
+    description : `str`
+        Text about the training for model cards.
+    """
+
+    path: Path
+    entries: list
+    hashes: Mapping = field(default_factory=dict)
+    gap: float = _GAP
+    description: str = ""
+
+    def describe(self):
+        """The description, or else a text that names the sources of both splits."""
+        if self.description:
+            return self.description
+        parts = []
+        for split in SPLITS:
+            entries = self.split(split)
+            total = sum(entry.weight for entry in entries)
+            named = (
+                f"{entry.name} ({entry.weight / total:.0%})" if split == SPLITS[0] else entry.name for entry in entries
+            )
+            parts.append(f"for {split} " + ", ".join(named))
+        terms = dict.fromkeys(text for entry in self.entries for text in (entry.licence, entry.credit) if text)
+        text = f"Own list of images: {'; '.join(parts)}."
+        return " ".join([text, *(["Terms and credits: " + "; ".join(terms) + "."] if terms else [])])
+
+    def split(self, name):
+        """
+        Entries of a split.
+
+        Parameters
+        ----------
+        name : ``"train"`` or ``"validation"``
+            The split.
+
+        Returns
+        -------
+        `list` of `~sunpy_restore.core.listentry.Entry`
+        """
+        return [entry for entry in self.entries if entry.split == name]
+
+    def paths(self, entry, directory):
+        """
+        Find the files of an entry, and check them.
+
+        Parameters
+        ----------
+        entry : `~sunpy_restore.core.listentry.Entry`
+            The entry.
+        directory : path-like
+            Folder of the data.
+
+        Returns
+        -------
+        `list` of `pathlib.Path`
+            In the order of the list; those of a pattern are sorted.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+        ValueError
+            A file has another SHA-256 than in the list, or is a part of both splits.
+        """
+        directory, result = Path(directory), []
+        for name in entry.files:
+            found = [name] if (directory / name).is_file() else _matching(name, directory)
+            if not found:
+                raise FileNotFoundError(
+                    f"Found no file {directory / name}; expected the images that {self.path.name} lists for "
+                    f"{entry.name!r}. Add it to the folder, or put a list of your own files there as {self.path.name}."
+                )
+            result += found
+        for name in result:
+            self._check_hash(name, directory / name)
+        self._check_others(entry, result, directory)
+        return [directory / name for name in result]
+
+    def _check_hash(self, name, path):
+        expected = self.hashes.get(name)
+        if expected is None:
+            return
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != expected:
+            raise ValueError(
+                f"Found the SHA-256 {found} of {path}; expected {expected}, as in {self.path.name}. Use the original "
+                f"file, or put a list of your own files into the folder as {self.path.name}."
+            )
+
+    def _check_others(self, entry, names, directory):
+        """Patterns show only here which files they stand for."""
+        opposite = [other for other in self.entries if other.split != entry.split]
+        resolved = dataclasses.replace(entry, files=names)
+        for other in opposite:
+            found = [match for name in other.files for match in _matching(name, directory) or [name]]
+            check_leak([resolved, dataclasses.replace(other, files=found)], self.hashes, self.gap, self.path)
+
+
+def _matching(name, directory):
+    return sorted(path.relative_to(directory).as_posix() for path in Path(directory).glob(name) if path.is_file())
+
+
+def check_leak(entries, hashes, gap, path):
+    """Refuse entries of which a part for training and one for validation are not independent."""
+    leak = find_list_leak(entries, hashes, gap)
+    if leak:
+        raise ValueError(f"The splits in {path} are not independent: {leak}. Correct the list.")
+
+
+def find_list(name, folder, directory):
+    """
+    Find the list of a recipe: that in the folder of the data, or else that of the package.
+
+    Parameters
+    ----------
+    name : `str`
+        Name of the list, without its ending.
+    folder : path-like
+        Folder with the lists of the package.
+    directory : path-like
+        Folder of the data.
+
+    Returns
+    -------
+    `pathlib.Path`
+
+    Raises
+    ------
+    ValueError
+        There is no list of that name.
+    """
+    paths = [Path(directory) / f"{name}.toml", Path(folder) / f"{name}.toml"]
+    found = next((path for path in paths if path.is_file()), None)
+    if found is None:
+        known = ", ".join(sorted(path.stem for path in Path(folder).glob("*.toml")))
+        raise ValueError(f"Unknown list of training images {name!r}; expected one of {known}, or {paths[0]}.")
+    return found
+
+
+def described_list(directory, name):
+    """
+    Describe the images of a list in the folder of the data for the metadata of weights.
+
+    Parameters
+    ----------
+    directory : path-like
+        Folder of the data.
+    name : `str`
+        Name of the list, without its ending.
+
+    Returns
+    -------
+    `dict`
+        ``training_data``, empty for a folder without such a list.
+    """
+    path = Path(directory) / f"{name}.toml"
+    return {"training_data": read_list(path).describe()} if path.is_file() else {}
+
+
+def read_list(path, options=None):
+    """
+    Read and check a list of training images.
+
+    Parameters
+    ----------
+    path : path-like
+        A TOML file. Each table ``[[source]]`` has the parameters of `~sunpy_restore.core.listentry.Entry`. Other keys
+        are ``gap``, the least time in hours between images of different splits (by default 24); ``description``, a text
+        for model cards; and ``sha256``, a table with the hashes of files.
+    options : mapping, optional
+        Options of entries that the recipe knows, each with a function that says whether a value is valid, and a text
+        that says what is expected; by default they are not checked.
+
+    Returns
+    -------
+    `ImageList`
+
+    Raises
+    ------
+    ValueError
+        The file is no TOML, has an unknown key or an invalid value, or lacks a key or a split; or the splits are not
+        independent: they have the same part of a file, or images closer in time than the gap.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"The list {path} is no valid TOML ({error}). Correct that line.") from error
+    _check_keys(content, _TOP, path, ["source"])
+    entries = [_entry(values, path, options) for values in content["source"]]
+    for split in SPLITS:
+        if not any(entry.split == split for entry in entries):
+            raise ValueError(f"Found no entry with split = {split!r} in {path}; expected at least one.")
+    hashes, gap = content.get("sha256", {}), float(content.get("gap", _GAP))
+    check_leak(entries, hashes, gap, path)
+    return ImageList(path, entries, hashes, gap, " ".join(content.get("description", "").split()))
+
+
+def _entry(values, path, options):
+    _check_keys(values, _RULES, path, ["name", "split", "files"])
+    if options is not None:
+        _check_keys(values.get("options", {}), options, path, [], f" of {values['name']!r}", "options.")
+    return Entry(**values)
+
+
+def _check_keys(values, rules, path, needed, where=None, table=""):
+    where = (f" of {values['name']!r}" if "name" in values else "") if where is None else where
+    for key, value in values.items():
+        if key not in rules:
+            known = ", ".join(rules) or "none"
+            raise ValueError(f"Unknown key {table + key!r}{where} in {path}; expected one of {known}.")
+        holds, expected = rules[key]
+        if not holds(value):
+            raise ValueError(f"Found {table}{key} = {value!r}{where} in {path}; expected {expected}.")
+    if missing := [key for key in needed if key not in values]:
+        raise ValueError(f"Found no {', '.join(missing)}{where} in {path}; expected a value for each.")

@@ -1,0 +1,82 @@
+"""Find images in a list that make its splits dependent: parts of a file, or images of nearly the same time."""
+
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+from sunpy_restore.core.manifest import SPLITS
+
+__all__ = ["find_list_leak"]
+
+
+def find_list_leak(entries, hashes, gap):
+    """
+    Find an entry for validation that is not independent of the training.
+
+    Two entries are independent if they have no file in common and their images are not closer in time than the gap, as
+    far as times are known. Parts of one file are independent if they have no row or no column in common, or no frame
+    and, if the cadence is known, no frames that are closer in time than the gap.
+
+    Parameters
+    ----------
+    entries : `list` of `~sunpy_restore.core.listentry.Entry`
+        The entries.
+    hashes : mapping
+        Path of a file to its SHA-256; files with one hash are the same.
+    gap : `float`
+        Least time in hours between images of different splits.
+
+    Returns
+    -------
+    `str` or `None`
+        What was found, or nothing.
+    """
+    train, kept = ([entry for entry in entries if entry.split == split] for split in SPLITS)
+    return next((leak for one in train for other in kept if (leak := _leak(one, other, hashes, gap))), None)
+
+
+def _leak(one, other, hashes, gap):
+    shared = next((name for name in one.files if any(_same(name, found, hashes) for found in other.files)), None)
+    both = f"{one.name!r} for training and {other.name!r} for validation"
+    if shared is not None and not _apart(one, other, gap):
+        return f"{both} have a part of {shared} in common, or frames closer than {gap:g} h"
+    # Parts of one image have one time
+    if set(one.files) == set(other.files):
+        return None
+    for time in one.times:
+        for later in other.times:
+            if _between(time, later) < timedelta(hours=gap):
+                return f"{both} have images of {time} and {later}, which are closer than {gap:g} h"
+    return None
+
+
+def _same(name, other, hashes):
+    """Whether two paths or patterns may be the same file."""
+    known = hashes.get(name)
+    return fnmatchcase(name, other) or fnmatchcase(other, name) or (known is not None and known == hashes.get(other))
+
+
+def _apart(one, other, gap):
+    """Whether the parts of two entries of one file are independent."""
+    for name in ("rows", "columns"):
+        first, second = ([n + entry.trim for n in getattr(entry, name) or ()] for entry in (one, other))
+        if first and second and (first[1] <= second[0] or second[1] <= first[0]):
+            return True
+    if not (one.frames and other.frames):
+        return False
+    distance = min(abs(a - b) for a in range(*one.frames) for b in range(*other.frames))
+    cadence = one.cadence or other.cadence
+    return distance > 0 and (cadence is None or distance * cadence >= 3600 * gap)
+
+
+def _between(one, other):
+    """Time between the ends of two intervals, at least zero."""
+    (first, end), (second, last) = _interval(one), _interval(other)
+    return max(second - end, first - last, timedelta(0))
+
+
+def _interval(time):
+    """A time, or a whole day."""
+    if isinstance(time, datetime):
+        return time, time
+    start = datetime(time.year, time.month, time.day)
+    return start, start + timedelta(days=1)
