@@ -297,6 +297,8 @@ def test_an_evaluation_has_one_telescope(telescope):
     own = {"telescope": telescope.described()}
     assert recipe.for_networks([own, own]).telescope == telescope
     assert recipe.for_networks([{}]).telescope == HMI
+    assert "0.3 arcsec" in recipe.for_networks([own]).limits
+    assert "HMI" in recipe.for_networks([{}]).limits
     with pytest.raises(ValueError, match="weights for 2 telescopes"):
         recipe.for_networks([own, {}])
     observed = Observation.from_array(granules((30, 30)), telescope=telescope)

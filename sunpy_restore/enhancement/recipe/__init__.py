@@ -39,6 +39,11 @@ _SOURCES = {
 """Functions that read the images of a list."""
 
 _NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}
+_OTHER_LIMITS = (
+    "For images of the telescope whose point spread function is in the weights, with its pixels of {:.4g} arcsec. "
+    "Structure below the diffraction limit of its aperture of {:.4g} m is inferred from other images, not observed."
+)
+
 _SCORED = 100.0  # arcsec; largest side of an own image that is scored
 
 
@@ -120,6 +125,8 @@ class EnhancementRecipe(Recipe):
             )
         recipe = type(self)(self.task)
         recipe.telescope = telescopes.pop() if telescopes else HMI
+        if recipe.telescope != HMI:
+            recipe.limits = _OTHER_LIMITS.format(recipe.telescope.pixel_scale, recipe.telescope.aperture)
         return recipe
 
     @property
