@@ -239,3 +239,14 @@ def test_errors_in_lists_name_the_image():
     ):
         with pytest.raises((TypeError, ValueError), match=f"^{message}"):
             sunpy_restore.enhance([smap, wrong], method="bicubic")
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN slice")
+@every_sample
+def test_images_without_a_valid_pixel_are_refused(name, sample):
+    smap = observed(sample)
+    nothing = np.full(smap.data.shape, np.nan)
+    for empty in (changed(smap, data=nothing), changed(smap, mask=np.ones(smap.data.shape, bool))):
+        with pytest.raises(ValueError, match=r"masked|missing|Found no positive pixel") as caught:
+            restored(name, empty)
+        assert "the mask;" not in str(caught.value)

@@ -13,7 +13,7 @@ from sunpy_restore.backprojection.inversion import find_visibilities
 from sunpy_restore.backprojection.measured import match_phase_center
 from sunpy_restore.backprojection.options import find_used, weighting_of
 from sunpy_restore.backprojection.recognition import refuse_residual
-from sunpy_restore.backprojection.units import is_by_idl, unit_of
+from sunpy_restore.backprojection.units import is_by_idl, unit_of, warn_of_sums
 from sunpy_restore.backprojection.uvplane import SUBCOLLIMATORS, UVPoints, stix_uv
 from sunpy_restore.core import observation
 
@@ -124,7 +124,7 @@ class Observation(observation.Observation):
         """
         if instrument not in (None, "STIX"):
             raise ValueError(
-                f"Found instrument={instrument!r}; expected 'STIX'. For other instruments give the visibilities."
+                f"Found instrument={instrument!r}; expected 'STIX'. For other instruments give visibilities=."
             )
         if visibilities is None:
             _check_instrument(smap, instrument)
@@ -154,6 +154,11 @@ class Observation(observation.Observation):
         ------
         ValueError
             The Map is not a back-projection of visibilities at these points, or not of the given visibilities.
+
+        Warns
+        -----
+        ~sunpy_restore.core.exceptions.RestoreWarning
+            The Map was binned; or see `~sunpy_restore.backprojection.options.find_used`.
         """
         by_idl = is_by_idl(smap)
         data, world = _valid_data(smap), scale_matrix(smap)
@@ -164,6 +169,7 @@ class Observation(observation.Observation):
             tried = {name: found * weights_of(points) / weights_of(points, name) for name in WEIGHTINGS}
             found = match_phase_center(visibilities, tried, map_center(smap), weighting)
         else:
+            warn_of_sums(smap)
             points, found, matrix = find_used(data, world, subcollimators, by_idl=by_idl)
             own = cls(visibilities=found, points=points, matrix=matrix, shape=smap.data.shape)
             weighting = weighting_of(own, weighting, by_idl=by_idl)
@@ -207,7 +213,7 @@ def _check_instrument(smap, instrument):
     if any(names):
         raise TypeError(
             f"Found an image of {' '.join(filter(None, names))}; expected a back-projection of STIX. For other "
-            "instruments give the visibilities."
+            "instruments give visibilities=."
         )
     if instrument is None:
         raise TypeError(

@@ -44,12 +44,15 @@ def find_used(data, world, subcollimators=None, *, by_idl=False):
     points = stix_uv(SUBCOLLIMATORS if subcollimators is None else subcollimators)
     try:
         found, matrix = find_visibilities(data, world, points, weights_of(points))
-    except ValueError:
-        if subcollimators is not None or by_idl:
+    except ValueError as error:
+        if by_idl:
             raise
+        given = points
         points, found, matrix = _of_any(data, world)
         if points is None:
             raise
+        if subcollimators is not None:
+            _refuse_unfitting(given, points.only(~unused_points(found, points)), error)
     used = ~unused_points(found, points, by_idl=by_idl)
     part = points.only(used)
     if not used.any():
@@ -129,6 +132,14 @@ def _warn_of_unused(points, part):
             f"appears to be made from {_listed(part)}. All given ones are used, so that the flux is probably wrong. "
             f"subcollimators={tuple(_numbers(part))} fits the image."
         )
+
+
+def _refuse_unfitting(points, fitting, error):
+    raise ValueError(
+        f"The image is not a back-projection of visibilities at these {len(points.labels)} points of the (u, v) plane, "
+        f"those of the sub-collimators {_listed(points)}; expected "
+        f"subcollimators={tuple(_numbers(fitting))}, which fit the image. Give these, or leave them out."
+    ) from error
 
 
 def _numbers(points):

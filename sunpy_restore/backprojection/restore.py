@@ -54,7 +54,11 @@ def restore(observation, method, *, progress=False, residual=False, clean_weight
     if method.name == "clean":
         image = method.function(observation, progress=progress, **options)
     elif residual or clean_weighting != "natural":
-        raise ValueError(f"Found residual or clean_weighting for method={method.name!r}; they are options of 'clean'.")
+        given = "residual=True" if residual else f"clean_weighting={clean_weighting!r}"
+        raise ValueError(
+            f"Found {given} for method={method.name!r}; residual and clean_weighting are options of 'clean'. "
+            "Leave it out."
+        )
     else:
         image = method(observation, progress=progress)
     cards = {"bmaj": BEAM / 3600, "bmin": BEAM / 3600, "bpa": 0.0}

@@ -2,12 +2,15 @@
 
 import itertools
 import warnings
+from numbers import Real
 
 import astropy.units as u
 
 from sunpy.util.exceptions import SunpyMetadataWarning
 
-__all__ = ["is_by_idl", "unit_of"]
+from sunpy_restore.core.messages import warn_user
+
+__all__ = ["is_by_idl", "unit_of", "warn_of_sums"]
 
 _IDL_UNIT = u.count / (u.s * u.keV * u.cm**2)
 """Unit of back-projections by the STIX IDL software, whose headers have none or a wrong one."""
@@ -21,6 +24,8 @@ _UNITS = (
     u.dimensionless_unscaled, u.s**-1 * u.cm**-2, u.s**-1 * u.cm**-2 * u.keV**-1,
 )  # fmt: skip
 """Units of visibilities, and those that are equivalent to them."""
+_ROUNDING = 1e-6
+"""Largest deviation of the number of pixels that are binned from an integer."""
 _EXPECTED = "expected that of visibilities, such as ct / (s keV cm2), or none"
 
 
@@ -86,6 +91,36 @@ def unit_of(smap, visibilities=None):
             f"Found the unit {unit}, which the FITS standard does not support; {_EXPECTED}: {error}. Correct the unit."
         ) from error
     return unit
+
+
+def warn_of_sums(smap):
+    """
+    Warn of an image that may contain sums over pixels, in which no flux can be found.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.GenericMap`
+        The back-projection, and the header that it was read with.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        Its pixels have a multiple of their original size.
+    """
+    # sunpy keeps the original header in memory; what superpixel() did with the values is not recorded
+    original = getattr(smap.meta, "original_meta", {})
+    factors = []
+    for axis in (1, 2):
+        before, after = original.get(f"cdelt{axis}"), smap.meta.get(f"cdelt{axis}")
+        known = isinstance(before, Real) and isinstance(after, Real) and before
+        factors.append(abs(after / before) if known else 1.0)
+    number = round(factors[0]) * round(factors[1])
+    if number > 1 and max(abs(factor - round(factor)) for factor in factors) < _ROUNDING:
+        warn_user(
+            f"The image was binned by {factors[0]:.0f} x {factors[1]:.0f} pixels, and is taken for means. If it "
+            f"contains sums, the default of superpixel(), the flux is {number} times too large. Use the image before "
+            "it was binned, or superpixel(..., func=numpy.mean)."
+        )
 
 
 def _refuse_other(unit):

@@ -36,7 +36,7 @@ def targets_of(sources, output, suffix, *, overwrite=False, skip_existing=False)
     Raises
     ------
     ValueError
-        The output is not the name of a FITS file, is a source, or is the same for two sources.
+        The output is not the name of a FITS file, is a source, or is the same for two sources; or a source is a folder.
     FileNotFoundError
         A source does not exist.
     FileExistsError
@@ -57,6 +57,8 @@ def targets_of(sources, output, suffix, *, overwrite=False, skip_existing=False)
         targets = [target]
     taken, inputs = {}, {source.resolve() for source in sources}
     for source, target in zip(sources, targets, strict=True):
+        if source.is_dir():
+            raise ValueError(f"{source} is a folder; expected files. Give those in it, such as {source / '*.fits'}.")
         if not source.is_file():
             raise FileNotFoundError(f"{source}: no such file.")
         if target in taken:

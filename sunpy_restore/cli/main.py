@@ -1,6 +1,7 @@
 """The command ``sunpy-restore``. What a subcommand needs is imported when it runs."""
 
 import argparse
+import importlib
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from sunpy_restore import tasks
 from sunpy_restore.cli.synthesis import add_synthesis, synthesize
 from sunpy_restore.cli.verbs import add_function, restore_files
+from sunpy_restore.cli.wording import in_shell
 from sunpy_restore.core.task import MapFunction
 from sunpy_restore.version import __version__
 
@@ -22,7 +24,18 @@ _EXTRA |= {"onnx", "onnxruntime", "onnxscript"}
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that reports errors in one line."""
+    """A parser that reports errors in one line, and knows its options by the keywords of functions."""
+
+    def __init__(self, *args, **kwargs):
+        self.options = {}
+        super().__init__(*args, **kwargs)
+        self.set_defaults(options=self.options)
+
+    def add_argument(self, *args, **kwargs):
+        action = super().add_argument(*args, **kwargs)
+        if any(name.startswith("--") for name in args):
+            self.options[action.dest] = action
+        return action
 
     def error(self, message):
         self.exit(2, f"{_PROGRAM}: error: {message} (see '{self.prog} --help')\n")
@@ -43,10 +56,14 @@ def main(argv=None):
         Exit code: 0, or 1 after an error.
     """
     args = _parser().parse_args(argv)
+    complain = partial(_complain, options=args.options)
+    if args.command != "weights":
+        # It replaces warnings.showwarning when it is imported
+        importlib.import_module("sunpy")
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
+        warnings.showwarning = lambda message, *_, **__: complain(message, kind="warning")
         try:
-            return _run(args)
+            return _run(args, complain)
         except BrokenPipeError:
             # The reader has closed the pipe; nothing is left to flush at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -55,7 +72,7 @@ def main(argv=None):
             return _complain("interrupted", code=130)
 
 
-def _run(args):
+def _run(args, complain):
     """Run the command; errors that a user can correct are reported in one line."""
     try:
         return args.run(args) or 0
@@ -64,25 +81,22 @@ def _run(args):
     except ModuleNotFoundError as error:
         # Lightning names no module if that of a logger is missing
         if error.name == "h5py" and not args.debug:
-            return _complain(error)
+            return complain(error)
         if error.name is not None and error.name.partition(".")[0] not in _EXTRA:
             raise
         if args.debug:
             raise
-        return _complain(f'{args.command} needs more packages ({error}). Run: pip install "sunpy_restore[train]"')
+        return complain(f'{args.command} needs more packages ({error}). Run: pip install "sunpy_restore[train]"')
     except (MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
         if args.debug:
             raise
-        return _complain(error)
+        return complain(error)
 
 
-def _complain(message, *, kind="error", code=1):
-    print(f"{_PROGRAM}: {kind}: {' '.join(str(message).split())}", file=sys.stderr)
+def _complain(message, *, kind="error", code=1, options=()):
+    text = in_shell(" ".join(str(message).split()), dict(options), [function.name for function in tasks.FUNCTIONS])
+    print(f"{_PROGRAM}: {kind}: {text}", file=sys.stderr)
     return code
-
-
-def _show_warning(message, category, filename, lineno, file=None, line=None):
-    _complain(message, kind="warning")
 
 
 def _parser():
@@ -230,7 +244,7 @@ def _demo(args):
 
 
 def _restore(function, args):
-    return restore_files(args, function, _complain)
+    return restore_files(args, function, partial(_complain, options=args.options))
 
 
 def _synthesize(args):

@@ -19,7 +19,7 @@ def add_synthesis(parser):
     """
     methods = tuple(METHODS)
     parser.add_argument("--shape", nargs=2, type=int, metavar=("NY", "NX"), required=True, help="pixels")
-    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="file .fits or .zarr")
+    parser.add_argument("-o", "--output", dest="out", metavar="OUT", required=True, help="file .fits or .zarr")
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same image (default: random)")
     parser.add_argument("--method", choices=methods, default=methods[0], help="generator (default: %(default)s)")
     parser.add_argument(
@@ -53,7 +53,7 @@ def synthesize(args):
 
     from sunpy_restore import synthesize_granulation
 
-    target = Path(args.output)
+    target = Path(args.out)
     # The old file stays until the new one is complete
     replaced = args.overwrite and target.is_file()
     out = target.with_name(f".new.{target.name}") if replaced else target

@@ -25,11 +25,13 @@ def add_function(parser, function):
         "--method", choices=function.methods, default="network", help="restoration method (default: %(default)s)"
     )
     for option in function.options:
+        # Python names have underscores, options hyphens: both are understood
+        names = dict.fromkeys((f"--{option.name}", f"--{option.name.replace('_', '-')}"))
         if option.flag:
-            parser.add_argument(f"--{option.name}", action="store_true", default=None, help=option.help)
+            parser.add_argument(*names, action="store_true", default=None, help=option.help)
         else:
             parser.add_argument(
-                f"--{option.name}", metavar=option.metavar, choices=option.choices, nargs=option.nargs, help=option.help
+                *names, metavar=option.metavar, choices=option.choices, nargs=option.nargs, help=option.help
             )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
@@ -97,7 +99,13 @@ def _given(function, args):
     """Keywords of the options that are among the arguments."""
     values = ((option, getattr(args, option.name)) for option in function.options)
     return {
-        option.name: value if option.flag else resolve(option.read)(value)
-        for option, value in values
-        if value is not None
+        option.name: value if option.flag else _read(option, value) for option, value in values if value is not None
     }
+
+
+def _read(option, value):
+    try:
+        return resolve(option.read)(value)
+    except (TypeError, ValueError) as error:
+        text = value if isinstance(value, str) else " ".join(value)
+        raise ValueError(f"--{option.name.replace('_', '-')} {text}: {error}") from error

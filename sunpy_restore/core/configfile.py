@@ -170,7 +170,7 @@ def changed(config, changes, options=None):
         The configuration.
     changes : mapping
         New values by key. Keys of nested values have dots, such as ``"options.views"`` and ``"network.width"``; a value
-        that is a mapping is merged into the present one.
+        that is a mapping is merged into the present one. The name of an option that the recipe knows is enough.
     options : collection of `str`, optional
         Options that the recipe knows; by default only those that the configuration has can be changed.
 
@@ -197,6 +197,8 @@ def changed(config, changes, options=None):
     values = {key: vars(config)[key] for key in _RULES}
     for key, value in changes.items():
         path = key.split(".")
+        if path[0] not in values and path[0] in (options or ()):
+            path = ["options", *path]
         if path[0] not in values or (len(path) > 1 and path[0] not in _TABLES):
             raise ValueError(
                 f"Unknown key {key!r} of the configuration {config.name!r}; expected one of {', '.join(_RULES)}, or "

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["read_map", "read_maps", "read_mask"]
+__all__ = ["read_map", "read_maps", "read_mask", "read_quantity"]
 
 
 def read_map(path):
@@ -130,3 +130,43 @@ def read_mask(path):
     if images[0].dtype.kind not in "biuf" or not np.isfinite(images[0]).all():
         raise ValueError(f"{path}: found NaN or text ({images[0].dtype}); expected numbers as the mask.")
     return images[0] != 0
+
+
+def read_quantity(text):
+    """
+    Read a number that may have a unit.
+
+    Parameters
+    ----------
+    text : `str`
+        Such as ``"2.9"`` or ``"2.9 s"``.
+
+    Returns
+    -------
+    `float` or `~astropy.units.Quantity`
+        A number without unit is a `float`.
+
+    Raises
+    ------
+    ValueError
+        The text is something else.
+
+    Examples
+    --------
+    >>> from sunpy_restore.core.inputs import read_quantity
+    >>> read_quantity("2.9"), read_quantity("2.9 s")
+    (2.9, <Quantity 2.9 s>)
+    """
+    import astropy.units as u
+
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        value = u.Quantity(text)
+    except (TypeError, ValueError):
+        raise ValueError(f"Found {text!r}; expected a number, or a number and its unit.") from None
+    if not value.isscalar:
+        raise ValueError(f"Found {text!r}; expected one number.")
+    return value

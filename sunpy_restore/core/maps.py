@@ -14,6 +14,7 @@ from sunpy.map import GenericMap, MapSequence
 from sunpy_restore.core.cubes import image_headers, rebuilt_cube
 from sunpy_restore.core.filled import FILLED_KEYWORD, filled, record_filled
 from sunpy_restore.core.header import update_header
+from sunpy_restore.core.masks import array_of
 from sunpy_restore.core.messages import named_image
 from sunpy_restore.core.pixels import repeated
 
@@ -110,21 +111,25 @@ def masks_for(maps, mask):
     ----------
     maps : `list` of `~sunpy.map.GenericMap`
         The images.
-    mask : `numpy.ndarray` of `bool`, `list` of them, or `None`
-        One mask for all images, or one per image.
+    mask : `numpy.ndarray` of `bool`, `~sunpy.map.GenericMap`, `list` of them, `~sunpy.map.MapSequence`, or `None`
+        One mask for all images, or one per image. A Map has the pixels of the image and the values 0 (or False) and 1.
 
     Returns
     -------
     `list`
-        One mask or `None` per image. Their types and shapes are not checked.
+        One mask or `None` per image. The types and shapes of arrays are not checked.
 
     Raises
     ------
     TypeError
         The mask is a single value or a nested list.
     ValueError
-        The number of masks is not the number of images.
+        The number of masks is not the number of images; or a Map has other values than 0 and 1, or other pixels.
     """
+    if isinstance(mask, MapSequence):
+        mask = list(mask.maps)
+    if isinstance(mask, GenericMap):
+        mask = [mask] * len(maps)
     # np.ndim fails for a list of masks of different shapes
     dimensions = None if isinstance(mask, (list, tuple)) else np.ndim(mask)
     if mask is None or dimensions == 2:
@@ -133,11 +138,14 @@ def masks_for(maps, mask):
         raise TypeError(
             f"Found the mask {mask!r}; expected a boolean array in the shape of the image, or one per image."
         )
-    if any(np.ndim(part) == 1 for part in mask):
+    parts = list(mask)
+    if any(np.ndim(part) == 1 for part in parts if not isinstance(part, GenericMap)):
         raise TypeError("Found a nested list as the mask; expected a boolean array. Make one with numpy.array(mask).")
-    if len(mask) != len(maps):
-        raise ValueError(f"Found {len(mask)} masks for {len(maps)} images; expected one for all or one per image.")
-    return list(mask)
+    if len(parts) != len(maps):
+        raise ValueError(f"Found {len(parts)} masks for {len(maps)} images; expected one for all or one per image.")
+    return [
+        array_of(part, smap) if isinstance(part, GenericMap) else part for part, smap in zip(parts, maps, strict=True)
+    ]
 
 
 def restored_map(smap, data, *, provenance, scale=1, mask=None, fill=None):

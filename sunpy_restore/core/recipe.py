@@ -228,6 +228,37 @@ class Recipe(ABC):
             Name to `~sunpy_restore.core.config.TrainingConfig`.
         """
 
+    def prepared(self, config):
+        """
+        The configuration that is trained, by default the one that was chosen.
+
+        Parameters
+        ----------
+        config : `~sunpy_restore.core.config.TrainingConfig`
+            The configuration with the changes of the user.
+
+        Returns
+        -------
+        `~sunpy_restore.core.config.TrainingConfig`
+            A configuration whose options are hyperparameters of the network, for example.
+        """
+        return config
+
+    def for_networks(self, hyperparameters):
+        """
+        The recipe that scores networks, by default this one.
+
+        Parameters
+        ----------
+        hyperparameters : `list` of mapping
+            Those of each network, from the metadata of its weights.
+
+        Returns
+        -------
+        `Recipe`
+        """
+        return self
+
     @abstractmethod
     def training_data(self, config):
         """

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from sunpy_restore.core.maps import as_maps, restored_map
+from sunpy_restore.core.maps import as_maps, restored_map, valid_pixels
 from sunpy_restore.core.memory import enough_memory
 from sunpy_restore.core.messages import named_image, warn_user
 from sunpy_restore.core.methods import load_method, restore_observation
@@ -58,6 +58,7 @@ def _results(function, maps, method, weights, device, progress, observing, resto
     for index, (smap, own) in enumerate(zip(visible, options, strict=True)):
         with named_image(index, len(maps)):
             tasks.append(_task(function, observation.check(smap, **own)))
+            _refuse_invalid(smap)
     methods = {
         task.name: load_method(task, method, weights=weights, device=device, progress=progress)
         for task in {task.name: task for task in tasks}.values()
@@ -157,6 +158,14 @@ def _task(function, name):
         (task,) = function.tasks
         return task
     return next(task for task in function.tasks if task.name == name)
+
+
+def _refuse_invalid(smap):
+    if not valid_pixels(smap).any():
+        raise ValueError(
+            f"Found {smap.data.size} pixels that are all masked or not finite; expected at least one valid pixel. "
+            "Check the file, and the mask of the Map."
+        )
 
 
 def _restored(smap, observed, method, progress, options):

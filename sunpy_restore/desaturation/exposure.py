@@ -10,7 +10,7 @@ from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.prepared import refuse_unknown_unit
 from sunpy_restore.desaturation.forward import FULL_WELL
 
-__all__ = ["counts_per_unit", "exposures_for", "is_rate", "refuse_scaled"]
+__all__ = ["counts_per_unit", "exposures_for", "is_rate", "level_in_unit_of", "refuse_scaled"]
 
 _COMMANDED_TOLERANCE = 0.1  # of the exposure time; the shutter is exact to a millisecond
 _HIGHEST = 1.08  # full wells; saturated pixels of level 1 show 0.92 to 1.00, and their flat field scatters by 4 %
@@ -219,3 +219,51 @@ def refuse_scaled(counts, valid):
             "scaled: desaturate the image of level 1 or 1.5 first. If you know the value that saturated pixels show, "
             "pass it as saturated=."
         )
+
+
+def level_in_unit_of(smap, level):
+    """
+    Convert a saturation level to a number in the unit of an image.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.GenericMap`
+        The image.
+    level : `float` or `~astropy.units.Quantity`, optional
+        The level; a number is in the unit of the image. Counts (ct) are DN.
+
+    Returns
+    -------
+    `float` or `None`
+        `None` if there is no level.
+
+    Raises
+    ------
+    TypeError
+        The level is not a number.
+    ValueError
+        The level is not positive, or has a unit that is not that of the image.
+    """
+    if level is None:
+        return None
+    value = level
+    if isinstance(level, u.Quantity) and level.isscalar:
+        value = _converted(level, u.DN if smap.unit is None else smap.unit)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(
+            f"Found saturated={level!r}; expected a number in the unit of the Map, or a Quantity: the value of "
+            "saturated pixels."
+        )
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"Found saturated={level}; expected a positive number in the unit of the Map.")
+    return float(value)
+
+
+def _converted(level, unit):
+    try:
+        return float(level.to_value(unit, equivalencies=[(u.ct, u.DN), (u.ct / u.s, u.DN / u.s)]))
+    except u.UnitConversionError:
+        raise ValueError(
+            f"Found saturated={level} for an image in {unit}; expected a level in this unit, because DN and DN / s "
+            "differ by the exposure time. Convert it, or give the number that saturated pixels show."
+        ) from None

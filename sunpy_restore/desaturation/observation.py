@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Real
 
 import numpy as np
 
@@ -10,18 +9,25 @@ from sunpy_restore.core import observation
 from sunpy_restore.core.filling import checked_hole
 from sunpy_restore.core.inference import fill_invalid
 from sunpy_restore.core.maps import valid_pixels
+from sunpy_restore.core.messages import warn_user
 from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.channels import input_windows
-from sunpy_restore.desaturation.exposure import counts_per_unit, refuse_scaled
+from sunpy_restore.desaturation.exposure import counts_per_unit, level_in_unit_of, refuse_scaled
 from sunpy_restore.desaturation.plateau import find_plateau, with_margin
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
-from sunpy_restore.desaturation.saturation import check_aia, find_saturation
+from sunpy_restore.desaturation.saturation import check_aia, detector_roll, find_saturation, is_along_detector
 
 __all__ = ["Observation"]
 
 _ROUNDING = 1e-6  # of a saturation level, in single precision
 _DISPLAY_VALUES = 256
 """Images with no more distinct values than this have an 8-bit display scale, on which intensities do not add."""
+
+_ROTATED = (
+    "The image is rotated by {:.3g} degrees with respect to the detector. Charge blooms along the columns of the "
+    "detector, and the diffraction pattern has its orientation: saturated and bloomed pixels may not be told apart, "
+    "and the fill is not corrected with the fringes. Desaturate the image before it is rotated."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +46,7 @@ class Observation(observation.Observation):
     level : `float`, optional
         Saturation level (full well), in the unit of the image.
     channel : `int`, optional
-        Wavelength of the AIA channel in angstrom, if its diffraction pattern is known.
+        Wavelength of the AIA channel in angstrom, if its diffraction pattern is known in the orientation of the image.
     """
 
     image: np.ndarray
@@ -61,7 +67,7 @@ class Observation(observation.Observation):
             Any Map.
         mask : `numpy.ndarray` of `bool`, optional
             See `sunpy_restore.desaturate`.
-        saturated : `float`, optional
+        saturated : `float` or `~astropy.units.Quantity`, optional
             See `sunpy_restore.desaturate`.
         exposure : `float`, optional
             Exposure time in seconds. It is not used if ``mask`` or ``saturated`` is given.
@@ -73,18 +79,17 @@ class Observation(observation.Observation):
         ValueError
             Wrong unit, processing level, pixel scale or exposure time, values far above the full well, a mask of
             another shape or without valid pixels outside of it, an image without a mask in which no saturation level
-            is known, or a saturation level that is not positive or that no masked pixel has.
+            is known, or a saturation level that is not positive, has another unit or that no masked pixel has.
         """
         check_aia(smap)
-        if saturated is not None:
-            _check_level(saturated)
-        elif mask is None:
+        level = level_in_unit_of(smap, saturated)
+        if level is None and mask is None:
             counts = counts_per_unit(smap, exposure)
             image, valid = _valid_data(smap)
             refuse_scaled(counts * image, valid)
         if mask is not None:
             checked_hole(_valid_data(smap)[0], mask)
-            if saturated is not None and not _at_level(smap.data, mask, saturated).any():
+            if level is not None and not _at_level(smap.data, mask, level).any():
                 raise ValueError(
                     f"Found saturated={saturated}, but all masked pixels are fainter; expected the value of saturated "
                     "pixels. Leave it out if none of the masked pixels is saturated."
@@ -101,7 +106,7 @@ class Observation(observation.Observation):
             A Map that `check` has accepted.
         mask : `numpy.ndarray` of `bool`, optional
             See `sunpy_restore.desaturate`. By default the saturated pixels are found.
-        saturated : `float`, optional
+        saturated : `float` or `~astropy.units.Quantity`, optional
             See `sunpy_restore.desaturate`. By default a mask does not imply that its pixels are saturated.
         exposure : `float`, optional
             See `check`.
@@ -114,11 +119,16 @@ class Observation(observation.Observation):
         ------
         ValueError
             No valid pixel lies outside of the saturated ones.
+
+        Warns
+        -----
+        ~sunpy_restore.core.exceptions.RestoreWarning
+            The image is rotated by more than 2 degrees with respect to the detector.
         """
         image, valid = _valid_data(smap)
-        saturation = {}
-        if saturated is not None:
-            level = float(saturated)
+        given, saturation = mask is not None, {}
+        level = level_in_unit_of(smap, saturated)
+        if level is not None:
             full = _at_level(smap.data, valid if mask is None else np.asarray(mask), level)
             mask = with_margin(full) & valid if mask is None else mask
             saturation = {"saturated": full, "level": level}
@@ -126,17 +136,25 @@ class Observation(observation.Observation):
             found = find_saturation(smap, exposure)
             mask = found.mask
             saturation = {"saturated": found.saturated, "primary": found.primary, "level": found.level}
+        if not (given or (valid & ~mask).any()):
+            raise ValueError(
+                f"Found no unsaturated pixel among the {np.count_nonzero(valid)} valid ones; expected some to fill "
+                "from, more than 2 pixels away from saturated ones. Use a larger part of the image."
+            )
         mask = checked_hole(image, mask)
         data = smap.data
         if not (valid | mask).all():
             data = np.where(mask & valid, data, fill_invalid(data, valid & ~mask)[0])
         # A saturation level that was found implies a linear scale
         linear = "primary" in saturation or not _is_display(smap.data, valid & ~mask)
-        if saturated is not None:
+        if level is not None:
             exposure = np.where(full, level, data)
             saturation["primary"] = separate_blooming(full, exposure, level) if linear else full
         wavelength = int(smap.meta["wavelnth"])
-        channel = wavelength if linear and wavelength in EUV_CHANNELS else None
+        along = is_along_detector(smap)
+        if not along and mask.any():
+            warn_user(_ROTATED.format(abs(detector_roll(smap))))
+        channel = wavelength if linear and along and wavelength in EUV_CHANNELS else None
         return cls(image=data, mask=mask, channel=channel, **saturation)
 
     @classmethod
@@ -231,15 +249,6 @@ def _valid_data(smap):
     """The data of a Map with NaN in invalid pixels, and which pixels are valid: finite and not masked."""
     valid = valid_pixels(smap)
     return np.where(valid, smap.data, np.nan), valid
-
-
-def _check_level(saturated):
-    if isinstance(saturated, bool) or not isinstance(saturated, Real):
-        raise TypeError(
-            f"Found saturated={saturated!r}; expected a number, the value of saturated pixels in the unit of the Map."
-        )
-    if not (np.isfinite(saturated) and saturated > 0):
-        raise ValueError(f"Found saturated={saturated}; expected a positive number in the unit of the Map.")
 
 
 def _at_level(data, candidates, level):

@@ -151,8 +151,8 @@ def _is_corrected(observation, method, consistency):
     if needs_fringes(method, consistency) and observation.channel is None:
         raise ValueError(
             "Found an image whose diffraction pattern is not known; expected one of the channels "
-            f"{', '.join(map(str, EUV_CHANNELS))} angstrom on a linear intensity scale, not an 8-bit image. "
-            "Use another method with consistency='none'."
+            f"{', '.join(map(str, EUV_CHANNELS))} angstrom on a linear intensity scale, not an 8-bit or a "
+            "rotated image. Use another method with consistency='none'."
         )
     if method.function is diffraction:
         return False

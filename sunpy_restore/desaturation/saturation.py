@@ -14,9 +14,11 @@ from sunpy_restore.desaturation.plateau import find_plateau, with_margin
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.task import DESATURATE
 
-__all__ = ["Saturation", "check_aia", "find_saturation"]
+__all__ = ["Saturation", "check_aia", "detector_roll", "find_saturation", "is_along_detector"]
 
 _CHANNELS = (*EUV_CHANNELS, 1600, 1700, 4500)
+_LARGEST_ROLL = 2.0
+"""Largest angle in degrees between the axes of an image and those of the detector."""
 _LEVELS = (0.5, 1.0, 1.5)
 _PIXEL = 0.6  # arcsec; 0.599 to 0.613 in the headers of level 1
 _SINGLE_PIXELS = (
@@ -97,6 +99,45 @@ def check_aia(smap, *, channels=_CHANNELS):
     if "cdelt1" in smap.meta:
         check_pixel_scale(smap, _PIXEL, _SINGLE_PIXELS)
     return int(wavelength)
+
+
+def detector_roll(smap):
+    """
+    Angle between the columns of an image and those of the detector.
+
+    Images of level 1 have the axes of the detector, whatever the roll of the spacecraft; ``SAT_ROT`` and ``INST_ROT``
+    are the angle to solar north that these have. Registered images are rotated by it.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.sources.AIAMap`
+        The image.
+
+    Returns
+    -------
+    `float`
+        Degrees from -90 to 90; a rotation by 180 degrees leaves columns as they are.
+    """
+    scale = [axis.to_value(smap.scale[0].unit) for axis in smap.scale]
+    (_, x), (_, y) = np.diag(scale) @ np.asarray(smap.rotation_matrix)
+    roll = sum(float(smap.meta.get(name) or 0) for name in ("sat_rot", "inst_rot"))
+    return float((np.degrees(np.arctan2(-x, y)) - roll + 90) % 180 - 90)
+
+
+def is_along_detector(smap):
+    """
+    Whether the columns of an image are those of the detector, along which charge blooms.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.sources.AIAMap`
+        The image.
+
+    Returns
+    -------
+    `bool`
+    """
+    return abs(detector_roll(smap)) <= _LARGEST_ROLL
 
 
 def find_saturation(smap, exposure=None):

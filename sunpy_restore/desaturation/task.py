@@ -42,16 +42,16 @@ DESATURATE = MapFunction(
         ),
         Option(
             "saturated",
-            "value that saturated pixels show, in the unit of the image (default: found from the full well; not "
-            "assumed with --mask)",
+            "value that saturated pixels show, in the unit of the image or with its own (default: found from the full "
+            "well; not assumed with --mask)",
             "VALUE",
-            read=float,
+            read="sunpy_restore.core.inputs:read_quantity",
         ),
         Option(
             "exposure",
-            "exposure time of images in DN/s, in seconds (default: EXPTIME in the header)",
+            "exposure time of images in DN/s, in seconds or with its unit (default: EXPTIME in the header)",
             "SECONDS",
-            read=float,
+            read="sunpy_restore.core.inputs:read_quantity",
         ),
         Option(
             "consistency",

@@ -31,15 +31,15 @@ def desaturate(
     image : `~sunpy.map.GenericMap`, `list` or `tuple` of Maps, `~sunpy.map.MapSequence` or `~ndcube.NDCube`
         AIA images of level 1 or 1.5, in DN (or ct) per exposure or in DN/s, full disk or cutouts, shape ``(ny, nx)``.
         They are not changed.
-    mask : `numpy.ndarray` of `bool`, or `list` of them, optional
+    mask : `numpy.ndarray` of `bool` or `~sunpy.map.GenericMap`, or `list` of them, optional
         True for the pixels to fill, shape ``(ny, nx)``; for several images one mask for all, or one for each. The
         values of masked pixels are not used, nothing is assumed about them, and the result is proportional to the
         image. By default the saturated pixels are found from the full well of 16383 DN, see
         `~sunpy_restore.desaturation.saturation.find_saturation`.
-    saturated : `float`, optional
-        Value that saturated pixels show, in the unit of the Map. Masked pixels with this value or a larger one, or NaN,
-        are then known to be saturated; without ``mask`` all such pixels are filled, and a margin of 2 pixels. By
-        default it is found from the full well, and not assumed with ``mask``.
+    saturated : `float` or `~astropy.units.Quantity`, optional
+        Value that saturated pixels show; a number is in the unit of the Map. Masked pixels with this value or a larger
+        one, or NaN, are then known to be saturated; without ``mask`` all such pixels are filled, and a margin of 2
+        pixels. By default it is found from the full well, and not assumed with ``mask``.
     exposure : `~astropy.units.Quantity` or `float`, or `list` of them, optional
         Exposure time of images in DN/s, in seconds; for several images one for all, or one for each. By default
         ``EXPTIME`` in the header. It is required if this was set to 1 when the image was divided by the exposure time,
@@ -48,7 +48,8 @@ def desaturate(
         Network; biharmonic continuation of the surroundings; or inverse diffraction without a network.
     consistency : ``"diffraction"`` or ``"none"``, optional
         Whether to correct the fill with the fringes and the charge. By default the fill of the network is corrected
-        where the diffraction pattern is known: in the seven channels from 94 to 335 angstrom, but not in 8-bit images.
+        where the diffraction pattern is known: in the seven channels from 94 to 335 angstrom, but not in 8-bit images
+        and not in images that are rotated with respect to the detector.
     weights : `str` or path-like, optional
         Name of weights in the registry, or a ``.safetensors`` file. By default those that come with the package.
     device : `str`, optional
@@ -69,17 +70,17 @@ def desaturate(
         No Map, another instrument, a mask that is not boolean, or a saturation level that is not a number.
     ValueError
         Wrong unit, processing level, pixel scale or channel; an image in DN/s without a credible exposure time; values
-        more than 8 % above the full well; a mask of another shape or without valid pixels outside of it; a
-        saturation level that is not positive or that no masked pixel has; an 8-bit image without a mask or a
-        saturation level; a Map that was desaturated already; or a consistency that needs a diffraction pattern where
-        this is not known.
+        more than 8 % above the full well; a mask of another shape or position, or without valid pixels outside of it; a
+        saturation level that is not positive, has another unit or that no masked pixel has; an 8-bit image without a
+        mask or a saturation level; a Map that was desaturated already; an image without valid pixels; or a consistency
+        that needs a diffraction pattern where this is not known.
     ~sunpy_restore.core.exceptions.WeightsError
         Weights can't be found or read.
 
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        No pixel is saturated.
+        No pixel is saturated; or the image is rotated with respect to the detector.
 
     Notes
     -----

@@ -90,7 +90,7 @@ def richardson_lucy(image, iterations=60, kernel=None):
     return restored[edge:-edge, edge:-edge]
 
 
-def richardson_lucy_signed(field, iterations=8, offset=8.0):
+def richardson_lucy_signed(field, iterations=8, offset=8.0, kernel=None):
     """
     Deconvolve a magnetogram by the Richardson-Lucy algorithm, which requires positive images.
 
@@ -106,11 +106,13 @@ def richardson_lucy_signed(field, iterations=8, offset=8.0):
         Number of iterations. At the noise of HMI magnetograms the error is smallest after 5 to 10.
     offset : `float`
         Constant in kG, larger than the strongest field.
+    kernel : `numpy.ndarray`, optional
+        As for `richardson_lucy`.
 
     Returns
     -------
     `numpy.ndarray`
         Magnetogram in kG, shape ``(2 * ny, 2 * nx)``.
     """
-    plus, minus = (richardson_lucy(offset + sign * field, iterations) for sign in (1, -1))
+    plus, minus = (richardson_lucy(offset + sign * field, iterations, kernel) for sign in (1, -1))
     return (plus - minus) / 2

@@ -1,15 +1,24 @@
 """
-Forward model of HMI: point spread function, pixels and noise.
+Forward model of HMI, or of another telescope: point spread function, pixels and noise.
 
 All functions take arrays with square pixels; angles are in arcsec. They generate the training pairs, perform the
 data-consistency step of `sunpy_restore.enhance`, and check its results.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import ndimage, signal, special
+from scipy import ndimage, signal
+
+from sunpy_restore.enhancement.optics import (
+    HMI_PIXEL,
+    HMI_WAVELENGTH,
+    PSF_RADIUS,
+    TARGET_DIAMETER,
+    PointSpreadFunction,
+    airy_psf,
+    hmi_psf,
+)
 
 __all__ = [
     "CONTINUUM_NOISE",
@@ -26,128 +35,11 @@ __all__ = [
     "transfer_kernel",
 ]
 
-HMI_PIXEL = 0.504
-"""Pixel size of HMI in arcsec."""
-
-HMI_WAVELENGTH = 6173e-10
-"""Wavelength of the Fe I line of HMI in metres."""
-
-HMI_DIAMETER = 0.14
-"""Aperture of HMI in metres."""
-
-TARGET_DIAMETER = 0.28
-"""Aperture in metres of the target telescope, whose image `sunpy_restore.enhance` estimates."""
-
 CONTINUUM_NOISE = 1e-3
 """1-sigma noise of a continuum pixel, in units of the quiet-Sun intensity."""
 
 MAGNETOGRAM_NOISE = 1e-2
 """1-sigma noise of a magnetogram pixel, in kG."""
-
-PSF_RADIUS = 6.0
-"""
-Radius in arcsec at which the point spread functions are truncated.
-
-The wings of the HMI point spread function fall as 1/r^3; 6 % of the light would lie beyond this radius. It limits the
-receptive radius of the restoration. With wider wings, restored umbrae are darker than any measured ones, and the
-granulation contrast differs by 2 %.
-"""
-
-
-@dataclass(frozen=True)
-class PointSpreadFunction:
-    """
-    Point spread function of HMI according to Wachter et al. (2012).
-
-    It is ``(1 - e) exp[-(r / w)**2] + e / [1 + (r / W)**k]`` with ``r = pi D theta / lambda``. The default values of
-    ``w`` and ``W`` are those of Diaz Baso & Asensio Ramos (2018), which match observed power spectra. The original ones
-    are ``PointSpreadFunction(w=1.8, W=3.0)``.
-
-    Parameters
-    ----------
-    w, W : `float`
-        Widths of the core and of the wings, in units of ``lambda / (pi D)``.
-    e : `float`
-        Fraction of the wings in the central intensity.
-    k : `float`
-        Exponent of the wings.
-    radius : `float`
-        Radius in arcsec at which the function is truncated.
-
-    References
-    ----------
-    * Wachter et al. 2012, Solar Physics 275, 261, https://doi.org/10.1007/s11207-011-9709-6
-    * Diaz Baso & Asensio Ramos 2018, A&A 614, A5, https://doi.org/10.1051/0004-6361/201731344
-    """
-
-    w: float = 2.0
-    W: float = 3.4
-    e: float = 0.1
-    k: float = 3.0
-    radius: float = PSF_RADIUS
-
-    def __call__(self, theta):
-        """Value at the angle ``theta`` in arcsec from the centre, not normalised."""
-        r = _reduced_radius(theta, HMI_DIAMETER)
-        value = (1 - self.e) * np.exp(-((r / self.w) ** 2)) + self.e / (1 + (r / self.W) ** self.k)
-        return np.where(np.asarray(theta) <= self.radius, value, 0.0)
-
-
-def _reduced_radius(theta, diameter):
-    return np.pi * diameter * np.deg2rad(np.asarray(theta, dtype=float) / 3600) / HMI_WAVELENGTH
-
-
-def _sampled(function, pixel_scale, radius):
-    """Kernel of odd side and sum 1 with the values of ``function`` at the centres of the pixels."""
-    half = int(np.ceil(radius / pixel_scale))
-    axis = np.arange(-half, half + 1) * pixel_scale
-    kernel = function(np.hypot(axis[:, None], axis[None, :]))
-    return kernel / kernel.sum()
-
-
-def hmi_psf(pixel_scale, psf=PointSpreadFunction()):
-    """
-    Sample the point spread function of HMI on a square grid, without the response of the pixels.
-
-    Parameters
-    ----------
-    pixel_scale : `float`
-        Pixel size in arcsec.
-    psf : `PointSpreadFunction`
-        Point spread function.
-
-    Returns
-    -------
-    `numpy.ndarray`
-        Centred kernel of odd side with sum 1.
-    """
-    return _sampled(psf, pixel_scale, psf.radius)
-
-
-def airy_psf(pixel_scale, diameter=TARGET_DIAMETER, radius=PSF_RADIUS):
-    """
-    Sample the Airy pattern of a circular aperture on a square grid.
-
-    Parameters
-    ----------
-    pixel_scale : `float`
-        Pixel size in arcsec.
-    diameter : `float`
-        Aperture in metres.
-    radius : `float`
-        Radius in arcsec at which the pattern is truncated.
-
-    Returns
-    -------
-    `numpy.ndarray`
-        Centred kernel of odd side with sum 1.
-    """
-
-    def airy(theta):
-        r = np.maximum(_reduced_radius(theta, diameter), 1e-9)
-        return np.where(theta <= radius, (2 * special.j1(r) / r) ** 2, 0.0)
-
-    return _sampled(airy, pixel_scale, radius)
 
 
 def _convolve(image, kernel):
@@ -238,7 +130,10 @@ def observe(image, pixel_scale, *, noise=0.0, psf=PointSpreadFunction(), pixel=H
     return recorded
 
 
-def observe_target(image, pixel_scale, *, diameter=TARGET_DIAMETER, pixel=HMI_PIXEL / 2, phase=(0.0, 0.0)):
+def observe_target(
+    image, pixel_scale, *, diameter=TARGET_DIAMETER, pixel=HMI_PIXEL / 2, phase=(0.0, 0.0), radius=PSF_RADIUS,
+    wavelength=HMI_WAVELENGTH,
+):  # fmt: skip
     """
     Simulate a noise-free image of the target telescope.
 
@@ -250,6 +145,8 @@ def observe_target(image, pixel_scale, *, diameter=TARGET_DIAMETER, pixel=HMI_PI
         Aperture of the telescope in metres.
     pixel : `float`
         Pixel size of its camera in arcsec.
+    radius, wavelength : `float`
+        See `~sunpy_restore.enhancement.optics.airy_psf`.
 
     Returns
     -------
@@ -262,7 +159,7 @@ def observe_target(image, pixel_scale, *, diameter=TARGET_DIAMETER, pixel=HMI_PI
         The pixels of the scene are larger than half of ``pixel``.
     """
     _check_sampling(pixel_scale, pixel)
-    return _integrate(_convolve(image, airy_psf(pixel_scale, diameter)), pixel_scale, pixel, phase)
+    return _integrate(_convolve(image, airy_psf(pixel_scale, diameter, radius, wavelength)), pixel_scale, pixel, phase)
 
 
 def _check_sampling(pixel_scale, pixel):
@@ -274,7 +171,10 @@ def _check_sampling(pixel_scale, pixel):
 
 
 @lru_cache(maxsize=8)
-def transfer_kernel(psf=PointSpreadFunction(), diameter=TARGET_DIAMETER, pixel=HMI_PIXEL / 2):
+def transfer_kernel(
+    psf=PointSpreadFunction(), diameter=TARGET_DIAMETER, pixel=HMI_PIXEL / 2, radius=PSF_RADIUS,
+    wavelength=HMI_WAVELENGTH,
+):  # fmt: skip
     """
     Compute the kernel that degrades an image of the target telescope to the optics of HMI.
 
@@ -290,6 +190,8 @@ def transfer_kernel(psf=PointSpreadFunction(), diameter=TARGET_DIAMETER, pixel=H
         image that represents the Sun itself.
     pixel : `float`
         Pixel size of the image in arcsec.
+    radius, wavelength : `float`
+        Of the Airy pattern of the target telescope, see `~sunpy_restore.enhancement.optics.airy_psf`.
 
     Returns
     -------
@@ -303,10 +205,11 @@ def transfer_kernel(psf=PointSpreadFunction(), diameter=TARGET_DIAMETER, pixel=H
         ratio = np.fft.fft2(centred(hmi, hmi.shape[0]))
         side = hmi.shape[0]
     else:
-        airy = airy_psf(step, diameter)
-        side = hmi.shape[0]
+        airy = airy_psf(step, diameter, radius, wavelength)
+        side = max(hmi.shape[0], airy.shape[0])
         h, a = (np.fft.fft2(centred(kernel, side)) for kernel in (hmi, airy))
-        ratio = (h * a.conj()).real / (np.abs(a) ** 2 + 1e-4)
+        ratio = h * a.conj()
+        ratio = (ratio.real if psf.is_symmetric else ratio) / (np.abs(a) ** 2 + 1e-4)
     # Evaluate the kernel at the pixels of the target, from the frequencies below their Nyquist frequency
     half = side // fine // 2
     frequency = np.fft.fftfreq(side, step)

@@ -5,7 +5,8 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage, signal
 
-from sunpy_restore.enhancement.forward import TARGET_DIAMETER, centred, reconvolve, transfer_kernel
+from sunpy_restore.enhancement.forward import centred, reconvolve
+from sunpy_restore.enhancement.telescope import HMI
 
 __all__ = [
     "CONSISTENCY_RADIUS",
@@ -28,17 +29,17 @@ CONSISTENCY_RADIUS = 2 * (FILTER_SIZE // 2 + 1) + 3 * _SMOOTHING
 _POWER_SMOOTHING = 1.5
 """Standard deviation, in HMI pixels, of the Gaussian over which the power of a magnetogram is averaged."""
 
-_FIELD_DIAMETER = 0.4
+_FIELD_APERTURE = 0.4 / 0.28
 """
-Aperture in metres of the telescope that data consistency assumes for restored magnetograms.
+Aperture of the telescope that data consistency assumes for restored magnetograms, relative to the target telescope.
 
-It lies between 0.28 m, the aperture of the target telescope, and infinity, which corresponds to convolution with the
+It lies between 1 and infinity, which corresponds to convolution with the
 full HMI point spread function. The latter then reproduces the magnetogram within 5 % and its unsigned flux within 4 %.
 """
 
 
 @lru_cache(maxsize=8)
-def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, diameter=TARGET_DIAMETER):
+def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, enlarged=1.0, telescope=HMI):
     """
     Compute the linear filter from HMI pixels to target pixels with the smallest mean squared error.
 
@@ -55,8 +56,10 @@ def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, diamete
         ``S`` is proportional to ``[1 + (f / f_Nyquist)**2]**-spectral_index``, with the Nyquist frequency of the input.
     size : odd `int`
         Side of the filter in input pixels.
-    diameter : `float`
-        Aperture of the target telescope in metres.
+    enlarged : `float`
+        Factor by which the aperture of the target telescope is enlarged.
+    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+        The telescope of the input.
 
     Returns
     -------
@@ -66,7 +69,7 @@ def wiener_filter(noise_to_signal, spectral_index=0.0, size=FILTER_SIZE, diamete
     """
     n = 4 * size
     frequency = np.fft.fftfreq(2 * n)
-    transfer = _transfer(transfer_kernel(diameter=diameter), n)
+    transfer = _transfer(telescope.transfer_kernel(enlarged), n)
     radius2 = (frequency[:, None] ** 2 + frequency[None, :] ** 2) / 0.25**2
     power = (1 + radius2) ** -float(spectral_index)
     aliases = (power * np.abs(transfer) ** 2).reshape(2, n, 2, n).sum(axis=(0, 2)) / 4
@@ -166,7 +169,7 @@ def _smooth(image, width):
     return ndimage.gaussian_filter(image, width, mode="reflect", radius=3 * _SMOOTHING)
 
 
-def consistent_continuum(restored, observed):
+def consistent_continuum(restored, observed, telescope=HMI):
     """
     Make a restored continuum image consistent with the observation.
 
@@ -174,16 +177,19 @@ def consistent_continuum(restored, observed):
     ----------
     restored, observed : `numpy.ndarray`
         Shapes ``(2 * ny, 2 * nx)`` and ``(ny, nx)``, in units of the quiet-Sun intensity.
+    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+        The telescope of the observation.
 
     Returns
     -------
     `numpy.ndarray`
         Shape ``(2 * ny, 2 * nx)``.
     """
-    return data_consistency(restored, observed, wiener_filter(0.3, 1.0))
+    filters = wiener_filter(0.3, 1.0, telescope=telescope)
+    return data_consistency(restored, observed, filters, telescope.transfer_kernel())
 
 
-def consistent_magnetogram(restored, channels):
+def consistent_magnetogram(restored, channels, telescope=HMI):
     """
     Make a restored magnetogram consistent with the observation.
 
@@ -193,6 +199,8 @@ def consistent_magnetogram(restored, channels):
         Shape ``(2 * ny, 2 * nx)``, in kG.
     channels : `numpy.ndarray`
         Observed field and its 1-sigma noise in kG, shape ``(2, ny, nx)``.
+    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+        The telescope of the observation.
 
     Returns
     -------
@@ -200,5 +208,5 @@ def consistent_magnetogram(restored, channels):
         Shape ``(2 * ny, 2 * nx)``.
     """
     observed, noise = channels
-    filters, kernel = wiener_filter(0.015, 1.0, diameter=_FIELD_DIAMETER), transfer_kernel(diameter=_FIELD_DIAMETER)
-    return data_consistency(restored, observed, filters, kernel, noise=noise)
+    filters = wiener_filter(0.015, 1.0, enlarged=_FIELD_APERTURE, telescope=telescope)
+    return data_consistency(restored, observed, filters, telescope.transfer_kernel(_FIELD_APERTURE), noise=noise)

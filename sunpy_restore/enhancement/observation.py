@@ -12,12 +12,12 @@ from sunpy_restore.core import observation
 from sunpy_restore.core.maps import check_pixel_scale, valid_pixels
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.prepared import refuse_unknown_unit
-from sunpy_restore.enhancement.forward import HMI_PIXEL
 from sunpy_restore.enhancement.gaps import fill_gaps
 from sunpy_restore.enhancement.noise import estimate_noise
-from sunpy_restore.enhancement.outliers import find_outliers
+from sunpy_restore.enhancement.outliers import find_outliers, sharpest_of
 from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu, quiet_sun
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM, PRODUCTS
+from sunpy_restore.enhancement.telescope import HMI, Telescope
 
 __all__ = ["Observation"]
 
@@ -59,6 +59,8 @@ class Observation(observation.Observation):
         Pixels without a value in the input that are not masked; they have none in the result.
     noise : `float`, optional
         1-sigma noise of a magnetogram in kG.
+    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+        The telescope.
     """
 
     data: np.ndarray
@@ -69,9 +71,10 @@ class Observation(observation.Observation):
     untrusted: np.ndarray | None = None
     gaps: np.ndarray | None = None
     noise: float | None = None
+    telescope: Telescope = HMI
 
     @classmethod
-    def from_array(cls, data, task=CONTINUUM):
+    def from_array(cls, data, task=CONTINUUM, telescope=HMI):
         """
         Make an observation of a normalised image: at disk centre, with all pixels valid.
 
@@ -81,6 +84,8 @@ class Observation(observation.Observation):
             Image in units of the quiet-Sun intensity, or in kG.
         task : `~sunpy_restore.core.task.Restoration`
             `~sunpy_restore.enhancement.task.CONTINUUM` or `~sunpy_restore.enhancement.task.MAGNETOGRAM`.
+        telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+            The telescope.
 
         Returns
         -------
@@ -89,7 +94,7 @@ class Observation(observation.Observation):
         everywhere = np.ones(data.shape, dtype=bool)
         return cls(
             data=data, valid=everywhere, on_disk=everywhere, limb_darkening=np.ones(data.shape, np.float32),
-            noise=estimate_noise(data) if task is MAGNETOGRAM else None,
+            noise=estimate_noise(data) if task is MAGNETOGRAM else None, telescope=telescope,
         )  # fmt: skip
 
     def normalised(self):
@@ -116,7 +121,7 @@ class Observation(observation.Observation):
         return image if self.noise is None else np.stack([image, np.full_like(image, self.noise)])
 
     @classmethod
-    def check(cls, smap, *, product=None, noise=None):
+    def check(cls, smap, *, product=None, noise=None, telescope=HMI):
         """
         Refuse a Map that cannot be enhanced.
 
@@ -126,6 +131,8 @@ class Observation(observation.Observation):
             The Map.
         product, noise : optional
             See `sunpy_restore.enhance`.
+        telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+            The telescope that the network was trained for.
 
         Returns
         -------
@@ -140,20 +147,21 @@ class Observation(observation.Observation):
             The pixel scale differs by more than 5 % from 0.504 arcsec, the coordinates are not helioprojective, the
             unit is not one of the product, ``product`` contradicts ``CONTENT``, or the noise does not fit.
         """
-        if not isinstance(smap, HMIMap):
+        if telescope == HMI and not isinstance(smap, HMIMap):
             raise TypeError(
                 f"Found a Map of class {type(smap).__name__} with INSTRUME = {smap.instrument!r}; expected an HMIMap "
-                "(INSTRUME = 'HMI...'). enhance() restores SDO/HMI images only."
+                "(INSTRUME = 'HMI...'). enhance() restores SDO/HMI images only, unless weights were trained for "
+                "another telescope."
             )
-        task = _task_of_product(smap, product)
-        _check_coordinates(smap)
+        task = _task_of(smap, product, telescope)
+        _check_coordinates(smap, telescope)
         refuse_unknown_unit(smap, "Gauss" if task is MAGNETOGRAM else "a unit of intensity, such as DN / s")
         _check_unit(smap.unit, task)
         _check_noise(noise, task)
         return task.name
 
     @classmethod
-    def from_map(cls, smap, *, product=None, noise=None):
+    def from_map(cls, smap, *, product=None, noise=None, telescope=HMI):
         """
         Read the observation in a Map.
 
@@ -161,7 +169,7 @@ class Observation(observation.Observation):
         ----------
         smap : `~sunpy.map.GenericMap`
             A Map that `check` has accepted.
-        product, noise : optional
+        product, noise, telescope : optional
             As for `check`.
 
         Returns
@@ -179,7 +187,7 @@ class Observation(observation.Observation):
         ~sunpy_restore.core.exceptions.RestoreWarning
             Part of the image lies closer to the limb than mu = 0.3, or some pixels are outliers.
         """
-        task, mu = _task_of_product(smap, product), heliocentric_mu(smap)
+        task, mu = _task_of(smap, product, telescope), heliocentric_mu(smap)
         data, valid = fill_gaps(smap.data, valid_pixels(smap))
         on_disk = (mu > 0) & valid
         if not on_disk.any():
@@ -194,7 +202,14 @@ class Observation(observation.Observation):
         else:
             level, darkening, limits = smap.unit.to(u.kG) ** -1, np.ones_like(mu), _MAGNETOGRAM_OUTLIERS
         # The steep edge of the Sun is no outlier
-        outliers = find_outliers(data / (level * darkening), on_disk & (mu > LIMB_MU), **limits)
+        sharpest = sharpest_of(telescope)
+        outliers = find_outliers(data / (level * darkening), on_disk & (mu > LIMB_MU), sharpest=sharpest, **limits)
+        if outliers[on_disk].all():
+            low, high = limits["limits"]
+            raise ValueError(
+                f"Found no credible value on the disk; expected {low:g} to {high:g} in units of {task.unit}. Check "
+                "BUNIT in the header."
+            )
         if outliers.any():
             _warn_of_outliers(outliers)
             data, valid = fill_gaps(data, valid & ~outliers)
@@ -214,6 +229,7 @@ class Observation(observation.Observation):
         return cls(
             data=data, valid=valid, on_disk=on_disk, limb_darkening=darkening, level=level,
             untrusted=~on_disk | (mu < LIMB_MU), gaps=~(valid | masked | outliers), noise=noise,
+            telescope=telescope,
         )  # fmt: skip
 
 
@@ -226,6 +242,11 @@ def _warn_of_outliers(outliers):
         f"{column}: cosmic rays, hot or dead pixels. The values are not used, and the pixels are flagged in the mask "
         "of the result."
     )
+
+
+def _task_of(smap, product, telescope):
+    """The task of a Map; other telescopes than HMI do not name the product as HMI does."""
+    return _task_of_product(smap, product) if telescope == HMI else PRODUCTS[product]
 
 
 def _task_of_product(smap, product):
@@ -241,7 +262,7 @@ def _task_of_product(smap, product):
     if content.strip().upper() in _UNTOLD:
         raise TypeError(
             f"{found}, which does not tell the product; expected 'CONTINUUM INTENSITY' or 'MAGNETOGRAM'. Pass "
-            "product='continuum' or product='magnetogram' (--product in a shell)."
+            "product='continuum' or product='magnetogram'."
         )
     raise TypeError(
         f"{found}; expected 'CONTINUUM INTENSITY' or 'MAGNETOGRAM'. Dopplergrams, components of the vector field and "
@@ -284,11 +305,11 @@ def _check_positive(intensity):
         )
 
 
-def _check_coordinates(smap):
+def _check_coordinates(smap, telescope):
     kinds = [kind[:4].upper() for kind in smap.coordinate_system]
     if kinds != ["HPLN", "HPLT"]:
         raise ValueError(
             f"Found the coordinates {', '.join(smap.coordinate_system)}; expected HPLN, HPLT. The point spread "
-            "function of HMI does not apply to a remapped image. Use the original one."
+            "function does not apply to a remapped image. Use the original one."
         )
-    check_pixel_scale(smap, HMI_PIXEL, "Use the original image, not a resampled one.")
+    check_pixel_scale(smap, telescope.pixel_scale, "Use the original image, not a resampled one.")

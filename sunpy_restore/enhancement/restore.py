@@ -1,11 +1,17 @@
 """Enhance an observation: normalise it, apply a method, and convert the result to the unit of the observation."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 
 from sunpy_restore.core.inference import apply_tiled
 from sunpy_restore.core.methods import Restored
+from sunpy_restore.core.network import TiledNetwork
 from sunpy_restore.core.pixels import repeated
+from sunpy_restore.core.task import resolve
 from sunpy_restore.enhancement.classical import bicubic, richardson_lucy, richardson_lucy_signed
+from sunpy_restore.enhancement.telescope import HMI
 
 __all__ = ["restore", "with_bicubic", "with_network", "with_richardson_lucy", "with_richardson_lucy_signed"]
 
@@ -64,6 +70,9 @@ def with_network(observation, network, *, progress=False):
     `numpy.ndarray`
         Shape ``(2 * ny, 2 * nx)``; NaN in tiles without any pixel on the disk.
     """
+    if observation.telescope != HMI:
+        consistent = partial(resolve(network.task.data_consistency), telescope=observation.telescope)
+        network = TiledNetwork.of(replace(network.task, data_consistency=consistent), network.module, network.device)
     return network(observation.channels(), active=observation.on_disk, progress=progress)
 
 
@@ -88,7 +97,8 @@ def with_richardson_lucy(observation, *, progress=False):
     observation, progress
         As for `with_network`.
     """
-    return _tiled(richardson_lucy, _RICHARDSON_LUCY_RADIUS, observation, progress)
+    kernel = observation.telescope.transfer_kernel()
+    return _tiled(partial(richardson_lucy, kernel=kernel), _RICHARDSON_LUCY_RADIUS, observation, progress)
 
 
 def with_richardson_lucy_signed(observation, *, progress=False):
@@ -100,7 +110,8 @@ def with_richardson_lucy_signed(observation, *, progress=False):
     observation, progress
         As for `with_network`.
     """
-    return _tiled(richardson_lucy_signed, _RICHARDSON_LUCY_RADIUS, observation, progress)
+    kernel = observation.telescope.transfer_kernel()
+    return _tiled(partial(richardson_lucy_signed, kernel=kernel), _RICHARDSON_LUCY_RADIUS, observation, progress)
 
 
 def _tiled(function, radius, observation, progress):

@@ -2,7 +2,10 @@
 
 from sunpy_restore.core.task import MapFunction, Option, Restoration, network_builder
 
-__all__ = ["CONTINUUM", "ENHANCE", "MAGNETOGRAM", "PRODUCTS"]
+__all__ = ["CONTINUUM", "ENHANCE", "MAGNETOGRAM", "PRODUCTS", "TELESCOPE"]
+
+TELESCOPE = "telescope"
+"""Hyperparameter of networks for another telescope than HMI, see `~sunpy_restore.enhancement.telescope.Telescope`."""
 
 _build = network_builder(Enhance="papers.enhance", ResidualRestorer="residual")
 
@@ -12,11 +15,14 @@ def _build_network(hyperparameters):
     filter_options = {
         key: hyperparameters[key] for key in ("noise_to_signal", "spectral_index") if key in hyperparameters
     }
-    network = _build({key: value for key, value in hyperparameters.items() if key not in filter_options})
+    own = {key: value for key, value in hyperparameters.items() if key not in (*filter_options, TELESCOPE)}
+    network = _build(own)
     if filter_options:
         from sunpy_restore.enhancement.linear import wiener_filter
+        from sunpy_restore.enhancement.telescope import Telescope
 
-        network.set_filter(wiener_filter(**filter_options))
+        telescope = Telescope.from_description(hyperparameters.get(TELESCOPE))
+        network.set_filter(wiener_filter(**filter_options, telescope=telescope))
     return network
 
 

@@ -1,7 +1,9 @@
 """The function `sunpy_restore.enhance`."""
 
+import os
+
 from sunpy_restore.core.verb import run
-from sunpy_restore.enhancement.task import ENHANCE
+from sunpy_restore.enhancement.task import ENHANCE, PRODUCTS, TELESCOPE
 
 __all__ = ["enhance"]
 
@@ -27,7 +29,9 @@ def enhance(image, *, product=None, noise=None, method="network", weights=None, 
     method : ``"network"``, ``"bicubic"`` or ``"richardson-lucy"``
         Neural network, bicubic interpolation, or Richardson-Lucy deconvolution with the same point spread function.
     weights : `str` or path-like, optional
-        Name of weights in the registry, or a ``.safetensors`` file. By default those that come with the package.
+        Name of weights in the registry, or a ``.safetensors`` file. By default those that come with the package. With
+        weights that were trained for another telescope, Maps of any class with its pixels are accepted, and ``product``
+        is that of the weights.
     device : `str`, optional
         PyTorch device. By default CUDA, then MPS, then the CPU.
     progress : `bool`
@@ -83,7 +87,27 @@ def enhance(image, *, product=None, noise=None, method="network", weights=None, 
     >>> enhanced.dimensions.x / observed.dimensions.x
     <Quantity 2.>
     """
+    observing = {"product": product, "noise": noise}
+    if method == "network":
+        observing |= _of_weights(weights, product)
     return run(
-        ENHANCE, image, method=method, weights=weights, device=device, progress=progress,
-        observing={"product": product, "noise": noise},
+        ENHANCE, image, method=method, weights=weights, device=device, progress=progress, observing=observing
     )  # fmt: skip
+
+
+def _of_weights(weights, product):
+    """Keywords for images of the telescope that the weights in a file were trained for, if this is not HMI."""
+    if not isinstance(weights, str | os.PathLike) or not os.fspath(weights).endswith(".safetensors"):
+        return {}
+    from sunpy_restore.core.weightsfile import read_metadata
+    from sunpy_restore.enhancement.telescope import Telescope
+
+    metadata = read_metadata(weights)
+    description = metadata["hyperparameters"].get(TELESCOPE)
+    if description is None:
+        return {}
+    products = {task.name: name for name, task in PRODUCTS.items()}
+    return {
+        "telescope": Telescope.from_description(description),
+        "product": product or products.get(metadata.get("task")),
+    }

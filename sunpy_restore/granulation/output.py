@@ -42,7 +42,9 @@ def synthetic_header(shape, pixel, cards):
     Returns
     -------
     `dict`
-        Helioprojective coordinates centred on the disk, for an observer at 1 au and a reference epoch.
+        Helioprojective coordinates for an observer at 1 au and a reference epoch. The outer corner of the first pixel
+        is at disk centre, so that textures with the same seed agree in these coordinates, whatever their shapes and
+        pixel sizes.
     """
     scale = pixel / KM_PER_ARCSEC
     header = {"naxis": 2, "naxis1": shape[1], "naxis2": shape[0]}
@@ -51,7 +53,7 @@ def synthetic_header(shape, pixel, cards):
             f"ctype{axis}": name,
             f"cunit{axis}": "arcsec",
             f"crval{axis}": 0.0,
-            f"crpix{axis}": (shape[2 - axis] + 1) / 2,
+            f"crpix{axis}": 0.5,
             f"cdelt{axis}": scale,
         }
     observer = {"dsun_obs": _AU, "hgln_obs": 0.0, "hglt_obs": 0.0, "rsun_ref": _SOLAR_RADIUS}

@@ -7,7 +7,6 @@ from sunpy_restore.granulation.texture import Texture
 
 __all__ = ["Regridded", "at_pixel_size"]
 
-_MARGIN = 2  # pixels of the texture in front of the first one, which the interpolation needs
 _FINEST, _COARSEST = 0.1, 100.0  # pixels of the result in those of the texture
 
 
@@ -46,9 +45,10 @@ class Regridded(Texture):
     """
     A texture with another pixel size; the outer corner of the first pixel stays the same.
 
-    The texture is interpolated by cubic convolution (Keys 1981). A pixel of the result is the mean of n points along
-    each axis, where n is its side in pixels of the texture, rounded up. If that side is an integer, the result is the
-    mean of the covered pixels.
+    It covers the area of the texture that the seed gives without another pixel size, which is interpolated by cubic
+    convolution (Keys 1981) and continued by reflection beyond its edges. A pixel of the result is the mean of n points
+    along each axis, where n is its side in pixels of the texture, rounded up. If that side is an integer, the result is
+    the mean of the covered pixels.
 
     Parameters
     ----------
@@ -66,20 +66,21 @@ class Regridded(Texture):
 
     def __init__(self, generate, shape, ratio):
         self.ratio = ratio
-        self.texture = generate(tuple(int(np.ceil(round(ratio * length, 6))) + 2 * _MARGIN for length in shape))
+        self.texture = generate(tuple(int(np.ceil(round(ratio * length, 6))) for length in shape))
         super().__init__(shape, ratio * self.texture.pixel)
 
     def window(self, rows, columns):
         """See `~sunpy_restore.granulation.texture.Texture.window`."""
-        parts, weights = zip(*(self._weights(part) for part in (rows, columns)), strict=True)
+        wanted = zip((rows, columns), self.texture.shape, strict=True)
+        parts, weights = zip(*(self._weights(part, length) for part, length in wanted), strict=True)
         image = self.texture.window(*parts)
         return np.asarray(weights[0] @ image @ weights[1].T, dtype=np.float32)
 
-    def _weights(self, part):
-        """The pixels of the texture that a slice of pixels depends on, and the weight of each."""
+    def _weights(self, part, length):
+        """The pixels of the texture, which has ``length`` ones, that a slice depends on, and the weight of each."""
         count = max(1, int(np.ceil(round(self.ratio, 6))))
         points = self.ratio * (np.arange(part.start * count, part.stop * count) + 0.5) / count - 0.5
-        matrix = _means(count, part.stop - part.start) @ _cubic(np.round(points, 9))
+        matrix = _means(count, part.stop - part.start) @ _cubic(np.round(points, 9), length)
         used = np.unique(matrix.tocoo().col)
         return slice(int(used[0]), int(used[-1]) + 1), matrix.tocsc()[:, used[0] : used[-1] + 1].tocsr()
 
@@ -89,8 +90,8 @@ def _means(count, pixels):
     return sparse.kron(sparse.identity(pixels), np.full((1, count), 1 / count), format="csr")
 
 
-def _cubic(positions):
-    """Matrix of the cubic convolution at positions in pixels of the texture (eq. 15 of Keys 1981)."""
+def _cubic(positions, length):
+    """Matrix of the cubic convolution at positions in a row of ``length`` pixels (eq. 15 of Keys 1981)."""
     first = np.floor(positions).astype(int)
     rows, columns, values = [], [], []
     for offset in range(-1, 3):
@@ -98,7 +99,9 @@ def _cubic(positions):
         near = 1 - 2.5 * distance**2 + 1.5 * distance**3
         far = 2 - 4 * distance + 2.5 * distance**2 - 0.5 * distance**3
         rows.append(np.arange(len(positions)))
-        columns.append(first + offset + _MARGIN)
+        # Half-sample symmetric: ..., 1, 0, 0, 1, ..., n - 1, n - 1, n - 2, ...
+        place = (first + offset) % (2 * length)
+        columns.append(np.minimum(place, 2 * length - 1 - place))
         values.append(np.where(distance <= 1, near, far))
     rows, columns, values = map(np.concatenate, (rows, columns, values))
-    return sparse.csr_matrix((values, (rows, columns)), shape=(len(positions), int(columns.max()) + 1))
+    return sparse.csr_matrix((values, (rows, columns)), shape=(len(positions), length))

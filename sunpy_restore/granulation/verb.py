@@ -48,7 +48,7 @@ def synthesize_granulation(
     scale : `~astropy.units.Quantity`, optional
         Side of a pixel: a length on the Sun, or an angle at disk centre seen from 1 au. By default that of the
         generator, 48 km (0.0662 arcsec). Larger pixels contain the mean over their area. Smaller ones are interpolated
-        and contain no finer structure.
+        and contain no finer structure. With the same seed, the same structure is at the same coordinates.
     weights : `str` or path-like, optional
         Name of weights in the registry, or a ``.safetensors`` file, of a generator of this kind. By default those that
         come with the package.
@@ -86,8 +86,8 @@ def synthesize_granulation(
     -----
     Header keywords: ``SYNTHETIC`` is T, and so is ``RSTSYNTH``, because sunpy does not save keywords of more than eight
     characters. ``RSTSEED`` is the seed. ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``, ``RSTSHA``, ``RSTVERS`` and a
-    ``HISTORY`` line describe the method. The coordinates are helioprojective, centred on the disk, for an observer at
-    1 au and a reference epoch.
+    ``HISTORY`` line describe the method. The coordinates are helioprojective, for an observer at 1 au and a reference
+    epoch. The outer corner of the first pixel is at disk centre.
 
     References
     ----------
@@ -135,7 +135,7 @@ def _check_use(method, stitching, refine_worst, weights):
             if value is not None:
                 raise ValueError(
                     f"Found {argument}={value!r} for method={method!r}, which has no tiles. Leave {argument} out, or "
-                    "choose method='gan' or 'vae'."
+                    "choose method='gan' or method='vae'."
                 )
     if weights is not None and name in task.classical:
         raise ValueError(f"Found weights for method={method!r}, which uses none. Leave them out.")

@@ -24,7 +24,7 @@ __all__ = ["Observation", "neighbours_for"]
 
 _BINNED = (
     f"The image was binned after it was sent, and missing blocks of less than {BLOCK} x {BLOCK} pixels are not found. "
-    "Call inpaint() before superpixel() or resample(), or pass mask= with True in the pixels to fill."
+    "Inpaint the image before it is binned or resampled, or pass mask= with True in the pixels to fill."
 )
 
 
@@ -299,7 +299,7 @@ def _count_without_value(smap, lasco, missing):
 def _not_filled(count):
     return (
         f"{count} pixels without a finite value are no complete blocks and are not filled. "
-        "Pass mask=~numpy.isfinite(smap.data) to fill them."
+        "Pass mask= with True in these pixels to fill them."
     )
 
 

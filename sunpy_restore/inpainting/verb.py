@@ -29,7 +29,7 @@ def inpaint(
     image : `~sunpy.map.GenericMap`, `list` or `tuple` of Maps, `~sunpy.map.MapSequence` or `~ndcube.NDCube`
         LASCO C2 or C3 images of level 0.5 or 1, full frames or cutouts, in any linear unit, shape ``(ny, nx)``. They
         are not changed.
-    mask : `numpy.ndarray` of `bool`, or `list` of them, optional
+    mask : `numpy.ndarray` of `bool` or `~sunpy.map.GenericMap`, or `list` of them, optional
         True for the pixels to fill, shape ``(ny, nx)``; for several images one mask for all, or one each. Values under
         the mask are ignored. By default the missing blocks are found, see
         `~sunpy_restore.inpainting.lasco.missing_blocks.find_missing_blocks`.

@@ -2,16 +2,16 @@
 
 import os
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 from scipy.stats import bootstrap
 
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.methods import load_method
-from sunpy_restore.core.recipe import ScoreColumn, recipe_of
+from sunpy_restore.core.recipe import Recipe, ScoreColumn, recipe_of
 from sunpy_restore.core.weights import read_metadata, resolve
 from sunpy_restore.tasks import get_task
+from sunpy_restore.training.folders import existing_folder, training_data
 
 __all__ = [
     "evaluate",
@@ -80,14 +80,14 @@ def score_images(task, data, *, methods=None, weights=None, device=None):
         Source and method to a `list` with the scores of each image, as
         `~sunpy_restore.core.recipe.Recipe.measure` gives them.
     """
-    recipe, data = recipe_of(get_task(task)), _folder(data, "the training data")
-    loaded = _loaded(recipe, _variants(recipe, methods), weights, device)
-    found = {}
-    for source, observation, truth in recipe.evaluation_pairs(data):
-        for label, (method, options) in loaded.items():
-            restored = recipe.restored(observation, method, options)
-            if restored is not None:
-                found.setdefault((source, label), []).append(recipe.measure(observation, restored, truth))
+    recipe, found = _recipe(task, weights), {}
+    with training_data(data, task) as folder:
+        loaded = _loaded(recipe, _variants(recipe, methods), weights, device)
+        for source, observation, truth in recipe.evaluation_pairs(folder):
+            for label, (method, options) in loaded.items():
+                restored = recipe.restored(observation, method, options)
+                if restored is not None:
+                    found.setdefault((source, label), []).append(recipe.measure(observation, restored, truth))
     return found
 
 
@@ -165,7 +165,7 @@ def evaluate_observations(task, observations, *, methods=None, weights=None, dev
     ~sunpy_restore.core.exceptions.RestoreWarning
         A file is no observation, or a method does not restore one; it is left out.
     """
-    recipe, directory = recipe_of(get_task(task)), _folder(observations, "observations")
+    recipe, directory = _recipe(task, weights), existing_folder(observations, "observations")
     methods = recipe.task.methods if methods is None else methods
     loaded = _loaded(recipe, _variants(recipe, methods), weights, device)
     rows = []
@@ -196,13 +196,6 @@ def _medians(rows, labels):
     return medians
 
 
-def _folder(path, what):
-    path = Path(path)
-    if not path.is_dir():
-        raise FileNotFoundError(f"Found no folder {path}; expected one with {what}.")
-    return path
-
-
 def _variants(recipe, methods):
     known = recipe.variants()
     if methods is None:
@@ -214,9 +207,22 @@ def _variants(recipe, methods):
     return {method: known[method] for method in methods}
 
 
+def _recipe(task, weights):
+    """The recipe of a task, for the networks of given weights."""
+    recipe = recipe_of(get_task(task))
+    if weights is None or type(recipe).for_networks is Recipe.for_networks:
+        return recipe
+    files = [resolve(given, task=recipe.task.name) for given in _several(weights)]
+    return recipe.for_networks([read_metadata(local)["hyperparameters"] for local in files])
+
+
+def _several(weights):
+    return [weights] if isinstance(weights, str | os.PathLike | None) else list(weights) or [None]
+
+
 def _loaded(recipe, variants, weights, device):
     """Methods and options by label: those of each network first, then those that use none."""
-    weights = [weights] if isinstance(weights, str | os.PathLike | None) else list(weights) or [None]
+    weights = _several(weights)
     names = [None] if len(weights) == 1 else _names(recipe.task, weights)
     result = {}
     for given, name in zip(weights, names, strict=True):

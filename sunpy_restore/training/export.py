@@ -73,7 +73,7 @@ def export_weights(run, out, *, name=None, data=None, methods=None, onnx=False, 
         )
     # The tensors fit the network, so the file works at once
     load_method(task, weights=source, device=device)
-    recipe = recipe_of(task)
+    recipe = recipe_of(task).for_networks([metadata["hyperparameters"]])
     if data is not None:
         found = score_images(task.name, data, methods=methods, weights=source, device=device)
         rows = [{"source": place, "method": label} | together(images) for (place, label), images in found.items()]

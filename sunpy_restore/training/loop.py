@@ -20,6 +20,7 @@ from sunpy_restore.tasks import get_task
 from sunpy_restore.training.adversarial import AdversarialModule
 from sunpy_restore.training.checkpoints import LAST, Checkpoints, measured
 from sunpy_restore.training.continuation import Continuation, Continued, as_json
+from sunpy_restore.training.folders import training_data
 from sunpy_restore.training.guards import FiniteLoss, check_weights, explained_memory
 from sunpy_restore.training.module import RestorationModule
 from sunpy_restore.training.trainer import loader_of, make_trainer, quiet
@@ -103,12 +104,11 @@ def train(
     config = _configuration(recipe, config, (changes or {}) | ({} if steps is None else {"steps": steps}))
     data, out = Path(data), Path(out)
     checkpoint = _checkpoint(out, resume)
-    if not data.is_dir():
-        raise FileNotFoundError(f"Found no folder {data}; expected one with the training data.")
     commit = _commit()
-    out.mkdir(parents=True, exist_ok=True)
-    pl.seed_everything(config.seed, workers=True, verbose=False)
-    pairs, validation = recipe.datasets(data, config)
+    with training_data(data, task.name):
+        out.mkdir(parents=True, exist_ok=True)
+        pl.seed_everything(config.seed, workers=True, verbose=False)
+        pairs, validation = recipe.datasets(data, config)
     if workers and isinstance(getattr(pairs, "views", None), Made):
         pairs.views.make_all(workers)
     pairs = Continued(pairs)
@@ -186,7 +186,7 @@ def _configuration(recipe, config, changes):
                 f"Unknown configuration {config!r} of {recipe.task.name}; expected one of {', '.join(known)}."
             )
         config = known[config]
-    return changed(config, changes, recipe.options)
+    return recipe.prepared(changed(config, changes, recipe.options))
 
 
 def _commit():

@@ -20,6 +20,7 @@ from sunpy_restore.backprojection.measured import VisibilityTable, open_visibili
 from sunpy_restore.backprojection.scenes import ellipse, joined, point, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import UVPoints, stix_uv
 from sunpy_restore.backprojection.verb import backproj_to_clean
+from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.weights import write
 from sunpy_restore.data import sample_path
 from sunpy_restore.networks.unrolled import UnrolledUNet
@@ -505,3 +506,32 @@ def test_one_sub_collimator_may_be_given_as_a_number(make_backprojection, scene,
     np.testing.assert_array_equal(one, several)
     with pytest.raises(ValueError, match=r"Found the sub-collimators \[11\]"):
         backproj_to_clean(smap, subcollimators=number + 1, method="clean")
+
+
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("func", [np.sum, np.mean])
+def test_binned_images_are_means_or_warned_of(size, func):
+    """sunpy does not record whether superpixel() has summed or averaged the values."""
+    smap = sunpy.map.Map(sample_path("stix_flare"))
+    binned = smap.superpixel([size, size] * u.pix, func=func)
+    with pytest.warns(RestoreWarning, match=rf"binned by {size} x {size} pixels.* {size**2} times too large"):
+        result = backproj_to_clean(binned, method="clean")
+    if func is np.mean:
+        expected = backproj_to_clean(smap, method="clean")
+        fluxes = [one.data.sum() * one.scale[0].value ** 2 for one in (result, expected)]
+        assert fluxes[0] == pytest.approx(fluxes[1], rel=0.02)
+
+
+def test_original_pixels_and_cutouts_are_not_warned_of():
+    smap = sunpy.map.Map(sample_path("stix_flare"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RestoreWarning)
+        backproj_to_clean(smap, method="clean")
+        backproj_to_clean(smap.submap([10, 10] * u.pix, top_right=[110, 110] * u.pix), method="clean")
+
+
+@pytest.mark.parametrize("given", [[5, 6, 7, 8, 9, 10], [10], range(3, 10)])
+def test_too_few_subcollimators_are_refused_with_those_that_fit(given):
+    smap = sunpy.map.Map(sample_path("stix_flare"))
+    with pytest.raises(ValueError, match=r"expected subcollimators=\(3, 4, 5, 6, 7, 8, 9, 10\)"):
+        backproj_to_clean(smap, subcollimators=given, method="clean")

@@ -514,3 +514,29 @@ def test_masks_may_differ_in_shape_and_be_none():
 def test_other_masks_are_refused(mask, error, message):
     with pytest.raises(error, match=message):
         masks_for([object()] * 2, mask)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, float])
+def test_maps_are_masks_if_they_have_the_pixels_of_the_image(dtype):
+    smap = hmi()
+    mask = np.zeros(smap.data.shape, dtype)
+    mask[1:3, 2:5] = 1
+    own = sunpy.map.Map(mask, smap.meta)
+    for masks in (own, [own], sunpy.map.Map([own], sequence=True)):
+        (found,) = masks_for([smap], masks)
+        assert found.dtype == bool
+        np.testing.assert_array_equal(found, mask == 1)
+    for found in masks_for([smap, hmi()], own):
+        np.testing.assert_array_equal(found, mask == 1)
+
+
+def test_maps_with_other_pixels_or_values_are_no_masks():
+    smap = hmi()
+    mask = np.zeros(smap.data.shape, np.uint8)
+    with pytest.raises(ValueError, match="other values than 0 and 1"):
+        masks_for([smap], smap)
+    with pytest.raises(ValueError, match=r"with the shape .*reproject_to"):
+        masks_for([smap], sunpy.map.Map(mask[:-1], smap.meta))
+    for changes in ({"crval1": smap.meta["crval1"] + 1.0}, {"crota2": 30.0}, {"cdelt1": 0.6}):
+        with pytest.raises(ValueError, match=r"pixels lie up to .* expected the same pixels"):
+            masks_for([smap], sunpy.map.Map(mask, dict(smap.meta) | changes))

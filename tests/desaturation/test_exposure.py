@@ -13,6 +13,7 @@ from sunpy_restore import desaturate
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.exposure import exposures_for
+from sunpy_restore.desaturation.observation import Observation
 from sunpy_restore.desaturation.saturation import find_saturation
 
 
@@ -166,3 +167,26 @@ def test_a_unit_that_cannot_be_read_is_refused(counts, unit):
     smap = sunpy.map.Map(counts.data, dict(counts.meta) | {"bunit": unit})
     with pytest.raises(ValueError, match=f"BUNIT = '{unit}'.*expected DN or DN / s"):
         desaturate(smap, method="biharmonic")
+
+
+@pytest.mark.parametrize("unit", ["DN", "ct", None])
+def test_a_saturation_level_may_have_the_unit_of_the_image(make_map, flaring, unit):
+    smap = make_map(flaring.data, bunit=unit)
+    expected = Observation.from_map(smap, saturated=15000.0)
+    for level in (15000 * u.DN, 15 * u.kct, np.float32(15000) * u.DN):
+        found = Observation.from_map(smap, saturated=level)
+        assert found.level == pytest.approx(15000)
+        np.testing.assert_array_equal(found.mask, expected.mask)
+
+
+def test_saturation_levels_with_another_unit_are_refused(counts, rate):
+    for smap, level in (
+        (counts, 15000 * u.DN / u.s),
+        (rate(), 15000 * u.DN),
+        (counts, 3 * u.s),
+        (counts, 3 * u.one),
+    ):
+        with pytest.raises(ValueError, match="expected a level in this unit"):
+            desaturate(smap, saturated=level, method="biharmonic")
+    with pytest.raises(TypeError, match="or a Quantity"):
+        desaturate(counts, saturated=[15000] * u.DN, method="biharmonic")

@@ -334,3 +334,72 @@ def test_images_hardly_larger_than_the_mask(make_map):
     for method in METHODS:
         result = desaturate(make_map(image), mask=hole, method=method)
         assert np.isfinite(result.data).all()
+
+
+def turned(degrees):
+    """Keywords of an image whose axes are rotated."""
+    angle = np.deg2rad(degrees)
+    return {
+        "crota2": None,
+        **{f"pc{i}_{j}": v for i, j, v in zip("1122", "1212", (*_row(angle), *_row(angle - np.pi / 2)), strict=True)},
+    }
+
+
+def _row(angle):
+    return np.cos(angle), -np.sin(angle)
+
+
+@pytest.mark.parametrize("degrees", [5, -30, 45, 90, 120])
+@pytest.mark.parametrize("keyword", ["crota2", "pc"])
+def test_rotated_images_are_warned_of_and_not_corrected(make_map, flaring, degrees, keyword):
+    smap = make_map(flaring.data, **(turned(degrees) if keyword == "pc" else {"crota2": float(degrees)}))
+    angle = abs((degrees + 90) % 180 - 90)
+    with pytest.warns(RestoreWarning, match=f"rotated by {angle:.3g} degrees with respect to the detector"):
+        result = desaturate(smap, method="biharmonic")
+    assert filled(result).any()
+    with pytest.warns(RestoreWarning, match="with respect to the detector"):
+        with pytest.raises(ValueError, match="not an 8-bit or a rotated image"):
+            desaturate(smap, method="biharmonic", consistency="diffraction")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"crota2": 0.14},
+        {"crota2": 180.0},
+        {"crota2": 45.0, "sat_rot": 44.98, "inst_rot": 0.02, "lvl_num": 1},
+        turned(180),
+        {"cdelt1": -0.6},
+    ],
+)
+def test_axes_of_the_detector_need_no_warning(make_map, flaring, header):
+    """The roll of the spacecraft rotates the Sun and not the columns of the detector."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RestoreWarning)
+        desaturate(make_map(flaring.data, **header), method="biharmonic", consistency="diffraction")
+
+
+def test_images_rotated_by_sunpy_are_warned_of(flaring):
+    with pytest.warns(RestoreWarning, match="rotated by 20 degrees"):
+        desaturate(flaring.rotate(20 * u.deg, missing=np.nan), saturated=10000, method="biharmonic")
+
+
+def test_images_without_valid_or_unsaturated_pixels(make_map, flaring):
+    for smap in (
+        make_map(np.full((40, 40), np.nan)),
+        make_map(
+            np.ones((40, 40)),
+        ),
+    ):
+        masked = smap._new_instance(smap.data, smap.meta, mask=np.ones((40, 40), bool))
+        with pytest.raises(ValueError, match="Found 1600 pixels that are all masked or not finite"):
+            desaturate(masked, method="biharmonic")
+    for options in ({}, {"saturated": 15000}):
+        with pytest.raises(ValueError, match="Found no unsaturated pixel among the 1600 valid ones"):
+            desaturate(make_map(np.full((40, 40), 16383.0)), method="biharmonic", **options)
+
+
+def test_a_map_is_a_mask(flaring, hole):
+    mask = sunpy.map.Map(hole.astype(np.uint8), flaring.meta)
+    expected = desaturate(flaring, mask=hole, method="biharmonic")
+    np.testing.assert_array_equal(desaturate(flaring, mask=mask, method="biharmonic").data, expected.data)

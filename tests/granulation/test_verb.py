@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 import astropy.units as u
 from astropy.io import fits
@@ -25,9 +26,9 @@ def test_the_map_has_the_pixel_scale_of_the_generator():
     assert np.isfinite(smap.data).all()
     for scale in smap.scale:
         assert scale.to_value(u.arcsec / u.pix) == pytest.approx(48 / 725.2709, rel=1e-5)
-    middle = smap.wcs.pixel_to_world(29.5, 19.5)
-    assert abs(middle.Tx.to_value(u.arcsec)) < 1e-9
-    assert abs(middle.Ty.to_value(u.arcsec)) < 1e-9
+    corner = smap.wcs.pixel_to_world(-0.5, -0.5)
+    assert abs(corner.Tx.to_value(u.arcsec)) < 1e-9
+    assert abs(corner.Ty.to_value(u.arcsec)) < 1e-9
     assert smap.observer_coordinate.radius.to_value(u.au) == pytest.approx(1)
 
 
@@ -60,8 +61,28 @@ def test_smaller_textures_are_parts_of_larger_ones():
 def test_larger_pixels_contain_means(scale):
     smap = made((20, 30), scale=scale)
     assert smap.scale.axis1.to_value(u.arcsec / u.pix) == pytest.approx(96 / 725.2709, rel=1e-5)
-    fine = made((44, 64)).data[2:42, 2:62]
+    fine = made((40, 60)).data
     np.testing.assert_allclose(smap.data, fine.reshape(20, 2, 30, 2).mean(axis=(1, 3)), atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(90, 120), (37, 41)])
+@pytest.mark.parametrize("pixel", [20, 36, 60, 75])
+def test_a_seed_gives_the_same_structure_at_the_same_coordinates(pixel, shape):
+    """Read at the positions of its pixels, the texture of 48 km is the one of other pixels: they are not displaced."""
+    known, scaled = made((160, 240), seed=4), made(shape, seed=4, scale=pixel * u.km)
+    x, y = known.wcs.world_to_pixel(scaled.wcs.pixel_to_world(*np.meshgrid(*map(np.arange, shape[::-1]))))
+    # The mean over a pixel, to second order
+    blurred = ndimage.gaussian_filter(known.data, pixel / 48 / np.sqrt(12), mode="reflect")
+
+    def error(dy, dx):
+        read = ndimage.map_coordinates(blurred, [y + dy, x + dx], order=3, mode="reflect")
+        return np.sqrt(np.mean((read - scaled.data) ** 2))
+
+    steps = [(dy, dx) for dy in (-0.25, 0, 0.25) for dx in (-0.25, 0, 0.25)]
+    assert min(steps, key=lambda step: error(*step)) == (0, 0)
+    assert error(0, 0) < 0.03 * known.data.std()
+    edges = np.abs(scaled.data - ndimage.map_coordinates(blurred, [y, x], order=3, mode="reflect"))
+    assert max(edges[:2].mean(), edges[:, :2].mean()) < 0.05 * known.data.std()
 
 
 def test_smaller_pixels_contain_no_finer_structure():

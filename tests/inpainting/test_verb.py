@@ -550,7 +550,7 @@ def test_rotated_maps_are_refused_without_a_mask(full, order, angle):
     """Also if they are cut to the size of the detector."""
     turned = with_data(full, full.data.astype("f4"), **OBSERVER).rotate(angle * u.deg, order=order, missing=np.nan)
     if max(turned.data.shape) > 1024:
-        with pytest.raises(ValueError, match=r"larger than the detector .* Call inpaint\(\) before rotate\(\)"):
+        with pytest.raises(ValueError, match=r"larger than the detector .* Inpaint the image before it is rotated"):
             inpaint(turned, method="harmonic")
     starts = [(length - 1024) // 2 for length in turned.data.shape]
     part = with_data(turned, turned.data[starts[0] : starts[0] + 1024, starts[1] : starts[1] + 1024])

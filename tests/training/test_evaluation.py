@@ -257,6 +257,19 @@ def test_columns_are_in_the_order_of_the_recipe(toy):
     assert line.split() == ["a", "b", "0.2000", "10.00"]
 
 
+def test_missing_files_are_named_with_what_to_do(tmp_path):
+    advice = "sunpy-restore dataset {0} --from DIR --out DIR"
+    for task, text in (("enhance-continuum", "muram_intensity"), ("inpaint", "lasco"), ("desaturate", "aia")):
+        with pytest.raises(FileNotFoundError, match=f"(?s){text}.*{re.escape(advice.format(task))}") as caught:
+            evaluate(task, tmp_path, methods=["network"])
+        assert "Errno" not in str(caught.value)
+        assert str(tmp_path) in str(caught.value)
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(FileNotFoundError, match=r"Found a file .* expected a folder with the training data"):
+        evaluate("inpaint", file)
+
+
 def test_refusals(toy, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere; expected one with the training data"):
         evaluate("toy", tmp_path / "nowhere")

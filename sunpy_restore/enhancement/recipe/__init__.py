@@ -1,6 +1,6 @@
 """Training and evaluation of the networks of `sunpy_restore.enhance`."""
 
-import functools
+import dataclasses
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,17 +11,11 @@ from sunpy_restore.core.imagelist import read_list
 from sunpy_restore.core.manifest import has_manifest, holds
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
 from sunpy_restore.core.samples import Splitting
-from sunpy_restore.enhancement.forward import (
-    CONTINUUM_NOISE,
-    HMI_PIXEL,
-    MAGNETOGRAM_NOISE,
-    observe,
-    observe_target,
-    reconvolve,
-)
+from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.recipe import own, paired, patches
 from sunpy_restore.enhancement.recipe.archives import ARCHIVES
+from sunpy_restore.enhancement.recipe.instrument import OPTIONS, telescope_of
 from sunpy_restore.enhancement.recipe.listed import (
     LISTS,
     clean_continuum_sources,
@@ -31,6 +25,9 @@ from sunpy_restore.enhancement.recipe.listed import (
 from sunpy_restore.enhancement.recipe.losses import restoration_loss
 from sunpy_restore.enhancement.recipe.pairs import PairDataset
 from sunpy_restore.enhancement.recipe.scores import measure
+from sunpy_restore.enhancement.recipe.truth import seen
+from sunpy_restore.enhancement.task import TELESCOPE
+from sunpy_restore.enhancement.telescope import HMI, Telescope
 
 __all__ = ["EnhancementRecipe"]
 
@@ -42,6 +39,11 @@ _SOURCES = {
 """Functions that read the images of a list."""
 
 _NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}
+_OTHER_LIMITS = (
+    "For images of the telescope whose point spread function is in the weights, with its pixels of {:.4g} arcsec. "
+    "Structure below the diffraction limit of its aperture of {:.4g} m is inferred from other images, not observed."
+)
+
 _SCORED = 100.0  # arcsec; largest side of an own image that is scored
 
 
@@ -76,7 +78,12 @@ class EnhancementRecipe(Recipe):
         "do not measure sizes or numbers of structures below 0.5 arcsec on the result."
     )
 
-    options: ClassVar = frozenset({"band", "contrast", "correlated", "data", "margin", "noise", "patches", "views"})
+    options: ClassVar = frozenset(
+        {"band", "contrast", "correlated", "data", "margin", "noise", "patches", "views", *OPTIONS}
+    )
+
+    telescope = HMI
+    """The telescope whose observations an evaluation simulates."""
 
     # Granules live for minutes, the structure of penumbrae for an hour
     splitting = Splitting(gap=2.0, margin=2.0)
@@ -101,9 +108,31 @@ class EnhancementRecipe(Recipe):
             and of small structure, see `~sunpy_restore.enhancement.recipe.losses.restoration_loss`; ``noise`` are the
             lowest and highest noise, relative to that of `~sunpy_restore.enhancement.forward`; ``correlated`` is the
             largest share of the noise that a pixel has from each of its neighbours; ``data`` is ``"clean"`` for data
-            with clear terms.
+            with clear terms. For another telescope than HMI see
+            `~sunpy_restore.enhancement.recipe.instrument.telescope_of`.
         """
         return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
+
+    def prepared(self, config):
+        """Put the telescope of the options into the hyperparameters of the network."""
+        if TELESCOPE in config.network or not any(name in config.options for name in OPTIONS):
+            return config
+        network = {**config.network, TELESCOPE: telescope_of(config.options).described()}
+        return dataclasses.replace(config, network=network)
+
+    def for_networks(self, hyperparameters):
+        """The recipe with the telescope that the networks were trained for."""
+        telescopes = {Telescope.from_description(values.get(TELESCOPE)) for values in hyperparameters}
+        if len(telescopes) > 1:
+            raise ValueError(
+                f"Found weights for {len(telescopes)} telescopes; expected one, whose observations are simulated. "
+                "Evaluate the weights separately."
+            )
+        recipe = type(self)(self.task)
+        recipe.telescope = telescopes.pop() if telescopes else HMI
+        if recipe.telescope != HMI:
+            recipe.limits = _OTHER_LIMITS.format(recipe.telescope.pixel_scale, recipe.telescope.aperture)
+        return recipe
 
     @property
     def archive(self):
@@ -130,10 +159,18 @@ class EnhancementRecipe(Recipe):
         """See `~sunpy_restore.enhancement.recipe.paired.pair_of`."""
         return paired.pair_of(self.task, observed, truth)
 
-    def _sources(self, config, directory, split):
+    def _sources(self, name, directory, split, telescope):
         if has_manifest(directory):
-            return own.own_sources(self.task, directory, split)
-        return _SOURCES[self.list_name(config)](directory, split)
+            sources = own.own_sources(self.task, directory, split, telescope)
+        else:
+            sources = _SOURCES[name](directory, split)
+        for source in sources:
+            if source.pixel_scale is not None and source.pixel_scale > telescope.target_pixel:
+                raise ValueError(
+                    f"Found images of {source.name} with pixels of {source.pixel_scale:.3g} arcsec; expected at most "
+                    f"{telescope.target_pixel:.3g} arcsec, half of those of the telescope. Use sharper images."
+                )
+        return sources
 
     def datasets(self, directory, config):
         """See `sunpy_restore.core.recipe.Recipe.datasets`."""
@@ -141,12 +178,14 @@ class EnhancementRecipe(Recipe):
             return patches.paired_datasets(self.task, directory, self.pairs_name, config)
         task = self.task.name
         options = config.options
+        telescope = Telescope.from_description(config.network.get(TELESCOPE))
         common = {
             "patch_size": config.patch_size, "margin": options["margin"], "told": "noise" in self.task.channels,
+            "telescope": telescope,
         }  # fmt: skip
         lowest, highest = options.get("noise", (1.0, 1.0))
         train = PairDataset(
-            self._sources(config, directory, "train"),
+            self._sources(self.list_name(config), directory, "train", telescope),
             config.steps * config.batch_size,
             noise=(lowest * _NOISE[task], highest * _NOISE[task]),
             views=options["views"],
@@ -157,7 +196,7 @@ class EnhancementRecipe(Recipe):
         )
         validation = {
             source.name: PairDataset([source], 64, noise=(_NOISE[task],) * 2, views=32, seed=config.seed + 1, **common)
-            for source in self._sources(config, directory, "validation")
+            for source in self._sources(self.list_name(config), directory, "validation", telescope)
         }
         return train, validation
 
@@ -165,27 +204,21 @@ class EnhancementRecipe(Recipe):
         """Yield HMI observations of the held-out pairs, or simulated ones of the held-out images."""
         if holds(directory, self.pairs_name):
             for source, observed, truth in patches.evaluation_images(directory, self.pairs_name):
-                yield source, Observation.from_array(observed, self.task), truth
+                yield source, Observation.from_array(observed, self.task, self.telescope), truth
             return
-        task = self.task.name
+        task, telescope = self.task.name, self.telescope
         rng = np.random.default_rng(0)
         owned = has_manifest(directory)
-        read = functools.partial(own.own_sources, self.task) if owned else _SOURCES[task]
-        for source in read(directory, "validation"):
+        for source in self._sources(task, directory, "validation", telescope):
             for image in source.images:
-                image = _middle(image, source.pixel_scale) if owned else image
-                if source.pixel_scale is None:
-                    truth = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
-                    observed = reconvolve(truth)
-                else:
-                    observed = observe(image, source.pixel_scale)
-                    truth = observe_target(image, source.pixel_scale)[: 2 * observed.shape[0], : 2 * observed.shape[1]]
+                image = _middle(image, source.pixel_scale or telescope.target_pixel) if owned else image
+                observed, truth = seen(image, source.pixel_scale, telescope)
                 observed = observed + _NOISE[task] * rng.standard_normal(observed.shape)
-                yield source.name, Observation.from_array(observed, self.task), truth
+                yield source.name, Observation.from_array(observed, self.task, telescope), truth
 
     def measure(self, observation, restored, truth):
         """See `~sunpy_restore.enhancement.recipe.scores.measure`."""
-        return measure(self.task.name, observation.data, restored, truth)
+        return measure(self.task.name, observation.data, restored, truth, observation.telescope)
 
     def predict(self, network, observed, config):
         """Output of the network for each patch without its margin."""
@@ -202,6 +235,6 @@ class EnhancementRecipe(Recipe):
 
 def _middle(image, pixel_scale):
     """The middle of an image, which is scored; full disks would take hours."""
-    side = round(_SCORED / (HMI_PIXEL / 2 if pixel_scale is None else pixel_scale))
+    side = round(_SCORED / pixel_scale)
     top, left = (max(0, (length - side) // 2) for length in image.shape)
     return image[top : top + side, left : left + side].astype(float)

@@ -7,11 +7,12 @@ import astropy.units as u
 
 from sunpy_restore.core.manifest import Images, read_manifest
 from sunpy_restore.core.samples import Sample
-from sunpy_restore.enhancement.forward import HMI_PIXEL
 from sunpy_restore.enhancement.observation import Observation
+from sunpy_restore.enhancement.optics import HMI_PIXEL
 from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu
 from sunpy_restore.enhancement.recipe.truth import Source, quiet_level
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
+from sunpy_restore.enhancement.telescope import HMI
 
 __all__ = ["check_quality", "fine_image", "inside", "own_sources", "sample_of"]
 
@@ -158,7 +159,7 @@ def fine_image(task, candidate):
     return image, candidate.instrument or "other images", scale
 
 
-def own_sources(task, directory, split):
+def own_sources(task, directory, split, telescope=HMI):
     """
     Sources of a folder with a manifest: one for each instrument, which is drawn as often as the others.
 
@@ -170,6 +171,8 @@ def own_sources(task, directory, split):
         The folder.
     split : ``"train"`` or ``"validation"``
         The split.
+    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+        The telescope whose observations are simulated. HMI images are used as images of its target telescope.
 
     Returns
     -------
@@ -186,22 +189,22 @@ def own_sources(task, directory, split):
     groups = {item.group for item in items}
     sources = {}
     for item in items:
-        scale = None if item.values["hmi"] else round(item.pixel_scale / _refinement(item), 5)
+        scale = None if item.values["hmi"] else round(item.pixel_scale / _refinement(item, telescope), 5)
         sources.setdefault((item.group, scale), []).append(item)
     sizes = {group: sum(len(own) for key, own in sources.items() if key[0] == group) for group in groups}
     result = []
     for (group, scale), own in sorted(sources.items(), key=str):
         name = group if sum(key[0] == group for key in sources) == 1 else f"{group}, {scale:g} arcsec"
         altered = _WALD if scale is None else _FINE[task.name]
-        prepare = None if scale is None or _refinement(own[0]) == 1 else _refined
+        prepare = None if scale is None or _refinement(own[0], telescope) == 1 else _refined
         weight = len(own) / sizes[group] / len(groups)
         result.append(Source(name, Images(manifest, own, prepare), scale, weight, level=level, **altered))
     return result
 
 
-def _refinement(item):
+def _refinement(item, telescope):
     """Factor by which an image must be interpolated for the forward model of the target telescope."""
-    return 1 if item.pixel_scale <= HMI_PIXEL / 4 else 2
+    return 1 if item.pixel_scale <= telescope.target_pixel / 2 else 2
 
 
 def _refined(image):

@@ -4,8 +4,9 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.samples import Pairing, Sample, Splitting
-from sunpy_restore.enhancement.forward import HMI_PIXEL, airy_psf, blurred
+from sunpy_restore.enhancement.forward import blurred
 from sunpy_restore.enhancement.observation import Observation
+from sunpy_restore.enhancement.optics import HMI_PIXEL, airy_psf
 from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu
 from sunpy_restore.enhancement.recipe.own import check_quality, fine_image, inside
 from sunpy_restore.enhancement.recipe.registration import Affine, align, prepared

@@ -8,6 +8,7 @@ from torch.utils.data import Dataset
 from sunpy_restore.core.made import Made
 from sunpy_restore.enhancement.noise import estimated_share
 from sunpy_restore.enhancement.recipe.truth import view
+from sunpy_restore.enhancement.telescope import HMI
 
 __all__ = ["PairDataset"]
 
@@ -40,14 +41,17 @@ class PairDataset(Dataset):
         Whether the noise is a second channel of the input, with an error of 5 %.
     correlated : `float`
         Largest share of the noise that a pixel takes from each of its neighbours along an axis.
+    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+        The telescope. Pairs are rotated and mirrored if its point spread function is round.
     """
 
     def __init__(
-        self, sources, length, *, patch_size, margin, noise, views, seed, distinct=None, told=False, correlated=0.0
+        self, sources, length, *, patch_size, margin, noise, views, seed, distinct=None, told=False, correlated=0.0,
+        telescope=HMI,
     ):  # fmt: skip
         self.length, self.patch_size, self.margin, self.noise = length, patch_size, margin, noise
         self.seed, self.distinct = seed, distinct or length
-        self.told, self.correlated = told, correlated
+        self.told, self.correlated, self.telescope = told, correlated, telescope
         self.sources = sources
         weights = np.array([source.weight for source in sources])
         self.odds = weights / weights.sum()
@@ -59,7 +63,7 @@ class PairDataset(Dataset):
     def _view(self, index):
         rng = np.random.default_rng((self.seed, 1, index))
         side = max(_LEAST_SIDE, self.patch_size + 2 * self.margin + 24)
-        return view(self.sources[rng.choice(len(self.sources), p=self.odds)], rng, side)
+        return view(self.sources[rng.choice(len(self.sources), p=self.odds)], rng, side, self.telescope)
 
     def _noise(self, shape, rng):
         """Noise, and its 1-sigma level as it would be measured."""
@@ -83,6 +87,8 @@ class PairDataset(Dataset):
         truth = truth[row : row + 2 * inner, col : col + 2 * inner]
         noise, level = self._noise(observed.shape, rng)
         turns, mirrored = rng.integers(4), rng.integers(2)
+        if not self.telescope.psf.is_symmetric:
+            turns = mirrored = 0
         pair = [np.rot90(image, turns) for image in (observed + noise, truth)]
         pair = [image[:, ::-1] if mirrored else image for image in pair]
         observed, truth = (torch.from_numpy(np.ascontiguousarray(image))[None] for image in pair)

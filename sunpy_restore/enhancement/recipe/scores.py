@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.metrics import flux_error, psnr, residual_fraction
-from sunpy_restore.enhancement.forward import HMI_PIXEL, reconvolve
+from sunpy_restore.enhancement.telescope import HMI
 
 __all__ = ["measure"]
 
@@ -16,14 +16,14 @@ The border of a narrow image is at most a quarter of its width.
 """
 
 BANDS = {"coherence_coarser": (0.8, 1.0), "coherence_finer": (1.0, 1.2)}
-"""Names of scores, and their spatial frequencies in cycles per arcsec; HMI transmits less than 1.1."""
+"""Names of scores, and their spatial frequencies for HMI in cycles per arcsec; it transmits less than 1.1."""
 
 _FREE = 0.025  # kG; strongest field in a field-free area
 _AREA = 9  # restored pixels
 _LEAST_FREE = 200  # pixels
 
 
-def measure(task, observed, restored, truth):
+def measure(task, observed, restored, truth, telescope=HMI):
     """
     Score a restored image without its border.
 
@@ -35,6 +35,8 @@ def measure(task, observed, restored, truth):
         HMI observation with noise, shape ``(ny, nx)``.
     restored, truth : `numpy.ndarray`
         Shape ``(2 * ny, 2 * nx)``, in the unit of ``observed``.
+    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+        The telescope of the observation.
 
     Returns
     -------
@@ -64,7 +66,7 @@ def measure(task, observed, restored, truth):
     """
     restored = np.asarray(restored, dtype=float)
     edge = min(EDGE, min(observed.shape) // 4)
-    degraded, observed = (_inner(image, edge) for image in (reconvolve(restored), observed))
+    degraded, observed = (_inner(image, edge) for image in (telescope.reconvolve(restored), observed))
     restored, truth = (_inner(image, 2 * edge) for image in (restored, truth))
     measured = {
         "psnr": psnr(truth, restored),
@@ -90,7 +92,7 @@ def _coherence(truth, restored, band):
     """Coherence of two images at the frequencies of a band; NaN for images that are too small for it."""
     window = np.outer(*(np.hanning(n) for n in truth.shape))
     first, second = (np.fft.fft2((image - image.mean()) * window) for image in (truth, restored))
-    frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n, HMI_PIXEL / 2) for n in truth.shape), indexing="ij"))
+    frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n, HMI.target_pixel) for n in truth.shape), indexing="ij"))
     chosen = (frequency >= band[0]) & (frequency < band[1])
     if not chosen.any():
         return float("nan")

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, signal
 
-from sunpy_restore.enhancement.forward import HMI_PIXEL, airy_psf, hmi_psf, reconvolve
+from sunpy_restore.enhancement.optics import HMI_PIXEL
+from sunpy_restore.enhancement.telescope import HMI
 
-__all__ = ["Source", "lane_field", "quiet_level", "view"]
+__all__ = ["Source", "lane_field", "quiet_level", "seen", "view"]
 
 _MARGIN = 13
-"""HMI pixels around a view that the point spread functions need."""
+"""Pixels around a view that the point spread functions need."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,9 @@ def lane_field(intensity, pixel_scale, rng, weak=0.06):
     return 1.8 * np.tanh(field / 1.8)
 
 
-def view(source, rng, size):
+def view(source, rng, size, telescope=HMI):
     """
-    Generate a pair of noise-free images: an HMI observation and the image of the target telescope.
+    Generate a pair of noise-free images: an observation and the image of the target telescope.
 
     Parameters
     ----------
@@ -115,7 +116,9 @@ def view(source, rng, size):
     rng : `numpy.random.Generator`
         Random number generator.
     size : `int`
-        Side in HMI pixels.
+        Side in pixels of the observation.
+    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+        The telescope.
 
     Returns
     -------
@@ -126,14 +129,42 @@ def view(source, rng, size):
     side = 2 * (size + 2 * _MARGIN)
     if source.pixel_scale is None:
         truth = _altered(source, _sampled_square(image, side, rng), rng)
-        observed = reconvolve(truth)
+        observed = telescope.reconvolve(truth)
     else:
-        observed, truth = _seen_by_both(source, image, side, rng)
+        observed, truth = _seen_by_both(source, image, side, rng, telescope)
     observed = observed[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
     if source.stray:
         share = rng.uniform(0, source.stray)
         observed = (1 - share) * observed + share * source.level
     return observed.astype(np.float32), truth[2 * _MARGIN : -2 * _MARGIN, 2 * _MARGIN : -2 * _MARGIN].astype(np.float32)
+
+
+def seen(image, pixel_scale, telescope=HMI):
+    """
+    Simulate noise-free images of a whole scene.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        The scene, shape ``(ny, nx)``.
+    pixel_scale : `float` or `None`
+        Its pixel size in arcsec; `None` for an image of the target telescope.
+    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+        The telescope.
+
+    Returns
+    -------
+    observed, truth : `numpy.ndarray`
+        Images of the telescope and of its target telescope, which has twice as many rows and columns.
+    """
+    if pixel_scale is None:
+        truth = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
+        return telescope.reconvolve(truth), truth
+    if pixel_scale > telescope.target_pixel / 2:
+        image, pixel_scale = ndimage.zoom(image, 2, order=3, mode="mirror", grid_mode=True), pixel_scale / 2
+    observed = telescope.observe(image, pixel_scale)
+    truth = telescope.observe_target(image, pixel_scale)
+    return observed, truth[: 2 * observed.shape[0], : 2 * observed.shape[1]]
 
 
 def _altered(source, image, rng):
@@ -144,13 +175,15 @@ def _altered(source, image, rng):
     return source.level + rng.uniform(*source.gain) * (image - source.level)
 
 
-def _seen_by_both(source, image, side, rng):
-    """Images of a random square by both telescopes; their optics are round, so it can be rotated beforehand."""
+def _seen_by_both(source, image, side, rng, telescope):
+    """Images of a random square, which was rotated before, by both telescopes."""
     fine = 4
-    step = HMI_PIXEL / 2 / fine
+    step = telescope.target_pixel / fine
     square = _altered(source, _deformed_square(image, side * fine, step / source.pixel_scale, rng), rng)
-    hmi, airy = (signal.oaconvolve(square, kernel(step), mode="same") for kernel in (hmi_psf, airy_psf))
-    observed = hmi.reshape(side // 2, 2 * fine, side // 2, 2 * fine).mean(axis=(1, 3))
+    seen, airy = (
+        signal.oaconvolve(square, kernel(step), mode="same") for kernel in (telescope.psf.sampled, telescope.target_psf)
+    )
+    observed = seen.reshape(side // 2, 2 * fine, side // 2, 2 * fine).mean(axis=(1, 3))
     return observed, airy.reshape(side, fine, side, fine).mean(axis=(1, 3))
 
 

@@ -226,10 +226,8 @@ def _read(path):
 def _regridded(image, ratio):
     if ratio == 1:
         return image
-    # The interpolation needs two pixels beyond the edges
-    padded = np.pad(image, 2, mode="symmetric")
     shape = tuple(max(1, int(length / ratio + 1e-6)) for length in image.shape)
-    return Regridded(lambda _: _ImageTexture(padded), shape, ratio).image()
+    return Regridded(lambda _: _ImageTexture(image), shape, ratio).image()
 
 
 class _ImageTexture(Texture):

@@ -131,8 +131,8 @@ def _refuse_resampled(data, lasco, unobserved, covered):
     if found:
         raise ValueError(
             f"Found {found}: the image was probably rotated or resampled; expected the original pixels, because "
-            "missing blocks cannot be found in others. Call inpaint() before rotate(), or pass mask= with True in the "
-            "pixels to fill."
+            "missing blocks cannot be found in others. Inpaint the image before it is rotated, or pass mask= with True "
+            "in the pixels to fill."
         )
 
 

@@ -19,6 +19,7 @@ from sunpy_restore.core.filled import filled
 from sunpy_restore.core.manifest import read_manifest
 from sunpy_restore.core.weights import read_metadata
 from sunpy_restore.desaturation.recipe import scores
+from sunpy_restore.enhancement.telescope import Telescope
 from sunpy_restore.inpainting.recipe import datasets as inpainting_datasets
 from sunpy_restore.inpainting.recipe import scores as inpainting_scores
 from sunpy_restore.training import build_dataset, evaluate, train
@@ -81,6 +82,42 @@ def test_enhance_continuum(tmp_path, sample, write, granules):
     assert all(row["psnr"] > 15 for row in rows)
     result = enhance(sunpy.map.Map(sample_path("hmi_continuum_quiet")), weights=path)
     assert result.meta["rstmodel"] == path.name
+
+
+@pytest.mark.slow
+def test_enhance_continuum_of_another_telescope(tmp_path, granules):
+    """A Gaussian point spread function and other pixels: training, scores, and the function with these weights."""
+    (tmp_path / "own").mkdir()
+    np.save(tmp_path / "own" / "fine.npy", granules((160, 400), 0))
+    (tmp_path / "own" / "fine.toml").write_text('pixel_scale = 0.1\nunit = "DN"\ninstrument = "Fine"\n')
+    build_dataset("enhance-continuum", tmp_path / "own", tmp_path / "data")
+    angle = np.arange(0, 3, 0.02)
+    np.savetxt(tmp_path / "psf.txt", np.stack([angle, np.exp(-0.5 * (angle / 0.4) ** 2)], axis=1))
+    network = {"architecture": "ResidualRestorer", "blocks": 1, "channels": 4, "offset": 1.0, "scale": 0.1}
+    network |= {"noise_to_signal": 1.5e-4, "spectral_index": 1.0}
+    config = small("enhance-continuum", network=network, patch_size=8, options={"views": 2, "margin": 2})
+    changes = {"psf": str(tmp_path / "psf.txt"), "pixel_scale": 0.4, "aperture": 0.2}
+    path = train(
+        "enhance-continuum", tmp_path / "data", tmp_path / "run", config=config, changes=changes, progress=False
+    )
+    telescope = Telescope.from_description(read_metadata(path)["hyperparameters"]["telescope"])
+    assert (telescope.pixel_scale, telescope.aperture, telescope.psf.values[0]) == (0.4, 0.2, 1.0)
+    rows = evaluate(
+        "enhance-continuum", tmp_path / "data", methods=["network", "bicubic", "richardson-lucy"], weights=path
+    )
+    found = {row["method"]: row for row in rows}
+    assert found["network"]["residual"] < 0.01
+    assert found["richardson-lucy"]["psnr"] > found["bicubic"]["psnr"]
+    quiet = sunpy.map.Map(sample_path("hmi_continuum_quiet"))
+    other = {"cdelt1": 0.4, "cdelt2": 0.4, "instrume": "Imager", "telescop": "Ground", "obsrvtry": "Ground"}
+    smap = sunpy.map.Map(quiet.data, dict(quiet.meta) | other)
+    result = enhance(smap, weights=path)
+    assert type(result) is type(smap)
+    assert result.data.shape == tuple(2 * length for length in smap.data.shape)
+    residual = telescope.reconvolve(result.data.astype(float))[8:-8, 8:-8] / smap.data[8:-8, 8:-8] - 1
+    assert np.std(residual) < 0.01
+    with pytest.raises(ValueError, match=r"expected 0\.4 arcsec"):
+        enhance(quiet, weights=path)
 
 
 @pytest.mark.slow
