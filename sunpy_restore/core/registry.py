@@ -26,9 +26,10 @@ class WeightsEntry:
     name, task : `str`
         Name in the registry; name of the task of the network, empty for features.
     kind : ``"compact"``, ``"full"``, ``"features"`` or ``"keras"``
-        Compact files are in the package. Full files are downloaded into the user's cache on request, and so are
-        features: networks of other projects whose features of an image enter the loss of a training. Keras files are
-        networks that others published in HDF5; they are downloaded as well, and converted.
+        Compact files are in the package. Full files are in its source repository, but not in the installed package,
+        which downloads them into the user's cache on request. Features are downloaded as well: networks of other
+        projects whose features of an image enter the loss of a training. Keras files are networks that others
+        published in HDF5; they are downloaded and converted.
     file : `str`
         File name, which ends in ``.safetensors``, for features in ``.pth``, for Keras in ``.hdf5``.
     sha256 : `str`
@@ -50,8 +51,8 @@ class WeightsEntry:
         One line: the network and the input that it expects.
     trained_on : `str`
         One line: the training data, with their terms of use.
-    folder : `~pathlib.Path`
-        Folder of the compact files.
+    folder : `~pathlib.Path`, optional
+        Folder of the compact files in the package, or of the full files in the source repository.
 
     Raises
     ------
@@ -73,7 +74,7 @@ class WeightsEntry:
     urls: tuple[str, ...] = ()
     default: bool = False
     trained_on: str = ""
-    folder: Path = field(default=Path(), repr=False)
+    folder: Path | None = field(default=None, repr=False)
 
     def __post_init__(self):
         features, keras = self.kind == "features", self.kind == "keras"
@@ -118,13 +119,17 @@ def available(task=None, *, registry=None):
     """
     path = Path(registry or REGISTRY)
     data = tomllib.loads(path.read_text(encoding="utf-8"))
-    base_url, folder = data["base_url"], (path.parent / data["folder"]).resolve()
-    entries = []
+    base_url, entries = data["base_url"], []
+    folders = {
+        kind: (path.parent / data[key]).resolve()
+        for kind, key in (("compact", "folder"), ("full", "full_folder"))
+        if key in data
+    }
     for name, values in data.get("weights", {}).items():
         urls = values.pop("urls", [])
         if base_url and values["kind"] == "full":
             urls = [f"{base_url.rstrip('/')}/{values['file']}", *urls]
-        entries.append(WeightsEntry(name=name, urls=tuple(urls), folder=folder, **values))
+        entries.append(WeightsEntry(name=name, urls=tuple(urls), folder=folders.get(values["kind"]), **values))
     return tuple(entry for entry in entries if task in (None, entry.task))
 
 
