@@ -7,7 +7,8 @@ The cards are reStructuredText in ``docs/model_cards``. That folder is made anew
 import shutil
 from pathlib import Path
 
-from sunpy_restore.core.modelcard import card, table
+from sunpy_restore.core.markup import RESTRUCTUREDTEXT
+from sunpy_restore.core.modelcard import card
 from sunpy_restore.core.weights import available, locate, read_metadata
 from sunpy_restore.tasks import function_of, get_task
 
@@ -59,7 +60,7 @@ def overview(described):
         ]
         for entry in sorted(available(), key=lambda entry: KINDS.index(entry.kind))
     ]
-    return table(rows, ["Weights", "Function", "Kind", "Default of the task", "Size [MB]"])
+    return RESTRUCTUREDTEXT.table(rows, ["Weights", "Function", "Kind", "Default of the task", "Size [MB]"])
 
 
 def setup(app):

@@ -1,6 +1,7 @@
 """The registry of weights: names, tasks, sources and checksums of the files."""
 
 import hashlib
+import json
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from sunpy_restore.core.exceptions import WeightsError
 
-__all__ = ["REGISTRY", "WeightsEntry", "available", "default_for", "entry_named", "refresh"]
+__all__ = ["REGISTRY", "WeightsEntry", "add_urls", "available", "default_for", "entry_named", "refresh"]
 
 _KINDS = ("compact", "full", "features", "keras")
 
@@ -225,4 +226,45 @@ def refresh(file, *, registry=None):
             raise ValueError(
                 f"Found {count} lines '{key} = ...' in the entry of {file.name!r} in {path}; expected one."
             )
+    path.write_text("".join(tables), encoding="utf-8")
+
+
+def add_urls(name, urls, *, registry=None):
+    """
+    Add addresses to an entry of the registry; all else stays as it is.
+
+    Parameters
+    ----------
+    name : `str`
+        Name in the registry.
+    urls : iterable of `str`
+        The addresses. They come after those that the entry has, and replace those of the same host.
+    registry : path-like, optional
+        The registry; by default that of the package.
+
+    Raises
+    ------
+    ValueError
+        The registry has no entry of that name, its urls are not on one line, or an address is no ``https`` or ``http``
+        address.
+    """
+    urls, path = tuple(urls), Path(registry or REGISTRY)
+    for url in urls:
+        if not url.startswith(("https://", "http://")):
+            raise ValueError(f"Found the address {url!r} for the weights {name!r}; expected https://...")
+    entry_named(name, registry=path)
+    text = path.read_text(encoding="utf-8")
+    tables = re.split(r"(?m)^(?=\[)", text)
+    data = tomllib.loads(text)["weights"]
+    hosts = {url.split("/")[2] for url in urls}
+    kept = [url for url in data[name].get("urls", []) if url.split("/")[2] not in hosts]
+    line = f"urls = {json.dumps([*kept, *urls])}"
+    mine = next(i for i, table in enumerate(tables) if name in tomllib.loads(table).get("weights", {}))
+    if "urls" in data[name]:
+        new, count = re.subn(r"(?m)^urls\s*=\s*\[.*\][ \t]*$", lambda _: line, tables[mine])
+    else:
+        new, count = re.subn(r"(?m)^size\s*=.*$", lambda match: f"{match[0]}\n{line}", tables[mine])
+    if count != 1:
+        raise ValueError(f"Found {count} lines for the urls of {name!r} in {path}; expected urls = [...] on one line.")
+    tables[mine] = new
     path.write_text("".join(tables), encoding="utf-8")

@@ -154,6 +154,38 @@ def test_refresh_needs_one_entry(tmp_path, write_registry):
         assert path.read_text() == before
 
 
+@pytest.mark.parametrize("name", ["a", "b", "c.d"])
+def test_addresses_are_added_to_one_entry_only(write_registry, name):
+    tables = {"a": ENTRY | {"urls": ["https://x/1", "https://y/1"]}, "b": ENTRY, '"c.d"': ENTRY | {"urls": []}}
+    path = write_registry(**tables)
+    path.write_text("# urls = kept.\n" + path.read_text())
+    before = {entry.name: entry for entry in weights.available(registry=path)}
+    registry.add_urls(name, ["https://y/2", "https://z/2"], registry=path)
+    found = {entry.name: entry for entry in weights.available(registry=path)}
+    assert found.pop(name).urls == (*before.pop(name).urls[:1], "https://y/2", "https://z/2")
+    assert found == before
+    registry.add_urls(name, ["https://y/3"], registry=path)
+    assert weights.entry_named(name, registry=path).urls[-2:] == ("https://z/2", "https://y/3")
+    text = path.read_text()
+    assert text.startswith("# urls = kept.\n")
+    registry.add_urls(name, ["https://y/3"], registry=path)
+    assert path.read_text() == text
+
+
+def test_addresses_that_cannot_be_added(write_registry):
+    path = write_registry(a=ENTRY)
+    path.write_text(path.read_text() + 'urls = [\n"https://x/1",\n]\n')
+    before = path.read_text()
+    for name, url, message in [
+        ("a", "https://y/1", r"Found 0 lines for the urls of 'a' in .*; expected urls = \[...\] on one line"),
+        ("b", "https://y/1", "Unknown weights 'b'"),
+        ("a", "file:///y", "Found the address 'file:///y' for the weights 'a'; expected https://..."),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            registry.add_urls(name, [url], registry=path)
+    assert path.read_text() == before
+
+
 # The registry of the package, which may have any number of entries
 
 
