@@ -703,6 +703,12 @@ description = "Features."
     assert "vgg  for training  features  0.0 MB  in the cache" in run("weights", "list")[1]
     assert f"{path}: OK" in run("weights", "verify")[1].splitlines()
     assert run("weights", "fetch", "vgg")[1].splitlines() == [str(path)]
+    # The folder of the user goes first
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    (mirror / "vgg.pth").write_bytes(data)
+    monkeypatch.setenv("SUNPY_RESTORE_WEIGHTS_MIRROR", str(mirror))
+    assert f"vgg  for training  features  0.0 MB  in {mirror}\n" in run("weights", "list")[1]
 
 
 def test_training_without_its_extra(fails, monkeypatch, tmp_path):

@@ -139,9 +139,9 @@ def test_networks_of_the_table_in_the_paper_run(quiet, full_weights):
     names = [entry.name for entry in available("desaturate") if "table3" in entry.name]
     assert len(names) == 4
     for name in names:
+        recipe = read_metadata(full_weights(name))["recipe"]
         result = desaturate(smap, mask=find_saturation(smap).mask, weights=name, consistency="none")
         assert np.isfinite(result.data).all()
-        recipe = read_metadata(full_weights(name))["recipe"]
         assert recipe["steps"] == 3_000
 
 
