@@ -1,11 +1,20 @@
 """Settings of all tests."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 import sunpy_restore
+from sunpy_restore.core.weights import entry_named, locate
+
+ROOT = Path(__file__).parents[1]
+FULL_WEIGHTS = ROOT / "full_weights"
+
+# A package that is not installed from this clone in editable mode does not look for the full weights here
+if FULL_WEIGHTS.is_dir() and Path(sunpy_restore.__file__).parents[1] != ROOT:
+    os.environ.setdefault("SUNPY_RESTORE_WEIGHTS_MIRROR", str(FULL_WEIGHTS))
 
 # Without deadlines, which a busy machine misses
 settings.register_profile("full", deadline=None)
@@ -27,3 +36,16 @@ def list_without_hashes():
         (folder / path.name).write_text(text, encoding="utf-8")
 
     return write
+
+
+@pytest.fixture(scope="session")
+def full_weights():
+    """``full_weights(name)``: the path of full weights; outside of a clone, without them, the test is skipped."""
+
+    def find(name):
+        path = locate(entry_named(name))
+        if path is None:
+            pytest.skip(f"the full weights {name} are not on this machine")
+        return path
+
+    return find

@@ -5,10 +5,11 @@ Score trained weights and put them into the package.
     python tools/release_weights.py --describe [DATA]
 
 The first form evaluates FILE on the images in DATA that training never saw, writes the scores into its metadata, copies
-it to sunpy_restore/data/weights/<task>.safetensors (or <task>-<config>.safetensors, if that is not "compact"), and
-updates its entry in the registry. --half keeps the numbers in half precision, for networks that are only compared.
+it to <task>.safetensors (or <task>-<config>.safetensors, if that is not "compact") in the folder of its entry in the
+registry, sunpy_restore/data/weights or full_weights, and updates that entry. --half keeps the numbers in half
+precision, for networks that are only compared.
 
-The second form writes the recipes' present descriptions of the training data into the weights of the package; with
+The second form writes the recipes' present descriptions of the training data into the weights of both folders; with
 DATA, also what the recipes measure on the images in it.
 """
 
@@ -21,7 +22,13 @@ from sunpy_restore.core.weights import read, write
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.evaluation import evaluate, format_table, scores
 
-FOLDER = Path(__file__).parents[1] / "sunpy_restore" / "data" / "weights"
+
+def target_of(file):
+    """Path of a file of the registry in the package or in full_weights."""
+    found = [entry.folder / file for entry in available() if entry.file == file and entry.folder]
+    if not found:
+        raise SystemExit(f"Found no entry with the file {file!r} in the registry; expected one. Add it first.")
+    return found[0]
 
 
 def described(metadata, data=None):
@@ -36,7 +43,7 @@ def release(arguments):
     """Score weights and put them into the package."""
     state, metadata = read(arguments.file)
     name = metadata["task"] if metadata["config"] == "compact" else f"{metadata['task']}-{metadata['config']}"
-    target = FOLDER / f"{name}.safetensors"
+    target = target_of(f"{name}.safetensors")
     if arguments.half:
         state = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
     metadata = described(metadata, arguments.data)
@@ -49,11 +56,13 @@ def release(arguments):
 
 
 def describe(data):
-    """Bring the descriptions in the weights of the package up to date."""
+    """Bring the descriptions in the weights of the repository up to date."""
     for entry in available():
-        if entry.kind != "compact":
+        if entry.folder is None:
             continue
-        path = FOLDER / entry.file
+        path = entry.folder / entry.file
+        if not path.is_file():
+            continue
         state, metadata = read(path)
         new = described(metadata, data)
         if new != metadata:

@@ -300,10 +300,10 @@ def _evaluate(args):
 
 
 def _list_weights(args):
-    from sunpy_restore.core.weights import available, locate
+    from sunpy_restore.core.weights import available
 
     for entry in available():
-        here = "in the package" if entry.kind == "compact" else "in the cache" if locate(entry) else "not downloaded"
+        here = _place(entry)
         default = ", default" if entry.default else ""
         task = entry.task or "for training"
         size = f"{entry.size / 1e6:.1f} MB" if entry.size else "size unknown"
@@ -311,6 +311,18 @@ def _list_weights(args):
         print(f"    {entry.description} {entry.licence}, doi:{entry.doi}")
         if entry.trained_on:
             print(f"    Trained on: {entry.trained_on}")
+
+
+def _place(entry):
+    """Where the file of an entry is."""
+    from sunpy_restore.core.weights import cache_folder, locate
+
+    path = locate(entry)
+    if entry.kind == "compact":
+        return "in the package"
+    if path is None:
+        return "not downloaded"
+    return "in the cache" if path.parent == cache_folder() else f"in {path.parent}"
 
 
 def _entries(names):

@@ -1,6 +1,8 @@
-"""Model cards: the metadata of weights as reStructuredText."""
+"""Model cards: the metadata of weights as reStructuredText or Markdown."""
 
-__all__ = ["card", "heading", "render", "table"]
+from sunpy_restore.core.markup import RESTRUCTUREDTEXT
+
+__all__ = ["card", "render"]
 
 SECTIONS = {
     "intended_use": "Intended use",
@@ -20,44 +22,25 @@ INTERVALS_NOTE = (
 )
 
 
-def escape(value):
-    """A value as reStructuredText that reads as it is written."""
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return "".join(f"\\{character}" if character in r"\*`_|" else character for character in " ".join(text.split()))
-
-
-def heading(text, underline="="):
-    text = escape(text)
-    return f"{text}\n{underline * len(text)}\n"
-
-
-def table(rows, header=None):
-    """A list table of rows of values, which are reStructuredText."""
-    lines = [".. list-table::", f"    :header-rows: {int(header is not None)}", ""]
-    for row in [header, *rows] if header else rows:
-        lines += [f"    {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(row)]
-    return "\n".join(lines) + "\n"
-
-
-def render(value):
+def render(value, markup=RESTRUCTUREDTEXT):
     """Metadata of any shape: a table where there are records, or keys and values; else a list or text."""
     if isinstance(value, dict) and value:
         if all(isinstance(row, dict) for row in value.values()):
-            return records(list(leaves(value)))
-        return table([[escape(key), inline(entry)] for key, entry in value.items()])
+            return records(list(leaves(value)), markup)
+        return markup.table([[markup.escape(key), inline(entry, markup)] for key, entry in value.items()])
     if isinstance(value, list):
         if value and all(isinstance(row, dict) for row in value):
-            return records(value)
-        return "\n".join(f"* {inline(entry)}" for entry in value) + "\n"
-    return escape(value) + "\n"
+            return records(value, markup)
+        return "\n".join(f"* {inline(entry, markup)}" for entry in value) + "\n"
+    return markup.escape(value) + "\n"
 
 
-def score_tables(scores):
+def score_tables(scores, markup):
     """Scores by source and method: one table, or one per source where these are scored by different measures."""
     measures = [{key for row in methods.values() for key in row} for methods in scores.values()]
     if all(keys == measures[0] for keys in measures):
-        return render(scores)
-    return "\n".join(f"{heading(source, '^')}\n{render(methods)}" for source, methods in scores.items())
+        return render(scores, markup)
+    return "\n".join(f"{markup.heading(source, 2)}\n{render(methods, markup)}" for source, methods in scores.items())
 
 
 def leaves(value, names=()):
@@ -74,19 +57,20 @@ def without_lists(values):
     return {key: f"{len(value)} values" if isinstance(value, list) else value for key, value in values.items()}
 
 
-def records(rows):
+def records(rows, markup):
     """A table of dictionaries, with a column for each of their keys."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
-    return table([[inline(row.get(key, "n/a")) for key in keys] for row in rows], [escape(key) for key in keys])
+    header = [markup.escape(key) for key in keys]
+    return markup.table([[inline(row.get(key, "n/a"), markup) for key in keys] for row in rows], header)
 
 
-def inline(value):
+def inline(value, markup):
     """A value in one cell."""
     if isinstance(value, dict):
-        return ", ".join(f"{escape(key)}: {inline(entry)}" for key, entry in value.items())
+        return ", ".join(f"{markup.escape(key)}: {inline(entry, markup)}" for key, entry in value.items())
     if isinstance(value, list):
-        return ", ".join(map(inline, value))
-    return escape(value)
+        return ", ".join(inline(entry, markup) for entry in value)
+    return markup.escape(value)
 
 
 def with_intervals(scores, intervals):
@@ -107,7 +91,7 @@ def _with_interval(value, interval):
     return value if interval is None else f"{value:.4g} [{interval[0]:.4g}, {interval[1]:.4g}]"
 
 
-def card(entry, metadata, title, function):
+def card(entry, metadata, title, function, markup=RESTRUCTUREDTEXT):
     """
     The model card of a file of weights.
 
@@ -119,36 +103,41 @@ def card(entry, metadata, title, function):
         Its metadata, see `~sunpy_restore.core.weights.read_metadata`.
     title, function : `str`
         Title of its task, and the name of the function that uses it.
+    markup : `~sunpy_restore.core.markup.RestructuredText`
+        The markup language.
 
     Returns
     -------
     `str`
-        reStructuredText.
+        The text of the card.
     """
+    escape, code = markup.escape, markup.code
     facts = {
-        "Task": f"{escape(title)} (``{metadata[TASK]}``)",
-        "Function": f"`sunpy_restore.{function}`",
+        "Task": f"{escape(title)} ({code(metadata[TASK])})",
+        "Function": markup.function(function),
         "Default": "yes" if entry.default else "no",
-        "File": f"``{entry.file}``, {entry.size / 1e6:.2f} MB",
-        "SHA-256": f"``{entry.sha256}``",
+        "File": f"{code(entry.file)}, {entry.size / 1e6:.2f} MB",
+        "SHA-256": code(entry.sha256),
         "Licence": escape(entry.licence),
         "Trained on": escape(entry.trained_on),
-        "Paper": f"`doi:{entry.doi} <https://doi.org/{entry.doi}>`__",
+        "Paper": markup.link(f"doi:{entry.doi}", f"https://doi.org/{entry.doi}"),
     }
     shown = {TASK, DOI, "licence", REFERENCE, INTERVALS, *SECTIONS}
-    facts |= {key.replace("_", " ").capitalize(): inline(metadata[key]) for key in sorted(metadata.keys() - shown)}
-    label, description = f".. _weights-{entry.name}:\n", f"{escape(entry.description)}\n"
-    parts = [label, heading(entry.name), description, table(facts.items())]
+    facts |= {
+        key.replace("_", " ").capitalize(): inline(metadata[key], markup) for key in sorted(metadata.keys() - shown)
+    }
+    label, description = markup.target(f"weights-{entry.name}"), f"{escape(entry.description)}\n"
+    parts = [label, markup.heading(entry.name), description, markup.table(facts.items())]
     for key, section in SECTIONS.items():
         if key not in metadata:
             continue
-        parts.append(heading(section, "-"))
+        parts.append(markup.heading(section, 1))
         if key != "scores":
-            parts.append(render(metadata[key]))
+            parts.append(render(metadata[key], markup))
             continue
         if INTERVALS in metadata:
             parts.append(f"{escape(INTERVALS_NOTE)}\n")
-        parts.append(score_tables(with_intervals(metadata[key], metadata.get(INTERVALS, {}))))
+        parts.append(score_tables(with_intervals(metadata[key], metadata.get(INTERVALS, {})), markup))
     if REFERENCE in metadata:
-        parts += [heading("Reference of the scores", "-"), render(without_lists(metadata[REFERENCE]))]
-    return "\n".join(parts)
+        parts += [markup.heading("Reference of the scores", 1), render(without_lists(metadata[REFERENCE]), markup)]
+    return "\n".join(part for part in parts if part)

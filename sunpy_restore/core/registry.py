@@ -1,6 +1,7 @@
 """The registry of weights: names, tasks, sources and checksums of the files."""
 
 import hashlib
+import json
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from sunpy_restore.core.exceptions import WeightsError
 
-__all__ = ["REGISTRY", "WeightsEntry", "available", "default_for", "entry_named", "refresh"]
+__all__ = ["REGISTRY", "WeightsEntry", "add_urls", "available", "default_for", "entry_named", "refresh"]
 
 _KINDS = ("compact", "full", "features", "keras")
 
@@ -26,9 +27,10 @@ class WeightsEntry:
     name, task : `str`
         Name in the registry; name of the task of the network, empty for features.
     kind : ``"compact"``, ``"full"``, ``"features"`` or ``"keras"``
-        Compact files are in the package. Full files are downloaded into the user's cache on request, and so are
-        features: networks of other projects whose features of an image enter the loss of a training. Keras files are
-        networks that others published in HDF5; they are downloaded as well, and converted.
+        Compact files are in the package. Full files are in its source repository, but not in the installed package,
+        which downloads them into the user's cache on request. Features are downloaded as well: networks of other
+        projects whose features of an image enter the loss of a training. Keras files are networks that others
+        published in HDF5; they are downloaded and converted.
     file : `str`
         File name, which ends in ``.safetensors``, for features in ``.pth``, for Keras in ``.hdf5``.
     sha256 : `str`
@@ -50,8 +52,8 @@ class WeightsEntry:
         One line: the network and the input that it expects.
     trained_on : `str`
         One line: the training data, with their terms of use.
-    folder : `~pathlib.Path`
-        Folder of the compact files.
+    folder : `~pathlib.Path`, optional
+        Folder of the compact files in the package, or of the full files in the source repository.
 
     Raises
     ------
@@ -73,7 +75,7 @@ class WeightsEntry:
     urls: tuple[str, ...] = ()
     default: bool = False
     trained_on: str = ""
-    folder: Path = field(default=Path(), repr=False)
+    folder: Path | None = field(default=None, repr=False)
 
     def __post_init__(self):
         features, keras = self.kind == "features", self.kind == "keras"
@@ -118,13 +120,17 @@ def available(task=None, *, registry=None):
     """
     path = Path(registry or REGISTRY)
     data = tomllib.loads(path.read_text(encoding="utf-8"))
-    base_url, folder = data["base_url"], (path.parent / data["folder"]).resolve()
-    entries = []
+    base_url, entries = data["base_url"], []
+    folders = {
+        kind: (path.parent / data[key]).resolve()
+        for kind, key in (("compact", "folder"), ("full", "full_folder"))
+        if key in data
+    }
     for name, values in data.get("weights", {}).items():
         urls = values.pop("urls", [])
         if base_url and values["kind"] == "full":
             urls = [f"{base_url.rstrip('/')}/{values['file']}", *urls]
-        entries.append(WeightsEntry(name=name, urls=tuple(urls), folder=folder, **values))
+        entries.append(WeightsEntry(name=name, urls=tuple(urls), folder=folders.get(values["kind"]), **values))
     return tuple(entry for entry in entries if task in (None, entry.task))
 
 
@@ -220,4 +226,45 @@ def refresh(file, *, registry=None):
             raise ValueError(
                 f"Found {count} lines '{key} = ...' in the entry of {file.name!r} in {path}; expected one."
             )
+    path.write_text("".join(tables), encoding="utf-8")
+
+
+def add_urls(name, urls, *, registry=None):
+    """
+    Add addresses to an entry of the registry; all else stays as it is.
+
+    Parameters
+    ----------
+    name : `str`
+        Name in the registry.
+    urls : iterable of `str`
+        The addresses. They come after those that the entry has, and replace those of the same host.
+    registry : path-like, optional
+        The registry; by default that of the package.
+
+    Raises
+    ------
+    ValueError
+        The registry has no entry of that name, its urls are not on one line, or an address is no ``https`` or ``http``
+        address.
+    """
+    urls, path = tuple(urls), Path(registry or REGISTRY)
+    for url in urls:
+        if not url.startswith(("https://", "http://")):
+            raise ValueError(f"Found the address {url!r} for the weights {name!r}; expected https://...")
+    entry_named(name, registry=path)
+    text = path.read_text(encoding="utf-8")
+    tables = re.split(r"(?m)^(?=\[)", text)
+    data = tomllib.loads(text)["weights"]
+    hosts = {url.split("/")[2] for url in urls}
+    kept = [url for url in data[name].get("urls", []) if url.split("/")[2] not in hosts]
+    line = f"urls = {json.dumps([*kept, *urls])}"
+    mine = next(i for i, table in enumerate(tables) if name in tomllib.loads(table).get("weights", {}))
+    if "urls" in data[name]:
+        new, count = re.subn(r"(?m)^urls\s*=\s*\[.*\][ \t]*$", lambda _: line, tables[mine])
+    else:
+        new, count = re.subn(r"(?m)^size\s*=.*$", lambda match: f"{match[0]}\n{line}", tables[mine])
+    if count != 1:
+        raise ValueError(f"Found {count} lines for the urls of {name!r} in {path}; expected urls = [...] on one line.")
+    tables[mine] = new
     path.write_text("".join(tables), encoding="utf-8")

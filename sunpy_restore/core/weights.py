@@ -113,7 +113,7 @@ def resolve(weights=None, *, task, base_url=None, mirror=None, progress=False, r
 
 def fetch(entry, *, base_url=None, mirror=None, progress=False):
     """
-    Find the file of an entry in the package, the mirror folder or the cache, or download it.
+    Find the file of an entry in the package, the mirror folder, a clone of the repository or the cache, or download it.
 
     The cache never has a part of a file, even if a download is interrupted or several processes download at once.
 
@@ -154,9 +154,10 @@ def fetch(entry, *, base_url=None, mirror=None, progress=False):
     urls = _addresses(entry, base_url)
     if urls:
         return _download(entry, urls, errors, weights, progress)
+    hint = "" if entry.folder is None else f" The file is in the folder {entry.folder.name!r} of the source repository."
     raise WeightsError(
-        f"{weights} are not on this machine and have no address. Set SUNPY_RESTORE_WEIGHTS_URL (or base_url=) to an "
-        f"address, or SUNPY_RESTORE_WEIGHTS_MIRROR (or mirror=) to a folder that has the file. {_listing(errors)}"
+        f"{weights} are not on this machine and have no address.{hint} Set SUNPY_RESTORE_WEIGHTS_URL (or base_url=) to "
+        f"an address, or SUNPY_RESTORE_WEIGHTS_MIRROR (or mirror=) to a folder that has the file. {_listing(errors)}"
     )
 
 
@@ -224,9 +225,14 @@ def cache_folder():
 
 def _places(entry, mirror):
     """Paths on this machine where the file of an entry may be, in the order in which they are tried."""
+    if entry.kind == "compact":
+        return [entry.folder / entry.file]
     mirror = mirror or os.environ.get("SUNPY_RESTORE_WEIGHTS_MIRROR")
-    own = [Path(mirror).expanduser()] if mirror else []
-    folders = [entry.folder] if entry.kind == "compact" else [*own, cache_folder()]
+    folders = [Path(mirror).expanduser()] if mirror else []
+    # Next to an installed package, a folder of that name would be someone else's
+    if entry.folder is not None and entry.folder.is_dir() and (entry.folder.parent / "pyproject.toml").is_file():
+        folders.append(entry.folder)
+    folders.append(cache_folder())
     return [folder / entry.file for folder in folders]
 
 

@@ -50,8 +50,9 @@ def synthesize_granulation(
         generator, 48 km (0.0662 arcsec). Larger pixels contain the mean over their area. Smaller ones are interpolated
         and contain no finer structure. With the same seed, the same structure is at the same coordinates.
     weights : `str` or path-like, optional
-        Name of weights in the registry, or a ``.safetensors`` file, of a generator of this kind. By default those that
-        come with the package.
+        Name of weights in the registry, or a ``.safetensors`` file, of a generator of this kind. By default those of
+        the registry, which come with the package except for ``"vae"``: these are downloaded, or found in a clone of the
+        repository.
     device : `str`, optional
         PyTorch device. By default CUDA, then MPS, then the CPU.
     refine_worst : `int`

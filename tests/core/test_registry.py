@@ -19,6 +19,7 @@ ENTRY = {
     "description": "A network.",
 }
 SHIPPED = weights.available()
+HERE = [entry for entry in SHIPPED if entry.kind in ("compact", "full") and weights.locate(entry) is not None]
 
 
 def toml(base_url="", **tables):
@@ -51,6 +52,7 @@ def test_base_url_comes_before_the_mirrors(write_registry):
     urls = ["https://b/net.safetensors", "https://c/net.safetensors"]
     path = write_registry(base_url="https://a/", full=ENTRY | {"urls": urls}, compact=ENTRY | {"kind": "compact"})
     full, compact = weights.available(registry=path)
+    assert full.folder is None
     assert full.urls == ("https://a/net.safetensors", *urls)
     assert compact.urls == ()
     assert compact.folder == path.parent / "packaged"
@@ -152,6 +154,38 @@ def test_refresh_needs_one_entry(tmp_path, write_registry):
         assert path.read_text() == before
 
 
+@pytest.mark.parametrize("name", ["a", "b", "c.d"])
+def test_addresses_are_added_to_one_entry_only(write_registry, name):
+    tables = {"a": ENTRY | {"urls": ["https://x/1", "https://y/1"]}, "b": ENTRY, '"c.d"': ENTRY | {"urls": []}}
+    path = write_registry(**tables)
+    path.write_text("# urls = kept.\n" + path.read_text())
+    before = {entry.name: entry for entry in weights.available(registry=path)}
+    registry.add_urls(name, ["https://y/2", "https://z/2"], registry=path)
+    found = {entry.name: entry for entry in weights.available(registry=path)}
+    assert found.pop(name).urls == (*before.pop(name).urls[:1], "https://y/2", "https://z/2")
+    assert found == before
+    registry.add_urls(name, ["https://y/3"], registry=path)
+    assert weights.entry_named(name, registry=path).urls[-2:] == ("https://z/2", "https://y/3")
+    text = path.read_text()
+    assert text.startswith("# urls = kept.\n")
+    registry.add_urls(name, ["https://y/3"], registry=path)
+    assert path.read_text() == text
+
+
+def test_addresses_that_cannot_be_added(write_registry):
+    path = write_registry(a=ENTRY)
+    path.write_text(path.read_text() + 'urls = [\n"https://x/1",\n]\n')
+    before = path.read_text()
+    for name, url, message in [
+        ("a", "https://y/1", r"Found 0 lines for the urls of 'a' in .*; expected urls = \[...\] on one line"),
+        ("b", "https://y/1", "Unknown weights 'b'"),
+        ("a", "file:///y", "Found the address 'file:///y' for the weights 'a'; expected https://..."),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            registry.add_urls(name, [url], registry=path)
+    assert path.read_text() == before
+
+
 # The registry of the package, which may have any number of entries
 
 
@@ -161,18 +195,26 @@ def test_shipped_registry_is_valid():
     assert data["base_url"] == "" or data["base_url"].startswith("https://")
 
 
-def test_every_compact_file_has_an_entry():
-    folder = registry.REGISTRY.parent / tomllib.loads(registry.REGISTRY.read_text(encoding="utf-8"))["folder"]
+@pytest.mark.parametrize(("kind", "key"), [("compact", "folder"), ("full", "full_folder")])
+def test_every_file_has_an_entry(kind, key):
+    folder = registry.REGISTRY.parent / tomllib.loads(registry.REGISTRY.read_text(encoding="utf-8"))[key]
+    if kind == "full" and not folder.is_dir():
+        pytest.skip(f"{folder} is not there, as it is not part of the package")
     files = sorted(path.name for path in folder.glob("*") if path.suffix not in (".py", ".rst", ".md"))
-    compact = sorted(entry.file for entry in SHIPPED if entry.kind == "compact")
-    assert [name for name in files if not name.startswith((".", "__"))] == compact
+    expected = {entry.file for entry in SHIPPED if entry.kind == kind}
+    found = {name for name in files if not name.startswith((".", "__"))}
+    # Full weights over 8 MB are not in the repository, but at their addresses
+    hosted = {entry.file for entry in SHIPPED if entry.kind == "full" and entry.urls}
+    assert found <= expected
+    assert expected - found <= hosted
 
 
 def test_one_default_for_each_shipped_task():
     tasks = {entry.task for entry in SHIPPED if entry.kind != "features"}
     defaults = sorted(entry.task for entry in SHIPPED if entry.default)
     assert defaults == sorted(tasks)
-    assert all(weights.default_for(task).kind == "compact" for task in tasks)
+    # Only a method that is not the default of its function may need weights that are not in the package
+    assert {task for task in tasks if weights.default_for(task).kind != "compact"} <= {"synthesize-vae"}
 
 
 def test_file_names_are_unique():
@@ -191,8 +233,8 @@ def test_shipped_entry(entry):
 @pytest.mark.parametrize("entry", SHIPPED, ids=lambda entry: entry.name)
 def test_shipped_entry_names_its_training_data_and_their_terms(entry):
     assert entry.trained_on.strip()
-    if entry.kind == "compact":
-        described = weights.read_metadata(entry.folder / entry.file)["training_data"]
+    if entry in HERE:
+        described = weights.read_metadata(weights.locate(entry))["training_data"]
         # HelioML states two licences
         for text in (entry.trained_on, described):
             assert ("MURaM" in text) == ("unclear" in text) == ("HelioML" in text) == ("CC BY-NC-ND 4.0" in text)
@@ -207,10 +249,9 @@ def test_shipped_features_are_those_of_torchvision():
     assert entry.urls[0].endswith(f"/{entry.file}")
 
 
-@pytest.mark.parametrize("entry", [entry for entry in SHIPPED if entry.kind == "compact"], ids=lambda entry: entry.name)
-def test_shipped_compact_weights(entry, monkeypatch):
-    for name in ("SUNPY_RESTORE_WEIGHTS_URL", "SUNPY_RESTORE_WEIGHTS_MIRROR"):
-        monkeypatch.delenv(name, raising=False)
+@pytest.mark.parametrize("entry", HERE, ids=lambda entry: entry.name)
+def test_shipped_weights(entry, monkeypatch):
+    monkeypatch.delenv("SUNPY_RESTORE_WEIGHTS_URL", raising=False)
     assert entry.size <= 8_000_000
     local = weights.verify(entry)
     assert weights.resolve(entry.name, task=entry.task) == local

@@ -161,6 +161,42 @@ def test_invalid_base_url(entry):
     assert "mirror=" in message
 
 
+@pytest.fixture
+def clone(entry, good, tmp_path):
+    """A clone of a repository with the file of an entry, whose folder is not in the package."""
+    folder = tmp_path / "clone" / "full_weights"
+    folder.mkdir(parents=True)
+    (folder.parent / "pyproject.toml").touch()
+    (folder / FILE).write_bytes(good.read_bytes())
+    return dataclasses.replace(entry, folder=folder)
+
+
+def test_clone_of_the_repository_needs_no_setting(clone, good, tmp_path):
+    assert weights.fetch(clone).path == weights.verify(clone).path == clone.folder / FILE
+    assert in_cache() == []
+    # The folder of the user goes first, but only with the correct file
+    assert weights.fetch(clone, mirror=good.parent).path == good
+    (tmp_path / FILE).write_bytes(b"<html>")
+    assert weights.fetch(clone, mirror=tmp_path).path == clone.folder / FILE
+
+
+def test_folder_next_to_an_installed_package_is_not_used(clone, good, server):
+    (clone.folder.parent / "pyproject.toml").unlink()
+    assert weights.locate(clone) is None
+    message = error_of(weights.fetch, clone)
+    assert "have no address. The file is in the folder 'full_weights' of the source repository. Set SUNPY_" in message
+    assert str(clone.folder) not in message
+    server.files[FILE] = good.read_bytes()
+    assert weights.fetch(clone, base_url=server.base("a")).path == weights.cache_folder() / FILE
+
+
+def test_damaged_file_in_a_clone_falls_back_on_the_server(clone, good, server):
+    (clone.folder / FILE).write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    assert f"{clone.folder / FILE}: is a Git LFS pointer" in error_of(weights.fetch, clone)
+    server.files[FILE] = good.read_bytes()
+    assert weights.fetch(clone, base_url=server.base("a")).path == weights.cache_folder() / FILE
+
+
 def test_damaged_mirror_folder_falls_back_on_the_server(entry, good, server, tmp_path):
     (tmp_path / FILE).write_bytes(b"<html>")
     assert "net.safetensors: is an HTML page" in error_of(weights.fetch, entry, mirror=tmp_path)

@@ -14,14 +14,14 @@ import astropy.units as u
 
 from sunpy_restore import synthesize_granulation
 from sunpy_restore.core.registry import available
-from sunpy_restore.core.weights import write
+from sunpy_restore.core.weights import locate, write
 from sunpy_restore.granulation import statistics
 from sunpy_restore.granulation.statistics.granules import areas_distance, searched_area
 from sunpy_restore.granulation.statistics.intensities import ks_statistic, ks_to_quantiles
 from sunpy_restore.granulation.statistics.reference import ReferenceStatistics, measure_reference, reference_statistics
 
 PIXEL = 48.0
-GENERATORS = [entry for entry in available() if entry.task.startswith("synthesize-")]
+GENERATORS = [entry for entry in available() if entry.task.startswith("synthesize-") and locate(entry) is not None]
 needs_sunkit_image = pytest.mark.skipif(
     find_spec("sunkit_image") is None, reason="segmentation needs the extra 'train'"
 )
