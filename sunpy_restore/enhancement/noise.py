@@ -24,7 +24,7 @@ def estimate_noise(field, usable=None):
 
     The noise is the median absolute deviation of the second difference of the field along both axes, which suppresses
     the structure that the optics of HMI transmit, in the half of the image with the weakest field. On simulated
-    magnetograms with noise of 3 to 30 G it is right within 5 %. Structure of the quiet Sun adds 1 G if there is no
+    magnetograms with noise of 3 to 30 G it is right within 6 %. Structure of the quiet Sun adds 1 G if there is no
     noise, and noise that is correlated between neighbouring pixels is underestimated.
 
     Parameters

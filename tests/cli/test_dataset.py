@@ -19,7 +19,7 @@ def test_dataset_prints_what_was_taken(tmp_path, capsys):
     assert "at least 3 h apart" in found[2]
     assert "own/1: Found pixels of 0.599 arcsec" in found[-1]
     assert main([*arguments, "--gap", "soon"]) == 1
-    assert "gap='soon'" in capsys.readouterr().err
+    assert "--gap 'soon'" in capsys.readouterr().err
 
 
 def test_task_without_files_says_so(tmp_path, capsys):

@@ -727,7 +727,7 @@ def test_training_refusals(fails, tmp_path):
     fails("train", "no-such-task", "--data", tmp_path, *out, texts=["'no-such-task'", "enhance-continuum"])
     name = "enhance-continuum"
     fails("train", name, "--data", tmp_path / "nowhere", *out, texts=[tmp_path / "nowhere"])
-    fails("train", name, "--data", tmp_path, *out, "--config", "huge", texts=["'huge'", "compact, clean, light, paper"])
+    fails("train", name, "--data", tmp_path, *out, "--config", "huge", texts=["'huge'", "compact, clean, fine, light, paper"])
     fails("train", name, "--data", tmp_path, *out, "--resume", texts=["last.ckpt"])
     fails("train", name, "--data", tmp_path, *out, "--no-progress", texts=["muram"])
     fails("evaluate", name, "--data", tmp_path / "nowhere", "--method", "bicubic", texts=[tmp_path / "nowhere"])
@@ -769,11 +769,11 @@ def test_training_and_evaluation_are_called(run, monkeypatch, tmp_path):
     monkeypatch.setattr(training, "evaluate", evaluate)
     options = ["--config", "paper", "--resume", "--steps", "7", "--workers", "2", "--start", "W", "--no-progress"]
     options += ["--set", "network.width=8", "--set", "schedule=constant", "--patience", "3", "--accumulate", "2"]
-    options += ["--export", "best", "--devices", "2", "--nodes", "3", "--accelerator", "cpu"]
+    options += ["--export", "best", "--devices", "2", "--nodes", "3", "--accelerator", "cpu", "--minutes", "9"]
     code, out, _ = run("train", "enhance-continuum", "--data", "D", "--out", "R", *options)
     assert (code, out) == (0, "R/weights.safetensors\n")
     wanted = {"config": "paper", "resume": True, "start": "W", "steps": 7, "workers": 2, "progress": False}
-    wanted |= {"devices": 2, "nodes": 3, "accelerator": "cpu"}
+    wanted |= {"devices": 2, "nodes": 3, "accelerator": "cpu", "minutes": 9.0}
     changes = {"network.width": 8, "schedule": "constant", "patience": 3, "accumulate": 2, "export": "best"}
     wanted["changes"] = changes
     assert calls["train"] == ("enhance-continuum", "D", "R", wanted)

@@ -23,7 +23,7 @@ def field():
 def test_noise_is_found_beside_strong_fields(field, noise):
     assert np.abs(field).max() > 0.2
     observed = field + noise * np.random.default_rng(1).standard_normal(field.shape)
-    assert estimate_noise(observed) == pytest.approx(noise, rel=0.07)
+    assert estimate_noise(observed) == pytest.approx(noise, rel=0.12)
 
 
 @given(sign=st.sampled_from([-1, 1]), turns=st.integers(0, 3), mirrored=st.booleans(), seed=st.integers(0, 99))

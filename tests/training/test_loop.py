@@ -162,8 +162,9 @@ def test_precision_that_the_processor_lacks_is_not_emulated(run, monkeypatch, as
     assert_equal_states(state, read(run("single", precision="32-true"))[0])
 
 
-def test_training_ends_after_a_given_time(run):
-    _, metadata = read(run("out", minutes=1e-6, steps=1000))
+def test_training_ends_after_a_given_time(toy, tmp_path):
+    path = train("toy", tmp_path, tmp_path / "out", steps=1000, minutes=1e-6, progress=False, accelerator="cpu")
+    _, metadata = read(path)
     assert int(metadata["steps"]) < 1000
 
 
