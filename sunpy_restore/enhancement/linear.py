@@ -29,12 +29,15 @@ CONSISTENCY_RADIUS = 2 * (FILTER_SIZE // 2 + 1) + 3 * _SMOOTHING
 _POWER_SMOOTHING = 1.5
 """Standard deviation, in HMI pixels, of the Gaussian over which the power of a magnetogram is averaged."""
 
+_SIGNIFICANT = 4.0
+"""Field, in units of the noise, that a magnetogram tells as well as the network does."""
+
 _FIELD_APERTURE = 0.4 / 0.28
 """
 Aperture of the telescope that data consistency assumes for restored magnetograms, relative to the target telescope.
 
-It lies between 1 and infinity, which corresponds to convolution with the
-full HMI point spread function. The latter then reproduces the magnetogram within 5 % and its unsigned flux within 4 %.
+It lies between 1 and infinity, which corresponds to convolution with the full HMI point spread function. The latter
+then reproduces the magnetogram within 5 % and its unsigned flux within 4 %.
 """
 
 
@@ -131,7 +134,7 @@ def data_consistency(enhanced, observed, filters, kernel=None, noise=None):
         Kernel of `~sunpy_restore.enhancement.forward.reconvolve`.
     noise : `float` or `numpy.ndarray`, optional
         1-sigma noise of an observation with zero mean, such as a magnetogram. Differences are smoothed where the
-        observation does not exceed three times the noise.
+        observation does not exceed four times the noise.
 
     Returns
     -------
@@ -140,12 +143,12 @@ def data_consistency(enhanced, observed, filters, kernel=None, noise=None):
     """
     difference = observed - reconvolve(enhanced, kernel)
     if noise is not None:
-        weight = significance(observed, noise)
+        weight = significance(observed, noise, _SIGNIFICANT)
         difference = weight * difference + (1 - weight) * _smooth(difference, _SMOOTHING)
     return enhanced + apply_filter(difference, filters)
 
 
-def significance(observed, noise):
+def significance(observed, noise, times=3.0):
     """
     Weight of the pixels of a magnetogram, which is small where noise dominates.
 
@@ -155,14 +158,16 @@ def significance(observed, noise):
         Field, shape ``(ny, nx)``.
     noise : `float` or `numpy.ndarray`
         Its 1-sigma noise.
+    times : `float`
+        Field with a weight of one half, in units of the noise.
 
     Returns
     -------
     `numpy.ndarray`
-        ``power / (power + (3 noise)**2)``, where ``power`` is the local mean of the squared field without noise.
+        ``power / (power + (times * noise)**2)``, where ``power`` is the local mean of the squared field without noise.
     """
     power = np.maximum(_smooth(observed**2, _POWER_SMOOTHING) - noise**2, 0)
-    return power / (power + (3 * noise) ** 2)
+    return power / (power + (times * noise) ** 2)
 
 
 def _smooth(image, width):
