@@ -22,7 +22,7 @@ def in_shell(message, options, functions=()):
     message : `str`
         Message of an error or a warning, such as ``"Pass mask= with True in the pixels to fill."``
     options : mapping
-        Keyword to the action of `argparse` that reads it.
+        Keyword to the action of ``argparse`` that reads it.
     functions : iterable of `str`
         Functions whose names are also those of commands.
 

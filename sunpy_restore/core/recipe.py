@@ -76,7 +76,7 @@ class Recipe(ABC):
     """What archives have for the task; `None` if own images cannot be downloaded by a query."""
 
     no_archive: ClassVar[str] = "no archive is known that can be searched for them"
-    """Why there is no `archive`."""
+    """Why there is no ``archive``."""
 
     options: ClassVar[frozenset[str] | None] = None
     """Names of the options that configurations may have; `None` if they are not checked."""

@@ -74,7 +74,7 @@ class Observation(observation.Observation):
     telescope: Telescope = HMI
 
     @classmethod
-    def from_array(cls, data, task=CONTINUUM, telescope=HMI):
+    def from_array(cls, data, task=None, telescope=HMI):
         """
         Make an observation of a normalised image: at disk centre, with all pixels valid.
 
@@ -82,8 +82,9 @@ class Observation(observation.Observation):
         ----------
         data : `numpy.ndarray`
             Image in units of the quiet-Sun intensity, or in kG.
-        task : `~sunpy_restore.core.task.Restoration`
-            `~sunpy_restore.enhancement.task.CONTINUUM` or `~sunpy_restore.enhancement.task.MAGNETOGRAM`.
+        task : `~sunpy_restore.core.task.Restoration`, optional
+            `~sunpy_restore.enhancement.task.MAGNETOGRAM`, whose noise is measured; by default
+            `~sunpy_restore.enhancement.task.CONTINUUM`.
         telescope : `~sunpy_restore.enhancement.telescope.Telescope`
             The telescope.
 

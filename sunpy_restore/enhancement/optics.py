@@ -176,7 +176,7 @@ def hmi_psf(pixel_scale, psf=PointSpreadFunction()):
     ----------
     pixel_scale : `float`
         Pixel size in arcsec.
-    psf : `PointSpreadFunction`, `RadialPSF` or `ImagePSF`
+    psf : `PointSpreadFunction`, `~sunpy_restore.enhancement.optics.RadialPSF` or `~sunpy_restore.enhancement.optics.ImagePSF`
         Point spread function, which may be that of another telescope.
 
     Returns
