@@ -66,7 +66,9 @@ _INTERSPHINX = {
 if os.environ.get("SUNPY_RESTORE_DOCS_INTERSPHINX") == "1":
     intersphinx_mapping = {name: (url, None) for name, url in _INTERSPHINX.items()}
 else:
-    _standard_library = ("abc", "argparse", "collections", "dataclasses", "datetime", "os", "pathlib", "types", "typing")
+    _standard_library = (
+        "abc", "argparse", "collections", "dataclasses", "datetime", "os", "pathlib", "types", "typing",
+    )  # fmt: skip
     nitpick_ignore_regex = [
         (r"py:.*", rf"({'|'.join((*_INTERSPHINX, *_standard_library))})\..+"),
         (r"py:.*", "|".join(re.escape(name) for name in dir(builtins) if not name.startswith("_"))),

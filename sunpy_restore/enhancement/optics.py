@@ -176,8 +176,9 @@ def hmi_psf(pixel_scale, psf=PointSpreadFunction()):
     ----------
     pixel_scale : `float`
         Pixel size in arcsec.
-    psf : `PointSpreadFunction`, `~sunpy_restore.enhancement.optics.RadialPSF` or `~sunpy_restore.enhancement.optics.ImagePSF`
-        Point spread function, which may be that of another telescope.
+    psf : `PointSpreadFunction`
+        Point spread function, or one of another telescope, `~sunpy_restore.enhancement.optics.RadialPSF` or
+        `~sunpy_restore.enhancement.optics.ImagePSF`.
 
     Returns
     -------
