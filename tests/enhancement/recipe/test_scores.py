@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
 from sunpy_restore.enhancement.forward import reconvolve
+from sunpy_restore.enhancement.recipe.losses import restoration_loss
 from sunpy_restore.enhancement.recipe.scores import BANDS, EDGE, measure
+from sunpy_restore.enhancement.telescope import HMI
 
 TASK = "enhance-continuum"
 
@@ -83,3 +86,13 @@ def test_error_of_field_free_areas():
     assert found["field_free_error"] == pytest.approx(0.004)
     strong = rng.normal(0, 0.5, truth.shape)
     assert "field_free_error" not in measure("enhance-magnetogram", reconvolve(strong), strong, strong)
+
+
+def test_loss_weights_small_structure():
+    x = np.indices((64, 64))[1] * HMI.target_pixel
+    truth = torch.ones(1, 1, 64, 64)
+    coarse, fine = (torch.from_numpy(0.1 * np.sin(2 * np.pi * f * x)).float()[None, None] for f in (0.3, 1.0))
+    plain = [float(restoration_loss(truth + wrong, truth)) for wrong in (coarse, fine)]
+    weighted = [float(restoration_loss(truth + wrong, truth, band=4.0)) for wrong in (coarse, fine)]
+    assert weighted[0] == pytest.approx(plain[0], rel=0.01)
+    assert weighted[1] == pytest.approx(5 * plain[1], rel=0.1)
