@@ -25,6 +25,7 @@ TASK = Restoration(
     restore="sunpy_restore.backprojection.restore:restore",
     data_consistency="sunpy_restore.backprojection.restore:not_negative",
     recipe="sunpy_restore.backprojection.recipe:BackprojectionRecipe",
+    checks="sunpy_restore.backprojection.checks:checks",
 )
 
 BACKPROJ_TO_CLEAN = MapFunction(

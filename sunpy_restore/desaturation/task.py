@@ -21,6 +21,7 @@ TASK = Restoration(
     },
     restore="sunpy_restore.desaturation.restore:restore",
     recipe="sunpy_restore.desaturation.recipe:DesaturationRecipe",
+    checks="sunpy_restore.desaturation.checks:checks",
 )
 
 DESATURATE = MapFunction(

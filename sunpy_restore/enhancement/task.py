@@ -34,6 +34,7 @@ _COMMON = {
     "network_method": "sunpy_restore.enhancement.restore:with_network",
     "restore": "sunpy_restore.enhancement.restore:restore",
     "recipe": "sunpy_restore.enhancement.recipe:EnhancementRecipe",
+    "checks": "sunpy_restore.enhancement.checks:checks",
 }
 
 CONTINUUM = Restoration(
