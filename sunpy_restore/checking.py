@@ -89,8 +89,10 @@ def _function_of(restored, original):
             "sunpy_restore.granulation.statistics."
         )
     if task is None:
-        order = " They are in the wrong order: call report(restored, original)." if "rsttask" in original.meta else ""
-        raise ValueError(f"Found no RSTTASK in the header of the first Map; expected a restored Map.{order}")
+        advice = "A Map with nothing to restore is returned as it is, and needs no report."
+        if "rsttask" in original.meta:
+            advice = "They are in the wrong order: call report(restored, original)."
+        raise ValueError(f"Found no RSTTASK in the header of the first Map; expected a restored Map. {advice}")
     for function in tasks.FUNCTIONS:
         if isinstance(function, MapFunction) and any(task == known.name for known in function.tasks):
             return function

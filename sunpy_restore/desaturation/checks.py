@@ -2,8 +2,8 @@
 Checks of desaturated images: saturation level, charge in bloomed columns, and diffraction fringes.
 
 The limits of the fringes are from 40 simulated flares with known cores, in all seven channels, on the sample without a
-flare: a true core has a residual of 0.84 to 1.00 and a strength of 0.90 to 1.06. The limits of the strength are twice
-as wide, because the model of the diffraction pattern has errors as well.
+flare: a true core has a residual of 0.84 to 1.00 and a strength of 0.90 to 1.06. The limits of the strength are
+wider, because the model of the diffraction pattern has errors as well.
 """
 
 import numpy as np

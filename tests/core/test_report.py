@@ -126,7 +126,7 @@ def test_maps_are_not_changed(restored, original):
 
 
 def test_maps_that_are_not_restored_are_refused(restored, original):
-    with pytest.raises(ValueError, match=r"Found no RSTTASK .*first Map; expected a restored Map\.$"):
+    with pytest.raises(ValueError, match=r"Found no RSTTASK .*first Map; expected a restored Map\. A Map with nothing"):
         report(original, original)
     with pytest.raises(ValueError, match=r"wrong order: call report\(restored, original\)"):
         report(original, restored)
