@@ -121,6 +121,12 @@ def _refuse_other_image(restored, original, scale):
             f"Found a restored Map of shape {restored.data.shape} for an original of shape {original.data.shape}; "
             f"expected {expected}. Give the whole result and the whole original."
         )
+    if restored.unit != original.unit and None not in (restored.unit, original.unit):
+        if restored.unit.is_equivalent(original.unit):
+            raise ValueError(
+                f"Found a restored Map in {restored.unit} and an original in {original.unit}; expected one unit. "
+                "Convert one of them."
+            )
     ny, nx = original.data.shape
     corners = np.array([[0, 0], [nx - 1, 0], [0, ny - 1]], dtype=float)
     # The centre of an original pixel in the finer pixels

@@ -1,8 +1,10 @@
 """Reports as HTML and as figures."""
 
+import copy
 from html import escape
 
 import numpy as np
+from matplotlib.colors import Normalize
 
 __all__ = ["as_html", "draw"]
 
@@ -64,11 +66,22 @@ def draw(report, figure=None):
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.7))
     for row, (title, smap) in enumerate((("Original", report.original), ("Restored", report.restored))):
         axes = figure.add_subplot(grid[row, 0], projection=smap)
-        image = smap.plot(axes=axes, title=title)
+        image = smap.plot(axes=axes, title=title, norm=_norm(smap, report))
         figure.colorbar(image, ax=axes, label="" if smap.unit is None else smap.unit.to_string())
     _draw_checks(figure.add_subplot(grid[:, 1]), report)
     figure.suptitle(report.title)
     return figure
+
+
+def _norm(smap, report):
+    """Norm of a Map, with one range for both Maps if they have the same unit."""
+    maps = [report.original, report.restored] if report.original.unit == report.restored.unit else [smap]
+    # The stretch is that of the original
+    norm = copy.deepcopy(maps[0].plot_settings.get("norm")) or Normalize()
+    values = np.concatenate([one.data[np.isfinite(one.data)] for one in maps])
+    if values.size:
+        norm.vmin, norm.vmax = values.min(), values.max()
+    return norm
 
 
 def _draw_checks(axes, report):

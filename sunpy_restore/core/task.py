@@ -56,6 +56,8 @@ class Option:
         Whether the option has no value and sets the keyword to True.
     nargs : `str`, optional
         Number of values as ``argparse`` takes it; ``read`` then takes a list of texts.
+    in_report : `bool`
+        Whether the keyword concerns how the original is read, and is an option of the command ``report`` as well.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Option:
     read: Any = "builtins:str"
     flag: bool = False
     nargs: str | None = None
+    in_report: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

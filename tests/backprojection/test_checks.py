@@ -82,6 +82,12 @@ def test_what_exceeds_the_noise_of_the_sample_is_flagged(sample, restored, chang
     assert flagged(changed(restored, change), sample) >= expected
 
 
+def test_the_subcollimators_may_be_given(sample, restored):
+    assert report(restored, sample, subcollimators=range(3, 11)) == report(restored, sample)
+    with pytest.raises(ValueError, match="sub-collimator"):
+        report(restored, sample, subcollimators=[7, 8])
+
+
 def test_precise_results_pass(precise):
     smap, measured, restored = precise
     found = report(restored, smap, visibilities=measured)

@@ -857,5 +857,7 @@ def test_report_prints_checks(run, fails, tmp_path):
     code, out, _ = run("report", result, source)
     assert code == 1
     assert "FLAG  Degraded again, quiet Sun" in out
+    assert run("report", result, source, "--product", "continuum")[1] == out
+    fails("report", result, source, "--exposure", "2", texts=["Unknown option 'exposure'"])
     fails("report", source, result, texts=["wrong order"])
     fails("report", tmp_path / "none.fits", source, texts=["none.fits", "no such file"])

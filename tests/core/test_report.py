@@ -175,6 +175,11 @@ def test_parts_are_refused(restored, original):
     assert len(report(inner, part)) == len(report(restored, original))
 
 
+def test_other_units_are_refused(restored, original):
+    with pytest.raises(ValueError, match="in DN / s and an original in DN / min; expected one unit"):
+        report(restored, with_header(original, bunit="DN / min"))
+
+
 def test_unknown_options_are_refused(restored, original):
     with pytest.raises(TypeError, match="Unknown option 'colour'; expected one of product, noise"):
         report(restored, original, colour="red")
