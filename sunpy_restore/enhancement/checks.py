@@ -29,6 +29,8 @@ _SMOOTHING = 1.5
 """Standard deviation in HMI pixels of the Gaussian by which images are smoothed to tell their features."""
 _LEAST = 64
 """Least number of pixels of a feature."""
+_ROWS = 256
+"""Rows of the observation that are compared together; it bounds the memory for temporary arrays."""
 _MARGIN = 3
 """Pixels next to the limb or to pixels without a value, which are not compared."""
 _MEAN, _STRENGTH, _NET, _UNSIGNED = 0.2, 1.0, 0.5, 1.5
@@ -94,11 +96,19 @@ def checks(comparison):
 def _degraded(comparison):
     """The restored image with the resolution and the pixels of the observation, normalised."""
     observation = comparison.observation
-    normalised = comparison.restored / (observation.level * repeated(observation.limb_darkening, 2))
-    image = np.where(np.isfinite(normalised), normalised, repeated(observation.normalised(), 2))
     # The network and the classical methods restore magnetograms for different target telescopes
-    enlarged = FIELD_APERTURE if observation.noise is not None and comparison.meta["rstmeth"] == "network" else 1.0
-    return reconvolve(image, observation.telescope.transfer_kernel(enlarged))
+    enlarged = FIELD_APERTURE if observation.noise is not None and comparison.meta.get("rstmeth") == "network" else 1.0
+    kernel = observation.telescope.transfer_kernel(enlarged)
+    margin, ny = kernel.shape[0] // 4 + 1, len(observation.data)
+    observed, result = observation.normalised(), np.empty(observation.data.shape)
+    for first in range(0, ny, _ROWS):
+        last = min(first + _ROWS, ny)
+        around = slice(max(first - margin, 0), min(last + margin, ny))
+        level = observation.level * repeated(observation.limb_darkening[around], 2)
+        part = comparison.restored[2 * around.start : 2 * around.stop] / level
+        part = np.where(np.isfinite(part), part, repeated(observed[around], 2))
+        result[first:last] = reconvolve(part, kernel)[first - around.start : last - around.start]
+    return result
 
 
 def _aligned(degraded, observed, usable):

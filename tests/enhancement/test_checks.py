@@ -12,6 +12,7 @@ import sunpy.map
 
 from sunpy_restore import enhance, load, report, save
 from sunpy_restore.core.maps import with_data
+from sunpy_restore.enhancement import checks
 from sunpy_restore.enhancement.classical import richardson_lucy
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.optics import PointSpreadFunction
@@ -106,6 +107,14 @@ def test_checks_do_not_depend_on_the_unit(deconvolved, samples, factor):
     found = report(restored, original)
     for check, expected in zip(found, report(deconvolved[name], samples[name]), strict=True):
         assert check.value == pytest.approx(expected.value, rel=1e-3, abs=1e-4)
+
+
+def test_large_images_are_compared_in_parts(deconvolved, samples, monkeypatch):
+    expected = report(deconvolved["hmi_continuum_spot"], samples["hmi_continuum_spot"])
+    monkeypatch.setattr(checks, "_ROWS", 37)
+    found = report(deconvolved["hmi_continuum_spot"], samples["hmi_continuum_spot"])
+    for check, whole in zip(found, expected, strict=True):
+        assert check.value == pytest.approx(whole.value, rel=1e-6, abs=1e-9)
 
 
 def test_lost_pixels_are_counted(enhanced, samples):
