@@ -79,8 +79,7 @@ class Observation(ABC):
         -------
         Observation
         """
-        cls.check(smap, **options)
-        return cls.from_map(smap, **options)
+        return cls._checked(smap, options)
 
     @classmethod
     def with_filled(cls, smap, filled, **options):
@@ -99,11 +98,16 @@ class Observation(ABC):
         """
         if options.get("mask") is None:
             try:
-                found = Observation.from_pair.__func__(cls, smap, filled, **options)
+                found = cls._checked(smap, options)
             except ValueError:
                 # Such as an unknown saturation level, which a given mask does not need
                 found = None
             if found is not None and np.array_equal(found.mask, filled):
                 return found
             options = options | {"mask": filled}
-        return Observation.from_pair.__func__(cls, smap, filled, **options)
+        return cls._checked(smap, options)
+
+    @classmethod
+    def _checked(cls, smap, options):
+        cls.check(smap, **options)
+        return cls.from_map(smap, **options)

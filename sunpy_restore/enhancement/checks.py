@@ -14,6 +14,7 @@ from sunpy_restore.core.pixels import repeated
 from sunpy_restore.core.report import Check
 from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, reconvolve
 from sunpy_restore.enhancement.linear import FIELD_APERTURE
+from sunpy_restore.enhancement.noise import estimate_noise
 
 __all__ = ["checks"]
 
@@ -21,6 +22,8 @@ _RESIDUAL = 1.5
 """Largest residual in units of the noise."""
 _FIELD_ERROR = 0.01
 """Error of the forward model of magnetograms, as a share of the local field; the noise is that of weak fields."""
+_GRANULATION = 3.5e-3
+"""Upper limit of the noise that the structure of the quiet Sun feigns in an image without noise, in its intensity."""
 _WEAK = 3.0
 """Noises; strength of the local field that separates weak and strong field."""
 _SPOT, _UMBRA = 0.9, 0.5
@@ -70,9 +73,11 @@ def checks(comparison):
         return []
     slope, offsets, errors = _aligned(degraded, observed, usable)
     if observation.noise is None:
-        found = _of_continuum(degraded, observed, usable)
+        noise = _continuum_noise(observed, usable)
+        found = _of_continuum(degraded, observed, usable, noise)
     else:
-        found = _of_magnetogram(degraded, observed, usable, observation.noise)
+        noise = observation.noise
+        found = _of_magnetogram(degraded, observed, usable, noise)
         found.append(_field_strength(slope, errors[0]))
     pixel = observation.telescope.pixel_scale
     for axis, offset, error in zip("yx", offsets, errors[1:], strict=True):
@@ -88,7 +93,6 @@ def checks(comparison):
             )
         )
     if usable.all():
-        noise = CONTINUUM_NOISE if observation.noise is None else observation.noise
         found += _spectra(degraded, observed, noise, pixel)
     return found
 
@@ -135,14 +139,19 @@ def _residual(name, difference, tolerance, feature):
     )
 
 
-def _of_continuum(degraded, observed, usable):
+def _continuum_noise(observed, usable):
+    """Noise of a continuum image, which is measured if it exceeds what granulation looks like in the estimate."""
+    estimate = estimate_noise(observed, usable & (ndimage.gaussian_filter(observed, _SMOOTHING) > _SPOT))
+    return float(max(CONTINUUM_NOISE, np.sqrt(max(estimate**2 - _GRANULATION**2, 0))))
+
+
+def _of_continuum(degraded, observed, usable, noise):
     smooth = ndimage.gaussian_filter(observed, _SMOOTHING)
     features = {
         "quiet Sun": smooth > _SPOT, "penumbra": (smooth > _UMBRA) & (smooth <= _SPOT), "umbra": smooth <= _UMBRA
     }  # fmt: skip
-    noise = np.full(observed.shape, CONTINUUM_NOISE)
     found = [
-        _residual(name, degraded - observed, noise, feature & usable)
+        _residual(name, degraded - observed, np.full(observed.shape, noise), feature & usable)
         for name, feature in features.items()
         if np.count_nonzero(feature & usable) >= _LEAST
     ]

@@ -109,6 +109,18 @@ def test_checks_do_not_depend_on_the_unit(deconvolved, samples, factor):
         assert check.value == pytest.approx(expected.value, rel=1e-3, abs=1e-4)
 
 
+@pytest.mark.parametrize("noise", [0.002, 0.003, 0.005, 0.012])
+def test_noisier_images_pass_and_errors_beyond_the_noise_are_flagged(samples, noise):
+    name = "hmi_continuum_quiet"
+    level = Observation.from_map(samples[name]).level
+    rng = np.random.default_rng(1)
+    original = with_data(samples[name], samples[name].data + noise * level * rng.normal(size=samples[name].data.shape))
+    restored = enhance(original, method="richardson-lucy")
+    found = report(restored, original)
+    assert found.passed, found
+    assert "Mean intensity" in flagged(with_data(restored, 1.03 * restored.data), original)
+
+
 def test_large_images_are_compared_in_parts(deconvolved, samples, monkeypatch):
     expected = report(deconvolved["hmi_continuum_spot"], samples["hmi_continuum_spot"])
     monkeypatch.setattr(checks, "_ROWS", 37)
