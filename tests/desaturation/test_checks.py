@@ -10,7 +10,12 @@ import sunpy.map
 
 from sunpy_restore import desaturate, filled, load, report, save
 from sunpy_restore.core.maps import with_data
+from sunpy_restore.core.report import Comparison
 from sunpy_restore.data import sample_path
+from sunpy_restore.desaturation.checks import checks
+from sunpy_restore.desaturation.forward import FULL_WELL, fringes
+from sunpy_restore.desaturation.observation import Observation
+from sunpy_restore.desaturation.psf import EUV_CHANNELS
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +95,33 @@ def test_light_at_the_wrong_place_is_flagged(original, restored):
 def test_another_diffraction_pattern_is_flagged(original):
     other = sunpy.map.Map(original.data, {**original.meta, "wavelnth": 304})
     assert flagged(desaturate(other), other) == {"Fringe residual", "Fringe strength"}
+
+
+@pytest.mark.parametrize("channel", EUV_CHANNELS)
+def test_true_cores_pass(channel):
+    """Simulated flares with known cores, on the sample without a flare."""
+    rng = np.random.default_rng(channel)
+    corona = sunpy.map.Map(sample_path("aia_171_quiet")).data.astype(float)
+    y, x = np.indices(corona.shape)
+    core = np.zeros(corona.shape)
+    for _ in range(rng.integers(1, 4)):
+        row, column = rng.uniform(90, 166, 2)
+        width, peak = rng.uniform(1.5, 4), rng.uniform(1.2, 8) * FULL_WELL
+        core += peak * np.exp(-((y - row) ** 2 + (x - column) ** 2) / (2 * width**2))
+    truth = corona + core + fringes(core, channel)
+    truth = rng.normal(truth, 0.8 * np.sqrt(np.maximum(truth, 1)))
+    mask = ndimage.binary_dilation(truth > FULL_WELL, iterations=2)
+    full = truth > FULL_WELL
+    observation = Observation(
+        image=np.minimum(truth, FULL_WELL), mask=mask, channel=channel, saturated=full, primary=full, level=FULL_WELL
+    )
+    found = checks(Comparison(observation=observation, restored=truth, unit=None, filled=mask, meta={}))
+    assert [check.name for check in found] == [
+        "Lowest value in the saturated core",
+        "Fringe residual",
+        "Fringe strength",
+    ]
+    assert all(check.passed for check in found), found
 
 
 def test_the_fill_of_a_given_mask_is_checked(original, restored):
