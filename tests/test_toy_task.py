@@ -5,6 +5,7 @@ With its record in `sunpy_restore.tasks.FUNCTIONS` and its weights in the regist
 of the package have, without any change of the package.
 """
 
+import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.inference import fill_invalid
 from sunpy_restore.core.methods import Restored
 from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
+from sunpy_restore.core.report import Check
 from sunpy_restore.core.task import MapFunction, Option, Restoration
 from sunpy_restore.core.verb import run
 from sunpy_restore.data import sample_path
@@ -278,6 +280,35 @@ def test_its_results_survive_saving(registered, blurred, tmp_path):
     assert loaded.meta["rstsha"] == registered
     with pytest.raises(ValueError, match="restored this Map already"):
         deblur(loaded)
+
+
+def test_its_results_are_checked(known, blurred, tmp_path, capsys):
+    """By the checks of all functions, until its record names more."""
+    restored = deblur(blurred, method="unsharp")
+    found = sunpy_restore.report(restored, blurred, lowest=1)
+    assert [check.name for check in found] == ["Pixels without a value"]
+    assert found.passed
+    assert (found.task, found.method) == (TASK.name, "unsharp")
+    restored.data[3, 4:6] = np.nan
+    assert sunpy_restore.report(restored, blurred)["Pixels without a value"].value == 2
+    sunpy_restore.save(restored, tmp_path / "sharp.fits")
+    blurred.save(tmp_path / "blurred.fits")
+    assert main(["report", str(tmp_path / "sharp.fits"), str(tmp_path / "blurred.fits")]) == 1
+    assert "FLAG  Pixels without a value  2 (limit: 0)" in capsys.readouterr().out
+
+
+def test_checks_of_its_own_follow(monkeypatch, blurred):
+    def checks(comparison):
+        change = comparison.restored.mean() / comparison.observation.image.mean() - 1
+        return [Check(name="Mean", value=float(change), low=-0.01, high=0.01, meaning="Change of the mean.")]
+
+    task = dataclasses.replace(TASK, checks=checks)
+    function = dataclasses.replace(DEBLUR, tasks=(task,))
+    monkeypatch.setattr(tasks, "FUNCTIONS", (*tasks.FUNCTIONS, function))
+    restored = deblur(blurred, method="unsharp")
+    assert sunpy_restore.report(restored, blurred).passed
+    restored.data[:] *= 1.03
+    assert [check.name for check in sunpy_restore.report(restored, blurred).flagged] == ["Mean"]
 
 
 def test_it_has_a_command(registered, blurred, tmp_path, capsys):

@@ -14,7 +14,7 @@ from sunpy_restore.backprojection.measured import match_phase_center
 from sunpy_restore.backprojection.options import find_used, weighting_of
 from sunpy_restore.backprojection.recognition import refuse_residual
 from sunpy_restore.backprojection.units import is_by_idl, unit_of, warn_of_sums
-from sunpy_restore.backprojection.uvplane import SUBCOLLIMATORS, UVPoints, stix_uv
+from sunpy_restore.backprojection.uvplane import SUBCOLLIMATORS, UVPoints, stix_uv, subcollimator_numbers
 from sunpy_restore.core import observation
 
 __all__ = ["Observation"]
@@ -179,6 +179,13 @@ class Observation(observation.Observation):
             visibilities=found, points=points, matrix=matrix, shape=smap.data.shape,
             unit=unit_of(smap, visibilities), errors=errors, world=world, center=map_center(smap),
         )  # fmt: skip
+
+    @classmethod
+    def from_pair(cls, smap, filled, *, subcollimators=None, **options):
+        """See `sunpy_restore.core.observation.Observation.from_pair`."""
+        if subcollimators is not None:
+            options["subcollimators"] = subcollimator_numbers(subcollimators)
+        return super().from_pair(smap, filled, **options)
 
 
 def _check_valid(smap):

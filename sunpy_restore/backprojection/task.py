@@ -25,6 +25,7 @@ TASK = Restoration(
     restore="sunpy_restore.backprojection.restore:restore",
     data_consistency="sunpy_restore.backprojection.restore:not_negative",
     recipe="sunpy_restore.backprojection.recipe:BackprojectionRecipe",
+    checks="sunpy_restore.backprojection.checks:checks",
 )
 
 BACKPROJ_TO_CLEAN = MapFunction(
@@ -40,16 +41,23 @@ BACKPROJ_TO_CLEAN = MapFunction(
             "FITS file with a VISIBILITIES table that the image is fitted to",
             "FILE",
             read="sunpy_restore.backprojection.measured:open_visibilities",
+            in_report=True,
         ),
         Option(
             "subcollimators",
             "sub-collimators that were used, such as 3-10 or 3,4,7 (default: recognized)",
             "N",
             read="sunpy_restore.backprojection.uvplane:subcollimators_of",
+            in_report=True,
         ),
-        Option("weighting", "weighting of the back-projection (default: recognized)", choices=("natural", "uniform")),
+        Option(
+            "weighting",
+            "weighting of the back-projection (default: recognized)",
+            choices=("natural", "uniform"),
+            in_report=True,
+        ),
         Option("residual", "add the residual map to the CLEAN image", flag=True),
         Option("clean_weighting", "weighting in CLEAN (default: natural)", choices=("natural", "uniform")),
-        Option("instrument", "instrument of a file whose header names none", choices=("STIX",)),
+        Option("instrument", "instrument of a file whose header names none", choices=("STIX",), in_report=True),
     ),
 )

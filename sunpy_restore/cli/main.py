@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sunpy_restore import tasks
 from sunpy_restore.cli.synthesis import add_synthesis, synthesize
-from sunpy_restore.cli.verbs import add_function, restore_files
+from sunpy_restore.cli.verbs import add_function, add_option, given_options, restore_files
 from sunpy_restore.cli.wording import in_shell
 from sunpy_restore.core.task import MapFunction
 from sunpy_restore.version import __version__
@@ -127,6 +127,14 @@ def _parser():
             add_function(added, function)
             _add_weights(added)
             _add_device(added)
+    checked = command(
+        "report", _report, "check a restored image against its original; exit code 1 if a check is flagged"
+    )
+    checked.add_argument("restored", metavar="RESTORED", help="file that a command or sunpy_restore.save has written")
+    checked.add_argument("original", metavar="ORIGINAL", help="file that was restored")
+    checked.add_argument("--json", action="store_true", help="print JSON")
+    for option in _report_options():
+        add_option(checked, option)
     synthesis = command("synthesize", _synthesize, "make photospheric texture of any size")
     add_synthesis(synthesis)
     _add_weights(synthesis)
@@ -245,6 +253,26 @@ def _demo(args):
 
 def _restore(function, args):
     return restore_files(args, function, partial(_complain, options=args.options))
+
+
+def _report_options():
+    functions = (function for function in tasks.FUNCTIONS if isinstance(function, MapFunction))
+    options = (option for function in functions for option in function.options if option.in_report)
+    return {option.name: option for option in options}.values()
+
+
+def _report(args):
+    from sunpy_restore.checking import report
+    from sunpy_restore.core.inputs import read_map
+    from sunpy_restore.core.messages import prefixed
+
+    maps = []
+    for path in (args.restored, args.original):
+        with prefixed(f"{path}: "):
+            maps.append(read_map(path))
+    found = report(*maps, **given_options(_report_options(), args))
+    print(json.dumps(found.as_dict(), indent=2) if args.json else found)
+    return 0 if found.passed else 1
 
 
 def _synthesize(args):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sunpy_restore.core.task import MapFunction, resolve
 
-__all__ = ["add_function", "restore_files"]
+__all__ = ["add_function", "add_option", "given_options", "restore_files"]
 
 
 def add_function(parser, function):
@@ -25,18 +25,32 @@ def add_function(parser, function):
         "--method", choices=function.methods, default="network", help="restoration method (default: %(default)s)"
     )
     for option in function.options:
-        # Python names have underscores, options hyphens: both are understood
-        names = dict.fromkeys((f"--{option.name}", f"--{option.name.replace('_', '-')}"))
-        if option.flag:
-            parser.add_argument(*names, action="store_true", default=None, help=option.help)
-        else:
-            parser.add_argument(
-                *names, metavar=option.metavar, choices=option.choices, nargs=option.nargs, help=option.help
-            )
+        add_option(parser, option)
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
     existing.add_argument("--skip-existing", action="store_true", help="leave out inputs whose output exists")
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
+
+
+def add_option(parser, option):
+    """
+    Add an option that only some commands have.
+
+    Parameters
+    ----------
+    parser : `argparse.ArgumentParser`
+        Parser of the command.
+    option : `~sunpy_restore.core.task.Option`
+        The option.
+    """
+    # Python names have underscores, options hyphens: both are understood
+    names = dict.fromkeys((f"--{option.name}", f"--{option.name.replace('_', '-')}"))
+    if option.flag:
+        parser.add_argument(*names, action="store_true", default=None, help=option.help)
+    else:
+        parser.add_argument(
+            *names, metavar=option.metavar, choices=option.choices, nargs=option.nargs, help=option.help
+        )
 
 
 def restore_files(args, function: MapFunction, complain):
@@ -64,7 +78,9 @@ def restore_files(args, function: MapFunction, complain):
 
     given = list(map(Path, args.inputs))
     targets = targets_of(given, args.output, function.name, overwrite=args.overwrite, skip_existing=args.skip_existing)
-    options = {"method": args.method, "weights": args.weights, "device": args.device} | _given(function, args)
+    options = {"method": args.method, "weights": args.weights, "device": args.device} | given_options(
+        function.options, args
+    )
     shown = sys.stderr.isatty() and not args.no_progress
     alone, failed = len(given) == 1, {}
     for source, target in tqdm(targets.items(), desc=function.name, unit="file", disable=alone or not shown):
@@ -95,9 +111,28 @@ def _restore_file(function, source, target, options):
     save(restored, target, overwrite=True)
 
 
-def _given(function, args):
-    """Keywords of the options that are among the arguments."""
-    values = ((option, getattr(args, option.name)) for option in function.options)
+def given_options(options, args):
+    """
+    Keywords of the options that are among the arguments.
+
+    Parameters
+    ----------
+    options : iterable of `~sunpy_restore.core.task.Option`
+        Options of the command.
+    args : `argparse.Namespace`
+        The arguments.
+
+    Returns
+    -------
+    `dict`
+        Name to value.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A value cannot be read.
+    """
+    values = ((option, getattr(args, option.name)) for option in options)
     return {
         option.name: value if option.flag else _read(option, value) for option, value in values if value is not None
     }

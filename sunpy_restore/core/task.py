@@ -56,6 +56,8 @@ class Option:
         Whether the option has no value and sets the keyword to True.
     nargs : `str`, optional
         Number of values as ``argparse`` takes it; ``read`` then takes a list of texts.
+    in_report : `bool`
+        Whether the keyword concerns how the original is read, and is an option of the command ``report`` as well.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Option:
     read: Any = "builtins:str"
     flag: bool = False
     nargs: str | None = None
+    in_report: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +98,9 @@ class Task:
         whatever the method, which is a `~sunpy_restore.core.methods.Method`. By default the image of the method.
     recipe : reference
         Subclass of `~sunpy_restore.core.recipe.Recipe`: how the networks are trained and scored.
+    checks : reference, optional
+        ``checks(comparison) -> list of Check``: the checks of a restored image that only this task has, see
+        `~sunpy_restore.core.report.Comparison` and `~sunpy_restore.core.report.Check`.
     """
 
     name: str
@@ -106,6 +112,7 @@ class Task:
     recipe: Any
     classical: Mapping[str, Any] = field(default_factory=dict)
     restore: Any = "sunpy_restore.core.methods:restore"
+    checks: Any = None
 
     @property
     def methods(self):
@@ -125,7 +132,7 @@ class Restoration(Task):
 
     Parameters
     ----------
-    name, title, doi, unit, build_network, network_method, recipe, classical, restore
+    name, title, doi, unit, build_network, network_method, recipe, classical, restore, checks
         See `~sunpy_restore.core.task.Task`.
     scale : `int`
         Output pixels per input pixel along each axis.

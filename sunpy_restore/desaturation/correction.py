@@ -7,9 +7,10 @@ from sunpy_restore.desaturation.charge import column_charge, conserve_charge
 from sunpy_restore.desaturation.diffraction import RADIUS, fit_core
 from sunpy_restore.desaturation.forward import fringes_of_others
 
-__all__ = ["correct_fill"]
+__all__ = ["GAP", "correct_fill", "has_bloomed"]
 
-_GAP = 64  # pixels; cores closer than this are fitted together
+GAP = 64
+"""Pixels; cores closer than this are fitted together."""
 _BLOOMED = 0.03  # share of bloomed pixels above which the charge of a core is used
 _LOST = 1.6  # ratio of the light that the fringes imply to the charge, above which charge was lost
 
@@ -34,7 +35,7 @@ def correct_fill(observation, filled, *, damping=True):
         Corrected image, shape ``(ny, nx)``; pixels outside of the mask keep their values.
     """
     result = filled.copy()
-    clusters = damaged_windows(observation.mask, 0, gap=_GAP)
+    clusters = damaged_windows(observation.mask, 0, gap=GAP)
     # Each core lies in the fringes of the others, which are only known after those were fitted
     for _ in range(min(len(clusters), 2)):
         for cluster in clusters:
@@ -49,7 +50,9 @@ def _fit_cluster(observation, filled, result, cluster, damping):
     image, valid = _surroundings(observation, result, cluster)
     arguments = image, valid, filled[box], base, cluster.own, observation.channel
     fitted = fit_core(*arguments, damping=damping)
-    if not _has_bloomed(observation, cluster, fitted):
+    if not has_bloomed(observation, cluster):
+        return fitted
+    if fitted[cluster.own].sum() >= _LOST * observation.image[box][cluster.own].sum():
         return fitted
     charge = column_charge(observation.image[box], cluster.own, observation.saturated[box])
     fitted = fit_core(*arguments, charge=charge, damping=damping)
@@ -82,12 +85,23 @@ def _surroundings(observation, result, cluster):
     return image[inner], valid[inner]
 
 
-def _has_bloomed(observation, cluster, fitted):
-    """Whether charge above the full well bloomed into other pixels of its column, so that it is conserved there."""
+def has_bloomed(observation, cluster):
+    """
+    Whether charge above the full well bloomed into other pixels of its column.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.desaturation.observation.Observation`
+        The observation.
+    cluster : `~sunpy_restore.core.windows.Window`
+        Window around a core.
+
+    Returns
+    -------
+    `bool`
+    """
     if observation.level is None:
         return False
     box = cluster.place
     saturated, primary = observation.saturated[box] & cluster.own, observation.primary[box]
-    bloomed = np.count_nonzero(saturated & ~primary) > _BLOOMED * np.count_nonzero(saturated)
-    held = observation.image[box][cluster.own].sum()
-    return bloomed and fitted[cluster.own].sum() < _LOST * held
+    return bool(np.count_nonzero(saturated & ~primary) > _BLOOMED * np.count_nonzero(saturated))

@@ -158,6 +158,11 @@ class Observation(observation.Observation):
         return cls(image=data, mask=mask, channel=channel, **saturation)
 
     @classmethod
+    def from_pair(cls, smap, filled, **options):
+        """See `sunpy_restore.core.observation.Observation.with_filled`."""
+        return cls.with_filled(smap, filled, **options)
+
+    @classmethod
     def from_exposure(cls, image, channel):
         """
         Find the saturated pixels in a simulated exposure.

@@ -21,6 +21,7 @@ TASK = Restoration(
     },
     restore="sunpy_restore.desaturation.restore:restore",
     recipe="sunpy_restore.desaturation.recipe:DesaturationRecipe",
+    checks="sunpy_restore.desaturation.checks:checks",
 )
 
 DESATURATE = MapFunction(
@@ -46,12 +47,14 @@ DESATURATE = MapFunction(
             "well; not assumed with --mask)",
             "VALUE",
             read="sunpy_restore.core.inputs:read_quantity",
+            in_report=True,
         ),
         Option(
             "exposure",
             "exposure time of images in DN/s, in seconds or with its unit (default: EXPTIME in the header)",
             "SECONDS",
             read="sunpy_restore.core.inputs:read_quantity",
+            in_report=True,
         ),
         Option(
             "consistency",

@@ -10,6 +10,7 @@ from sunpy_restore.enhancement.telescope import HMI
 
 __all__ = [
     "CONSISTENCY_RADIUS",
+    "FIELD_APERTURE",
     "consistent_continuum",
     "consistent_magnetogram",
     "data_consistency",
@@ -32,7 +33,7 @@ _POWER_SMOOTHING = 1.5
 _SIGNIFICANT = 4.0
 """Field, in units of the noise, that a magnetogram tells as well as the network does."""
 
-_FIELD_APERTURE = 0.4 / 0.28
+FIELD_APERTURE = 0.4 / 0.28
 """
 Aperture of the telescope that data consistency assumes for restored magnetograms, relative to the target telescope.
 
@@ -213,5 +214,5 @@ def consistent_magnetogram(restored, channels, telescope=HMI):
         Shape ``(2 * ny, 2 * nx)``.
     """
     observed, noise = channels
-    filters = wiener_filter(0.015, 1.0, enlarged=_FIELD_APERTURE, telescope=telescope)
-    return data_consistency(restored, observed, filters, telescope.transfer_kernel(_FIELD_APERTURE), noise=noise)
+    filters = wiener_filter(0.015, 1.0, enlarged=FIELD_APERTURE, telescope=telescope)
+    return data_consistency(restored, observed, filters, telescope.transfer_kernel(FIELD_APERTURE), noise=noise)

@@ -34,6 +34,7 @@ _COMMON = {
     "network_method": "sunpy_restore.enhancement.restore:with_network",
     "restore": "sunpy_restore.enhancement.restore:restore",
     "recipe": "sunpy_restore.enhancement.recipe:EnhancementRecipe",
+    "checks": "sunpy_restore.enhancement.checks:checks",
 }
 
 CONTINUUM = Restoration(
@@ -75,12 +76,14 @@ ENHANCE = MapFunction(
             "product",
             "product of a file whose CONTENT does not tell it, such as a SHARP segment",
             choices=tuple(PRODUCTS),
+            in_report=True,
         ),
         Option(
             "noise",
             "1-sigma noise of a magnetogram, such as '10 G'; by default it is measured in the image",
             metavar="FIELD",
             read="astropy.units:Quantity",
+            in_report=True,
         ),
     ),
 )

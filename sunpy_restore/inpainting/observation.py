@@ -192,6 +192,11 @@ class Observation(observation.Observation):
             center=lasco.center, detector=lasco.detector, level=lasco.level, bias=lasco.bias, **own,
         )  # fmt: skip
 
+    @classmethod
+    def from_pair(cls, smap, filled, **options):
+        """See `sunpy_restore.core.observation.Observation.with_filled`."""
+        return cls.with_filled(smap, filled, **options)
+
 
 def neighbours_for(maps, neighbours):
     """

@@ -95,7 +95,17 @@ def bicubic(*inputs):
 def test_help_lists_all_commands(run):
     code, out, err = run("--help")
     assert (code, err) == (0, "")
-    for command in ("demo", "enhance", "desaturate", "inpaint", "backproj_to_clean", "synthesize", "train", "weights"):
+    for command in (
+        "demo",
+        "enhance",
+        "desaturate",
+        "inpaint",
+        "backproj_to_clean",
+        "report",
+        "synthesize",
+        "train",
+        "weights",
+    ):
         assert f"\n    {command}" in out
 
 
@@ -841,3 +851,24 @@ def test_synthesis_by_tiles_names_how_they_were_stitched(run, networks, tmp_path
     arguments = ("synthesize", *SIZES, "--method", "gan", "--stitching", "greedy", "--refine-worst", "1")
     assert run(*arguments, "-o", str(target))[0] == 0
     assert sunpy.map.Map(target).meta["rstmeth"] == "gan, greedy"
+
+
+def test_report_prints_checks(run, fails, tmp_path):
+    source, result = sample_path("hmi_continuum_quiet"), tmp_path / "enhanced.fits"
+    assert run("enhance", source, "-o", result, "--method", "richardson-lucy")[0] == 0
+    code, out, err = run("report", result, source)
+    assert (code, err) == (0, "")
+    assert out.startswith("enhance-continuum, method richardson-lucy: 7 of 7 checks passed\n  pass  Pixels without a ")
+    code, out, _ = run("report", result, source, "--json")
+    described = json.loads(out)
+    assert code == 0
+    assert described["passed"]
+    assert len(described["checks"]) == 7
+    assert run("enhance", source, "-o", result, "--method", "bicubic", "--overwrite")[0] == 0
+    code, out, _ = run("report", result, source)
+    assert code == 1
+    assert "FLAG  Degraded again, quiet Sun" in out
+    assert run("report", result, source, "--product", "continuum")[1] == out
+    fails("report", result, source, "--exposure", "2", texts=["Unknown option 'exposure'"])
+    fails("report", source, result, texts=["wrong order"])
+    fails("report", tmp_path / "none.fits", source, texts=["none.fits", "no such file"])

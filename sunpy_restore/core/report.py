@@ -1,0 +1,206 @@
+"""Records of the checks of a restored image."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Check", "Comparison", "Report"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """
+    One property of a restored image, with the range in which it is expected.
+
+    Parameters
+    ----------
+    name : `str`
+        What is checked.
+    value : `float`
+        Measured value; NaN if it could not be measured, which fails.
+    low, high : `float`
+        Limits. Values within them, or equal to one of them, pass.
+    unit : `str`
+        Unit of the value and the limits; empty for counts and ratios.
+    meaning : `str`
+        One sentence: what the value says about the image.
+
+    Examples
+    --------
+    >>> from sunpy_restore.core.report import Check
+    >>> check = Check(name="Mean", value=1.2, low=-0.5, high=0.5, unit="%", meaning="Change of the mean.")
+    >>> check.passed, check.limit
+    (False, '-0.5 to 0.5')
+    """
+
+    name: str
+    value: float
+    low: float = -np.inf
+    high: float = np.inf
+    unit: str = ""
+    meaning: str = ""
+
+    @property
+    def passed(self):
+        """Whether the value is within its limits."""
+        return bool(self.low <= self.value <= self.high)
+
+    @property
+    def limit(self):
+        """The limits as text."""
+        low, high = f"{self.low:.3g}", f"{self.high:.3g}"
+        if self.low == self.high:
+            return low
+        if not np.isfinite(self.low):
+            return f"at most {high}"
+        return f"{low} to {high}" if np.isfinite(self.high) else f"at least {low}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """
+    What the checks of a task compare.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.core.observation.Observation`
+        The observation in the original Map.
+    restored : `numpy.ndarray`
+        Restored image, shape ``(scale * ny, scale * nx)``, in floating point.
+    unit : `~astropy.units.Unit` or `None`
+        Unit of the restored image.
+    filled : `numpy.ndarray` of `bool`
+        True where the restored image was filled, in its shape.
+    meta : mapping
+        Header of the restored Map.
+    """
+
+    observation: Any
+    restored: np.ndarray
+    unit: Any
+    filled: np.ndarray
+    meta: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """
+    Checks of a restored image against its original.
+
+    A report is a sequence of `Check`; ``report["name"]`` finds one by its name. It prints as a table, in a notebook
+    with colours.
+
+    Parameters
+    ----------
+    task, method : `str`
+        What restored the image, from its header.
+    checks : `tuple` of `Check`
+        The checks.
+    restored, original : `~sunpy.map.GenericMap`
+        The Maps.
+    """
+
+    task: str
+    method: str
+    checks: tuple[Check, ...]
+    restored: Any = field(repr=False, compare=False)
+    original: Any = field(repr=False, compare=False)
+
+    @property
+    def passed(self):
+        """Whether all checks passed."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def flagged(self):
+        """The checks that did not pass, as a `tuple`."""
+        return tuple(check for check in self.checks if not check.passed)
+
+    def __iter__(self):
+        return iter(self.checks)
+
+    def __len__(self):
+        return len(self.checks)
+
+    def __getitem__(self, key):
+        if isinstance(key, str):
+            found = {check.name: check for check in self.checks}
+            if key not in found:
+                raise KeyError(f"Unknown check {key!r}; expected one of {', '.join(found)}.")
+            return found[key]
+        return self.checks[key]
+
+    def __str__(self):
+        names = max(len(check.name) for check in self.checks)
+        lines = [self.title]
+        for check in self.checks:
+            verdict = "pass" if check.passed else "FLAG"
+            value = f"{check.value:.3g} {check.unit}".strip()
+            lines.append(f"  {verdict}  {check.name:<{names}}  {value} (limit: {check.limit})")
+            lines.append(f"        {check.meaning}")
+        return "\n".join(lines)
+
+    @property
+    def title(self):
+        """One line: the task, the method and how many checks passed."""
+        passed = sum(check.passed for check in self.checks)
+        return f"{self.task}, method {self.method}: {passed} of {len(self.checks)} checks passed"
+
+    def to_table(self):
+        """
+        Make a table of the checks.
+
+        Returns
+        -------
+        `~astropy.table.QTable`
+            Columns ``check``, ``value``, ``low``, ``high``, ``unit``, ``passed`` and ``meaning``; one row per check. An
+            infinite limit is none. ``meta`` holds the task and the method.
+        """
+        from astropy.table import QTable
+
+        names = ("name", "value", "low", "high", "unit", "passed", "meaning")
+        columns = {name: [getattr(check, name) for check in self.checks] for name in names}
+        columns = {"check": columns.pop("name"), **columns}
+        return QTable(columns, meta={"task": self.task, "method": self.method})
+
+    def as_dict(self):
+        """
+        Describe the report by texts, numbers and `None`, as for JSON.
+
+        Returns
+        -------
+        `dict`
+            Keys ``task``, ``method``, ``passed`` and ``checks``. Numbers that are not finite are `None`.
+        """
+        checks = [
+            {key: _finite(value) for key, value in asdict(check).items()} | {"passed": check.passed}
+            for check in self.checks
+        ]
+        return {"task": self.task, "method": self.method, "passed": self.passed, "checks": checks}
+
+    def _repr_html_(self):
+        from sunpy_restore.core.reportview import as_html
+
+        return as_html(self)
+
+    def plot(self, figure=None):
+        """
+        Draw the original, the restored image and the checks.
+
+        Parameters
+        ----------
+        figure : `~matplotlib.figure.Figure`, optional
+            An empty figure; by default a new one of `matplotlib.pyplot`.
+
+        Returns
+        -------
+        `~matplotlib.figure.Figure`
+        """
+        from sunpy_restore.core.reportview import draw
+
+        return draw(self, figure)
+
+
+def _finite(value):
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,111 @@
+"""Reports as HTML and as figures."""
+
+import copy
+from html import escape
+
+import numpy as np
+from matplotlib.colors import Normalize
+
+__all__ = ["as_html", "draw"]
+
+_COLOURS = {True: "#1b7837", False: "#b2182b"}
+_WIDEST = 3.0
+"""Half-width of the axis of the checks, in half-widths of the range that passes."""
+
+
+def as_html(report):
+    """
+    Write a report as an HTML table.
+
+    Parameters
+    ----------
+    report : `~sunpy_restore.core.report.Report`
+        The report.
+
+    Returns
+    -------
+    `str`
+    """
+    rows = []
+    for check in report:
+        verdict = "pass" if check.passed else "flag"
+        value = f"{check.value:.3g} {check.unit}".strip()
+        cells = (check.name, value, check.limit)
+        rows.append(
+            "<tr>"
+            + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+            + f'<td style="color: {_COLOURS[check.passed]}; font-weight: bold">{verdict}</td>'
+            + f'<td style="text-align: left">{escape(check.meaning)}</td></tr>'
+        )
+    head = "".join(f"<th>{name}</th>" for name in ("Check", "Value", "Limit", "Result", "Meaning"))
+    return (
+        f"<table><caption>{escape(report.title)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def draw(report, figure=None):
+    """
+    Draw the original, the restored image and the checks of a report.
+
+    Parameters
+    ----------
+    report : `~sunpy_restore.core.report.Report`
+        The report.
+    figure : `~matplotlib.figure.Figure`, optional
+        An empty figure; by default a new one of `matplotlib.pyplot`.
+
+    Returns
+    -------
+    `~matplotlib.figure.Figure`
+    """
+    if figure is None:
+        import matplotlib.pyplot as plt
+
+        figure = plt.figure(figsize=(13, 1.5 + max(4.0, 0.42 * len(report))), layout="constrained")
+    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.7))
+    for row, (title, smap) in enumerate((("Original", report.original), ("Restored", report.restored))):
+        axes = figure.add_subplot(grid[row, 0], projection=smap)
+        image = smap.plot(axes=axes, title=title, norm=_norm(smap, report))
+        figure.colorbar(image, ax=axes, label="" if smap.unit is None else smap.unit.to_string())
+    _draw_checks(figure.add_subplot(grid[:, 1]), report)
+    figure.suptitle(report.title)
+    return figure
+
+
+def _norm(smap, report):
+    """Norm of a Map, with one range for both Maps if they have the same unit."""
+    maps = [report.original, report.restored] if report.original.unit == report.restored.unit else [smap]
+    # The stretch is that of the original
+    norm = copy.deepcopy(maps[0].plot_settings.get("norm")) or Normalize()
+    values = np.concatenate([one.data[np.isfinite(one.data)] for one in maps])
+    if values.size:
+        norm.vmin, norm.vmax = values.min(), values.max()
+    return norm
+
+
+def _draw_checks(axes, report):
+    """Each value on an axis on which its limits are at -1 and 1, or at 1."""
+    axes.axvspan(-1, 1, color="#d9d9d9", zorder=0)
+    for row, check in enumerate(report):
+        axes.plot(np.clip(_place(check), -_WIDEST, _WIDEST), row, "o", color=_COLOURS[check.passed])
+        value = f"{check.value:.3g} {check.unit}".strip()
+        axes.text(_WIDEST * 1.08, row, f"{value}  ({check.limit})", va="center", color=_COLOURS[check.passed])
+    axes.set(
+        yticks=range(len(report)), yticklabels=[check.name for check in report], ylim=(len(report) - 0.5, -0.5),
+        xlim=(-1.05 * _WIDEST, 1.05 * _WIDEST), xticks=(-1, 0, 1), xticklabels=("lower limit", "", "upper limit"),
+    )  # fmt: skip
+
+
+def _place(check):
+    """Position of a value relative to its limits; values that are not finite are far outside."""
+    value, low, high = check.value, check.low, check.high
+    if not np.isfinite(value):
+        return _WIDEST
+    if low == high:
+        return 0.0 if check.passed else _WIDEST * np.sign(value - low)
+    if np.isfinite(low) and np.isfinite(high):
+        return (2 * value - low - high) / (high - low)
+    limit, sign = (high, 1) if np.isfinite(high) else (low, -1)
+    # One limit only: the distance from zero, as far as that tells the side
+    return sign * (1 + (value - limit) * sign / max(abs(limit), 1e-9))

@@ -1,0 +1,152 @@
+"""
+Checks of inpainted images: brightness across the borders of the filled holes, and radial profile.
+
+Both compare pixels relative to a smooth background, in units of its noise per pixel. Their limits are from the samples
+of the package: masks that are displaced at random to pixels that were observed have steps of up to 0.9 and profiles
+that differ by up to 2.5 noises, because the corona has structure.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from sunpy_restore.core.report import Check
+from sunpy_restore.inpainting.background import find_background
+from sunpy_restore.inpainting.restore import without_outliers
+
+__all__ = ["checks"]
+
+_STEP, _PROFILE = 1.0, 3.0
+"""Largest step and largest difference of the profiles, in noises per pixel."""
+_GUESSED = 50.0
+"""Largest share of filled pixels with more missing than observed pixels around, in per cent."""
+_CLIPPED_STEP, _CLIPPED_PROFILE = 3.0, 5.0
+"""Noises to which differences and deviations are clipped, so that stars and streamers do not count."""
+_RING = 8
+"""Width of the rings of the profile in pixels."""
+_NEAR = 16
+"""Pixels; distance to a hole within which observed pixels are compared with it."""
+_LEAST = 32
+"""Least number of pixels along the border of a hole, and of filled and observed pixels in a ring."""
+
+
+def checks(comparison):
+    """
+    Check an inpainted image.
+
+    Parameters
+    ----------
+    comparison : `~sunpy_restore.core.report.Comparison`
+        The restored image and the observation.
+
+    Returns
+    -------
+    `list` of `~sunpy_restore.core.report.Check`
+        Share of guessed pixels; and, if a background can be fitted to the image, the step along the borders and the
+        radial profile of holes that are large enough.
+    """
+    observation = comparison.observation
+    hole = observation.mask
+    found = [
+        Check(
+            name="Guessed pixels", value=float(100 * observation.guessed / max(np.count_nonzero(hole), 1)),
+            low=0, high=_GUESSED, unit="%",
+            meaning="Share of the filled pixels with more missing than observed pixels around them.",
+        )
+    ]  # fmt: skip
+    observation = without_outliers(observation)
+    above = observation.image - observation.bias
+    try:
+        background = find_background(above, observation.valid, observation.center, observation.flat_field)
+    except ValueError:
+        # Too small a part of an image
+        return found
+    image = np.where(hole, np.nan_to_num(comparison.restored) - observation.bias, above)
+    deviation = (image - background.level) / background.noise
+    step = border_step(deviation, hole, observation.valid)
+    if step is not None:
+        found.append(
+            Check(
+                name="Border step",
+                value=step,
+                low=0,
+                high=_STEP,
+                unit="noise per pixel",
+                meaning="Step of the brightness along the border, a root mean square over the holes; larger ones are "
+                "visible.",
+            )
+        )
+    profile = profile_difference(deviation, hole, observation.valid, observation.center)
+    if profile is not None:
+        found.append(
+            Check(
+                name="Radial profile",
+                value=profile,
+                low=0,
+                high=_PROFILE,
+                unit="noise per pixel",
+                meaning="Mean brightness of filled pixels minus that of observed ones near them, a root mean square "
+                "over rings around the Sun.",
+            )
+        )
+    return found
+
+
+def border_step(deviation, hole, observed):
+    """
+    Measure the step of the brightness along the borders of holes.
+
+    Parameters
+    ----------
+    deviation : `numpy.ndarray`
+        Image relative to a background, in units of its noise, shape ``(ny, nx)``.
+    hole, observed : `numpy.ndarray` of `bool`
+        Filled pixels; pixels that show the corona.
+
+    Returns
+    -------
+    `float` or `None`
+        Mean difference between filled pixels and their observed neighbours for each hole, a root mean square over the
+        holes; `None` without a border of at least 32 pairs.
+    """
+    labels, count = ndimage.label(hole)
+    sums, pairs = np.zeros((2, count + 1))
+    for axis in (0, 1):
+        first, second = np.s_[1:], np.s_[:-1]
+        for inside, outside in ((first, second), (second, first)):
+            inside, outside = ((part,) if axis == 0 else (slice(None), part) for part in (inside, outside))
+            border = hole[inside] & observed[outside]
+            difference = np.clip((deviation[inside] - deviation[outside])[border], -_CLIPPED_STEP, _CLIPPED_STEP)
+            sums += np.bincount(labels[inside][border], difference, minlength=count + 1)
+            pairs += np.bincount(labels[inside][border], minlength=count + 1)
+    enough = pairs >= _LEAST
+    return float(np.sqrt(np.mean((sums[enough] / pairs[enough]) ** 2))) if enough.any() else None
+
+
+def profile_difference(deviation, hole, observed, center):
+    """
+    Compare the radial profile of filled pixels with that of the observed pixels around them.
+
+    Parameters
+    ----------
+    deviation, hole, observed
+        See `border_step`.
+    center : pair of `float`
+        Centre of the Sun as ``(x, y)`` in pixels counted from 0.
+
+    Returns
+    -------
+    `float` or `None`
+        Root mean square over rings of 8 pixels of the difference of the means; `None` without a ring of at least 32
+        filled and 32 observed pixels.
+    """
+    near = observed & (ndimage.distance_transform_edt(~hole) <= _NEAR)
+    y, x = np.indices(hole.shape, dtype=np.float32, sparse=True)
+    ring = (np.hypot(x - center[0], y - center[1]) / _RING).astype(int)
+    clipped = np.clip(deviation, -_CLIPPED_PROFILE, _CLIPPED_PROFILE)
+    means, enough = [], True
+    for chosen in (hole, near):
+        counts = np.bincount(ring[chosen], minlength=ring.max() + 1)
+        sums = np.bincount(ring[chosen], clipped[chosen], minlength=ring.max() + 1)
+        means.append(sums / np.maximum(counts, 1))
+        enough = enough & (counts >= _LEAST)
+    return float(np.sqrt(np.mean((means[0] - means[1])[enough] ** 2))) if np.any(enough) else None
