@@ -21,6 +21,8 @@ __all__ = ["Observation"]
 
 _SMALLEST_FIELD = 60.0
 """Smallest side of an image in arcsec."""
+_LARGEST_PIXEL = 60.0
+"""Largest side of a pixel in arcsec, of the order of the resolution of the coarse sub-collimators."""
 _LEAST_PIXELS = 120
 """Least number of valid pixels: twice that of the real and imaginary parts of 30 visibilities."""
 _LARGEST_FILLED_PART = 0.55
@@ -120,7 +122,8 @@ class Observation(observation.Observation):
             Another instrument than STIX.
         ValueError
             No valid pixel is positive, pixels are complex, the unit is unknown or not that of visibilities, the field
-            is smaller than 60 arcsec, fewer than 120 pixels are valid, or an option has an unknown value.
+            is smaller than 60 arcsec or a pixel larger, fewer than 120 pixels are valid, or an option has an unknown
+            value.
         """
         if instrument not in (None, "STIX"):
             raise ValueError(
@@ -198,8 +201,14 @@ def _check_valid(smap):
             f"Found no positive pixel among those that are finite and not masked ({masked:.0%} are masked); expected "
             "a back-projection with a source. Check the file and the mask."
         )
+    sizes = np.linalg.norm(scale_matrix(smap), axis=0)
+    if sizes.max() > _LARGEST_PIXEL:
+        raise ValueError(
+            f"Found pixels of {sizes[0]:.4g} x {sizes[1]:.4g} arcsec; expected {_LARGEST_PIXEL:.0f} arcsec or less, "
+            "because larger ones contain no visibilities. Correct CDELT1, CDELT2 and the rotation in the header."
+        )
     sides = [np.ptp(np.flatnonzero(valid.any(axis=axis))) + 1 for axis in (1, 0)]
-    extent = np.linalg.norm(scale_matrix(smap), axis=0)[::-1] * sides
+    extent = sizes[::-1] * sides
     if extent.min() < _SMALLEST_FIELD:
         raise ValueError(
             f"Found a field of {extent[0]:.0f} x {extent[1]:.0f} arcsec; expected {_SMALLEST_FIELD:.0f} or more, "

@@ -4,8 +4,11 @@ import argparse
 import importlib
 import json
 import os
+import signal
 import sys
+import threading
 import warnings
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -63,13 +66,37 @@ def main(argv=None):
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: complain(message, kind="warning")
         try:
-            return _run(args, complain)
+            with _cleaning_up():
+                return _run(args, complain)
         except BrokenPipeError:
             # The reader has closed the pipe; nothing is left to flush at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
+        except _Terminated:
+            return _complain("terminated", code=128 + signal.SIGTERM)
         except KeyboardInterrupt:
             return _complain("interrupted", code=130)
+
+
+class _Terminated(KeyboardInterrupt):
+    """The process was asked to end."""
+
+
+@contextmanager
+def _cleaning_up():
+    """End as after Ctrl-C when a batch system ends the process, so that temporary files are removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(*_):
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(args, complain):

@@ -15,7 +15,7 @@ from sunpy_restore.core.cubes import image_headers, rebuilt_cube
 from sunpy_restore.core.filled import FILLED_KEYWORD, filled, record_filled
 from sunpy_restore.core.header import update_header
 from sunpy_restore.core.masks import array_of
-from sunpy_restore.core.messages import named_image
+from sunpy_restore.core.messages import named_image, shown
 from sunpy_restore.core.pixels import repeated
 
 __all__ = ["as_maps", "check_pixel_scale", "masks_for", "new_map", "restored_map", "valid_pixels", "with_data"]
@@ -136,7 +136,7 @@ def masks_for(maps, mask):
         return [mask] * len(maps)
     if dimensions == 0:
         raise TypeError(
-            f"Found the mask {mask!r}; expected a boolean array in the shape of the image, or one per image."
+            f"Found the mask {shown(mask)}; expected a boolean array in the shape of the image, or one per image."
         )
     parts = list(mask)
     if any(np.ndim(part) == 1 for part in parts if not isinstance(part, GenericMap)):

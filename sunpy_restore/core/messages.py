@@ -7,9 +7,10 @@ from contextvars import ContextVar
 
 from sunpy_restore.core.exceptions import RestoreWarning
 
-__all__ = ["named_image", "prefixed", "warn_user"]
+__all__ = ["named_image", "prefixed", "shown", "warn_user"]
 
 _PACKAGE = __name__.partition(".")[0]
+_LONGEST = 80  # characters of a value in an error
 _prefix = ContextVar("prefix", default="")
 
 
@@ -52,6 +53,30 @@ def named_image(index, count):
     context manager
     """
     return prefixed("" if count == 1 else f"Image {index + 1} of {count}: ")
+
+
+def shown(value):
+    """
+    A value that a user gave, on one line of an error.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+
+    Returns
+    -------
+    `str`
+        Its ``repr``, which ends in ``...`` if it is longer than 80 characters.
+
+    Examples
+    --------
+    >>> from sunpy_restore.core.messages import shown
+    >>> shown([1, "a"]), len(shown(list(range(100))))
+    ("[1, 'a']", 80)
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."
 
 
 def warn_user(message):

@@ -166,7 +166,9 @@ def load_method(task, name="network", *, weights=None, device=None, progress=Fal
         function = partial(_with_network, resolve(task.network_method), network)
         return Method(task, name, function, local.name, local.sha256)
     if weights is not None:
-        raise ValueError(f"Found weights for method={name!r}; only method='network' uses weights. Leave them out.")
+        raise ValueError(
+            f"Found weights for method={name!r}; only method='network' uses weights, expected none. Leave them out."
+        )
     return Method(task, name, resolve(task.classical[name]))
 
 

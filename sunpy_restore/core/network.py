@@ -11,6 +11,8 @@ from sunpy_restore.core.task import Restoration, resolve
 
 __all__ = ["TiledNetwork", "fit", "load_network"]
 
+_LONGEST_REASON = 300  # characters of an error of PyTorch
+
 
 @dataclass(frozen=True)
 class TiledNetwork:
@@ -137,6 +139,11 @@ def load_network(task, weights=None, *, progress=False):
         The network.
     local : `~sunpy_restore.core.weights.LocalWeights`
         The file.
+
+    Raises
+    ------
+    ~sunpy_restore.core.exceptions.WeightsError
+        The file cannot be found or read, or no network of the task fits it.
     """
     import torch
 
@@ -146,9 +153,27 @@ def load_network(task, weights=None, *, progress=False):
     hyperparameters = files.read_metadata(local)["hyperparameters"]
     # Networks draw their first weights from the global generator, in the default precision
     with torch.random.fork_rng(devices=[]):
-        network = task.build_network(hyperparameters).float()
+        network = _built(task, hyperparameters, local).float()
     fit(network, local)
     return network, local
+
+
+def _built(task, hyperparameters, local):
+    """The network that the metadata of a weights file describe."""
+    try:
+        return task.build_network(hyperparameters)
+    # Networks do not check their hyperparameters, and PyTorch does not document its errors
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(
+            f"The hyperparameters in {local.path} do not describe a network of the task {task.name!r} "
+            f"({type(error).__name__}: {_shortened(reason)}); expected those of a trained one. Fetch or train the "
+            "weights again."
+        ) from error
+
+
+def _shortened(text):
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} ..."
 
 
 def fit(network, local, *, convert=None):
@@ -175,7 +200,8 @@ def fit(network, local, *, convert=None):
     try:
         network.load_state_dict(state if convert is None else convert(network, state))
     except RuntimeError as error:
+        reason = _shortened(" ".join(str(error).split()))
         raise WeightsError(
             f"The tensors in {local.path} do not fit the network of its metadata or of the configuration: "
-            f"{' '.join(str(error).split())}. Fetch or train the weights again."
+            f"{reason}; expected those of this network. Fetch or train the weights again."
         ) from error

@@ -16,6 +16,10 @@ __all__ = ["check_header", "in_memory", "refuse_unknown_unit", "without_masked_v
 _NUMBER = re.compile(
     r"naxis[12]|(crpix|crval|cdelt|crota)[12]|(pc|cd)[12]_[12]|exptime|rsun_(obs|ref)|dsun_obs|(hgl|cr)[nt]_obs"
 )
+_FARTHEST = 1e6
+"""Largest distance of the reference pixel from the image, in pixels, at which positions are still exact."""
+_LARGEST = 1e30
+"""Largest absolute value of a pixel, in any unit."""
 _TEXT = frozenset("telescop instrume detector content ctype1 ctype2 cunit1 cunit2 bunit pixlunit date-obs".split())
 
 
@@ -32,13 +36,19 @@ def check_header(smap):
     ------
     ValueError
         A keyword of the coordinates, the exposure or the observer is not a finite number, one of the instrument or the
-        units is no text, or the unit or the coordinates cannot be read.
+        units is no text, the reference pixel is more than a million pixels away, or the unit or the coordinates cannot
+        be read.
     """
     for key, value in smap.meta.items():
         if _NUMBER.fullmatch(key) and not _is_number(value):
             raise ValueError(f"Found {key.upper()} = {value!r} in the header; expected a number. Correct the header.")
         if key in _TEXT and not isinstance(value, str):
             raise ValueError(f"Found {key.upper()} = {value!r} in the header; expected text. Correct the header.")
+        if key in ("crpix1", "crpix2") and abs(value) > _FARTHEST:
+            raise ValueError(
+                f"Found {key.upper()} = {value!r} in the header; expected a reference pixel within {_FARTHEST:.0e} "
+                "pixels of the image. Correct the header."
+            )
     for name, read in _READ.items():
         try:
             with warnings.catch_warnings():
@@ -88,7 +98,7 @@ def refuse_unknown_unit(smap, expected):
         )
 
 
-def in_memory(value):
+def in_memory(value, kinds="biuf"):
     """
     Load the data of Maps and Dask arrays into memory.
 
@@ -96,6 +106,8 @@ def in_memory(value):
     ----------
     value : `~sunpy.map.GenericMap`, `list` or `tuple`, or anything else
         A Map, whose data may be a Dask array; a Dask array; several of them; or the value of another keyword.
+    kinds : `str`
+        Accepted kinds of the data types of Maps, as in `numpy.dtype.kind`. Masks may be boolean, images may not.
 
     Returns
     -------
@@ -105,29 +117,46 @@ def in_memory(value):
     Raises
     ------
     TypeError
-        The data are not real numbers.
+        The data are not real numbers, or the mask of a Map is neither boolean nor numbers.
     ValueError
-        The data do not have two axes, or have no pixel.
+        The data do not have two axes, or have no pixel; or the mask of a Map has another shape.
     """
     if isinstance(value, list | tuple) and any(isinstance(one, GenericMap) or _is_lazy(one) for one in value):
-        return [in_memory(one) for one in value]
+        return [in_memory(one, kinds) for one in value]
     if not isinstance(value, GenericMap):
         return np.asarray(value) if _is_lazy(value) else value
     data = value.data
-    if data.dtype.kind not in "biuf":
+    if data.dtype.kind not in kinds:
         raise TypeError(
             f"Found data of the type {data.dtype}; expected real numbers. Take the real part or the absolute value, or "
             "convert the data with astype(float)."
         )
     if data.ndim != 2 or 0 in data.shape:
-        raise ValueError(f"Found data of the shape {data.shape}; expected an image with at least one pixel.")
+        raise ValueError(
+            f"Found data of the shape {data.shape}; expected an image with at least one pixel. Select one image."
+        )
     loaded = np.asarray(data)
-    mask = None if value.mask is None else np.asarray(value.mask)
+    mask = None if value.mask is None else _flags(value.mask, data.shape)
     if loaded is data and mask is value.mask:
         return value
     smap = with_data(value, loaded)
     smap.mask = mask
     return smap
+
+
+def _flags(mask, shape):
+    """The mask of a Map as a boolean array."""
+    mask = np.asarray(mask)
+    if mask.dtype.kind not in "biuf":
+        raise TypeError(
+            f"Found a mask of the type {mask.dtype} in the Map; expected a boolean one. Set the mask of the Map anew."
+        )
+    if mask.shape not in (shape, ()):
+        raise ValueError(
+            f"Found a mask of shape {mask.shape} in the Map; expected {shape}, that of its data. Set the mask of the "
+            "Map anew."
+        )
+    return mask if mask.dtype == bool else mask != 0
 
 
 def _is_lazy(value):
@@ -136,7 +165,7 @@ def _is_lazy(value):
 
 def without_masked_values(smap):
     """
-    Replace the values that the mask of a Map covers, so that nothing can depend on them.
+    Replace values that the mask of a Map covers, or that are too large for an image, so that nothing depends on them.
 
     Parameters
     ----------
@@ -146,13 +175,19 @@ def without_masked_values(smap):
     Returns
     -------
     `~sunpy.map.GenericMap`
-        The Map itself if nothing or all of it is masked, else a copy with NaN in masked pixels, or 0 if the data are
-        integers.
+        The Map itself if there is nothing to replace or all of it is masked, else a copy with NaN in masked pixels and
+        where the absolute value is larger than 1e30, or with 0 in masked pixels if the data are integers.
     """
-    if smap.mask is None or not np.any(smap.mask) or np.all(smap.mask):
+    unused = np.zeros(smap.data.shape, dtype=bool)
+    if smap.mask is not None and not np.all(smap.mask):
+        unused |= smap.mask
+    if smap.data.dtype.kind == "f" and smap.data.dtype.itemsize > np.dtype("f2").itemsize:
+        # Methods compute in single precision; half precision has no such values
+        unused |= np.abs(smap.data) > _LARGEST
+    if not unused.any():
         return smap
     unknown = smap.data.dtype.type(np.nan if smap.data.dtype.kind == "f" else 0)
-    return with_data(smap, np.where(smap.mask, unknown, smap.data))
+    return with_data(smap, np.where(unused, unknown, smap.data))
 
 
 def _quietly(smap):

@@ -51,7 +51,7 @@ def _results(function, maps, method, weights, device, progress, observing, resto
         with named_image(index, len(maps)):
             refuse_restored(function, smap)
             check_header(smap)
-            loaded.append(in_memory(smap))
+            loaded.append(in_memory(smap, kinds="iuf"))
     visible = [without_masked_values(smap) for smap in loaded]
     options = _for_each(function, visible, {name: in_memory(value) for name, value in observing.items()})
     tasks = []
@@ -163,8 +163,8 @@ def _task(function, name):
 def _refuse_invalid(smap):
     if not valid_pixels(smap).any():
         raise ValueError(
-            f"Found {smap.data.size} pixels that are all masked or not finite; expected at least one valid pixel. "
-            "Check the file, and the mask of the Map."
+            f"Found {smap.data.size} pixels that are all masked or not finite, or larger than 1e30; expected at "
+            "least one valid pixel. Check the file, and the mask of the Map."
         )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 import astropy.units as u
 
-from sunpy_restore.core.messages import warn_user
+from sunpy_restore.core.messages import shown, warn_user
 from sunpy_restore.core.prepared import refuse_unknown_unit
 from sunpy_restore.desaturation.forward import FULL_WELL
 
@@ -56,7 +56,7 @@ def _seconds(exposure):
     elif isinstance(exposure, Real) and not isinstance(exposure, bool):
         seconds = float(exposure)
     else:
-        raise TypeError(f"Found exposure={exposure!r}; expected a number of seconds or a Quantity of time.")
+        raise TypeError(f"Found exposure={shown(exposure)}; expected a number of seconds or a Quantity of time.")
     if not (np.isfinite(seconds) and seconds > 0):
         raise ValueError(f"Found exposure={exposure}; expected a positive time in seconds.")
     return seconds
@@ -251,7 +251,7 @@ def level_in_unit_of(smap, level):
         value = _converted(level, u.DN if smap.unit is None else smap.unit)
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(
-            f"Found saturated={level!r}; expected a number in the unit of the Map, or a Quantity: the value of "
+            f"Found saturated={shown(level)}; expected a number in the unit of the Map, or a Quantity: the value of "
             "saturated pixels."
         )
     if not (np.isfinite(value) and value > 0):

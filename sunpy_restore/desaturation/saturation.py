@@ -1,6 +1,7 @@
 """Detection of saturated pixels in AIA images."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -120,8 +121,20 @@ def detector_roll(smap):
     """
     scale = [axis.to_value(smap.scale[0].unit) for axis in smap.scale]
     (_, x), (_, y) = np.diag(scale) @ np.asarray(smap.rotation_matrix)
-    roll = sum(float(smap.meta.get(name) or 0) for name in ("sat_rot", "inst_rot"))
+    roll = sum(_angle(smap, name) for name in ("sat_rot", "inst_rot"))
     return float((np.degrees(np.arctan2(-x, y)) - roll + 90) % 180 - 90)
+
+
+def _angle(smap, name):
+    """An angle of the header in degrees, 0 if it is not there."""
+    angle = smap.meta.get(name)
+    if angle is None or angle == "":
+        return 0.0
+    if not isinstance(angle, Real) or isinstance(angle, bool) or not np.isfinite(angle):
+        raise ValueError(
+            f"Found {name.upper()} = {angle!r} in the header; expected an angle in degrees. Correct or remove it."
+        )
+    return float(angle)
 
 
 def is_along_detector(smap):

@@ -10,12 +10,13 @@ from sunpy.map.sources import HMIMap
 
 from sunpy_restore.core import observation
 from sunpy_restore.core.maps import check_pixel_scale, valid_pixels
-from sunpy_restore.core.messages import warn_user
+from sunpy_restore.core.messages import shown, warn_user
 from sunpy_restore.core.prepared import refuse_unknown_unit
 from sunpy_restore.enhancement.gaps import fill_gaps
 from sunpy_restore.enhancement.noise import estimate_noise
 from sunpy_restore.enhancement.outliers import find_outliers, sharpest_of
 from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu, quiet_sun
+from sunpy_restore.enhancement.scaling import refuse_display_scale
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM, PRODUCTS
 from sunpy_restore.enhancement.telescope import HMI, Telescope
 
@@ -180,8 +181,9 @@ class Observation(observation.Observation):
         Raises
         ------
         ValueError
-            No valid pixel lies on the solar disk, or a continuum image has negative values or a quiet-Sun intensity
-            that is not positive.
+            No valid pixel lies on the solar disk; a continuum image has negative values or a quiet-Sun intensity that
+            is not positive; or the values of a magnetogram are no field strengths, see
+            `~sunpy_restore.enhancement.scaling.refuse_display_scale`.
 
         Warns
         -----
@@ -202,6 +204,8 @@ class Observation(observation.Observation):
             darkening, limits = darkening(mu), _CONTINUUM_OUTLIERS
         else:
             level, darkening, limits = smap.unit.to(u.kG) ** -1, np.ones_like(mu), _MAGNETOGRAM_OUTLIERS
+            if telescope == HMI:
+                refuse_display_scale(1000 / level * data[on_disk & (mu > LIMB_MU)].astype(float))
         # The steep edge of the Sun is no outlier
         sharpest = sharpest_of(telescope)
         outliers = find_outliers(data / (level * darkening), on_disk & (mu > LIMB_MU), sharpest=sharpest, **limits)
@@ -292,9 +296,14 @@ def _check_noise(noise, task):
             f"Found noise={noise} and a continuum image; expected a magnetogram. Leave noise out: that of continuum "
             "images is known."
         )
-    noise = u.Quantity(noise)
-    if not (noise.isscalar and noise.unit.is_equivalent(u.G) and np.isfinite(noise.value) and noise.value > 0):
-        raise ValueError(f"Found noise={noise}; expected one positive magnetic field, such as 10 G.")
+    if not (
+        isinstance(noise, u.Quantity)
+        and noise.isscalar
+        and noise.unit.is_equivalent(u.G)
+        and np.isfinite(noise.value)
+        and noise.value > 0
+    ):
+        raise ValueError(f"Found noise={shown(noise)}; expected one positive magnetic field, such as 10 * u.G.")
 
 
 def _check_positive(intensity):

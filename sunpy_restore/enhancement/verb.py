@@ -52,8 +52,8 @@ def enhance(image, *, product=None, noise=None, method="network", weights=None, 
         ``CONTENT`` does not name.
     ValueError
         Wrong pixel scale, unit or coordinates, a product that contradicts ``CONTENT``, a continuum image with negative
-        values, a Map that was enhanced before, or one without any valid pixel; or ``noise`` for a continuum image, or
-        one that is not positive.
+        values, an 8-bit, logarithmic or unsigned magnetogram, a Map that was enhanced before, or one without any valid
+        pixel; or ``noise`` for a continuum image, or one that is not positive.
     ~sunpy_restore.core.exceptions.WeightsError
         The weights cannot be found or read.
 

@@ -1,5 +1,6 @@
 """Headers of synthetic images, and images written in bands to arrays or files that may be larger than memory."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import astropy.units as u
 from astropy.io import fits
 
 from sunpy_restore.core.atomic import atomic_path
+from sunpy_restore.core.messages import shown
 from sunpy_restore.granulation.request import KM_PER_ARCSEC
 
 __all__ = ["checked_target", "synthetic_header", "write_texture"]
@@ -76,6 +78,8 @@ def checked_target(out):
 
     Raises
     ------
+    TypeError
+        It is no name of a file.
     ValueError
         The name ends otherwise.
     FileExistsError
@@ -85,6 +89,8 @@ def checked_target(out):
     """
     if out is None:
         return None
+    if not isinstance(out, str | os.PathLike):
+        raise TypeError(f"Found the output {shown(out)}; expected the name of a file ending in .fits or .zarr.")
     path = Path(out)
     if path.suffix not in (".fits", ".zarr"):
         raise ValueError(f"Found the output {str(out)!r}; expected a name ending in .fits or .zarr.")

@@ -7,6 +7,7 @@ import numpy as np
 
 import astropy.units as u
 
+from sunpy_restore.core.messages import shown
 from sunpy_restore.granulation.task import STITCHINGS
 
 __all__ = ["KM_PER_ARCSEC", "Request"]
@@ -84,12 +85,12 @@ def _checked_shape(shape):
     try:
         ny, nx = shape
     except (TypeError, ValueError):
-        raise TypeError(f"Found the shape {shape!r}; expected two numbers of pixels (ny, nx).") from None
+        raise TypeError(f"Found the shape {shown(shape)}; expected two numbers of pixels (ny, nx).") from None
     for length in (ny, nx):
         if not _is_integer(length):
-            raise TypeError(f"Found the shape {shape!r}; expected two integers (ny, nx).")
+            raise TypeError(f"Found the shape {shown(shape)}; expected two integers (ny, nx).")
         if length < 1:
-            raise ValueError(f"Found the shape {shape!r}; expected at least one pixel along each axis.")
+            raise ValueError(f"Found the shape {shown(shape)}; expected at least one pixel along each axis.")
     return int(ny), int(nx)
 
 
@@ -97,7 +98,7 @@ def _checked_seed(seed):
     if seed is None:
         return int(np.random.default_rng().integers(2**31))
     if not _is_integer(seed):
-        raise TypeError(f"Found the seed {seed!r}; expected an integer.")
+        raise TypeError(f"Found the seed {shown(seed)}; expected an integer.")
     if not 0 <= seed < 2**63:
         raise ValueError(f"Found the seed {seed}; expected an integer from 0 to {2**63 - 1}.")
     return int(seed)
@@ -108,7 +109,7 @@ def _pixel_in_km(scale):
     if scale is None:
         return None
     if not isinstance(scale, u.Quantity) or not scale.isscalar:
-        raise TypeError(f"Found the scale {scale!r}; expected a Quantity such as 48 * u.km or 0.1 * u.arcsec.")
+        raise TypeError(f"Found the scale {shown(scale)}; expected a Quantity such as 48 * u.km or 0.1 * u.arcsec.")
     unit = scale.unit * u.pix if u.pix in scale.unit.bases else scale.unit
     value = u.Quantity(scale.value, unit)
     if unit.is_equivalent(u.km):

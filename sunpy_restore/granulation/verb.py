@@ -104,7 +104,7 @@ def synthesize_granulation(
     >>> granules.data.shape, granules.meta["synthetic"], round(float(granules.scale.axis1.value), 4)
     ((64, 96), True, 0.0662)
     """
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"Unknown method {method!r}; expected one of {', '.join(METHODS)}.")
     _check_use(method, stitching, refine_worst, weights)
     request = Request.from_arguments(shape, seed=seed, scale=scale, stitching=stitching, refine_worst=refine_worst)
@@ -135,11 +135,11 @@ def _check_use(method, stitching, refine_worst, weights):
         for argument, value in (("stitching", stitching), ("refine_worst", refine_worst or None)):
             if value is not None:
                 raise ValueError(
-                    f"Found {argument}={value!r} for method={method!r}, which has no tiles. Leave {argument} out, or "
-                    "choose method='gan' or method='vae'."
+                    f"Found {argument}={value!r} for method={method!r}, which has no tiles; expected none. Leave "
+                    f"{argument} out, or choose method='gan' or method='vae'."
                 )
     if weights is not None and name in task.classical:
-        raise ValueError(f"Found weights for method={method!r}, which uses none. Leave them out.")
+        raise ValueError(f"Found weights for method={method!r}, which uses none; expected none. Leave them out.")
 
 
 def _cards(provenance, seed):

@@ -140,7 +140,7 @@ def _number(value, default):
     """A number in the header, also as text; ``RECTIFY`` is a word at one level and an angle in degrees at another."""
     try:
         return default if value is None or isinstance(value, (bool, np.bool_)) else float(value)
-    except ValueError:
+    except (TypeError, ValueError):
         return default
 
 
@@ -165,13 +165,14 @@ def _level(smap):
 
 
 def _binning(meta, detector):
-    scale = abs(_number(meta.get("cdelt1"), np.nan)) * _unit(meta).to(u.arcsec)
+    sides = np.abs([_number(meta.get(f"cdelt{axis}"), np.nan) for axis in (1, 2)]) * _unit(meta).to(u.arcsec)
     for binning in (1, 2, 4):
-        if abs(scale / (binning * _SCALE[detector]) - 1) < 0.15:
+        if np.all(np.abs(sides / (binning * _SCALE[detector]) - 1) < 0.15):
             return binning
     raise ValueError(
-        f"Found pixels of {scale:g} arcsec; expected {_SCALE[detector]} arcsec for {detector}, or 2 or 4 times that. "
-        "Use the original image: telemetry blocks cannot be found in resampled images."
+        f"Found pixels of {sides[0]:g} x {sides[1]:g} arcsec (CDELT1, CDELT2); expected {_SCALE[detector]} arcsec for "
+        f"{detector}, or 2 or 4 times that. Use the original image: telemetry blocks cannot be found in resampled "
+        "images."
     )
 
 
