@@ -91,8 +91,10 @@ class Observation(observation.Observation):
             checked_hole(_valid_data(smap)[0], mask)
             if level is not None and not _at_level(smap.data, mask, level).any():
                 raise ValueError(
-                    f"Found saturated={saturated}, but all masked pixels are fainter; expected the value of saturated "
-                    "pixels. Leave it out if none of the masked pixels is saturated."
+                    f"Found saturated={saturated}, but all masked pixels are fainter, at most "
+                    f"{np.nanmax(smap.data[np.broadcast_to(mask, smap.data.shape)]):.6g}; expected the value that "
+                    "saturated pixels have in this image, which the flat field changes. Leave it out if none of the "
+                    "masked pixels is saturated."
                 )
 
     @classmethod

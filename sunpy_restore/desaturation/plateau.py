@@ -82,23 +82,29 @@ def find_plateau(image, well=FULL_WELL):
     part, bright = image[box], bright[box]
     if not (part[bright] >= _LOWEST * well).any():
         return saturated, float(well)
+    flat = _scattered(part, bright, well)
     ceiling = part[bright].max() * (1 - _ROUNDING)
     on_top = (part[bright] >= ceiling).sum()
     if on_top >= _FEWEST and on_top > ((part[bright] > 0.995 * ceiling) & (part[bright] < ceiling)).sum():
-        patches, _ = _patches(bright & (part >= ceiling))
-        flat = patches > 0
-    else:
-        patches, number = _patches(bright)
-        flat = np.zeros_like(bright)
-        for index, where in enumerate(ndimage.find_objects(patches, number), start=1):
-            values = part[where]
-            inside = patches[where] == index
-            if (values[inside] >= _LOWEST * well).any():
-                flat[where] |= inside & (values >= _lower_edge(values[inside], well))
-        # Interpolation rings next to the edges of a plateau, so that single values inside are too low
-        flat = ndimage.binary_fill_holes(_patches(flat)[0] > 0) & bright
+        clipped = _patches(bright & (part >= ceiling))[0] > 0
+        # A rotation clips what its interpolation overshoots, a few pixels above the plateau
+        if 2 * np.count_nonzero(clipped) >= np.count_nonzero(flat):
+            flat = clipped
     saturated[box] = flat
     return saturated, float(np.median(part[flat])) if flat.any() else float(well)
+
+
+def _scattered(part, bright, well):
+    """Pixels of plateaus whose values are scattered."""
+    patches, number = _patches(bright)
+    flat = np.zeros_like(bright)
+    for index, where in enumerate(ndimage.find_objects(patches, number), start=1):
+        values = part[where]
+        inside = patches[where] == index
+        if (values[inside] >= _LOWEST * well).any():
+            flat[where] |= inside & (values >= _lower_edge(values[inside], well))
+    # Interpolation rings next to the edges of a plateau, so that single values inside are too low
+    return ndimage.binary_fill_holes(_patches(flat)[0] > 0) & bright
 
 
 def _patches(mask):

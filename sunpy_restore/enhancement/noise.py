@@ -18,7 +18,7 @@ _QUIET = 50  # per cent of the pixels, those with the weakest field
 _LEAST = 200  # pixels
 
 
-def estimate_noise(field, usable=None):
+def estimate_noise(field, usable=None, limits=NOISE_RANGE):
     """
     Measure the noise of a magnetogram.
 
@@ -33,11 +33,13 @@ def estimate_noise(field, usable=None):
         Field in kG, shape ``(ny, nx)``; finite.
     usable : `numpy.ndarray` of `bool`, optional
         Pixels that are measured, by default all.
+    limits : pair of `float`
+        Smallest and largest result in kG.
 
     Returns
     -------
     `float`
-        1-sigma noise in kG, within `NOISE_RANGE`. Of fewer than 200 pixels it is 0.01 kG.
+        1-sigma noise in kG, within the limits. Of fewer than 200 pixels it is 0.01 kG.
     """
     field = np.asarray(field, dtype=float)
     usable = np.ones(field.shape, bool) if usable is None else np.asarray(usable, bool)
@@ -47,7 +49,7 @@ def estimate_noise(field, usable=None):
     rough = ndimage.convolve1d(ndimage.convolve1d(field, _DIFFERENCE, axis=0), _DIFFERENCE, axis=1)
     strength = ndimage.gaussian_filter(field, 2) ** 2
     quiet = usable & (strength <= np.percentile(strength[usable], _QUIET))
-    return float(np.clip(_MAD * np.median(np.abs(rough[quiet])), *NOISE_RANGE))
+    return float(np.clip(_MAD * np.median(np.abs(rough[quiet])), *limits))
 
 
 def estimated_share(taps):

@@ -13,7 +13,7 @@ from sunpy_restore.core.maps import check_pixel_scale, valid_pixels
 from sunpy_restore.core.messages import shown, warn_user
 from sunpy_restore.core.prepared import refuse_unknown_unit
 from sunpy_restore.enhancement.gaps import fill_gaps
-from sunpy_restore.enhancement.noise import estimate_noise
+from sunpy_restore.enhancement.noise import NOISE_RANGE, estimate_noise
 from sunpy_restore.enhancement.outliers import find_outliers, sharpest_of
 from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu, quiet_sun
 from sunpy_restore.enhancement.scaling import refuse_display_scale
@@ -37,6 +37,9 @@ _NEGATIVE_SHARE = 0.01
 _CONTINUUM_OUTLIERS = {"excess": 0.1, "limits": (0.0, 3.0)}
 _MAGNETOGRAM_OUTLIERS = {"excess": 0.2, "limits": (-8.0, 8.0)}
 """See `find_outliers`; in units of the quiet-Sun intensity, and in kG."""
+
+_OUTLYING = 8.0
+"""Smallest difference of outliers from the surroundings of a magnetogram, in units of its noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,9 +206,15 @@ class Observation(observation.Observation):
             level, darkening = quiet_sun(np.where(valid, data, np.nan), mu)
             darkening, limits = darkening(mu), _CONTINUUM_OUTLIERS
         else:
-            level, darkening, limits = smap.unit.to(u.kG) ** -1, np.ones_like(mu), _MAGNETOGRAM_OUTLIERS
+            level, darkening = smap.unit.to(u.kG) ** -1, np.ones_like(mu)
             if telescope == HMI:
                 refuse_display_scale(1000 / level * data[on_disk & (mu > LIMB_MU)].astype(float))
+            # Outliers hardly change the measured noise, because it is a median
+            found = estimate_noise(data / level, on_disk & (mu > LIMB_MU), (NOISE_RANGE[0], np.inf))
+            limits = _MAGNETOGRAM_OUTLIERS | {"excess": max(_MAGNETOGRAM_OUTLIERS["excess"], _OUTLYING * found)}
+            if noise is None and found > NOISE_RANGE[1]:
+                _warn_of_noise(found)
+            noise = min(found, NOISE_RANGE[1]) if noise is None else noise.to_value(u.kG)
         # The steep edge of the Sun is no outlier
         sharpest = sharpest_of(telescope)
         outliers = find_outliers(data / (level * darkening), on_disk & (mu > LIMB_MU), sharpest=sharpest, **limits)
@@ -219,12 +228,6 @@ class Observation(observation.Observation):
             _warn_of_outliers(outliers)
             data, valid = fill_gaps(data, valid & ~outliers)
             on_disk &= valid
-        if task is CONTINUUM:
-            noise = None
-        elif noise is None:
-            noise = estimate_noise(data / level, on_disk & (mu > LIMB_MU))
-        else:
-            noise = noise.to_value(u.kG)
         masked = np.zeros_like(valid) if smap.mask is None else np.broadcast_to(smap.mask, valid.shape)
         if np.any(on_disk & (mu < LIMB_MU)):
             warn_user(
@@ -288,6 +291,13 @@ def _check_unit(unit, task):
         )
 
 
+def _warn_of_noise(noise):
+    warn_user(
+        f"Found a noise of {1e3 * noise:.3g} G; the networks are trained with {1e3 * NOISE_RANGE[0]:g} to "
+        f"{1e3 * NOISE_RANGE[1]:g} G, as HMI has. Check BUNIT in the header and where the image comes from."
+    )
+
+
 def _check_noise(noise, task):
     if noise is None:
         return
@@ -304,6 +314,8 @@ def _check_noise(noise, task):
         and noise.value > 0
     ):
         raise ValueError(f"Found noise={shown(noise)}; expected one positive magnetic field, such as 10 * u.G.")
+    if not NOISE_RANGE[0] <= noise.to_value(u.kG) <= NOISE_RANGE[1]:
+        _warn_of_noise(noise.to_value(u.kG))
 
 
 def _check_positive(intensity):

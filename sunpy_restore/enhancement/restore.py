@@ -48,7 +48,9 @@ def restore(observation, method, *, progress=False):
     restored = method(observation, progress=progress)
     untrusted = observation.untrusted
     mask = repeated(untrusted, 2) if untrusted is not None and untrusted.any() else None
-    cards = {} if observation.noise is None else {"RSTNOISE": round(1e3 * observation.noise, 2)}
+    # The classical methods do not use it
+    told = method.name == "network" and observation.noise is not None
+    cards = {"RSTNOISE": round(1e3 * observation.noise, 2)} if told else {}
     return Restored(data=_denormalised(restored, observation), mask=mask, cards=cards)
 
 

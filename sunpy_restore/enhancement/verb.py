@@ -2,6 +2,7 @@
 
 import os
 
+from sunpy_restore.core.messages import shown
 from sunpy_restore.core.verb import run
 from sunpy_restore.enhancement.task import ENHANCE, PRODUCTS, TELESCOPE
 
@@ -53,21 +54,23 @@ def enhance(image, *, product=None, noise=None, method="network", weights=None, 
     ValueError
         Wrong pixel scale, unit or coordinates, a product that contradicts ``CONTENT``, a continuum image with negative
         values, an 8-bit, logarithmic or unsigned magnetogram, a Map that was enhanced before, or one without any valid
-        pixel; or ``noise`` for a continuum image, or one that is not positive.
+        pixel; or ``noise`` for a continuum image, or one that is not positive, or for another
+        method than the network.
     ~sunpy_restore.core.exceptions.WeightsError
         The weights cannot be found or read.
 
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        Part of the image lies closer to the limb than mu = 0.3; or some pixels are outliers, such as cosmic rays, whose
-        values are not used.
+        Part of the image lies closer to the limb than mu = 0.3; some pixels are outliers, such as cosmic rays, whose
+        values are not used; or the noise is not that of HMI magnetograms, 2 to 40 G.
 
     Notes
     -----
     Header keywords that change: ``CRPIX`` (to ``2 * (CRPIX - 0.5) + 0.5``), ``CDELT`` or ``CD`` (halved) and ``NAXIS``
     (doubled). Statistics of the pixel values are removed. Added: ``RESTORED``, ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``,
-    ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line; for magnetograms ``RSTNOISE``, the noise in Gauss that was assumed.
+    ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line; for magnetograms that a network
+    enhances ``RSTNOISE``, the noise in Gauss that was assumed.
 
     Continuum images are normalised by their own quiet-Sun level, from which sunspots and limb darkening are excluded.
     The result is therefore proportional to the input.
@@ -90,6 +93,10 @@ def enhance(image, *, product=None, noise=None, method="network", weights=None, 
     observing = {"product": product, "noise": noise}
     if method == "network":
         observing |= _of_weights(weights, product)
+    elif noise is not None:
+        raise ValueError(
+            f"Found noise={shown(noise)} for method={method!r}; only method='network' uses the noise. Leave it out."
+        )
     return run(
         ENHANCE, image, method=method, weights=weights, device=device, progress=progress, observing=observing
     )  # fmt: skip

@@ -10,6 +10,7 @@ import astropy.units as u
 
 import sunpy.map
 
+from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation import blooming
 from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.plateau import find_plateau, with_margin
@@ -368,3 +369,13 @@ def test_fragments_of_a_run_are_not_primary():
     lone = np.zeros_like(saturated)
     lone[3, 3] = True
     np.testing.assert_array_equal(blooming._without_fragments(lone, lone), lone)
+
+
+@pytest.mark.parametrize("angle", [1, 6, 20, 34])
+def test_rotation_that_clips_its_overshoot_does_not_hide_the_plateau(angle):
+    """A few equal values at the maximum are then above the plateau."""
+    smap = sunpy.map.Map(sample_path("aia_193_flare"))
+    smap = sunpy.map.Map(smap.data.astype(float), smap.meta)
+    original, rotated = find_saturation(smap), find_saturation(smap.rotate(angle * u.deg, missing=0))
+    assert rotated.level == pytest.approx(original.level, rel=0.01)
+    assert rotated.mask.sum() == pytest.approx(original.mask.sum(), rel=0.1)

@@ -361,3 +361,45 @@ def test_unknown_methods_and_weights_of_classical_ones_are_refused(samples):
         enhance(samples["hmi_magnetogram"], method="magic")
     with pytest.raises(ValueError, match="Leave them out"):
         enhance(samples["hmi_magnetogram"], method="bicubic", weights="x.safetensors")
+
+
+def noisy(smap, noise):
+    data = smap.data + noise * np.random.default_rng(8).standard_normal(smap.data.shape)
+    return smap._new_instance(data, smap.meta)
+
+
+@pytest.mark.parametrize("noise", [10, 25])
+def test_noise_is_measured_and_recorded(samples, part, noise):
+    smap = part(samples["hmi_magnetogram"])
+    own = enhance(smap).meta["rstnoise"]
+    # No warning of outliers, although some values stand out by more than 200 G
+    result = enhance(noisy(smap, noise))
+    assert result.meta["rstnoise"] == pytest.approx(np.hypot(own, noise), rel=0.2)
+    assert result.mask is None
+    told = enhance(smap, noise=noise * u.G)
+    assert told.meta["rstnoise"] == noise
+    # More noise, smoother weak fields
+    weak = np.abs(smap.data).repeat(2, axis=0).repeat(2, axis=1) < 15
+    assert told.data[weak].std() < enhance(smap, noise=3 * u.G).data[weak].std()
+
+
+def test_noise_outside_of_the_training_is_told(samples, part):
+    smap = part(samples["hmi_magnetogram"])
+    with pytest.warns(RestoreWarning, match="Found a noise of"):
+        enhance(noisy(smap, 90))
+    with pytest.warns(RestoreWarning, match="Found a noise of 500 G"):
+        enhance(smap, noise=0.5 * u.kG)
+
+
+@pytest.mark.parametrize("noise", [10, "10 G", 0 * u.G, np.nan * u.G, 3 * u.m, [3, 4] * u.G])
+def test_noise_that_is_none(samples, part, noise):
+    with pytest.raises(ValueError, match="expected one positive magnetic field"):
+        enhance(part(samples["hmi_magnetogram"]), noise=noise)
+
+
+def test_noise_that_is_not_used(samples, part):
+    with pytest.raises(ValueError, match="only method='network' uses the noise"):
+        enhance(part(samples["hmi_magnetogram"]), noise=10 * u.G, method="bicubic")
+    with pytest.raises(ValueError, match="a continuum image; expected a magnetogram"):
+        enhance(part(samples["hmi_continuum_spot"]), noise=10 * u.G)
+    assert "rstnoise" not in enhance(part(samples["hmi_magnetogram"]), method="bicubic").meta

@@ -211,7 +211,9 @@ def pair_of(observed, truth):
     Cut a back-projection and a CLEAN image to the same pixels, and bring them to the same scale.
 
     The exposures and the units of programs differ, and some are wrong. The CLEAN image is therefore multiplied by the
-    factor with which its visibilities agree best with those of the back-projection.
+    factor with which its visibilities agree best with those of the back-projection, unless it was made by this package.
+    CLEAN leaves flux in its residual, which the factor gives back: for seven flares on pixels of 8 arcsec that this
+    package cleaned it would be 1.1 to 2.1.
 
     Parameters
     ----------
@@ -240,6 +242,9 @@ def pair_of(observed, truth):
     measured = observation.visibilities * beam_transfer(points, _beam(truth.header))
     agreement = _agreement(model, measured, points)
     scale = float((model.conj() * measured).real.sum() / np.square(np.abs(model)).sum())
+    if truth.header.get("RSTMETH"):
+        # This package keeps the unit, and CLEAN leaves flux in its residual
+        scale = 1.0
     values = {
         "visibilities": [[float(one.real), float(one.imag)] for one in observation.visibilities],
         "labels": list(points.labels), "matrix": observation.matrix.tolist(), "world": observation.world.tolist(),
