@@ -1,6 +1,7 @@
 """Maps as observations read them: real numbers in memory, and nothing of what a mask covers."""
 
 import logging
+import math
 import re
 import warnings
 from numbers import Real
@@ -64,7 +65,15 @@ def check_header(smap):
 
 
 def _is_number(value):
-    return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(value))
+    return isinstance(value, Real) and not isinstance(value, bool) and _is_finite(value)
+
+
+def _is_finite(value):
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        # An integer that is beyond floating-point numbers
+        return False
 
 
 _READ = {

@@ -95,7 +95,8 @@ def enhance(image, *, product=None, noise=None, method="network", weights=None, 
         observing |= _of_weights(weights, product)
     elif noise is not None:
         raise ValueError(
-            f"Found noise={shown(noise)} for method={method!r}; only method='network' uses the noise. Leave it out."
+            f"Found noise={shown(noise)} for method={method!r}; expected none, because only method='network' uses it. "
+            "Leave it out."
         )
     return run(
         ENHANCE, image, method=method, weights=weights, device=device, progress=progress, observing=observing

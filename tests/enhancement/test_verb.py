@@ -398,7 +398,7 @@ def test_noise_that_is_none(samples, part, noise):
 
 
 def test_noise_that_is_not_used(samples, part):
-    with pytest.raises(ValueError, match="only method='network' uses the noise"):
+    with pytest.raises(ValueError, match="only method='network' uses it"):
         enhance(part(samples["hmi_magnetogram"]), noise=10 * u.G, method="bicubic")
     with pytest.raises(ValueError, match="a continuum image; expected a magnetogram"):
         enhance(part(samples["hmi_continuum_spot"]), noise=10 * u.G)
