@@ -20,6 +20,9 @@ if FULL_WEIGHTS.is_dir() and Path(sunpy_restore.__file__).parents[1] != ROOT:
 settings.register_profile("full", deadline=None)
 settings.register_profile("fast", deadline=None, max_examples=20)
 
+# The programs in it are run by hand, and need atheris
+collect_ignore = ["fuzz"]
+
 
 def pytest_configure(config):
     """Draw fewer examples in the fast tier, ``pytest -m "not slow"``."""
