@@ -149,7 +149,7 @@ def test_pixels_have_the_size_in_the_weights(method):
     # Pixels of twice the side are the mean of four
     coarse, fine = made(method, (20, 25), scale=2 * PIXEL * u.km), made(method, (44, 54))
     assert coarse.scale.axis1.to_value(u.arcsec / u.pix) == pytest.approx(2 * PIXEL / 725.2709, rel=1e-5)
-    expected = fine.data[2:42, 2:52].reshape(20, 2, 25, 2).mean(axis=(1, 3))
+    expected = fine.data[:40, :50].reshape(20, 2, 25, 2).mean(axis=(1, 3))
     np.testing.assert_allclose(coarse.data, expected, atol=1e-4)
     with pytest.raises(ValueError, match="expected 6 to 6000 km for a generator trained at 60 km"):
         made(method, scale=5 * u.km)
