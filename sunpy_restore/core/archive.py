@@ -28,5 +28,5 @@ class Archive:
     vso: Mapping[str, str] = field(default_factory=dict)
     series: str = ""
     segment: str = ""
-    needed: tuple[str, ...] = ()
-    keys: tuple[str, ...] = ()
+    needed: tuple = ()
+    keys: tuple = ()
