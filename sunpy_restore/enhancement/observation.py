@@ -200,6 +200,8 @@ class Observation(observation.Observation):
             raise ValueError(
                 "Found no valid pixel on the solar disk; expected at least one. Check the pointing in the header."
             )
+        # The steep edge of the Sun is neither noise nor an outlier
+        inner = on_disk & (mu > LIMB_MU)
         # Limb darkening is constant off the disk, so that the normalised image has no step at the limb
         if task is CONTINUUM:
             _check_positive(data[on_disk])
@@ -208,16 +210,14 @@ class Observation(observation.Observation):
         else:
             level, darkening = smap.unit.to(u.kG) ** -1, np.ones_like(mu)
             if telescope == HMI:
-                refuse_display_scale(1000 / level * data[on_disk & (mu > LIMB_MU)].astype(float))
+                refuse_display_scale(1000 / level * data[inner].astype(float))
             # Outliers hardly change the measured noise, because it is a median
-            found = estimate_noise(data / level, on_disk & (mu > LIMB_MU), (NOISE_RANGE[0], np.inf))
+            found = estimate_noise(data / level, inner, (NOISE_RANGE[0], np.inf))
             limits = _MAGNETOGRAM_OUTLIERS | {"excess": max(_MAGNETOGRAM_OUTLIERS["excess"], _OUTLYING * found)}
             if noise is None and found > NOISE_RANGE[1]:
                 _warn_of_noise(found)
             noise = min(found, NOISE_RANGE[1]) if noise is None else noise.to_value(u.kG)
-        # The steep edge of the Sun is no outlier
-        sharpest = sharpest_of(telescope)
-        outliers = find_outliers(data / (level * darkening), on_disk & (mu > LIMB_MU), sharpest=sharpest, **limits)
+        outliers = find_outliers(data / (level * darkening), inner, sharpest=sharpest_of(telescope), **limits)
         if outliers[on_disk].all():
             low, high = limits["limits"]
             raise ValueError(

@@ -54,8 +54,7 @@ def enhance(image, *, product=None, noise=None, method="network", weights=None, 
     ValueError
         Wrong pixel scale, unit or coordinates, a product that contradicts ``CONTENT``, a continuum image with negative
         values, an 8-bit, logarithmic or unsigned magnetogram, a Map that was enhanced before, or one without any valid
-        pixel; or ``noise`` for a continuum image, or one that is not positive, or for another
-        method than the network.
+        pixel; or ``noise`` for a continuum image, or one that is not positive, or for another method than the network.
     ~sunpy_restore.core.exceptions.WeightsError
         The weights cannot be found or read.
 
@@ -69,8 +68,8 @@ def enhance(image, *, product=None, noise=None, method="network", weights=None, 
     -----
     Header keywords that change: ``CRPIX`` (to ``2 * (CRPIX - 0.5) + 0.5``), ``CDELT`` or ``CD`` (halved) and ``NAXIS``
     (doubled). Statistics of the pixel values are removed. Added: ``RESTORED``, ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``,
-    ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line; for magnetograms that a network
-    enhances ``RSTNOISE``, the noise in Gauss that was assumed.
+    ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line; for magnetograms that a network enhances ``RSTNOISE``, the noise in
+    Gauss that was assumed.
 
     Continuum images are normalised by their own quiet-Sun level, from which sunspots and limb darkening are excluded.
     The result is therefore proportional to the input.
