@@ -30,6 +30,8 @@ class Method:
         ``function(observation, progress=False) -> numpy.ndarray``.
     model, sha256 : `str`, optional
         Name of the weights and SHA-256 of their file.
+    path : `~pathlib.Path`, optional
+        The file.
     """
 
     task: Any
@@ -37,6 +39,7 @@ class Method:
     function: Callable
     model: str | None = None
     sha256: str | None = None
+    path: Any = None
 
     @property
     def is_network(self):
@@ -164,7 +167,7 @@ def load_method(task, name="network", *, weights=None, device=None, progress=Fal
         tiled = isinstance(task, Restoration)
         network = TiledNetwork.of(task, network, device) if tiled else network.eval().to(choose_device(device))
         function = partial(_with_network, resolve(task.network_method), network)
-        return Method(task, name, function, local.name, local.sha256)
+        return Method(task, name, function, local.name, local.sha256, local.path)
     if weights is not None:
         raise ValueError(
             f"Found weights for method={name!r}; only method='network' uses weights, expected none. Leave them out."
