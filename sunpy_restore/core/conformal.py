@@ -49,9 +49,7 @@ def coverage_factor(ratios, weights=None):
 
     def deviation(logarithm):
         factor = np.exp(logarithm)
-        return max(
-            abs(covered(level * factor) - expected) / _TOLERANCES[level] for level, expected in LEVELS.items()
-        )
+        return max(abs(covered(level * factor) - expected) / _TOLERANCES[level] for level, expected in LEVELS.items())
 
     candidates = np.linspace(np.log(_NARROWEST), np.log(_WIDEST), 2001)
     return float(np.exp(min(candidates, key=deviation)))

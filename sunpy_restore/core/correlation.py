@@ -161,5 +161,7 @@ def from_text(text):
     except (AttributeError, TypeError, ValueError):
         correlation = {}
     if not correlation or min(*correlation, *correlation.values()) < 0 or not sum(correlation.values()) > 0:
-        raise ValueError(f"Found the correlation {text!r}; expected pairs like '0:0.25 1.8:0.75'. Restore the image again.")
+        raise ValueError(
+            f"Found the correlation {text!r}; expected pairs like '0:0.25 1.8:0.75'. Restore the image again."
+        )
     return correlation

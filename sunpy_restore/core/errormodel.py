@@ -1,6 +1,7 @@
 """A small network that predicts the error of each restored pixel from what is known about it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -58,14 +59,45 @@ class ErrorModel:
         `numpy.ndarray`
             1-sigma uncertainty in the unit of the restored image, shape ``(n,)``; infinite where nothing is known.
         """
-        values = evidence.matrix()
-        sigma = np.empty(len(values))
-        for start in range(0, len(values), _CHUNK):
-            part = np.s_[start : start + _CHUNK]
-            sigma[part] = np.exp(self._logarithm(values[part]))
+        sigma = self.ratio(evidence.matrix())
         sigma *= self.factors[evidence.stratum] * evidence.scale
         sigma[evidence.unknown] = np.inf
         return sigma
+
+    def ratio(self, values):
+        """
+        Predict the uncertainty in units of the scale, before the conformal factors.
+
+        Parameters
+        ----------
+        values : `numpy.ndarray`
+            Features, shape ``(n, len(features))``.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Shape ``(n,)``.
+        """
+        ratio = np.empty(len(values))
+        for start in range(0, len(values), _CHUNK):
+            part = np.s_[start : start + _CHUNK]
+            ratio[part] = np.exp(self._logarithm(values[part]))
+        return ratio
+
+    def with_factors(self, factors, correlation):
+        """
+        The same network with other factors and another correlation.
+
+        Parameters
+        ----------
+        factors, correlation
+            See `ErrorModel`.
+
+        Returns
+        -------
+        `ErrorModel`
+        """
+        return replace(self, factors=np.asarray(factors), correlation=dict(correlation))
 
     def _logarithm(self, values):
         hidden = _normalised(values, self.low, self.high)
@@ -119,7 +151,7 @@ def fit_error_model(features, values, errors, *, weights, seed=0, steps=3000):
     sizes = [len(features), _HIDDEN, _HIDDEN, 1]
     layers = [
         (torch.randn(after, before, generator=generator) / before**0.5, torch.zeros(after))
-        for before, after in zip(sizes, sizes[1:])
+        for before, after in pairwise(sizes)
     ]
     layers[-1] = (torch.zeros_like(layers[-1][0]), torch.full((1,), float(0.5 * torch.log(squares.mean() + 1e-12))))
     parameters = [part.requires_grad_() for layer in layers for part in layer]

@@ -8,7 +8,16 @@ import numpy as np
 
 from sunpy_restore.core.task import resolve
 
-__all__ = ["FOLDER", "LIKENESS_KEYWORD", "Likeness", "learn", "likeness_of", "read_likeness", "score_of", "write_likeness"]
+__all__ = [
+    "FOLDER",
+    "LIKENESS_KEYWORD",
+    "Likeness",
+    "learn",
+    "likeness_of",
+    "read_likeness",
+    "score_of",
+    "write_likeness",
+]
 
 FOLDER = Path(__file__).parents[1] / "data" / "likeness"
 """Folder of the ranges that come with the package, ``<task>.json``."""
@@ -128,9 +137,9 @@ def write_likeness(path, likeness):
         The ranges.
     """
     record = {"names": likeness.names, "distance": likeness.distance}
-    record |= {
-        name: np.round(getattr(likeness, name), 6).tolist() for name in ("low", "high", "center", "whitening")
-    }
+    for name in ("low", "high", "center", "whitening"):
+        array = getattr(likeness, name)
+        record[name] = np.array([float(f"{value:.7g}") for value in array.flat]).reshape(array.shape).tolist()
     Path(path).write_text(json.dumps(record, indent=1) + "\n")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from sunpy_restore.core.header import Provenance
 from sunpy_restore.core.inference import choose_device
 from sunpy_restore.core.network import TiledNetwork, load_network
+from sunpy_restore.core.registry import available
 from sunpy_restore.core.task import Restoration, resolve
 
 __all__ = ["Method", "Restored", "load_method", "restore", "restore_observation"]
@@ -45,6 +46,13 @@ class Method:
     def is_network(self):
         """Whether the method is the network."""
         return self.name == "network"
+
+    @property
+    def is_default(self):
+        """Whether the method is classical, or the network with the weights that come with the package."""
+        if not self.is_network:
+            return True
+        return any(entry.task == self.task.name and entry.sha256 == self.sha256 for entry in available())
 
     def __call__(self, observation, *, progress=False):
         """Restore an observation, see `Restored` for the shape and unit of the result."""

@@ -9,7 +9,15 @@ from sunpy_restore.core.errorfile import error_model
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.task import resolve
 
-__all__ = ["CORRELATION_KEYWORD", "UNKNOWN_KEYWORD", "check_draws", "draw", "find_model", "standard_deviation", "uncertain"]
+__all__ = [
+    "CORRELATION_KEYWORD",
+    "UNKNOWN_KEYWORD",
+    "check_draws",
+    "draw",
+    "find_model",
+    "standard_deviation",
+    "uncertain",
+]
 
 CORRELATION_KEYWORD = "rstcorr"
 """Keyword of the correlation of the errors of neighbouring pixels, in lower case."""
