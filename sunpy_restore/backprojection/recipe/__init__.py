@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.utils.data import TensorDataset
 
 from sunpy_restore.backprojection.recipe import own, paired
+from sunpy_restore.backprojection.recipe.calibration import calibration_cases
 from sunpy_restore.backprojection.recipe.flares import compare_images, open_flares
 from sunpy_restore.backprojection.recipe.pairs import FlareDataset, SceneDataset, simulated, simulated_flare
 from sunpy_restore.backprojection.recipe.scores import evaluation_pairs, measure
@@ -183,6 +184,10 @@ class BackprojectionRecipe(Recipe):
         See `~sunpy_restore.backprojection.recipe.paired.paired_observations` for these.
         """
         return paired.paired_observations(directory) if _has_pairs(directory) else evaluation_pairs()
+
+    def calibration(self, directory):
+        """See `~sunpy_restore.backprojection.recipe.calibration.calibration_cases`; the folder is not used."""
+        return calibration_cases()
 
     def observations(self, directory):
         """See `~sunpy_restore.backprojection.recipe.flares.open_flares`."""
