@@ -26,7 +26,10 @@ def add_function(parser, function):
     )
     for option in function.options:
         add_option(parser, option)
-    parser.add_argument("--uncertainty", action="store_true", help="add the 1-sigma uncertainty of each restored pixel")
+    if any(task.evidence is not None for task in function.tasks):
+        parser.add_argument(
+            "--uncertainty", action="store_true", help="add the 1-sigma uncertainty of each restored pixel"
+        )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
     existing.add_argument("--skip-existing", action="store_true", help="leave out inputs whose output exists")
@@ -79,7 +82,9 @@ def restore_files(args, function: MapFunction, complain):
 
     given = list(map(Path, args.inputs))
     targets = targets_of(given, args.output, function.name, overwrite=args.overwrite, skip_existing=args.skip_existing)
-    options = {name: getattr(args, name) for name in ("method", "weights", "device", "uncertainty")}
+    options = {name: getattr(args, name) for name in ("method", "weights", "device")}
+    if getattr(args, "uncertainty", False):
+        options["uncertainty"] = True
     options |= given_options(function.options, args)
     shown = sys.stderr.isatty() and not args.no_progress
     alone, failed = len(given) == 1, {}
