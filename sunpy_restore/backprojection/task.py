@@ -27,6 +27,7 @@ TASK = Restoration(
     recipe="sunpy_restore.backprojection.recipe:BackprojectionRecipe",
     checks="sunpy_restore.backprojection.checks:checks",
     evidence="sunpy_restore.backprojection.uncertainty:evidence",
+    fingerprint="sunpy_restore.backprojection.likeness:fingerprint",
 )
 
 BACKPROJ_TO_CLEAN = MapFunction(
