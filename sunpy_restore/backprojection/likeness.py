@@ -29,7 +29,7 @@ def fingerprint(observation):
     """
     visibilities, (points, grid) = observation.visibilities, observation.own_axes()
     if not visibilities.any():
-        return dict.fromkeys((*_LOGARITHMS, _COSINE), np.nan)
+        return dict.fromkeys(_LIMITS, np.nan)
     field = restrict(visibilities, points, grid)
     dirty = back_projection(field.visibilities, points, field.grid, weights_of(points))
     cleaned = clean(dirty, wide_beam(points, field.grid), field.grid)
@@ -43,33 +43,34 @@ def fingerprint(observation):
     residual = field.visibilities - visibilities_of_image(cleaned.model, points, field.grid)
     errors = np.ones(len(sizes)) if observation.errors is None else observation.errors
     noise = errors * noise_factor(visibilities, errors, points, grid)
-    values = (
+    ratios = (
         noise.mean() / mean,
         sizes[coarse].mean() / sizes.max(),
         sizes[fine].mean() / sizes[coarse].mean(),
+        sizes.max() / max(np.sort(sizes)[-2:][0], np.finfo(float).tiny),
         1 + dirty.min() / dirty.max() if dirty.max() > 0 else 0.0,
         np.abs(residual).mean() / mean,
-        np.abs(residual).max() / np.abs(residual).mean(),
+        np.abs(residual).max() / mean,
         _scatter(sizes, points),
         noise.mean() / errors.mean() if observation.errors is not None else 1.0,
     )
-    found = {name: float(np.log10(max(value, _LEAST))) for name, value in zip(_LOGARITHMS, values, strict=True)}
-    return found | {_COSINE: float(np.mean(turned.real) / mean)}
+    values = [*np.log10(np.maximum(ratios, _LEAST)), np.mean(turned.real) / mean]
+    return {name: float(np.clip(value, *_LIMITS[name])) for name, value in zip(_LIMITS, values, strict=True)}
 
 
-_LOGARITHMS = (
-    "log10 of the noise relative to the mean amplitude",
-    "log10 of the coarse amplitudes relative to the largest one",
-    "log10 of the ratio of fine and coarse amplitudes",
-    "log10 of the depth of the sidelobes",
-    "log10 of the residual of CLEAN relative to the mean amplitude",
-    "log10 of the largest residual relative to the mean one",
-    "log10 of the ratio of the amplitudes of a sub-collimator",
-    "log10 of the noise relative to the given errors",
-)
-"""Names of the properties whose logarithm is taken."""
-
-_COSINE = "mean cosine of the phases at the maximum"
+_LIMITS = {
+    "log10 of the noise relative to the mean amplitude": (-2.4, np.inf),
+    "log10 of the coarse amplitudes relative to the largest one": (-np.inf, -0.05),
+    "log10 of the ratio of fine and coarse amplitudes": (-2.0, np.inf),
+    "log10 of the ratio of the two largest amplitudes": (0.02, np.inf),
+    "log10 of the depth of the sidelobes": (-np.inf, -0.2),
+    "log10 of the residual of CLEAN relative to the mean amplitude": (-1.5, np.inf),
+    "log10 of the largest residual relative to the mean amplitude": (-1.0, np.inf),
+    "log10 of the ratio of the amplitudes of a sub-collimator": (0.01, np.inf),
+    "log10 of the noise relative to the given errors": (0.0, np.inf),
+    "mean cosine of the phases at the maximum": (-np.inf, 0.95),
+}
+"""Names of the properties with the values at which they are cut: beyond them, only one side is unusual."""
 
 
 def _scatter(sizes, points):

@@ -193,7 +193,7 @@ class BackprojectionRecipe(Recipe):
 
     def good_images(self, directory):
         """
-        Back-projections of real flares in the folder, with and without their visibilities, and simulated ones.
+        Back-projections of real flares in the folder, with their visibilities if it has them, and simulated ones.
 
         Parameters
         ----------
@@ -204,9 +204,7 @@ class BackprojectionRecipe(Recipe):
         -------
         `list` of ``(name, make)``
         """
-        flares = list(good_flares(directory))
-        found = [(source, partial(replace, flare)) for source, flare in flares]
-        found += [(f"{name}, errors unknown", partial(replace, flare, errors=None)) for name, flare in flares]
+        found = [(source, partial(replace, flare)) for source, flare in good_flares(directory)]
         return found + [(case.name, lambda case=case: case.make()[0]) for case in calibration_cases()[:_SIMULATED]]
 
     def observations(self, directory):
