@@ -10,12 +10,13 @@ from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.inference import apply_tiled, choose_device, fill_invalid, network_function
 from sunpy_restore.core.memory import working_memory
 from sunpy_restore.core.task import Restoration, resolve
-from sunpy_restore.core.threads import single_threaded, workers_for
+from sunpy_restore.core.threads import in_one_thread, single_threaded, workers_for
 from sunpy_restore.core.tiling import plan_grid, plan_tiles
 
 __all__ = ["TiledNetwork", "fit", "load_network"]
 
 _BYTES_PER_PIXEL = 1500  # of the input of a network with 64 channels
+_NARROWEST = 8  # pixels
 _SMALLEST = 128**2  # pixels of a tile, even if memory is small
 _CONSISTENT = 768**2  # pixels of a tile for the data consistency
 _LONGEST_REASON = 300  # characters of an error of PyTorch
@@ -113,17 +114,21 @@ class TiledNetwork:
                 f"Found an input of shape {channels.shape}; expected ({expected}) for the {self.task.name} task: "
                 f"{', '.join(names)}."
             )
+        ny, nx = channels.shape[-2:]
+        if self.trim is not None and min(ny, nx) < _NARROWEST:
+            # Reflection by the network itself needs some pixels
+            channels, active = _widened(channels), None if active is None else _widened(active)
         workers = workers_for(choose_device(self.device))
         radius = 0 if self.consistent is None else resolve(self.task.consistency_radius)
         with single_threaded():
             restored = apply_tiled(
-                self.function, channels, scale=self.task.scale, halo=self.receptive_radius,
+                in_one_thread(self.function), channels, scale=self.task.scale, halo=self.receptive_radius,
                 tile=tile or self._tile(channels.shape[-2:], workers), stride=self.stride, batch=1, active=active,
                 reach=radius, trim=self.trim, workers=workers, progress=progress, description=self.task.name,
             )  # fmt: skip
-            if self.consistent is None:
-                return restored
-            return self._made_consistent(restored, channels, active, radius, workers)
+            if self.consistent is not None:
+                restored = self._made_consistent(restored, channels, active, radius, workers)
+        return restored[: self.task.scale * ny, : self.task.scale * nx]
 
     def _tile(self, shape, workers):
         if self.receptive_radius is None:
@@ -157,6 +162,12 @@ class TiledNetwork:
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(apply, tiles))
         return result
+
+
+def _widened(image):
+    """Continue a narrow image by reflection."""
+    more = [(0, max(_NARROWEST - length, 0)) for length in image.shape[-2:]]
+    return np.pad(image, [(0, 0)] * (image.ndim - 2) + more, mode="symmetric")
 
 
 def _after(function, consistent):

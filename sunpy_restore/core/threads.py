@@ -3,7 +3,7 @@
 import threading
 from contextlib import contextmanager
 
-__all__ = ["single_threaded", "workers_for"]
+__all__ = ["in_one_thread", "single_threaded", "workers_for"]
 
 _lock = threading.Lock()
 _users = 0
@@ -55,3 +55,27 @@ def single_threaded():
         with _lock:
             _users -= 1
         torch.set_num_threads(_before)
+
+
+def in_one_thread(function):
+    """
+    Make a function whose operations of PyTorch run in the thread that calls it, within `single_threaded`.
+
+    Parameters
+    ----------
+    function : callable
+        The function.
+
+    Returns
+    -------
+    callable
+    """
+    import torch
+
+    def alone(*args):
+        # New threads do not inherit the number of the thread that made them
+        if torch.get_num_threads() != 1:
+            torch.set_num_threads(1)
+        return function(*args)
+
+    return alone
