@@ -205,7 +205,7 @@ def load_network(task, weights=None, *, progress=False):
     task : `~sunpy_restore.core.task.Task`
         The task.
     weights
-        See `sunpy_restore.enhance`.
+        See `sunpy_restore.enhance`; or a `~sunpy_restore.core.weights.LocalWeights`.
     progress : `bool`
         Show the download of weights.
 
@@ -225,7 +225,8 @@ def load_network(task, weights=None, *, progress=False):
 
     from sunpy_restore.core import weights as files
 
-    local = files.resolve(weights, task=task.name, progress=progress)
+    found = isinstance(weights, files.LocalWeights)
+    local = weights if found else files.resolve(weights, task=task.name, progress=progress)
     hyperparameters = files.read_metadata(local)["hyperparameters"]
     # Networks draw their first weights from the global generator, in the default precision
     with torch.random.fork_rng(devices=[]):
