@@ -313,7 +313,9 @@ def test_the_number_of_threads_is_that_of_the_user_again():
     try:
         torch.set_num_threads(3)
         image = np.zeros((40, 40), np.float32)
-        tiled(OF_THE_IMAGE, Watching())(image)
+        network = tiled(OF_THE_IMAGE, Watching())
+        seen.clear()
+        network(image)
         assert torch.get_num_threads() == 3
         assert set(seen) == {1}
         with ThreadPoolExecutor(1) as pool:
