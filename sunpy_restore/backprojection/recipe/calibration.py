@@ -19,7 +19,7 @@ from sunpy_restore.core.evidence import Case
 
 __all__ = ["COUNTS", "calibration_cases", "draw_case"]
 
-COUNTS = {"fit": 400, "calibrate": 200, "test": 200}
+COUNTS = {"fit": 560, "calibrate": 280, "test": 280}
 """Number of cases of each part."""
 
 _SEED = 18
