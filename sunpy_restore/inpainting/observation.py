@@ -70,6 +70,8 @@ class Observation(observation.Observation):
         Number of pixels without a finite value that are neither missing nor hidden by the instrument.
     binned_on_ground : `bool`
         Whether the image was binned after it was sent.
+    binning : `int`
+        Pixels of the detector along each axis of an image pixel.
     """
 
     image: np.ndarray
@@ -88,6 +90,7 @@ class Observation(observation.Observation):
     mask_given: bool = False
     without_value: int = 0
     binned_on_ground: bool = False
+    binning: int = 1
 
     @property
     def holes(self):
@@ -173,7 +176,7 @@ class Observation(observation.Observation):
         lasco = check_lasco(smap)
         missing, unobserved, never_sent = _missing_pixels(smap, lasco, mask)
         nothing = missing | unobserved
-        own = {"mask_given": mask is not None}
+        own = {"mask_given": mask is not None, "binning": lasco.binning}
         if mask is None:
             own["without_value"] = _count_without_value(smap, lasco, missing)
             own["binned_on_ground"] = lasco.binned_on_ground

@@ -65,8 +65,10 @@ def without_outliers(observation):
     Returns
     -------
     `~sunpy_restore.inpainting.observation.Observation`
-        The observation with its ``outliers``.
+        The observation with its ``outliers``; the same one if it has them.
     """
+    if observation.outliers is not None:
+        return observation
     above, valid = observation.image - observation.bias, observation.valid
     return replace(observation, outliers=find_outliers(above, valid, observation.center, observation.flat_field))
 
