@@ -12,6 +12,7 @@ from sunpy_restore.core.network import TiledNetwork
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
 from sunpy_restore.core.samples import Splitting
 from sunpy_restore.inpainting.recipe.blending import mean_products
+from sunpy_restore.inpainting.recipe.calibration import calibration_cases
 from sunpy_restore.inpainting.recipe.correction import error_in_holes, scored_pixels, weighted_error_in_holes
 from sunpy_restore.inpainting.recipe.datasets import training_and_validation
 from sunpy_restore.inpainting.recipe.own import sample_of
@@ -147,6 +148,14 @@ class InpaintingRecipe(Recipe):
     def measure(self, observation, restored, truth):
         """See `~sunpy_restore.inpainting.recipe.scores.measure`."""
         return measure(observation, restored, truth)
+
+    def calibration(self, directory):
+        """See `~sunpy_restore.inpainting.recipe.calibration.calibration_cases`."""
+        return calibration_cases(directory)
+
+    def applies(self, observation, method, options):
+        """The prediction from neighbours needs some."""
+        return method.name != "temporal" or observation.neighbours is not None
 
     def variants(self):
         """All methods that need no neighbours; the images that are kept back have none."""

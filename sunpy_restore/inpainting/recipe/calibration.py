@@ -1,8 +1,9 @@
 """
 Cases from which the uncertainty of filled pixels is learned: images that were kept back, with holes of all sizes.
 
-The truth of a filled pixel is its observed value, noise included. Images of the list are split by position angle: 12
-sectors of 30 degrees are used for the fit, for the calibration and for the test in turn.
+The truth of a filled pixel is its observed value, noise included. Stars, planets and cosmic rays in holes are left out:
+no fill contains them, see `~sunpy_restore.inpainting.outliers.find_outliers`. Images of the list are split by position
+angle: 12 sectors of 30 degrees are used for the fit, for the calibration and for the test in turn.
 """
 
 from functools import cache, partial
@@ -20,16 +21,15 @@ from sunpy_restore.core.maps import new_map
 from sunpy_restore.inpainting.background import find_noise, radial_profile
 from sunpy_restore.inpainting.forward import draw_losses, lose
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
-from sunpy_restore.inpainting.lasco.geometry import BLOCK
-from sunpy_restore.inpainting.lasco.header import Lasco
+from sunpy_restore.inpainting.lasco.geometry import BLOCK, OCCULTER_EDGE
+from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS, Lasco
 from sunpy_restore.inpainting.observation import Observation
+from sunpy_restore.inpainting.outliers import find_outliers
 from sunpy_restore.inpainting.recipe.pairs import STRENGTHS, simulated_neighbours
 from sunpy_restore.inpainting.recipe.scenes import LISTS, UNUSED, read_exposures
 from sunpy_restore.inpainting.recipe.structure import front_through, streamer_through, structure
-from sunpy_restore.inpainting.restore import without_outliers
 from sunpy_restore.inpainting.task import INPAINT
 from sunpy_restore.inpainting.temporal.neighbours import expected_from_neighbours, kind_of
-from sunpy_restore.inpainting.uncertainty import OCCULTER_EDGE, solar_radii
 
 __all__ = ["NOISES", "calibration_cases", "make_case"]
 
@@ -49,6 +49,7 @@ _WIDTH = 4.0  # pixels; standard deviation of the Gaussian before gradients
 _STEEPEST = 93.0  # percentile of the gradients
 _GAP = 40  # pixels between holes, so that each is filled by itself
 _MOST_UNOBSERVED = 0.4  # of a hole
+_BEHIND = 0.8  # of the radius at which the edge of the occulter begins
 _TRIES = 60  # places for a hole
 _HOLES = {
     "pixels": (3, lambda rng: _rectangle(rng, 3, 24, 1)),
@@ -61,7 +62,6 @@ _HOLES = {
 """Kinds of holes, and how many of each are in an image."""
 
 _AIMS = {"anywhere": 0.45, "edge": 0.3, "structure": 0.25}
-
 
 
 def calibration_cases(directory):
@@ -79,14 +79,14 @@ def calibration_cases(directory):
         The first ones of the list have all parts, images and kinds of noise.
     """
     kept = read_exposures(directory, "validation")
-    maps = {} if has_manifest(directory) else _maps(directory, kept)
-    predicted = cache(lambda name: _predicted(name, maps))
+    maps = cache(lambda: {} if has_manifest(directory) else _maps(directory, kept))
+    predicted = cache(lambda name: _predicted(name, maps()))
     cases, groups = [], list(NOISES)
     for index, exposure in enumerate(_in_turn(kept) * _ROUNDS):
         for part in _PARTS:
             group = groups[index % len(groups)]
             make = partial(make_case, exposure, part, index, NOISES[group], predicted)
-            cases.append(Case(name=f"{exposure.name}, {index}", part=part, make=make, group=group))
+            cases.append(Case(name=f"{exposure.name}, {part} {index}", part=part, make=make, group=group))
     return cases
 
 
@@ -145,26 +145,29 @@ def make_case(exposure, part, index, noise, predicted=lambda name: None):
     observation : `~sunpy_restore.inpainting.observation.Observation`
         The image with holes.
     truth : `numpy.ndarray`
-        Shape ``(ny, nx)``; NaN in the other sectors.
+        Shape ``(ny, nx)``; NaN in the other sectors and in outliers.
     """
     number = _PARTS.index(part)
     rng = np.random.default_rng([index, number, 11])
-    own = _sectors(exposure, number) & ~exposure.unobserved
-    image = np.where(exposure.unobserved, 0, exposure.image - exposure.bias)
+    known = ~exposure.unobserved
+    own = _sectors(exposure, number) & known
+    image = np.where(known, exposure.image - exposure.bias, 0)
+    lasco = Lasco(detector=exposure.detector, level=exposure.level, center=exposure.center, bias=exposure.bias)
+    response = flat_field(image.shape, lasco)
+    corona = own & ~find_outliers(image, known, exposure.center, response)
     image = _with_noise(image, exposure, noise, rng)
     mask, middles = _holes(exposure, own, image, rng)
     now, later = _changes(exposure, middles, rng)
     neighbours = None
     if index % 2 == number % 2:
         neighbours = _neighbours(exposure, image, later, predicted(exposure.name), rng)
-    truth = np.where(exposure.unobserved, exposure.image, exposure.bias + image * (1 + now))
-    lasco = Lasco(detector=exposure.detector, level=exposure.level, center=exposure.center, bias=exposure.bias)
+    truth = np.where(known, exposure.bias + image * (1 + now), exposure.image)
     observation = Observation(
         image=lose(truth, mask), mask=mask, unobserved=exposure.unobserved, center=exposure.center,
         detector=exposure.detector, level=exposure.level, bias=exposure.bias,
-        flat_field=flat_field(truth.shape, lasco), neighbours=neighbours,
+        flat_field=response, neighbours=neighbours,
     )  # fmt: skip
-    return without_outliers(observation), np.where(own, truth, np.nan)
+    return observation, np.where(corona, truth, np.nan)
 
 
 def _sectors(exposure, number):
@@ -211,15 +214,22 @@ def _holes(exposure, own, image, rng):
                 if kind != "pixels":
                     middles.append(middle)
                 break
-    return mask & ~exposure.unobserved, middles
+    # There is no corona behind the occulter
+    behind = _radius(exposure) < _BEHIND * OCCULTER_EDGE[exposure.detector][0]
+    return mask & ~exposure.unobserved & ~behind, middles
+
+
+def _radius(exposure):
+    """Distance of each pixel from the centre of the Sun, in solar radii."""
+    y, x = np.indices(exposure.image.shape, sparse=True)
+    return np.hypot(x - exposure.center[0], y - exposure.center[1]) / SOLAR_RADIUS[exposure.detector]
 
 
 def _aims(exposure, own, image):
     """Pixels at which holes are aimed: any, those at the occulter's edge, and those with the steepest brightness."""
-    known = ~exposure.unobserved
-    y, x = np.indices(own.shape, sparse=True)
-    radius = solar_radii(np.hypot(x - exposure.center[0], y - exposure.center[1]), exposure.detector)
+    known, radius = ~exposure.unobserved, _radius(exposure)
     low, high = OCCULTER_EDGE[exposure.detector]
+    own = own & (radius > low)
     ratio = np.where(known, image / radial_profile(image, known, exposure.center), 1)
     smooth = ndimage.gaussian_filter(ratio, _WIDTH)
     steep = np.where(own & (radius > high), np.hypot(*np.gradient(smooth)), 0)

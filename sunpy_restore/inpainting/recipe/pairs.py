@@ -119,8 +119,9 @@ def simulate_pair(exposure, flat_field, rng, *, hidden=None):
     if rng.random() < _MORE_NOISE:
         truth = truth + noise * rng.uniform(0.3, 2) * rng.standard_normal(image.shape)
     mask = draw_losses(image.shape, rng, np.exp(rng.uniform(*np.log(_SHARES)))) & ~unobserved
-    neighbours = simulated_neighbours(smooth, later, noise, exposure.center, rng) if rng.random() < _NEIGHBOURS else None
-    if neighbours is not None:
+    neighbours = None
+    if rng.random() < _NEIGHBOURS:
+        neighbours = simulated_neighbours(smooth, later, noise, exposure.center, rng)
         neighbours = np.where(unobserved, np.nan, neighbours + bias)
     observation = Observation(
         image=lose(truth + bias, mask), mask=mask, unobserved=unobserved, center=exposure.center,
