@@ -11,18 +11,12 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 from tqdm.auto import tqdm
 
-from sunpy_restore.core.tiling import (
-    at_least,
-    call_on_tiles,
-    checked_image,
-    plan_tiles,
-    prepared_result,
-    read_tiles,
-    rounded_up,
-    write_tiles,
-)
+from sunpy_restore.core.memory import is_out_of_memory
+from sunpy_restore.core.tiling import TiledJob, at_least, checked_image, rounded_up
 
 __all__ = ["apply_tiled", "choose_device", "fill_invalid", "network_function"]
+
+_SMALLEST_TILE = 32  # pixels, below which the halo is nearly all of the work
 
 
 def apply_tiled(
@@ -90,6 +84,9 @@ def apply_tiled(
     ValueError
         The image is empty or has another number of dimensions, a pixel that is needed is not finite, ``active`` or the
         result of the function has another shape, or a number is out of range.
+    MemoryError
+        The memory is too small even for one of the smallest tiles. If it is too small for several tiles at once or for
+        large ones, fewer and smaller tiles are tried.
 
     Examples
     --------
@@ -107,29 +104,26 @@ def apply_tiled(
     scale, tile, batch, stride = (at_least(1, *pair) for pair in numbers.items())
     channels = image[np.newaxis] if image.ndim == 2 else image
     ny, nx = channels.shape[1:]
-    if halo is None:
+    whole = halo is None
+    if whole:
         tile, halo = max(ny, nx), 0
     halo = rounded_up(at_least(0, "halo", halo), stride)
-    size, tiles = plan_tiles((ny, nx), tile, active, stride)
-
-    def prepared(count):
-        return prepared_result((count, scale * ny, scale * nx), fill, out_dtype)
-
-    out = None
-    with tqdm(total=len(tiles), desc=description or None, unit="tile", disable=not progress) as bar:
-        for first in range(0, len(tiles), batch):
-            group = tiles[first : first + batch]
-            results = call_on_tiles(function, read_tiles(channels, group, size, halo), scale)
-            if out is None:
-                out = prepared(results.shape[1])
-            write_tiles(out, results, group, scale, halo)
-            bar.update(len(group))
-    if out is None:
-        # No tile is active; one call tells the number of channels that the function returns
-        side = stride + 2 * halo
-        zeros = np.zeros((1, len(channels), side, side), dtype=np.float32)
-        out = prepared(call_on_tiles(function, zeros, scale).shape[1])
-    return out[0] if len(out) == 1 else out
+    job = TiledJob(function, channels, scale, halo, stride, active, fill, out_dtype)
+    while True:
+        try:
+            with tqdm(desc=description or None, unit="tile", disable=not progress) as bar:
+                out = job.run(tile, batch, bar)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if batch == 1 and (whole or tile <= max(_SMALLEST_TILE, stride)):
+                side = max(ny, nx) if whole else tile + 2 * halo
+                raise MemoryError(
+                    f"one part of {side} x {side} pixels does not fit; close other programs, or use another device"
+                ) from error
+            batch, tile = (1, tile) if batch > 1 else (1, tile // 2)
+        else:
+            return out[0] if len(out) == 1 else out
 
 
 def fill_invalid(image, valid=None):

@@ -3,7 +3,9 @@
 import os
 from contextlib import contextmanager
 
-__all__ = ["enough_memory"]
+__all__ = ["enough_memory", "is_out_of_memory"]
+
+_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")
 
 
 @contextmanager
@@ -35,6 +37,24 @@ def enough_memory(needed, what, remedy):
         yield
     except MemoryError as error:
         raise ValueError(f"Found {what}, for which the memory is too small ({error}). {remedy}") from error
+
+
+def is_out_of_memory(error):
+    """
+    Whether an error says that the memory of the computer or of a GPU is too small.
+
+    Parameters
+    ----------
+    error : `Exception`
+        The error. PyTorch has a class of its own for GPUs only, and raises a `RuntimeError` on the CPU.
+
+    Returns
+    -------
+    `bool`
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _MESSAGES)
 
 
 def _memory():

@@ -1,10 +1,13 @@
 """Cut images into tiles and put the results together."""
 
 import operator
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 __all__ = [
+    "TiledJob",
     "at_least",
     "call_on_tiles",
     "checked_image",
@@ -182,3 +185,63 @@ def write_tiles(out, results, tiles, scale, halo):
     for tile, result in zip(tiles, results, strict=True):
         y, x = (slice(scale * part.start, scale * part.stop) for part in tile)
         out[:, y, x] = result[:, edge : edge + y.stop - y.start, edge : edge + x.stop - x.start]
+
+
+@dataclass(frozen=True)
+class TiledJob:
+    """
+    A function that is applied to an image, with tiles of any size.
+
+    Parameters
+    ----------
+    function, scale, halo, stride, active, fill, out_dtype
+        See `~sunpy_restore.core.inference.apply_tiled`.
+    channels : `numpy.ndarray`
+        The image, shape ``(C, ny, nx)``.
+    """
+
+    function: Callable
+    channels: np.ndarray
+    scale: int
+    halo: int
+    stride: int
+    active: np.ndarray | None
+    fill: object
+    out_dtype: np.dtype
+
+    def run(self, tile, batch, bar):
+        """
+        Apply the function.
+
+        Parameters
+        ----------
+        tile, batch : `int`
+            Largest side of a tile without its halo; largest number of tiles per call of the function.
+        bar : `tqdm.tqdm`
+            Progress bar.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Shape ``(C', scale * ny, scale * nx)``.
+        """
+        out, scale, halo = None, self.scale, self.halo
+        size, tiles = plan_tiles(self.channels.shape[1:], tile, self.active, self.stride)
+        bar.reset(total=len(tiles))
+        for first in range(0, len(tiles), batch):
+            group = tiles[first : first + batch]
+            results = call_on_tiles(self.function, read_tiles(self.channels, group, size, halo), scale)
+            if out is None:
+                out = self._prepared(results.shape[1])
+            write_tiles(out, results, group, scale, halo)
+            bar.update(len(group))
+        if out is None:
+            # No tile is active; one call tells the number of channels that the function returns
+            side = self.stride + 2 * halo
+            zeros = np.zeros((1, len(self.channels), side, side), dtype=np.float32)
+            out = self._prepared(call_on_tiles(self.function, zeros, scale).shape[1])
+        return out
+
+    def _prepared(self, count):
+        shape = (count, *(self.scale * length for length in self.channels.shape[1:]))
+        return prepared_result(shape, self.fill, self.out_dtype)
