@@ -57,7 +57,7 @@ _HOLES = {
     "several blocks": (5, lambda rng: _rectangle(rng, 1, 3, BLOCK)),
     "row": (1, lambda rng: np.ones((BLOCK, BLOCK * rng.integers(4, 17)), dtype=bool)),
     "cluster": (1, lambda rng: _cluster(rng)),
-    "many blocks": (1, lambda rng: _rectangle(rng, 4, 8, BLOCK)),
+    "many blocks": (2, lambda rng: _rectangle(rng, 4, 8, BLOCK)),
 }
 """Kinds of holes, and how many of each are in an image."""
 
