@@ -18,7 +18,6 @@ from sunpy_restore.inpainting.background import (
     cell_medians,
     find_background,
     find_noise,
-    on_pixels,
     radial_profile,
 )
 from sunpy_restore.inpainting.fills import thin_plate
@@ -27,7 +26,7 @@ from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS
 
 __all__ = ["LAGS", "LARGEST", "Surroundings", "cell_means"]
 
-LAGS = (1, 2, 4, 8, 16)
+LAGS = (1, 4, 16)
 """Cells between the places whose brightness is compared."""
 
 LARGEST = 200.0
@@ -35,7 +34,7 @@ LARGEST = 200.0
 
 _FLOOR = 1e-3  # of the median brightness; smallest brightness under square roots
 _LEAST_NOISE = 0.3  # of the median; lossy compression removes the noise in places
-_STAR = 5.0  # noises by which a star exceeds the median of its cell
+_MISMATCH = 8  # cells between the places whose difference from the prediction is compared
 _MOSTLY = 0.5  # share of the pixels of a cell with a prediction from neighbours
 
 
@@ -72,8 +71,8 @@ class Surroundings:
         noise = np.maximum(noise, _LEAST_NOISE * np.median(noise[valid]))
         self._noise_of_root = np.maximum(noise, np.finfo(np.float32).tiny)
         unit = self._noise_of(level, self._noise_of_root)
-        self.deviation = np.where(valid, np.clip((above - level) / unit, -LARGEST, LARGEST), 0)
-        self.medians, self.known = cell_medians(self.deviation, valid)
+        deviation = np.where(valid, np.clip((above - level) / unit, -LARGEST, LARGEST), 0)
+        self.medians, self.known = cell_medians(deviation, valid)
         self.missing = ~self.known & (_sums(observation.mask) > 0)
         self.unit, self.level, self.profile = map(
             _centers, (unit, level, radial_profile(above, valid, observation.center))
@@ -125,11 +124,11 @@ class Surroundings:
 
     @cached_property
     def shares(self):
-        """Share of known cells within about 16 and 64 pixels, and of unobserved ones within 24 pixels."""
+        """Share of known cells within about 16 pixels, and of unobserved ones within 24 pixels."""
         known, hidden = (flags.astype(np.float32) for flags in (self.known, ~self.used))
         return [
             ndimage.gaussian_filter(flags, sigma, mode="constant", cval=beyond)
-            for flags, sigma, beyond in ((known, 4, 0), (known, 16, 0), (hidden, 6, 1))
+            for flags, sigma, beyond in ((known, 4, 0), (hidden, 6, 1))
         ]
 
     @cached_property
@@ -149,14 +148,6 @@ class Surroundings:
         radial, azimuthal = (dx * columns + dy * rows) / radius, (dx * rows - dy * columns) / radius
         near = [average_near(part**2, safe) for part in (radial, azimuthal)]
         return [*near, _nearest(rows**2 + columns**2, safe)]
-
-    @cached_property
-    def stars(self):
-        """Share of pixels that are much brighter than their cell, and the mean square of their excess."""
-        valid = self.observation.valid
-        excess = self.deviation - on_pixels(self.medians, valid.shape)
-        star = valid & (excess > _STAR)
-        return [average_near(cell_means(part, valid), self.known) for part in (star, np.where(star, excess, 0) ** 2)]
 
     @cached_property
     def _harmonics(self):
@@ -189,23 +180,23 @@ class Surroundings:
             The prediction.
         share : `numpy.ndarray`
             Share of the pixels of each cell that have one.
-        mismatches : `list` of `numpy.ndarray`
-            `variation` of the difference between known cells and the prediction over 2 and 8 cells.
+        mismatch : `numpy.ndarray`
+            `variation` over 32 pixels of the difference between known cells and the prediction.
         """
         observation = self.observation
         nothing = np.zeros(self.known.shape, dtype=np.float32)
         if observation.neighbours is None:
-            return nothing, nothing, [nothing, nothing]
+            return nothing, nothing, nothing
         seen = np.isfinite(observation.neighbours)
         cells = cell_means(np.where(seen, observation.neighbours, 0) - observation.bias, seen)
         share = _sums(seen) / CELL**2
         cells = np.clip((cells - self.level) / self.unit, -LARGEST, LARGEST)
         both, hole = self.known & (share > _MOSTLY), self.missing & (share > _MOSTLY)
         if not both.any():
-            return nothing, nothing, [nothing, nothing]
+            return nothing, nothing, nothing
         difference = np.where(both, self.medians - cells, 0)
         continued = cells + harmonic(difference, hole, ~(both | hole))
-        return continued, share, [variation(difference, both, lag) for lag in (2, 8)]
+        return continued, share, variation(difference, both, _MISMATCH)
 
 
 def variation(cells, known, lag):

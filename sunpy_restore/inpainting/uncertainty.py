@@ -7,9 +7,10 @@ from sunpy_restore.core.cells import normalized_convolution
 from sunpy_restore.core.evidence import Evidence
 from sunpy_restore.inpainting.background import CELL, average_near
 from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE
+from sunpy_restore.inpainting.lasco.header import FULL
 from sunpy_restore.inpainting.surroundings import LAGS, LARGEST, cell_means
 
-__all__ = ["FARTHEST", "FEATURES", "STRATA", "evidence"]
+__all__ = ["BORDER", "FARTHEST", "FEATURES", "STRATA", "evidence"]
 
 STRATA = tuple(
     f"{kind}, {size}"
@@ -19,16 +20,18 @@ STRATA = tuple(
 """Kinds of filled pixels: by what is around the hole, and by the size of the hole."""
 
 FEATURES = (
-    "distance", "size", "open near", "open far", "unobserved", "radius", "relative noise", "C3", "level 1",
+    "distance", "size", "open", "unobserved", "radius", "relative noise",
     *(f"variation over {CELL * lag} pixels" for lag in LAGS), "radial gradient", "azimuthal gradient", "border",
-    "stars", "light of stars", "plate - harmonic", "radial - harmonic", "neighbours",
-    "mismatch of neighbours over 8 pixels", "mismatch of neighbours over 32 pixels", "fill - harmonic", "fill - plate",
-    "fill - neighbours", "gradient of fill", "step",
+    "plate - harmonic", "radial - harmonic", "neighbours", "mismatch of neighbours", "fill - harmonic", "fill - plate",
+    "fill - neighbours", "step",
 )  # fmt: skip
 """Names of the features."""
 
 FARTHEST = 160
 """Pixels from the nearest observed pixel beyond which nothing is known; holes of 8 x 8 blocks were measured."""
+
+BORDER = 5
+"""Pixels along the border of a full frame that show no corona, and that the calibration to level 1 discards."""
 
 _SEVERAL, _MANY = 1.5, 9.5  # blocks; area of the smallest holes of several and of many blocks
 _LEAST = 0.05  # noises; added before logarithms
@@ -52,7 +55,8 @@ def evidence(observation, restored, method):
     -------
     `~sunpy_restore.core.evidence.Evidence`
         For the filled pixels. Nothing is known in pixels that are more than `FARTHEST` pixels from the nearest observed
-        one, in pixels that the instrument never sends, and if no cell of 4 x 4 pixels is observed.
+        one, within `BORDER` pixels of the border of the detector, or never sent by the instrument, and if no cell of 4
+        x 4 pixels is observed.
     """
     where, scene = observation.filled, observation.without_outliers.surroundings
     if scene is None:
@@ -63,7 +67,7 @@ def evidence(observation, restored, method):
         )  # fmt: skip
     values = [*_of_place(scene), *_of_surroundings(scene), *_of_neighbours(scene)]
     values += _of_fill(scene, restored.data if restored.added is None else restored.data - restored.added)
-    unknown = scene.distance > FARTHEST
+    unknown = (scene.distance > FARTHEST) | _at_border(scene)
     if observation.never_sent is not None:
         unknown |= observation.never_sent[where]
     features = {name: np.nan_to_num(part).astype(np.float32) for name, part in zip(FEATURES, values, strict=True)}
@@ -73,6 +77,15 @@ def evidence(observation, restored, method):
     )  # fmt: skip
 
 
+def _at_border(scene):
+    """Filled pixels at the border of the detector."""
+    shape, binning = scene.observation.mask.shape, scene.observation.binning
+    if shape != (FULL // binning, FULL // binning):
+        return np.zeros(len(scene.y), dtype=bool)
+    inside = np.minimum(np.minimum(scene.y, shape[0] - 1 - scene.y), np.minimum(scene.x, shape[1] - 1 - scene.x))
+    return binning * inside < BORDER
+
+
 def _logarithm(scene, squares):
     """Logarithm of a root mean square at the filled pixels, from mean squares in cells."""
     return np.log(_LEAST + np.sqrt(np.maximum(scene.at(squares), 0)))
@@ -80,36 +93,30 @@ def _logarithm(scene, squares):
 
 def _of_place(scene):
     """Features of the place of a pixel in its hole and in the image."""
-    observation, constant = scene.observation, np.ones(len(scene.y))
     return [
         np.log(scene.distance),
         np.log(scene.blocks) / 2,
         *map(scene.at, scene.shares),
         np.log(np.maximum(scene.radius, 0.1)),
         np.log(scene.relative_noise),
-        constant * (observation.detector == "C3"),
-        constant * (observation.level >= 1),
     ]
 
 
 def _of_surroundings(scene):
     """Features of the structure around the holes, and of what it makes of fills."""
-    structure = [_logarithm(scene, squares) for squares in (*scene.variations, *scene.gradients)]
-    share, light = scene.stars
-    stars = [np.log(1e-4 + np.maximum(scene.at(share), 0)), _logarithm(scene, light)]
-    fills = [_logarithm(scene, (fill - scene.harmonic) ** 2) for fill in (scene.plate, scene.radial)]
-    return structure + stars + fills
+    differences = [(fill - scene.harmonic) ** 2 for fill in (scene.plate, scene.radial)]
+    return [_logarithm(scene, squares) for squares in (*scene.variations, *scene.gradients, *differences)]
 
 
 def _of_neighbours(scene):
     """Features of the prediction from images before and after."""
-    _, share, mismatches = scene.expected
+    _, share, mismatch = scene.expected
     seen = scene.at(share)
-    return [seen, *(_logarithm(scene, squares) * seen for squares in mismatches)]
+    return [seen, _logarithm(scene, mismatch) * seen]
 
 
 def _of_fill(scene, filled):
-    """Features of the fill: differences from other fills, gradient, and step at the border."""
+    """Features of the fill: differences from other fills, and step at the border."""
     observation = scene.observation
     inside = observation.mask & np.isfinite(filled)
     means = cell_means(np.where(inside, filled - observation.bias, 0), inside)
@@ -121,17 +128,15 @@ def _of_fill(scene, filled):
         for fill in (scene.harmonic, scene.plate, expected)
     ]
     differences[2] = differences[2] * scene.at(share)
-    rows, columns = np.gradient(cells)
     border = scene.missing & ndimage.binary_dilation(scene.known)
     step = cells - normalized_convolution(np.where(scene.known, scene.medians, 0.0), scene.known, 0.5)
-    squares = 16 * (rows**2 + columns**2), average_near(step**2, border)
-    return differences + [_logarithm(scene, part) for part in squares]
+    return [*differences, _logarithm(scene, average_near(step**2, border))]
 
 
 def _stratum(scene):
     """Index in `STRATA`."""
-    low, high = OCCULTER_EDGE[scene.observation.detector]
+    _, high = OCCULTER_EDGE[scene.observation.detector]
     radial, azimuthal = (np.sqrt(np.maximum(scene.at(part), 0)) for part in scene.gradients[:2])
     kind = np.where(np.maximum(radial, azimuthal) < _STRONG, 0, np.where(azimuthal > radial, 1, 2))
-    kind = np.where((scene.radius > low) & (scene.radius < high), 3, kind)
+    kind = np.where(scene.radius < high, 3, kind)
     return 3 * kind + (scene.blocks > _SEVERAL) + (scene.blocks > _MANY)

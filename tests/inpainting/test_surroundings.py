@@ -50,7 +50,7 @@ def test_place_of_pixels():
     np.testing.assert_allclose(binned.radius, 2 * found.radius)
 
 
-@pytest.mark.parametrize("lag", LAGS[:4])
+@pytest.mark.parametrize("lag", LAGS[:2])
 @pytest.mark.parametrize("slope", [0.0, 0.3, -2.0])
 def test_variation_of_a_slope_is_its_square(lag, slope):
     cells = np.tile(slope * np.arange(40.0), (30, 1))
@@ -104,22 +104,12 @@ def test_values_under_the_mask_do_not_matter():
     other = replace(one, image=np.where(one.mask, 1e5, one.image))
     for name in ("noise", "harmonic", "radial", "plate"):
         np.testing.assert_array_equal(getattr(one.surroundings, name), getattr(other.surroundings, name))
-    for mine, yours in zip(one.surroundings.expected[2], other.surroundings.expected[2], strict=True):
-        np.testing.assert_array_equal(mine, yours)
-
-
-def test_stars_are_counted():
-    one = observe()
-    rows, columns = np.random.default_rng(1).integers(0, 64, (2, 40))
-    starry = one.image.copy()
-    starry[rows, columns] += 200
-    share = [part.stars[0].max() for part in (one.surroundings, replace(one, image=starry).surroundings)]
-    assert share[0] < 1e-3 < 5e-3 < share[1]
+    np.testing.assert_array_equal(one.surroundings.expected[2], other.surroundings.expected[2])
 
 
 def test_mismatch_of_neighbours():
     same, other = (observe(ray(), neighbours=1000 * (1 + part)) for part in (ray() + 0.01, ray(0.1)))
-    mismatch = [np.sqrt(np.mean(one.surroundings.expected[2][1])) for one in (same, other)]
+    mismatch = [np.sqrt(np.mean(one.surroundings.expected[2])) for one in (same, other)]
     assert mismatch[0] < 1 < mismatch[1]
     continued, share, _ = same.surroundings.expected
     hole = same.surroundings.missing

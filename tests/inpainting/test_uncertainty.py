@@ -14,7 +14,7 @@ from sunpy_restore.data import sample_path
 from sunpy_restore.inpainting.forward import draw_losses
 from sunpy_restore.inpainting.observation import Observation
 from sunpy_restore.inpainting.task import TASK
-from sunpy_restore.inpainting.uncertainty import FARTHEST, FEATURES, STRATA, evidence
+from sunpy_restore.inpainting.uncertainty import BORDER, FARTHEST, FEATURES, STRATA, evidence
 
 SHAPE = (224, 256)
 CENTER = (-250.0, 100.0)  # at the edge of the image it is at 3.1 solar radii
@@ -81,6 +81,16 @@ def test_nothing_is_known_far_from_valid_pixels():
     np.testing.assert_array_equal(found.unknown, distance > FARTHEST)
 
 
+@pytest.mark.parametrize("binning", [1, 2])
+def test_nothing_is_known_at_the_border_of_the_detector(binning, make_lasco):
+    side = 1024 // binning
+    mask = np.zeros((side, side), dtype=bool)
+    mask[256 // binning : 320 // binning, : 32 // binning] = True
+    smap = make_lasco("C2", binning=binning)
+    found = described(Observation.from_map(smap, mask=mask), "harmonic")
+    np.testing.assert_array_equal(found.unknown, binning * np.nonzero(mask)[1] < BORDER)
+
+
 def test_nothing_is_known_in_pixels_that_are_never_sent_or_without_valid_cells():
     never = np.zeros(SHAPE, dtype=bool)
     never[:16, :16] = True
@@ -105,7 +115,7 @@ def test_neighbours_are_used_where_they_are_known():
     share = found.features["neighbours"]
     assert (share[column < 108] == 1).all()
     assert (share[column > 115] == 0).all()
-    assert (found.features["mismatch of neighbours over 32 pixels"][column < 108] < 0).all()
+    assert (found.features["mismatch of neighbours"][column < 108] < 0).all()
     for name in set(FEATURES) - set(names):
         np.testing.assert_array_equal(found.features[name], without.features[name])
 
