@@ -12,12 +12,8 @@ from sunpy_restore.inpainting.surroundings import LAGS, LARGEST, cell_means
 
 __all__ = ["BORDER", "FARTHEST", "FEATURES", "STRATA", "evidence"]
 
-STRATA = tuple(
-    f"{kind}, {size}"
-    for kind in ("quiet corona", "streamer", "front", "occulter's edge")
-    for size in ("1 block", "several blocks", "many blocks")
-)
-"""Kinds of filled pixels: by what is around the hole, and by the size of the hole."""
+STRATA = ("quiet corona", "streamer", "front", "occulter's edge")
+"""Kinds of filled pixels, by what is around the hole."""
 
 FEATURES = (
     "distance", "size", "open", "unobserved", "radius", "relative noise",
@@ -33,7 +29,6 @@ FARTHEST = 160
 BORDER = 5
 """Pixels along the border of a full frame that show no corona, and that the calibration to level 1 discards."""
 
-_SEVERAL, _MANY = 1.5, 9.5  # blocks; area of the smallest holes of several and of many blocks
 _LEAST = 0.05  # noises; added before logarithms
 _STRONG = 1.0  # noises; smallest gradient over 16 pixels of a streamer or front
 
@@ -138,5 +133,4 @@ def _stratum(scene):
     _, high = OCCULTER_EDGE[scene.observation.detector]
     radial, azimuthal = (np.sqrt(np.maximum(scene.at(part), 0)) for part in scene.gradients[:2])
     kind = np.where(np.maximum(radial, azimuthal) < _STRONG, 0, np.where(azimuthal > radial, 1, 2))
-    kind = np.where(scene.radius < high, 3, kind)
-    return 3 * kind + (scene.blocks > _SEVERAL) + (scene.blocks > _MANY)
+    return np.where(scene.radius < high, 3, kind)
