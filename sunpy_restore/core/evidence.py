@@ -26,6 +26,9 @@ class Evidence:
         Index of the kind of pixel in the names of the strata of the task, shape ``(n,)``.
     unknown : `numpy.ndarray` of `bool`
         True where nothing can be known, shape ``(n,)``: the uncertainty is infinite.
+    added : `numpy.ndarray`, optional
+        Standard deviation of random noise that was added to the restored image for display, shape ``(n,)``, in its
+        unit; the scale and the features are those of the image without it.
     """
 
     where: np.ndarray
@@ -33,6 +36,7 @@ class Evidence:
     scale: np.ndarray
     stratum: np.ndarray
     unknown: np.ndarray
+    added: np.ndarray | None = None
 
     def matrix(self):
         """

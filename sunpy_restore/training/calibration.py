@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import ndimage
 
 from sunpy_restore.core import correlation as correlations
 from sunpy_restore.core.conformal import LEVELS, risk_bound
@@ -156,9 +157,16 @@ def _errors(recipe, folder, loaded, variants, cases, seed, progress):
 
 
 def _part(evidence, relative):
-    """The first pixels with errors, at most 256 x 256, of an image."""
-    rows, columns = np.nonzero(evidence.where)
-    window = np.s_[rows.min() : rows.min() + _LARGEST_IMAGE, columns.min() : columns.min() + _LARGEST_IMAGE]
+    """The part of an image, at most 256 x 256 pixels, with the most pixels that have an error."""
+    usable = np.zeros(evidence.where.shape, np.float32)
+    usable[evidence.where] = np.isfinite(relative) & ~evidence.unknown
+    lengths = [min(_LARGEST_IMAGE, length) for length in usable.shape]
+    counts = ndimage.uniform_filter(usable, lengths, mode="constant")
+    middle = np.unravel_index(counts.argmax(), counts.shape)
+    window = tuple(
+        slice(start := min(max(place - size // 2, 0), length - size), start + size)
+        for place, size, length in zip(middle, lengths, usable.shape, strict=True)
+    )
     inside = np.zeros_like(evidence.where)
     inside[window] = True
     own = inside[evidence.where]
