@@ -36,9 +36,12 @@ _PSFS = (
 Point spread functions, and how often they are used: that of the networks, the original one of Wachter et al. (2012), a
 defocused one, and one with more stray light.
 """
-_SIZES = {True: 60, False: 64}
+_SIZE = 64
+"""Side in pixels of the observations of fine images."""
 _VIEWS = {True: 2, False: 5}
-"""Side in pixels of the observations, and their number for each noise: of HMI images, and of finer ones."""
+"""Number of the observations for each noise: of HMI images, and of finer ones."""
+_CONTEXT = 26
+"""Pixels around an HMI image from which light is scattered into it; they are in no truth."""
 _FORESHORTENED, _GAPPY = 0.4, 0.25
 """Shares of the observations that are foreshortened, and that have gaps."""
 _CORRELATED = 0.1
@@ -144,20 +147,22 @@ def _pair(task, directory, name, number):
     image = arrays[number % len(arrays)]
     psfs, shares = zip(*_PSFS, strict=True)
     telescope = replace(HMI, psf=psfs[rng.choice(len(psfs), p=shares)])
-    scale = None if _is_coarse(entry) else entry.pixel_scale
-    if scale is not None and rng.uniform() < _FORESHORTENED:
+    level = 0.0 if task == MAGNETOGRAM.name else 1.0
+    if _is_coarse(entry):
+        image = level + rng.uniform(*entry.options["gain"]) * (image - level)
+        observed = telescope.reconvolve(image)[_CONTEXT // 2 : -_CONTEXT // 2, _CONTEXT // 2 : -_CONTEXT // 2]
+        return observed, _near_spots(image[_CONTEXT:-_CONTEXT, _CONTEXT:-_CONTEXT], task)
+    if rng.uniform() < _FORESHORTENED:
         mu = rng.uniform(0.4, 1)
         image = ndimage.gaussian_filter1d(image, 0.4 / mu, axis=0)
         image = ndimage.zoom(image, (mu, 1), order=3, mode="mirror", grid_mode=True)
     source = Source(
-        name, [image], scale, 1.0, gain=tuple(entry.options["gain"]), level=0.0 if task == MAGNETOGRAM.name else 1.0,
+        name, [image], entry.pixel_scale, 1.0, gain=tuple(entry.options["gain"]), level=level,
         stray=entry.options.get("stray", 0.0),
     )  # fmt: skip
-    size = _SIZES[_is_coarse(entry)]
-    if scale is not None and min(image.shape) * scale < size * HMI_PIXEL:
-        return seen(source.level + rng.uniform(*source.gain) * (image - source.level), scale, telescope)
-    observed, truth = view(source, rng, size, telescope)
-    return observed, _near_spots(truth, task) if scale is None else truth
+    if min(image.shape) * entry.pixel_scale < _SIZE * HMI_PIXEL:
+        return seen(level + rng.uniform(*source.gain) * (image - level), entry.pixel_scale, telescope)
+    return view(source, rng, _SIZE, telescope)
 
 
 def _near_spots(truth, task):
@@ -183,6 +188,9 @@ def _arrays(task, directory, name):
     options = dict(entry.options)
     sharpened, spot = options.pop("sharpened", False), options.pop("spot", False)
     entry = replace(entry, options=options)
+    if _is_coarse(entry):
+        sides = ([first - _CONTEXT, last + _CONTEXT] for first, last in (entry.rows, entry.columns))
+        entry = replace(entry, **dict(zip(("rows", "columns"), sides, strict=True)))
     continuum = spot or task != MAGNETOGRAM.name
     paths = read_scenes(task).paths(entry, directory)
     arrays = [array for path in paths for array in arrays_of(entry, path, continuum)]
