@@ -23,7 +23,7 @@ _KIND, _AROUND = 1.5, 3.0
 """Widths in HMI pixels of the Gaussians by which the kind of a pixel and the mean of its surroundings are found."""
 _FILTERS = {"continuum": (0.003, 1.0), "magnetogram": (0.01, 1.0)}
 """Parameters of the linear filters whose results the enhanced images are compared with."""
-_ROWS, _MARGIN = 256, 40
+_ROWS, _MARGIN = 256, 48
 """Rows of the observation that are described together, and those around them that are needed."""
 _LEAST = 1e-5  # quiet-Sun intensities or kG
 _DIFFERENCE = np.array([1.0, -2.0, 1.0]) / np.sqrt(6)
@@ -97,33 +97,34 @@ def _described(observation, image, observed, around, noise, edges):
     product = "magnetogram" if magnetogram else "continuum"
     linear = apply_filter(observed, wiener_filter(*_FILTERS[product], telescope=telescope))
     interpolated = bicubic(observed)
-    mean = _smooth(image, 2 * _AROUND)
-    local = np.sqrt(np.maximum(_smooth(image**2, 3) - _smooth(image, 3) ** 2, 0))
-    scale = np.hypot(local, noise).astype(np.float32)
+    coarse = _smooth(interpolated, 6)
+    scale = np.hypot(_rms(image - _smooth(image, 6), 6), noise).astype(np.float32)
     rough = ndimage.convolve1d(ndimage.convolve1d(observed, _DIFFERENCE, axis=0), _DIFFERENCE, axis=1)
     residual = observed - reconvolve(image, telescope.transfer_kernel())
-    fine = image - _smooth(image, 1.2)
-    middle = _smooth(image, 1.2) - _smooth(image, 4)
+    denoised = _smooth(observed, 1)
+    fine, middle = image - _smooth(image, 1.2), _smooth(image, 1.2) - _smooth(image, 4)
     sign = np.sign(_smooth(image, 2)) if magnetogram else 1
-    gy, gx = np.gradient(image)
+    gy, gx = np.gradient(interpolated)
     features = {
-        "structure": _ratio(_rms(fine, 1.5), scale),
+        "structure": _ratio(_rms(interpolated - coarse, 2), scale),
         "gradient": _ratio(np.hypot(gx, gy), scale),
-        "curvature": _ratio(_rms(ndimage.laplace(image), 0.7), scale),
-        "deviation": sign * (image - mean) / scale,
-        "fine deviation": sign * fine / scale,
-        "correction": _ratio(_rms(image - interpolated, 1.2), scale),
-        "disagreement": _ratio(_rms(image - linear, 1.2), scale),
-        "residual": _ratio(repeated(_rms(residual, 1.5), 2), scale),
+        "curvature": _ratio(_rms(ndimage.laplace(interpolated), 0.7), scale),
+        "deviation": sign * (interpolated - coarse) / scale,
+        "detail": _ratio(_rms(fine, 4), scale),
+        "correction": _ratio(_rms(image - interpolated, 4), scale),
+        "linear correction": _ratio(_rms(linear - interpolated, 1.2), scale),
+        "disagreement": _ratio(_rms(image - linear, 4), scale),
+        "residual": _ratio(repeated(_rms(residual, 2), 2), scale),
         "noise": _ratio(noise, scale),
-        "roughness": _ratio(repeated(_rms(rough, 4), 2), scale),
+        "roughness": _ratio(repeated(_rms(rough, 5), 2), scale),
+        "signal": _ratio(repeated(_rms(denoised - _smooth(denoised, 4), 8), 2), noise),
         "level": np.log(scale),
-        "value": np.log(np.hypot(_smooth(image, 1.5), noise)) if magnetogram else _smooth(image, 1.5),
-        "surroundings": _ratio(_rms(image - _smooth(image, 6), 12), scale),
+        "value": np.log(np.hypot(_smooth(interpolated, 2), noise)) if magnetogram else _smooth(interpolated, 2),
+        "surroundings": _ratio(_rms(image - _smooth(image, 6), 16), scale),
         "sharpness": _ratio(_rms(fine, 12), _rms(middle, 12)),
         "missing": repeated(_missing(observation, around, edges), 2),
     }
-    return features, scale, _kinds(observation, observed, image, mean, noise)
+    return features, scale, _kinds(observation, observed, image, _smooth(image, 6), noise)
 
 
 def _kinds(observation, observed, image, mean, noise):
