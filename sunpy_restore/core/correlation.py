@@ -3,12 +3,21 @@
 import numpy as np
 from scipy import ndimage, optimize
 
-__all__ = ["WIDTHS", "autocorrelation", "correlated_field", "fit_correlation", "from_text", "to_text"]
+__all__ = [
+    "WIDTHS",
+    "autocorrelation",
+    "correlated_field",
+    "correlated_with",
+    "fit_correlation",
+    "from_text",
+    "to_text",
+]
 
 WIDTHS = (0.0, 0.5, 0.8, 1.2, 1.8, 2.7, 4.0, 6.0, 9.0, 14.0, 21.0, 32.0)
 """Widths of the Gaussians, in pixels, of which the correlation consists; 0 is uncorrelated."""
 
 _LARGEST_LAG = 48
+_REACH = 7  # widths of a Gaussian, at which the correlation is 5e-6
 
 
 def autocorrelation(errors, where):
@@ -111,6 +120,36 @@ def _norm(width, length):
     impulse = np.zeros(length)
     impulse[0] = 1
     return np.sqrt(np.sum(ndimage.gaussian_filter1d(impulse, width, mode="wrap", truncate=4) ** 2))
+
+
+def correlated_with(values, correlation):
+    """
+    Sum over all pixels, weighted with their correlation to each pixel.
+
+    Parameters
+    ----------
+    values : `numpy.ndarray`
+        Values of the pixels, shape ``(ny, nx)``.
+    correlation : mapping of `float` to `float`
+        See `fit_correlation`.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(ny, nx)``. The variance of a sum of pixels with the standard deviations ``s`` is
+        ``(s * correlated_with(s, correlation)).sum()``.
+    """
+    total = sum(correlation.values())
+    result = np.zeros(np.shape(values))
+    for width, share in correlation.items():
+        part = np.asarray(values, dtype=float)
+        if width > 0:
+            reach = int(np.ceil(_REACH * width))
+            kernel = _smoothed_noise(np.arange(-reach, reach + 1), width)
+            for axis in (0, 1):
+                part = ndimage.convolve1d(part, kernel, axis=axis, mode="constant")
+        result += share / total * part
+    return result
 
 
 def to_text(correlation):
