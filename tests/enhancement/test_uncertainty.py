@@ -26,7 +26,7 @@ def scene(task, shape, seed=1):
     rng = np.random.default_rng(seed)
     smooth = ndimage.gaussian_filter(rng.standard_normal(shape), 1.2, mode="wrap")
     y, x = np.indices(shape)
-    spot = np.exp(-(((y - shape[0] / 2) ** 2 + (x - shape[1] / 2) ** 2) / 40) ** 2)
+    spot = np.exp(-((((y - shape[0] / 2) ** 2 + (x - shape[1] / 2) ** 2) / 40) ** 2))
     if task is CONTINUUM:
         image = (1 + 0.1 * smooth) * (1 - 0.85 * spot) + 1e-3 * rng.standard_normal(shape)
     else:

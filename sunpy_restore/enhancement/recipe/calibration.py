@@ -4,7 +4,6 @@ import tomllib
 import zlib
 from dataclasses import replace
 from functools import lru_cache, partial
-from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
@@ -104,7 +103,7 @@ def cases(task, directory):
 
 def _is_coarse(entry):
     """Whether the images are those of HMI, which are used as the truth with pixels of half the size."""
-    return entry.pixel_scale == HMI_PIXEL
+    return entry.options.get("sharpened", False)
 
 
 def _described(task, noise):
@@ -166,7 +165,7 @@ def _pair(task, directory, name, number):
 
 
 def _near_spots(truth, task):
-    """The truth in and around sunspots and plage; NaN elsewhere, where an HMI image is no image of a finer telescope."""
+    """The truth in and around sunspots and plage; NaN elsewhere, where HMI images are too smooth or too noisy."""
     if task == MAGNETOGRAM.name:
         near = ndimage.gaussian_filter(np.abs(truth), _SURROUNDINGS) > _LEAST_FIELD
     else:
@@ -186,15 +185,15 @@ def _entry(task, name):
 def _arrays(task, directory, name):
     entry = _entry(task, name)
     options = dict(entry.options)
-    sharpened, spot = options.pop("sharpened", False), options.pop("spot", False)
+    coarse, spot = options.pop("sharpened", False), options.pop("spot", False)
     entry = replace(entry, options=options)
-    if _is_coarse(entry):
+    if coarse:
         sides = ([first - _CONTEXT, last + _CONTEXT] for first, last in (entry.rows, entry.columns))
         entry = replace(entry, **dict(zip(("rows", "columns"), sides, strict=True)))
     continuum = spot or task != MAGNETOGRAM.name
     paths = read_scenes(task).paths(entry, directory)
     arrays = [array for path in paths for array in arrays_of(entry, path, continuum)]
-    if sharpened:
+    if coarse:
         arrays = [_sharpened(array) for array in arrays]
     return [_spot_field(array, _random(name)) for array in arrays] if spot else arrays
 
@@ -205,8 +204,10 @@ def _sharpened(image):
     step = HMI_PIXEL / 5
     frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(2 * n, HMI_PIXEL) for n in image.shape), indexing="ij"))
     known = np.arange(0, half) / (2 * half * step)
-    transfer = [_radial_transfer(kernel, step, known) for kernel in (airy_psf(step, HMI_DIAMETER), HMI_PSF.sampled(step))]
-    gain = np.clip(transfer[0] / np.maximum(transfer[1], 1e-3), 0, _MOST_GAIN)
+    ideal, real = (
+        _radial_transfer(kernel, step, known) for kernel in (airy_psf(step, HMI_DIAMETER), HMI_PSF.sampled(step))
+    )
+    gain = np.clip(ideal / np.maximum(real, 1e-3), 0, _MOST_GAIN)
     mirrored = np.pad(image, [(0, n) for n in image.shape], mode="symmetric")
     filtered = np.fft.ifft2(np.fft.fft2(mirrored) * np.interp(frequency, known, gain)).real
     return filtered[: image.shape[0], : image.shape[1]]
