@@ -36,6 +36,7 @@ _COMMON = {
     "recipe": "sunpy_restore.enhancement.recipe:EnhancementRecipe",
     "checks": "sunpy_restore.enhancement.checks:checks",
     "evidence": "sunpy_restore.enhancement.uncertainty:evidence",
+    "fingerprint": "sunpy_restore.enhancement.likeness:fingerprint",
 }
 
 CONTINUUM = Restoration(
