@@ -19,6 +19,8 @@ def backproj_to_clean(
     method="network",
     weights=None,
     device=None,
+    uncertainty=False,
+    samples=None,
     progress=False,
 ):
     """
@@ -60,12 +62,17 @@ def backproj_to_clean(
         Name of weights in the registry, or a ``.safetensors`` file. By default those that come with the package.
     device : `str`, optional
         PyTorch device. By default CUDA, then MPS, then the CPU.
+    uncertainty : `bool`
+        Put the calibrated 1-sigma uncertainty on the result, a `~astropy.nddata.StdDevUncertainty` of all pixels. It is
+        infinite where nothing can be known.
+    samples : `int`, optional
+        Draw as many plausible restorations from the uncertainty, the same ones in every run.
     progress : `bool`
         Show a progress bar.
 
     Returns
     -------
-    Same kind as ``image``
+    Same kind as ``image``, or a `list` of as many as ``samples``
         Maps of the same class, shape and coordinates, ``float64``, per square arcsec. If an image is larger than 6.4
         arcmin, the network restores the part around the maximum and the result is 0 elsewhere.
 
@@ -73,7 +80,8 @@ def backproj_to_clean(
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
         The sub-collimators are not 3 to 10 or the weighting is not natural, and they are not given; or given ones
-        contradict the image.
+        contradict the image; or the image is unlike those that the method was trained and tested with; or the
+        uncertainty of some pixels is infinite.
 
     Raises
     ------
@@ -97,6 +105,10 @@ def backproj_to_clean(
     visibilities with errors are given also ``RSTCHI0`` and ``RSTCHI2``, the reduced chi squared of the image before and
     after the fit, with the clean beam divided out. ``method="forward-fit"`` is not changed by a fit; it adds the
     parameters of the sources, see `~sunpy_restore.backprojection.sourcetable.source_table`.
+
+    ``RSTLIKE`` is how far the image is from those that the method was trained and tested with; more than 1 is unusual.
+    With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, and ``RSTUNKN`` is
+    the number of pixels where it is infinite.
 
     References
     ----------
@@ -122,5 +134,6 @@ def backproj_to_clean(
     }
     return run(
         BACKPROJ_TO_CLEAN, image, method=method, weights=weights, device=device, progress=progress,
+        uncertainty=uncertainty, samples=samples,
         observing=observing, restoring={"residual": residual, "clean_weighting": clean_weighting},
     )  # fmt: skip

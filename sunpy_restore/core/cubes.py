@@ -8,11 +8,13 @@ from ndcube.meta import NDMeta
 from ndcube.wcs.tools import unwrap_wcs_to_fitswcs
 from ndcube.wcs.wrappers import ResampledLowLevelWCS
 
+from astropy.nddata import StdDevUncertainty
 from astropy.wcs import WCS, WCSSUB_CELESTIAL
 from astropy.wcs.wcsapi import HighLevelWCSWrapper
 
 from sunpy_restore.core.filled import FILLED_KEYWORD, filled, in_base, record_filled_cube
 from sunpy_restore.core.header import Provenance, added_cards, update_header
+from sunpy_restore.core.uncertainty import CORRELATION_KEYWORD
 
 __all__ = ["image_headers", "rebuilt_cube"]
 
@@ -97,8 +99,8 @@ def rebuilt_cube(cube, originals, restored):
     `~ndcube.NDCube`
         Cube of the same class with the same coordinates. Its WCS, unit and mask are those of the restored images. Its
         ``meta`` has the pixel grid, the filled pixels of all images, the provenance and all other keywords that were
-        added or changed, taken from the first image that was restored. The uncertainty is dropped, because it refers to
-        the original pixels.
+        added or changed, taken from the first image that was restored. Its uncertainty is that of the restored images
+        if all have one; that of the original pixels is dropped.
 
     Raises
     ------
@@ -132,6 +134,7 @@ def rebuilt_cube(cube, originals, restored):
         np.stack([smap.data for smap in restored]).reshape(*leading, *shape),
         wcs=_scaled_wcs(cube.wcs, scale),
         mask=mask,
+        uncertainty=_uncertainty(restored, (*leading, *shape)),
         meta=_restored_meta(cube, before.meta, after.meta, shape, scale),
         unit=cube.unit if after.unit == before.unit else after.unit,
         global_coords=coordinates,
@@ -142,6 +145,18 @@ def rebuilt_cube(cube, originals, restored):
     if any(FILLED_KEYWORD in smap.meta for smap in restored):
         record_filled_cube(result, np.stack([filled(smap) for smap in restored]))
     return result
+
+
+def _uncertainty(restored, shape):
+    """The uncertainties of all images as one; NaN in images in which nothing was restored."""
+    stated = [isinstance(smap.uncertainty, StdDevUncertainty) for smap in restored]
+    if not any(CORRELATION_KEYWORD in smap.meta for smap in restored):
+        return None
+    parts = [
+        smap.uncertainty.array if known else np.full(smap.data.shape, np.nan, np.float32)
+        for smap, known in zip(restored, stated, strict=True)
+    ]
+    return StdDevUncertainty(np.stack(parts).reshape(shape))
 
 
 def _first_restored(originals, restored):

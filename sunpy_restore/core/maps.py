@@ -11,14 +11,25 @@ import astropy.units as u
 import sunpy.map
 from sunpy.map import GenericMap, MapSequence
 
+from sunpy_restore.core import correlation as correlations
 from sunpy_restore.core.cubes import image_headers, rebuilt_cube
 from sunpy_restore.core.filled import FILLED_KEYWORD, filled, record_filled
 from sunpy_restore.core.header import update_header
 from sunpy_restore.core.masks import array_of
 from sunpy_restore.core.messages import named_image, shown
 from sunpy_restore.core.pixels import repeated
+from sunpy_restore.core.uncertainty import CORRELATION_KEYWORD, draw
 
-__all__ = ["as_maps", "check_pixel_scale", "masks_for", "new_map", "restored_map", "valid_pixels", "with_data"]
+__all__ = [
+    "as_maps",
+    "check_pixel_scale",
+    "drawn_map",
+    "masks_for",
+    "new_map",
+    "restored_map",
+    "valid_pixels",
+    "with_data",
+]
 
 _SCALE_TOLERANCE = 0.05
 
@@ -207,6 +218,37 @@ def restored_map(smap, data, *, provenance, scale=1, mask=None, fill=None):
     result = smap._new_instance(data, meta, plot_settings=copy.deepcopy(smap.plot_settings), mask=mask)
     if fill is not None:
         record_filled(result, fill | filled(result))
+    return result
+
+
+def drawn_map(smap, seed):
+    """
+    Draw a plausible restoration from a restored Map with its uncertainty.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.GenericMap`
+        Restored Map. It is not changed.
+    seed : `int`
+        Seed of the random numbers.
+
+    Returns
+    -------
+    `~sunpy.map.GenericMap`
+        Map with other values and without an uncertainty, whose header has the keyword ``RSTDRAW``; ``smap`` itself if
+        nothing was restored in it.
+    """
+    if CORRELATION_KEYWORD not in smap.meta:
+        return smap
+    correlation = correlations.from_text(smap.meta[CORRELATION_KEYWORD])
+    sigma = np.asarray(smap.uncertainty.array, dtype=float)
+    # The uncertainty of pixels that were observed says nothing about the restoration
+    fill = filled(smap) if FILLED_KEYWORD in smap.meta else np.ones(sigma.shape, bool)
+    random = np.random.default_rng(seed)
+    data = draw(smap.data.astype(float), np.where(fill, sigma, 0.0), correlation, random)
+    kind = np.result_type(smap.data.dtype, np.float32)
+    result = with_data(smap, np.where(fill, data, smap.data).astype(kind))
+    result.meta["rstdraw"] = seed + 1
     return result
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from sunpy_restore.core.header import Provenance
 from sunpy_restore.core.inference import choose_device
 from sunpy_restore.core.network import TiledNetwork, load_network
+from sunpy_restore.core.registry import available
 from sunpy_restore.core.task import Restoration, resolve
 
 __all__ = ["Method", "Restored", "load_method", "restore", "restore_observation"]
@@ -30,6 +31,8 @@ class Method:
         ``function(observation, progress=False) -> numpy.ndarray``.
     model, sha256 : `str`, optional
         Name of the weights and SHA-256 of their file.
+    path : `~pathlib.Path`, optional
+        The file.
     """
 
     task: Any
@@ -37,11 +40,19 @@ class Method:
     function: Callable
     model: str | None = None
     sha256: str | None = None
+    path: Any = None
 
     @property
     def is_network(self):
         """Whether the method is the network."""
         return self.name == "network"
+
+    @property
+    def is_default(self):
+        """Whether the method is classical, or the network with the weights that come with the package."""
+        if not self.is_network:
+            return True
+        return any(entry.task == self.task.name and entry.sha256 == self.sha256 for entry in available())
 
     def __call__(self, observation, *, progress=False):
         """Restore an observation, see `Restored` for the shape and unit of the result."""
@@ -164,7 +175,7 @@ def load_method(task, name="network", *, weights=None, device=None, progress=Fal
         tiled = isinstance(task, Restoration)
         network = TiledNetwork.of(task, network, device) if tiled else network.eval().to(choose_device(device))
         function = partial(_with_network, resolve(task.network_method), network)
-        return Method(task, name, function, local.name, local.sha256)
+        return Method(task, name, function, local.name, local.sha256, local.path)
     if weights is not None:
         raise ValueError(
             f"Found weights for method={name!r}; only method='network' uses weights, expected none. Leave them out."

@@ -466,6 +466,64 @@ class Recipe(ABC):
             Name to value, `None` where there is none.
         """
 
+    def calibration(self, directory):
+        """
+        Cases from which the uncertainty is calibrated, see `~sunpy_restore.core.evidence.Case`.
+
+        Parameters
+        ----------
+        directory : path-like
+            Folder of the training data.
+
+        Returns
+        -------
+        `list` of `~sunpy_restore.core.evidence.Case`
+            The shipped weights were trained with none of their images.
+        """
+        raise ValueError(f"The {self.task.name} task has no cases for the calibration of an uncertainty.")
+
+    def good_images(self, directory):
+        """
+        Good real observations, by which an unusual one is told.
+
+        Parameters
+        ----------
+        directory : path-like
+            Folder of the training data.
+
+        Returns
+        -------
+        `list` of ``(name, make)``
+            ``make()`` returns the observation.
+        """
+        raise ValueError(f"The {self.task.name} task has no list of good observations.")
+
+    def calibrated(self):
+        """
+        Methods whose uncertainty is calibrated, by their names in the header; by default every method.
+
+        Returns
+        -------
+        `dict`
+            Name in ``RSTMETH`` to `Variant`.
+        """
+        return {method: Variant(method) for method in self.task.methods}
+
+    def applies(self, observation, method, options):
+        """
+        Whether a method can restore an observation; by default all can.
+
+        Parameters
+        ----------
+        observation, method, options
+            See `restored`.
+
+        Returns
+        -------
+        `bool`
+        """
+        return True
+
     def observations(self, directory):
         """
         Real observations, whose truth is not known; by default the task has no scores for them.

@@ -101,6 +101,12 @@ class Task:
     checks : reference, optional
         ``checks(comparison) -> list of Check``: the checks of a restored image that only this task has, see
         `~sunpy_restore.core.report.Comparison` and `~sunpy_restore.core.report.Check`.
+    evidence : reference, optional
+        ``evidence(observation, restored, method) -> Evidence``: what tells how large the errors of a restored image can
+        be, see `~sunpy_restore.core.evidence.Evidence`. Its module has the names of the kinds of pixels, ``STRATA``.
+    fingerprint : reference, optional
+        ``fingerprint(observation) -> dict``: names of properties of an observation to numbers, by which one that is
+        unlike all good ones is told, see `~sunpy_restore.core.likeness`.
     """
 
     name: str
@@ -113,6 +119,8 @@ class Task:
     classical: Mapping[str, Any] = field(default_factory=dict)
     restore: Any = "sunpy_restore.core.methods:restore"
     checks: Any = None
+    evidence: Any = None
+    fingerprint: Any = None
 
     @property
     def methods(self):
@@ -132,7 +140,7 @@ class Restoration(Task):
 
     Parameters
     ----------
-    name, title, doi, unit, build_network, network_method, recipe, classical, restore, checks
+    name, title, doi, unit, build_network, network_method, recipe, classical, restore, checks, evidence, fingerprint
         See `~sunpy_restore.core.task.Task`.
     scale : `int`
         Output pixels per input pixel along each axis.

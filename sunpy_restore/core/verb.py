@@ -1,20 +1,26 @@
 """What all functions that restore Maps have in common: Map -> observation -> restored array -> Map."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from sunpy_restore.core.maps import as_maps, restored_map, valid_pixels
+from sunpy_restore.core.likeness import LIKENESS_KEYWORD, score_of
+from sunpy_restore.core.maps import as_maps, drawn_map, restored_map, valid_pixels
 from sunpy_restore.core.memory import enough_memory
 from sunpy_restore.core.messages import named_image, warn_user
 from sunpy_restore.core.methods import load_method, restore_observation
 from sunpy_restore.core.prepared import check_header, in_memory, without_masked_values
 from sunpy_restore.core.task import Restoration, resolve
+from sunpy_restore.core.uncertainty import check_draws, find_model, standard_deviation, uncertain
 
 __all__ = ["check_choices", "refuse_restored", "run"]
 
 
-def run(function, image, *, method, weights, device, progress, observing=None, restoring=None):
+def run(
+    function, image, *, method, weights, device, progress, uncertainty=False, samples=None, observing=None,
+    restoring=None,
+):  # fmt: skip
     """
     Restore Maps.
 
@@ -27,7 +33,7 @@ def run(function, image, *, method, weights, device, progress, observing=None, r
         The function.
     image : `~sunpy.map.GenericMap`, `list` or `tuple` of Maps, `~sunpy.map.MapSequence` or `~ndcube.NDCube`
         Images. They are not changed.
-    method, weights, device, progress
+    method, weights, device, progress, uncertainty, samples
         See `sunpy_restore.enhance`.
     observing, restoring : `dict`, optional
         Other keywords of the function: those that its `~sunpy_restore.core.observation.Observation` takes, and those
@@ -35,16 +41,35 @@ def run(function, image, *, method, weights, device, progress, observing=None, r
 
     Returns
     -------
-    Same kind as ``image``
-        Restored Maps; a Map with nothing to restore comes back as it is, with a warning.
+    Same kind as ``image``, or `list` of this kind
+        Restored Maps, or as many as ``samples`` plausible ones of each image; a Map with nothing to restore comes back
+        as it is, with a warning.
     """
     check_choices(function, {"method": method} | (observing or {}) | (restoring or {}))
+    check_draws(samples)
+    if not isinstance(uncertainty, bool | np.bool_):
+        raise TypeError(f"Found uncertainty={uncertainty!r}; expected True or False.")
     maps, rebuild = as_maps(image)
     with enough_memory(_bytes(function, maps), _shapes(maps), "Restore parts of it, or fewer images at a time."):
-        return rebuild(_results(function, maps, method, weights, device, progress, observing or {}, restoring or {}))
+        asked = _Asked(method, weights, device, progress, bool(uncertainty) or samples is not None, restoring or {})
+        results = _results(function, maps, asked, observing or {})
+        if samples is None:
+            return rebuild(results)
+        return [rebuild([drawn_map(smap, seed) for smap in results]) for seed in range(samples)]
 
 
-def _results(function, maps, method, weights, device, progress, observing, restoring):
+class _Asked(NamedTuple):
+    """What the user asks for, besides the images."""
+
+    method: str
+    weights: object
+    device: object
+    progress: bool
+    uncertainty: bool
+    options: dict
+
+
+def _results(function, maps, asked, observing):
     observation = resolve(function.observation)
     loaded = []
     for index, smap in enumerate(maps):
@@ -60,7 +85,7 @@ def _results(function, maps, method, weights, device, progress, observing, resto
             tasks.append(_task(function, observation.check(smap, **own)))
             _refuse_invalid(smap)
     methods = {
-        task.name: load_method(task, method, weights=weights, device=device, progress=progress)
+        task.name: load_method(task, asked.method, weights=asked.weights, device=asked.device, progress=asked.progress)
         for task in {task.name: task for task in tasks}.values()
     }
     results = []
@@ -71,7 +96,7 @@ def _results(function, maps, method, weights, device, progress, observing, resto
                 warn_user(observed.nothing_to_do if own.get("mask") is None else _EMPTY_MASK)
                 results.append(maps[index])
             else:
-                results.append(_restored(loaded[index], observed, methods[task.name], progress, restoring))
+                results.append(_restored(loaded[index], observed, methods[task.name], asked))
     return results
 
 
@@ -168,17 +193,40 @@ def _refuse_invalid(smap):
         )
 
 
-def _restored(smap, observed, method, progress, options):
+def _restored(smap, observed, method, asked):
     """One Map."""
-    restored = restore_observation(observed, method, progress=progress, **options)
+    score = _likeness(method, observed)
+    restored = restore_observation(observed, method, progress=asked.progress, **asked.options)
     data = restored.data if restored.filled is None else _put_back(smap, restored)
     scale = method.task.scale if isinstance(method.task, Restoration) else 1
     provenance = method.provenance(restored.method)
     result = restored_map(smap, data, scale=scale, mask=restored.mask, fill=restored.filled, provenance=provenance)
     if restored.unit is not None:
         result.meta["bunit"] = restored.unit.to_string("fits")
-    result.meta.update(restored.cards)
+    result.meta.update(restored.cards | score)
+    if asked.uncertainty:
+        model = find_model(method, restored)
+        sigma = standard_deviation(observed, restored, method, model)
+        uncertain(result, sigma, model, before=None if restored.filled is None else smap.uncertainty)
     return result
+
+
+def _likeness(method, observed):
+    """Header keyword with the score of the likeness; warns of an observation that is unlike all good ones."""
+    if not method.is_default:
+        return {}
+    score, reasons = score_of(method.task, observed)
+    if score is None:
+        return {}
+    if score > 1:
+        warn_user(
+            f"The image is unlike those that the method was trained and tested with: {'; '.join(reasons)}. Its errors "
+            "can be larger than usual. Check it with sunpy_restore.report, and compare methods."
+        )
+    return {LIKENESS_KEYWORD: round(min(score, _LARGEST_SCORE), 3)}
+
+
+_LARGEST_SCORE = 999.0  # of what a header can show, which has no infinity
 
 
 def _put_back(smap, restored):

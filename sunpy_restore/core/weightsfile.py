@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sunpy_restore.core.exceptions import WeightsError
 
-__all__ = ["PICKLES", "file_error", "read", "read_features", "read_metadata", "write"]
+__all__ = ["PICKLES", "file_error", "read", "read_features", "read_metadata", "with_ordered_metadata", "write"]
 
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
 """Suffixes of pickles."""
@@ -166,20 +166,38 @@ def write(path, state_dict, metadata):
         raise ValueError(f"Found no {', '.join(missing)} in the metadata; expected at least {', '.join(_REQUIRED)}.")
     # safetensors accepts neither the channels_last layout nor tensors that share memory
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in state_dict.items()}
-    data = save(tensors, metadata=texts)
-    # The order of the metadata, and with it the SHA-256, is random. The header is therefore written again, in order.
-    # The format: length of the header in 8 bytes, header as JSON padded with spaces to a multiple of 8 bytes, tensors
-    start = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:start])
-    header["__metadata__"] = dict(sorted(texts.items()))
-    header = json.dumps(header, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
+    data = with_ordered_metadata(save(tensors), texts)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(len(header).to_bytes(8, "little") + header + data[start:])
+        temporary.write_bytes(data)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def with_ordered_metadata(data, texts):
+    """
+    Add metadata to the bytes of a safetensors file, so that the bytes depend on nothing else.
+
+    The order in which safetensors writes metadata, and with it the SHA-256, is random.
+
+    Parameters
+    ----------
+    data : `bytes`
+        A file without metadata.
+    texts : mapping of `str` to `str`
+        The metadata.
+
+    Returns
+    -------
+    `bytes`
+    """
+    # The format: length of the header in 8 bytes, header as JSON padded with spaces to a multiple of 8 bytes, tensors
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = {"__metadata__": dict(sorted(texts.items()))} | json.loads(data[8:start])
+    header = json.dumps(header, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[start:]
 
 
 def _decoded(texts):

@@ -16,6 +16,8 @@ def desaturate(
     consistency=None,
     weights=None,
     device=None,
+    uncertainty=False,
+    samples=None,
     progress=False,
 ):
     """
@@ -54,12 +56,17 @@ def desaturate(
         Name of weights in the registry, or a ``.safetensors`` file. By default those that come with the package.
     device : `str`, optional
         PyTorch device. By default CUDA, then MPS, then the CPU.
+    uncertainty : `bool`
+        Put the calibrated 1-sigma uncertainty on the result, a `~astropy.nddata.StdDevUncertainty` of the filled
+        pixels; others keep their uncertainty, or have none (NaN). It is infinite where nothing can be known.
+    samples : `int`, optional
+        Draw as many plausible restorations from the uncertainty, the same ones in every run.
     progress : `bool`
         Show a progress bar.
 
     Returns
     -------
-    Same kind as ``image``
+    Same kind as ``image``, or a `list` of as many as ``samples``
         Maps of the same class, unit and shape, in floating point. `sunpy_restore.filled` tells which pixels were
         filled. The mask is that of the input, without filled pixels. A Map without saturated pixels is returned
         unchanged.
@@ -80,12 +87,17 @@ def desaturate(
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        No pixel is saturated; or the image is rotated with respect to the detector.
+        No pixel is saturated; or the image is rotated with respect to the detector; or the image is unlike those that
+        the method was trained and tested with; or the uncertainty of some pixels is infinite.
 
     Notes
     -----
     Header keywords: statistics of the pixel values (``DATAMAX``, ``NSATPIX``, ...) are dropped; ``RESTORED``,
     ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``, ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line are added.
+
+    ``RSTLIKE`` is how far the image is from those that the method was trained and tested with; more than 1 is unusual.
+    With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, and ``RSTUNKN`` is
+    the number of pixels where it is infinite.
 
     Pixels that were saturated by incident light are never filled with less than the full well.
 
@@ -112,6 +124,8 @@ def desaturate(
         weights=weights,
         device=device,
         progress=progress,
+        uncertainty=uncertainty,
+        samples=samples,
         observing={"mask": mask, "saturated": saturated, "exposure": exposure},
         restoring={"consistency": consistency},
     )

@@ -9,7 +9,18 @@ from sunpy_restore.enhancement.task import ENHANCE, PRODUCTS, TELESCOPE
 __all__ = ["enhance"]
 
 
-def enhance(image, *, product=None, noise=None, method="network", weights=None, device=None, progress=False):
+def enhance(
+    image,
+    *,
+    product=None,
+    noise=None,
+    method="network",
+    weights=None,
+    device=None,
+    uncertainty=False,
+    samples=None,
+    progress=False,
+):
     """
     Deconvolve SDO/HMI images and double their sampling.
 
@@ -35,12 +46,17 @@ def enhance(image, *, product=None, noise=None, method="network", weights=None, 
         is that of the weights.
     device : `str`, optional
         PyTorch device. By default CUDA, then MPS, then the CPU.
+    uncertainty : `bool`
+        Put the calibrated 1-sigma uncertainty on the result, a `~astropy.nddata.StdDevUncertainty` of all pixels. It is
+        infinite where nothing can be known.
+    samples : `int`, optional
+        Draw as many plausible restorations from the uncertainty, the same ones in every run.
     progress : `bool`
         Show a progress bar.
 
     Returns
     -------
-    Same kind as ``image``
+    Same kind as ``image``, or a `list` of as many as ``samples``
         Maps of the same class and unit, shape ``(2 * ny, 2 * nx)``. The mask is True where the result should not be
         trusted: closer to the limb than mu = 0.3, off the disk (interpolated), where the input has no value (NaN, as in
         the input), and where the input was masked or an outlier (interpolated). Values under the mask of the input are
@@ -62,7 +78,8 @@ def enhance(image, *, product=None, noise=None, method="network", weights=None, 
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
         Part of the image lies closer to the limb than mu = 0.3; some pixels are outliers, such as cosmic rays, whose
-        values are not used; or the noise is not that of HMI magnetograms, 2 to 40 G.
+        values are not used; or the noise is not that of HMI magnetograms, 2 to 40 G; or the image is unlike those that
+        the method was trained and tested with; or the uncertainty of some pixels is infinite.
 
     Notes
     -----
@@ -70,6 +87,10 @@ def enhance(image, *, product=None, noise=None, method="network", weights=None, 
     (doubled). Statistics of the pixel values are removed. Added: ``RESTORED``, ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``,
     ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line; for magnetograms that a network enhances ``RSTNOISE``, the noise in
     Gauss that was assumed.
+
+    ``RSTLIKE`` is how far the image is from those that the method was trained and tested with; more than 1 is unusual.
+    With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, and ``RSTUNKN`` is
+    the number of pixels where it is infinite.
 
     Continuum images are normalised by their own quiet-Sun level, from which sunspots and limb darkening are excluded.
     The result is therefore proportional to the input.
@@ -98,7 +119,8 @@ def enhance(image, *, product=None, noise=None, method="network", weights=None, 
             "Leave it out."
         )
     return run(
-        ENHANCE, image, method=method, weights=weights, device=device, progress=progress, observing=observing
+        ENHANCE, image, method=method, weights=weights, device=device, progress=progress,
+        uncertainty=uncertainty, samples=samples, observing=observing,
     )  # fmt: skip
 
 

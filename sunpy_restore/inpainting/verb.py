@@ -15,6 +15,8 @@ def inpaint(
     method="network",
     weights=None,
     device=None,
+    uncertainty=False,
+    samples=None,
     progress=False,
 ):
     """
@@ -50,12 +52,17 @@ def inpaint(
         Name of weights in the registry, or a ``.safetensors`` file. By default those that come with the package.
     device : `str`, optional
         PyTorch device. By default CUDA, then MPS, then the CPU.
+    uncertainty : `bool`
+        Put the calibrated 1-sigma uncertainty on the result, a `~astropy.nddata.StdDevUncertainty` of the filled
+        pixels; others keep their uncertainty, or have none (NaN). It is infinite where nothing can be known.
+    samples : `int`, optional
+        Draw as many plausible restorations from the uncertainty, the same ones in every run.
     progress : `bool`
         Show a progress bar.
 
     Returns
     -------
-    Same kind as ``image``
+    Same kind as ``image``, or a `list` of as many as ``samples``
         Maps of the same class, unit and shape, floating point. `sunpy_restore.filled` tells which pixels were filled.
         The mask is that of the input, without filled pixels. A Map without missing pixels is returned unchanged.
 
@@ -75,13 +82,18 @@ def inpaint(
     ~sunpy_restore.core.exceptions.RestoreWarning
         The image has no missing pixels, or pixels without a finite value that are no complete blocks, or was binned
         after it was sent; or some filled pixels have more missing than valid pixels around, so their values are little
-        more than a guess.
+        more than a guess; or the image is unlike those that the method was trained and tested with; or the uncertainty
+        of some pixels is infinite.
 
     Notes
     -----
     Header keywords: statistics of the pixel values (``DATAMAX``, ``DATAP50``, ...) are dropped; ``RESTORED``,
     ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``, ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line are added; also ``RSTGUESS``,
     the number of filled pixels with more missing than valid pixels around.
+
+    ``RSTLIKE`` is how far the image is from those that the method was trained and tested with; more than 1 is unusual.
+    With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, and ``RSTUNKN`` is
+    the number of pixels where it is infinite.
 
     Pixels under a mask that the instrument sets to zero on board get the value of the other pixels of this kind.
 
@@ -106,5 +118,6 @@ def inpaint(
         raise ValueError(NO_NEIGHBOURS)
     return run(
         INPAINT, image, method=method, weights=weights, device=device, progress=progress,
+        uncertainty=uncertainty, samples=samples,
         observing={"mask": mask, "neighbours": neighbours}, restoring={"texture": texture},
     )  # fmt: skip

@@ -1,0 +1,167 @@
+"""Errors of neighbouring pixels: how they are correlated, and random fields that are correlated in the same way."""
+
+import numpy as np
+from scipy import ndimage, optimize
+
+__all__ = ["WIDTHS", "autocorrelation", "correlated_field", "fit_correlation", "from_text", "to_text"]
+
+WIDTHS = (0.0, 0.5, 0.8, 1.2, 1.8, 2.7, 4.0, 6.0, 9.0, 14.0, 21.0, 32.0)
+"""Widths of the Gaussians, in pixels, of which the correlation consists; 0 is uncorrelated."""
+
+_LARGEST_LAG = 48
+
+
+def autocorrelation(errors, where):
+    """
+    Sum the products of errors at each distance between pixels.
+
+    Parameters
+    ----------
+    errors : `numpy.ndarray`
+        Errors in units of their uncertainty, shape ``(ny, nx)``; values elsewhere than ``where`` are not used.
+    where : `numpy.ndarray` of `bool`
+        True for the pixels that have an error.
+
+    Returns
+    -------
+    products, pairs : `numpy.ndarray`
+        Sums of the products, and numbers of pairs, for distances rounded to integers from 0 on.
+    """
+    rows, columns = np.nonzero(where)
+    window = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    where = where[window]
+    errors = np.where(where, errors[window], 0.0)
+    shape = [2 * length for length in where.shape]
+
+    def correlated(image):
+        return np.fft.irfft2(np.abs(np.fft.rfft2(image, shape)) ** 2, shape)
+
+    y, x = (np.fft.fftfreq(length, 1 / length) for length in shape)
+    distance = np.rint(np.hypot(y[:, np.newaxis], x)).astype(int)
+    near = distance <= _LARGEST_LAG
+    products, pairs = (
+        np.bincount(distance[near], correlated(image)[near], minlength=_LARGEST_LAG + 1)
+        for image in (errors, where.astype(float))
+    )
+    return products, np.rint(pairs)
+
+
+def fit_correlation(products, pairs):
+    """
+    Describe a correlation as a sum of those of smoothed white noise.
+
+    Parameters
+    ----------
+    products, pairs : `numpy.ndarray`
+        See `autocorrelation`; sums over images.
+
+    Returns
+    -------
+    `dict` of `float` to `float`
+        Width of the Gaussian in pixels to its share of the variance; the shares add up to 1.
+    """
+    known = pairs > 0
+    measured = products[known] / pairs[known]
+    measured = measured / measured[0]
+    lags = np.arange(len(products))[known]
+    basis = np.stack([_smoothed_noise(lags, width) for width in WIDTHS], axis=1)
+    # Each ring counts by its area: what matters is the variance of sums over regions
+    emphasis = np.sqrt(np.maximum(lags, 0.5))
+    shares, _ = optimize.nnls(basis * emphasis[:, np.newaxis], measured * emphasis)
+    if not shares.any():
+        return {0.0: 1.0}
+    shares /= shares.sum()
+    return {width: float(share) for width, share in zip(WIDTHS, shares, strict=True) if share > 5e-3}
+
+
+def _smoothed_noise(lags, width):
+    return (lags == 0).astype(float) if width == 0 else np.exp(-(lags**2) / (4 * width**2))
+
+
+def correlated_field(shape, correlation, random):
+    """
+    Draw a random field of zero mean and unit variance.
+
+    Parameters
+    ----------
+    shape : `tuple` of `int`
+        Shape of the field.
+    correlation : mapping of `float` to `float`
+        See `fit_correlation`.
+    random : `numpy.random.Generator`
+        Source of random numbers.
+
+    Returns
+    -------
+    `numpy.ndarray`
+    """
+    total = sum(correlation.values())
+    field = np.zeros(shape)
+    for width, share in correlation.items():
+        white = random.standard_normal(shape)
+        if width > 0:
+            white = ndimage.gaussian_filter(white, width, mode="wrap", truncate=4)
+            white /= np.prod([_norm(width, length) for length in shape])
+        field += np.sqrt(share / total) * white
+    return field
+
+
+def _norm(width, length):
+    """Standard deviation of white noise after the filter along an axis of this length."""
+    impulse = np.zeros(length)
+    impulse[0] = 1
+    return np.sqrt(np.sum(ndimage.gaussian_filter1d(impulse, width, mode="wrap", truncate=4) ** 2))
+
+
+def to_text(correlation):
+    """
+    Write a correlation as a value for a FITS header.
+
+    Parameters
+    ----------
+    correlation : mapping of `float` to `float`
+        See `fit_correlation`.
+
+    Returns
+    -------
+    `str`
+
+    Examples
+    --------
+    >>> from sunpy_restore.core.correlation import from_text, to_text
+    >>> to_text({0.0: 0.25, 1.8: 0.75})
+    '0:0.25 1.8:0.75'
+    >>> from_text('0:0.25 1.8:0.75')
+    {0.0: 0.25, 1.8: 0.75}
+    """
+    return " ".join(f"{width:g}:{share:.3g}" for width, share in correlation.items())
+
+
+def from_text(text):
+    """
+    Read a correlation from the value in a FITS header.
+
+    Parameters
+    ----------
+    text : `str`
+        See `to_text`.
+
+    Returns
+    -------
+    `dict` of `float` to `float`
+
+    Raises
+    ------
+    ValueError
+        The text is none of `to_text`.
+    """
+    try:
+        pairs = [tuple(map(float, part.split(":"))) for part in text.split()]
+        correlation = dict(pairs)
+    except (AttributeError, TypeError, ValueError):
+        correlation = {}
+    if not correlation or min(*correlation, *correlation.values()) < 0 or not sum(correlation.values()) > 0:
+        raise ValueError(
+            f"Found the correlation {text!r}; expected pairs like '0:0.25 1.8:0.75'. Restore the image again."
+        )
+    return correlation

@@ -1,0 +1,136 @@
+"""Files of error models, which are safetensors with metadata: one for each task, or one beside weights."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from sunpy_restore.core.atomic import atomic_path
+from sunpy_restore.core.errormodel import ErrorModel
+from sunpy_restore.core.exceptions import WeightsError
+from sunpy_restore.core.weightsfile import with_ordered_metadata
+
+__all__ = ["FOLDER", "SUFFIX", "error_model", "read_models", "write_models"]
+
+FOLDER = Path(__file__).parents[1] / "data" / "uncertainty"
+"""Folder of the error models that come with the package, ``<task>.safetensors``."""
+
+SUFFIX = ".uncertainty.safetensors"
+"""Ending of the name of a file of error models beside a weights file, in place of ``.safetensors``."""
+
+
+def write_models(path, task, models):
+    """
+    Write error models.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    task : `str`
+        Name of the task.
+    models : mapping of `str` to `~sunpy_restore.core.errormodel.ErrorModel`
+        Name of the method to its model.
+    """
+    from safetensors.numpy import save
+
+    arrays, described = {}, {}
+    for method, model in models.items():
+        own = {"low": model.low, "high": model.high, "factors": model.factors}
+        for index, (weight, bias) in enumerate(model.layers):
+            own |= {f"weight{index}": weight, f"bias{index}": bias}
+        arrays |= {f"{method}/{name}": np.ascontiguousarray(array, np.float32) for name, array in own.items()}
+        described[method] = {
+            "features": model.features, "strata": model.strata, "layers": len(model.layers),
+            "correlation": list(model.correlation.items()), "sha256": model.sha256,
+        }  # fmt: skip
+    metadata = {"task": task, "models": json.dumps(described)}
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(with_ordered_metadata(save(arrays), metadata))
+
+
+def read_models(path):
+    """
+    Read error models.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    `dict` of `str` to `~sunpy_restore.core.errormodel.ErrorModel`
+
+    Raises
+    ------
+    ~sunpy_restore.core.exceptions.WeightsError
+        The file cannot be read, or has numbers that are not finite.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            described = json.loads(file.metadata()["models"])
+            models = {method: _model(file, method, record) for method, record in described.items()}
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"The file {path} cannot be read ({error}); expected error models that 'sunpy-restore calibrate' has "
+            "written. Make it again."
+        ) from error
+    return models
+
+
+def _model(file, method, record):
+    arrays = {name: file.get_tensor(f"{method}/{name}") for name in ("low", "high", "factors")}
+    layers = [
+        tuple(file.get_tensor(f"{method}/{name}{index}") for name in ("weight", "bias"))
+        for index in range(record["layers"])
+    ]
+    if not all(np.isfinite(array).all() for array in [*arrays.values(), *(part for layer in layers for part in layer)]):
+        raise ValueError("numbers that are not finite")
+    return ErrorModel(
+        features=tuple(record["features"]), strata=tuple(record["strata"]), layers=layers,
+        correlation=dict(map(tuple, record["correlation"])), sha256=record["sha256"], **arrays,
+    )  # fmt: skip
+
+
+def error_model(method, name):
+    """
+    Find the error model of a method.
+
+    Parameters
+    ----------
+    method : `~sunpy_restore.core.methods.Method`
+        The method.
+    name : `str`
+        Its name in the header of the result, which tells whether the result was corrected.
+
+    Returns
+    -------
+    `~sunpy_restore.core.errormodel.ErrorModel`
+
+    Raises
+    ------
+    ValueError
+        There is none for the method or for its weights.
+    """
+    shipped = FOLDER / f"{method.task.name}.safetensors"
+    model = read_models(shipped).get(name) if shipped.is_file() else None
+    if model is not None and model.sha256 in ("", method.sha256):
+        return model
+    if method.is_network and method.path is not None:
+        own = Path(method.path).with_suffix(SUFFIX)
+        if own.is_file():
+            model = read_models(own).get(name)
+            if model is not None and model.sha256 == method.sha256:
+                return model
+        raise ValueError(
+            f"Found no calibrated uncertainty of the weights {method.model!r} with method {name!r}; expected it in "
+            f"{own.name} beside them. Make it with 'sunpy-restore calibrate {method.task.name} --weights FILE --data "
+            "DIR', or leave out uncertainty."
+        )
+    raise ValueError(
+        f"Found no calibrated uncertainty of method {name!r} of {method.task.name}; expected another method. Leave out "
+        "uncertainty."
+    )

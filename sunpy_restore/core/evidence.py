@@ -1,0 +1,70 @@
+"""What is known about the error of a restored image before the truth is known."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Case", "Evidence"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """
+    What tells how large the error of each restored pixel can be.
+
+    Parameters
+    ----------
+    where : `numpy.ndarray` of `bool`
+        True for the ``n`` pixels whose uncertainty is asked for, in the shape of the restored image.
+    features : mapping of `str` to `numpy.ndarray`
+        Finite numbers of shape ``(n,)`` in the order of ``image[where]``, which do not depend on the truth.
+    scale : `numpy.ndarray`
+        What an error is measured in, shape ``(n,)``, in the unit of the restored image; positive.
+    stratum : `numpy.ndarray` of `int`
+        Index of the kind of pixel in the names of the strata of the task, shape ``(n,)``.
+    unknown : `numpy.ndarray` of `bool`
+        True where nothing can be known, shape ``(n,)``: the uncertainty is infinite.
+    """
+
+    where: np.ndarray
+    features: Mapping[str, np.ndarray]
+    scale: np.ndarray
+    stratum: np.ndarray
+    unknown: np.ndarray
+
+    def matrix(self):
+        """
+        Arrange the features as an array.
+
+        Returns
+        -------
+        `numpy.ndarray` of ``float32``
+            Shape ``(n, len(features))``.
+        """
+        return np.stack([np.asarray(values, np.float32) for values in self.features.values()], axis=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """
+    An observation whose truth is known, from which errors are learned.
+
+    Parameters
+    ----------
+    name : `str`
+        Name of the case.
+    part : ``"fit"``, ``"calibrate"`` or ``"test"``
+        What the case is used for. Cases of one part do not share images, regions or times with those of another, nor
+        with the training data of the weights.
+    make : callable
+        ``make() -> (observation, truth)``; the truth has the shape and unit of the restored image.
+    group : `str`
+        What the case has in common with others, for example its noise.
+    """
+
+    name: str
+    part: str
+    make: Callable[[], Any]
+    group: str = ""

@@ -1,0 +1,199 @@
+"""Whether an observation is like those that a task was trained and tested with."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sunpy_restore.core.task import resolve
+
+__all__ = [
+    "FOLDER",
+    "LIKENESS_KEYWORD",
+    "Likeness",
+    "learn",
+    "likeness_of",
+    "read_likeness",
+    "score_of",
+    "write_likeness",
+]
+
+FOLDER = Path(__file__).parents[1] / "data" / "likeness"
+"""Folder of the ranges that come with the package, ``<task>.json``."""
+
+LIKENESS_KEYWORD = "rstlike"
+"""Keyword of the score in the header, in lower case."""
+
+_SHRINKAGE = 0.2
+_MARGIN = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likeness:
+    """
+    Ranges of the properties of good images, together and one by one.
+
+    Parameters
+    ----------
+    names : `tuple` of `str`
+        Names of the properties.
+    low, high : `numpy.ndarray`
+        Range of each.
+    center : `numpy.ndarray`
+        Mean of each.
+    whitening : `numpy.ndarray`
+        Matrix that makes them uncorrelated with unit variance.
+    distance : `float`
+        Largest Mahalanobis distance of good images.
+    """
+
+    names: tuple[str, ...]
+    low: np.ndarray
+    high: np.ndarray
+    center: np.ndarray
+    whitening: np.ndarray
+    distance: float
+
+    def measure(self, fingerprint):
+        """
+        Compare an observation with good ones.
+
+        Parameters
+        ----------
+        fingerprint : mapping of `str` to `float`
+            Its properties.
+
+        Returns
+        -------
+        score : `float`
+            At most 1 if it is like good ones; infinite if a property is not finite.
+        reasons : `list` of `str`
+            The properties that are most unusual, with their ranges; empty if the score is at most 1.
+        """
+        values = np.array([fingerprint[name] for name in self.names], dtype=float)
+        if not np.isfinite(values).all():
+            unknown = [name for name, value in zip(self.names, values, strict=True) if not np.isfinite(value)]
+            return np.inf, [f"{name} cannot be measured" for name in unknown]
+        middle, half = (self.high + self.low) / 2, (self.high - self.low) / 2
+        apart = np.abs(values - middle) / half
+        together = np.linalg.norm(self.whitening @ (values - self.center)) / self.distance
+        score = float(max(apart.max(), together))
+        if score <= 1:
+            return score, []
+        worst = np.argsort(apart)[::-1][:2]
+        outside = [index for index in worst if apart[index] > 1] or list(worst[:1])
+        return score, [
+            f"{self.names[index]} is {values[index]:.3g} (in good images {self.low[index]:.3g} to "
+            f"{self.high[index]:.3g})"
+            for index in outside
+        ]
+
+
+def learn(fingerprints, *, margin=_MARGIN):
+    """
+    Learn the ranges from good images.
+
+    Parameters
+    ----------
+    fingerprints : `list` of mappings of `str` to `float`
+        Properties of the images.
+    margin : `float`
+        How far beyond the images the ranges go, in units of the distance between the 10th and the 90th percentile, and
+        for the Mahalanobis distance relative to the largest one.
+
+    Returns
+    -------
+    `Likeness`
+    """
+    names = tuple(fingerprints[0])
+    values = np.array([[one[name] for name in names] for one in fingerprints], dtype=float)
+    spread = np.diff(np.percentile(values, [10, 90], axis=0), axis=0)[0]
+    # A property that is the same in all images still varies by rounding errors
+    spread = np.maximum(spread, 1e-6 + 1e-3 * np.abs(values).max(axis=0))
+    low, high = values.min(axis=0) - margin * spread, values.max(axis=0) + margin * spread
+    center = values.mean(axis=0)
+    scaled = (values - center) / spread
+    covariance = scaled.T @ scaled / len(values)
+    covariance = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * np.diag(np.diag(covariance)) + 1e-2 * np.eye(len(names))
+    eigenvalues, vectors = np.linalg.eigh(covariance)
+    whitening = (vectors / np.sqrt(eigenvalues)).T / spread
+    distances = np.linalg.norm((values - center) @ whitening.T, axis=1)
+    return Likeness(
+        names=names, low=low, high=high, center=center, whitening=whitening,
+        distance=float((1 + margin) * distances.max()),
+    )  # fmt: skip
+
+
+def write_likeness(path, likeness):
+    """
+    Write ranges to a JSON file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    likeness : `Likeness`
+        The ranges.
+    """
+    record = {"names": likeness.names, "distance": likeness.distance}
+    for name in ("low", "high", "center", "whitening"):
+        array = getattr(likeness, name)
+        record[name] = np.array([float(f"{value:.7g}") for value in array.flat]).reshape(array.shape).tolist()
+    Path(path).write_text(json.dumps(record, indent=1) + "\n")
+
+
+def read_likeness(path):
+    """
+    Read ranges from a JSON file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    `Likeness`
+    """
+    record = json.loads(Path(path).read_text())
+    arrays = {name: np.array(record[name]) for name in ("low", "high", "center", "whitening")}
+    return Likeness(names=tuple(record["names"]), distance=record["distance"], **arrays)
+
+
+def likeness_of(task):
+    """
+    The ranges of a task that come with the package.
+
+    Parameters
+    ----------
+    task : `~sunpy_restore.core.task.Task`
+        The task.
+
+    Returns
+    -------
+    `Likeness` or `None`
+        `None` if the task has none.
+    """
+    path = FOLDER / f"{task.name}.json"
+    return read_likeness(path) if task.fingerprint is not None and path.is_file() else None
+
+
+def score_of(task, observation):
+    """
+    Compare an observation with those that a task was trained and tested with.
+
+    Parameters
+    ----------
+    task : `~sunpy_restore.core.task.Task`
+        The task.
+    observation : `~sunpy_restore.core.observation.Observation`
+        The observation.
+
+    Returns
+    -------
+    score, reasons
+        See `Likeness.measure`; `None` and no reasons if the task has no ranges.
+    """
+    likeness = likeness_of(task)
+    return (None, []) if likeness is None else likeness.measure(resolve(task.fingerprint)(observation))

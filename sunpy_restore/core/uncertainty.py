@@ -1,0 +1,172 @@
+"""Uncertainty of restored images: predicted per pixel, put on Maps, and drawn as plausible restorations."""
+
+import numpy as np
+
+from astropy.nddata import StdDevUncertainty
+
+from sunpy_restore.core import correlation as correlations
+from sunpy_restore.core.errorfile import error_model
+from sunpy_restore.core.messages import warn_user
+from sunpy_restore.core.task import resolve
+
+__all__ = [
+    "CORRELATION_KEYWORD",
+    "UNKNOWN_KEYWORD",
+    "check_draws",
+    "draw",
+    "find_model",
+    "standard_deviation",
+    "uncertain",
+]
+
+CORRELATION_KEYWORD = "rstcorr"
+"""Keyword of the correlation of the errors of neighbouring pixels, in lower case."""
+
+UNKNOWN_KEYWORD = "rstunkn"
+"""Keyword of the number of pixels whose uncertainty is infinite, in lower case."""
+
+_MOST_DRAWS = 1000
+
+
+def find_model(method, restored):
+    """
+    Find the error model of what a method has restored.
+
+    Parameters
+    ----------
+    method : `~sunpy_restore.core.methods.Method`
+        The method.
+    restored : `~sunpy_restore.core.methods.Restored`
+        What it has restored.
+
+    Returns
+    -------
+    `~sunpy_restore.core.errormodel.ErrorModel`
+
+    Raises
+    ------
+    ValueError
+        There is none for the method or its weights.
+    """
+    return error_model(method, restored.method or method.name)
+
+
+def standard_deviation(observation, restored, method, model):
+    """
+    Predict the uncertainty of a restored image.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.core.observation.Observation`
+        The observation.
+    restored : `~sunpy_restore.core.methods.Restored`
+        What the method made of it.
+    method : `~sunpy_restore.core.methods.Method`
+        The method.
+    model : `~sunpy_restore.core.errormodel.ErrorModel`
+        Its error model.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        1-sigma uncertainty in the shape and unit of the restored image; infinite where nothing is known, NaN where the
+        restoration says nothing about the pixel.
+    """
+    evidence = resolve(method.task.evidence)(observation, restored, method)
+    if tuple(evidence.features) != model.features:
+        raise ValueError(
+            f"Found the features {', '.join(model.features)} in the file of the uncertainty; expected "
+            f"{', '.join(evidence.features)}. Make it again with 'sunpy-restore calibrate {method.task.name}'."
+        )
+    sigma = np.full(restored.data.shape, np.nan)
+    sigma[evidence.where] = model.predict(evidence)
+    return sigma
+
+
+def uncertain(result, sigma, model, before=None):
+    """
+    Put the uncertainty on a restored Map.
+
+    Parameters
+    ----------
+    result : `~sunpy.map.GenericMap`
+        The restored Map, which is changed: its uncertainty and the header keywords ``RSTCORR`` and ``RSTUNKN``.
+    sigma : `numpy.ndarray`
+        See `standard_deviation`.
+    model : `~sunpy_restore.core.errormodel.ErrorModel`
+        The error model.
+    before : `~astropy.nddata.NDUncertainty`, optional
+        Uncertainty of the observed Map, which pixels that were not restored keep.
+    """
+    observed = np.isnan(sigma)
+    if before is not None and observed.any():
+        sigma = np.where(observed, _as_deviation(before, sigma.shape, result.unit), sigma)
+    unknown = int(np.count_nonzero(np.isinf(sigma) & ~observed))
+    result.uncertainty = StdDevUncertainty(sigma.astype(np.float32))
+    result.meta[CORRELATION_KEYWORD] = correlations.to_text(model.correlation)
+    result.meta[UNKNOWN_KEYWORD] = unknown
+    if unknown:
+        warn_user(
+            f"Nothing can be known about the error of {unknown} restored pixels (off the disk, masked, or far from any "
+            "observed pixel); their uncertainty is infinite. Leave them out of measurements."
+        )
+
+
+def _as_deviation(uncertainty, shape, unit):
+    """Standard deviations as an array; NaN where the uncertainty is of another kind."""
+    try:
+        converted = uncertainty.represent_as(StdDevUncertainty)
+    except (AttributeError, TypeError, ValueError):
+        return np.full(shape, np.nan)
+    values = np.broadcast_to(np.asarray(converted.array, dtype=float), shape)
+    if converted.unit is not None and unit is not None and converted.unit != unit:
+        values = values * converted.unit.to(unit)
+    return values
+
+
+def check_draws(number):
+    """
+    Refuse a number of samples that cannot be drawn.
+
+    Parameters
+    ----------
+    number : `int` or `None`
+        The number.
+
+    Raises
+    ------
+    TypeError
+        It is no integer.
+    ValueError
+        It is not from 1 to 1000.
+    """
+    if number is None:
+        return
+    if isinstance(number, bool | np.bool_) or not isinstance(number, int | np.integer):
+        raise TypeError(f"Found samples={number!r}; expected a number of restorations to draw, or None.")
+    if not 1 <= number <= _MOST_DRAWS:
+        raise ValueError(f"Found samples={number}; expected from 1 to {_MOST_DRAWS}. Ask for fewer restorations.")
+
+
+def draw(values, sigma, correlation, random):
+    """
+    Draw a plausible restoration.
+
+    Parameters
+    ----------
+    values, sigma : `numpy.ndarray`
+        Restored values and their uncertainty, in one shape.
+    correlation : mapping of `float` to `float`
+        Correlation of the errors, see `~sunpy_restore.core.correlation.fit_correlation`.
+    random : `numpy.random.Generator`
+        Source of random numbers.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The values with errors as large and as smooth as they are expected; those without an uncertainty unchanged, and
+        NaN where it is infinite.
+    """
+    stated = np.where(np.isfinite(sigma), sigma, 0.0)
+    drawn = values + stated * correlations.correlated_field(np.shape(values), correlation, random)
+    return np.where(np.isposinf(sigma), np.nan, drawn)

@@ -1,0 +1,292 @@
+"""Calibrate the uncertainty of the methods of a task on cases whose truth is known."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sunpy_restore.core import correlation as correlations
+from sunpy_restore.core.conformal import LEVELS, risk_bound
+from sunpy_restore.core.errormodel import ErrorModel, fit_error_model, stratum_factors
+from sunpy_restore.core.evidence import Evidence
+from sunpy_restore.core.methods import load_method, restore_observation
+from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.task import resolve
+from sunpy_restore.tasks import get_task
+from sunpy_restore.training.folders import training_data
+
+__all__ = ["calibrate", "coverage_table"]
+
+_PER_STRATUM = 1500  # pixels of a case that are kept of each stratum
+_IMAGES = 16  # of each method and part, whose errors are kept as images for the correlation
+_LARGEST_IMAGE = 256
+_SIDE = 16  # pixels of the squares whose sums are tested
+
+
+@dataclass
+class _Errors:
+    """Errors of one method in all cases of one part: samples of pixels, and some whole images."""
+
+    values: list = field(default_factory=list)
+    errors: list = field(default_factory=list)
+    stratum: list = field(default_factory=list)
+    weights: list = field(default_factory=list)
+    case: list = field(default_factory=list)
+    groups: list = field(default_factory=list)
+    images: list = field(default_factory=list)
+
+    def add(self, evidence, difference, group, random, *, as_image):
+        """Keep samples of the pixels of a case, and the errors as an image."""
+        relative = difference[evidence.where] / evidence.scale
+        usable = np.isfinite(relative) & ~evidence.unknown
+        matrix, number = evidence.matrix(), len(self.groups)
+        for index in np.unique(evidence.stratum[usable]):
+            own = np.flatnonzero(usable & (evidence.stratum == index))
+            kept = random.choice(own, min(len(own), _PER_STRATUM), replace=False)
+            self.values.append(matrix[kept])
+            self.errors.append(relative[kept])
+            self.stratum.append(evidence.stratum[kept])
+            self.weights.append(np.full(len(kept), len(own) / len(kept)))
+            self.case.append(np.full(len(kept), number))
+        self.groups.append(group)
+        if as_image and usable.any() and len(self.images) < _IMAGES:
+            self.images.append(_part(evidence, relative))
+
+    def together(self):
+        """The samples as arrays."""
+        names = ("values", "errors", "stratum", "weights", "case")
+        return {name: np.concatenate(getattr(self, name)) for name in names if getattr(self, name)}
+
+
+def calibrate(task, data, *, methods=None, weights=None, device=None, cases=None, seed=0, progress=False):
+    """
+    Calibrate the uncertainty of the methods of a task.
+
+    For each method, a small network learns the size of the errors from the cases for fitting; a conformal factor for
+    each kind of pixel, and the correlation of the errors of neighbouring pixels, come from those for calibration; and
+    those for testing tell how often the truth is covered.
+
+    Parameters
+    ----------
+    task : `str`
+        Name of the task, such as ``"enhance-continuum"``.
+    data : path-like
+        Folder of the training data, see `~sunpy_restore.training.evaluate`.
+    methods : iterable of `str`, optional
+        Names of the methods as in the header of results (``RSTMETH``); by default all, or with ``weights`` those of the
+        network.
+    weights, device
+        See `sunpy_restore.enhance`.
+    cases : `int`, optional
+        Largest number of cases of each part; by default all.
+    seed : `int`
+        Seed of the samples and of the fit.
+    progress : `bool`
+        Show a progress bar.
+
+    Returns
+    -------
+    models : `dict` of `str` to `~sunpy_restore.core.errormodel.ErrorModel`
+        Error model of each method, for `~sunpy_restore.core.errorfile.write_models`.
+    rows : `list` of `dict`
+        Coverage in the cases for testing, see `coverage_table`.
+
+    Raises
+    ------
+    ValueError
+        Unknown task or method, or the task has no uncertainty.
+    FileNotFoundError
+        The data are missing.
+    """
+    record = get_task(task)
+    recipe = recipe_of(record)
+    if record.evidence is None:
+        raise ValueError(f"The {task} task has no uncertainty; expected another task.")
+    variants = recipe.calibrated()
+    if weights is not None:
+        variants = {name: variant for name, variant in variants.items() if variant.method == "network"}
+    chosen = list(variants if methods is None else methods)
+    for name in chosen:
+        if name not in variants:
+            raise ValueError(f"Unknown method {name!r}; expected one of {', '.join(variants)}.")
+    loaded = {
+        name: load_method(
+            record, variants[name].method, weights=weights if variants[name].method == "network" else None,
+            device=device,
+        )
+        for name in chosen
+    }  # fmt: skip
+    with training_data(data, task) as folder:
+        found = _errors(recipe, folder, loaded, variants, cases, seed, progress)
+    models, rows = {}, []
+    for name, method in loaded.items():
+        parts = found[name]
+        if not parts["fit"].errors or not parts["calibrate"].errors:
+            continue
+        strata = resolve(record.evidence.partition(":")[0] + ":STRATA")
+        models[name] = _model(parts, strata, method.sha256 or "", seed)
+        rows += coverage_table(name, models[name], parts["test"])
+    return models, rows
+
+
+def _errors(recipe, folder, loaded, variants, cases, seed, progress):
+    """Errors of all methods in all cases, by method and part."""
+    from tqdm import tqdm
+
+    found = {name: {part: _Errors() for part in ("fit", "calibrate", "test")} for name in loaded}
+    chosen, numbers = [], {}
+    for case in recipe.calibration(folder):
+        numbers[case.part] = numbers.get(case.part, 0) + 1
+        if cases is None or numbers[case.part] <= cases:
+            chosen.append(case)
+    random = np.random.default_rng(seed)
+    evidence_of = resolve(recipe.task.evidence)
+    for case in tqdm(chosen, desc="cases", disable=not progress):
+        observation, truth = case.make()
+        for name, method in loaded.items():
+            variant = variants[name]
+            if not recipe.applies(observation, method, variant.options):
+                continue
+            restored = restore_observation(observation, method, **variant.options)
+            if (restored.method or method.name) != name:
+                continue
+            evidence = evidence_of(observation, restored, method)
+            difference = restored.data - truth
+            found[name][case.part].add(evidence, difference, case.group, random, as_image=case.part != "fit")
+    return found
+
+
+def _part(evidence, relative):
+    """The first pixels with errors, at most 256 x 256, of an image."""
+    rows, columns = np.nonzero(evidence.where)
+    window = np.s_[rows.min() : rows.min() + _LARGEST_IMAGE, columns.min() : columns.min() + _LARGEST_IMAGE]
+    inside = np.zeros_like(evidence.where)
+    inside[window] = True
+    own = inside[evidence.where]
+    features = {name: np.asarray(values, np.float32)[own] for name, values in evidence.features.items()}
+    part = Evidence(
+        where=evidence.where[window], features=features, scale=evidence.scale[own], stratum=evidence.stratum[own],
+        unknown=evidence.unknown[own],
+    )  # fmt: skip
+    return part, relative[own]
+
+
+def _model(parts, strata, sha256, seed):
+    """The error model of a method."""
+    fit, calibrate = parts["fit"].together(), parts["calibrate"].together()
+    names = tuple(parts["calibrate"].images[0][0].features)
+    low, high, layers = fit_error_model(
+        names, fit["values"], fit["errors"], weights=np.ones(len(fit["errors"])), seed=seed
+    )
+    ones = np.ones(len(strata))
+    plain = ErrorModel(
+        features=names, strata=tuple(strata), low=low, high=high, layers=layers, factors=ones, correlation={0.0: 1.0},
+        sha256=sha256,
+    )  # fmt: skip
+    ratios = np.abs(calibrate["errors"]) / plain.ratio(calibrate["values"])
+    factors = stratum_factors(ratios, calibrate["stratum"], strata, _case_weights(calibrate))
+    model = plain.with_factors(factors, {0.0: 1.0})
+    products = pairs = 0
+    for evidence, relative in parts["calibrate"].images:
+        normalised, where = _normalised_image(model, evidence, relative)
+        summed = correlations.autocorrelation(normalised, where)
+        products, pairs = products + summed[0], pairs + summed[1]
+    return model.with_factors(factors, correlations.fit_correlation(products, pairs))
+
+
+def _case_weights(samples):
+    """Each case counts the same within a stratum, however many pixels it has."""
+    key = samples["case"] * 1000 + samples["stratum"]
+    _, inverse, counts = np.unique(key, return_inverse=True, return_counts=True)
+    return 1 / counts[inverse]
+
+
+def _normalised_image(model, evidence, relative):
+    """Errors in units of their uncertainty, in the shape of the image, and where they are known."""
+    sigma = model.predict(evidence) / evidence.scale
+    usable = np.isfinite(relative) & np.isfinite(sigma)
+    image, where = np.zeros(evidence.where.shape), np.zeros(evidence.where.shape, bool)
+    image[evidence.where] = np.where(usable, relative / sigma, 0)
+    where[evidence.where] = usable
+    # A few errors that are far too large would decide the correlation
+    return np.clip(image, -5, 5), where
+
+
+def coverage_table(name, model, errors):
+    """
+    How often the intervals of a method cover the truth.
+
+    Parameters
+    ----------
+    name : `str`
+        Name of the method.
+    model : `~sunpy_restore.core.errormodel.ErrorModel`
+        Its error model.
+    errors : `_Errors`
+        Errors in the cases for testing.
+
+    Returns
+    -------
+    `list` of `dict`
+        One per stratum and group: ``method``, ``stratum``, ``group``, ``cases``, ``within_1`` and ``within_1.96``
+        (shares of the truth within as many sigma, each case with the same weight), ``least`` (the share within 1.96
+        sigma that new images have with 90 % confidence), ``width`` (mean uncertainty in units of the rms error), and
+        ``sums`` (rms of the errors of sums over 16 x 16 pixels in units of their uncertainty; `None` in strata).
+    """
+    if not errors.errors:
+        return []
+    samples = errors.together()
+    sigma = model.ratio(samples["values"]) * model.factors[samples["stratum"]]
+    ratios, groups = np.abs(samples["errors"]) / sigma, np.array(errors.groups)[samples["case"]]
+    everything = np.ones(len(ratios), bool)
+    selections = [("all", "all", everything)]
+    selections += [("all", group, groups == group) for group in dict.fromkeys(errors.groups) if group]
+    selections += [(stratum, "all", samples["stratum"] == i) for i, stratum in enumerate(model.strata)]
+    selections += [
+        (stratum, group, (samples["stratum"] == i) & (groups == group))
+        for i, stratum in enumerate(model.strata)
+        for group in dict.fromkeys(errors.groups)
+        if group
+    ]
+    rows = []
+    for stratum, group, own in selections:
+        if np.count_nonzero(own) < 100:
+            continue
+        weights = samples["weights"][own] if stratum == "all" else np.ones(np.count_nonzero(own))
+        case = samples["case"][own]
+        weights = weights / np.bincount(case, weights)[case]
+        row = {"method": name, "stratum": stratum, "group": group, "cases": len(np.unique(case))}
+        for level in LEVELS:
+            row[f"within_{level:g}"] = float(np.average(ratios[own] <= level, weights=weights))
+        row["least"] = 1 - risk_bound(1 - row["within_1.96"], row["cases"])
+        squares = np.average(samples["errors"][own] ** 2, weights=weights)
+        row["width"] = float(np.average(sigma[own], weights=weights) / np.sqrt(squares))
+        row["sums"] = _sums(model, errors.images) if stratum == group == "all" else None
+        rows.append(row)
+    return rows
+
+
+def _sums(model, images, number=20):
+    """Errors of sums over squares in units of what the correlation predicts."""
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:_SIDE, :_SIDE]
+    lags = np.hypot(y.ravel()[:, None] - y.ravel(), x.ravel()[:, None] - x.ravel())
+    together = sum(
+        share * ((lags == 0) if width == 0 else np.exp(-(lags**2) / (4 * width**2)))
+        for width, share in model.correlation.items()
+    ) / sum(model.correlation.values())
+    squares = []
+    for evidence, relative in images:
+        errors, sigma = (np.zeros(evidence.where.shape) for _ in range(2))
+        known = model.predict(evidence)
+        usable = np.isfinite(known) & np.isfinite(relative)
+        errors[evidence.where] = np.where(usable, relative * evidence.scale, 0)
+        sigma[evidence.where] = np.where(usable, known, 0)
+        places = np.argwhere(sigma > 0)
+        for row, column in places[random.integers(len(places), size=number)]:
+            window = np.s_[row : row + _SIDE, column : column + _SIDE]
+            own = np.zeros((_SIDE, _SIDE))
+            part = sigma[window]
+            own[: part.shape[0], : part.shape[1]] = part
+            expected = own.ravel() @ together @ own.ravel()
+            squares.append(errors[window].sum() ** 2 / expected)
+    return float(np.sqrt(np.mean(squares))) if squares else None
