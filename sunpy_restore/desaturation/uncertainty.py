@@ -206,7 +206,7 @@ def _mean_and_spread(image, valid):
 
 
 def _high_pass(image, valid):
-    """Deviation from the mean of four neighbours, scaled to the standard deviation of white noise; NaN where unknown."""
+    """Deviation from the mean of four neighbours, in units in which white noise keeps its variance; NaN at the mask."""
     cross = np.array([[0, 0.25, 0], [0.25, 0, 0.25], [0, 0.25, 0]])
     known = ndimage.binary_erosion(valid, border_value=1)
     return np.where(known, (image - ndimage.convolve(image, cross)) / np.sqrt(1.25), np.nan)

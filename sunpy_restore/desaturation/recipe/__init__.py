@@ -13,6 +13,7 @@ from sunpy_restore.core.imagelist import read_list
 from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
 from sunpy_restore.core.samples import Splitting
 from sunpy_restore.core.task import network_builder
+from sunpy_restore.desaturation.recipe.calibration import calibration_cases
 from sunpy_restore.desaturation.recipe.datasets import training_pairs, validation_pairs
 from sunpy_restore.desaturation.recipe.export import export_samples
 from sunpy_restore.desaturation.recipe.losses import weighted_l1
@@ -179,9 +180,21 @@ class DesaturationRecipe(Recipe):
             "diffraction": Variant("diffraction"),
         }
 
+    def calibration(self, directory):
+        """See `~sunpy_restore.desaturation.recipe.calibration.calibration_cases`."""
+        return calibration_cases(directory)
+
+    def calibrated(self):
+        """The fills of all methods, with and without the correction."""
+        return self.variants() | {"biharmonic+diffraction": Variant("biharmonic", {"consistency": "diffraction"})}
+
+    def applies(self, observation, method, options):
+        """Whether the diffraction pattern is known if the method needs it."""
+        return observation.channel is not None or not needs_fringes(method, options.get("consistency"))
+
     def restored(self, observation, method, options):
         """`None` if the variant needs a diffraction pattern that is not known."""
-        if needs_fringes(method, options.get("consistency")) and observation.channel is None:
+        if not self.applies(observation, method, options):
             return None
         return super().restored(observation, method, options)
 

@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
@@ -19,12 +20,13 @@ from sunpy_restore.desaturation.recipe.views import displayed
 
 __all__ = ["calibration_cases"]
 
-_KINDS = ("mask", "flare", "mask", "flare", "level told")
+_KINDS = ("mask", "flare", "flare", "mask", "flare", "level told", "flare")
 _PARTS = ("fit", "calibrate", "fit", "test")  # of successive cases of a kind
-_CASES = 240
+_CASES = 168
 _BAND = 512  # columns of a full-disk image that belong to one part
 _WIDE = 224  # pixels; least width of the part of a level-1 image
-_SIDE = 160  # pixels of an image with a mask
+_SIDE = 384  # pixels of an image with masks
+_BLOCK = 192  # pixels, about, of a part of it that has a mask of its own
 _FLARE_SIDES = (192, 192, 320)
 _GROUPS = ("low noise", "medium noise", "high noise")
 _NOISE = (1.0, 2.0, 4.0)  # of linear images, in units of AIA's noise
@@ -43,7 +45,6 @@ _MASKS = {
     "strokes": masks.strokes,
     "outlines": masks.outlines,
 }
-_ANYWHERE = ("polygons anywhere", "random boxes", "foreign", "boxes", "blobs", "strokes")
 
 
 def calibration_cases(directory):
@@ -133,22 +134,41 @@ def _display(sources, part, rng, **options):
 
 
 def _masked(sources, part, level, rng):
-    name = rng.choice(list(_MASKS))
     linear = rng.random() < 0.4
     if linear and rng.random() < 0.5:
         image = _cut(_any(sources.exposures[part], rng), _SIDE, rng) * np.exp(rng.uniform(*np.log(_EXPOSURES)))
-        image, shown = _noisy(image, level, rng), None
+        image = _noisy(image, level, rng)
     else:
-        shown = _display(sources, part, rng, anywhere=name in _ANYWHERE and rng.random() < 0.5)
+        shown = _display(sources, part, rng, anywhere=rng.random() < 0.3)
         image = _noisy(_linear(shown, rng), level, rng) if linear else _grainy(_shown(shown, rng), level, rng)
     pattern = np.clip(image / np.quantile(image, 0.999), 0, 1) if linear else image
-    if name == "foreign":
-        pattern = displayed(_display(sources, part, rng), rng)
-    mask = _MASKS[name](pattern, rng)
-    if not _SHARES[0] < mask.mean() < _SHARES[1]:
+    mask = np.zeros(image.shape, dtype=bool)
+    for rows in _blocks(image.shape[0]):
+        for columns in _blocks(image.shape[1]):
+            mask[rows, columns] = _mask(
+                pattern[rows, columns], lambda: displayed(_display(sources, part, rng), rng), rng
+            )
+    if not mask.any():
         return None
     channel = int(rng.choice(EUV_CHANNELS)) if linear else None
     return Observation(image=np.where(mask, image[~mask].max(), image), mask=mask, channel=channel), image
+
+
+def _blocks(length):
+    edges = np.linspace(0, length, max(round(length / _BLOCK), 1) + 1).astype(int)
+    return [slice(*pair) for pair in pairwise(edges)]
+
+
+def _mask(image, other, rng):
+    """A mask of a random kind; none if it would be too small or too large. ``other()`` makes another image."""
+    name = rng.choice(list(_MASKS))
+    if name == "foreign":
+        side = min(image.shape)
+        mask = masks.foreign_mask(other()[:side, :side], rng)
+        mask = np.pad(mask, [(0, length - side) for length in image.shape])
+    else:
+        mask = _MASKS[name](image, rng)
+    return mask if _SHARES[0] < mask.mean() < _SHARES[1] else np.zeros_like(mask)
 
 
 def _told(sources, part, level, rng):
@@ -224,5 +244,4 @@ def _grainy(image, level, rng):
 
 def _noisy(image, level, rng):
     """An exposure in DN with photon and read noise."""
-    observed, unsaturated = expose(image, 171, rng, well=np.inf, noise=_NOISE[level])
-    return unsaturated
+    return expose(image, 171, rng, well=np.inf, noise=_NOISE[level])[1]
