@@ -5,18 +5,33 @@ from scipy import ndimage
 
 from sunpy_restore.core.evidence import Evidence
 from sunpy_restore.desaturation.charge import column_charge
+from sunpy_restore.desaturation.differences import BLUR, comparable, differences, local_variance
 from sunpy_restore.desaturation.diffraction import RADIUS
+from sunpy_restore.desaturation.forward import fringes
 from sunpy_restore.desaturation.mixture import OF_REGION, regions
 from sunpy_restore.desaturation.psf import fringe_kernel
 
 __all__ = ["STRATA", "evidence"]
 
-STRATA = ("saturated core", "bloomed column", "margin of saturation", "mask, border", "mask, interior")
+STRATA = (
+    "saturated core",
+    "bloomed column",
+    "margin of saturation",
+    "mask, border",
+    "mask, interior",
+    "mask over bright core",
+)
 """Kinds of filled pixels: saturated by light or by charge, next to such pixels, and masked for an unknown reason."""
 
 _INTERIOR = 3.5  # pixels from the border of a mask
+_RISE, _FEW = 0.12, -3.1  # logarithms: brightness of the rim of a core, share of pixels that are brighter
 _DEEPEST = 48.0  # pixels; masks with deeper pixels are beyond those of the calibration
 _CONTRAST = 0.03  # of the median of the rim, smallest scale of errors
+_SMALLEST = 1e-6  # units of the window, smallest scale
+_CHANGE = 0.25  # of the differences between fills, which errors are about as large as
+_DOME = 0.05  # saturation levels per pixel, by which cores exceed it
+_FRINGES = 128  # pixels to which fringes are compared
+_BLURRED = 4.0  # number of differences in one independent one
 _FLOOR = 1e-3  # units of the scale, added before a logarithm
 _BOX = 7  # pixels; side of the box in which the texture is measured
 _NEAR = 14  # pixels from a region in which the noise is measured
@@ -60,15 +75,16 @@ def evidence(observation, restored, method):
     strength = 0.0 if kernel is None else float(np.sqrt((kernel**2).sum()))
     for window in observation.windows:
         images = _Images(observation, restored, window)
+        missing = _missing_light(observation, window, images)
         for region in regions(window, []):
             own = region.own & window.own[region.place]
             if not own.any():
                 continue
             places = number[window.place][region.place][own]
-            unit, described = images.describe(region, own)
+            size, described = images.describe(region, own, missing)
             described["surroundings"] = _surroundings(window, region, where.shape)
             described["fringes"] = np.log(strength * images.excess(region.place, own) + _FLOOR) if strength else 0.0
-            scale[places] = unit * window.scale
+            scale[places] = size * window.scale
             unknown[places] = images.depth[region.place][own].max() > _DEEPEST
             for name, values in described.items():
                 features.setdefault(name, np.zeros(len(scale)))[places] = values
@@ -85,7 +101,8 @@ def evidence(observation, restored, method):
 def _stratum(observation, features):
     where = observation.mask
     if observation.level is None:
-        return np.where(np.exp(features["distance to border"]) > _INTERIOR, 4, 3)
+        core = (features["rim over middle ring"] > _RISE) & (features["share around above bright part of rim"] < _FEW)
+        return np.select([core, np.exp(features["distance to border"]) > _INTERIOR], [5, 4], 3)
     return np.select([observation.primary[where], observation.saturated[where]], [0, 1], 2)
 
 
@@ -110,14 +127,14 @@ class _Images:
         self.residual = _high_pass(self.image, self.valid)
         self.segments = _segments(observation, window, self.restored) if self.level else None
 
-    def describe(self, region, own):
-        """The scale of the errors of a region, and its features."""
+    def describe(self, region, own, missing):
+        """Of the pixels of a region, the scale of their errors and their features."""
         place = region.place
         rim = self._near(region, 2)
         low, median, high = np.quantile(rim, [0.16, 0.5, 0.84])
         noise = self._noise(region)
         unit = float(np.hypot(np.hypot((high - low) / 2, noise), _CONTRAST * abs(median)))
-        unit = max(unit, 1e-6)
+        unit = max(unit, _SMALLEST)
 
         def of(image):
             return image[place][own] / unit
@@ -126,6 +143,12 @@ class _Images:
             return image[tuple(part[place][own] for part in self.nearest)] / unit
 
         restored, smooth, plate = of(self.restored), of(self.image), of(self.plate)
+        texture = at_border(self.texture)
+        parts = [noise / unit, texture, _CHANGE * (restored - smooth), _CHANGE * (plate - smooth)]
+        parts += [_CONTRAST * median / unit, *(part / unit for part in self._missing(place, own))]
+        light, light_error = (part / unit for part in missing)
+        parts.append(max(abs(light) - 2 * light_error, 0) * self._hidden(place, own))
+        size = np.sqrt(sum(part**2 for part in parts))
         depth = self.depth[place][own]
         known = dict(zip(OF_REGION, region.features, strict=True))
         features = {
@@ -133,17 +156,19 @@ class _Images:
             "relative distance to border": depth / depth.max(),
             "unit": np.log(unit),
             "noise": np.log(noise / unit + _FLOOR),
-            "texture at border": np.log(at_border(self.texture) + _FLOOR),
+            "texture at border": np.log(texture + _FLOOR),
             "border": np.arcsinh(at_border(self.mean) - median / unit),
             "restored": np.arcsinh(restored),
             "above harmonic": np.arcsinh(restored - smooth),
             "above biharmonic": np.arcsinh(restored - plate),
             "biharmonic above harmonic": np.arcsinh(plate - smooth),
             "roughness": np.log(of(self.rough) + _FLOOR),
+            "light that fringes miss": np.arcsinh(light / max(light_error, 1)),
+            "light of fringes": np.arcsinh(light / light_error) if light_error > 0 else 0.0,
             **{name: known[name] for name in _FROM_REGION},
             **self._of_saturation(place, own),
         }
-        return unit, features
+        return np.maximum(size * unit, _SMALLEST), features
 
     def excess(self, place, own):
         """Light in a region above its harmonic fill, in units of the texture around it."""
@@ -167,7 +192,40 @@ class _Images:
         if not self.level:
             return dict.fromkeys(names, 0.0)
         values = [part[place][own] if isinstance(part, np.ndarray) else part for part in self.segments]
-        return dict(zip(names, (1.0, *values), strict=True))
+        return dict(zip(names, (1.0, *values), strict=False))
+
+    def _missing(self, place, own):
+        """Light that saturated pixels can hide: that of a dome above the full well, and charge that is missing."""
+        if not self.level:
+            return []
+        saturated, gap = (self.segments[index][place][own] for index in (0, -1))
+        return _DOME * saturated * self.depth[place][own], saturated * gap
+
+    def _hidden(self, place, own):
+        """Share of the missing light that a pixel can have."""
+        depth = self.depth[place][own]
+        return self.segments[0][place][own] if self.level else depth / depth.max()
+
+
+def _missing_light(observation, window, images):
+    """
+    Light per damaged pixel of a window that a fill lacks according to the fringes around it, and its error.
+
+    The amplitude of the fringes of a dome is fitted to the differences of neighbouring pixels.
+    """
+    if observation.channel is None:
+        return 0.0, 0.0
+    source = np.where(window.own, images.depth, 0)
+    predicted = ndimage.gaussian_filter(fringes(source, observation.channel, _FRINGES), BLUR)
+    smoothed, pairs = comparable(images.image, images.valid)
+    observed, expected = differences(smoothed), differences(predicted)
+    weight = pairs / np.maximum(local_variance(observed, pairs), _SMALLEST**2)
+    square = np.sum(weight * expected**2)
+    if not square > 0:
+        return 0.0, 0.0
+    per_pixel = source.sum() / np.count_nonzero(window.own)
+    light = per_pixel * np.sum(weight * expected * observed) / square
+    return float(light - images.restored[window.own].mean()), float(per_pixel * np.sqrt(_BLURRED / square))
 
 
 def _surroundings(window, region, shape):
@@ -180,7 +238,11 @@ def _surroundings(window, region, shape):
 
 
 def _segments(observation, window, restored):
-    """Of each pixel: saturated, by light, height of its saturated run, charge of its column segment, bloomed share."""
+    """
+    Properties of each pixel that concern saturation.
+
+    Saturated, by light, height of its saturated run, charge of its column segment, bloomed share, and missing charge.
+    """
     place = window.place
     saturated, primary = observation.saturated[place], observation.primary[place]
     charge = column_charge(observation.image[place] / window.scale, ~(window["mask"] == 0), saturated)
@@ -193,8 +255,9 @@ def _segments(observation, window, restored):
     height = np.log1p(total(saturated.astype(float)))
     ratio = np.log(np.maximum(total(restored), 0.1) / np.maximum(charge.totals, 0.1))
     bloomed = np.count_nonzero(saturated & ~primary) / max(np.count_nonzero(saturated), 1)
-    spread = [np.concatenate([[0.0], values])[labels] for values in (height, ratio)]
-    return saturated.astype(float), primary.astype(float), *spread, bloomed
+    gap = np.abs(total(restored) - charge.totals) / np.maximum(total(np.ones(labels.shape)), 1)
+    height, ratio, gap = (np.concatenate([[0.0], values])[labels] for values in (height, ratio, gap))
+    return saturated.astype(float), primary.astype(float), height, ratio, bloomed, gap
 
 
 def _mean_and_spread(image, valid):
