@@ -32,6 +32,7 @@ extensions = [
     "sphinx_changelog",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "coverage",
     "internals",
     "model_cards",
 ]

@@ -26,6 +26,10 @@ def add_function(parser, function):
     )
     for option in function.options:
         add_option(parser, option)
+    if any(task.evidence is not None for task in function.tasks):
+        parser.add_argument(
+            "--uncertainty", action="store_true", help="add the 1-sigma uncertainty of each restored pixel"
+        )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
     existing.add_argument("--skip-existing", action="store_true", help="leave out inputs whose output exists")
@@ -78,9 +82,10 @@ def restore_files(args, function: MapFunction, complain):
 
     given = list(map(Path, args.inputs))
     targets = targets_of(given, args.output, function.name, overwrite=args.overwrite, skip_existing=args.skip_existing)
-    options = {"method": args.method, "weights": args.weights, "device": args.device} | given_options(
-        function.options, args
-    )
+    options = {name: getattr(args, name) for name in ("method", "weights", "device")}
+    if getattr(args, "uncertainty", False):
+        options["uncertainty"] = True
+    options |= given_options(function.options, args)
     shown = sys.stderr.isatty() and not args.no_progress
     alone, failed = len(given) == 1, {}
     for source, target in tqdm(targets.items(), desc=function.name, unit="file", disable=alone or not shown):

@@ -2,8 +2,14 @@
 
 import ast
 import re
+import sys
 
-__all__ = ["in_shell"]
+from sunpy_restore import tasks
+
+__all__ = ["PROGRAM", "complain", "in_shell"]
+
+PROGRAM = "sunpy-restore"
+"""Name of the command."""
 
 _VALUE = (
     r"'[^']*'|\"[^\"]*\"|\([^()]*\)|\[[^\[\]]*\]|"
@@ -48,6 +54,31 @@ def in_shell(message, options, functions=()):
     for name in functions:
         message = re.sub(rf"\b{re.escape(name)}\(\)", name.replace("_", "-"), message)
     return message
+
+
+def complain(message, *, kind="error", code=1, options=()):
+    """
+    Print an error or a warning in one line.
+
+    Parameters
+    ----------
+    message : `str` or `Exception`
+        What is wrong.
+    kind : `str`
+        ``"error"`` or ``"warning"``.
+    code : `int`
+        Exit code.
+    options : mapping
+        See `in_shell`.
+
+    Returns
+    -------
+    `int`
+        The exit code.
+    """
+    text = in_shell(" ".join(str(message).split()), dict(options), [function.name for function in tasks.FUNCTIONS])
+    print(f"{PROGRAM}: {kind}: {text}", file=sys.stderr)
+    return code
 
 
 def _any(names):

@@ -11,11 +11,13 @@ from sunpy.time import parse_time
 
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.filled import FILLED_KEYWORD, filled
+from sunpy_restore.core.likeness import LIKENESS_KEYWORD, score_of
 from sunpy_restore.core.maps import valid_pixels
 from sunpy_restore.core.pixels import repeated
 from sunpy_restore.core.prepared import check_header, in_memory, without_masked_values
 from sunpy_restore.core.report import Check, Comparison, Report
 from sunpy_restore.core.task import Restoration, resolve
+from sunpy_restore.core.uncertainty import UNKNOWN_KEYWORD
 
 __all__ = ["compare"]
 
@@ -75,7 +77,7 @@ def compare(function, restored, original, **options):
         observation=observation, restored=restored.data.astype(float), unit=restored.unit, filled=flags,
         meta=restored.meta,
     )  # fmt: skip
-    checks = list(_generic_checks(task, comparison, original, scale))
+    checks = [*_generic_checks(task, comparison, original, scale), *_trust_checks(task, comparison)]
     if task.checks is not None:
         checks += resolve(task.checks)(comparison)
     method = str(restored.meta.get("rstmeth", "unknown"))
@@ -103,6 +105,22 @@ def _generic_checks(task, comparison, original, scale):
         yield Check(
             name="Observed pixels changed", value=float(np.count_nonzero(kept & ~same)), low=0, high=0,
             meaning="Pixels that were not filled, but differ from the original; a restoration keeps all of them.",
+        )  # fmt: skip
+
+
+def _trust_checks(task, comparison):
+    """Checks of how far the restoration of this image can be trusted."""
+    if LIKENESS_KEYWORD in comparison.meta:
+        score, reasons = score_of(task, comparison.observation)
+        if score is not None:
+            yield Check(
+                name="Distance from good images", value=score, high=1,
+                meaning="; ".join(reasons) or "All properties of the original are within the range of good images.",
+            )  # fmt: skip
+    if UNKNOWN_KEYWORD in comparison.meta:
+        yield Check(
+            name="Pixels of unknown error", value=float(comparison.meta[UNKNOWN_KEYWORD]), low=0, high=0,
+            meaning="Restored pixels whose uncertainty is infinite; leave them out of measurements.",
         )  # fmt: skip
 
 

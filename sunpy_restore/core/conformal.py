@@ -122,7 +122,8 @@ def risk_controlling_factor(risks, factors, alpha, delta=0.1):
     """
     best = np.inf
     for factor, risk in zip(reversed(factors), np.mean(risks, axis=0)[::-1], strict=True):
-        if risk_bound(risk, len(risks), delta) >= alpha:
+        # The bound is below alpha
+        if risk >= alpha or _p_value(risk, len(risks), alpha) > delta:
             break
         best = float(factor)
     return best

@@ -6,23 +6,18 @@ the whole image, while the memory depends on the size of a tile only.
 """
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 from tqdm.auto import tqdm
 
-from sunpy_restore.core.tiling import (
-    at_least,
-    call_on_tiles,
-    checked_image,
-    plan_tiles,
-    prepared_result,
-    read_tiles,
-    rounded_up,
-    write_tiles,
-)
+from sunpy_restore.core.memory import is_out_of_memory
+from sunpy_restore.core.tiling import TiledJob, at_least, checked_image, rounded_up
 
 __all__ = ["apply_tiled", "choose_device", "fill_invalid", "network_function"]
+
+_SMALLEST_TILE = 32  # pixels, below which the halo is nearly all of the work
 
 
 def apply_tiled(
@@ -35,6 +30,9 @@ def apply_tiled(
     stride=1,
     batch=4,
     active=None,
+    reach=0,
+    trim=None,
+    workers=1,
     fill=np.nan,
     progress=False,
     description="",
@@ -59,8 +57,8 @@ def apply_tiled(
     halo : `int` or `None`
         Receptive radius of the function in input pixels. If it is `None`, every output pixel depends on the whole
         image: the function is called once with the whole image, continued to a multiple of ``stride``.
-    tile : `int`, optional
-        Largest side of a tile in input pixels, without its halo.
+    tile : `int` or pair of `int`, optional
+        Largest side of a tile in input pixels, without its halo, or its largest height and width.
     stride : `int`, optional
         Step of the grid on which the function samples its input, in input pixels. Corners and sides of all tiles with
         their halo are then multiples of it; ``tile`` and ``halo`` are rounded up.
@@ -68,6 +66,15 @@ def apply_tiled(
         Largest number of tiles per call of the function.
     active : `numpy.ndarray` of `bool`, optional
         Pixels whose result is needed, shape ``(ny, nx)``. Tiles without such a pixel are skipped.
+    reach : `int`, optional
+        Tiles with such a pixel at most as far away are not skipped either.
+    trim : `int`, optional
+        Width of a border of each tile that the function uses, but for which it returns no result. At its edges the
+        image is continued by this border only: there the function continues the image by itself, as in a call with the
+        whole image. Tiles are then passed one at a time. By default the function returns a result for all pixels, and
+        the image is continued by the whole halo.
+    workers : `int`, optional
+        Number of threads that call the function.
     fill : `float` or array-like, optional
         Values of skipped tiles: a number, or an array that broadcasts to the result.
     progress : `bool`, optional
@@ -90,6 +97,9 @@ def apply_tiled(
     ValueError
         The image is empty or has another number of dimensions, a pixel that is needed is not finite, ``active`` or the
         result of the function has another shape, or a number is out of range.
+    MemoryError
+        The memory is too small even for one of the smallest tiles. If it is too small for several tiles at once or for
+        large ones, fewer and smaller tiles are tried.
 
     Examples
     --------
@@ -103,33 +113,36 @@ def apply_tiled(
     out_dtype = np.dtype(out_dtype).newbyteorder("=")
     if out_dtype.kind != "f":
         raise TypeError(f"Found out_dtype={out_dtype}; expected a floating-point type.")
-    numbers = {"scale": scale, "tile": tile, "batch": batch, "stride": stride}
-    scale, tile, batch, stride = (at_least(1, *pair) for pair in numbers.items())
+    numbers = {"scale": scale, "batch": batch, "stride": stride, "workers": workers}
+    scale, batch, stride, workers = (at_least(1, *pair) for pair in numbers.items())
+    height, width = (at_least(1, "tile", side) for side in ((tile, tile) if np.ndim(tile) == 0 else tile))
     channels = image[np.newaxis] if image.ndim == 2 else image
     ny, nx = channels.shape[1:]
-    if halo is None:
-        tile, halo = max(ny, nx), 0
+    whole = halo is None
+    if whole:
+        height, width, halo, workers = ny, nx, 0, 1
     halo = rounded_up(at_least(0, "halo", halo), stride)
-    size, tiles = plan_tiles((ny, nx), tile, active, stride)
-
-    def prepared(count):
-        return prepared_result((count, scale * ny, scale * nx), fill, out_dtype)
-
-    out = None
-    with tqdm(total=len(tiles), desc=description or None, unit="tile", disable=not progress) as bar:
-        for first in range(0, len(tiles), batch):
-            group = tiles[first : first + batch]
-            results = call_on_tiles(function, read_tiles(channels, group, size, halo), scale)
-            if out is None:
-                out = prepared(results.shape[1])
-            write_tiles(out, results, group, scale, halo)
-            bar.update(len(group))
-    if out is None:
-        # No tile is active; one call tells the number of channels that the function returns
-        side = stride + 2 * halo
-        zeros = np.zeros((1, len(channels), side, side), dtype=np.float32)
-        out = prepared(call_on_tiles(function, zeros, scale).shape[1])
-    return out[0] if len(out) == 1 else out
+    batch = batch if trim is None else 1
+    job = TiledJob(function, channels, scale, halo, stride, active, fill, out_dtype, trim, reach, workers)
+    while True:
+        try:
+            with tqdm(desc=description or None, unit="tile", disable=not progress) as bar:
+                out = job.run((height, width), batch, bar)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            side = min(max(height, width), max(ny, nx))
+            if batch == job.workers == 1 and (whole or side <= max(_SMALLEST_TILE, stride)):
+                side += 0 if whole else 2 * halo
+                raise MemoryError(
+                    f"one part of {side} x {side} pixels does not fit; close other programs, or use another device"
+                ) from error
+            if batch > 1 or job.workers > 1:
+                batch, job = 1, replace(job, workers=1)
+            else:
+                height, width = (min(length, side // 2) for length in (height, width))
+        else:
+            return out[0] if len(out) == 1 else out
 
 
 def fill_invalid(image, valid=None):
@@ -227,7 +240,7 @@ def choose_device(device=None):
     return chosen
 
 
-def network_function(module, device=None):
+def network_function(module, device=None, **options):
     """
     Wrap a network as a function of arrays for `apply_tiled`.
 
@@ -239,6 +252,8 @@ def network_function(module, device=None):
         `sunpy_restore.networks.acceleration.accelerate`.
     device : `str` or `torch.device`, optional
         Device of the copy, see `choose_device`.
+    **options
+        Keywords with which the network is called.
 
     Returns
     -------
@@ -255,7 +270,7 @@ def network_function(module, device=None):
     def function(tiles):
         tensor = torch.from_numpy(np.array(tiles, dtype=np.float32, order="C")).to(device)
         with torch.inference_mode(), _full_precision(device):
-            result = network(tensor.contiguous(memory_format=torch.channels_last))
+            result = network(tensor.contiguous(memory_format=torch.channels_last), **options)
         return np.ascontiguousarray(result.float().cpu().numpy())
 
     return function

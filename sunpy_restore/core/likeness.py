@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parents[1] / "data" / "likeness"
 LIKENESS_KEYWORD = "rstlike"
 """Keyword of the score in the header, in lower case."""
 
-_SHRINKAGE = 0.2
+_SHRINKAGE = 0.1
 _MARGIN = 0.5
 
 
@@ -110,7 +110,8 @@ def learn(fingerprints, *, margin=_MARGIN):
     values = np.array([[one[name] for name in names] for one in fingerprints], dtype=float)
     spread = np.diff(np.percentile(values, [10, 90], axis=0), axis=0)[0]
     # A property that is the same in all images still varies by rounding errors
-    spread = np.maximum(spread, 1e-6 + 1e-3 * np.abs(values).max(axis=0))
+    largest = np.abs(values).max(axis=0)
+    spread = np.maximum(spread, 1e-3 * np.where(largest > 0, largest, 1.0))
     low, high = values.min(axis=0) - margin * spread, values.max(axis=0) + margin * spread
     center = values.mean(axis=0)
     scaled = (values - center) / spread

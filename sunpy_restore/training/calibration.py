@@ -14,7 +14,7 @@ from sunpy_restore.core.task import resolve
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.folders import training_data
 
-__all__ = ["calibrate", "coverage_table"]
+__all__ = ["calibrate", "coverage_table", "format_coverage"]
 
 _PER_STRATUM = 1500  # pixels of a case that are kept of each stratum
 _IMAGES = 16  # of each method and part, whose errors are kept as images for the correlation
@@ -268,12 +268,6 @@ def coverage_table(name, model, errors):
 def _sums(model, images, number=20):
     """Errors of sums over squares in units of what the correlation predicts."""
     random = np.random.default_rng(0)
-    y, x = np.mgrid[:_SIDE, :_SIDE]
-    lags = np.hypot(y.ravel()[:, None] - y.ravel(), x.ravel()[:, None] - x.ravel())
-    together = sum(
-        share * ((lags == 0) if width == 0 else np.exp(-(lags**2) / (4 * width**2)))
-        for width, share in model.correlation.items()
-    ) / sum(model.correlation.values())
     squares = []
     for evidence, relative in images:
         errors, sigma = (np.zeros(evidence.where.shape) for _ in range(2))
@@ -284,9 +278,29 @@ def _sums(model, images, number=20):
         places = np.argwhere(sigma > 0)
         for row, column in places[random.integers(len(places), size=number)]:
             window = np.s_[row : row + _SIDE, column : column + _SIDE]
-            own = np.zeros((_SIDE, _SIDE))
-            part = sigma[window]
-            own[: part.shape[0], : part.shape[1]] = part
-            expected = own.ravel() @ together @ own.ravel()
+            expected = (sigma[window] * correlations.correlated_with(sigma[window], model.correlation)).sum()
             squares.append(errors[window].sum() ** 2 / expected)
     return float(np.sqrt(np.mean(squares))) if squares else None
+
+
+def format_coverage(rows):
+    """
+    Format a table of coverage.
+
+    Parameters
+    ----------
+    rows : `list` of `dict`
+        See `coverage_table`.
+
+    Returns
+    -------
+    `str`
+    """
+    from astropy.table import Table
+
+    columns = {"method": "method", "stratum": "kind of pixel", "group": "group", "cases": "cases"}
+    columns |= {"within_1": "1 sigma", "within_1.96": "1.96 sigma", "width": "width / rms"}
+    table = Table({heading: [row[key] for row in rows] for key, heading in columns.items()})
+    for heading in ("1 sigma", "1.96 sigma", "width / rms"):
+        table[heading].info.format = ".3f"
+    return "\n".join(table.pformat(max_lines=-1, max_width=-1))

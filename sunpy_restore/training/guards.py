@@ -8,6 +8,7 @@ from lightning.pytorch import callbacks
 from safetensors.torch import save_file
 
 from sunpy_restore.core.exceptions import TrainingError
+from sunpy_restore.core.memory import is_out_of_memory
 
 __all__ = ["BAD_BATCH", "FiniteLoss", "check_weights", "explained_memory"]
 
@@ -18,7 +19,6 @@ _REMEDY = (
     "Inspect the batch, or lower learning_rate or gradient_clip, or use precision='32-true'. The last checkpoint is "
     "that of an earlier step (resume)."
 )
-_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")
 """Parts of the messages of PyTorch's `RuntimeError` where the memory is too small."""
 
 
@@ -123,9 +123,7 @@ def explained_memory(config):
         yield
     except (MemoryError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(
-            part in reason.lower() for part in _MEMORY
-        ):
+        if not is_out_of_memory(error):
             raise
         views = f", or the option views (now {config.options['views']})" if "views" in config.options else ""
         raise TrainingError(

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from sunpy_restore.cli.main import _parser, main
+from sunpy_restore.cli.main import main
+from sunpy_restore.cli.parser import build_parser
 from sunpy_restore.cli.wording import in_shell
 from sunpy_restore.core.inputs import read_quantity
 from sunpy_restore.core.task import MapFunction
@@ -63,7 +64,7 @@ def test_commands_without_options_keep_messages():
 
 @pytest.mark.parametrize("function", MAP_FUNCTIONS, ids=lambda function: function.name)
 def test_every_keyword_with_an_option_is_translated(function):
-    args = _parser().parse_args([function.name, "in.fits", "-o", "out.fits"])
+    args = build_parser().parse_args([function.name, "in.fits", "-o", "out.fits"])
     for name in ("method", "weights", "device", *(option.name for option in function.options)):
         found = in_shell(f"Pass {name}= here.", args.options)
         assert re.fullmatch(r"Pass --[a-z-]+( [A-Z]+)? here\.", found), found

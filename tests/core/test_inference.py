@@ -559,3 +559,41 @@ def test_devices_that_cannot_be_used_are_refused(device):
     with pytest.raises(ValueError, match=r"Found device=.*cannot be used") as error:
         choose_device(device)
     assert repr(device) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError, lambda: RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes")]
+)
+@pytest.mark.parametrize("most", [40**2, 2 * 90**2])
+def test_fewer_and_smaller_tiles_are_tried_if_the_memory_is_too_small(error, most):
+    seen = []
+
+    def function(tiles):
+        seen.append(tiles.shape)
+        if tiles[:, 0].size > most:
+            raise error()
+        return ndimage.uniform_filter(tiles, (0, 0, 3, 3), mode="nearest")
+
+    image = random_image(150, 130)
+    result = apply_tiled(function, image, halo=2, tile=128, batch=4)
+    assert_close(result, apply_tiled(lambda tiles: ndimage.uniform_filter(tiles, (0, 0, 3, 3)), image, halo=2))
+    assert seen[0][0] == 4
+    assert any(shape[0] == 1 for shape in seen)
+
+
+def test_the_error_is_clear_if_the_memory_is_too_small_for_the_smallest_tile():
+    def function(tiles):
+        raise MemoryError
+
+    with pytest.raises(MemoryError, match=r"one part of 34 x 34 pixels does not fit; close other programs"):
+        apply_tiled(function, random_image(150, 130), halo=1, tile=128)
+    with pytest.raises(MemoryError, match=r"one part of 150 x 150 pixels does not fit"):
+        apply_tiled(function, random_image(150, 130), halo=None)
+
+
+def test_other_errors_of_the_function_are_not_hidden():
+    def function(tiles):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        apply_tiled(function, random_image(9, 9), halo=1)

@@ -1,6 +1,8 @@
 import dataclasses
+import multiprocessing
 import re
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 import requests
@@ -149,3 +151,17 @@ def test_progress_bar(entry, good, server, capsys):
     (weights.cache_folder() / FILE).unlink()
     weights.fetch(entry, base_url=server.base("a"), progress=True)
     assert "100%" in capsys.readouterr().err
+
+
+def fetched(entry, base_url):
+    """In another process."""
+    return weights.fetch(entry, base_url=base_url).path.read_bytes()
+
+
+def test_processes_that_fetch_at_once_get_the_whole_file(entry, good, server):
+    server.files[FILE], server.plan["a"] = good.read_bytes(), ["slow"] * 4
+    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
+        jobs = [pool.submit(fetched, entry, server.base("a")) for _ in range(4)]
+        found = [job.result(timeout=120) for job in jobs]
+    assert found == [good.read_bytes()] * 4
+    assert in_cache() == [FILE]

@@ -1,0 +1,67 @@
+"""From which cases the uncertainty of a task is calibrated, and from which images unusual ones are told."""
+
+from sunpy_restore.core.scoring import Variant
+
+__all__ = ["Calibration"]
+
+
+class Calibration:
+    """The part of a `~sunpy_restore.core.recipe.Recipe` that has cases with a known truth, and good observations."""
+
+    def calibration(self, directory):
+        """
+        Cases from which the uncertainty is calibrated, see `~sunpy_restore.core.evidence.Case`.
+
+        Parameters
+        ----------
+        directory : path-like
+            Folder of the training data.
+
+        Returns
+        -------
+        `list` of `~sunpy_restore.core.evidence.Case`
+            The shipped weights were trained with none of their images.
+        """
+        raise ValueError(f"The {self.task.name} task has no cases for the calibration of an uncertainty.")
+
+    def good_images(self, directory):
+        """
+        Good real observations, by which an unusual one is told.
+
+        Parameters
+        ----------
+        directory : path-like
+            Folder of the training data.
+
+        Returns
+        -------
+        `list` of ``(name, make)``
+            ``make()`` returns the observation.
+        """
+        raise ValueError(f"The {self.task.name} task has no list of good observations.")
+
+    def calibrated(self):
+        """
+        Methods whose uncertainty is calibrated, by their names in the header; by default every method.
+
+        Returns
+        -------
+        `dict`
+            Name in ``RSTMETH`` to `Variant`.
+        """
+        return {method: Variant(method) for method in self.task.methods}
+
+    def applies(self, observation, method, options):
+        """
+        Whether a method can restore an observation; by default all can.
+
+        Parameters
+        ----------
+        observation, method, options
+            See `restored`.
+
+        Returns
+        -------
+        `bool`
+        """
+        return True
