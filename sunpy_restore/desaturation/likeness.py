@@ -41,9 +41,7 @@ def fingerprint(observation):
     noise, bright = _blocks(image, residual, known)
     halved, halved_valid = _halved(image, valid)
     quartered, quartered_valid = _halved(halved, halved_valid)
-    second, third = (
-        _typical(*_high_pass(*pair)) for pair in ((halved, halved_valid), (quartered, quartered_valid))
-    )
+    second, third = (_typical(*_high_pass(*pair)) for pair in ((halved, halved_valid), (quartered, quartered_valid)))
     low, middle, high = np.quantile(image[valid], [0.02, 0.5, 0.98])
     local = np.maximum(ndimage.uniform_filter(np.abs(residual), 2 * _BLOCK + 1) * 1.25, _TINY)
     ratio = (residual / local)[known]

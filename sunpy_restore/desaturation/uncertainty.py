@@ -63,8 +63,9 @@ def evidence(observation, restored, method):
     Returns
     -------
     `~sunpy_restore.core.evidence.Evidence`
-        For the pixels of the mask. The scale is the spread of the brightness around each damaged region. Nothing is
-        known about regions with pixels farther than 48 pixels from their border.
+        For the pixels of the mask. The scale is made of the noise and the texture around a region, the differences
+        between fills, and the light that a fill lacks according to the charge of its columns and to its fringes.
+        Nothing is known about regions with pixels farther than 48 pixels from their border.
     """
     where = observation.mask
     number = np.zeros(where.shape, dtype=np.intp)

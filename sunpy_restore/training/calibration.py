@@ -123,7 +123,7 @@ def calibrate(task, data, *, methods=None, weights=None, device=None, cases=None
         if not parts["fit"].errors or not parts["calibrate"].errors:
             continue
         strata = resolve(record.evidence.partition(":")[0] + ":STRATA")
-        models[name] = _model(parts, strata, method.sha256 or "", seed)
+        models[name] = _model(parts, strata, method.sha256 or "", seed, recipe.calibration_steps)
         rows += coverage_table(name, models[name], parts["test"])
     return models, rows
 
@@ -170,12 +170,12 @@ def _part(evidence, relative):
     return part, relative[own]
 
 
-def _model(parts, strata, sha256, seed):
+def _model(parts, strata, sha256, seed, steps):
     """The error model of a method."""
     fit, calibrate = parts["fit"].together(), parts["calibrate"].together()
     names = tuple(parts["calibrate"].images[0][0].features)
     low, high, layers = fit_error_model(
-        names, fit["values"], fit["errors"], weights=np.ones(len(fit["errors"])), seed=seed
+        names, fit["values"], fit["errors"], weights=np.ones(len(fit["errors"])), seed=seed, steps=steps
     )
     ones = np.ones(len(strata))
     plain = ErrorModel(

@@ -66,6 +66,8 @@ class DesaturationRecipe(Recipe):
         "temperature of a flare core from filled pixels alone."
     )
 
+    calibration_steps: ClassVar = 600
+
     options: ClassVar = frozenset({"data", "loss", "patches", "shares", "views"})
 
     def configs(self):
