@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
+from sunpy_restore.desaturation.forward import FULL_WELL
 from sunpy_restore.desaturation.plateau import with_margin
 
 __all__ = ["fingerprint"]
@@ -12,16 +13,32 @@ _LARGEST = 512  # pixels; side of the part of a window that is looked at
 _MARGIN = 4  # pixels around the mask that are not looked at
 _OUTLIER = 7.0  # standard deviations of the noise
 _FLOOR = 1e-4  # added to shares before their logarithm
+_LEAST_NOISE = 0.3  # of the typical noise
 _TINY = 1e-6  # of the brightness, smallest noise
 _LEAST = 12  # blocks
+_FAINT = 5.0  # DN, below which the read noise dominates
+_DISPLAY_VALUES = 256
+_TYPICAL = {
+    "variance of the noise relative to the brightness in DN": 0.0,
+    "increase of the noise with brightness (exponent)": 0.6,
+    "noise relative to brightness": -2.5,
+    "noise in 2 x 2 pixels relative to single pixels": 0.0,
+    "noise in 4 x 4 pixels relative to 2 x 2 pixels": 0.2,
+    "bright relative to faint part of the brightness": 1.6,
+    "contrast": 1.4,
+    "faintest part (relative to the median)": 0.3,
+    "edges of 8 x 8 blocks": 0.04,
+    "share of equal neighbours": 0.02,
+}
+"""Of level-1 images; what is not measured in display images."""
 
 
 def fingerprint(observation):
     """
     Measure properties of an image around its largest damage.
 
-    None of them depends on the unit, the exposure time or the size of the image. On the linear scale of the detector,
-    the noise is that of photons; display images have no such scale, and the same number stands for their noise.
+    They hardly depend on the exposure time and the size of the image. Display images have no linear scale and no
+    photon noise: typical values of exposures stand for the properties that depend on these.
 
     Parameters
     ----------
@@ -34,33 +51,59 @@ def fingerprint(observation):
         Natural logarithms of ratios, unless the name says otherwise.
     """
     image, valid = _part(observation)
-    scale = max(float(np.median(np.abs(image[valid]))), np.finfo(float).tiny)
-    image = np.where(valid, image, 0) / scale
+    if len(np.unique(image[valid])) <= _DISPLAY_VALUES and observation.channel is None:
+        return _TYPICAL | _of_any_scale(image / _brightness(image[valid]), valid)
+    counts = 1.0 if observation.level is None or observation.channel is None else FULL_WELL / observation.level
+    scale = _brightness(image[valid])
+    image = image / scale
     residual, known = _high_pass(image, valid)
     rough = _typical(residual, known)
     noise, bright = _blocks(image, residual, known)
-    halved, halved_valid = _halved(image, valid)
-    quartered, quartered_valid = _halved(halved, halved_valid)
-    second, third = (_typical(*_high_pass(*pair)) for pair in ((halved, halved_valid), (quartered, quartered_valid)))
+    halved = _halved(image, valid)
+    second, third = (_typical(*_high_pass(*pair)) for pair in (halved, _halved(*halved)))
     low, middle, high = np.quantile(image[valid], [0.02, 0.5, 0.98])
-    local = np.maximum(ndimage.uniform_filter(np.abs(residual), 2 * _BLOCK + 1) * 1.25, _TINY)
-    ratio = (residual / local)[known]
     return {
-        "noise relative to brightness": np.log(rough),
+        "variance of the noise relative to the brightness in DN": _photon_noise(noise, bright, counts * scale),
         "increase of the noise with brightness (exponent)": _slope(noise, bright),
-        "noise in 2 x 2 pixels relative to single pixels": np.log(second / rough),
-        "noise in 4 x 4 pixels relative to 2 x 2 pixels": np.log(third / second),
-        "correlation of neighbouring residuals": _neighbours(residual, known),
-        "share of bright outliers": np.log(np.mean(ratio > _OUTLIER) + _FLOOR),
-        "share of dark outliers": np.log(np.mean(ratio < -_OUTLIER) + _FLOOR),
-        "tail of the residuals": np.log(np.mean(np.abs(ratio)) / max(np.median(np.abs(ratio)), _TINY)),
-        "bright relative to faint part of the brightness": np.log((high - middle + _TINY) / (middle - low + _TINY)),
-        "contrast": np.log((high - low) / max(abs(middle), _TINY) + _TINY),
+        "noise relative to brightness": float(np.log(rough)),
+        "noise in 2 x 2 pixels relative to single pixels": float(np.log(second / rough)),
+        "noise in 4 x 4 pixels relative to 2 x 2 pixels": float(np.log(third / second)),
+        "bright relative to faint part of the brightness": _log_ratio(high - middle, middle - low),
+        "contrast": _log_ratio(high - low, abs(middle)),
         "faintest part (relative to the median)": float(np.clip(low / max(abs(middle), _TINY), -3, 3)),
-        "rows relative to columns": np.log(_steps(image, valid, 0) / _steps(image, valid, 1)),
         "edges of 8 x 8 blocks": _blockiness(image, valid),
-        "share of equal neighbours": float(_equal(image, valid)),
+        "share of equal neighbours": _equal(image, valid),
+        **_of_any_scale(image, valid),
     }
+
+
+def _of_any_scale(image, valid):
+    """Properties that are much the same in exposures and in display images."""
+    residual, known = _high_pass(image, valid)
+    ratio = (residual / _local(residual, known, _typical(residual, known)))[known]
+    return {
+        "correlation of neighbouring residuals": _neighbours(residual, known),
+        "share of bright outliers": float(np.log(np.mean(ratio > _OUTLIER) + _FLOOR)),
+        "share of dark outliers": float(np.log(np.mean(ratio < -_OUTLIER) + _FLOOR)),
+        "tail of the residuals": _log_ratio(np.mean(np.abs(ratio)), np.median(np.abs(ratio))),
+        "rows relative to columns": _log_ratio(_steps(image, valid, 0), _steps(image, valid, 1)),
+    }
+
+
+def _brightness(values):
+    return max(float(np.median(np.abs(values))), np.finfo(float).tiny)
+
+
+def _log_ratio(first, second):
+    return float(np.log((first + _TINY) / (second + _TINY)))
+
+
+def _photon_noise(noise, bright, scale):
+    """Logarithm of the lower quartile of the variance in DN over the brightness; 0 if no block is bright enough."""
+    usable = bright * scale > _FAINT
+    if np.count_nonzero(usable) < _LEAST:
+        return 0.0
+    return float(np.log(np.quantile(noise[usable] ** 2 / bright[usable], 0.25) * scale))
 
 
 def _part(observation):
@@ -86,6 +129,18 @@ def _high_pass(image, valid):
 def _typical(residual, known):
     values = np.abs(residual[known])
     return max(1.48 * float(np.median(values)), _TINY) if values.size else np.nan
+
+
+def _local(residual, known, rough):
+    """Noise around each pixel, from the medians in blocks, which outliers hardly change."""
+    pads = [(0, -length % _BLOCK) for length in residual.shape]
+    values = np.pad(np.where(known, np.abs(residual), np.nan), pads, constant_values=np.nan)
+    ny, nx = (length // _BLOCK for length in values.shape)
+    blocks = values.reshape(ny, _BLOCK, nx, _BLOCK).swapaxes(1, 2).reshape(ny, nx, -1)
+    empty = np.isnan(blocks).all(axis=-1)
+    noise = 1.48 * np.nanmedian(np.where(empty[..., None], rough, blocks), axis=-1)
+    noise = np.maximum(noise, _LEAST_NOISE * rough)
+    return np.repeat(np.repeat(noise, _BLOCK, axis=0), _BLOCK, axis=1)[: residual.shape[0], : residual.shape[1]]
 
 
 def _halved(image, valid):
@@ -130,7 +185,7 @@ def _neighbours(residual, known):
 def _steps(image, valid, axis):
     both = np.logical_and(*_shifted(valid, axis))
     values = np.abs(np.subtract(*_shifted(image, axis)))[both]
-    return max(float(np.mean(values)), _TINY) if values.size else np.nan
+    return float(np.mean(values)) if values.size else np.nan
 
 
 def _shifted(image, axis):
@@ -152,4 +207,4 @@ def _blockiness(image, valid):
 
 def _equal(image, valid):
     both = valid[:, 1:] & valid[:, :-1]
-    return np.mean((image[:, 1:] == image[:, :-1])[both]) if both.any() else np.nan
+    return float(np.mean((image[:, 1:] == image[:, :-1])[both])) if both.any() else np.nan

@@ -23,6 +23,7 @@ TASK = Restoration(
     recipe="sunpy_restore.desaturation.recipe:DesaturationRecipe",
     checks="sunpy_restore.desaturation.checks:checks",
     evidence="sunpy_restore.desaturation.uncertainty:evidence",
+    fingerprint="sunpy_restore.desaturation.likeness:fingerprint",
 )
 
 DESATURATE = MapFunction(

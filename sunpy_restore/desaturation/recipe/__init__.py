@@ -16,6 +16,7 @@ from sunpy_restore.core.task import network_builder
 from sunpy_restore.desaturation.recipe.calibration import calibration_cases
 from sunpy_restore.desaturation.recipe.datasets import training_pairs, validation_pairs
 from sunpy_restore.desaturation.recipe.export import export_samples
+from sunpy_restore.desaturation.recipe.good import good_images
 from sunpy_restore.desaturation.recipe.losses import weighted_l1
 from sunpy_restore.desaturation.recipe.own import sample_of
 from sunpy_restore.desaturation.recipe.scenes import LISTS
@@ -185,6 +186,10 @@ class DesaturationRecipe(Recipe):
     def calibration(self, directory):
         """See `~sunpy_restore.desaturation.recipe.calibration.calibration_cases`."""
         return calibration_cases(directory)
+
+    def good_images(self, directory):
+        """See `~sunpy_restore.desaturation.recipe.good.good_images`."""
+        return good_images(directory)
 
     def calibrated(self):
         """The fills of all methods, with and without the correction."""
