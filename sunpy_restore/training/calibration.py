@@ -128,7 +128,7 @@ def calibrate(task, data, *, methods=None, weights=None, device=None, cases=None
             continue
         for part in parts.values():
             part.images = [_without(limits, strata, *image) for image in part.images]
-        models[name] = _model(parts, strata, limits, method.sha256 or "", seed)
+        models[name] = _model(parts, strata, limits, method.sha256 or "", seed, recipe.calibration_steps)
         rows += coverage_table(name, models[name], parts["test"], limits)
     return models, rows
 
@@ -188,12 +188,12 @@ def _without(limits, strata, evidence, relative):
     return evidence, np.where(excluded, np.nan, relative)
 
 
-def _model(parts, strata, limits, sha256, seed):
+def _model(parts, strata, limits, sha256, seed, steps):
     """The error model of a method."""
     fit, calibrate = parts["fit"].together(), parts["calibrate"].together()
     names = tuple(parts["calibrate"].images[0][0].features)
     low, high, layers = fit_error_model(
-        names, fit["values"], fit["errors"], weights=np.ones(len(fit["errors"])), seed=seed
+        names, fit["values"], fit["errors"], weights=np.ones(len(fit["errors"])), seed=seed, steps=steps
     )
     ones = np.ones(len(strata))
     plain = ErrorModel(
