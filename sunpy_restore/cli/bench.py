@@ -10,10 +10,10 @@ from time import perf_counter
 
 import numpy as np
 
-import sunpy.map
-
 from sunpy_restore.backprojection.measured import open_visibilities
 from sunpy_restore.backprojection.verb import backproj_to_clean
+from sunpy_restore.core.inputs import read_map
+from sunpy_restore.core.maps import new_map
 from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.verb import desaturate
 from sunpy_restore.enhancement.verb import enhance
@@ -86,9 +86,9 @@ def _alternately(functions, repeat):
 
 
 def _enhancement(folder, installed):
-    spot = sunpy.map.Map(sample_path("hmi_continuum_spot"))
+    spot = read_map(sample_path("hmi_continuum_spot"))
     times = -(-_SIDE // min(spot.data.shape))
-    image = sunpy.map.Map(np.tile(spot.data, (times, times))[:_SIDE, :_SIDE].copy(), spot.meta)
+    image = new_map(np.tile(spot.data, (times, times))[:_SIDE, :_SIDE].copy(), spot.meta)
 
     def ours():
         return enhance(image)
@@ -112,7 +112,7 @@ def _onnx(folder):
 
 
 def _cleaning(folder, installed):
-    dirty = sunpy.map.Map(sample_path("stix_flare"))
+    dirty = read_map(sample_path("stix_flare"))
 
     def ours():
         return backproj_to_clean(dirty)
@@ -142,7 +142,7 @@ def _cleaning(folder, installed):
 
 def _filling(function, name, box):
     def prepare(folder, installed):
-        observed = sunpy.map.Map(sample_path(name))
+        observed = read_map(sample_path(name))
         mask = np.zeros(observed.data.shape, bool)
         mask[box] = True
 

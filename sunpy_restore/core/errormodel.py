@@ -61,6 +61,8 @@ class ErrorModel:
         """
         sigma = self.ratio(evidence.matrix())
         sigma *= self.factors[evidence.stratum] * evidence.scale
+        if evidence.added is not None:
+            sigma = np.hypot(sigma, evidence.added)
         sigma[evidence.unknown] = np.inf
         return sigma
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 
 import numpy as np
+from scipy import ndimage
 
 from sunpy_restore.core import correlation as correlations
 from sunpy_restore.core.conformal import LEVELS, risk_bound
@@ -127,7 +128,7 @@ def calibrate(task, data, *, methods=None, weights=None, device=None, cases=None
             continue
         for part in parts.values():
             part.images = [_without(limits, strata, *image) for image in part.images]
-        models[name] = _model(parts, strata, limits, method.sha256 or "", seed)
+        models[name] = _model(parts, strata, limits, method.sha256 or "", seed, recipe.calibration_steps)
         rows += coverage_table(name, models[name], parts["test"], limits)
     return models, rows
 
@@ -160,9 +161,16 @@ def _errors(recipe, folder, loaded, variants, cases, seed, progress):
 
 
 def _part(evidence, relative):
-    """The first pixels with errors, at most 256 x 256, of an image."""
-    rows, columns = np.nonzero(evidence.where)
-    window = np.s_[rows.min() : rows.min() + _LARGEST_IMAGE, columns.min() : columns.min() + _LARGEST_IMAGE]
+    """The part of an image, at most 256 x 256 pixels, with the most pixels that have an error."""
+    usable = np.zeros(evidence.where.shape, np.float32)
+    usable[evidence.where] = np.isfinite(relative) & ~evidence.unknown
+    lengths = [min(_LARGEST_IMAGE, length) for length in usable.shape]
+    counts = ndimage.uniform_filter(usable, lengths, mode="constant")
+    middle = np.unravel_index(counts.argmax(), counts.shape)
+    window = tuple(
+        slice(start := min(max(place - size // 2, 0), length - size), start + size)
+        for place, size, length in zip(middle, lengths, usable.shape, strict=True)
+    )
     inside = np.zeros_like(evidence.where)
     inside[window] = True
     own = inside[evidence.where]
@@ -180,12 +188,12 @@ def _without(limits, strata, evidence, relative):
     return evidence, np.where(excluded, np.nan, relative)
 
 
-def _model(parts, strata, limits, sha256, seed):
+def _model(parts, strata, limits, sha256, seed, steps):
     """The error model of a method."""
     fit, calibrate = parts["fit"].together(), parts["calibrate"].together()
     names = tuple(parts["calibrate"].images[0][0].features)
     low, high, layers = fit_error_model(
-        names, fit["values"], fit["errors"], weights=np.ones(len(fit["errors"])), seed=seed
+        names, fit["values"], fit["errors"], weights=np.ones(len(fit["errors"])), seed=seed, steps=steps
     )
     ones = np.ones(len(strata))
     plain = ErrorModel(
