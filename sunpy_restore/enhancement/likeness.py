@@ -11,21 +11,26 @@ __all__ = ["fingerprint"]
 
 _SPOT = 0.9
 """Intensity relative to the quiet Sun below which a pixel belongs to a sunspot."""
+_LEAST_QUIET = 0.1
+"""Share of the quiet Sun below which all pixels are measured as if they were part of it."""
 _MARGIN = 3
 """Pixels next to the limb or to pixels without a value, which are not measured."""
 _WIDTHS = (1.0, 2.0, 4.0, 10.0)
 """Widths in pixels of the Gaussians whose differences are the spatial bands."""
-_PRIOR = 150.0
+_PRIOR = 1500.0
 """Number of pixels from which on a measured property counts more than the typical one."""
 _SAMPLE = 500  # pixels whose different values are counted
-_MANY = 0.4
+_MANY = 0.3
 """Share of different values that no property tells from a larger one."""
-_LARGEST_OUTLIER = 6  # pixels without a value that touch each other
+_LARGEST_OUTLIER = 30  # pixels without a value that touch each other
 _USUAL = 2e-3
 """Share of outliers that no property tells from a smaller one."""
+_ANYWHERE = 10
+"""Number of groups of outliers, or of small masked areas, that every image may have."""
 _PERIOD = 8  # pixels; blocks of compressed images
-_FEW = 1e-2
+_FEW = 2e-2
 """Share of equal or clipped pixels that matters little."""
+_LEAST_WEAK = 50  # pixels
 _LEAST = 1e-6
 
 _TYPICAL = {
@@ -33,15 +38,15 @@ _TYPICAL = {
         "noise (logarithm)": -5.8, "contrast (logarithm)": -4.4, "fine structure": 0.15, "coarse structure": -0.2,
         "large-scale structure": -0.3, "noise in fine structure": -1.5, "skewness": 0.2,
         "tails of fine structure": 1.05, "brightest pixels": 0.1, "darkest pixels": -0.2, "anisotropy": 0.04,
-        "diagonal structure": 0.28, "equal neighbours": -2.0, "different values": 0.4, "blocks": 0.08,
-        "clipped values": -2.0, "outliers": -2.69897,
+        "diagonal structure": 0.28, "equal neighbours": -1.69897, "different values": 0.3, "blocks": 0.08,
+        "clipped values": -1.69897, "outliers": -2.69897,
     },
     "magnetogram": {
         "noise (logarithm)": -5.2, "contrast (logarithm)": -3.9, "fine structure": 0.0, "coarse structure": 0.1,
-        "large-scale structure": 0.2, "noise in fine structure": -1.5, "skewness": 0.0,
-        "tails of fine structure": 3.0, "brightest pixels": -0.3, "darkest pixels": 0.0, "anisotropy": 0.06,
-        "diagonal structure": 0.28, "equal neighbours": -1.95, "different values": 0.4, "blocks": 0.1,
-        "clipped values": -2.0, "outliers": -2.69897,
+        "large-scale structure": 0.2, "noise in fine structure": -1.5,
+        "tails of fine structure": 3.0, "brightest pixels": -0.3, "positive weak field": 0.5, "anisotropy": 0.06,
+        "diagonal structure": 0.28, "equal neighbours": -1.69897, "different values": 0.3, "blocks": 0.1,
+        "clipped values": -1.69897, "outliers": -2.69897,
     },
 }  # fmt: skip
 """Properties of typical images. Those that are measured in few pixels are averaged with them."""
@@ -69,15 +74,17 @@ def fingerprint(observation):
         usable = usable & ~observation.untrusted
     inner = ndimage.binary_erosion(usable, iterations=_MARGIN, border_value=1)
     quiet = inner if field else inner & (ndimage.gaussian_filter(image, 1.5) > _SPOT)
+    if np.count_nonzero(quiet) < _LEAST_QUIET * np.count_nonzero(inner):
+        quiet = inner
     typical = _TYPICAL["magnetogram" if field else "continuum"]
     measured = dict(typical)
     for area, properties in (
-        (quiet, lambda: _structure(image, quiet, field) | _traces(image, quiet)),
-        (usable, lambda: _values(image, usable, field) | {"outliers": _outliers(observation)}),
+        (quiet, lambda: _structure(image, quiet, field) | _traces(image, observation.data, quiet)),
+        (usable, lambda: _values(image, usable, field) | _damage(observation, usable)),
     ):
         number = np.count_nonzero(area)
         if number > 1:
-            weight = number / (number + _PRIOR)
+            weight = number**2 / (number**2 + _PRIOR**2)
             measured |= {name: weight * value + (1 - weight) * typical[name] for name, value in properties().items()}
     return {name: float(measured[name]) for name in typical}
 
@@ -91,49 +98,50 @@ def _structure(image, quiet, field):
     dy, dx = (np.diff(image, axis=axis)[: image.shape[0] - 1, : image.shape[1] - 1] for axis in (0, 1))
     both = quiet[:-1, :-1] & quiet[1:, 1:]
     diagonal = image[1:, 1:] - image[:-1, :-1]
-    across, along, skew = (_log(one[both].std()) if both.any() else 0.0 for one in (dy, dx, diagonal))
+    # Medians, because fine structure next to strong fields has directions of its own
+    across, along, skew = (_log(np.median(np.abs(one[both]))) if both.any() else 0.0 for one in (dy, dx, diagonal))
     middle = (bands[1] + bands[2])[quiet]
-    return {
+    found = {
         "noise (logarithm)": noise,
         "contrast (logarithm)": amplitude[1],
         "fine structure": amplitude[0] - amplitude[1],
         "coarse structure": amplitude[2] - amplitude[1],
         "large-scale structure": amplitude[3] - amplitude[1],
         "noise in fine structure": noise - amplitude[0],
-        "skewness": 0.0 if field else _moment(middle, 3),
         "tails of fine structure": np.log(max(_moment(bands[0][quiet], 4), 1.0)),
         "anisotropy": abs(across - along),
         "diagonal structure": skew - (across + along) / 2,
     }
+    return found if field else found | {"skewness": _moment(middle, 3)}
 
 
 def _values(image, usable, field):
     """The distribution of the values."""
     values = image[usable]
     low, high = np.percentile(values, [0.2, 99.8])
-    clipped = max(np.mean(values == values.min()), np.mean(values == values.max()))
-    found = {"clipped values": np.log10(max(clipped, 1 / len(values)) + _FEW)}
     if not field:
-        return found | {"brightest pixels": float(high - 1), "darkest pixels": _log(np.clip(low, 0.05, 1))}
+        return {"brightest pixels": float(high - 1), "darkest pixels": _log(np.clip(low, 0.05, 1))}
     noise = estimate_noise(image, usable, (_LEAST, 1e3))
     weak = values[np.abs(values) < 3 * noise]
-    offset = np.median(weak) / noise if weak.size else 10.0
-    return found | {"brightest pixels": _log(max(-low, high)), "darkest pixels": float(np.clip(offset, -10, 10))}
+    return {
+        "brightest pixels": _log(max(-low, high)),
+        "positive weak field": float(np.mean(weak > 0)) if len(weak) > _LEAST_WEAK else 0.5,
+    }
 
 
-def _traces(image, quiet):
-    """Traces of rounding and compression."""
-    values = image[quiet]
+def _traces(image, data, quiet):
+    """Traces of compression in the normalised image, and of rounding in the data as they were read."""
+    values = data[quiet]
     sample = values[:: max(1, len(values) // _SAMPLE)][:_SAMPLE]
     equal = [
         np.mean(one[both] == other[both]) if both.any() else 0.0
         for one, other, both in (
-            (image[1:], image[:-1], quiet[1:] & quiet[:-1]),
-            (image[:, 1:], image[:, :-1], quiet[:, 1:] & quiet[:, :-1]),
+            (data[1:], data[:-1], quiet[1:] & quiet[:-1]),
+            (data[:, 1:], data[:, :-1], quiet[:, 1:] & quiet[:, :-1]),
         )
     ]
     return {
-        "equal neighbours": np.log10(max(equal) + _FEW),
+        "equal neighbours": np.log10(max(*equal, _FEW)),
         "different values": min(len(np.unique(sample)) / len(sample), _MANY),
         "blocks": max(_periodicity(image, quiet), _periodicity(image.T, quiet.T)),
     }
@@ -154,6 +162,13 @@ def _periodicity(image, quiet):
     return result
 
 
+def _damage(observation, usable):
+    """Traces of clipping, and of cosmic rays and defects of the detector."""
+    values = observation.data[usable]
+    clipped = max(np.mean(values == values.min()), np.mean(values == values.max()), _FEW)
+    return {"clipped values": np.log10(clipped), "outliers": _outliers(observation)}
+
+
 def _outliers(observation):
     """Share of small groups of pixels without a value that are no gaps of the input: masked ones and outliers."""
     gone = ~observation.valid
@@ -163,7 +178,9 @@ def _outliers(observation):
     if not number:
         return np.log10(_USUAL)
     sizes = np.bincount(labels.ravel())[1:]
-    return np.log10(max(sizes[sizes <= _LARGEST_OUTLIER].sum() / observation.data.size, _USUAL))
+    small = sizes[sizes <= _LARGEST_OUTLIER]
+    share = small.sum() / observation.data.size if len(small) > _ANYWHERE else 0.0
+    return np.log10(max(share, _USUAL))
 
 
 def _moment(values, order):

@@ -19,7 +19,7 @@ from sunpy_restore.enhancement.likeness import fingerprint
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
 
-CUTOUTS = 6
+CUTOUTS = 4
 SIDE = 80
 LEAST_DETECTED = 0.9
 
@@ -57,8 +57,8 @@ def storm(image, rng):
 
 
 def particles(image, rng):
-    hit = ndimage.binary_dilation(rng.uniform(size=image.shape) < 0.01, iterations=1)
-    return np.where(hit, image + 2 * np.ptp(image), image)
+    hit = ndimage.binary_dilation(rng.uniform(size=image.shape) < 0.02, iterations=1)
+    return np.where(hit, image + 3 * np.ptp(image), image)
 
 
 def binned_restoration(restored):
@@ -80,7 +80,7 @@ def stripes_of(amplitude):
 
 
 def moved(image, rng):
-    return ndimage.uniform_filter1d(image, 7, axis=1)
+    return ndimage.uniform_filter1d(image, 9, axis=1)
 
 
 def noisy(share):
@@ -97,7 +97,7 @@ CONTINUUM_KINDS = {
     "8 bits, logarithm": lambda image, rng: levels(np.log(image / image.min())),
     "square root": lambda image, rng: np.sqrt(np.clip(image / np.median(image), 0.05, None)) ** 0.5,
     "squared": lambda image, rng: (image / np.median(image)) ** 3,
-    "inverted": lambda image, rng: 2 * np.median(image) - image + 0.2 * np.median(image) * (image < 0),
+    "inverted": lambda image, rng: image.max() - image,
     "compressed": compressed,
     "smaller pixels": zoomed(3),
     "larger pixels": zoomed(0.34),
@@ -128,7 +128,7 @@ MAGNETOGRAM_KINDS = {
     "8 bits": lambda image, rng: levels(np.clip(image, -1500, 1500)),
     "8 bits, clipped": lambda image, rng: levels(np.clip(image, -100, 100)),
     "logarithm": lambda image, rng: np.sign(image) * np.log1p(np.abs(image)),
-    "square root": lambda image, rng: np.sign(image) * np.sqrt(np.abs(image)),
+    "8 bits, square root": lambda image, rng: levels(np.sign(image) * np.sqrt(np.abs(image))),
     "absolute values": lambda image, rng: np.abs(image),
     "kG given as G": lambda image, rng: image / 1000,
     "too strong": lambda image, rng: image * 20,
@@ -145,7 +145,6 @@ MAGNETOGRAM_KINDS = {
     "stripes": stripes_of(60),
     "motion": moved,
     "clipped": lambda image, rng: np.clip(image, -40, 40),
-    "offset": lambda image, rng: image + 100,
     "rows exchanged": lambda image, rng: image[np.argsort(np.arange(len(image)) ^ 1)],
     "checkerboard": lambda image, rng: image + 40 * (-1.0) ** np.indices(image.shape).sum(axis=0),
     "without weak field": lambda image, rng: np.where(np.abs(image) < 30, 0, image),

@@ -18,6 +18,8 @@ from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.metrics import contrast
 from sunpy_restore.enhancement.forward import reconvolve, transfer_kernel
 
+pytestmark = pytest.mark.filterwarnings("ignore:The image is unlike those")
+
 METHODS = ("bicubic", "richardson-lucy", "network")
 NAMES = ("hmi_continuum_spot", "hmi_continuum_quiet", "hmi_magnetogram")
 RICHARDSON_LUCY = pytest.param("richardson-lucy", marks=pytest.mark.slow)

@@ -12,8 +12,8 @@ from sunpy_restore.enhancement.task import MAGNETOGRAM
 
 __all__ = ["good_images"]
 
-_CUTOUTS = 5
-_SMALLEST, _LARGEST = 32, 160  # pixels
+_CUTOUTS = 60  # of each scene
+_SMALLEST, _LARGEST = 24, 160  # pixels
 _FRAMES = 4
 _SIMULATED = 40
 _NOISIEST = "noise 1 %"
@@ -40,11 +40,12 @@ def good_images(task, directory):
     for entry in scenes.entries:
         for path in scenes.paths(entry, directory):
             arrays = arrays_of(entry, path, task is not MAGNETOGRAM)
-            for number in np.unique(np.linspace(0, len(arrays) - 1, _FRAMES).astype(int)):
+            frames = np.unique(np.linspace(0, len(arrays) - 1, _FRAMES).astype(int))
+            for number in frames:
                 image = arrays[number].astype(np.float32)
                 rng = np.random.default_rng(number)
                 result.append((f"{entry.name} {number}", partial(Observation.from_array, image, task)))
-                for cutout in range(_CUTOUTS):
+                for cutout in range(_CUTOUTS // len(frames)):
                     part = _cutout(image, rng)
                     name = f"{entry.name} {number}, cutout {cutout}"
                     result.append((name, partial(Observation.from_array, part, task)))
