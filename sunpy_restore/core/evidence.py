@@ -26,6 +26,12 @@ class Evidence:
         Index of the kind of pixel in the names of the strata of the task, shape ``(n,)``.
     unknown : `numpy.ndarray` of `bool`
         True where nothing can be known, shape ``(n,)``: the uncertainty is infinite.
+    added : `numpy.ndarray`, optional
+        Standard deviation of random noise that was added to the restored image for display, shape ``(n,)``, in its
+        unit; the scale and the features are those of the image without it.
+    magnification : `float`
+        Ratio of the pixel size for which the correlation of the errors is calibrated to that of the image, for a task
+        whose errors have a size in arcsec and whose images have pixels of any size.
     """
 
     where: np.ndarray
@@ -33,6 +39,8 @@ class Evidence:
     scale: np.ndarray
     stratum: np.ndarray
     unknown: np.ndarray
+    added: np.ndarray | None = None
+    magnification: float = 1.0
 
     def matrix(self):
         """

@@ -91,6 +91,8 @@ class Restored:
         Name of the method in the header, if it is not that of the method asked for.
     cards : mapping
         Header keywords that are added.
+    added : `numpy.ndarray`, optional
+        Random noise in ``data`` that was added for display, in its shape.
     """
 
     data: np.ndarray
@@ -99,6 +101,7 @@ class Restored:
     unit: Any = None
     method: str | None = None
     cards: Mapping[str, Any] = field(default_factory=dict)
+    added: np.ndarray | None = None
 
 
 def restore(observation, method, *, progress=False):

@@ -130,6 +130,27 @@ class TiledNetwork:
                 restored = self._made_consistent(restored, channels, active, radius, workers)
         return restored[: self.task.scale * ny, : self.task.scale * nx]
 
+    def several(self, inputs, *, progress=False):
+        """
+        Apply the network to several images at once.
+
+        Parameters
+        ----------
+        inputs : `list` of ``(channels, active)``
+            See the call of the network.
+        progress : `bool`
+            Show progress bars.
+
+        Returns
+        -------
+        `list` of `numpy.ndarray`
+        """
+        workers = min(workers_for(choose_device(self.device)), len(inputs))
+        if workers < 2:
+            return [self(channels, active=active, progress=progress) for channels, active in inputs]
+        with single_threaded(), ThreadPoolExecutor(workers) as pool:
+            return list(pool.map(lambda given: self(given[0], active=given[1]), inputs))
+
     def _tile(self, shape, workers):
         if self.receptive_radius is None:
             return max(shape)

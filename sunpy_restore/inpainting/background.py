@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["CELL", "Background", "cell_medians", "find_background", "find_noise", "noise_in_cells", "on_pixels",
-           "radial_profile"]  # fmt: skip
+__all__ = ["CELL", "Background", "average_near", "cell_medians", "find_background", "find_noise", "noise_in_cells",
+           "on_pixels", "radial_profile"]  # fmt: skip
 
 CELL = 4
 """Pixels along each axis of a cell; fits use medians over cells, which are robust and fast."""
@@ -171,7 +171,7 @@ def find_noise(image, valid, *, order=1):
     `numpy.ndarray` of ``float32``
         Standard deviation, smooth over the image, also in pixels that are not valid.
     """
-    return _spread(*noise_in_cells(image, valid, order=order), image.shape)
+    return on_pixels(average_near(*noise_in_cells(image, valid, order=order)), image.shape)
 
 
 def noise_in_cells(image, valid, *, order):
@@ -197,6 +197,34 @@ def noise_in_cells(image, valid, *, order):
         known[:, -1] = False
     # The variance of a difference is the sum of the squared binomial coefficients
     return cell_medians(np.abs(difference) / np.float32(np.sqrt(comb(2 * order, order)) * 0.6745), known)
+
+
+def average_near(values, known):
+    """
+    Average cells over the smallest neighbourhood with enough known ones.
+
+    Parameters
+    ----------
+    values : `numpy.ndarray`
+        One value per cell.
+    known : `numpy.ndarray` of `bool`
+        Cells that are used; others may have any value.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Smooth averages at all cells, also at those that are not known.
+    """
+    result, missing = np.zeros_like(values), np.ones_like(values)
+    for size in _SIGMAS:
+        step = max(int(size // 4), 1)
+        weight = _smoothed(known.astype(np.float32), size, step)
+        mean = _smoothed(np.where(known, values, 0), size, step) / np.maximum(weight, 1e-6)
+        # A gradual transition keeps the average continuous
+        share = missing * np.clip(weight / _ENOUGH - 1, 0, 1)
+        result, missing = result + share * mean, missing - share
+    result += missing * (values[known].mean() if known.any() else 0)
+    return result
 
 
 def _trend(logarithm, valid, center):
@@ -265,20 +293,6 @@ def _coordinates(x, y, center):
     for wave in (cosine, sine, cosine**2 - sine**2, 2 * cosine * sine):
         functions += [wave, wave * height, wave * height**2]
     return radius, functions
-
-
-def _spread(values, known, shape):
-    """Averages over the smallest neighbourhood with enough known cells, at all pixels of an image."""
-    result, missing = np.zeros_like(values), np.ones_like(values)
-    for size in _SIGMAS:
-        step = max(int(size // 4), 1)
-        weight = _smoothed(known.astype(np.float32), size, step)
-        mean = _smoothed(np.where(known, values, 0), size, step) / np.maximum(weight, 1e-6)
-        # A gradual transition keeps the average continuous
-        share = missing * np.clip(weight / _ENOUGH - 1, 0, 1)
-        result, missing = result + share * mean, missing - share
-    result += missing * (values[known].mean() if known.any() else 0)
-    return on_pixels(result, shape)
 
 
 def _smoothed(image, size, step):

@@ -11,7 +11,6 @@ from scipy import ndimage
 
 from sunpy_restore.core.report import Check
 from sunpy_restore.inpainting.background import find_background
-from sunpy_restore.inpainting.restore import without_outliers
 
 __all__ = ["checks"]
 
@@ -53,7 +52,7 @@ def checks(comparison):
             meaning="Share of the filled pixels with more missing than observed pixels around them.",
         )
     ]  # fmt: skip
-    observation = without_outliers(observation)
+    observation = observation.without_outliers
     above = observation.image - observation.bias
     try:
         background = find_background(above, observation.valid, observation.center, observation.flat_field)

@@ -10,7 +10,7 @@ from sunpy_restore.core.filling import harmonic
 from sunpy_restore.core.inference import fill_invalid
 from sunpy_restore.inpainting.views import LARGEST_DEVIATION
 
-__all__ = ["FILLS", "first_fills"]
+__all__ = ["FILLS", "first_fills", "thin_plate"]
 
 FILLS = ("image", "plain", "radial", "plate", "radial_plate", "rings", "rays", "edge_enhancing_diffusion")
 """Names of the first fills, which are channels of a network; see `sunpy_restore.inpainting.channels`."""
@@ -89,17 +89,29 @@ def _plates(images, mask, unobserved):
     values = np.where(sure, np.stack(values) / np.maximum(share, 1), 0)
     if not hole.any() or not sure.any():
         return np.zeros_like(images)
-    values = _thin_plate(values, sure | hole, hole)
+    values = thin_plate(values, sure | hole, hole)
     return np.stack([
         between_cells(fill_invalid(cells, sure | hole)[0], _CELL, 1, mask.shape) for cells in values
     ])  # fmt: skip
 
 
-def _thin_plate(values, used, hole):
+def thin_plate(values, used, hole):
     """
-    Values in holes that minimise the squared Laplacian plus the squared gradient times the squared tension.
+    Fill holes with the values that minimise the squared Laplacian plus the squared gradient times the squared tension.
 
     Terms whose stencil leaves the used cells are dropped (free boundary).
+
+    Parameters
+    ----------
+    values : `numpy.ndarray`
+        Images, shape ``(count, ny, nx)``, finite in the used cells.
+    used, hole : `numpy.ndarray` of `bool`
+        Cells that are known or filled; cells that are filled.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(count, ny, nx)``.
     """
     number = np.full(used.shape, -1)
     number[used] = np.arange(used.sum())

@@ -1,6 +1,7 @@
 """What `sunpy_restore.inpaint` reads in a Map: the image, its missing pixels, and a prediction from neighbours."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -8,10 +9,13 @@ from sunpy_restore.core import observation
 from sunpy_restore.core.filling import checked_hole
 from sunpy_restore.core.maps import valid_pixels, with_data
 from sunpy_restore.core.messages import named_image, warn_user
+from sunpy_restore.inpainting.background import cell_medians
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, empty_pixels, obscured, unobserved_pixels
 from sunpy_restore.inpainting.lasco.header import check_lasco
 from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
+from sunpy_restore.inpainting.outliers import find_outliers
+from sunpy_restore.inpainting.surroundings import Surroundings
 from sunpy_restore.inpainting.temporal.neighbours import (
     SIMULTANEOUS,
     check_neighbours,
@@ -70,6 +74,8 @@ class Observation(observation.Observation):
         Number of pixels without a finite value that are neither missing nor hidden by the instrument.
     binned_on_ground : `bool`
         Whether the image was binned after it was sent.
+    binning : `int`
+        Pixels of the detector along each axis of an image pixel.
     """
 
     image: np.ndarray
@@ -88,6 +94,7 @@ class Observation(observation.Observation):
     mask_given: bool = False
     without_value: int = 0
     binned_on_ground: bool = False
+    binning: int = 1
 
     @property
     def holes(self):
@@ -103,6 +110,18 @@ class Observation(observation.Observation):
     def filled(self):
         """Pixels that a restoration changes."""
         return self.mask if self.never_sent is None else self.mask | self.never_sent
+
+    @cached_property
+    def without_outliers(self):
+        """The observation with its ``outliers``, see `~sunpy_restore.inpainting.outliers.find_outliers`."""
+        whole = replace(self, outliers=None)
+        above = self.image - self.bias
+        return replace(self, outliers=find_outliers(above, whole.valid, self.center, self.flat_field))
+
+    @cached_property
+    def surroundings(self):
+        """What surrounds the holes; `None` if no cell of 4 x 4 pixels has half of its pixels valid."""
+        return Surroundings(self) if cell_medians(self.image, self.valid)[1].any() else None
 
     @property
     def nothing_to_do(self):
@@ -173,7 +192,7 @@ class Observation(observation.Observation):
         lasco = check_lasco(smap)
         missing, unobserved, never_sent = _missing_pixels(smap, lasco, mask)
         nothing = missing | unobserved
-        own = {"mask_given": mask is not None}
+        own = {"mask_given": mask is not None, "binning": lasco.binning}
         if mask is None:
             own["without_value"] = _count_without_value(smap, lasco, missing)
             own["binned_on_ground"] = lasco.binned_on_ground

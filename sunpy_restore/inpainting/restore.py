@@ -8,14 +8,13 @@ from sunpy_restore.core.methods import Restored
 from sunpy_restore.inpainting.blending import blended
 from sunpy_restore.inpainting.channels import pixel_channels, polar_part
 from sunpy_restore.inpainting.holes import fill_holes
-from sunpy_restore.inpainting.outliers import find_outliers
 from sunpy_restore.inpainting.polar import PolarGrid
 from sunpy_restore.inpainting.task import CHANNELS
 from sunpy_restore.inpainting.temporal.detail import with_detail
 from sunpy_restore.inpainting.texture import with_texture
 from sunpy_restore.inpainting.views import VIEWS
 
-__all__ = ["POLAR_MARGIN", "mirror_averaged", "restore", "with_network", "without_outliers"]
+__all__ = ["POLAR_MARGIN", "mirror_averaged", "restore", "with_network"]
 
 POLAR_MARGIN = 64
 """Rows and columns of the log-polar grid around a hole."""
@@ -44,31 +43,15 @@ def restore(observation, method, *, texture=False, progress=False):
     `~sunpy_restore.core.methods.Restored`
         In the unit of the observation, with the header keyword ``RSTGUESS``.
     """
-    observation = without_outliers(observation)
+    observation = observation.without_outliers
     filled = method(observation, progress=progress)
+    added = None
     if texture:
-        filled = with_texture(filled, observation)
+        textured = with_texture(filled, observation)
+        filled, added = textured, textured - filled
     if observation.never_sent is not None:
         filled = np.where(observation.never_sent, observation.empty_value, filled)
-    return Restored(data=filled, filled=observation.filled, cards={"rstguess": observation.guessed})
-
-
-def without_outliers(observation):
-    """
-    Mark outliers among the valid pixels, which no fill uses.
-
-    Parameters
-    ----------
-    observation : `~sunpy_restore.inpainting.observation.Observation`
-        The observation.
-
-    Returns
-    -------
-    `~sunpy_restore.inpainting.observation.Observation`
-        The observation with its ``outliers``.
-    """
-    above, valid = observation.image - observation.bias, observation.valid
-    return replace(observation, outliers=find_outliers(above, valid, observation.center, observation.flat_field))
+    return Restored(data=filled, filled=observation.filled, cards={"rstguess": observation.guessed}, added=added)
 
 
 def with_network(observation, network, *, progress=False):

@@ -27,6 +27,8 @@ TASK = Restoration(
     restore="sunpy_restore.inpainting.restore:restore",
     recipe="sunpy_restore.inpainting.recipe:InpaintingRecipe",
     checks="sunpy_restore.inpainting.checks:checks",
+    evidence="sunpy_restore.inpainting.uncertainty:evidence",
+    fingerprint="sunpy_restore.inpainting.likeness:fingerprint",
 )
 
 INPAINT = MapFunction(

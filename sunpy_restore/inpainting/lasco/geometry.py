@@ -8,10 +8,14 @@ from scipy import ndimage
 
 from sunpy_restore.inpainting.lasco.header import FULL, SUN, WANDER
 
-__all__ = ["BLOCK", "MARGIN", "block_grid", "detector_pixels", "empty_pixels", "obscured", "unobserved_pixels"]
+__all__ = ["BLOCK", "MARGIN", "OCCULTER_EDGE", "block_grid", "detector_pixels", "empty_pixels", "obscured",
+           "unobserved_pixels"]  # fmt: skip
 
 BLOCK = 32
 """Pixels along each axis of a telemetry block."""
+
+OCCULTER_EDGE = {"C2": (2.0, 2.7), "C3": (3.7, 5.0)}
+"""Radii of the edge of the occulter and the diffraction rings around it, in solar radii."""
 
 _BZERO = np.float32(3.2501e-9)  # pixels without data in C3 at level 1, where the stored integer is 0
 

@@ -8,7 +8,7 @@ import astropy.units as u
 
 from sunpy.map import GenericMap
 
-__all__ = ["FULL", "SUN", "WANDER", "Lasco", "check_lasco"]
+__all__ = ["FULL", "SOLAR_RADIUS", "SUN", "WANDER", "Lasco", "check_lasco"]
 
 FULL = 1024
 """Pixels of the detector along each axis."""
@@ -20,6 +20,10 @@ WANDER = 4
 """Largest distance in pixels of the grid of blocks from where the centre of the Sun predicts it."""
 
 _SCALE = {"C2": 11.9, "C3": 56.0}  # arcsec per pixel
+
+SOLAR_RADIUS = {name: 960.0 / scale for name, scale in _SCALE.items()}
+"""Radius of the Sun at 1 au in pixels of each detector."""
+
 _LEAST_SIDE = 4  # pixels; smaller images contain no corona to fill from
 _LEVELS = {"1": 0.5, "2": 0.5, "3": 0.5, "4": 1.0, "5": 1.0}  # by the second digit of the file name
 

@@ -12,8 +12,10 @@ from sunpy_restore.core.network import TiledNetwork
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
 from sunpy_restore.core.samples import Splitting
 from sunpy_restore.inpainting.recipe.blending import mean_products
+from sunpy_restore.inpainting.recipe.calibration import calibration_cases
 from sunpy_restore.inpainting.recipe.correction import error_in_holes, scored_pixels, weighted_error_in_holes
 from sunpy_restore.inpainting.recipe.datasets import training_and_validation
+from sunpy_restore.inpainting.recipe.good import good_images
 from sunpy_restore.inpainting.recipe.own import sample_of
 from sunpy_restore.inpainting.recipe.paper import loss_of_layers
 from sunpy_restore.inpainting.recipe.scenes import LISTS
@@ -147,6 +149,18 @@ class InpaintingRecipe(Recipe):
     def measure(self, observation, restored, truth):
         """See `~sunpy_restore.inpainting.recipe.scores.measure`."""
         return measure(observation, restored, truth)
+
+    def calibration(self, directory):
+        """See `~sunpy_restore.inpainting.recipe.calibration.calibration_cases`."""
+        return calibration_cases(directory)
+
+    def good_images(self, directory):
+        """See `~sunpy_restore.inpainting.recipe.good.good_images`."""
+        return good_images(directory)
+
+    def applies(self, observation, method, options):
+        """The prediction from neighbours needs some."""
+        return method.name != "temporal" or observation.neighbours is not None
 
     def variants(self):
         """All methods that need no neighbours; the images that are kept back have none."""

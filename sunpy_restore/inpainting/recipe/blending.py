@@ -10,7 +10,7 @@ from sunpy_restore.inpainting.polar import PolarGrid
 from sunpy_restore.inpainting.recipe.pairs import flat_fields_of
 from sunpy_restore.inpainting.recipe.scenes import read_exposures
 from sunpy_restore.inpainting.recipe.scores import holes_of, with_hole
-from sunpy_restore.inpainting.restore import POLAR_MARGIN, mirror_averaged, without_outliers
+from sunpy_restore.inpainting.restore import POLAR_MARGIN, mirror_averaged
 from sunpy_restore.inpainting.views import VIEWS
 
 __all__ = ["mean_products", "trials_in_training_images"]
@@ -78,4 +78,4 @@ def trials_in_training_images(network, directory):
 def _complete(observation, image):
     """The observation without missing pixels, and with its outliers."""
     image = np.where(observation.unobserved, 0, image)
-    return without_outliers(replace(observation, image=image, mask=np.zeros_like(observation.mask)))
+    return replace(observation, image=image, mask=np.zeros_like(observation.mask)).without_outliers

@@ -16,7 +16,7 @@ from sunpy_restore.inpainting.recipe.structure import structure
 from sunpy_restore.inpainting.task import CHANNELS
 from sunpy_restore.inpainting.views import VIEWS
 
-__all__ = ["STRENGTHS", "Pair", "PatchDataset", "flat_fields_of", "patches_of", "simulate_pair"]
+__all__ = ["STRENGTHS", "Pair", "PatchDataset", "flat_fields_of", "patches_of", "simulate_pair", "simulated_neighbours"]
 
 STRENGTHS = {"C2": 0.12, "C3": 0.05}
 """Typical relative brightness of added structure."""
@@ -119,8 +119,9 @@ def simulate_pair(exposure, flat_field, rng, *, hidden=None):
     if rng.random() < _MORE_NOISE:
         truth = truth + noise * rng.uniform(0.3, 2) * rng.standard_normal(image.shape)
     mask = draw_losses(image.shape, rng, np.exp(rng.uniform(*np.log(_SHARES)))) & ~unobserved
-    neighbours = _neighbours(smooth, later, noise, exposure.center, rng) if rng.random() < _NEIGHBOURS else None
-    if neighbours is not None:
+    neighbours = None
+    if rng.random() < _NEIGHBOURS:
+        neighbours = simulated_neighbours(smooth, later, noise, exposure.center, rng)
         neighbours = np.where(unobserved, np.nan, neighbours + bias)
     observation = Observation(
         image=lose(truth + bias, mask), mask=mask, unobserved=unobserved, center=exposure.center,
@@ -138,8 +139,28 @@ def _noise_of(image, unobserved):
     return mean / 1.128
 
 
-def _neighbours(smooth, later, noise, center, rng):
-    """A prediction from images before and after: a similar corona with other noise, and gaps."""
+def simulated_neighbours(smooth, later, noise, center, rng):
+    """
+    Draw a prediction from images before and after: a similar corona with other noise, and gaps.
+
+    Parameters
+    ----------
+    smooth : `numpy.ndarray`
+        Brightness above the bias without noise, shape ``(ny, nx)``.
+    later : `numpy.ndarray`
+        Relative change of the brightness at another time.
+    noise : `numpy.ndarray`
+        Standard deviation of the noise.
+    center : pair of `float`
+        Centre of the Sun as ``(x, y)`` in pixels counted from 0.
+    rng : `numpy.random.Generator`
+        Random number generator.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(ny, nx)``, NaN in gaps.
+    """
     expected = smooth * (1 + later)
     if rng.random() < _UNRELATED_NEIGHBOURS:
         expected = np.rot90(expected, 2)

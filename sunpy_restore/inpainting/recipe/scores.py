@@ -9,8 +9,8 @@ from sunpy_restore.core.cells import normalized_convolution
 from sunpy_restore.inpainting.background import find_noise
 from sunpy_restore.inpainting.forward import lose
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
-from sunpy_restore.inpainting.lasco.geometry import BLOCK
-from sunpy_restore.inpainting.lasco.header import Lasco
+from sunpy_restore.inpainting.lasco.geometry import BLOCK, OCCULTER_EDGE
+from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS, Lasco
 from sunpy_restore.inpainting.observation import Observation
 from sunpy_restore.inpainting.recipe.scenes import read_exposures
 from sunpy_restore.inpainting.recipe.structure import front_through, streamer_through
@@ -23,9 +23,6 @@ _FEWER_HOLES = {"256 px": 8}
 _LEAST_CROSSED = 4  # holes in each image with a streamer, a front, or the edge of the occulter across them
 _MOST_UNOBSERVED = 0.25  # of a hole
 _LEAST_AT_EDGE = 0.3  # of a hole that lies between the radii of the edge of the occulter
-_OCCULTER_EDGE = {"C2": (2.0, 2.7), "C3": (3.7, 5.0)}  # solar radii; the edge and the diffraction rings around it
-_SOLAR_RADIUS = 960.0  # arcsec
-_SCALE = {"C2": 11.9, "C3": 56.0}  # arcsec per pixel
 _LEAST_NOISE = 0.3  # of the median
 _MOST_AT_BORDER = 3.0  # noises; larger errors at the border are those of stars
 _BIN = 8  # pixels of the radial profile
@@ -100,10 +97,9 @@ def _crossed(exposure, rng, count):
                 change = through(exposure.image.shape, exposure.center, middle, rng)
                 image = exposure.bias + (exposure.image - exposure.bias) * (1 + change)
                 yield f"{name}: {kind} across", exposure._replace(image=image), place
-    solar_radius = _SOLAR_RADIUS / _SCALE[name]
     y, x = np.indices(exposure.image.shape)
-    radius = np.hypot(x - exposure.center[0], y - exposure.center[1]) / solar_radius
-    low, high = _OCCULTER_EDGE[name]
+    radius = np.hypot(x - exposure.center[0], y - exposure.center[1]) / SOLAR_RADIUS[name]
+    low, high = OCCULTER_EDGE[name]
     edge = (radius > low) & (radius < high) & ~exposure.unobserved
     for number in range(count):
         blocks = ((1, 1), (2, 2))[number % 2]
