@@ -16,29 +16,43 @@ _FLOOR = 1e-4  # added to shares before their logarithm
 _LEAST_NOISE = 0.3  # of the typical noise
 _TINY = 1e-6  # of the brightness, smallest noise
 _LEAST = 12  # blocks
-_FAINT = 5.0  # DN, below which the read noise dominates
+_FEWEST = 2000  # pixels; smaller images cannot be judged
 _DISPLAY_VALUES = 256
+_FAINT = 5.0  # DN, below which the read noise dominates
 _TYPICAL = {
     "variance of the noise relative to the brightness in DN": 0.0,
     "increase of the noise with brightness (exponent)": 0.6,
     "noise relative to brightness": -2.5,
     "noise in 2 x 2 pixels relative to single pixels": 0.0,
     "noise in 4 x 4 pixels relative to 2 x 2 pixels": 0.2,
-    "bright relative to faint part of the brightness": 1.6,
     "contrast": 1.4,
     "faintest part (relative to the median)": 0.3,
     "edges of 8 x 8 blocks": 0.04,
     "share of equal neighbours": 0.02,
+    "share of bright outliers": -6.5,
+    "share of dark outliers": -7.2,
+    "tail of the residuals": 0.3,
+    "correlation of neighbouring residuals": 0.04,
+    "rows relative to columns": 0.0,
 }
-"""Of level-1 images; what is not measured in display images."""
+"""Of level-1 images; for what is not measured in display images, and for small images."""
+
+_ANY_SCALE = (
+    "correlation of neighbouring residuals",
+    "share of bright outliers",
+    "share of dark outliers",
+    "tail of the residuals",
+    "rows relative to columns",
+)
 
 
 def fingerprint(observation):
     """
     Measure properties of an image around its largest damage.
 
-    They hardly depend on the exposure time and the size of the image. Display images have no linear scale and no
-    photon noise: typical values of exposures stand for the properties that depend on these.
+    They hardly depend on the exposure time and the size of the image. Display images have no linear scale and no photon
+    noise: typical values of exposures stand for the properties that depend on these, and for all
+    properties of images with fewer than 2000 valid pixels.
 
     Parameters
     ----------
@@ -51,9 +65,10 @@ def fingerprint(observation):
         Natural logarithms of ratios, unless the name says otherwise.
     """
     image, valid = _part(observation)
+    if np.count_nonzero(valid) < _FEWEST:
+        return dict(_TYPICAL)
     if len(np.unique(image[valid])) <= _DISPLAY_VALUES and observation.channel is None:
         return _TYPICAL | _of_any_scale(image / _brightness(image[valid]), valid)
-    counts = 1.0 if observation.level is None or observation.channel is None else FULL_WELL / observation.level
     scale = _brightness(image[valid])
     image = image / scale
     residual, known = _high_pass(image, valid)
@@ -62,36 +77,42 @@ def fingerprint(observation):
     halved = _halved(image, valid)
     second, third = (_typical(*_high_pass(*pair)) for pair in (halved, _halved(*halved)))
     low, middle, high = np.quantile(image[valid], [0.02, 0.5, 0.98])
-    return {
-        "variance of the noise relative to the brightness in DN": _photon_noise(noise, bright, counts * scale),
+    in_dn = scale if observation.level is None else scale * FULL_WELL / observation.level
+    photons = 0.0 if observation.channel is None else _photon_noise(noise, bright, in_dn)
+    found = {
+        "variance of the noise relative to the brightness in DN": photons,
         "increase of the noise with brightness (exponent)": _slope(noise, bright),
         "noise relative to brightness": float(np.log(rough)),
         "noise in 2 x 2 pixels relative to single pixels": float(np.log(second / rough)),
         "noise in 4 x 4 pixels relative to 2 x 2 pixels": float(np.log(third / second)),
-        "bright relative to faint part of the brightness": _log_ratio(high - middle, middle - low),
         "contrast": _log_ratio(high - low, abs(middle)),
         "faintest part (relative to the median)": float(np.clip(low / max(abs(middle), _TINY), -3, 3)),
         "edges of 8 x 8 blocks": _blockiness(image, valid),
         "share of equal neighbours": _equal(image, valid),
         **_of_any_scale(image, valid),
     }
+    # Small images do not have all of them
+    return {name: value if np.isfinite(value) else _TYPICAL[name] for name, value in found.items()}
 
 
 def _of_any_scale(image, valid):
     """Properties that are much the same in exposures and in display images."""
     residual, known = _high_pass(image, valid)
     ratio = (residual / _local(residual, known, _typical(residual, known)))[known]
-    return {
-        "correlation of neighbouring residuals": _neighbours(residual, known),
-        "share of bright outliers": float(np.log(np.mean(ratio > _OUTLIER) + _FLOOR)),
-        "share of dark outliers": float(np.log(np.mean(ratio < -_OUTLIER) + _FLOOR)),
-        "tail of the residuals": _log_ratio(np.mean(np.abs(ratio)), np.median(np.abs(ratio))),
-        "rows relative to columns": _log_ratio(_steps(image, valid, 0), _steps(image, valid, 1)),
-    }
+    values = (
+        _neighbours(residual, known),
+        float(np.log(np.mean(ratio > _OUTLIER) + _FLOOR)),
+        float(np.log(np.mean(ratio < -_OUTLIER) + _FLOOR)),
+        _log_ratio(np.mean(np.abs(ratio)), np.median(np.abs(ratio))),
+        _log_ratio(_steps(image, valid, 0), _steps(image, valid, 1)),
+    )
+    return dict(zip(_ANY_SCALE, values, strict=True))
 
 
 def _brightness(values):
-    return max(float(np.median(np.abs(values))), np.finfo(float).tiny)
+    """The unit of the properties: the median, or the largest value of an image that is mostly zero."""
+    typical = float(np.median(np.abs(values)))
+    return typical if typical > 0 else max(float(np.abs(values).max()), np.finfo(float).tiny)
 
 
 def _log_ratio(first, second):
@@ -99,7 +120,7 @@ def _log_ratio(first, second):
 
 
 def _photon_noise(noise, bright, scale):
-    """Logarithm of the lower quartile of the variance in DN over the brightness; 0 if no block is bright enough."""
+    """Logarithm of the lower quartile of the variance in DN over the brightness; 0 if few blocks are bright enough."""
     usable = bright * scale > _FAINT
     if np.count_nonzero(usable) < _LEAST:
         return 0.0
@@ -167,7 +188,9 @@ def _slope(noise, bright):
         return 0.5
     noise, bright = np.log(noise[usable]), np.log(bright[usable])
     order = np.array_split(np.argsort(bright), min(8, len(bright) // 4))
-    x, y = (np.array([np.median(values[part]) for part in order]) for values in (bright, noise))
+    # Structure of the corona adds to the noise of photons in most blocks, but not in all of them
+    x = np.array([np.median(bright[part]) for part in order])
+    y = np.array([np.quantile(noise[part], 0.2) for part in order])
     if np.ptp(x) < 0.1:
         return 0.5
     return float(np.polyfit(x, y, 1)[0])

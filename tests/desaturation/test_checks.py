@@ -42,7 +42,7 @@ def test_the_sample_passes(original, restored, method, tmp_path):
     result = restored if method == "network" else desaturate(original, method=method)
     found = report(result, original)
     assert found.passed, found
-    assert len(found) == 6
+    assert len(found) == 7
     save(result, tmp_path / "flare.fits")
     assert report(load(tmp_path / "flare.fits"), original) == found
 
@@ -129,7 +129,12 @@ def test_the_fill_of_a_given_mask_is_checked(original, restored):
     mask = np.zeros(original.data.shape, dtype=bool)
     mask[90:110, 80:100] = True
     found = report(desaturate(original, mask=mask, method="biharmonic"), original)
-    assert [check.name for check in found] == ["Pixels without a value", "Observed pixels changed", "Fringe residual"]
+    assert [check.name for check in found] == [
+        "Pixels without a value",
+        "Observed pixels changed",
+        "Distance from good images",
+        "Fringe residual",
+    ]
     assert found["Observed pixels changed"].passed
     again = desaturate(original, mask=filled(restored), saturated=15_045)
     assert "Fringe strength" in [check.name for check in report(again, original, saturated=15_045)]

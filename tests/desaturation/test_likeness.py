@@ -131,10 +131,20 @@ def test_real_flare_is_not_unusual(flaring_sample):
     assert score_of(TASK, Observation.from_map(flaring_sample))[0] < 1
 
 
-def test_properties_hardly_depend_on_the_unit(crops):
+def test_only_the_noise_of_photons_depends_on_the_unit(crops):
     first, second = (fingerprint(observed(crops[0] * factor, channel=None)) for factor in (1, 1e-3))
-    same = [name for name in first if "DN" not in name]
-    assert [second[name] for name in same] == pytest.approx([first[name] for name in same], rel=1e-3, abs=1e-3)
+    assert second == pytest.approx(first, rel=1e-3, abs=1e-3)
+    name = "variance of the noise relative to the brightness in DN"
+    first, second = (fingerprint(observed(crops[0] * factor)) for factor in (1, 2))
+    assert second[name] == pytest.approx(first[name] + np.log(2), abs=0.05)
+
+
+def test_small_images_are_not_judged(crops):
+    for side in (9, 20, 40):
+        y, x = np.indices((side, side))
+        image = crops[1][:side, :side]
+        small = Observation(image=image, mask=(y - side // 2) ** 2 + (x - side // 2) ** 2 < 6, channel=171)
+        assert score_of(TASK, small)[0] < 1
 
 
 def test_user_is_warned_of_an_unusual_image(quiet):

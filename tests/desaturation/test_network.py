@@ -116,6 +116,7 @@ def test_outliers_near_a_mask_change_the_fill_by_less_than_the_noise(quiet, kind
 
 @pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.01, 3.0])
+@pytest.mark.filterwarnings("ignore:The image is unlike")
 def test_result_is_proportional_to_the_image_for_a_given_mask(quiet, factor):
     smap, _ = injected(quiet, 4.0, 1)
     mask = find_saturation(smap).mask
@@ -146,6 +147,7 @@ def test_networks_of_the_table_in_the_paper_run(quiet, full_weights):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The image is unlike")
 def test_faint_cutout_with_a_saturation_level_is_corrected(quiet):
     """Its few distinct values are counts, not a display scale."""
     y, x = np.indices((120, 120))

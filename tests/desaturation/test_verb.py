@@ -72,6 +72,7 @@ def test_inverse_diffraction_recovers_hidden_flux(make_map, make_flare):
 
 @pytest.mark.parametrize("factor", [0.5, 3, 1000])
 @pytest.mark.parametrize("method", EACH_METHOD)
+@pytest.mark.filterwarnings("ignore:The image is unlike")
 def test_result_is_proportional_to_the_image_for_a_given_mask(make_map, flaring, hole, method, factor):
     expected = factor * desaturate(flaring, mask=hole, method=method).data
     found = desaturate(make_map(factor * flaring.data), mask=hole, method=method).data

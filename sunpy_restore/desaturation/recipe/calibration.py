@@ -22,7 +22,7 @@ __all__ = ["calibration_cases"]
 
 _KINDS = ("mask", "flare", "flare", "mask", "flare", "level told", "flare")
 _PARTS = ("fit", "calibrate", "fit", "test")  # of successive cases of a kind
-_CASES = 140
+_CASES = 224
 _BAND = 512  # columns of a full-disk image that belong to one part
 _WIDE = 224  # pixels; least width of the part of a level-1 image
 _SIDE = 384  # pixels of an image with masks
