@@ -26,6 +26,8 @@ TASK = Restoration(
     data_consistency="sunpy_restore.backprojection.restore:not_negative",
     recipe="sunpy_restore.backprojection.recipe:BackprojectionRecipe",
     checks="sunpy_restore.backprojection.checks:checks",
+    evidence="sunpy_restore.backprojection.uncertainty:evidence",
+    fingerprint="sunpy_restore.backprojection.likeness:fingerprint",
 )
 
 BACKPROJ_TO_CLEAN = MapFunction(

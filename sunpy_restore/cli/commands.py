@@ -12,6 +12,7 @@ from sunpy_restore.cli.wording import complain
 from sunpy_restore.core.task import MapFunction
 
 __all__ = [
+    "bench",
     "calibrate",
     "dataset",
     "demo",
@@ -33,6 +34,14 @@ def demo(args):
     from sunpy_restore.cli import demo as parts
 
     for line in parts.demo(args.output, device=args.device):
+        print(line, flush=True)
+
+
+def bench(args):
+    """Measure the functions beside other programs."""
+    from sunpy_restore.cli.bench import bench as measured
+
+    for line in measured(repeat=args.repeat):
         print(line, flush=True)
 
 

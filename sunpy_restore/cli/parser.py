@@ -60,6 +60,8 @@ def build_parser():
         "-o", "--output", metavar="DIR", default="sunpy-restore-demo", help="folder (default: %(default)s)"
     )
     _add_device(demo)
+    benchmark = command("bench", commands.bench, "measure how fast the functions are, beside other programs")
+    benchmark.add_argument("--repeat", type=int, default=3, metavar="N", help="runs of each (default: %(default)s)")
     for function in tasks.FUNCTIONS:
         if isinstance(function, MapFunction):
             short = {task.name for task in function.tasks if len(function.tasks) == 1} - {function.name}

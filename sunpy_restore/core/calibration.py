@@ -1,5 +1,7 @@
 """From which cases the uncertainty of a task is calibrated, and from which images unusual ones are told."""
 
+from typing import ClassVar
+
 from sunpy_restore.core.scoring import Variant
 
 __all__ = ["Calibration"]
@@ -7,6 +9,9 @@ __all__ = ["Calibration"]
 
 class Calibration:
     """The part of a `~sunpy_restore.core.recipe.Recipe` that has cases with a known truth, and good observations."""
+
+    calibration_steps: ClassVar[int] = 3000
+    """Steps for which error models are fitted; fewer where cases are few, whose errors would be learned by heart."""
 
     def calibration(self, directory):
         """

@@ -14,10 +14,15 @@ __all__ = [
 ]
 
 WIDTHS = (0.0, 0.5, 0.8, 1.2, 1.8, 2.7, 4.0, 6.0, 9.0, 14.0, 21.0, 32.0)
-"""Widths of the Gaussians, in pixels, of which the correlation consists; 0 is uncorrelated."""
+WIDTHS += (-0.8, -1.2, -1.8, -2.7, -4.0, -6.0, -9.0)
+"""
+Kinds of smoothed white noise of which correlated errors consist, in pixels: the width of the Gaussian by which the
+noise is smoothed, 0 for noise that is not; a negative one is the width of a Gaussian from which one of twice the width
+is subtracted. Sums of such errors over large areas vanish, as those of a deconvolution that conserves flux.
+"""
 
 _LARGEST_LAG = 48
-_REACH = 7  # widths of a Gaussian, at which the correlation is 5e-6
+_REACH = 5  # standard deviations at which Gaussians are cut off
 
 
 def autocorrelation(errors, where):
@@ -67,7 +72,7 @@ def fit_correlation(products, pairs):
     Returns
     -------
     `dict` of `float` to `float`
-        Width of the Gaussian in pixels to its share of the variance; the shares add up to 1.
+        Kind of smoothed noise, see `WIDTHS`, to its share of the variance; the shares add up to 1.
     """
     known = pairs > 0
     measured = products[known] / pairs[known]
@@ -83,8 +88,23 @@ def fit_correlation(products, pairs):
     return {width: float(share) for width, share in zip(WIDTHS, shares, strict=True) if share > 5e-3}
 
 
+def _terms(width):
+    """Standard deviations and heights of the Gaussians whose sum is the correlation; none for uncorrelated errors."""
+    if width == 0:
+        return []
+    if width > 0:
+        return [(np.sqrt(2) * width, 1.0)]
+    width, wide = -width, -2 * width
+    squares = [2 * width**2, 2 * wide**2, width**2 + wide**2]
+    # A Gaussian of unit area has a height of 1 / (2 pi sigma^2)
+    heights = np.array([1 / squares[0], 1 / squares[1], -2 / squares[2]])
+    return list(zip(np.sqrt(squares), heights / heights.sum(), strict=True))
+
+
 def _smoothed_noise(lags, width):
-    return (lags == 0).astype(float) if width == 0 else np.exp(-(lags**2) / (4 * width**2))
+    if width == 0:
+        return (lags == 0).astype(float)
+    return sum(height * np.exp(-(lags**2) / (2 * sigma**2)) for sigma, height in _terms(width))
 
 
 def correlated_field(shape, correlation, random):
@@ -108,18 +128,20 @@ def correlated_field(shape, correlation, random):
     field = np.zeros(shape)
     for width, share in correlation.items():
         white = random.standard_normal(shape)
-        if width > 0:
-            white = ndimage.gaussian_filter(white, width, mode="wrap", truncate=4)
-            white /= np.prod([_norm(width, length) for length in shape])
-        field += np.sqrt(share / total) * white
+        impulse = np.zeros(shape)
+        impulse.flat[0] = 1
+        norm = np.sqrt((_smoothed(impulse, width) ** 2).sum())
+        field += np.sqrt(share / total) / norm * _smoothed(white, width)
     return field
 
 
-def _norm(width, length):
-    """Standard deviation of white noise after the filter along an axis of this length."""
-    impulse = np.zeros(length)
-    impulse[0] = 1
-    return np.sqrt(np.sum(ndimage.gaussian_filter1d(impulse, width, mode="wrap", truncate=4) ** 2))
+def _smoothed(image, width):
+    if width == 0:
+        return image
+    smooth = ndimage.gaussian_filter(image, abs(width), mode="wrap", truncate=_REACH)
+    if width > 0:
+        return smooth
+    return smooth - ndimage.gaussian_filter(image, -2 * width, mode="wrap", truncate=_REACH)
 
 
 def correlated_with(values, correlation):
@@ -141,14 +163,17 @@ def correlated_with(values, correlation):
     """
     total = sum(correlation.values())
     result = np.zeros(np.shape(values))
+    values = np.asarray(values, dtype=float)
     for width, share in correlation.items():
-        part = np.asarray(values, dtype=float)
-        if width > 0:
-            reach = int(np.ceil(_REACH * width))
-            kernel = _smoothed_noise(np.arange(-reach, reach + 1), width)
+        if width == 0:
+            result += share / total * values
+        for sigma, height in _terms(width):
+            reach = int(np.ceil(_REACH * sigma))
+            kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
+            part = values
             for axis in (0, 1):
                 part = ndimage.convolve1d(part, kernel, axis=axis, mode="constant")
-        result += share / total * part
+            result += share / total * height * part
     return result
 
 
@@ -199,7 +224,7 @@ def from_text(text):
         correlation = dict(pairs)
     except (AttributeError, TypeError, ValueError):
         correlation = {}
-    if not correlation or min(*correlation, *correlation.values()) < 0 or not sum(correlation.values()) > 0:
+    if not correlation or min(correlation.values()) < 0 or not sum(correlation.values()) > 0:
         raise ValueError(
             f"Found the correlation {text!r}; expected pairs like '0:0.25 1.8:0.75'. Restore the image again."
         )

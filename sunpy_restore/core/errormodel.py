@@ -174,7 +174,7 @@ def fit_error_model(features, values, errors, *, weights, seed=0, steps=3000):
     return low, high, [tuple(part.detach().numpy() for part in layer) for layer in layers]
 
 
-def stratum_factors(ratios, stratum, strata, weights=None):
+def stratum_factors(ratios, stratum, strata, weights=None, limits=()):
     """
     Find the conformal factor of each stratum.
 
@@ -188,6 +188,9 @@ def stratum_factors(ratios, stratum, strata, weights=None):
         Names of the strata.
     weights : `numpy.ndarray`, optional
         Weight of each, shape ``(n,)``.
+    limits : iterable of `str`
+        Strata whose errors are mostly 0, so that no factor is right: there the uncertainty is an upper limit, which is
+        not reduced.
 
     Returns
     -------
@@ -201,4 +204,6 @@ def stratum_factors(ratios, stratum, strata, weights=None):
         own = stratum == index
         if np.count_nonzero(own) >= 100:
             factors[index] = coverage_factor(ratios[own], weights[own])
+        if strata[index] in limits:
+            factors[index] = max(factors[index], 1.0)
     return factors

@@ -29,6 +29,9 @@ class Evidence:
     added : `numpy.ndarray`, optional
         Standard deviation of random noise that was added to the restored image for display, shape ``(n,)``, in its
         unit; the scale and the features are those of the image without it.
+    magnification : `float`
+        Ratio of the pixel size for which the correlation of the errors is calibrated to that of the image, for a task
+        whose errors have a size in arcsec and whose images have pixels of any size.
     """
 
     where: np.ndarray
@@ -37,6 +40,7 @@ class Evidence:
     stratum: np.ndarray
     unknown: np.ndarray
     added: np.ndarray | None = None
+    magnification: float = 1.0
 
     def matrix(self):
         """

@@ -6,6 +6,7 @@ the whole image, while the memory depends on the size of a tile only.
 """
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
@@ -29,6 +30,9 @@ def apply_tiled(
     stride=1,
     batch=4,
     active=None,
+    reach=0,
+    trim=None,
+    workers=1,
     fill=np.nan,
     progress=False,
     description="",
@@ -53,8 +57,8 @@ def apply_tiled(
     halo : `int` or `None`
         Receptive radius of the function in input pixels. If it is `None`, every output pixel depends on the whole
         image: the function is called once with the whole image, continued to a multiple of ``stride``.
-    tile : `int`, optional
-        Largest side of a tile in input pixels, without its halo.
+    tile : `int` or pair of `int`, optional
+        Largest side of a tile in input pixels, without its halo, or its largest height and width.
     stride : `int`, optional
         Step of the grid on which the function samples its input, in input pixels. Corners and sides of all tiles with
         their halo are then multiples of it; ``tile`` and ``halo`` are rounded up.
@@ -62,6 +66,15 @@ def apply_tiled(
         Largest number of tiles per call of the function.
     active : `numpy.ndarray` of `bool`, optional
         Pixels whose result is needed, shape ``(ny, nx)``. Tiles without such a pixel are skipped.
+    reach : `int`, optional
+        Tiles with such a pixel at most as far away are not skipped either.
+    trim : `int`, optional
+        Width of a border of each tile that the function uses, but for which it returns no result. At its edges the
+        image is continued by this border only: there the function continues the image by itself, as in a call with the
+        whole image. Tiles are then passed one at a time. By default the function returns a result for all pixels, and
+        the image is continued by the whole halo.
+    workers : `int`, optional
+        Number of threads that call the function.
     fill : `float` or array-like, optional
         Values of skipped tiles: a number, or an array that broadcasts to the result.
     progress : `bool`, optional
@@ -100,28 +113,34 @@ def apply_tiled(
     out_dtype = np.dtype(out_dtype).newbyteorder("=")
     if out_dtype.kind != "f":
         raise TypeError(f"Found out_dtype={out_dtype}; expected a floating-point type.")
-    numbers = {"scale": scale, "tile": tile, "batch": batch, "stride": stride}
-    scale, tile, batch, stride = (at_least(1, *pair) for pair in numbers.items())
+    numbers = {"scale": scale, "batch": batch, "stride": stride, "workers": workers}
+    scale, batch, stride, workers = (at_least(1, *pair) for pair in numbers.items())
+    height, width = (at_least(1, "tile", side) for side in ((tile, tile) if np.ndim(tile) == 0 else tile))
     channels = image[np.newaxis] if image.ndim == 2 else image
     ny, nx = channels.shape[1:]
     whole = halo is None
     if whole:
-        tile, halo = max(ny, nx), 0
+        height, width, halo, workers = ny, nx, 0, 1
     halo = rounded_up(at_least(0, "halo", halo), stride)
-    job = TiledJob(function, channels, scale, halo, stride, active, fill, out_dtype)
+    batch = batch if trim is None else 1
+    job = TiledJob(function, channels, scale, halo, stride, active, fill, out_dtype, trim, reach, workers)
     while True:
         try:
             with tqdm(desc=description or None, unit="tile", disable=not progress) as bar:
-                out = job.run(tile, batch, bar)
+                out = job.run((height, width), batch, bar)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            if batch == 1 and (whole or tile <= max(_SMALLEST_TILE, stride)):
-                side = max(ny, nx) if whole else tile + 2 * halo
+            side = min(max(height, width), max(ny, nx))
+            if batch == job.workers == 1 and (whole or side <= max(_SMALLEST_TILE, stride)):
+                side += 0 if whole else 2 * halo
                 raise MemoryError(
                     f"one part of {side} x {side} pixels does not fit; close other programs, or use another device"
                 ) from error
-            batch, tile = (1, tile) if batch > 1 else (1, tile // 2)
+            if batch > 1 or job.workers > 1:
+                batch, job = 1, replace(job, workers=1)
+            else:
+                height, width = (min(length, side // 2) for length in (height, width))
         else:
             return out[0] if len(out) == 1 else out
 
@@ -221,7 +240,7 @@ def choose_device(device=None):
     return chosen
 
 
-def network_function(module, device=None):
+def network_function(module, device=None, **options):
     """
     Wrap a network as a function of arrays for `apply_tiled`.
 
@@ -233,6 +252,8 @@ def network_function(module, device=None):
         `sunpy_restore.networks.acceleration.accelerate`.
     device : `str` or `torch.device`, optional
         Device of the copy, see `choose_device`.
+    **options
+        Keywords with which the network is called.
 
     Returns
     -------
@@ -249,7 +270,7 @@ def network_function(module, device=None):
     def function(tiles):
         tensor = torch.from_numpy(np.array(tiles, dtype=np.float32, order="C")).to(device)
         with torch.inference_mode(), _full_precision(device):
-            result = network(tensor.contiguous(memory_format=torch.channels_last))
+            result = network(tensor.contiguous(memory_format=torch.channels_last), **options)
         return np.ascontiguousarray(result.float().cpu().numpy())
 
     return function

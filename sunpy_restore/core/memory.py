@@ -1,9 +1,15 @@
-"""Refuse images that are larger than the memory of the computer."""
+"""How much memory may be used, and errors if that of the computer is too small."""
 
 import os
 from contextlib import contextmanager
+from pathlib import Path
 
-__all__ = ["enough_memory", "is_out_of_memory"]
+import astropy.units as u
+
+__all__ = ["enough_memory", "is_out_of_memory", "working_memory"]
+
+_SHARE = 0.25  # of the memory that is free
+_MOST = 1.5e9  # bytes
 
 _MESSAGES = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")
 
@@ -55,6 +61,45 @@ def is_out_of_memory(error):
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _MESSAGES)
+
+
+def working_memory():
+    """
+    Memory that a function may use besides its images.
+
+    Returns
+    -------
+    `float`
+        Bytes: the value of the environment variable ``SUNPY_RESTORE_MEMORY``, such as ``"500 MB"``; by default a
+        quarter of the memory that is free, but at most 1.5 GB.
+
+    Raises
+    ------
+    ValueError
+        The environment variable is no amount of memory.
+    """
+    given = os.environ.get("SUNPY_RESTORE_MEMORY")
+    if given:
+        try:
+            size = u.Quantity(given).to_value("byte") if not given.strip().isdigit() else float(given)
+        except (TypeError, ValueError, u.UnitsError):
+            size = 0.0
+        if not size > 0:
+            raise ValueError(f"Found SUNPY_RESTORE_MEMORY={given!r}; expected an amount of memory such as '500 MB'.")
+        return size
+    free = _free_memory()
+    return _MOST if free is None else min(_SHARE * free, _MOST)
+
+
+def _free_memory():
+    """Bytes of memory that is free, `None` if the system does not tell."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024 * float(line.split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return None
 
 
 def _memory():

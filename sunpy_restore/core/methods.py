@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from sunpy_restore.core.header import Provenance
-from sunpy_restore.core.inference import choose_device
-from sunpy_restore.core.network import TiledNetwork, load_network
+from sunpy_restore.core.loaded import ready_network
 from sunpy_restore.core.registry import available
-from sunpy_restore.core.task import Restoration, resolve
+from sunpy_restore.core.task import resolve
 
 __all__ = ["Method", "Restored", "load_method", "restore", "restore_observation"]
 
@@ -174,9 +173,7 @@ def load_method(task, name="network", *, weights=None, device=None, progress=Fal
     if name not in task.methods:
         raise ValueError(f"Unknown method {name!r}; expected one of {', '.join(task.methods)}.")
     if name == "network":
-        network, local = load_network(task, weights, progress=progress)
-        tiled = isinstance(task, Restoration)
-        network = TiledNetwork.of(task, network, device) if tiled else network.eval().to(choose_device(device))
+        network, local = ready_network(task, weights, device, progress=progress)
         function = partial(_with_network, resolve(task.network_method), network)
         return Method(task, name, function, local.name, local.sha256, local.path)
     if weights is not None:

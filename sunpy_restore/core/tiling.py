@@ -1,8 +1,11 @@
 """Cut images into tiles and put the results together."""
 
 import operator
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -11,12 +14,16 @@ __all__ = [
     "at_least",
     "call_on_tiles",
     "checked_image",
+    "plan_grid",
     "plan_tiles",
     "prepared_result",
     "read_tiles",
     "rounded_up",
     "write_tiles",
 ]
+
+_MOST_PARTS = 64  # along an axis
+_SHARED = 0.2
 
 
 def checked_image(image):
@@ -66,7 +73,7 @@ def rounded_up(value, stride):
     return -(-value // stride) * stride
 
 
-def plan_tiles(shape, largest, active=None, stride=1):
+def plan_tiles(shape, largest, active=None, stride=1, reach=0):
     """
     Divide an image into tiles of nearly equal size.
 
@@ -74,12 +81,15 @@ def plan_tiles(shape, largest, active=None, stride=1):
     ----------
     shape : tuple of `int`
         Shape ``(ny, nx)`` of the image.
-    largest : `int`
-        Largest side of a tile in pixels, before it is rounded up to a multiple of the stride.
+    largest : `int` or pair of `int`
+        Largest side of a tile in pixels, or its largest height and width, before it is rounded up to a multiple of the
+        stride.
     active : `numpy.ndarray` of `bool`, optional
         Tiles without an active pixel are left out.
     stride : `int`, optional
         Corners and sides of the tiles are multiples of this number of pixels.
+    reach : `int`, optional
+        Tiles with an active pixel at most as far away are kept as well.
 
     Returns
     -------
@@ -88,7 +98,10 @@ def plan_tiles(shape, largest, active=None, stride=1):
     tiles : list of tuple of `slice`
         The pixels of each tile along y and x.
     """
-    size = tuple(rounded_up(-(-length // -(-length // largest)), stride) for length in shape)
+    largest = (largest, largest) if np.ndim(largest) == 0 else largest
+    size = tuple(
+        rounded_up(-(-length // -(-length // side)), stride) for length, side in zip(shape, largest, strict=True)
+    )
     if active is not None:
         active = np.asarray(active)
         if active.dtype != bool:
@@ -99,7 +112,12 @@ def plan_tiles(shape, largest, active=None, stride=1):
         [slice(start, min(start + side, length)) for start in range(0, length, side)]
         for length, side in zip(shape, size, strict=True)
     )
-    return size, [(y, x) for y in rows for x in columns if active is None or active[y, x].any()]
+
+    def is_active(y, x):
+        y, x = (slice(max(part.start - reach, 0), part.stop + reach) for part in (y, x))
+        return active is None or active[y, x].any()
+
+    return size, [(y, x) for y in rows for x in columns if is_active(y, x)]
 
 
 def read_tiles(channels, tiles, size, halo):
@@ -114,8 +132,8 @@ def read_tiles(channels, tiles, size, halo):
         Tiles, see `plan_tiles`.
     size : tuple of `int`
         Size ``(height, width)`` with which every tile is read.
-    halo : `int`
-        Width of the halo in pixels.
+    halo : `int` or pair of pairs of `int`
+        Width of the halo in pixels; or before and after the tile, along y and x.
 
     Returns
     -------
@@ -127,11 +145,12 @@ def read_tiles(channels, tiles, size, halo):
     ValueError
         A pixel is not finite.
     """
-    height, width = (side + 2 * halo for side in size)
+    halos = ((halo, halo),) * 2 if np.ndim(halo) == 0 else halo
+    height, width = (side + sum(ends) for side, ends in zip(size, halos, strict=True))
     data = np.empty((len(tiles), len(channels), height, width), dtype=np.float32)
     for (y, x), target in zip(tiles, data, strict=True):
-        rows = _reflected(y.start - halo, height, channels.shape[1])
-        columns = _reflected(x.start - halo, width, channels.shape[2])
+        rows = _reflected(y.start - halos[0][0], height, channels.shape[1])
+        columns = _reflected(x.start - halos[1][0], width, channels.shape[2])
         for channel, part in zip(channels, target, strict=True):
             # Values beyond single precision become infinite, and are refused below
             with np.errstate(over="ignore"):
@@ -149,11 +168,11 @@ def _reflected(start, count, length):
     return np.minimum(index, 2 * length - 1 - index)
 
 
-def call_on_tiles(function, data, scale):
+def call_on_tiles(function, data, scale, trim=0):
     """Call a function with tiles, and check the shape and type of its result; see `read_tiles` for the data."""
     tiles, _, height, width = shape = data.shape
     result = np.asarray(function(data))
-    expected = (tiles, scale * height, scale * width)
+    expected = (tiles, scale * (height - 2 * trim), scale * (width - 2 * trim))
     if result.ndim != 4 or (result.shape[0], *result.shape[2:]) != expected or result.shape[1] == 0:
         raise ValueError(
             f"Found a function whose result has shape {result.shape} for tiles of shape {shape}; expected "
@@ -175,16 +194,15 @@ def prepared_result(shape, fill, dtype):
     return fill.astype(dtype, order="C")
 
 
-def write_tiles(out, results, tiles, scale, halo):
-    """Write the results of tiles, without their halo, into ``out`` of shape ``(channels, scale * ny, scale * nx)``."""
+def write_tiles(out, results, tiles, scale):
+    """Write the results of tiles into ``out`` of shape ``(channels, scale * ny, scale * nx)``."""
     if results.shape[1] != len(out):
         raise ValueError(
             f"Found a result of {results.shape[1]} channels; expected {len(out)}, as in earlier calls of the function."
         )
-    edge = scale * halo
     for tile, result in zip(tiles, results, strict=True):
         y, x = (slice(scale * part.start, scale * part.stop) for part in tile)
-        out[:, y, x] = result[:, edge : edge + y.stop - y.start, edge : edge + x.stop - x.start]
+        out[:, y, x] = result[:, : y.stop - y.start, : x.stop - x.start]
 
 
 @dataclass(frozen=True)
@@ -194,7 +212,7 @@ class TiledJob:
 
     Parameters
     ----------
-    function, scale, halo, stride, active, fill, out_dtype
+    function, scale, halo, stride, active, fill, out_dtype, trim, workers
         See `~sunpy_restore.core.inference.apply_tiled`.
     channels : `numpy.ndarray`
         The image, shape ``(C, ny, nx)``.
@@ -208,6 +226,9 @@ class TiledJob:
     active: np.ndarray | None
     fill: object
     out_dtype: np.dtype
+    trim: int | None = None
+    reach: int = 0
+    workers: int = 1
 
     def run(self, tile, batch, bar):
         """
@@ -215,8 +236,10 @@ class TiledJob:
 
         Parameters
         ----------
-        tile, batch : `int`
-            Largest side of a tile without its halo; largest number of tiles per call of the function.
+        tile : pair of `int`
+            Largest height and width of a tile without its halo.
+        batch : `int`
+            Largest number of tiles per call of the function.
         bar : `tqdm.tqdm`
             Progress bar.
 
@@ -225,23 +248,107 @@ class TiledJob:
         `numpy.ndarray`
             Shape ``(C', scale * ny, scale * nx)``.
         """
-        out, scale, halo = None, self.scale, self.halo
-        size, tiles = plan_tiles(self.channels.shape[1:], tile, self.active, self.stride)
+        out = None
+        size, tiles = plan_tiles(self.channels.shape[1:], tile, self.active, self.stride, self.reach)
         bar.reset(total=len(tiles))
-        for first in range(0, len(tiles), batch):
-            group = tiles[first : first + batch]
-            results = call_on_tiles(self.function, read_tiles(self.channels, group, size, halo), scale)
+        groups = [tiles[first : first + batch] for first in range(0, len(tiles), batch)]
+        for group, results in _computed(partial(self._result, size=size), groups, self.workers):
             if out is None:
                 out = self._prepared(results.shape[1])
-            write_tiles(out, results, group, scale, halo)
+            write_tiles(out, results, group, self.scale)
             bar.update(len(group))
         if out is None:
             # No tile is active; one call tells the number of channels that the function returns
-            side = self.stride + 2 * halo
+            side = self.stride + 2 * self.halo
             zeros = np.zeros((1, len(self.channels), side, side), dtype=np.float32)
-            out = self._prepared(call_on_tiles(self.function, zeros, scale).shape[1])
+            out = self._prepared(call_on_tiles(self.function, zeros, self.scale, self.trim or 0).shape[1])
         return out
+
+    def _result(self, group, size):
+        """Results of tiles without their halo."""
+        if self.trim is None:
+            data = read_tiles(self.channels, group, size, self.halo)
+            results, before = call_on_tiles(self.function, data, self.scale), [self.halo] * 2
+        else:
+            # Beyond its edges the function continues the image by itself
+            (tile,) = group
+            ends = [
+                (self.trim if part.start == 0 else self.halo, self.trim if part.stop == length else self.halo)
+                for part, length in zip(tile, self.channels.shape[1:], strict=True)
+            ]
+            inner = [part.stop - part.start for part in tile]
+            data = read_tiles(self.channels, group, inner, ends)
+            results = call_on_tiles(self.function, data, self.scale, self.trim)
+            before = [first - self.trim for first, _ in ends]
+        y, x = (self.scale * start for start in before)
+        return results[:, :, y : y + self.scale * size[0], x : x + self.scale * size[1]]
 
     def _prepared(self, count):
         shape = (count, *(self.scale * length for length in self.channels.shape[1:]))
         return prepared_result(shape, self.fill, self.out_dtype)
+
+
+def _computed(function, groups, workers):
+    """Results in order, computed by threads that take the next group when they are free."""
+    if workers < 2 or len(groups) < 2:
+        for group in groups:
+            yield group, function(group)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        # Few results wait at a time
+        waiting = deque()
+        try:
+            for group in groups:
+                waiting.append((group, pool.submit(function, group)))
+                if len(waiting) > workers:
+                    first, job = waiting.popleft()
+                    yield first, job.result()
+            while waiting:
+                first, job = waiting.popleft()
+                yield first, job.result()
+        finally:
+            for _, job in waiting:
+                job.cancel()
+
+
+def plan_grid(shape, halo, largest, *, trim=None, stride=1, workers=1):
+    """
+    Choose the size of tiles with which an image needs the least time.
+
+    Parameters
+    ----------
+    shape : pair of `int`
+        Shape ``(ny, nx)`` of the image.
+    halo, trim, stride, workers
+        See `~sunpy_restore.core.inference.apply_tiled`.
+    largest : `int`
+        Largest number of pixels of a tile with its halo.
+
+    Returns
+    -------
+    `tuple` of `int`
+        Height and width of a tile without its halo.
+    """
+    outer = halo if trim is None else 0
+    inner = halo if trim is None else halo - trim
+
+    def sides(length, count):
+        side = rounded_up(-(-length // count), stride)
+        return side, side + (2 * inner if count > 2 else inner + outer if count == 2 else 2 * outer)
+
+    best = None
+    for rows in range(1, _MOST_PARTS + 1):
+        height, whole_height = sides(shape[0], rows)
+        if height * (rows - 1) >= shape[0]:
+            break
+        for columns in range(1, _MOST_PARTS + 1):
+            width, whole_width = sides(shape[1], columns)
+            if width * (columns - 1) >= shape[1]:
+                break
+            work = whole_height * whole_width
+            rounds = -(-rows * columns // workers)
+            # Beyond the time, the sum of all work counts a little: other processes want to run, too
+            cost = (work > largest, max(work - largest, 0), rounds * work + _SHARED * rows * columns * work / workers)
+            if best is None or cost < best[0]:
+                best = cost, (height, width)
+    return best[1]

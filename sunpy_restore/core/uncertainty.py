@@ -68,9 +68,11 @@ def standard_deviation(observation, restored, method, model):
 
     Returns
     -------
-    `numpy.ndarray`
+    sigma : `numpy.ndarray`
         1-sigma uncertainty in the shape and unit of the restored image; infinite where nothing is known, NaN where the
         restoration says nothing about the pixel.
+    correlation : `dict` of `float` to `float`
+        Correlation of the errors, see `~sunpy_restore.core.correlation.fit_correlation`.
     """
     evidence = resolve(method.task.evidence)(observation, restored, method)
     if tuple(evidence.features) != model.features:
@@ -80,10 +82,10 @@ def standard_deviation(observation, restored, method, model):
         )
     sigma = np.full(restored.data.shape, np.nan)
     sigma[evidence.where] = model.predict(evidence)
-    return sigma
+    return sigma, {width * evidence.magnification: share for width, share in model.correlation.items()}
 
 
-def uncertain(result, sigma, model, before=None):
+def uncertain(result, sigma, correlation, before=None):
     """
     Put the uncertainty on a restored Map.
 
@@ -91,10 +93,8 @@ def uncertain(result, sigma, model, before=None):
     ----------
     result : `~sunpy.map.GenericMap`
         The restored Map, which is changed: its uncertainty and the header keywords ``RSTCORR`` and ``RSTUNKN``.
-    sigma : `numpy.ndarray`
+    sigma, correlation
         See `standard_deviation`.
-    model : `~sunpy_restore.core.errormodel.ErrorModel`
-        The error model.
     before : `~astropy.nddata.NDUncertainty`, optional
         Uncertainty of the observed Map, which pixels that were not restored keep.
     """
@@ -103,7 +103,7 @@ def uncertain(result, sigma, model, before=None):
         sigma = np.where(observed, _as_deviation(before, sigma.shape, result.unit), sigma)
     unknown = int(np.count_nonzero(np.isinf(sigma) & ~observed))
     result.uncertainty = StdDevUncertainty(sigma.astype(np.float32))
-    result.meta[CORRELATION_KEYWORD] = correlations.to_text(model.correlation)
+    result.meta[CORRELATION_KEYWORD] = correlations.to_text(correlation)
     result.meta[UNKNOWN_KEYWORD] = unknown
     if unknown:
         warn_user(

@@ -206,8 +206,8 @@ def _restored(smap, observed, method, asked):
     result.meta.update(restored.cards | score)
     if asked.uncertainty:
         model = find_model(method, restored)
-        sigma = standard_deviation(observed, restored, method, model)
-        uncertain(result, sigma, model, before=None if restored.filled is None else smap.uncertainty)
+        sigma, correlation = standard_deviation(observed, restored, method, model)
+        uncertain(result, sigma, correlation, before=None if restored.filled is None else smap.uncertainty)
     return result
 
 

@@ -164,7 +164,7 @@ def _take(held, stream, well):
     return stream - taken
 
 
-def expose(image, channel, rng, well=FULL_WELL):
+def expose(image, channel, rng, well=FULL_WELL, noise=1.0):
     """
     Simulate an exposure: photon and read noise, then full wells and blooming.
 
@@ -178,6 +178,8 @@ def expose(image, channel, rng, well=FULL_WELL):
         Random number generator.
     well : `float`
         Full well in DN.
+    noise : `float`
+        Standard deviation of the noise in units of that of AIA.
 
     Returns
     -------
@@ -188,5 +190,5 @@ def expose(image, channel, rng, well=FULL_WELL):
     """
     per_photon = _PHOTON_ENERGY / channel / _PAIR_ENERGY / _GAIN
     variance = np.clip(image, 0, None) * per_photon + _READ_NOISE**2
-    unsaturated = image + np.sqrt(variance) * rng.standard_normal(image.shape)
+    unsaturated = image + noise * np.sqrt(variance) * rng.standard_normal(image.shape)
     return bloom(unsaturated, well), unsaturated

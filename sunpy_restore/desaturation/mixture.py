@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["FEATURES", "Region", "mixed", "regions"]
+__all__ = ["FEATURES", "OF_REGION", "Region", "mixed", "regions"]
 
 _GAP = 2  # pixels of a margin that joins damaged pixels to one region
 _AROUND = 64  # pixels around a region that are compared with its rim
@@ -14,9 +14,30 @@ _FEWEST = 4  # pixels of a ring
 _FLOOR = 0.05  # units of the scale, added to brightness before its logarithm
 _SHARE = 1e-3  # added to shares before their logarithm
 
-_OF_REGION = 18
+OF_REGION = (
+    "rim over middle ring",
+    "middle over outer ring",
+    "spread of rim",
+    "lower quartile of rim over bright part of outer ring",
+    "faint part of rim over middle ring",
+    "rim over bright part of middle ring",
+    "brightest pixels around over rim",
+    "share around above faint part of rim",
+    "share around above lower quartile of rim",
+    "share around above median of rim",
+    "share around above bright part of rim",
+    "relative scatter of rim",
+    "area",
+    "border squared over area",
+    "depth",
+    "other damage over area",
+    "share around far above bright part of rim",
+    "brightest near mask over rim",
+)
+"""Names of the first features of a region, which do not depend on a fill; most are logarithms."""
+
 _OF_EXPERT = 3
-FEATURES = _OF_REGION + _OF_EXPERT
+FEATURES = len(OF_REGION) + _OF_EXPERT
 """Number of features of a region."""
 
 

@@ -135,7 +135,8 @@ def _mean_of_mirrored(network, window, progress):
         np.pad(image, [(0, 0)] * (image.ndim - 2) + pads, mode="symmetric") for image in (window.channels, window.own)
     )
     mirrored = [np.s_[..., ::up, ::left] for up in (1, -1) for left in (1, -1)]
-    images = [network(channels[view], active=own[view], progress=progress)[view] for view in mirrored]
+    images = network.several([(channels[view], own[view]) for view in mirrored], progress=progress)
+    images = [image[view] for image, view in zip(images, mirrored, strict=True)]
     inner = tuple(slice(before, length - after) for (before, after), length in zip(pads, own.shape, strict=True))
     return np.mean(images, axis=0)[inner]
 

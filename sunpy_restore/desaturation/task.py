@@ -22,6 +22,8 @@ TASK = Restoration(
     restore="sunpy_restore.desaturation.restore:restore",
     recipe="sunpy_restore.desaturation.recipe:DesaturationRecipe",
     checks="sunpy_restore.desaturation.checks:checks",
+    evidence="sunpy_restore.desaturation.uncertainty:evidence",
+    fingerprint="sunpy_restore.desaturation.likeness:fingerprint",
 )
 
 DESATURATE = MapFunction(

@@ -35,6 +35,8 @@ _COMMON = {
     "restore": "sunpy_restore.enhancement.restore:restore",
     "recipe": "sunpy_restore.enhancement.recipe:EnhancementRecipe",
     "checks": "sunpy_restore.enhancement.checks:checks",
+    "evidence": "sunpy_restore.enhancement.uncertainty:evidence",
+    "fingerprint": "sunpy_restore.enhancement.likeness:fingerprint",
 }
 
 CONTINUUM = Restoration(

@@ -58,7 +58,8 @@ class ResidualRestorer(nn.Module):
         self.tail = nn.Conv2d(channels, 4, 3, padding=1, padding_mode="reflect")
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)
-        self.receptive_radius = 2 * blocks + 2 + filter_size // 2
+        self.trim = filter_size // 2
+        self.receptive_radius = 2 * blocks + 2 + self.trim
 
     def set_filter(self, filter_):
         """

@@ -1,6 +1,7 @@
 """Calibrate the uncertainty of the methods of a task on cases whose truth is known."""
 
 from dataclasses import dataclass, field
+from importlib import import_module
 
 import numpy as np
 from scipy import ndimage
@@ -49,8 +50,8 @@ class _Errors:
             self.weights.append(np.full(len(kept), len(own) / len(kept)))
             self.case.append(np.full(len(kept), number))
         self.groups.append(group)
-        if as_image and usable.any() and len(self.images) < _IMAGES:
-            self.images.append(_part(evidence, relative))
+        if as_image and usable.any() and len(self.images) < _IMAGES and evidence.magnification == 1:
+            self.images.append(_part(evidence, np.where(usable, relative, np.nan)))
 
     def together(self):
         """The samples as arrays."""
@@ -119,13 +120,16 @@ def calibrate(task, data, *, methods=None, weights=None, device=None, cases=None
     with training_data(data, task) as folder:
         found = _errors(recipe, folder, loaded, variants, cases, seed, progress)
     models, rows = {}, []
+    module = import_module(record.evidence.partition(":")[0])
+    strata, limits = module.STRATA, getattr(module, "LIMITS", ())
     for name, method in loaded.items():
         parts = found[name]
         if not parts["fit"].errors or not parts["calibrate"].errors:
             continue
-        strata = resolve(record.evidence.partition(":")[0] + ":STRATA")
-        models[name] = _model(parts, strata, method.sha256 or "", seed)
-        rows += coverage_table(name, models[name], parts["test"])
+        for part in parts.values():
+            part.images = [_without(limits, strata, *image) for image in part.images]
+        models[name] = _model(parts, strata, limits, method.sha256 or "", seed, recipe.calibration_steps)
+        rows += coverage_table(name, models[name], parts["test"], limits)
     return models, rows
 
 
@@ -178,12 +182,18 @@ def _part(evidence, relative):
     return part, relative[own]
 
 
-def _model(parts, strata, sha256, seed):
+def _without(limits, strata, evidence, relative):
+    """An image whose errors are unknown where the uncertainty is an upper limit."""
+    excluded = np.isin(evidence.stratum, [strata.index(stratum) for stratum in limits])
+    return evidence, np.where(excluded, np.nan, relative)
+
+
+def _model(parts, strata, limits, sha256, seed, steps):
     """The error model of a method."""
     fit, calibrate = parts["fit"].together(), parts["calibrate"].together()
     names = tuple(parts["calibrate"].images[0][0].features)
     low, high, layers = fit_error_model(
-        names, fit["values"], fit["errors"], weights=np.ones(len(fit["errors"])), seed=seed
+        names, fit["values"], fit["errors"], weights=np.ones(len(fit["errors"])), seed=seed, steps=steps
     )
     ones = np.ones(len(strata))
     plain = ErrorModel(
@@ -191,7 +201,7 @@ def _model(parts, strata, sha256, seed):
         sha256=sha256,
     )  # fmt: skip
     ratios = np.abs(calibrate["errors"]) / plain.ratio(calibrate["values"])
-    factors = stratum_factors(ratios, calibrate["stratum"], strata, _case_weights(calibrate))
+    factors = stratum_factors(ratios, calibrate["stratum"], strata, _case_weights(calibrate), limits)
     model = plain.with_factors(factors, {0.0: 1.0})
     products = pairs = 0
     for evidence, relative in parts["calibrate"].images:
@@ -219,7 +229,7 @@ def _normalised_image(model, evidence, relative):
     return np.clip(image, -5, 5), where
 
 
-def coverage_table(name, model, errors):
+def coverage_table(name, model, errors, limits=()):
     """
     How often the intervals of a method cover the truth.
 
@@ -231,6 +241,8 @@ def coverage_table(name, model, errors):
         Its error model.
     errors : `_Errors`
         Errors in the cases for testing.
+    limits : iterable of `str`
+        Strata in which the uncertainty is an upper limit; they are not part of all.
 
     Returns
     -------
@@ -245,9 +257,9 @@ def coverage_table(name, model, errors):
     samples = errors.together()
     sigma = model.ratio(samples["values"]) * model.factors[samples["stratum"]]
     ratios, groups = np.abs(samples["errors"]) / sigma, np.array(errors.groups)[samples["case"]]
-    everything = np.ones(len(ratios), bool)
+    everything = ~np.isin(samples["stratum"], [model.strata.index(stratum) for stratum in limits])
     selections = [("all", "all", everything)]
-    selections += [("all", group, groups == group) for group in dict.fromkeys(errors.groups) if group]
+    selections += [("all", group, everything & (groups == group)) for group in dict.fromkeys(errors.groups) if group]
     selections += [(stratum, "all", samples["stratum"] == i) for i, stratum in enumerate(model.strata)]
     selections += [
         (stratum, group, (samples["stratum"] == i) & (groups == group))

@@ -1,17 +1,21 @@
 """Networks with their weights, on a task that fills masked pixels from the image, the mask and a level."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch import nn
+from torch.nn import functional
 
 from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.network import TiledNetwork, fit, load_network
 from sunpy_restore.core.task import Restoration
+from sunpy_restore.core.threads import workers_for
 from sunpy_restore.core.weights import LocalWeights, write
 
 
@@ -186,14 +190,15 @@ def test_data_consistency_and_its_radius_may_be_references(channels, monkeypatch
     monkeypatch.setitem(sys.modules, "physics", physics)
     task = replace(OF_THE_IMAGE, data_consistency="physics:consistent", consistency_radius="physics:RADIUS")
     network = tiled(task, Identity(1))
-    assert network.receptive_radius == 6
+    assert (network.receptive_radius, network.consistent) == (1, np.subtract)
     np.testing.assert_array_equal(network(channels[0]), np.zeros((30, 45)))
 
 
-def test_data_consistency_adds_to_the_receptive_radius():
+def test_a_wide_data_consistency_is_apart_from_the_halo_of_the_network():
     task = replace(TASK, consistency_radius=5)
-    assert tiled(task, Filling(3)).receptive_radius == 8
-    assert tiled(task, Filling(None)).receptive_radius is None
+    assert tiled(task, Filling(3)).receptive_radius == 3
+    assert tiled(task, Filling(3)).consistent is not None
+    assert tiled(TASK, Filling(3)).consistent is None
 
 
 def test_the_halo_covers_the_data_consistency(channels):
@@ -256,3 +261,65 @@ def test_the_network_itself_is_not_changed(channels):
     with torch.no_grad():
         module.gain += 1
     np.testing.assert_array_equal(network(channels), expected)
+
+
+# Threads and edges
+
+
+class Bordered(torch.nn.Module):
+    """Mean over 5 x 5 pixels of which a border of one pixel is not returned; it continues images by itself."""
+
+    receptive_radius, trim = 3, 1
+
+    def forward(self, image, trim=0):
+        image = functional.avg_pool2d(functional.pad(image, (1,) * 4, mode="replicate"), 3, stride=1)
+        if trim:
+            image = image[..., trim:-trim, trim:-trim]
+        return functional.avg_pool2d(functional.pad(image, (2,) * 4, mode="reflect"), 5, stride=1)
+
+
+@pytest.mark.parametrize("tile", [9, 16, None])
+def test_tiles_equal_the_whole_image_if_the_network_continues_it_by_itself(tile):
+    image = np.random.default_rng(1).normal(size=(37, 50)).astype(np.float32)
+    padded = torch.from_numpy(np.pad(image, 1, mode="symmetric"))[None, None]
+    whole = Bordered()(padded, trim=1)[0, 0].numpy()
+    np.testing.assert_allclose(tiled(OF_THE_IMAGE, Bordered())(image, tile=tile), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("tile", [9, None])
+def test_a_wide_data_consistency_does_not_depend_on_tiles_nor_on_where_a_result_is_needed(tile):
+    task = replace(
+        OF_THE_IMAGE, data_consistency=lambda restored, observed: ndimage.uniform_filter(restored - observed, 9),
+        consistency_radius=4,
+    )  # fmt: skip
+    image = np.random.default_rng(2).normal(size=(60, 50)).astype(np.float32)
+    expected = ndimage.uniform_filter(tiled(OF_THE_IMAGE, Bordered())(image) - image, 9)
+    found = tiled(task, Bordered())(image, tile=tile)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    active = np.zeros(image.shape, bool)
+    active[40:45, 3:9] = True
+    found = tiled(task, Bordered())(image, tile=tile, active=active)
+    np.testing.assert_allclose(found[active], expected[active], atol=1e-6)
+
+
+def test_the_number_of_threads_is_that_of_the_user_again():
+    before, seen = torch.get_num_threads(), []
+
+    class Watching(Bordered):
+        def forward(self, image, trim=0):
+            seen.append(torch.get_num_threads())
+            return super().forward(image, trim)
+
+    try:
+        torch.set_num_threads(3)
+        image = np.zeros((40, 40), np.float32)
+        network = tiled(OF_THE_IMAGE, Watching())
+        seen.clear()
+        network(image)
+        assert torch.get_num_threads() == 3
+        assert set(seen) == {1}
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(workers_for, torch.device("cpu")).result() == 1
+        assert workers_for(torch.device("cpu")) == 3
+    finally:
+        torch.set_num_threads(before)

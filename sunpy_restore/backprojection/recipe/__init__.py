@@ -12,7 +12,8 @@ from torch.nn import functional
 from torch.utils.data import TensorDataset
 
 from sunpy_restore.backprojection.recipe import own, paired
-from sunpy_restore.backprojection.recipe.flares import compare_images, open_flares
+from sunpy_restore.backprojection.recipe.calibration import calibration_cases
+from sunpy_restore.backprojection.recipe.flares import compare_images, good_flares, open_flares
 from sunpy_restore.backprojection.recipe.pairs import FlareDataset, SceneDataset, simulated, simulated_flare
 from sunpy_restore.backprojection.recipe.scores import evaluation_pairs, measure
 from sunpy_restore.core.configfile import load_configs
@@ -36,6 +37,8 @@ _FLARE_DATA = (
     "scenes; in a quarter also calibration errors of up to 7 % of the amplitude."
 )
 _VALIDATION_SCENES, _VALIDATION_SIDE = 192, 64
+_SIMULATED = 300
+"""Number of simulated observations among those by which unusual ones are told."""
 _STAGE_WEIGHT = 0.3
 """Weight of a stage in the loss, relative to the next stage."""
 _SOFTENING = 1e-4
@@ -183,6 +186,26 @@ class BackprojectionRecipe(Recipe):
         See `~sunpy_restore.backprojection.recipe.paired.paired_observations` for these.
         """
         return paired.paired_observations(directory) if _has_pairs(directory) else evaluation_pairs()
+
+    def calibration(self, directory):
+        """See `~sunpy_restore.backprojection.recipe.calibration.calibration_cases`; the folder is not used."""
+        return calibration_cases()
+
+    def good_images(self, directory):
+        """
+        Back-projections of real flares in the folder, with their visibilities if it has them, and simulated ones.
+
+        Parameters
+        ----------
+        directory : path-like
+            See `~sunpy_restore.backprojection.recipe.flares.open_flares`.
+
+        Returns
+        -------
+        `list` of ``(name, make)``
+        """
+        found = [(source, partial(replace, flare)) for source, flare in good_flares(directory)]
+        return found + [(case.name, lambda case=case: case.make()[0]) for case in calibration_cases()[:_SIMULATED]]
 
     def observations(self, directory):
         """See `~sunpy_restore.backprojection.recipe.flares.open_flares`."""

@@ -19,7 +19,7 @@ from sunpy_restore.backprojection.recipe.maxima import find_sources
 from sunpy_restore.core.io import load
 from sunpy_restore.core.messages import warn_user
 
-__all__ = ["FlareObservation", "compare_images", "open_flares"]
+__all__ = ["FlareObservation", "compare_images", "good_flares", "open_flares"]
 
 _PIXEL = 2.0
 """Pixel size in arcsec of the images that are compared."""
@@ -74,6 +74,36 @@ def open_flares(directory):
     ~sunpy_restore.core.exceptions.RestoreWarning
         A file is left out because it is not a back-projection, such as pixel data.
     """
+    for source, observation in good_flares(directory):
+        yield source, _on_fine_pixels(observation)
+
+
+def good_flares(directory):
+    """
+    Read the STIX back-projections in a folder and its subfolders, on their own pixels.
+
+    Parameters
+    ----------
+    directory : path-like
+        See `open_flares`.
+
+    Yields
+    ------
+    source : `str`
+        Path of the file in the folder, without its ending.
+    observation : `~sunpy_restore.backprojection.observation.Observation`
+        The observation.
+
+    Raises
+    ------
+    FileNotFoundError
+        The folder contains no FITS file.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        See `open_flares`.
+    """
     directory = Path(directory)
     paths = sorted(path for path in directory.rglob("*") if path.name.lower().endswith(_SUFFIXES))
     if not paths:
@@ -98,7 +128,7 @@ def _opened(path):
         has_visibilities = "VISIBILITIES" in file
     visibilities = read_visibilities(open_visibilities(path)) if has_visibilities else None
     Observation.check(smap, visibilities=visibilities, instrument="STIX")
-    return _on_fine_pixels(Observation.from_map(smap, visibilities=visibilities, instrument="STIX"))
+    return Observation.from_map(smap, visibilities=visibilities, instrument="STIX")
 
 
 def _on_fine_pixels(observation):

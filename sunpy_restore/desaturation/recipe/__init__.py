@@ -13,8 +13,10 @@ from sunpy_restore.core.imagelist import read_list
 from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
 from sunpy_restore.core.samples import Splitting
 from sunpy_restore.core.task import network_builder
+from sunpy_restore.desaturation.recipe.calibration import calibration_cases
 from sunpy_restore.desaturation.recipe.datasets import training_pairs, validation_pairs
 from sunpy_restore.desaturation.recipe.export import export_samples
+from sunpy_restore.desaturation.recipe.good import good_images
 from sunpy_restore.desaturation.recipe.losses import weighted_l1
 from sunpy_restore.desaturation.recipe.own import sample_of
 from sunpy_restore.desaturation.recipe.scenes import LISTS
@@ -64,6 +66,8 @@ class DesaturationRecipe(Recipe):
         "known exposure the flux of a saturated core is an extrapolation. Do not derive the light curve or the "
         "temperature of a flare core from filled pixels alone."
     )
+
+    calibration_steps: ClassVar = 600
 
     options: ClassVar = frozenset({"data", "loss", "patches", "shares", "views"})
 
@@ -179,9 +183,25 @@ class DesaturationRecipe(Recipe):
             "diffraction": Variant("diffraction"),
         }
 
+    def calibration(self, directory):
+        """See `~sunpy_restore.desaturation.recipe.calibration.calibration_cases`."""
+        return calibration_cases(directory)
+
+    def good_images(self, directory):
+        """See `~sunpy_restore.desaturation.recipe.good.good_images`."""
+        return good_images(directory)
+
+    def calibrated(self):
+        """The fills of all methods, with and without the correction."""
+        return self.variants() | {"biharmonic+diffraction": Variant("biharmonic", {"consistency": "diffraction"})}
+
+    def applies(self, observation, method, options):
+        """Whether the diffraction pattern is known if the method needs it."""
+        return observation.channel is not None or not needs_fringes(method, options.get("consistency"))
+
     def restored(self, observation, method, options):
         """`None` if the variant needs a diffraction pattern that is not known."""
-        if needs_fringes(method, options.get("consistency")) and observation.channel is None:
+        if not self.applies(observation, method, options):
             return None
         return super().restored(observation, method, options)
 

@@ -13,7 +13,7 @@ from sunpy_restore.desaturation.recipe.families import FAMILIES, LEVEL_1_FAMILIE
 from sunpy_restore.desaturation.recipe.pairs import injected, paper_crops
 from sunpy_restore.desaturation.recipe.scenes import EIGHT_BIT, read_disks, read_images
 
-__all__ = ["evaluation_pairs", "measure"]
+__all__ = ["evaluation_pairs", "level_1_exposures", "measure"]
 
 _SIDE = 400  # pixels
 _FLARES = 5  # for each channel
@@ -58,7 +58,7 @@ def evaluation_pairs(directory):
     for name, (_, bright) in FAMILIES.items() if disks else ():
         for image, mask in family_masks(name, tiles(disks, _TILES, bright=bright)):
             yield name, Observation(image=np.where(mask, 1, image), mask=mask), image
-    images = list(own.own_exposures(directory, _SIDE) if owned else _level_1_images(directory))
+    images = [(channel, image[:_SIDE, :_SIDE]) for channel, image in level_1_exposures(directory, _SIDE)]
     for name in LEVEL_1_FAMILIES:
         crops = [_normalized(image) for channel, image in images if owned or channel in _MASKED_CHANNELS]
         for image, mask in family_masks(name, crops * _MASKS):
@@ -71,15 +71,34 @@ def evaluation_pairs(directory):
             yield _INJECTED, Observation.from_exposure(observed, channel), truth
 
 
-def _level_1_images(directory):
-    """Channels and unsaturated level-1 images of the list."""
+def level_1_exposures(directory, side=1024):
+    """
+    Unsaturated level-1 images that are kept back from training.
+
+    Parameters
+    ----------
+    directory : path-like
+        See `evaluation_pairs`.
+    side : `int`
+        Largest side in pixels of own images.
+
+    Yields
+    ------
+    channel : `int`
+        Wavelength in angstrom; an image may come with several, for channels of which there is none.
+    image : `numpy.ndarray`
+        In DN, shape ``(ny, nx)``.
+    """
+    if has_manifest(directory):
+        yield from own.own_exposures(directory, side)
+        return
     images = read_images(directory)
     for entry in images.split("validation"):
         if entry.unit == EIGHT_BIT:
             continue
         for path in images.paths(entry, directory):
             with fits.open(path) as hdus:
-                image = hdus[-1].data.astype(float)[:_SIDE, :_SIDE]
+                image = hdus[-1].data.astype(float)
             for channel in entry.options["channels"]:
                 yield channel, image
 

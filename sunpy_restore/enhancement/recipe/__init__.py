@@ -13,7 +13,7 @@ from sunpy_restore.core.recipe import Recipe, ScoreColumn
 from sunpy_restore.core.samples import Splitting
 from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE
 from sunpy_restore.enhancement.observation import Observation
-from sunpy_restore.enhancement.recipe import own, paired, patches
+from sunpy_restore.enhancement.recipe import calibration, good, own, paired, patches
 from sunpy_restore.enhancement.recipe.archives import ARCHIVES
 from sunpy_restore.enhancement.recipe.instrument import OPTIONS, telescope_of
 from sunpy_restore.enhancement.recipe.listed import (
@@ -215,6 +215,14 @@ class EnhancementRecipe(Recipe):
                 observed, truth = seen(image, source.pixel_scale, telescope)
                 observed = observed + _NOISE[task] * rng.standard_normal(observed.shape)
                 yield source.name, Observation.from_array(observed, self.task, telescope), truth
+
+    def calibration(self, directory):
+        """See `sunpy_restore.enhancement.recipe.calibration.cases`."""
+        return calibration.cases(self.task.name, directory)
+
+    def good_images(self, directory):
+        """See `sunpy_restore.enhancement.recipe.good.good_images`."""
+        return good.good_images(self.task, directory)
 
     def measure(self, observation, restored, truth):
         """See `~sunpy_restore.enhancement.recipe.scores.measure`."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 
 from astropy.io import fits
@@ -13,7 +14,7 @@ from sunpy_restore.enhancement.noise import estimate_noise
 from sunpy_restore.enhancement.recipe.imax import deconvolve, match_spectrum
 from sunpy_restore.enhancement.recipe.truth import Source, lane_field, quiet_level
 
-__all__ = ["LISTS", "OPTIONS", "clean_continuum_sources", "continuum_sources", "magnetogram_sources"]
+__all__ = ["LISTS", "OPTIONS", "arrays_of", "clean_continuum_sources", "continuum_sources", "magnetogram_sources"]
 
 LISTS = Path(__file__).with_name("data")
 """Folder with the lists of the package."""
@@ -172,7 +173,7 @@ def _sources(name, directory, split, level):
         # Images for validation are not altered, and have no level
         altered |= {"stray": options.get("stray", 0.0), "level": level if split == "train" else 0.0}
         scale = None if options.get("wald") else entry.pixel_scale / options.get("zoom", 1)
-        arrays = [array for path in images.paths(entry, directory) for array in _arrays(entry, path, continuum)]
+        arrays = [array for path in images.paths(entry, directory) for array in arrays_of(entry, path, continuum)]
         if "spectrum_of" in options:
             model, model_scale = _model(images, options["spectrum_of"], directory)
             arrays = [match_spectrum(array - 1, model, model_scale) for array in arrays]
@@ -186,11 +187,27 @@ def _model(images, name, directory):
     if entry is None:
         known = ", ".join(entry.name for entry in images.split("train"))
         raise ValueError(f"Unknown entry {name!r} (spectrum_of) in {images.path}; expected one of {known}.")
-    return _arrays(entry, images.paths(entry, directory)[0], continuum=True)[0], entry.pixel_scale
+    return arrays_of(entry, images.paths(entry, directory)[0], continuum=True)[0], entry.pixel_scale
 
 
-def _arrays(entry, path, continuum):
-    """The images of a file as an entry has them."""
+def arrays_of(entry, path, continuum):
+    """
+    Read the images of a file as an entry has them.
+
+    Parameters
+    ----------
+    entry : `~sunpy_restore.core.listentry.Entry`
+        The entry.
+    path : `pathlib.Path`
+        The file: FITS, ``.npy``, ``.npz``, PNG or JPEG 2000.
+    continuum : `bool`
+        Whether they are continuum images.
+
+    Returns
+    -------
+    `list` of `numpy.ndarray`
+        In units of the quiet-Sun intensity, or in kG.
+    """
     options, image = entry.options, entry.trimmed(_read(path, entry.options))
     if "strongest" in options:
         image = ndimage.gaussian_filter(_magnetic(image, options["strongest"]), options.get("smoothing", 0))
@@ -241,5 +258,8 @@ def _read(path, options):
         with np.load(path) as file:
             array = file[options.get("array", file.files[0])]
         return (array[:, options["stokes"], :] if "stokes" in options else array).astype(float)
+    if path.suffix in (".jp2", ".png"):
+        with Image.open(path) as image:
+            return np.asarray(image.convert("L"), dtype=float)
     with fits.open(path) as hdus:
-        return np.asarray(hdus[0].data, dtype=float)
+        return np.asarray(next(hdu.data for hdu in hdus if hdu.data is not None), dtype=float)

@@ -1,0 +1,81 @@
+"""Threads of PyTorch: one for each tile, so that a busy neighbour does not make all of them wait."""
+
+import threading
+from contextlib import contextmanager
+
+__all__ = ["in_one_thread", "single_threaded", "workers_for"]
+
+_lock = threading.Lock()
+_users = 0
+_before = 1
+
+
+def workers_for(device):
+    """
+    Number of threads that may compute at once.
+
+    Parameters
+    ----------
+    device : `torch.device`
+        Device of the network.
+
+    Returns
+    -------
+    `int`
+        On the CPU the number of threads that PyTorch may use (``torch.set_num_threads``, ``OMP_NUM_THREADS``). In
+        threads other than the main one, such as those of Dask, 1: they share the processor with each other already.
+    """
+    import torch
+
+    if device.type != "cpu" or threading.current_thread() is not threading.main_thread():
+        return 1
+    return torch.get_num_threads()
+
+
+@contextmanager
+def single_threaded():
+    """
+    Let each operation of PyTorch run in the thread that calls it.
+
+    The threads of PyTorch wait for each other after every operation: if another program needs one of their processors,
+    all wait. The number of threads that the user has set is restored at the end.
+    """
+    global _before, _users
+
+    import torch
+
+    with _lock:
+        if _users == 0:
+            _before = torch.get_num_threads()
+        _users += 1
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+        torch.set_num_threads(_before)
+
+
+def in_one_thread(function):
+    """
+    Make a function whose operations of PyTorch run in the thread that calls it, within `single_threaded`.
+
+    Parameters
+    ----------
+    function : callable
+        The function.
+
+    Returns
+    -------
+    callable
+    """
+    import torch
+
+    def alone(*args):
+        # New threads do not inherit the number of the thread that made them
+        if torch.get_num_threads() != 1:
+            torch.set_num_threads(1)
+        return function(*args)
+
+    return alone

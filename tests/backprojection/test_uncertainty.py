@@ -1,0 +1,189 @@
+"""Tests of what tells the errors of restored images, and of the calibrated uncertainty."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import sunpy.map
+
+from sunpy_restore.backprojection.beam import BEAM, beam_area
+from sunpy_restore.backprojection.fourier import Grid
+from sunpy_restore.backprojection.observation import Observation
+from sunpy_restore.backprojection.recipe.calibration import draw_case
+from sunpy_restore.backprojection.scenes import image_of, visibilities_of_scene
+from sunpy_restore.backprojection.task import TASK
+from sunpy_restore.backprojection.uncertainty import LIMITS, STRATA, evidence
+from sunpy_restore.backprojection.uvplane import UVPoints, stix_uv
+from sunpy_restore.backprojection.verb import backproj_to_clean
+from sunpy_restore.core.errorfile import FOLDER, read_models
+from sunpy_restore.core.methods import load_method, restore_observation
+from sunpy_restore.data import sample_path
+
+POINTS = stix_uv()
+MEM = load_method(TASK, "mem")
+CLEAN = load_method(TASK, "clean")
+
+
+def observed(scene, *, pixel=2.0, side=258.0, noise=0.05, flux=1.0, **changes):
+    true = visibilities_of_scene(scene, POINTS)
+    drawn = np.random.default_rng(3).standard_normal((2, len(true)))
+    error = noise * np.abs(true).mean() / np.sqrt(2)
+    return Observation(
+        visibilities=flux * (true + error * (drawn[0] + 1j * drawn[1])), points=POINTS, matrix=pixel * np.eye(2),
+        shape=(round(side / pixel),) * 2, **changes,
+    )  # fmt: skip
+
+
+def found(observation, method=CLEAN):
+    return evidence(observation, restore_observation(observation, method), method)
+
+
+@pytest.mark.parametrize("name", TASK.methods)
+def test_all_pixels_have_finite_properties(scene, name):
+    ours = found(observed(scene), load_method(TASK, name))
+    assert ours.where.all()
+    assert np.isfinite(ours.matrix()).all()
+    assert (ours.scale > 0).all()
+    assert not ours.unknown.any()
+    assert set(np.unique(ours.stratum)) == set(range(len(STRATA)))
+
+
+@pytest.mark.parametrize("flux", [1e-6, 1e9])
+def test_properties_do_not_depend_on_the_unit(scene, flux):
+    one, other = found(observed(scene)), found(observed(scene, flux=flux))
+    assert np.allclose(one.matrix(), other.matrix(), atol=2e-3)
+    assert np.allclose(flux * one.scale, other.scale)
+    assert np.array_equal(one.stratum, other.stratum)
+
+
+def test_properties_do_not_depend_on_the_pixels(scene):
+    """Odd numbers of pixels: every second pixel of 1 arcsec is one of 2 arcsec."""
+    fine, coarse = (observed(scene, pixel=pixel, side=side) for pixel, side in ((1.0, 253.0), (2.0, 254.0)))
+    one, other = found(fine, MEM), found(coarse, MEM)
+    values = {name: one.features[name].reshape(fine.shape)[::2, ::2].ravel() for name in one.features}
+    bright = other.stratum < 2
+    for name, expected in other.features.items():
+        assert np.abs(values[name] - expected)[bright].mean() < 0.15, name
+    assert one.magnification == pytest.approx(2 * other.magnification)
+
+
+def test_strata_follow_the_brightness(scene):
+    observation = observed(scene)
+    restored = restore_observation(observation, CLEAN)
+    stratum = evidence(observation, restored, CLEAN).stratum.reshape(observation.shape)
+    relative = restored.data / restored.data.max()
+    assert np.array_equal(stratum == 0, relative >= 0.5)
+    assert np.array_equal(stratum == 1, (relative < 0.5) & (relative >= 0.1))
+    assert relative[stratum == STRATA.index("background")].max() < 1e-3
+
+
+def test_nothing_is_known_without_a_source(scene):
+    observation = observed(scene)
+    empty = replace(observation, visibilities=0 * observation.visibilities)
+    assert found(empty).unknown.all()
+
+
+def test_nothing_is_known_of_other_instruments(scene):
+    """The points of the (u, v) plane have labels that are not those of STIX sub-collimators."""
+    observation = observed(scene)
+    points = UVPoints(POINTS.u, POINTS.v, tuple(f"#{index}" for index in range(len(POINTS.u))))
+    assert found(replace(observation, points=points)).unknown.all()
+
+
+def test_nothing_is_known_where_no_source_is_searched(scene):
+    """In images larger than 6.4 arcmin, except by CLEAN, which takes all pixels."""
+    observation = observed(scene, pixel=6.0, side=510.0)
+    unknown = found(observation, MEM).unknown.reshape(observation.shape)
+    assert unknown[0].all()
+    assert not unknown[42, 42]
+    assert unknown.mean() == pytest.approx(1 - (384 / 510) ** 2, abs=0.03)
+    assert not found(observation, CLEAN).unknown.any()
+
+
+def test_residual_maps_are_refused(make_backprojection, scene):
+    with pytest.raises(ValueError, match="Leave out residual=True"):
+        backproj_to_clean(make_backprojection(scene), method="clean", residual=True, uncertainty=True)
+
+
+@pytest.mark.parametrize("name", TASK.methods)
+def test_all_methods_are_calibrated(name):
+    model = read_models(FOLDER / "backproj.safetensors")[name]
+    assert model.strata == STRATA
+    assert (model.factors > 0.3).all()
+    assert (model.factors < 3).all()
+    assert set(LIMITS) < set(STRATA)
+
+
+def test_sample_has_an_uncertainty():
+    smap = sunpy.map.Map(sample_path("stix_flare"))
+    result = backproj_to_clean(smap, uncertainty=True)
+    sigma = result.uncertainty.array
+    assert sigma.shape == result.data.shape
+    assert np.isfinite(sigma).all()
+    assert (sigma > 0).all()
+    core = result.data > 0.5 * result.data.max()
+    assert 0.005 < (sigma[core] / result.data[core]).mean() < 0.3
+    assert result.meta["rstunkn"] == 0
+
+
+def test_uncertainty_follows_the_noise(make_backprojection, scene):
+    """The true scale of the error in the core: it is larger for noisier visibilities, and in the unit of the image."""
+    means = []
+    for noise in (0.01, 0.2):
+        smap = make_backprojection(observed(scene, noise=noise).visibilities)
+        result = backproj_to_clean(smap, uncertainty=True, weighting="natural")
+        core = result.data > 0.5 * result.data.max()
+        means.append((result.uncertainty.array[core] / result.data[core]).mean())
+    assert means[1] > 2 * means[0]
+
+
+def test_uncertainty_is_in_the_unit_of_the_image(make_backprojection, scene):
+    visibilities = observed(scene).visibilities
+    one, other = (
+        backproj_to_clean(make_backprojection(factor * visibilities), method="mem", uncertainty=True)
+        for factor in (1, 1e4)
+    )
+    assert np.allclose(1e4 * one.uncertainty.array, other.uncertainty.array, rtol=0.02)
+
+
+def test_correlation_has_a_size_in_arcsec(make_backprojection, scene):
+    """The errors are correlated over as many arcsec on pixels of any size."""
+    widths = {}
+    for pixel, side in ((2.0, 129), (4.0, 65)):
+        smap = make_backprojection(scene, pixel=(pixel, pixel), shape=(side, side))
+        text = backproj_to_clean(smap, method="mem", uncertainty=True).meta["rstcorr"]
+        widths[pixel] = [float(part.split(":")[0]) for part in text.split()]
+    assert np.allclose(widths[2.0], 2 * np.array(widths[4.0]), rtol=1e-3)
+    assert max(widths[2.0]) * 2.0 < 5 * BEAM
+
+
+@pytest.mark.parametrize("name", ["network", "mem", "clean"])
+def test_truth_is_covered(name):
+    """
+    In scenes that were not used for the calibration.
+
+    Scenes differ much more than pixels, so that the shares of only 30 of them are uncertain by several per cent.
+    """
+    method, model = load_method(TASK, name), read_models(FOLDER / "backproj.safetensors")[name]
+    shares = []
+    for index in range(30):
+        observation, truth = draw_case([5, index])
+        restored = restore_observation(observation, method)
+        ours = evidence(observation, restored, method)
+        ratio = np.abs((restored.data - truth)[ours.where]) / model.predict(ours)
+        bright = ours.stratum < 2
+        shares.append([np.mean(ratio[bright] < level) for level in (1, 1.96)])
+    one, two = np.mean(shares, axis=0)
+    assert 0.53 < one < 0.83
+    assert 0.85 < two < 0.995
+
+
+def test_uncertainty_describes_the_truth_of_a_closed_form(scene):
+    """The image of Gaussians has a closed form: nearly all of its pixels are within three standard deviations."""
+    observation = observed(scene)
+    restored = restore_observation(observation, MEM)
+    ours = evidence(observation, restored, MEM)
+    sigma = read_models(FOLDER / "backproj.safetensors")["mem"].predict(ours).reshape(observation.shape)
+    truth = image_of(scene, Grid(observation.shape, (2.0, 2.0)), BEAM) / beam_area()
+    assert np.mean(np.abs(restored.data - truth) < 3 * sigma) > 0.9
