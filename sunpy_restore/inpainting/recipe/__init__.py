@@ -61,6 +61,9 @@ class InpaintingRecipe(Recipe):
         {"C2", "aimed", "continuity", "features", "gate", "local", "loss", "rippled", "views"}
     )
 
+    # There are few images that were kept back, and longer fits follow each of their holes
+    calibration_steps = 600
+
     # Telemetry blocks are those of full frames; streamers change in a day
     splitting = Splitting(gap=24.0, regions=False)
 

@@ -3,7 +3,7 @@ Cases from which the uncertainty of filled pixels is learned: images that were k
 
 The truth of a filled pixel is its observed value, noise included. Stars, planets and cosmic rays in holes are left out:
 no fill contains them, see `~sunpy_restore.inpainting.outliers.find_outliers`. Images of the list are split by position
-angle: 24 sectors of 15 degrees are used for the fit, for the calibration and for the test in turn.
+angle: 12 sectors of 30 degrees are used for the fit, for the calibration and for the test in turn.
 """
 
 from functools import cache, partial
@@ -37,7 +37,7 @@ NOISES = {"half of the noise": 0.5, "noise as observed": 1.0, "twice the noise":
 """Groups of cases, and the noise relative to that of the observed image."""
 
 _PARTS = ("fit", "calibrate", "test")
-_SECTORS = 24  # of position angle
+_SECTORS = 12  # of position angle
 _ROUNDS = 3  # through the images of both coronagraphs in turn
 _SMOOTHING = 1.5  # pixels; finer detail counts as noise
 _STRUCTURE = 0.6  # share of images with added structure
