@@ -18,8 +18,8 @@ from sunpy_restore import filled, inpaint, measure, report
 from sunpy_restore.data import sample_path
 
 ###############################################################################
-# The sample is a complete image of a coronal mass ejection. Blocks of 32 x 32 pixels are removed from it: one on a
-# quiet corona, a pair next to the occulter, and four at the front.
+# The sample is a complete image. Blocks of 32 x 32 pixels are removed from it: a single one, two and three in a row, and
+# a square of four.
 
 complete = sunpy.map.Map(sample_path("lasco_c3_cme"))
 counts = complete.data.copy()
@@ -42,7 +42,7 @@ print(f"within 1 sigma: {100 * np.mean(ratio < 1):.0f} %, within 1.96 sigma: {10
 ###############################################################################
 # One image does not have to agree with 68 and 95 %: its errors are correlated, so that a block is right or wrong as a
 # whole. Over many images they do; see :ref:`the tables of coverage <coverage>`. The figure shows the truth, the fill,
-# the error and the uncertainty of the blocks at the front.
+# the error and the uncertainty of the four blocks.
 
 window = np.s_[704:832, 288:416]
 fig, axes = plt.subplots(1, 4, figsize=(15, 3.8), constrained_layout=True)
