@@ -863,7 +863,7 @@ def test_report_prints_checks(run, fails, tmp_path):
     described = json.loads(out)
     assert code == 0
     assert described["passed"]
-    assert len(described["checks"]) == 7
+    assert len(described["checks"]) == 8
     assert run("enhance", source, "-o", result, "--method", "bicubic", "--overwrite")[0] == 0
     code, out, _ = run("report", result, source)
     assert code == 1
