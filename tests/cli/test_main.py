@@ -858,12 +858,12 @@ def test_report_prints_checks(run, fails, tmp_path):
     assert run("enhance", source, "-o", result, "--method", "richardson-lucy")[0] == 0
     code, out, err = run("report", result, source)
     assert (code, err) == (0, "")
-    assert out.startswith("enhance-continuum, method richardson-lucy: 7 of 7 checks passed\n  pass  Pixels without a ")
+    assert out.startswith("enhance-continuum, method richardson-lucy: 8 of 8 checks passed\n  pass  Pixels without a ")
     code, out, _ = run("report", result, source, "--json")
     described = json.loads(out)
     assert code == 0
     assert described["passed"]
-    assert len(described["checks"]) == 7
+    assert len(described["checks"]) == 8
     assert run("enhance", source, "-o", result, "--method", "bicubic", "--overwrite")[0] == 0
     code, out, _ = run("report", result, source)
     assert code == 1
