@@ -9,11 +9,10 @@ from scipy import fft, ndimage
 
 import sunpy.map
 
-from sunpy_restore.core.likeness import score_of
+from sunpy_restore.core.likeness import FOLDER, read_likeness
 from sunpy_restore.data import sample_path
 from sunpy_restore.inpainting.likeness import fingerprint
 from sunpy_restore.inpainting.observation import Observation
-from sunpy_restore.inpainting.task import TASK
 
 CUTOUTS = (np.s_[120:700, 300:900], np.s_[600:900, 200:700], np.s_[300:800, 580:900])
 
@@ -99,7 +98,7 @@ def unlikeness(image, place, header=None):
         observation = Observation.from_map(sunpy.map.Map(data, meta), mask=mask)
     except (TypeError, ValueError):
         return np.inf
-    return score_of(TASK, observation)[0]
+    return read_likeness(FOLDER / "inpaint.json").measure(fingerprint(observation))[0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
