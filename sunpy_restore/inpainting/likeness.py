@@ -101,7 +101,7 @@ def _noise(root, valid, noise, level, known, spread):
     if np.ptp(np.percentile(brightness, [5, 95])) > 0.5:
         slope = np.polyfit(brightness, np.log(np.maximum(noise[known], 0.05 * spread)), 1)[0]
     changes = {(axis, lag): _differences(root, valid, lag, axis) for axis in (0, 1) for lag in (1, 2)}
-    size = {key: max(_deviation(change[both]), 1e-3 * spread) for key, (change, both) in changes.items()}
+    size = {key: max(_deviation(change[both]), 0.3 * spread) for key, (change, both) in changes.items()}
     change, both = changes[1, 1]
     far = np.percentile(np.abs(change[both]), 99)
     inner = ndimage.binary_erosion(valid, np.ones((3, 3)))

@@ -28,7 +28,6 @@ TASK = Restoration(
     recipe="sunpy_restore.inpainting.recipe:InpaintingRecipe",
     checks="sunpy_restore.inpainting.checks:checks",
     evidence="sunpy_restore.inpainting.uncertainty:evidence",
-    fingerprint="sunpy_restore.inpainting.likeness:fingerprint",
 )
 
 INPAINT = MapFunction(

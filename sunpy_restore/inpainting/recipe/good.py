@@ -8,7 +8,8 @@ from sunpy_restore.core.cells import cell_sums
 from sunpy_restore.inpainting.background import find_noise
 from sunpy_restore.inpainting.forward import draw_losses, lose
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
-from sunpy_restore.inpainting.lasco.header import Lasco
+from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE
+from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS, Lasco
 from sunpy_restore.inpainting.observation import Observation
 from sunpy_restore.inpainting.recipe.pairs import STRENGTHS
 from sunpy_restore.inpainting.recipe.scenes import read_exposures
@@ -20,6 +21,7 @@ _CUTOUTS = 6  # of each image
 _SIDES = (160, 900)  # pixels
 _MOST_UNOBSERVED = 0.5  # of a cutout
 _TRIES = 50
+_FIELD = {"C2": 7.0, "C3": 30.0}  # solar radii; there is no corona outside
 _MORE_NOISE = (0.3, 1.2)  # relative to that of the image
 _LOST = (0.002, 0.1)  # share of missing pixels
 
@@ -65,7 +67,10 @@ def _make(exposure, kind, seed):
         image, known = cell_sums(image, binning) / binning**2, share == 1
         center = tuple((place + 0.5) / binning - 0.5 for place in center)
     elif kind == "part":
-        rows, columns = _place(known, rng)
+        y, x = np.indices(known.shape, sparse=True)
+        radius = np.hypot(x - center[0], y - center[1]) / SOLAR_RADIUS[exposure.detector]
+        inside = (radius > OCCULTER_EDGE[exposure.detector][0]) & (radius < _FIELD[exposure.detector])
+        rows, columns = _place(known & inside, rng)
         image, known = image[rows, columns], known[rows, columns]
         center = center[0] - columns.start, center[1] - rows.start
     mask = draw_losses(image.shape, rng, np.exp(rng.uniform(*np.log(_LOST))), block=32 // binning) & known
