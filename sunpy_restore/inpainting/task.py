@@ -28,6 +28,7 @@ TASK = Restoration(
     recipe="sunpy_restore.inpainting.recipe:InpaintingRecipe",
     checks="sunpy_restore.inpainting.checks:checks",
     evidence="sunpy_restore.inpainting.uncertainty:evidence",
+    fingerprint="sunpy_restore.inpainting.likeness:fingerprint",
 )
 
 INPAINT = MapFunction(

@@ -52,13 +52,9 @@ def whitened(image):
 
 
 KINDS = {
-    "square root": lambda a, _: np.sqrt(np.maximum(a, 0)),
-    "logarithm": lambda a, _: np.log10(np.maximum(a, 1)),
     "fourth root": lambda a, _: np.maximum(a, 0) ** 0.25,
-    "smoothed": lambda a, _: smooth(a, 1.5),
     "smoothed strongly": lambda a, _: smooth(a, 3),
     "deconvolved": lambda a, _: deconvolved(a),
-    "sharpened": lambda a, _: a + 3 * (a - smooth(a, 1)),
     "noise of half the brightness": lambda a, rng: a + rng.normal(0, 0.5 * np.median(a), a.shape),
     "noise as bright as the image": lambda a, rng: a + rng.normal(0, np.median(a), a.shape),
     "cosmic rays": lambda a, rng: struck(a, rng, 0.01, np.ones((1, 1))),
@@ -75,7 +71,6 @@ KINDS = {
     "missing rows": lambda a, _: np.where((np.arange(len(a)) % 4 == 1)[:, None], 0, a),
     "whitened": lambda a, _: whitened(a),
     "running difference": lambda a, _: a - np.roll(a, (1, 2), (0, 1)),
-    "denoised": lambda a, _: a.max() * restoration.denoise_nl_means(a / a.max(), h=0.05),
     "rows displaced": lambda a, _: np.stack([np.roll(row, 4 * (i % 2)) for i, row in enumerate(a)]),
 }
 

@@ -42,7 +42,8 @@ def flagged(restored, original):
 def test_the_sample_passes(original, restored, tmp_path):
     found = report(restored, original)
     assert found.passed, found
-    assert [check.name for check in found][2:] == ["Guessed pixels", "Border step", "Radial profile"]
+    expected = ["Distance from good images", "Guessed pixels", "Border step", "Radial profile"]
+    assert [check.name for check in found][2:] == expected
     save(restored, tmp_path / "filled.fits")
     assert report(load(tmp_path / "filled.fits"), original) == found
 

@@ -69,7 +69,6 @@ KINDS = {
     "compressed": lambda image, rng: coded(image, 400.0),
     "noise": lambda image, rng: image + noise(image.shape, rng, 400),
     "enlarged": lambda image, rng: ndimage.zoom(image[256:768, 256:768], 2, order=3),
-    "large pixels": lambda image, rng: np.kron(image[::4, ::4], np.ones((4, 4))),
     "flat": lambda image, rng: np.full(image.shape, 3000.0) + noise(image.shape, rng, 20),
     "gradient": lambda image, rng: np.linspace(500, 5000, image.shape[1]) + noise(image.shape, rng, 20),
     "inverted": lambda image, rng: np.percentile(image, 99.9) - image,
