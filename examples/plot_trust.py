@@ -18,8 +18,8 @@ from sunpy_restore import filled, inpaint, measure, report
 from sunpy_restore.data import sample_path
 
 ###############################################################################
-# The sample is a complete image. Blocks of 32 x 32 pixels are removed from it: a single one, two and three in a row, and
-# a square of four.
+# The sample is a complete image. Blocks of 32 x 32 pixels are removed from it: a single one, two and three in a row,
+# and a square of four.
 
 complete = sunpy.map.Map(sample_path("lasco_c3_cme"))
 counts = complete.data.copy()
