@@ -51,7 +51,8 @@ def measure(result, region=None):
     Notes
     -----
     Header keywords that are read: ``RSTCORR`` and ``RSTFILL``. Pixels that were observed and not restored count with
-    the uncertainty of the input, if it had one, and as exact otherwise.
+    the uncertainty of the input, if it had one, and as exact otherwise; ``unstated`` is their number. If no pixel has
+    an uncertainty, the errors are NaN.
 
     Examples
     --------
@@ -73,8 +74,8 @@ def measure(result, region=None):
         )
     if result.uncertainty is None or CORRELATION_KEYWORD not in result.meta:
         raise ValueError(
-            "Found a Map without the uncertainty of this package; expected a result with uncertainty=True. submap, "
-            "resample and rotate of sunpy drop it: measure the whole result, with a region."
+            "Found a Map without the uncertainty of this package; expected a result with uncertainty=True. Arithmetic, "
+            "submap, resample and rotate of sunpy drop it: measure the whole result, with a region."
         )
     result = in_memory(result)
     inside = _inside(result, region) & valid_pixels(result)
@@ -94,8 +95,11 @@ def measure(result, region=None):
     # Along the axes of the frame, which can be rotated with respect to the pixels
     derivatives[1:] = np.tensordot(_pixel_matrix(result), derivatives[1:], axes=1)
     errors = np.sqrt([_variance(part * stated, restored, correlation) for part in derivatives])
+    unstated = int(np.count_nonzero(np.isnan(sigma[window]) & inside))
     if unknown:
         errors[:] = np.inf
+    elif unstated == np.count_nonzero(inside):
+        errors[:] = np.nan
     number = int(np.count_nonzero(inside))
     unit = result.unit or u.dimensionless_unscaled
     area = _pixel_area(result) if _is_per_solid_angle(unit) else 1
@@ -105,6 +109,7 @@ def measure(result, region=None):
         centroid=result.wcs.pixel_to_world(position[0] + window[1].start, position[1] + window[0].start),
         centroid_error=errors[1:] * u.arcsec,
         pixels=number, restored=float(restored[inside].mean()), unknown=unknown,
+        unstated=unstated,
     )  # fmt: skip
 
 

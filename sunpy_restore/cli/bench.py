@@ -62,6 +62,8 @@ def bench(*, repeat=3, comparisons=None):
     `str`
         Lines of a table.
     """
+    if repeat < 1:
+        raise ValueError(f"Found repeat={repeat}; expected at least 1.")
     yield f"{'function':<34}  {'time [s]':>9}  {'beside':<44}  {'time [s]':>9}  {'ratio':>6}"
     for comparison in COMPARISONS if comparisons is None else comparisons:
         with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,7 @@
 """Take containers of images apart into Maps, and make Maps of restored arrays."""
 
 import copy
+import zlib
 from numbers import Integral
 
 import ndcube
@@ -244,7 +245,8 @@ def drawn_map(smap, seed):
     sigma = np.asarray(smap.uncertainty.array, dtype=float)
     # The uncertainty of pixels that were observed says nothing about the restoration
     fill = filled(smap) if FILLED_KEYWORD in smap.meta else np.ones(sigma.shape, bool)
-    random = np.random.default_rng(seed)
+    # Errors of two images are independent, and those of one are the same in every run
+    random = np.random.default_rng([seed, zlib.crc32(np.ascontiguousarray(smap.data))])
     data = draw(smap.data.astype(float), np.where(fill, sigma, 0.0), correlation, random)
     kind = np.result_type(smap.data.dtype, np.float32)
     result = with_data(smap, np.where(fill, data, smap.data).astype(kind))
@@ -340,10 +342,15 @@ def _cube_as_maps(cube):
     if cube.mask is not None:
         masks = np.broadcast_to(np.asarray(cube.mask, dtype=bool), cube.data.shape).reshape(images.shape)
     fills = filled(cube).reshape(images.shape)
+    uncertainties = [None] * len(images)
+    if cube.uncertainty is not None:
+        arrays = np.broadcast_to(cube.uncertainty.array, cube.data.shape).reshape(images.shape)
+        uncertainties = [type(cube.uncertainty)(array, unit=cube.uncertainty.unit) for array in arrays]
     maps = []
-    for image, mask, header, fill in zip(images, masks, headers, fills, strict=True):
+    for image, mask, header, fill, stated in zip(images, masks, headers, fills, uncertainties, strict=True):
         smap = sunpy.map.Map(image, header)
         smap.mask = mask
+        smap.uncertainty = stated
         if FILLED_KEYWORD in header:
             record_filled(smap, fill)
         maps.append(smap)

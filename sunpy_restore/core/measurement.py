@@ -29,6 +29,9 @@ class Measurement:
         Share of them that were filled, or 1 if all of the image was restored.
     unknown : `int`
         Number of them whose uncertainty is infinite; if there are any, so are the errors.
+    unstated : `int`
+        Number of them that were observed and have no uncertainty; they count as exact. If no pixel of the region has
+        one, the errors are NaN.
     """
 
     flux: u.Quantity
@@ -40,6 +43,7 @@ class Measurement:
     pixels: int
     restored: float
     unknown: int
+    unstated: int = 0
 
     def __str__(self):
         lines = [
@@ -52,6 +56,8 @@ class Measurement:
         ]
         if self.unknown:
             lines.append(f"nothing is known about {self.unknown} pixels")
+        if self.unstated:
+            lines.append(f"{self.unstated} observed pixels have no uncertainty and count as exact")
         return "\n".join(lines)
 
     def to_table(self):
@@ -75,6 +81,7 @@ class Measurement:
             "pixels",
             "restored",
             "unknown",
+            "unstated",
         )
         columns = {}
         for name in names:

@@ -60,7 +60,8 @@ def desaturate(
         Put the calibrated 1-sigma uncertainty on the result, a `~astropy.nddata.StdDevUncertainty` of the filled
         pixels; others keep their uncertainty, or have none (NaN). It is infinite where nothing can be known.
     samples : `int`, optional
-        Draw as many plausible restorations from the uncertainty, the same ones in every run.
+        Draw as many plausible restorations from the uncertainty, the same ones in every run. Of several images, the
+        first sample of all, then the second of all, and so on.
     progress : `bool`
         Show a progress bar.
 

@@ -203,6 +203,15 @@ def test_it_is_on_or_off(value):
         restored(smap(), uncertainty=value)
 
 
+def test_cubes_keep_the_uncertainty_of_observed_pixels():
+    one = smap()
+    before = StdDevUncertainty(np.full(one.data.shape, 0.5))
+    cube = NDCube(one.data, wcs=one.wcs, meta=dict(one.meta), unit=u.DN / u.s, uncertainty=before)
+    result = restored(cube, "fill", uncertainty=True)
+    np.testing.assert_allclose(result.uncertainty.array[~filled(result)], 0.5)
+    assert restored(cube, "fill").uncertainty is None
+
+
 # Samples
 
 
@@ -233,6 +242,16 @@ def test_samples_come_in_the_container_of_the_images():
     found = restored((smap(), smap(level=101.0)), "fill", samples=3)
     assert [type(one) for one in found] == [tuple] * 3
     assert not np.array_equal(found[0][0].data, found[1][0].data)
+
+
+def test_errors_of_two_images_are_independent():
+    holes = [(row, column) for row in range(4, 28) for column in range(6, 40)]
+    images = [smap(holes), smap(holes, level=101.0)]
+    means, drawn = restored(images, "fill"), restored(images, "fill", samples=1)[0]
+    own = filled(means[0])
+    errors = [(sample.data - mean.data)[own] for sample, mean in zip(drawn, means, strict=True)]
+    assert min(part.std() for part in errors) > 2
+    assert abs(np.corrcoef(errors)[0, 1]) < 0.3
 
 
 @pytest.mark.parametrize(
@@ -275,6 +294,10 @@ def test_observed_pixels_count_as_exact_or_with_their_own_error():
     together = 0.5 * np.exp(-1 / (4 * 1.8**2))
     assert exact.flux_error.value == pytest.approx(3 * np.sqrt(2 + 2 * together))
     assert exact.restored == pytest.approx(0.02)
+    assert exact.unstated == 98
+    nothing = measure(restored(observed, "fill", uncertainty=True), ~region & (observed.data > 0))
+    assert np.isnan(nothing.flux_error)
+    assert "observed pixels have no uncertainty" in str(nothing)
     observed.uncertainty = StdDevUncertainty(np.full((32, 48), 0.5))
     other = measure(restored(observed, "fill", uncertainty=True), region)
     assert other.flux_error.value == pytest.approx(np.hypot(exact.flux_error.value, 0.5 * np.sqrt(98)))
