@@ -121,7 +121,8 @@ def pairs(folder, recipe):
         patch.setattr(scores, "_HOLES", 6)
         patch.setattr(scores, "_SIZES", {"32 px": (1, 1), "64 px": (2, 2), "32 x 128 px": (1, 4)})
         # The images are a quarter as large
-        patch.setattr(scores, "_SCALE", {"C2": 4 * 11.9, "C3": 4 * 56.0})
+        radii = {name: radius / 4 for name, radius in scores.SOLAR_RADIUS.items()}
+        patch.setattr(scores, "SOLAR_RADIUS", radii)
         return list(recipe.evaluation_pairs(folder))
 
 
