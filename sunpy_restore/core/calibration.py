@@ -52,7 +52,7 @@ class Calibration:
         Returns
         -------
         `dict`
-            Name in ``RSTMETH`` to `Variant`.
+            Name in ``RSTMETH`` to `~sunpy_restore.core.scoring.Variant`.
         """
         return {method: Variant(method) for method in self.task.methods}
 
@@ -63,7 +63,7 @@ class Calibration:
         Parameters
         ----------
         observation, method, options
-            See `restored`.
+            See `~sunpy_restore.core.scoring.Scoring.restored`.
 
         Returns
         -------

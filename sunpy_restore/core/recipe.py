@@ -198,7 +198,7 @@ class Recipe(OwnImages, Scoring, Calibration, ABC):
         """
         One number by which validations are compared, lower is better.
 
-        By default it is the `headline` if a validation logs it, otherwise the first score of `validation_scores`. The
+        By default it is the ``headline`` if a validation logs it, otherwise the first score of `validation_scores`. The
         sign is changed if its column says that higher values are better.
 
         Parameters

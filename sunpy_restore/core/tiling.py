@@ -240,7 +240,7 @@ class TiledJob:
             Largest height and width of a tile without its halo.
         batch : `int`
             Largest number of tiles per call of the function.
-        bar : `tqdm.tqdm`
+        bar : progress bar
             Progress bar.
 
         Returns

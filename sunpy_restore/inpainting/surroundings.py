@@ -181,7 +181,7 @@ class Surroundings:
         share : `numpy.ndarray`
             Share of the pixels of each cell that have one.
         mismatch : `numpy.ndarray`
-            `variation` over 32 pixels of the difference between known cells and the prediction.
+            Variation over 32 pixels of the difference between known cells and the prediction.
         """
         observation = self.observation
         nothing = np.zeros(self.known.shape, dtype=np.float32)

@@ -38,7 +38,7 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
         Folder of the training data: one that `~sunpy_restore.training.build_dataset` made, or one in the layout that
         the task's recipe describes.
     methods : iterable of `str`, optional
-        Rows of the table, see `sunpy_restore.core.recipe.Recipe.variants`; by default all.
+        Rows of the table, see `sunpy_restore.core.scoring.Scoring.variants`; by default all.
     weights : `str` or path-like, or `list` of them, optional
         Weights of the network, see `sunpy_restore.enhance`. Each of several has rows with the name of its configuration
         in place of ``"network"``.
@@ -49,7 +49,7 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
     -------
     `list` of `dict`
         One per source of images and method, with the names ``source`` and ``method`` and the scores that
-        `sunpy_restore.core.recipe.Recipe.measure` gives: the median of the absolute value over the images of the source
+        `sunpy_restore.core.scoring.Scoring.measure` gives: the median of the absolute value over the images of the source
         for names that begin with ``median_``, and the mean for all others. An image without a score does not count.
 
     Raises
@@ -78,7 +78,7 @@ def score_images(task, data, *, methods=None, weights=None, device=None):
     -------
     `dict`
         Source and method to a `list` with the scores of each image, as
-        `~sunpy_restore.core.recipe.Recipe.measure` gives them.
+        `~sunpy_restore.core.scoring.Scoring.measure` gives them.
     """
     recipe, found = _recipe(task, weights), {}
     with training_data(data, task) as folder:
@@ -149,7 +149,7 @@ def evaluate_observations(task, observations, *, methods=None, weights=None, dev
     -------
     `list` of `dict`
         One per observation and method, with the names ``source`` and ``method`` and the scores that
-        `sunpy_restore.core.recipe.Recipe.compare` gives; then one per method with the median over all observations.
+        `sunpy_restore.core.scoring.Scoring.compare` gives; then one per method with the median over all observations.
 
     Raises
     ------
