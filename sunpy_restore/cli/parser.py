@@ -23,12 +23,21 @@ class Parser(argparse.ArgumentParser):
         self.set_defaults(options=self.options)
 
     def add_argument(self, *args, **kwargs):
+        """Add an argument, as in `argparse`."""
         action = super().add_argument(*args, **kwargs)
         if any(name.startswith("--") for name in args):
             self.options[action.dest] = action
         return action
 
     def error(self, message):
+        """
+        Report an error in one line, and exit.
+
+        Parameters
+        ----------
+        message : `str`
+            The error.
+        """
         self.exit(2, f"{PROGRAM}: error: {message} (see '{self.prog} --help')\n")
 
 
