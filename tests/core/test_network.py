@@ -165,7 +165,7 @@ def test_data_consistency_sees_all_channels(channels, radius):
 
     mask = channels[1] > 0
     module = Filling(radius)
-    result = tiled(replace(TASK, data_consistency=consistent), module)(channels)
+    result = tiled(replace(TASK, data_consistency=consistent), module)(channels, tile=64)
     np.testing.assert_array_equal(result, np.where(mask, 31, channels[0]))
     ((restored, observed),) = seen
     assert (restored.shape, observed.shape) == (observed.shape[1:], (3, *restored.shape))

@@ -1,8 +1,9 @@
 import dataclasses
-import multiprocessing
+import pickle
 import re
+import subprocess
+import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 import requests
@@ -153,15 +154,20 @@ def test_progress_bar(entry, good, server, capsys):
     assert "100%" in capsys.readouterr().err
 
 
-def fetched(entry, base_url):
-    """In another process."""
-    return weights.fetch(entry, base_url=base_url).path.read_bytes()
+FETCH = """
+import pickle, sys
+from sunpy_restore.core import weights
+entry = pickle.loads(bytes.fromhex(sys.argv[1]))
+print(weights.fetch(entry, base_url=sys.argv[2]).path)
+"""
 
 
 def test_processes_that_fetch_at_once_get_the_whole_file(entry, good, server):
     server.files[FILE], server.plan["a"] = good.read_bytes(), ["slow"] * 4
-    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
-        jobs = [pool.submit(fetched, entry, server.base("a")) for _ in range(4)]
-        found = [job.result(timeout=120) for job in jobs]
-    assert found == [good.read_bytes()] * 4
+    command = [sys.executable, "-c", FETCH, pickle.dumps(entry).hex(), server.base("a")]
+    jobs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    found = {job.communicate(timeout=120)[0].strip() for job in jobs}
+    assert [job.returncode for job in jobs] == [0] * 4
+    assert found == {str(weights.cache_folder() / FILE)}
+    assert (weights.cache_folder() / FILE).read_bytes() == good.read_bytes()
     assert in_cache() == [FILE]
