@@ -49,8 +49,9 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
     -------
     `list` of `dict`
         One per source of images and method, with the names ``source`` and ``method`` and the scores that
-        `sunpy_restore.core.scoring.Scoring.measure` gives: the median of the absolute value over the images of the source
-        for names that begin with ``median_``, and the mean for all others. An image without a score does not count.
+        `sunpy_restore.core.scoring.Scoring.measure` gives: the median of the absolute value over the images of the
+        source for names that begin with ``median_``, and the mean for all others. An image without a score does not
+        count.
 
     Raises
     ------

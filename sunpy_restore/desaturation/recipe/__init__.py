@@ -105,7 +105,7 @@ class DesaturationRecipe(Recipe):
         return read_list(LISTS / f"{self.task.name}.toml").description
 
     def list_name(self, config):
-        """See `sunpy_restore.core.ownimages.OwnImages.list_name`; the option ``data`` is about pairs, not about images."""
+        """See `sunpy_restore.core.ownimages.OwnImages.list_name`; the option ``data`` is about pairs, not images."""
         return self.data_name
 
     def datasets(self, directory, config):
