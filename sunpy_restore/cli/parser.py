@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
         self.set_defaults(options=self.options)
 
     def add_argument(self, *args, **kwargs):
-        """Add an argument, as in `argparse`."""
+        """Add an argument, as other parsers do."""
         action = super().add_argument(*args, **kwargs)
         if any(name.startswith("--") for name in args):
             self.options[action.dest] = action
