@@ -5,12 +5,12 @@ The pattern is that of `aiapy.psf.psf` (Grigis et al. 2012), which evaluates 120
 pixels of the detector. Here each spot is evaluated on the few pixels around it, and the result is cut out.
 """
 
+import csv
 from functools import cache
+from importlib.resources import files
 
 import numpy as np
 from scipy import signal
-
-import astropy.units as u
 
 __all__ = ["EUV_CHANNELS", "RADIUS", "fringe_kernel", "mesh_psf"]
 
@@ -26,6 +26,8 @@ _OPEN_AREA = 0.82  # share of each of the two meshes
 _FOCAL_ANGLES = (45.0, -45.0)  # degrees
 _FOCAL_RADIUS = 100  # pixels
 _SPOT = 4  # pixels; radius on which a spot is evaluated
+_PITCH, _WIRE = 363.0, 34.0  # micrometres; period of the meshes and width of their wires (Grigis et al. 2012)
+_STEEPNESS = 4.5  # 1 / pixel^2; a spot is exp(-steepness * r^2)
 
 
 @cache
@@ -57,18 +59,12 @@ def mesh_psf(channel, radius=RADIUS):
     * Grigis, Su & Weber 2012, AIA PSF characterization and image deconvolution,
       https://sohoftp.nascom.nasa.gov/solarsoft/sdo/aia/idl/psf/DOC/psfreport.pdf
     """
-    # Not at the top: aiapy takes seconds to import, and most commands do not need it
-    from aiapy.psf import filter_mesh_parameters
-
     if channel not in EUV_CHANNELS:
         known = ", ".join(map(str, EUV_CHANNELS))
         raise ValueError(f"Found the channel {channel!r}; expected one of {known} angstrom: others have no mesh.")
-    mesh = filter_mesh_parameters()[channel * u.angstrom]
-    width = mesh["width"].value
-    ratio = (mesh["mesh_pitch"] / mesh["mesh_width"]).to_value(u.dimensionless_unscaled)
-    angles = mesh["angle_arm"].to_value(u.deg)
-    entrance = _spots(angles, mesh["spacing_e"].value, width, ratio, radius + _FOCAL_RADIUS)
-    focal = _spots(_FOCAL_ANGLES, mesh["spacing_fp"].value, width, ratio, _FOCAL_RADIUS)
+    angles, entrance_spacing, focal_spacing = _meshes()[channel]
+    entrance = _spots(angles, entrance_spacing, radius + _FOCAL_RADIUS)
+    focal = _spots(_FOCAL_ANGLES, focal_spacing, _FOCAL_RADIUS)
     inner = slice(_FOCAL_RADIUS, -_FOCAL_RADIUS)
     kernel = signal.fftconvolve(entrance, focal, mode="same")[inner, inner]
     kernel = np.clip(kernel, 0, None)
@@ -76,7 +72,22 @@ def mesh_psf(channel, radius=RADIUS):
     return kernel
 
 
-def _spots(angles, spacing, width, ratio, radius):
+@cache
+def _meshes():
+    """By channel: directions of the spots in degrees, and spacings of the entrance and of the focal-plane filter."""
+    text = (files("sunpy_restore.data") / "calibration" / "aia_meshes.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    return {
+        int(row["channel"]): (
+            [float(row[f"angle_{arm}"]) for arm in range(1, 5)],
+            float(row["entrance"]),
+            float(row["focal_plane"]),
+        )
+        for row in rows
+    }
+
+
+def _spots(angles, spacing, radius):
     """The diffraction spots and the core of one mesh, normalised over the whole detector and cut out."""
     image = np.zeros((2 * radius + 1, 2 * radius + 1))
     total = 0.0
@@ -88,14 +99,14 @@ def _spots(angles, spacing, width, ratio, radius):
             if np.abs(nearest).max() > half + _SPOT:
                 continue
             offsets = nearest[:, None] + np.arange(-_SPOT, _SPOT + 1)
-            profile = np.exp(-width * (offsets - place[:, None]) ** 2)
+            profile = np.exp(-_STEEPNESS * (offsets - place[:, None]) ** 2)
             profile[(offsets < -half) | (offsets >= half)] = 0
-            stamp = np.sinc(order / ratio) ** 2 * np.outer(*profile)
+            stamp = np.sinc(order * _WIRE / _PITCH) ** 2 * np.outer(*profile)
             total += stamp.sum()
             y, x = offsets + radius
             inside = np.ix_((y >= 0) & (y < len(image)), (x >= 0) & (x < len(image)))
             image[np.ix_(y[inside[0].ravel()], x[inside[1].ravel()])] += stamp[inside]
-    profile = np.exp(-width * np.arange(-_SPOT, _SPOT + 1) ** 2)
+    profile = np.exp(-_STEEPNESS * np.arange(-_SPOT, _SPOT + 1) ** 2)
     core = np.outer(profile, profile)
     image *= (1 - _OPEN_AREA) / total
     middle = slice(radius - _SPOT, radius + _SPOT + 1)

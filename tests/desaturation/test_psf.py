@@ -1,6 +1,9 @@
 """Comparison of the diffraction pattern with aiapy: whole on a small detector, and by spots on the real detector."""
 
 import importlib
+import os
+import subprocess
+import sys
 import types
 
 import numpy as np
@@ -29,6 +32,33 @@ def parameters(channel):
     mesh = aiapy_psf.filter_mesh_parameters()[channel * u.angstrom]
     ratio = (mesh["mesh_pitch"] / mesh["mesh_width"]).to_value(u.dimensionless_unscaled)
     return mesh["angle_arm"].to_value(u.rad), mesh["spacing_e"].value, mesh["spacing_fp"].value, ratio
+
+
+@pytest.mark.parametrize("channel", EUV_CHANNELS)
+def test_table_of_the_meshes_is_that_of_aiapy(channel):
+    mesh = aiapy_psf.filter_mesh_parameters()[channel * u.angstrom]
+    angles, entrance, focal_plane = psf._meshes()[channel]
+    assert angles == mesh["angle_arm"].to_value(u.deg).tolist()
+    assert (entrance, focal_plane) == (mesh["spacing_e"].value, mesh["spacing_fp"].value)
+    assert (psf._PITCH, psf._WIRE) == (mesh["mesh_pitch"].to_value(u.um), mesh["mesh_width"].to_value(u.um))
+    assert psf._STEEPNESS == mesh["width"].value
+
+
+def test_all_channels_are_in_the_table():
+    assert tuple(psf._meshes()) == EUV_CHANNELS
+
+
+def test_desaturates_without_aiapy():
+    """A module that is None in sys.modules cannot be imported."""
+    code = (
+        "import sys; sys.modules['aiapy'] = None\n"
+        "from sunpy.map import Map\n"
+        "from sunpy_restore import desaturate, filled\n"
+        "from sunpy_restore.data import sample_path\n"
+        "result = desaturate(Map(sample_path('aia_193_flare')), method='diffraction')\n"
+        "assert filled(result).any()\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
