@@ -6,6 +6,7 @@ One function per problem: a `~sunpy.map.GenericMap` goes in, a Map of the same c
 
 import lazy_loader as _lazy
 
+from sunpy_restore.citation import __citation__
 from sunpy_restore.tasks import FUNCTIONS as _FUNCTIONS
 from sunpy_restore.version import __version__
 
@@ -14,4 +15,4 @@ _attributes = {"core.exceptions": ["RestoreWarning", "WeightsError"], "core.fill
 _attributes |= {"core.io": ["load", "save"], "checking": ["report"], "measuring": ["measure"]}
 _attributes |= {_function.module.removeprefix(f"{__name__}."): [_function.name] for _function in _FUNCTIONS}
 __getattr__, __dir__, _names = _lazy.attach(__name__, submod_attrs=_attributes)
-__all__ = ["__version__", *_names]  # noqa: PLE0604
+__all__ = ["__citation__", "__version__", *_names]  # noqa: PLE0604

@@ -1,6 +1,7 @@
 # For editors and type checkers only: at run time the names come from sunpy_restore.tasks.FUNCTIONS.
 from sunpy_restore.backprojection.verb import backproj_to_clean as backproj_to_clean
 from sunpy_restore.checking import report as report
+from sunpy_restore.citation import __citation__ as __citation__
 from sunpy_restore.core.exceptions import RestoreWarning as RestoreWarning
 from sunpy_restore.core.exceptions import WeightsError as WeightsError
 from sunpy_restore.core.filled import filled as filled
