@@ -4,6 +4,7 @@ import builtins
 import os
 import re
 import sys
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -18,6 +19,11 @@ author = "The sunpy_restore developers"
 copyright = f"2026, {author}"  # noqa: A001
 release = __version__
 version = ".".join(release.split(".")[:2])
+_urls = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
+rst_epilog = f"""
+.. |repository| replace:: `source repository <{_urls["Repository"]}>`__
+.. |tracker| replace:: `issue tracker <{_urls["Tracker"]}>`__
+"""
 
 # -- Sphinx ------------------------------------------------------------------------------------------------------------
 
@@ -116,3 +122,17 @@ html_theme_options = {
     "goatcounter_analytics_url": False,
     "rtd_search": False,
 }
+
+# -- Links -------------------------------------------------------------------------------------------------------------
+
+linkcheck_timeout = 20
+linkcheck_workers = 4
+linkcheck_ignore = [
+    # Until the repository has an owner.
+    r"https://github\.com/OWNER/.*",
+    # Publishers answer programs with 403; the DOIs themselves are checked for their form by tests/test_readme.py.
+    r"https://doi\.org/10\.1088/.*",
+    r"https://doi\.org/10\.3847/.*",
+]
+# A DOI leads to the publisher; that is no outdated address.
+linkcheck_allowed_redirects = {r"https://doi\.org/.*": r".*", r"https?://.*readthedocs\.io/?$": r".*"}
