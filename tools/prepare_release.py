@@ -5,9 +5,10 @@ Write the version, date and addresses of a release into all files that state the
     python tools/prepare_release.py 0.1.0 --check
 
 The addresses in ``[project.urls]`` of ``pyproject.toml`` are the constants; without ``--repository`` and ``--tracker``
-they remain. The first command replaces them in the files below, and derives ``.zenodo.json`` from ``CITATION.cff``. The
-second one writes nothing: it fails, with a list, where a file disagrees or the repository has no owner yet. The package
-takes its version from the git tag and not from these files.
+they remain. The first command replaces them in the files below, derives ``.zenodo.json`` from ``CITATION.cff``, and
+copies the dependencies of ``pyproject.toml`` into the recipe for conda. The second one writes nothing: it fails, with a
+list, where a file disagrees or the repository has no owner yet. The package takes its version from the git tag and not
+from these files.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 ADDRESSED = (
@@ -30,6 +32,9 @@ ADDRESSED = (
     "sunpy_restore/citation.py",
 )
 """Files that state an address of the project."""
+
+CONDA_NAMES = {"astropy": "astropy-base", "dask": "dask-core", "matplotlib": "matplotlib-base", "torch": "pytorch"}
+"""Names on conda-forge that differ from those on PyPI."""
 
 _LINES = {
     "CITATION.cff": {"version: ": "{version}", "date-released: ": "{date}"},
@@ -43,6 +48,12 @@ def addresses(texts):
     """The repository and the tracker of ``pyproject.toml``."""
     urls = tomllib.loads(texts["pyproject.toml"])["project"]["urls"]
     return urls["Repository"], urls["Tracker"]
+
+
+def conda_requirements(pyproject):
+    """The dependencies of the package as lines of the recipe for conda."""
+    required = map(Requirement, tomllib.loads(pyproject)["project"]["dependencies"])
+    return sorted(f"    - {CONDA_NAMES.get(item.name, item.name)} {item.specifier}\n" for item in required)
 
 
 def zenodo(citation):
@@ -101,6 +112,11 @@ def prepared(texts, version, day, repository=None, tracker=None):
             result[name], found = re.subn(rf"^{re.escape(start)}.*$", line, result[name], flags=re.MULTILINE)
             if found != 1:
                 raise SystemExit(f"{name}: found {found} lines that begin with {start!r}; expected one.")
+    recipe = result["conda/recipe/recipe.yaml"]
+    start = recipe.index("    - python >=", recipe.index("  run:\n"))
+    start, end = recipe.index("\n", start) + 1, recipe.index("\ntests:\n")
+    requirements = "".join(conda_requirements(result["pyproject.toml"]))
+    result["conda/recipe/recipe.yaml"] = recipe[:start] + requirements + recipe[end:]
     result[".zenodo.json"] = zenodo(result["CITATION.cff"])
     return result
 

@@ -20,8 +20,6 @@ SCRIPT = ROOT / "tools" / "prepare_release.py"
 pytestmark = pytest.mark.skipif(not SCRIPT.is_file(), reason="tools/ is not here: the tests are not in a clone")
 yaml = pytest.importorskip("yaml")
 
-CONDA_NAMES = {"astropy": "astropy-base", "matplotlib": "matplotlib-base", "torch": "pytorch"}
-
 
 @pytest.fixture(scope="module")
 def script():
@@ -39,7 +37,7 @@ def texts(script):
 def test_files_agree(script, texts):
     stated = yaml.safe_load(texts["CITATION.cff"])
     found = script.problems(texts, str(stated["version"]))
-    assert [problem for problem in found if "no owner" not in problem] == []
+    assert [problem for problem in found if "no owner" not in problem] == [], "run python tools/prepare_release.py"
 
 
 def test_no_other_file_states_an_address(script, texts):
@@ -96,14 +94,21 @@ def test_zenodo_has_the_papers(texts):
     assert metadata["license"] == cff["license"]
 
 
-def test_conda_recipe_requires_what_the_package_requires(texts):
+@pytest.mark.parametrize("added", [(), ("zarr>=3.0", "dask[array]>=2024.8")])
+def test_conda_recipe_requires_what_the_package_requires(script, texts, added):
+    lines = "".join(f'  "{requirement}",\n' for requirement in added)
+    texts = texts | {
+        "pyproject.toml": texts["pyproject.toml"].replace("dependencies = [\n", f"dependencies = [\n{lines}")
+    }
     project = tomllib.loads(texts["pyproject.toml"])["project"]
-    required = {}
-    for requirement in map(Requirement, project["dependencies"]):
-        required[CONDA_NAMES.get(requirement.name, requirement.name)] = str(requirement.specifier)
-    recipe = yaml.safe_load(texts["conda/recipe/recipe.yaml"])
-    stated = dict(line.split() for line in recipe["requirements"]["run"] if not line.startswith("python "))
-    assert stated == required
+    required = {
+        script.CONDA_NAMES.get(requirement.name, requirement.name): str(requirement.specifier)
+        for requirement in map(Requirement, project["dependencies"])
+    }
+    recipe = yaml.safe_load(script.prepared(texts, "0.1.0", date(2026, 11, 28))["conda/recipe/recipe.yaml"])
+    first, *others = recipe["requirements"]["run"]
+    assert first == "python >=${{ python_min }}"
+    assert dict(line.split() for line in others) == required
     assert recipe["about"]["license"] == project["license"]
     assert recipe["about"]["summary"] == project["description"]
     assert [line.strip() for line in recipe["build"]["python"]["entry_points"]] == [
