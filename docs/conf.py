@@ -114,6 +114,8 @@ html_title = f"sunpy_restore {version}"
 html_theme_options = {
     "navbar_links": [["SunPy", "https://docs.sunpy.org/", 3]],
     "footer_links": [],
+    # The pages of single functions and classes are listed on the pages of their modules, and not next to every page.
+    "navigation_depth": 1,
     # Neither statistics of visitors nor a search on other hosts.
     "goatcounter_analytics_url": False,
     "rtd_search": False,

@@ -119,13 +119,14 @@ def sources(description):
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         if data["description"].split() == description.split():
             licences = {source["name"]: source["licence"] for source in data["source"] if "licence" in source}
+            teams = {source["name"]: source["credit"] for source in data["source"] if "credit" in source}
             rows = [
                 [
                     MARKUP.escape(source["name"]),
                     source["split"],
                     str(len(source["files"])),
                     linked(licences.get(source["name"], "see the data it is made from")),
-                    MARKUP.escape(source.get("credit", "")) or "n/a",
+                    MARKUP.escape(teams.get(source["name"], "n/a")),
                 ]
                 for source in data["source"]
             ]
@@ -135,8 +136,13 @@ def sources(description):
 
 def linked(text):
     """Text in which addresses are links."""
-    parts = re.split(r"(https?://[^\s,;]+)", text)
-    return "".join(MARKUP.link(part, part) if i % 2 else MARKUP.escape(part) for i, part in enumerate(parts))
+    return " ".join(linked_word(word) for word in text.split())
+
+
+def linked_word(word):
+    """A word, which is a link if it is an address."""
+    address, mark = re.fullmatch("(.*?)([,;]?)", word).groups()
+    return MARKUP.link(address, address) + mark if "://" in address else MARKUP.escape(word)
 
 
 def bibtex(doi, folder):

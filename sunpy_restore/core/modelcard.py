@@ -36,15 +36,11 @@ def render(value, markup=RESTRUCTUREDTEXT):
 
 
 def score_tables(scores, intervals, columns, markup):
-    """Scores by source and method: one table, or one per source where these are scored by different measures."""
-    measures = [{key for row in methods.values() for key in row} for methods in scores.values()]
-    if all(keys == measures[0] for keys in measures):
-        return _score_table(scores, intervals, columns, markup)
-    parts = [
-        f"{markup.heading(source, 2)}\n{_score_table({source: methods}, intervals, columns, markup)}"
-        for source, methods in scores.items()
-    ]
-    return "\n".join(parts)
+    """Scores by source and method: one table for all sources that are scored by the same measures."""
+    groups = {}
+    for source, methods in scores.items():
+        groups.setdefault(frozenset(key for row in methods.values() for key in row), {})[source] = methods
+    return "\n".join(_score_table(group, intervals, columns, markup) for group in groups.values())
 
 
 def _score_table(scores, intervals, columns, markup):
