@@ -12,6 +12,8 @@ from sunpy_restore import __version__
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
+from inventories import reachable
+
 # -- Project -----------------------------------------------------------------------------------------------------------
 
 project = "sunpy_restore"
@@ -37,6 +39,7 @@ extensions = [
     "sphinx_automodapi.smart_resolver",
     "sphinx_changelog",
     "sphinx_copybutton",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "coverage",
     "internals",
@@ -53,8 +56,6 @@ copybutton_prompt_is_regexp = True
 
 # -- References to other packages --------------------------------------------------------------------------------------
 
-# The inventories of other projects come from the internet, so they are read only on request. Without them, references
-# to these projects and to Python itself are plain text; nothing else is ignored below.
 _INTERSPHINX = {
     "aiapy": "https://aiapy.readthedocs.io/en/stable/",
     "astropy": "https://docs.astropy.org/en/stable/",
@@ -70,16 +71,17 @@ _INTERSPHINX = {
     "sunpy": "https://docs.sunpy.org/en/stable/",
     "torch": "https://docs.pytorch.org/docs/stable/",
 }
-if os.environ.get("SUNPY_RESTORE_DOCS_INTERSPHINX") == "1":
-    intersphinx_mapping = {name: (url, None) for name, url in _INTERSPHINX.items()}
-else:
-    _standard_library = (
-        "abc", "argparse", "collections", "dataclasses", "datetime", "os", "pathlib", "types", "typing",
-    )  # fmt: skip
-    nitpick_ignore_regex = [
-        (r"py:.*", rf"({'|'.join((*_INTERSPHINX, *_standard_library))})\..+"),
-        (r"py:.*", "|".join(re.escape(name) for name in dir(builtins) if not name.startswith("_"))),
-    ]
+# SUNPY_RESTORE_DOCS_INTERSPHINX=0 leaves all of them out; with 1, an inventory that cannot be read is a warning.
+intersphinx_mapping = reachable(_INTERSPHINX, os.environ.get("SUNPY_RESTORE_DOCS_INTERSPHINX"))
+# References to these projects and to Python itself are plain text where their inventory is not there, or does not have
+# them; nothing else is ignored.
+_standard_library = (
+    "abc", "argparse", "collections", "dataclasses", "datetime", "os", "pathlib", "types", "typing",
+)  # fmt: skip
+nitpick_ignore_regex = [
+    (r"py:.*", rf"({'|'.join((*_INTERSPHINX, *_standard_library))})\..+"),
+    (r"py:.*", "|".join(re.escape(name) for name in dir(builtins) if not name.startswith("_"))),
+]
 
 # Every network inherits the docstring of PyTorch's Module.forward, which refers to "Module".
 nitpick_ignore = [("py:class", "Module")]
@@ -118,6 +120,8 @@ html_title = f"sunpy_restore {version}"
 html_theme_options = {
     "navbar_links": [["SunPy", "https://docs.sunpy.org/", 3]],
     "footer_links": [],
+    # The pages of single functions and classes are listed on the pages of their modules, and not next to every page.
+    "navigation_depth": 1,
     # Neither statistics of visitors nor a search on other hosts.
     "goatcounter_analytics_url": False,
     "rtd_search": False,

@@ -105,7 +105,7 @@ def lasco():
     return {
         "function": "inpaint",
         "instrument": "SOHO/LASCO C3",
-        "names": ("blocks taken out (blue)", "filled"),
+        "names": ("blocks removed (blue)", "filled"),
         "images": (before[LASCO_FIELD], after[LASCO_FIELD]),
         "norm": Normalize(0.4, 1.8),
         "cmap": "gray",
@@ -133,7 +133,6 @@ def stix():
         "names": ("back-projection", "restored"),
         "images": images,
         "norm": Normalize(0, 1),
-        "extend": "min",
         "cmap": "inferno",
         "unit": "brightness / maximum",
         "side": 116 * dirty.scale.axis1.to_value("arcsec / pix"),
@@ -183,7 +182,7 @@ def draw(pairs):
         figure.text(middle, top, pair["function"], ha="center", va="top", fontsize=10, family="monospace")
         place = [(left + 0.1) / WIDTH, (low - 0.14) / HEIGHT, (side - 0.2) / WIDTH, 0.08 / HEIGHT]
         bar = figure.add_axes(place)
-        figure.colorbar(drawn, cax=bar, orientation="horizontal", extend=pair.get("extend", "neither"))
+        figure.colorbar(drawn, cax=bar, orientation="horizontal", extend=beyond(pair))
         if "ticks" in pair:
             bar.set_xticks(list(pair["ticks"]), list(pair["ticks"].values()))
         bar.tick_params(labelsize=7, length=2, pad=1.5)
@@ -198,6 +197,14 @@ def show(axes, image, pair):
     axes.set(xticks=[], yticks=[])
     options = {"origin": "lower", "extent": extent_of(pair), "interpolation": pair.get("interpolation", "nearest")}
     return axes.imshow(image, cmap=cmap, norm=pair["norm"], **options)
+
+
+def beyond(pair):
+    """Which ends of the colour bar stand for values beyond it."""
+    images, norm = [np.asarray(image) for image in pair["images"]], pair["norm"]
+    low = min(np.nanmin(image) for image in images) < norm.vmin
+    high = max(np.nanmax(image) for image in images) > norm.vmax
+    return {(True, True): "both", (True, False): "min", (False, True): "max"}.get((low, high), "neither")
 
 
 def extent_of(pair):

@@ -31,6 +31,7 @@ from sunpy_restore import __version__
 from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.markup import MARKDOWN
 from sunpy_restore.core.modelcard import card
+from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.core.registry import WeightsEntry, add_urls, available, entry_named
 from sunpy_restore.core.task import MapFunction
 from sunpy_restore.core.weights import read_metadata, verify
@@ -75,7 +76,7 @@ def readme(entry, metadata):
     function = function_of(task)
     pipeline = "image-to-image" if isinstance(function, MapFunction) else "unconditional-image-generation"
     use = f'Pass `weights="{entry.name}"` to `sunpy_restore.{function.name}`, or the path of the file.\n'
-    text = card(entry, metadata, task.title, function.name, MARKDOWN)
+    text = card(entry, metadata, task.title, function.name, MARKDOWN, recipe_of(task).score_columns)
     return "\n".join([front_matter([entry.licence], [entry.task], pipeline), text, MARKDOWN.heading("Use", 1), use])
 
 

@@ -4,11 +4,15 @@ Write a model card for every file of weights in the package and in its repositor
 The cards are reStructuredText in ``docs/model_cards``. That folder is made anew at every build, and git ignores it.
 """
 
+import re
 import shutil
+import tomllib
 from pathlib import Path
 
+import sunpy_restore
 from sunpy_restore.core.markup import RESTRUCTUREDTEXT
 from sunpy_restore.core.modelcard import card
+from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.core.weights import available, locate, read_metadata
 from sunpy_restore.tasks import function_of, get_task
 
@@ -21,10 +25,20 @@ INTRODUCTION = """\
 Model cards
 ***********
 
-Each card is made from the metadata of the weights file, which `sunpy_restore.core.weights.read_metadata` reads.
+A card describes a file of weights: what it is for and what it is not for, how accurate it is, and how it was trained.
+The cards are made from the metadata of the files, which `sunpy_restore.core.weights.read_metadata` reads.
 :doc:`/guide/weights` explains which weights are in the package and which ones are downloaded. ``sunpy-restore weights
 list`` lists all weights of the registry.
 """
+
+CITE = """\
+Cite the software (:doc:`/credits`) and the paper of the method:
+
+.. code-block:: bibtex
+
+"""
+
+MARKUP = RESTRUCTUREDTEXT
 
 
 KINDS = ("compact", "full", "features", "keras")
@@ -40,12 +54,102 @@ def write_cards(app):
     entries = [entry for entry in available() if entry.kind in ("compact", "full") and locate(entry, mirror=mirror)]
     for entry in entries:
         metadata = read_metadata(locate(entry, mirror=mirror))
-        task = get_task(metadata["task"])
-        text = card(entry, metadata, task.title, function_of(task).name)
-        (folder / f"{entry.name}.rst").write_text(text, encoding="utf-8")
+        (folder / f"{entry.name}.rst").write_text(described(entry, metadata, app.srcdir), encoding="utf-8")
     index = [INTRODUCTION, ".. toctree::", "    :maxdepth: 1", "", *(f"    {entry.name}" for entry in entries), ""]
     (folder / "index.rst").write_text("\n".join(index), encoding="utf-8")
     (folder / "table.inc").write_text(overview({entry.name for entry in entries}), encoding="utf-8")
+
+
+def described(entry, metadata, folder):
+    """The card of a file, with what is not in its metadata."""
+    task = get_task(metadata["task"])
+    recipe = recipe_of(task)
+    function = function_of(task).name
+    use = f"{task.title}, with sunpy_restore.{function}."
+    known = {"intended_use": recipe.intended_use or use, "limits": recipe.limits} | metadata
+    stages = training(entry, known)
+    left = {"steps", "wall_time", "device", "config", "commit"}
+    known = {key: value for key, value in known.items() if key not in left}
+    text = card(entry, known, task.title, function, columns=recipe.score_columns)
+    text = inserted(text, "Training data", sources(metadata["training_data"]))
+    cite = CITE + re.sub("^(?=.)", "    ", bibtex(entry.doi, folder), flags=re.MULTILINE)
+    return "\n".join([text, MARKUP.heading("Training", 1), stages, MARKUP.heading("How to cite", 1), cite])
+
+
+def inserted(text, heading, table):
+    """A card with a table at the end of a section."""
+    before, title, after = text.partition(MARKUP.heading(heading, 1))
+    section, line, rest = after.partition("\n\n")
+    return f"{before}{title}{section}{line}{table}\n{rest}" if title else text
+
+
+def training(entry, metadata):
+    """The stages of a training: those that are listed, or the one that the metadata describe."""
+    with Path(__file__).with_name("training_stages.toml").open("rb") as file:
+        stages = tomllib.load(file).get(entry.name)
+    if stages is None:
+        seconds = re.fullmatch(r"(\d+) s", metadata["wall_time"])
+        stages = [
+            {
+                "stage": f"Configuration ``{metadata['config']}``",
+                "steps": metadata["steps"],
+                "seconds": seconds and int(seconds[1]),
+                "device": {"cpu": "CPU"}.get(metadata["device"], "GPU"),
+                "commit": metadata["commit"].split(",")[0],
+                "sha256": entry.sha256,
+            }
+        ]
+    rows = [
+        [
+            stage["stage"],
+            str(stage["steps"]),
+            f"{stage['seconds'] / 3600:.2f}" if stage.get("seconds") else "not recorded",
+            stage.get("device", "not recorded"),
+            f"``{stage['commit']}``" if "commit" in stage else "not recorded",
+            f"``{stage['sha256'][:12]}``" if "sha256" in stage else "not recorded",
+        ]
+        for stage in stages
+    ]
+    return MARKUP.table(rows, ["Stage", "Steps", "Time [h]", "Device", "Commit", "SHA-256 of the weights (begin)"])
+
+
+def sources(description):
+    """The images of a training with their terms of use; nothing for simulated scenes."""
+    for path in sorted(Path(sunpy_restore.__file__).parent.glob("*/recipe/data/*.toml")):
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        if data["description"].split() == description.split():
+            licences = {source["name"]: source["licence"] for source in data["source"] if "licence" in source}
+            teams = {source["name"]: source["credit"] for source in data["source"] if "credit" in source}
+            rows = [
+                [
+                    MARKUP.escape(source["name"]),
+                    source["split"],
+                    str(len(source["files"])),
+                    linked(licences.get(source["name"], "see the data it is made from")),
+                    MARKUP.escape(teams.get(source["name"], "n/a")),
+                ]
+                for source in data["source"]
+            ]
+            return MARKUP.table(rows, ["Images", "Used for", "Files", "Licence and source", "Credit"])
+    return ""
+
+
+def linked(text):
+    """Text in which addresses are links."""
+    return " ".join(linked_word(word) for word in text.split())
+
+
+def linked_word(word):
+    """A word, which is a link if it is an address."""
+    address, mark = re.fullmatch("(.*?)([,;]?)", word).groups()
+    return MARKUP.link(address, address) + mark if "://" in address else MARKUP.escape(word)
+
+
+def bibtex(doi, folder):
+    """The entry of a paper."""
+    entries = re.split(r"\n(?=@)", (Path(folder) / "papers.bib").read_text(encoding="utf-8"))
+    (found,) = (entry for entry in entries if f"{{{doi}}}" in entry)
+    return found.strip() + "\n"
 
 
 def overview(described):

@@ -35,12 +35,51 @@ def render(value, markup=RESTRUCTUREDTEXT):
     return markup.escape(value) + "\n"
 
 
-def score_tables(scores, markup):
-    """Scores by source and method: one table, or one per source where these are scored by different measures."""
-    measures = [{key for row in methods.values() for key in row} for methods in scores.values()]
-    if all(keys == measures[0] for keys in measures):
-        return render(scores, markup)
-    return "\n".join(f"{markup.heading(source, 2)}\n{render(methods, markup)}" for source, methods in scores.items())
+def score_tables(scores, intervals, columns, markup):
+    """Scores by source and method: one table for all sources that are scored by the same measures."""
+    groups = {}
+    for source, methods in scores.items():
+        groups.setdefault(frozenset(key for row in methods.values() for key in row), {})[source] = methods
+    return "\n".join(_score_table(group, intervals, columns, markup) for group in groups.values())
+
+
+def _score_table(scores, intervals, columns, markup):
+    """One table, whose columns have the headings of the recipe, in its order, and the names of the scores otherwise."""
+    found = {key for methods in scores.values() for row in methods.values() for key in row}
+    keys = [key for key in columns if key in found]
+    keys += [key for methods in scores.values() for row in methods.values() for key in row if key not in columns]
+    keys = list(dict.fromkeys(keys))
+    rows = [
+        [
+            markup.escape(source),
+            markup.escape(method),
+            *(_cell(row.get(key), ranges.get(method, {}).get(key), columns.get(key)) for key in keys),
+        ]
+        for source, methods in scores.items()
+        for ranges in [intervals.get(source, {})]
+        for method, row in methods.items()
+    ]
+    headings = [columns[key].heading if key in columns else key for key in keys]
+    return markup.table(rows, ["Test images", "Method", *map(markup.escape, headings)])
+
+
+def _cell(value, interval, column):
+    """A score as text, with its interval where there is one."""
+    if value is None:
+        return "n/a"
+    form = "{:.4g}" if column is None else column.form
+    text, *limits = (form.format(number).rstrip("%") for number in (value, *(interval or ())))
+    return f"{text} [{', '.join(limits)}]" if limits else text
+
+
+def validation_table(values, columns, markup):
+    """Scores on the validation data, with the headings of the recipe."""
+    rows = []
+    for key, value in values.items():
+        name, _, source = key.partition("/")
+        heading = columns[name].heading if name in columns else name
+        rows.append([markup.escape(heading), markup.escape(source), _cell(value, None, columns.get(name))])
+    return markup.table(rows, ["Score", "Validation images", "Value"])
 
 
 def leaves(value, names=()):
@@ -73,25 +112,7 @@ def inline(value, markup):
     return markup.escape(value)
 
 
-def with_intervals(scores, intervals):
-    """Scores by source and method, each as text with its interval where there is one."""
-    return {
-        source: {
-            method: {
-                key: _with_interval(value, intervals.get(source, {}).get(method, {}).get(key))
-                for key, value in row.items()
-            }
-            for method, row in methods.items()
-        }
-        for source, methods in scores.items()
-    }
-
-
-def _with_interval(value, interval):
-    return value if interval is None else f"{value:.4g} [{interval[0]:.4g}, {interval[1]:.4g}]"
-
-
-def card(entry, metadata, title, function, markup=RESTRUCTUREDTEXT):
+def card(entry, metadata, title, function, markup=RESTRUCTUREDTEXT, columns=None):
     """
     The model card of a file of weights.
 
@@ -105,6 +126,8 @@ def card(entry, metadata, title, function, markup=RESTRUCTUREDTEXT):
         Title of its task, and the name of the function that uses it.
     markup : `~sunpy_restore.core.markup.RestructuredText`
         The markup language.
+    columns : mapping, optional
+        Name of a score to its `~sunpy_restore.core.scoring.ScoreColumn`, for headings with units.
 
     Returns
     -------
@@ -128,16 +151,17 @@ def card(entry, metadata, title, function, markup=RESTRUCTUREDTEXT):
     }
     label, description = markup.target(f"weights-{entry.name}"), f"{escape(entry.description)}\n"
     parts = [label, markup.heading(entry.name), description, markup.table(facts.items())]
+    sections = {
+        "scores": lambda scores: score_tables(scores, metadata.get(INTERVALS, {}), columns or {}, markup),
+        "validation": lambda scores: validation_table(scores, columns or {}, markup),
+    }
     for key, section in SECTIONS.items():
         if key not in metadata:
             continue
         parts.append(markup.heading(section, 1))
-        if key != "scores":
-            parts.append(render(metadata[key], markup))
-            continue
-        if INTERVALS in metadata:
+        if key == "scores" and INTERVALS in metadata:
             parts.append(f"{escape(INTERVALS_NOTE)}\n")
-        parts.append(score_tables(with_intervals(metadata[key], metadata.get(INTERVALS, {})), markup))
+        parts.append(sections[key](metadata[key]) if key in sections else render(metadata[key], markup))
     if REFERENCE in metadata:
         parts += [markup.heading("Reference of the scores", 1), render(without_lists(metadata[REFERENCE]), markup)]
     return "\n".join(part for part in parts if part)

@@ -86,7 +86,8 @@ def export_weights(run, out, *, name=None, data=None, methods=None, onnx=False, 
     entry = _entry(name, target, task, metadata)
     files = [target, out / f"{name}.toml", out / f"{name}.rst"]
     files[1].write_text(_toml(entry), encoding="utf-8")
-    files[2].write_text(card(entry, metadata, task.title, function_of(task).name), encoding="utf-8")
+    text = card(entry, metadata, task.title, function_of(task).name, columns=recipe.score_columns)
+    files[2].write_text(text, encoding="utf-8")
     if onnx:
         files.append(out / f"{name}.onnx")
         write_onnx(load_network(task, target)[0], files[-1], _inputs(task), names=task.channels)

@@ -44,7 +44,7 @@ def test_the_files_of_an_export(run, tmp_path):
     assert low <= metadata["scores"]["noise"]["network"]["nmse"] <= high
     assert metadata["intervals"]["other noise"]["network"] == {}
     text = card.read_text(encoding="utf-8")
-    for part in (f"{low:.4g}, {high:.4g}", "Intended use", "Not for images of the Sun.", "A toy", "Noise of seed 3."):
+    for part in (f"{low:.4f}, {high:.4f}", "Intended use", "Not for images of the Sun.", "A toy", "Noise of seed 3."):
         assert part in text, part
     assert hashlib.sha256(weights.read_bytes()).hexdigest() in text
     # It works at once

@@ -1,0 +1,80 @@
+"""What the extensions of the documentation write."""
+
+import importlib.util
+import tomllib
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+
+from sunpy_restore.core.weights import available, locate, read_metadata
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="docs are not here: the tests are not in a clone")
+
+INSIDE = [entry for entry in available() if entry.kind == "compact"]
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, DOCS / "_ext" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def cards():
+    return load("model_cards")
+
+
+@pytest.mark.parametrize("entry", INSIDE, ids=lambda entry: entry.name)
+def test_card_has_use_limits_training_and_paper(entry, cards):
+    text = cards.described(entry, read_metadata(locate(entry)), DOCS)
+    for heading in ("Intended use", "Limits", "Scores", "Training data", "Training", "How to cite"):
+        assert f"\n{heading}\n{'-' * len(heading)}\n" in text, heading
+    assert f"{{{entry.doi}}}" in text
+
+
+def test_last_listed_stage_is_that_of_the_file():
+    stages = tomllib.loads((DOCS / "_ext" / "training_stages.toml").read_text(encoding="utf-8"))
+    entries = {entry.name: entry for entry in INSIDE}
+    assert stages.keys() <= entries.keys()
+    for name, rows in stages.items():
+        metadata = read_metadata(locate(entries[name]))
+        assert str(rows[-1]["steps"]) == metadata["steps"], name
+        assert metadata["commit"].startswith(rows[-1]["commit"]), name
+        assert f"{rows[-1]['seconds']} s" == metadata["wall_time"], name
+
+
+def test_licences_of_the_training_data_are_named(cards):
+    text = cards.sources(
+        read_metadata(locate(next(e for e in INSIDE if e.task == "enhance-continuum")))["training_data"]
+    )
+    assert "`https://github.com/HelioML/HelioML <https://github.com/HelioML/HelioML>`__" in text
+    assert "MIT, " in text
+
+
+def test_inventories_that_cannot_be_read_are_left_out(monkeypatch):
+    inventories = load("inventories")
+    projects = {"here": "https://here.org/", "there": "https://there.org/"}
+
+    class Answer:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *arguments):
+            pass
+
+    def open_(request, timeout):
+        if "there" in request.full_url:
+            raise URLError("no network")
+        return Answer()
+
+    monkeypatch.setattr(inventories, "urlopen", open_)
+    monkeypatch.delenv("READTHEDOCS", raising=False)
+    assert inventories.reachable(projects) == {"here": ("https://here.org/", None)}
+    assert inventories.reachable(projects, "0") == {}
+    assert list(inventories.reachable(projects, "1")) == ["here", "there"]
+    monkeypatch.setenv("READTHEDOCS", "True")
+    assert list(inventories.reachable(projects)) == ["here", "there"]
