@@ -94,6 +94,9 @@ sphinx_gallery_conf = {
     "doc_module": ("sunpy_restore",),
     "filename_pattern": r"[\\/]plot_",
     "abort_on_example_error": True,
+    # Only what is printed is shown, not the objects that the last lines of cells return.
+    "capture_repr": (),
+    "within_subsection_order": "gallery_order.position",
     "remove_config_comments": True,
     "show_memory": False,
     "write_computation_times": False,

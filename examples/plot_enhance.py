@@ -3,9 +3,10 @@
 Enhancing HMI continuum images and magnetograms
 ===============================================
 
-`sunpy_restore.enhance` corrects HMI images for the point spread function and the pixel response, and doubles their
-sampling. This example enhances a sunspot and the magnetogram of an active region, compares the network with
-Richardson-Lucy deconvolution, and checks both against the observation.
+`sunpy_restore.enhance` corrects HMI images for the point spread function and the pixel
+response, and doubles their sampling. This example enhances a sunspot and the
+magnetogram of an active region, compares the network with Richardson-Lucy
+deconvolution, and checks both against the observation.
 """
 
 import matplotlib.pyplot as plt
@@ -19,7 +20,8 @@ from sunpy_restore.data import sample_path
 from sunpy_restore.enhancement.forward import reconvolve
 
 ###############################################################################
-# The sample is an HMI continuum image of a sunspot. A single call enhances it. ``method=`` selects a classical method.
+# The sample is an HMI continuum image of a sunspot. A single call enhances it.
+# ``method=`` selects a classical method.
 
 spot = sunpy.map.Map(sample_path("hmi_continuum_spot"))
 network = enhance(spot)
@@ -27,20 +29,26 @@ lucy = enhance(spot, method="richardson-lucy")
 bicubic = enhance(spot, method="bicubic")
 
 ###############################################################################
-# The first figure shows the central part of the observation, the Richardson-Lucy deconvolution and the result of the
-# network on the same intensity scale, in units of the quiet Sun. The second figure shows the difference between the
-# network and bicubic interpolation.
+# The first figure shows the central part of the observation, the Richardson-Lucy
+# deconvolution and the result of the network on the same intensity scale, in units of
+# the quiet Sun. The second figure shows the difference between the network and bicubic
+# interpolation.
 
 quiet = np.median(spot.data)
 
 
 def show(panels, label, figure, limits, part=1.0):
-    """Plot the central part of several Maps on one colour scale, with solar north up."""
+    """Plot the central part of Maps on one colour scale, with solar north up."""
     axes = []
     for index, (title, smap) in enumerate(panels.items(), start=1):
         ax = figure.add_subplot(1, len(panels), index, projection=smap)
-        image = ax.imshow(smap.data, cmap="gray", vmin=limits[0], vmax=limits[1], origin="lower")
-        edges = [np.array([0.5 - part / 2, 0.5 + part / 2]) * side - 0.5 for side in smap.data.shape[::-1]]
+        image = ax.imshow(
+            smap.data, cmap="gray", vmin=limits[0], vmax=limits[1], origin="lower"
+        )
+        edges = [
+            np.array([0.5 - part / 2, 0.5 + part / 2]) * side - 0.5
+            for side in smap.data.shape[::-1]
+        ]
         # HMI images are rotated by 180 degrees: the axes are reversed, the pixels stay
         upright = 1 if smap.rotation_matrix[0, 0] > 0 else -1
         ax.set_xlim(*edges[0][::upright])
@@ -59,34 +67,59 @@ def relative(smap):
 
 
 figure = plt.figure(figsize=(14, 4.6))
-panels = {"HMI": relative(spot), "Richardson-Lucy": relative(lucy), "Network": relative(network)}
+panels = {
+    "HMI": relative(spot),
+    "Richardson-Lucy": relative(lucy),
+    "Network": relative(network),
+}
 show(panels, "Intensity / quiet Sun", figure, (0.1, 1.2), part=0.5)
 
 figure = plt.figure(figsize=(6, 4.6))
 change = sunpy.map.Map((network.data - bicubic.data) / quiet, network.meta)
-show({"Network - bicubic": change}, "Intensity / quiet Sun", figure, (-0.2, 0.2), part=0.5)
+show(
+    {"Network - bicubic": change},
+    "Intensity / quiet Sun",
+    figure,
+    (-0.2, 0.2),
+    part=0.5,
+)
 
 ###############################################################################
-# The power spectrum of a quiet corner of the image shows at which scales power was added. Up to 1 cycle per arcsec, HMI
-# has observed the structure with reduced amplitude. At higher frequencies nothing was observed, and the power added by
-# the network is an informed guess.
+# The power spectrum of a quiet corner of the image shows at which scales power was
+# added. Up to 1 cycle per arcsec, HMI has observed the structure with reduced
+# amplitude. At higher frequencies nothing was observed, and the power added by the
+# network is an informed guess.
 
 figure, ax = plt.subplots(figsize=(6, 4))
-for title, smap, width in (("HMI", spot, 40), ("Richardson-Lucy", lucy, 80), ("Network", network, 80)):
+for title, smap, width in (
+    ("HMI", spot, 40),
+    ("Richardson-Lucy", lucy, 80),
+    ("Network", network, 80),
+):
     corner = smap.data[-width:, -width:] / quiet
     frequency, power = radial_power_spectrum(corner, smap.scale[0].value)
     ax.loglog(frequency, power, label=title)
-ax.axvline(0.5 / spot.scale[0].value, color="gray", linestyle=":", label="Nyquist frequency of HMI")
+ax.axvline(
+    0.5 / spot.scale[0].value,
+    color="gray",
+    linestyle=":",
+    label="Nyquist frequency of HMI",
+)
 ax.set_xlabel("Spatial frequency [cycles / arcsec]")
 ax.set_ylabel("Power")
 ax.legend()
 figure.tight_layout()
 
 ###############################################################################
-# Degraded by the instrument again, the enhanced image has to reproduce the observation to within the noise.
+# Degraded by the instrument again, the enhanced image has to reproduce the observation
+# to within the noise.
 
 inner = (slice(13, -13), slice(13, -13))
-for title, smap in (("Network", network), ("Richardson-Lucy", lucy), ("Bicubic", bicubic)):
+for title, smap in (
+    ("Network", network),
+    ("Richardson-Lucy", lucy),
+    ("Bicubic", bicubic),
+):
     difference = (reconvolve(smap.data) - spot.data)[inner]
     print(
         f"{title}: residual {np.abs(difference).sum() / spot.data[inner].sum():.2%}, "
@@ -94,8 +127,9 @@ for title, smap in (("Network", network), ("Richardson-Lucy", lucy), ("Bicubic",
     )
 
 ###############################################################################
-# Magnetograms are enhanced in the same way. The net flux is preserved. The unsigned flux increases by a few
-# percent, because opposite polarities that the point spread function of HMI mixes are separated.
+# Magnetograms are enhanced in the same way. The net flux is preserved. The unsigned
+# flux increases by a few percent, because opposite polarities that the point spread
+# function of HMI mixes are separated.
 
 observed = sunpy.map.Map(sample_path("hmi_magnetogram"))
 field = enhance(observed)
@@ -109,7 +143,14 @@ show(
     (-1500, 1500),
     part=0.6,
 )
-for title, smap in (("HMI", observed), ("Network", field), ("Richardson-Lucy", field_lucy)):
-    print(f"{title}: mean field {smap.data.mean():.2f} G, mean unsigned field {np.abs(smap.data).mean():.1f} G")
+for title, smap in (
+    ("HMI", observed),
+    ("Network", field),
+    ("Richardson-Lucy", field_lucy),
+):
+    print(
+        f"{title}: mean field {smap.data.mean():.2f} G, "
+        f"mean unsigned field {np.abs(smap.data).mean():.1f} G"
+    )
 
 plt.show()
