@@ -131,7 +131,7 @@ for index, (smap, title) in enumerate(zip((upright, disk, aia), titles), start=1
 aia.draw_extent(axes=panels[1], color="black")
 
 ###############################################################################
-# With an AIA image in place of the empty Map, the last panel is an overlay. The pointing
-# of STIX has an error of its own, which is not included here.
+# With an AIA image in place of the empty Map, the last panel is an overlay. The
+# pointing of STIX has an error of its own, which is not included here.
 
 plt.show()
