@@ -33,6 +33,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "coverage",
+    "gallery_pages",
     "internals",
     "model_cards",
 ]
@@ -96,7 +97,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     # Only what is printed is shown, not the objects that the last lines of cells return.
     "capture_repr": (),
-    "within_subsection_order": "gallery_order.position",
+    "within_subsection_order": "gallery_pages.position",
     "remove_config_comments": True,
     "show_memory": False,
     "write_computation_times": False,

@@ -99,7 +99,7 @@ components = clean_visibilities(
 ).model
 
 figure, panels = plt.subplots(
-    2, 3, figsize=(12, 9), layout="constrained", subplot_kw={"projection": dirty}
+    2, 3, figsize=(12, 7), layout="constrained", subplot_kw={"projection": dirty}
 )
 dirty_panel, component_panel, *restored_panels = panels.flat
 high = dirty.data.max()

@@ -31,19 +31,22 @@ bicubic = enhance(spot, method="bicubic")
 ###############################################################################
 # The first figure shows the central part of the observation, the Richardson-Lucy
 # deconvolution and the result of the network on the same intensity scale, in units of
-# the quiet Sun. The second figure shows the difference between the network and bicubic
-# interpolation.
+# the quiet Sun. The network and Richardson-Lucy deconvolution look alike. The second
+# figure therefore zooms in on the penumbra, and shows what the network adds to bicubic
+# interpolation and to the deconvolution, on two scales.
 
 quiet = np.median(spot.data)
 
 
-def show(panels, label, figure, limits, part=1.0):
+def show(panels, label, figure, limits, part=1.0, cmap="gray"):
     """Plot the central part of Maps on one colour scale, with solar north up."""
     axes = []
     for index, (title, smap) in enumerate(panels.items(), start=1):
         ax = figure.add_subplot(1, len(panels), index, projection=smap)
+        ax.coords[0].set_major_formatter("s")
+        ax.coords[1].set_major_formatter("s")
         image = ax.imshow(
-            smap.data, cmap="gray", vmin=limits[0], vmax=limits[1], origin="lower"
+            smap.data, cmap=cmap, vmin=limits[0], vmax=limits[1], origin="lower"
         )
         edges = [
             np.array([0.5 - part / 2, 0.5 + part / 2]) * side - 0.5
@@ -58,7 +61,7 @@ def show(panels, label, figure, limits, part=1.0):
         ax.coords[1].set_axislabel("Solar Y [arcsec]" if index == 1 else " ")
         ax.coords[1].set_ticklabel_visible(index == 1)
         axes.append(ax)
-    figure.colorbar(image, ax=axes, label=label, shrink=0.8, pad=0.02)
+    figure.colorbar(image, ax=axes, label=label, shrink=0.8)
 
 
 def relative(smap):
@@ -66,7 +69,7 @@ def relative(smap):
     return sunpy.map.Map(smap.data / quiet, smap.meta)
 
 
-figure = plt.figure(figsize=(14, 4.6))
+figure = plt.figure(figsize=(13, 4.2), layout="constrained")
 panels = {
     "HMI": relative(spot),
     "Richardson-Lucy": relative(lucy),
@@ -74,15 +77,19 @@ panels = {
 }
 show(panels, "Intensity / quiet Sun", figure, (0.1, 1.2), part=0.5)
 
-figure = plt.figure(figsize=(6, 4.6))
+whole = plt.figure(figsize=(14, 4.2), layout="constrained")
+left, right = whole.subfigures(1, 2, width_ratios=(2, 1.15))
+part, label = 0.2, "Difference / quiet Sun"
+zoomed = {name: panels[name] for name in ("Richardson-Lucy", "Network")}
+show(zoomed, "Intensity / quiet Sun", left, (0.1, 1.2), part=part)
+change = sunpy.map.Map((network.data - lucy.data) / quiet, network.meta)
+title = "Network - Richardson-Lucy"
+show({title: change}, label, right, (-0.2, 0.2), part=part, cmap="RdBu_r")
+
+figure = plt.figure(figsize=(5.6, 4.2), layout="constrained")
 change = sunpy.map.Map((network.data - bicubic.data) / quiet, network.meta)
-show(
-    {"Network - bicubic": change},
-    "Intensity / quiet Sun",
-    figure,
-    (-0.2, 0.2),
-    part=0.5,
-)
+title = "Network - bicubic"
+show({title: change}, label, figure, (-0.4, 0.4), part=part, cmap="RdBu_r")
 
 ###############################################################################
 # The power spectrum of a quiet corner of the image shows at which scales power was
@@ -90,7 +97,7 @@ show(
 # amplitude. At higher frequencies nothing was observed, and the power added by the
 # network is an informed guess.
 
-figure, ax = plt.subplots(figsize=(6, 4))
+figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 for title, smap, width in (
     ("HMI", spot, 40),
     ("Richardson-Lucy", lucy, 80),
@@ -106,9 +113,8 @@ ax.axvline(
     label="Nyquist frequency of HMI",
 )
 ax.set_xlabel("Spatial frequency [cycles / arcsec]")
-ax.set_ylabel("Power")
+ax.set_ylabel("Power [arbitrary unit]")
 ax.legend()
-figure.tight_layout()
 
 ###############################################################################
 # Degraded by the instrument again, the enhanced image has to reproduce the observation
@@ -135,7 +141,7 @@ observed = sunpy.map.Map(sample_path("hmi_magnetogram"))
 field = enhance(observed)
 field_lucy = enhance(observed, method="richardson-lucy")
 
-figure = plt.figure(figsize=(14, 4.6))
+figure = plt.figure(figsize=(13, 4.2), layout="constrained")
 show(
     {"HMI": observed, "Richardson-Lucy": field_lucy, "Network": field},
     "Line-of-sight field [G]",

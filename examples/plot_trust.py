@@ -13,6 +13,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy import ndimage
 
+import astropy.units as u
+
 import sunpy.map
 
 from sunpy_restore import filled, inpaint, measure, report
@@ -51,44 +53,34 @@ for number in (1, 1.96):
 # One image does not have to agree with 68 and 95 %: its errors are correlated, so that
 # a block is right or wrong as a whole. Over many images they do; see :ref:`the tables
 # of coverage <coverage>`. The figure shows the truth, the fill, the error and the
-# uncertainty of the four blocks.
+# uncertainty of the square of four blocks.
 
 window = np.s_[704:832, 288:416]
-fig, axes = plt.subplots(1, 4, figsize=(15, 3.8), constrained_layout=True)
+part = complete.submap([288, 704] * u.pix, top_right=[415, 831] * u.pix)
+figure, axes = plt.subplots(
+    1, 4, figsize=(16, 3.8), layout="constrained", subplot_kw={"projection": part}
+)
 low, high = np.percentile(complete.data[window], [1, 99])
 largest = np.nanmax(sigma[window])
+difference = np.where(holes, error, np.nan)
 panels = (
-    ("Truth", complete.data[window], "gray", low, high),
-    ("Filled", result.data[window], "gray", low, high),
-    (
-        "Filled - truth",
-        np.where(holes[window], error[window], np.nan),
-        "RdBu_r",
-        -2 * largest,
-        2 * largest,
-    ),
-    ("Uncertainty", sigma[window], "viridis", 0, largest),
+    ("truth", complete.data, "gray", low, high),
+    ("filled", result.data, "gray", low, high),
+    ("filled - truth", difference, "RdBu_r", -2 * largest, 2 * largest),
+    ("uncertainty", sigma, "viridis", 0, largest),
 )
 for ax, (title, image, colours, least, most) in zip(axes, panels, strict=True):
     drawn = ax.imshow(
-        image,
-        origin="lower",
-        cmap=colours,
-        vmin=least,
-        vmax=most,
-        extent=(288, 416, 704, 832),
+        image[window], origin="lower", cmap=colours, vmin=least, vmax=most
     )
-    ax.contour(
-        np.arange(288, 416) + 0.5,
-        np.arange(704, 832) + 0.5,
-        holes[window],
-        [0.5],
-        colors="tab:orange",
-    )
+    ax.contour(holes[window], [0.5], colors="tab:orange")
     ax.set_title(title)
-    ax.set_xlabel("x [pixel]")
-    fig.colorbar(drawn, ax=ax, shrink=0.8, label="DN")
-axes[0].set_ylabel("y [pixel]")
+    for coordinate, letter in zip(ax.coords, "XY", strict=True):
+        coordinate.set_format_unit(u.arcsec, decimal=True)
+        coordinate.set_ticks(spacing=2000 * u.arcsec)
+        labelled = letter == "X" or ax is axes[0]
+        coordinate.set_axislabel(f"Solar {letter} [arcsec]" if labelled else " ")
+    figure.colorbar(drawn, ax=ax, shrink=0.8, label="Counts")
 
 ###############################################################################
 # `sunpy_restore.measure` gives the flux of a region with its error. The errors of
@@ -111,22 +103,21 @@ for number in range(1, count + 1):
 # ``samples=`` draws plausible restorations, from which the error of any other number
 # follows. Here it is the profile along a row through the same block.
 
-row, columns = 768, slice(300, 404)
+row, columns = 768, np.arange(300, 404)
+x = complete.wcs.pixel_to_world(columns, row).Tx.to_value("arcsec")
 samples = inpaint(observed, samples=12)
-fig, ax = plt.subplots(figsize=(8, 4), constrained_layout=True)
+figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 for index, sample in enumerate(samples):
+    style = {"color": "tab:orange", "alpha": 0.35, "linewidth": 0.8}
     label = "samples" if index == 0 else None
-    values = sample.data[row, columns]
-    ax.plot(
-        range(300, 404), values, color="tab:orange", alpha=0.35, lw=0.8, label=label
-    )
-ax.plot(
-    range(300, 404), complete.data[row, columns], color="black", lw=1, label="truth"
-)
-ax.plot(range(300, 404), result.data[row, columns], color="tab:blue", label="filled")
-ax.axvspan(320, 384, color="0.9", zorder=0, label="missing")
-ax.set_xlabel("x [pixel]")
-ax.set_ylabel("DN")
+    ax.plot(x, sample.data[row, columns], label=label, **style)
+ax.plot(x, complete.data[row, columns], color="black", linewidth=1, label="truth")
+ax.plot(x, result.data[row, columns], color="tab:blue", label="filled")
+missing = holes[row, columns]
+across = ax.get_xaxis_transform()
+ax.fill_between(x, 0, 1, where=missing, color="0.9", zorder=0, transform=across)
+ax.set_xlabel("Solar X [arcsec]")
+ax.set_ylabel("Counts")
 ax.legend()
 
 ###############################################################################
@@ -135,3 +126,7 @@ ax.legend()
 
 found = report(result, observed)
 print(found)
+figure = plt.figure(figsize=(13, 5))
+found.plot(figure)
+
+plt.show()
