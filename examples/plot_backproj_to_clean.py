@@ -1,7 +1,7 @@
 """
-=========================================================
+========================================================
 Removing the dirty beam from a STIX back-projected image
-=========================================================
+========================================================
 
 `sunpy_restore.backproj_to_clean` removes the dirty beam from STIX back-projections.
 This example processes an observed flare and compares the results with the measured
