@@ -42,6 +42,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "coverage",
+    "gallery_pages",
     "internals",
     "model_cards",
 ]
@@ -102,6 +103,9 @@ sphinx_gallery_conf = {
     "doc_module": ("sunpy_restore",),
     "filename_pattern": r"[\\/]plot_",
     "abort_on_example_error": True,
+    # Only what is printed is shown, not the objects that the last lines of cells return.
+    "capture_repr": (),
+    "within_subsection_order": "gallery_pages.position",
     "remove_config_comments": True,
     "show_memory": False,
     "write_computation_times": False,

@@ -3,9 +3,10 @@
 Enhancing HMI continuum images and magnetograms
 ===============================================
 
-`sunpy_restore.enhance` corrects HMI images for the point spread function and the pixel response, and doubles their
-sampling. This example enhances a sunspot and the magnetogram of an active region, compares the network with
-Richardson-Lucy deconvolution, and checks both against the observation.
+`sunpy_restore.enhance` corrects HMI images for the point spread function and the pixel
+response, and doubles their sampling. This example enhances a sunspot and the
+magnetogram of an active region, compares the network with Richardson-Lucy
+deconvolution, and checks both against the observation.
 """
 
 import matplotlib.pyplot as plt
@@ -19,7 +20,8 @@ from sunpy_restore.data import sample_path
 from sunpy_restore.enhancement.forward import reconvolve
 
 ###############################################################################
-# The sample is an HMI continuum image of a sunspot. A single call enhances it. ``method=`` selects a classical method.
+# The sample is an HMI continuum image of a sunspot. A single call enhances it.
+# ``method=`` selects a classical method.
 
 spot = sunpy.map.Map(sample_path("hmi_continuum_spot"))
 network = enhance(spot)
@@ -27,20 +29,29 @@ lucy = enhance(spot, method="richardson-lucy")
 bicubic = enhance(spot, method="bicubic")
 
 ###############################################################################
-# The first figure shows the central part of the observation, the Richardson-Lucy deconvolution and the result of the
-# network on the same intensity scale, in units of the quiet Sun. The second figure shows the difference between the
-# network and bicubic interpolation.
+# The first figure shows the central part of the observation, the Richardson-Lucy
+# deconvolution and the result of the network on the same intensity scale, in units of
+# the quiet Sun. The network and Richardson-Lucy deconvolution look alike. The second
+# figure therefore zooms in on the penumbra, and shows what the network adds to bicubic
+# interpolation and to the deconvolution, on two scales.
 
 quiet = np.median(spot.data)
 
 
-def show(panels, label, figure, limits, part=1.0):
-    """Plot the central part of several Maps on one colour scale, with solar north up."""
+def show(panels, label, figure, limits, part=1.0, cmap="gray"):
+    """Plot the central part of Maps on one colour scale, with solar north up."""
     axes = []
     for index, (title, smap) in enumerate(panels.items(), start=1):
         ax = figure.add_subplot(1, len(panels), index, projection=smap)
-        image = ax.imshow(smap.data, cmap="gray", vmin=limits[0], vmax=limits[1], origin="lower")
-        edges = [np.array([0.5 - part / 2, 0.5 + part / 2]) * side - 0.5 for side in smap.data.shape[::-1]]
+        ax.coords[0].set_major_formatter("s")
+        ax.coords[1].set_major_formatter("s")
+        image = ax.imshow(
+            smap.data, cmap=cmap, vmin=limits[0], vmax=limits[1], origin="lower"
+        )
+        edges = [
+            np.array([0.5 - part / 2, 0.5 + part / 2]) * side - 0.5
+            for side in smap.data.shape[::-1]
+        ]
         # HMI images are rotated by 180 degrees: the axes are reversed, the pixels stay
         upright = 1 if smap.rotation_matrix[0, 0] > 0 else -1
         ax.set_xlim(*edges[0][::upright])
@@ -50,7 +61,7 @@ def show(panels, label, figure, limits, part=1.0):
         ax.coords[1].set_axislabel("Solar Y [arcsec]" if index == 1 else " ")
         ax.coords[1].set_ticklabel_visible(index == 1)
         axes.append(ax)
-    figure.colorbar(image, ax=axes, label=label, shrink=0.8, pad=0.02)
+    figure.colorbar(image, ax=axes, label=label, shrink=0.8)
 
 
 def relative(smap):
@@ -58,35 +69,63 @@ def relative(smap):
     return sunpy.map.Map(smap.data / quiet, smap.meta)
 
 
-figure = plt.figure(figsize=(14, 4.6))
-panels = {"HMI": relative(spot), "Richardson-Lucy": relative(lucy), "Network": relative(network)}
+figure = plt.figure(figsize=(13, 4.2), layout="constrained")
+panels = {
+    "HMI": relative(spot),
+    "Richardson-Lucy": relative(lucy),
+    "Network": relative(network),
+}
 show(panels, "Intensity / quiet Sun", figure, (0.1, 1.2), part=0.5)
 
-figure = plt.figure(figsize=(6, 4.6))
+whole = plt.figure(figsize=(14, 4.2), layout="constrained")
+left, right = whole.subfigures(1, 2, width_ratios=(2, 1.15))
+part, label = 0.2, "Difference / quiet Sun"
+zoomed = {name: panels[name] for name in ("Richardson-Lucy", "Network")}
+show(zoomed, "Intensity / quiet Sun", left, (0.1, 1.2), part=part)
+change = sunpy.map.Map((network.data - lucy.data) / quiet, network.meta)
+title = "Network - Richardson-Lucy"
+show({title: change}, label, right, (-0.2, 0.2), part=part, cmap="RdBu_r")
+
+figure = plt.figure(figsize=(5.6, 4.2), layout="constrained")
 change = sunpy.map.Map((network.data - bicubic.data) / quiet, network.meta)
-show({"Network - bicubic": change}, "Intensity / quiet Sun", figure, (-0.2, 0.2), part=0.5)
+title = "Network - bicubic"
+show({title: change}, label, figure, (-0.4, 0.4), part=part, cmap="RdBu_r")
 
 ###############################################################################
-# The power spectrum of a quiet corner of the image shows at which scales power was added. Up to 1 cycle per arcsec, HMI
-# has observed the structure with reduced amplitude. At higher frequencies nothing was observed, and the power added by
-# the network is an informed guess.
+# The power spectrum of a quiet corner of the image shows at which scales power was
+# added. Up to 1 cycle per arcsec, HMI has observed the structure with reduced
+# amplitude. At higher frequencies nothing was observed, and the power added by the
+# network is an informed guess.
 
-figure, ax = plt.subplots(figsize=(6, 4))
-for title, smap, width in (("HMI", spot, 40), ("Richardson-Lucy", lucy, 80), ("Network", network, 80)):
+figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+for title, smap, width in (
+    ("HMI", spot, 40),
+    ("Richardson-Lucy", lucy, 80),
+    ("Network", network, 80),
+):
     corner = smap.data[-width:, -width:] / quiet
     frequency, power = radial_power_spectrum(corner, smap.scale[0].value)
     ax.loglog(frequency, power, label=title)
-ax.axvline(0.5 / spot.scale[0].value, color="gray", linestyle=":", label="Nyquist frequency of HMI")
+ax.axvline(
+    0.5 / spot.scale[0].value,
+    color="gray",
+    linestyle=":",
+    label="Nyquist frequency of HMI",
+)
 ax.set_xlabel("Spatial frequency [cycles / arcsec]")
-ax.set_ylabel("Power")
+ax.set_ylabel("Power [arbitrary unit]")
 ax.legend()
-figure.tight_layout()
 
 ###############################################################################
-# Degraded by the instrument again, the enhanced image has to reproduce the observation to within the noise.
+# Degraded by the instrument again, the enhanced image has to reproduce the observation
+# to within the noise.
 
 inner = (slice(13, -13), slice(13, -13))
-for title, smap in (("Network", network), ("Richardson-Lucy", lucy), ("Bicubic", bicubic)):
+for title, smap in (
+    ("Network", network),
+    ("Richardson-Lucy", lucy),
+    ("Bicubic", bicubic),
+):
     difference = (reconvolve(smap.data) - spot.data)[inner]
     print(
         f"{title}: residual {np.abs(difference).sum() / spot.data[inner].sum():.2%}, "
@@ -94,14 +133,15 @@ for title, smap in (("Network", network), ("Richardson-Lucy", lucy), ("Bicubic",
     )
 
 ###############################################################################
-# Magnetograms are enhanced in the same way. The net flux is preserved. The unsigned flux increases by a few
-# percent, because opposite polarities that the point spread function of HMI mixes are separated.
+# Magnetograms are enhanced in the same way. The net flux is preserved. The unsigned
+# flux increases by a few percent, because opposite polarities that the point spread
+# function of HMI mixes are separated.
 
 observed = sunpy.map.Map(sample_path("hmi_magnetogram"))
 field = enhance(observed)
 field_lucy = enhance(observed, method="richardson-lucy")
 
-figure = plt.figure(figsize=(14, 4.6))
+figure = plt.figure(figsize=(13, 4.2), layout="constrained")
 show(
     {"HMI": observed, "Richardson-Lucy": field_lucy, "Network": field},
     "Line-of-sight field [G]",
@@ -109,7 +149,14 @@ show(
     (-1500, 1500),
     part=0.6,
 )
-for title, smap in (("HMI", observed), ("Network", field), ("Richardson-Lucy", field_lucy)):
-    print(f"{title}: mean field {smap.data.mean():.2f} G, mean unsigned field {np.abs(smap.data).mean():.1f} G")
+for title, smap in (
+    ("HMI", observed),
+    ("Network", field),
+    ("Richardson-Lucy", field_lucy),
+):
+    print(
+        f"{title}: mean field {smap.data.mean():.2f} G, "
+        f"mean unsigned field {np.abs(smap.data).mean():.1f} G"
+    )
 
 plt.show()
