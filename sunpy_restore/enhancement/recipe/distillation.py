@@ -6,6 +6,7 @@ import torch
 
 from sunpy_restore.core.network import load_network
 from sunpy_restore.core.weights import resolve
+from sunpy_restore.enhancement.task import PRODUCTS
 
 __all__ = ["DISTILLED", "described_teacher", "distilled_loss", "teacher_of"]
 
@@ -14,8 +15,9 @@ DISTILLED = ("teacher", "distillation")
 
 
 @lru_cache(maxsize=2)
-def _network(task, path, device):
-    network, _ = load_network(task, path)
+def _network(name, weights, device):
+    (task,) = (task for task in PRODUCTS.values() if task.name == name)
+    network, _ = load_network(task, weights)
     return network.eval().requires_grad_(False).to(device)
 
 
@@ -50,7 +52,7 @@ def teacher_of(task, config, device):
     share = config.options.get("distillation", 0.5)
     if not 0 <= share <= 1:
         raise ValueError(f"Found options.distillation = {share}; expected a number between 0 and 1.")
-    return _network(task, resolve(name, task=task.name), str(device))
+    return _network(task.name, name, str(device))
 
 
 def distilled_loss(loss, restored, taught, share):
