@@ -112,8 +112,8 @@ class EnhancementRecipe(Recipe):
             lowest and highest noise, relative to that of `~sunpy_restore.enhancement.forward`; ``correlated`` is the
             largest share of the noise that a pixel has from each of its neighbours; ``data`` is ``"clean"`` for data
             with clear terms; ``teacher`` are the weights of a larger network, and ``distillation`` is the share of the
-            loss that its output has (`~sunpy_restore.enhancement.recipe.distillation`). For another telescope than HMI see
-            `~sunpy_restore.enhancement.recipe.instrument.telescope_of`.
+            loss that its output has (`~sunpy_restore.enhancement.recipe.distillation`). For another telescope than HMI
+            see `~sunpy_restore.enhancement.recipe.instrument.telescope_of`.
         """
         return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
 
