@@ -1,5 +1,6 @@
 """Networks with their weights, applied to images of any size."""
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ class TiledNetwork:
         Border of a tile for which the network returns no result, see `~sunpy_restore.core.inference.apply_tiled`.
     consistent : callable, optional
         Data consistency of neighbouring pixels, ``consistent(restored, channels)``.
+    choose : callable, optional
+        Chooses the engine, see `~sunpy_restore.core.engines.EngineFunction`.
     """
 
     task: Restoration
@@ -56,6 +59,7 @@ class TiledNetwork:
     device: str | None = None
     trim: int | None = None
     consistent: Callable | None = None
+    choose: Callable | None = None
 
     @classmethod
     def of(cls, task, module, device=None):
@@ -74,11 +78,20 @@ class TiledNetwork:
         """
         trim = getattr(module, "trim", None)
         function = network_function(module, device, **({} if trim is None else {"trim": trim}))
+        choose = getattr(function, "choose", None)
         consistent, local = _data_consistency(task), resolve(task.consistency_radius) == 0
         if consistent is not None and local:
             function, consistent = _after(function, consistent), None
         return cls(
-            task, module, function, module.receptive_radius, getattr(module, "stride", 1), device, trim, consistent
+            task,
+            module,
+            function,
+            module.receptive_radius,
+            getattr(module, "stride", 1),
+            device,
+            trim,
+            consistent,
+            choose,
         )
 
     def __call__(self, channels, *, active=None, progress=False, tile=None):
@@ -121,6 +134,8 @@ class TiledNetwork:
         workers = workers_for(choose_device(self.device))
         radius = 0 if self.consistent is None else resolve(self.task.consistency_radius)
         with single_threaded():
+            if self.choose is not None:
+                self.choose(len(names), math.prod(channels.shape[-2:]), workers)
             restored = apply_tiled(
                 in_one_thread(self.function), channels, scale=self.task.scale, halo=self.receptive_radius,
                 tile=tile or self._tile(channels.shape[-2:], workers), stride=self.stride, batch=1, active=active,

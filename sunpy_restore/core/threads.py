@@ -3,7 +3,7 @@
 import threading
 from contextlib import contextmanager
 
-__all__ = ["in_one_thread", "single_threaded", "workers_for"]
+__all__ = ["allowed_threads", "in_one_thread", "single_threaded", "workers_for"]
 
 _lock = threading.Lock()
 _users = 0
@@ -30,6 +30,20 @@ def workers_for(device):
     if device.type != "cpu" or threading.current_thread() is not threading.main_thread():
         return 1
     return torch.get_num_threads()
+
+
+def allowed_threads():
+    """
+    Number of threads that the user allows PyTorch, also within `single_threaded`.
+
+    Returns
+    -------
+    `int`
+    """
+    import torch
+
+    with _lock:
+        return _before if _users else torch.get_num_threads()
 
 
 @contextmanager

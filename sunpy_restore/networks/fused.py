@@ -103,15 +103,15 @@ def _geometry(conv):
 def _is_fused(conv, features):
     """Whether oneDNN can compute the convolution with reflection at the edges."""
     return (
-        not torch.is_grad_enabled()
+        not torch.jit.is_tracing()
+        and not torch.compiler.is_compiling()
+        and not torch.is_grad_enabled()
         and features.device.type == "cpu"
         and features.dtype == conv.weight.dtype == torch.float32
         and conv.padding_mode == "reflect"
         and (conv.kernel_size, conv.padding, conv.stride, conv.dilation) == ((3, 3), (1, 1), (1, 1), (1, 1))
         and min(features.shape[-2:]) > 2
         and not torch.is_autocast_enabled("cpu")
-        and not isinstance(features, torch.fx.Proxy)
-        and not torch.compiler.is_compiling()
         and _operations() is not None
     )
 
