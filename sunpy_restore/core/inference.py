@@ -270,7 +270,11 @@ def network_function(module, device=None, **options):
     network = accelerate(module).float().to(device)
 
     def function(tiles):
-        tensor = torch.from_numpy(np.array(tiles, dtype=np.float32, order="C")).to(device)
+        tensor = torch.from_numpy(np.array(tiles, dtype=np.float32, order="C"))
+        if device.type == "cuda":
+            # Pinned memory is copied while the GPU still computes the tile of another thread
+            tensor = tensor.pin_memory()
+        tensor = tensor.to(device, non_blocking=True)
         with torch.inference_mode(), _full_precision(device):
             result = network(tensor.contiguous(memory_format=torch.channels_last), **options)
         return np.ascontiguousarray(result.float().cpu().numpy())

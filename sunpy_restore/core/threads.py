@@ -23,13 +23,16 @@ def workers_for(device):
     -------
     `int`
         On the CPU the number of threads that PyTorch may use (``torch.set_num_threads``, ``OMP_NUM_THREADS``). In
-        threads other than the main one, such as those of Dask, 1: they share the processor with each other already.
+        threads other than the main one, such as those of Dask, 1: they share the processor with each other already. On
+        CUDA 2: while the GPU computes a tile, the other thread reads and writes the tiles before and after it.
     """
     import torch
 
-    if device.type != "cpu" or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
         return 1
-    return torch.get_num_threads()
+    if device.type == "cpu":
+        return torch.get_num_threads()
+    return 2 if device.type == "cuda" else 1
 
 
 def allowed_threads():
