@@ -12,6 +12,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 from tqdm.auto import tqdm
 
+from sunpy_restore.core.engines import EngineFunction
 from sunpy_restore.core.memory import is_out_of_memory
 from sunpy_restore.core.tiling import TiledJob, at_least, checked_image, rounded_up
 
@@ -258,7 +259,8 @@ def network_function(module, device=None, **options):
     Returns
     -------
     callable
-        Maps a `numpy.ndarray` to a `numpy.ndarray` of ``float32``.
+        Maps a `numpy.ndarray` to a `numpy.ndarray` of ``float32``; on the CPU an
+        `~sunpy_restore.core.engines.EngineFunction`.
     """
     import torch
 
@@ -268,12 +270,16 @@ def network_function(module, device=None, **options):
     network = accelerate(module).float().to(device)
 
     def function(tiles):
-        tensor = torch.from_numpy(np.array(tiles, dtype=np.float32, order="C")).to(device)
+        tensor = torch.from_numpy(np.array(tiles, dtype=np.float32, order="C"))
+        if device.type == "cuda":
+            # Pinned memory is copied while the GPU still computes the tile of another thread
+            tensor = tensor.pin_memory()
+        tensor = tensor.to(device, non_blocking=True)
         with torch.inference_mode(), _full_precision(device):
             result = network(tensor.contiguous(memory_format=torch.channels_last), **options)
         return np.ascontiguousarray(result.float().cpu().numpy())
 
-    return function
+    return EngineFunction(network, function, options) if device.type == "cpu" else function
 
 
 def _full_precision(device):

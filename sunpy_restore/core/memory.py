@@ -6,10 +6,11 @@ from pathlib import Path
 
 import astropy.units as u
 
-__all__ = ["enough_memory", "is_out_of_memory", "working_memory"]
+__all__ = ["device_memory", "enough_memory", "is_out_of_memory", "working_memory"]
 
 _SHARE = 0.25  # of the memory that is free
 _MOST = 1.5e9  # bytes
+_DEVICE_SHARE = 0.4  # of the free memory of a GPU; convolutions need as much again for a moment
 
 _MESSAGES = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")
 
@@ -89,6 +90,28 @@ def working_memory():
         return size
     free = _free_memory()
     return _MOST if free is None else min(_SHARE * free, _MOST)
+
+
+def device_memory(device):
+    """
+    Memory that a network may use on a device.
+
+    Parameters
+    ----------
+    device : `torch.device`
+        The device.
+
+    Returns
+    -------
+    `float`
+        Bytes: on CUDA, a share of what is free on the GPU, unless ``SUNPY_RESTORE_MEMORY`` is set; on other devices,
+        see `working_memory`.
+    """
+    if device.type != "cuda" or os.environ.get("SUNPY_RESTORE_MEMORY"):
+        return working_memory()
+    import torch
+
+    return _DEVICE_SHARE * torch.cuda.mem_get_info(device)[0]
 
 
 def _free_memory():

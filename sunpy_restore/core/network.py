@@ -1,5 +1,6 @@
 """Networks with their weights, applied to images of any size."""
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,14 +9,15 @@ import numpy as np
 
 from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.inference import apply_tiled, choose_device, fill_invalid, network_function
-from sunpy_restore.core.memory import working_memory
+from sunpy_restore.core.memory import device_memory
 from sunpy_restore.core.task import Restoration, resolve
-from sunpy_restore.core.threads import in_one_thread, single_threaded, workers_for
+from sunpy_restore.core.threads import allowed_threads, in_one_thread, single_threaded, workers_for
 from sunpy_restore.core.tiling import plan_grid, plan_tiles
 
 __all__ = ["TiledNetwork", "fit", "load_network"]
 
 _BYTES_PER_PIXEL = 1500  # of the input of a network with 64 channels
+_LARGEST = 2**24  # pixels of a tile; kernels of GPUs count the numbers of a tensor with 31 bits
 _NARROWEST = 8  # pixels
 _SMALLEST = 128**2  # pixels of a tile, even if memory is small
 _CONSISTENT = 768**2  # pixels of a tile for the data consistency
@@ -46,6 +48,8 @@ class TiledNetwork:
         Border of a tile for which the network returns no result, see `~sunpy_restore.core.inference.apply_tiled`.
     consistent : callable, optional
         Data consistency of neighbouring pixels, ``consistent(restored, channels)``.
+    choose : callable, optional
+        Chooses the engine, see `~sunpy_restore.core.engines.EngineFunction`.
     """
 
     task: Restoration
@@ -56,6 +60,7 @@ class TiledNetwork:
     device: str | None = None
     trim: int | None = None
     consistent: Callable | None = None
+    choose: Callable | None = None
 
     @classmethod
     def of(cls, task, module, device=None):
@@ -74,11 +79,20 @@ class TiledNetwork:
         """
         trim = getattr(module, "trim", None)
         function = network_function(module, device, **({} if trim is None else {"trim": trim}))
+        choose = getattr(function, "choose", None)
         consistent, local = _data_consistency(task), resolve(task.consistency_radius) == 0
         if consistent is not None and local:
             function, consistent = _after(function, consistent), None
         return cls(
-            task, module, function, module.receptive_radius, getattr(module, "stride", 1), device, trim, consistent
+            task,
+            module,
+            function,
+            module.receptive_radius,
+            getattr(module, "stride", 1),
+            device,
+            trim,
+            consistent,
+            choose,
         )
 
     def __call__(self, channels, *, active=None, progress=False, tile=None):
@@ -118,16 +132,21 @@ class TiledNetwork:
         if self.trim is not None and min(ny, nx) < _NARROWEST:
             # Reflection by the network itself needs some pixels
             channels, active = _widened(channels), None if active is None else _widened(active)
-        workers = workers_for(choose_device(self.device))
+        device = choose_device(self.device)
+        workers, shape = workers_for(device), channels.shape[-2:]
         radius = 0 if self.consistent is None else resolve(self.task.consistency_radius)
         with single_threaded():
+            if self.choose is not None:
+                self.choose(len(names), math.prod(shape), workers)
             restored = apply_tiled(
                 in_one_thread(self.function), channels, scale=self.task.scale, halo=self.receptive_radius,
-                tile=tile or self._tile(channels.shape[-2:], workers), stride=self.stride, batch=1, active=active,
+                tile=tile or self._tile(shape, workers, device), stride=self.stride, batch=1, active=active,
                 reach=radius, trim=self.trim, workers=workers, progress=progress, description=self.task.name,
             )  # fmt: skip
             if self.consistent is not None:
-                restored = self._made_consistent(restored, channels, active, radius, workers)
+                # On the CPU, wherever the network is
+                threads = 1 if workers == 1 else allowed_threads()
+                restored = self._made_consistent(restored, channels, active, radius, threads)
         return restored[: self.task.scale * ny, : self.task.scale * nx]
 
     def several(self, inputs, *, progress=False):
@@ -145,19 +164,19 @@ class TiledNetwork:
         -------
         `list` of `numpy.ndarray`
         """
-        workers = min(workers_for(choose_device(self.device)), len(inputs))
-        if workers < 2:
+        device = choose_device(self.device)
+        workers = min(workers_for(device), len(inputs))
+        if workers < 2 or device.type != "cpu":
             return [self(channels, active=active, progress=progress) for channels, active in inputs]
         with single_threaded(), ThreadPoolExecutor(workers) as pool:
             return list(pool.map(lambda given: self(given[0], active=given[1]), inputs))
 
-    def _tile(self, shape, workers):
+    def _tile(self, shape, workers, device):
         if self.receptive_radius is None:
             return max(shape)
-        largest = working_memory() / workers / getattr(self.module, "bytes_per_pixel", _BYTES_PER_PIXEL)
-        return plan_grid(
-            shape, self.receptive_radius, max(largest, _SMALLEST), trim=self.trim, stride=self.stride, workers=workers
-        )
+        largest = device_memory(device) / workers / getattr(self.module, "bytes_per_pixel", _BYTES_PER_PIXEL)
+        largest = min(max(largest, _SMALLEST), _LARGEST)
+        return plan_grid(shape, self.receptive_radius, largest, trim=self.trim, stride=self.stride, workers=workers)
 
     def _made_consistent(self, restored, channels, active, radius, workers):
         """The restored image after the data consistency, which is applied in tiles of its own."""

@@ -3,7 +3,7 @@
 import threading
 from contextlib import contextmanager
 
-__all__ = ["in_one_thread", "single_threaded", "workers_for"]
+__all__ = ["allowed_threads", "in_one_thread", "single_threaded", "workers_for"]
 
 _lock = threading.Lock()
 _users = 0
@@ -23,13 +23,30 @@ def workers_for(device):
     -------
     `int`
         On the CPU the number of threads that PyTorch may use (``torch.set_num_threads``, ``OMP_NUM_THREADS``). In
-        threads other than the main one, such as those of Dask, 1: they share the processor with each other already.
+        threads other than the main one, such as those of Dask, 1: they share the processor with each other already. On
+        CUDA 2: while the GPU computes a tile, the other thread reads and writes the tiles before and after it.
     """
     import torch
 
-    if device.type != "cpu" or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
         return 1
-    return torch.get_num_threads()
+    if device.type == "cpu":
+        return torch.get_num_threads()
+    return 2 if device.type == "cuda" else 1
+
+
+def allowed_threads():
+    """
+    Number of threads that the user allows PyTorch, also within `single_threaded`.
+
+    Returns
+    -------
+    `int`
+    """
+    import torch
+
+    with _lock:
+        return _before if _users else torch.get_num_threads()
 
 
 @contextmanager

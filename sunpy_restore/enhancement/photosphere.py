@@ -12,6 +12,8 @@ LIMB_MU = 0.3
 _SPOT = 0.9
 """Intensity, relative to the quiet Sun, below which a pixel counts as part of a sunspot."""
 
+_LEAST_RING = 50  # pixels
+
 
 def heliocentric_mu(smap):
     """
@@ -131,19 +133,27 @@ def quiet_sun(image, mu):
 
 def _quiet_level(values):
     """Median intensity outside of sunspots, by iteration."""
+    values = np.sort(values)
     # The 95th percentile of granulation at the resolution of HMI is about 6 % above its median
     level = np.percentile(values, 95) / 1.06
     for _ in range(8):
-        quiet = values[values > _SPOT * level]
-        if not quiet.size:
-            return np.median(values)
-        level = np.median(quiet)
+        quiet = values[np.searchsorted(values, _SPOT * level, side="right") :]
+        previous, level = level, _middle(quiet if quiet.size else values)
+        if not quiet.size or level == previous:
+            break
     return level
+
+
+def _middle(values):
+    """Median of sorted values."""
+    half = len(values) // 2
+    return values[half] if len(values) % 2 else np.mean(values[half - 1 : half + 1])
 
 
 def _spread(values, angles):
     """Relative standard deviation of the quiet-Sun intensity among rings of equal mu."""
     edges = np.quantile(angles, np.linspace(0, 1, 9))
     rings = np.digitize(angles, edges[1:-1])
-    levels = [_quiet_level(values[rings == ring]) for ring in range(8) if (rings == ring).sum() > 50]
+    parts = (values[rings == ring] for ring in range(8))
+    levels = [_quiet_level(part) for part in parts if part.size > _LEAST_RING]
     return np.std(levels) / np.mean(levels) if len(levels) > 1 and np.mean(levels) > 0 else 0.0

@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sunpy_restore.networks.fused import add_convolution, convolution_relu
+
 __all__ = ["ResidualRestorer"]
 
 
@@ -19,7 +21,7 @@ class _Block(nn.Module):
         nn.init.zeros_(self.second.bias)
 
     def forward(self, features):
-        return features + self.second(functional.relu(self.first(features)))
+        return add_convolution(self.second, convolution_relu(self.first, features), features)
 
 
 class ResidualRestorer(nn.Module):
@@ -110,7 +112,7 @@ class ResidualRestorer(nn.Module):
             The sub-pixels as channels, shape ``(batch, 4, ny, nx)``.
         """
         first, *more = channels
-        features = functional.relu(self.head(torch.cat([first, start, *more], dim=1)))
+        features = convolution_relu(self.head, torch.cat([first, start, *more], dim=1))
         return start + self.tail(self.body(features))
 
     def forward(self, image, trim=0):

@@ -17,6 +17,7 @@ from sunpy_restore.core.network import TiledNetwork, fit, load_network
 from sunpy_restore.core.task import Restoration
 from sunpy_restore.core.threads import workers_for
 from sunpy_restore.core.weights import LocalWeights, write
+from sunpy_restore.tasks import get_task
 
 
 class Filling(nn.Module):
@@ -323,3 +324,35 @@ def test_the_number_of_threads_is_that_of_the_user_again():
         assert workers_for(torch.device("cpu")) == 3
     finally:
         torch.set_num_threads(before)
+
+
+# GPUs
+
+cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+
+
+@cuda
+@pytest.mark.parametrize("tile", [None, 40])
+@pytest.mark.parametrize("name", ["enhance-continuum", "enhance-magnetogram"])
+def test_results_of_a_gpu_agree_with_those_of_the_cpu(name, tile):
+    task = get_task(name)
+    module, _ = load_network(task)
+    rng = np.random.default_rng(0)
+    channels = (name == "enhance-continuum") + 0.1 * rng.standard_normal((len(task.channels), 130, 90))
+    channels[1:] = 0.01
+    channels = (channels[0] if len(channels) == 1 else channels).astype(np.float32)
+    expected = TiledNetwork.of(task, module, "cpu")(channels)
+    found = TiledNetwork.of(task, module, "cuda")(channels, tile=tile)
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.ptp(expected))
+
+
+def test_tiles_fill_the_memory_of_a_gpu(monkeypatch):
+    monkeypatch.delenv("SUNPY_RESTORE_MEMORY", raising=False)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (80e9, 85e9))
+    task = get_task("enhance-continuum")
+    network, device = TiledNetwork.of(task, load_network(task)[0], "cpu"), torch.device("cuda")
+    height, width = network._tile((4096, 4096), 2, device)
+    assert 2048 * 4096 <= height * width <= 0.4 * 80e9 / 2 / 1500
+    monkeypatch.setenv("SUNPY_RESTORE_MEMORY", "300 MB")
+    height, width = network._tile((4096, 4096), 2, device)
+    assert height * width <= 300e6 / 2 / 1500

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import torch
 
 from sunpy_restore.core.configfile import load_configs
 from sunpy_restore.core.imagelist import read_list
@@ -15,6 +16,7 @@ from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.recipe import calibration, good, own, paired, patches
 from sunpy_restore.enhancement.recipe.archives import ARCHIVES
+from sunpy_restore.enhancement.recipe.distillation import DISTILLED, described_teacher, distilled_loss, teacher_of
 from sunpy_restore.enhancement.recipe.instrument import OPTIONS, telescope_of
 from sunpy_restore.enhancement.recipe.listed import (
     LISTS,
@@ -79,7 +81,7 @@ class EnhancementRecipe(Recipe):
     )
 
     options: ClassVar = frozenset(
-        {"band", "contrast", "correlated", "data", "margin", "noise", "patches", "views", *OPTIONS}
+        {"band", "contrast", "correlated", "data", "margin", "noise", "patches", "views", *DISTILLED, *OPTIONS}
     )
 
     telescope = HMI
@@ -98,6 +100,7 @@ class EnhancementRecipe(Recipe):
         (continuum) or 1e-5 (magnetogram). ``light`` differs by its network of one block with 32 kernels. ``compact``
         is the configuration of the weights in the package. ``clean``, for the continuum only, is ``compact`` with data
         whose terms of use are clear (`~sunpy_restore.enhancement.recipe.listed.clean_continuum_sources`).
+        ``distilled`` is a network with a fifth of the work of ``compact``, which learns from its output as well.
 
         Returns
         -------
@@ -108,8 +111,9 @@ class EnhancementRecipe(Recipe):
             and of small structure, see `~sunpy_restore.enhancement.recipe.losses.restoration_loss`; ``noise`` are the
             lowest and highest noise, relative to that of `~sunpy_restore.enhancement.forward`; ``correlated`` is the
             largest share of the noise that a pixel has from each of its neighbours; ``data`` is ``"clean"`` for data
-            with clear terms. For another telescope than HMI see
-            `~sunpy_restore.enhancement.recipe.instrument.telescope_of`.
+            with clear terms; ``teacher`` are the weights of a larger network, and ``distillation`` is the share of the
+            loss that its output has (`~sunpy_restore.enhancement.recipe.distillation`). For another telescope than HMI
+            see `~sunpy_restore.enhancement.recipe.instrument.telescope_of`.
         """
         return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
 
@@ -238,7 +242,17 @@ class EnhancementRecipe(Recipe):
         observed, truth = batch
         restored = self.predict(network, observed, config).float()
         options = config.options
-        return restoration_loss(restored, truth, contrast=options["contrast"], band=options.get("band", 0.0))
+        loss = restoration_loss(restored, truth, contrast=options["contrast"], band=options.get("band", 0.0))
+        teacher = teacher_of(self.task, config, observed.device)
+        if teacher is None:
+            return loss
+        with torch.no_grad():
+            taught = self.predict(teacher, observed, config).float()
+        return distilled_loss(loss, restored, taught, options.get("distillation", 0.5))
+
+    def metadata(self, directory, config):
+        """Name and SHA-256 of the weights from which the network was distilled."""
+        return described_teacher(self.task, config)
 
 
 def _middle(image, pixel_scale):
