@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -177,7 +178,12 @@ def likeness_of(task):
         `None` if the task has none.
     """
     path = FOLDER / f"{task.name}.json"
-    return read_likeness(path) if task.fingerprint is not None and path.is_file() else None
+    return _known(path) if task.fingerprint is not None and path.is_file() else None
+
+
+@lru_cache(maxsize=16)
+def _known(path):
+    return read_likeness(path)
 
 
 def score_of(task, observation):

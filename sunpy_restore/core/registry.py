@@ -5,6 +5,7 @@ import json
 import re
 import tomllib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from sunpy_restore.core.exceptions import WeightsError
@@ -119,7 +120,14 @@ def available(task=None, *, registry=None):
     ()
     """
     path = Path(registry or REGISTRY)
-    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    entries = _entries(path, path.read_text(encoding="utf-8"))
+    return tuple(entry for entry in entries if task in (None, entry.task))
+
+
+@lru_cache(maxsize=4)
+def _entries(path, text):
+    """The entries of a registry with this text."""
+    data = tomllib.loads(text)
     base_url, entries = data["base_url"], []
     folders = {
         kind: (path.parent / data[key]).resolve()
@@ -131,7 +139,7 @@ def available(task=None, *, registry=None):
         if base_url and values["kind"] == "full":
             urls = [f"{base_url.rstrip('/')}/{values['file']}", *urls]
         entries.append(WeightsEntry(name=name, urls=tuple(urls), folder=folders.get(values["kind"]), **values))
-    return tuple(entry for entry in entries if task in (None, entry.task))
+    return tuple(entries)
 
 
 def entry_named(name, *, registry=None):
