@@ -1,12 +1,14 @@
 """Maximum entropy images of visibilities."""
 
+from functools import cached_property
+
 import numpy as np
 
 from astropy.stats import gaussian_fwhm_to_sigma
 
 from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.field import gaussians_on, restrict
-from sunpy_restore.backprojection.fourier import cosines_and_sines
+from sunpy_restore.backprojection.waves import SeparableWaves
 
 __all__ = ["maximum_entropy"]
 
@@ -22,6 +24,12 @@ _NEWTON_TOLERANCE = 1e-5
 _WEIGHT_STEPS, _SECANT_STEPS = 40, 6
 _TOLERANCE = 0.02
 """Largest deviation of the reduced chi squared from its goal."""
+_FLAT = 0.5
+"""Largest exponent of an image that explains nothing of the visibilities yet."""
+_NEGLIGIBLE = 1e-9
+"""Share of the total flux below which a pixel is left out of a rough curvature."""
+_ILL_CONDITIONED = 3e-4
+"""Weight, relative to the trace of the curvature, below which that has to be exact."""
 
 
 def maximum_entropy(visibilities, errors, points, grid, *, goal=1.0):
@@ -62,9 +70,7 @@ def maximum_entropy(visibilities, errors, points, grid, *, goal=1.0):
     default = _DEFAULT * np.abs(visibilities).max() * field.grid.area / beam_area()
     transfer = np.exp(-2 * (np.pi * _CORRELATION * gaussian_fwhm_to_sigma * points.frequency) ** 2)
     noise = np.concatenate([errors, errors])
-    matrix = (
-        cosines_and_sines(points, field.grid) * (default * np.concatenate([transfer, transfer]) / noise)[:, np.newaxis]
-    )
+    matrix = SeparableWaves(points, field.grid, default * np.concatenate([transfer, transfer]) / noise)
     data = np.concatenate([field.visibilities.real, field.visibilities.imag]) / noise
     largest = _LARGEST_FLUX * np.abs(visibilities).max() / default
     hidden = default * _hidden(matrix, data, goal, largest).reshape(field.grid.shape)
@@ -78,63 +84,126 @@ def _hidden(matrix, data, goal, largest):
     The weight a of the entropy decreases until the reduced chi squared falls below the goal, and is then interpolated.
     If the goal cannot be attained, the last image before the flux grows without limit is returned.
     """
-    weight = np.sqrt(len(data)) * np.abs(data).max()
-    above, multipliers, hidden = None, np.zeros(len(data)), np.ones(matrix.shape[1])
-    for _ in range(_WEIGHT_STEPS):
-        last = hidden
-        multipliers, hidden = _maximum(matrix, data, weight, multipliers)
-        reached = np.mean((data - matrix @ hidden) ** 2)
-        if not hidden.sum() <= largest:
-            return last
-        if reached <= goal:
+    problem = _Dual(matrix, data)
+    weight, point, skipped = _first_weight(problem, goal)
+    above = None
+    for _ in range(_WEIGHT_STEPS - skipped):
+        last = point
+        point = problem.maximum(weight, point)
+        if not point.flux <= largest:
+            return last.hidden
+        if point.misfit <= goal:
             break
-        above = weight, reached
-        weight /= 4 if reached > 4 * goal else 2
+        above = weight, point.misfit
+        weight /= 4 if point.misfit > 4 * goal else 2
     else:
-        return hidden
-    below = weight, reached, multipliers
+        return point.hidden
+    below = weight, point
     for _ in range(_SECANT_STEPS):
-        if above is None or abs(reached / goal - 1) < _TOLERANCE:
+        if above is None or abs(point.misfit / goal - 1) < _TOLERANCE:
             break
-        share = np.log(goal / below[1]) / np.log(above[1] / below[1])
+        share = np.log(goal / below[1].misfit) / np.log(above[1] / below[1].misfit)
         weight = below[0] * (above[0] / below[0]) ** np.clip(share, 0.1, 0.9)
-        multipliers, hidden = _maximum(matrix, data, weight, below[2])
-        reached = np.mean((data - matrix @ hidden) ** 2)
-        if reached > goal:
-            above = weight, reached
+        point = problem.maximum(weight, below[1])
+        if point.misfit > goal:
+            above = weight, point.misfit
         else:
-            below = weight, reached, multipliers
-    return hidden
+            below = weight, point
+    return point.hidden
 
 
-def _maximum(matrix, data, weight, multipliers):
-    """Newton's method for the minimum of sum exp(A^T m) + a m^2 / 2 - m d, which is convex."""
+def _first_weight(problem, goal):
+    """
+    Weight to begin with, a point near its maximum, and the number of larger weights that are skipped.
 
-    def evaluated(multipliers):
-        hidden = np.exp(np.minimum(multipliers @ matrix, _LARGEST_EXPONENT))
-        return hidden, hidden.sum() + weight / 2 * multipliers @ multipliers - multipliers @ data
+    The image is as empty as the default until the weight is about that of the data, and the maximum has the closed form
+    m = (d - A 1) / a.
+    """
+    weight = np.sqrt(len(problem.data)) * np.abs(problem.data).max()
+    empty = problem.at(np.zeros(len(problem.data)))
+    if not empty.misfit > 8 * goal:
+        return weight, empty, 0
+    slope = problem.data - empty.visibilities
+    highest = np.abs(problem.matrix.adjoint(slope)).max() / _FLAT
+    steps = int(np.floor(np.log(weight / highest) / np.log(4))) if highest > 0 else 0
+    if steps < 1:
+        return weight, empty, 0
+    weight /= 4.0**steps
+    return weight, problem.at(slope / (4 * weight)), steps
 
-    hidden, value = evaluated(multipliers)
-    for _ in range(_NEWTON_STEPS):
-        slope = matrix @ hidden + weight * multipliers - data
-        curvature = (matrix * hidden) @ matrix.T
-        curvature[np.diag_indices(len(data))] += weight
-        try:
-            step = np.linalg.solve(curvature, slope)
-        except np.linalg.LinAlgError:
-            # The flux diverges, and rounding leaves nothing of the weight
-            break
-        decrease = slope @ step
-        if not decrease > _NEWTON_TOLERANCE * max(1, abs(value)):
-            break
-        length = 1.0
-        for _ in range(_HALVINGS):
-            tried = multipliers - length * step
-            new_hidden, new_value = evaluated(tried)
-            if new_value <= value - 1e-4 * length * decrease:
+
+class _Point:
+    """Multipliers of the dual problem, and what follows from them."""
+
+    def __init__(self, problem, multipliers):
+        self.problem, self.multipliers = problem, multipliers
+        self.hidden = np.exp(np.minimum(problem.matrix.adjoint(multipliers), _LARGEST_EXPONENT))
+        self.flux = self.hidden.sum()
+
+    def value(self, weight):
+        """The function that Newton's method minimizes."""
+        multipliers = self.multipliers
+        return self.flux + weight / 2 * multipliers @ multipliers - multipliers @ self.problem.data
+
+    @cached_property
+    def visibilities(self):
+        """A h."""
+        return self.problem.matrix.forward(self.hidden)
+
+    @property
+    def misfit(self):
+        """Reduced chi squared."""
+        return np.mean((self.problem.data - self.visibilities) ** 2)
+
+    def curvature(self, weight):
+        """A diag(h) A^T; where the weight stabilizes the solution, in single precision and without empty pixels."""
+        if weight < _ILL_CONDITIONED * np.trace(self._rough_curvature):
+            return self._exact_curvature.copy()
+        return self._rough_curvature.copy()
+
+    @cached_property
+    def _rough_curvature(self):
+        bright = np.flatnonzero(self.hidden > _NEGLIGIBLE * self.flux)
+        return self.problem.matrix.covariance(self.hidden, bright)
+
+    @cached_property
+    def _exact_curvature(self):
+        return self.problem.matrix.exact_covariance(self.hidden)
+
+
+class _Dual:
+    """The problem for one set of data: the minimum of sum exp(A^T m) + a m^2 / 2 - m d, which is convex."""
+
+    def __init__(self, matrix, data):
+        self.matrix, self.data = matrix, data
+
+    def at(self, multipliers):
+        """The point at some multipliers."""
+        return _Point(self, multipliers)
+
+    def maximum(self, weight, point):
+        """The minimum for a weight by Newton's method, from a point that is near."""
+        value = point.value(weight)
+        for _ in range(_NEWTON_STEPS):
+            slope = point.visibilities + weight * point.multipliers - self.data
+            curvature = point.curvature(weight)
+            curvature[np.diag_indices(len(self.data))] += weight
+            try:
+                step = np.linalg.solve(curvature, slope)
+            except np.linalg.LinAlgError:
+                # The flux diverges, and rounding leaves nothing of the weight
                 break
-            length /= 2
-        else:
-            break
-        multipliers, hidden, value = tried, new_hidden, new_value
-    return multipliers, hidden
+            decrease = slope @ step
+            if not decrease > _NEWTON_TOLERANCE * max(1, abs(value)):
+                break
+            length = 1.0
+            for _ in range(_HALVINGS):
+                tried = self.at(point.multipliers - length * step)
+                new_value = tried.value(weight)
+                if new_value <= value - 1e-4 * length * decrease:
+                    break
+                length /= 2
+            else:
+                break
+            point, value = tried, new_value
+        return point

@@ -6,9 +6,13 @@ v y)), with x along columns and y along rows in arcsec from the centre of the im
 is the real part of sum w V exp(-2 pi i (u x + v y)).
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+
+from sunpy_restore.backprojection.uvplane import UVPoints
+from sunpy_restore.backprojection.waves import bytes_of, plain, waves
 
 __all__ = [
     "Grid",
@@ -109,8 +113,9 @@ def visibilities_of_image(image, points, grid):
     `numpy.ndarray` of ``complex128``
         Shape ``(..., n)``, in the unit of the image.
     """
-    along_y, along_x = _waves(points, grid, 1)
-    return np.einsum("...yk,ky->...k", image @ along_x.T, along_y, optimize=True)
+    (along_y, along_x), count = waves(points, grid, 1), len(points.u)
+    sums = np.asarray(image) @ np.concatenate([along_x.real, along_x.imag]).T
+    return np.einsum("...yk,ky->...k", sums[..., :count] + 1j * sums[..., count:], along_y)
 
 
 def cosines_and_sines(points, grid):
@@ -155,7 +160,7 @@ def back_projection(visibilities, points, grid, weights):
     `numpy.ndarray`
         Shape ``(..., ny, nx)``, in the unit of the visibilities: the value at a point source is its flux.
     """
-    along_y, along_x = _waves(points, grid, -1)
+    along_y, along_x = waves(points, grid, -1)
     left = (np.asarray(visibilities) * weights)[..., np.newaxis, :] * along_y.T
     return left.real @ along_x.real - left.imag @ along_x.imag
 
@@ -200,23 +205,14 @@ def invert_back_projection(image, points, grid, weights):
         RMS difference between the image and the back-projection of these visibilities, relative to the RMS of the
         image.
     """
-    valid = np.isfinite(image)
-    along_y, along_x = _waves(points, grid, -1)
-    along_y, count = along_y * weights[:, np.newaxis], len(points.u)
-    gram, right = np.zeros((2 * count, 2 * count)), np.zeros(2 * count)
-    rows = max(_PIXELS_AT_A_TIME // image.shape[1], 1)
-    for top in range(0, image.shape[0], rows):
-        here = slice(top, top + rows)
-        waves = (along_y[:, here, np.newaxis] * along_x[:, np.newaxis, :])[:, valid[here]]
-        basis = np.concatenate([waves.real, -waves.imag])
-        gram += basis @ basis.T
-        right += basis @ image[here][valid[here]].astype(float)
+    valid, count = np.isfinite(image), len(points.u)
     if not valid.any() or not image[valid].any():
         return np.zeros(count, dtype=complex), 0.0
-    values, vectors = np.linalg.eigh(gram)
-    significant = values > _SMALLEST_EIGENVALUE * values[-1]
-    values, vectors = values[significant], vectors[:, significant]
-    right = vectors.T @ right
+    values, vectors = _modes(
+        *bytes_of(points), plain(grid), np.asarray(weights, dtype=float).tobytes(), np.packbits(valid).tobytes()
+    )
+    right = weights * visibilities_of_image(np.where(valid, image, 0).astype(float), points, grid)
+    right = vectors.T @ np.concatenate([right.real, right.imag])
     size, noise = np.abs(image[valid]).max(), 0.0
     for _ in range(2):
         # Waves longer than the image are hardly constrained by it. The second fit is regularised: the prior amplitude
@@ -226,6 +222,24 @@ def invert_back_projection(image, points, grid, weights):
         residual = np.where(valid, image - back_projection(visibilities, points, grid, weights), 0)[valid]
         noise = np.sqrt(np.mean(np.square(residual)))
     return visibilities, noise / np.sqrt(np.mean(np.square(image[valid], dtype=float)))
+
+
+@lru_cache(maxsize=4)
+def _modes(u, v, grid, weights, valid):
+    """Eigenvalues and eigenvectors of the normal equations of `invert_back_projection`."""
+    along_y, along_x = waves(UVPoints(np.frombuffer(u), np.frombuffer(v), ()), grid, -1)
+    along_y = along_y * np.frombuffer(weights)[:, np.newaxis]
+    valid = np.unpackbits(np.frombuffer(valid, dtype=np.uint8), count=np.prod(grid.shape)).reshape(grid.shape) > 0
+    gram = np.zeros((2 * len(along_y), 2 * len(along_y)))
+    rows = max(_PIXELS_AT_A_TIME // grid.shape[1], 1)
+    for top in range(0, grid.shape[0], rows):
+        here = slice(top, top + rows)
+        terms = (along_y[:, here, np.newaxis] * along_x[:, np.newaxis, :])[:, valid[here]]
+        basis = np.concatenate([terms.real, -terms.imag])
+        gram += basis @ basis.T
+    values, vectors = np.linalg.eigh(gram)
+    significant = values > _SMALLEST_EIGENVALUE * values[-1]
+    return values[significant], vectors[:, significant]
 
 
 def shift_phase_center(visibilities, points, x, y):
@@ -247,9 +261,3 @@ def shift_phase_center(visibilities, points, x, y):
         Shape ``(n,)``.
     """
     return visibilities * np.exp(-2j * np.pi * (points.u * x + points.v * y))
-
-
-def _waves(points, grid, sign):
-    """The factors of exp(+-2 pi i (u x + v y)) along y and x."""
-    turn = 2j * np.pi * sign
-    return np.exp(turn * np.outer(points.v, grid.y)), np.exp(turn * np.outer(points.u, grid.x))

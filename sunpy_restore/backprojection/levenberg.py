@@ -65,14 +65,14 @@ def model_of(sources, points):
     return total, np.array(rows).reshape(-1, len(u))
 
 
-def fit_gaussians(sources, points, visibilities, errors):
+def fit_gaussians(starts, points, visibilities, errors):
     """
-    Fit Gaussian sources to visibilities.
+    Fit Gaussian sources to visibilities, from several starts at once.
 
     Parameters
     ----------
-    sources : `list` of `numpy.ndarray`
-        Start, see `covariance_of`.
+    starts : `list` of `list` of `numpy.ndarray`
+        Sources to start from, see `covariance_of`. All starts have the same number of sources and of parameters.
     points : `~sunpy_restore.backprojection.uvplane.UVPoints`
         Points of the (u, v) plane.
     visibilities : `numpy.ndarray` of `complex`
@@ -82,36 +82,80 @@ def fit_gaussians(sources, points, visibilities, errors):
 
     Returns
     -------
-    sources : `list` of `numpy.ndarray`
-        The fitted sources.
-    chi_squared : `float`
-        Sum over the ``2 n`` real numbers.
+    `list` of `tuple`
+        For each start, the fitted sources and chi squared, the sum over the ``2 n`` real numbers.
     """
-    ends = np.cumsum([len(source) for source in sources])[:-1]
+    model = _Sources(starts, points, visibilities, errors)
+    values = np.array([np.concatenate(start) for start in starts])
+    normal, slope, least = model.linearized(values)
+    damping = np.full(len(starts), _DAMPING)
+    steps, trials = np.zeros((2, len(starts)), dtype=int)
+    going = np.ones(len(starts), dtype=bool)
+    while going.any():
+        tried = values + _damped_step(normal, slope, damping)
+        new_normal, new_slope, new_least = model.linearized(tried)
+        better = going & (new_least < least)
+        refused = going & ~better
+        improvement = least - new_least
+        values[better], normal[better], slope[better] = tried[better], new_normal[better], new_slope[better]
+        least[better] = new_least[better]
+        damping[refused] *= 4
+        damping[better] = np.maximum(damping[better] / 5, _LEAST_DAMPING)
+        trials = np.where(better, 0, trials + refused)
+        steps += better
+        going &= (steps < _STEPS) & (trials < _TRIALS) & ~(better & (improvement < _LEAST_IMPROVEMENT))
+    return [
+        (np.split(own, np.cumsum([len(source) for source in start])[:-1]), float(chi_squared))
+        for start, own, chi_squared in zip(starts, values, least, strict=True)
+    ]
 
-    def evaluated(values):
-        model, derivatives = model_of(np.split(values, ends), points)
-        residual = (visibilities - model) / errors
-        derivatives = derivatives / errors
-        residual = np.concatenate([residual.real, residual.imag])
-        return residual, np.concatenate([derivatives.real, derivatives.imag], axis=1), residual @ residual
 
-    values, damping = np.concatenate(sources), _DAMPING
-    residual, jacobian, least = evaluated(values)
-    for _ in range(_STEPS):
-        normal, slope = jacobian @ jacobian.T, jacobian @ residual
-        scale = np.diag(normal) + _SMALL * np.trace(normal)
-        for _ in range(_TRIALS):
-            tried = values + np.linalg.solve(normal + damping * np.diag(scale), slope)
-            new = evaluated(tried)
-            if new[2] < least:
-                break
-            damping *= 4
-        else:
-            break
-        converged = least - new[2] < _LEAST_IMPROVEMENT
-        values, (residual, jacobian, least) = tried, new
-        damping = max(damping / 5, _LEAST_DAMPING)
-        if converged:
-            break
-    return np.split(values, ends), float(least)
+def _damped_step(normal, slope, damping):
+    """Step of each start in its parameters."""
+    count = normal.shape[1]
+    damped = normal.reshape(len(normal), -1).copy()
+    diagonal = damped[:, :: count + 1]
+    diagonal += damping[:, np.newaxis] * (diagonal + _SMALL * diagonal.sum(axis=1, keepdims=True))
+    return np.linalg.solve(damped.reshape(normal.shape), slope[..., np.newaxis])[..., 0]
+
+
+class _Sources:
+    """Sources of several starts, all as ellipses: their parameters are linear in those of a fit."""
+
+    def __init__(self, starts, points, visibilities, errors):
+        self.u, self.v = 2 * np.pi * points.u, 2 * np.pi * points.v
+        self.visibilities, self.factors = visibilities, 1 / errors
+        self.spread = np.array([_spread(start) for start in starts])
+
+    def linearized(self, values):
+        """Normal matrix, slope and chi squared at the parameters of each start."""
+        spread, u, v = self.spread, self.u, self.v
+        sources = (values[:, np.newaxis] @ spread).reshape(len(values), -1, 6, 1)
+        flux, x, y, p, q, r = (sources[:, :, index] for index in range(6))
+        along, across = p * u + q * v, r * v
+        wave = np.exp(1j * (x * u + y * v) - 0.5 * (along**2 + across**2)) * self.factors
+        light = flux * wave
+        derivatives = np.empty((*light.shape[:2], 6, len(u)), dtype=complex)
+        derivatives[:, :, 0] = wave
+        np.multiply(1j * u, light, out=derivatives[:, :, 1])
+        np.multiply(1j * v, light, out=derivatives[:, :, 2])
+        np.multiply(-along * u, light, out=derivatives[:, :, 3])
+        np.multiply(-along * v, light, out=derivatives[:, :, 4])
+        np.multiply(-across * v, light, out=derivatives[:, :, 5])
+        residual = (self.visibilities * self.factors - light.sum(axis=1)).view(float)
+        jacobian = spread @ derivatives.reshape(len(values), -1, len(u)).view(float)
+        slope = (jacobian @ residual[..., np.newaxis])[..., 0]
+        return jacobian @ jacobian.swapaxes(1, 2), slope, np.einsum("bk,bk->b", residual, residual)
+
+
+def _spread(sources):
+    """Matrix that makes ellipses of sources, some of which are circular: shape ``(parameters, 6 * sources)``."""
+    spread = np.zeros((sum(map(len, sources)), 6 * len(sources)))
+    first = 0
+    for index, source in enumerate(sources):
+        own = spread[first : first + len(source), 6 * index : 6 * index + 6]
+        np.fill_diagonal(own, 1)
+        if len(source) == 4:
+            own[3, 5] = 1
+        first += len(source)
+    return spread

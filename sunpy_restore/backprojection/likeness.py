@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from sunpy_restore.backprojection.clean import clean, wide_beam
-from sunpy_restore.backprojection.field import restrict
-from sunpy_restore.backprojection.fourier import back_projection, visibilities_of_image, weights_of
-from sunpy_restore.backprojection.noise import noise_factor
+from sunpy_restore.backprojection.fourier import visibilities_of_image
+from sunpy_restore.backprojection.noise import cleaned_field, noise_factor
 
 __all__ = ["fingerprint"]
 
@@ -30,9 +28,7 @@ def fingerprint(observation):
     visibilities, (points, grid) = observation.visibilities, observation.own_axes()
     if not visibilities.any():
         return dict.fromkeys(_LIMITS, np.nan)
-    field = restrict(visibilities, points, grid)
-    dirty = back_projection(field.visibilities, points, field.grid, weights_of(points))
-    cleaned = clean(dirty, wide_beam(points, field.grid), field.grid)
+    field, dirty, cleaned = cleaned_field(visibilities, points, grid)
     row, column = np.unravel_index(dirty.argmax(), dirty.shape)
     x, y = field.grid.x[column], field.grid.y[row]
     sizes, mean = np.abs(visibilities), np.abs(visibilities).mean()

@@ -1,5 +1,7 @@
 """Noise of visibilities whose errors are not known."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from sunpy_restore.backprojection.agreement import visibility_covariance
@@ -7,8 +9,9 @@ from sunpy_restore.backprojection.beam import convolve_with_beam
 from sunpy_restore.backprojection.clean import clean, wide_beam
 from sunpy_restore.backprojection.field import restrict
 from sunpy_restore.backprojection.fourier import back_projection, weights_of
+from sunpy_restore.backprojection.uvplane import UVPoints
 
-__all__ = ["errors_of", "noise_factor"]
+__all__ = ["cleaned_field", "errors_of", "noise_factor"]
 
 _PRIOR_FWHM = 20.0
 """Full width at half maximum in arcsec of the Gaussian by which the CLEAN model is broadened to the prior."""
@@ -69,10 +72,19 @@ def noise_factor(visibilities, errors, points, grid):
     `float`
         The factor by which the errors have to be multiplied.
     """
-    field = restrict(visibilities, points, grid)
-    dirty = back_projection(field.visibilities, points, field.grid, weights_of(points))
-    model = clean(dirty, wide_beam(points, field.grid), field.grid).model
-    prior = convolve_with_beam(model, field.grid, _PRIOR_FWHM) ** 2
+    axes = (np.ascontiguousarray(axis, dtype=float).tobytes() for axis in (points.u, points.v))
+    values = np.asarray(visibilities, dtype=complex).tobytes(), np.asarray(errors, dtype=float).tobytes()
+    grid = grid._replace(shape=tuple(grid.shape), pixel=tuple(grid.pixel))
+    return _factor(*values, *axes, tuple(points.labels), grid)
+
+
+@lru_cache(maxsize=4)
+def _factor(visibilities, errors, u, v, labels, grid):
+    """The same from the bytes of the arrays, because a restoration asks for it several times."""
+    visibilities, errors = np.frombuffer(visibilities, dtype=complex), np.frombuffer(errors)
+    points = UVPoints(np.frombuffer(u), np.frombuffer(v), labels)
+    field, _, cleaned = cleaned_field(visibilities, points, grid)
+    prior = convolve_with_beam(cleaned.model, field.grid, _PRIOR_FWHM) ** 2
     noise = np.concatenate([errors, errors])
     values, vectors = np.linalg.eigh(visibility_covariance(prior, points, field.grid) / np.outer(noise, noise))
     values = np.maximum(values, 0) / max(values[-1], np.finfo(float).tiny)
@@ -81,3 +93,26 @@ def noise_factor(visibilities, errors, points, grid):
     noises = np.mean(powers / variances, axis=1)
     likelihood = -len(powers) * np.log(noises) - np.log(variances).sum(axis=1)
     return float(np.sqrt(noises[np.argmax(likelihood)]))
+
+
+def cleaned_field(visibilities, points, grid):
+    """
+    Deconvolve the part of an image in which sources are searched by CLEAN.
+
+    Parameters
+    ----------
+    visibilities, points, grid
+        See `noise_factor`.
+
+    Returns
+    -------
+    field : `~sunpy_restore.backprojection.field.Field`
+        The part of the image.
+    dirty : `numpy.ndarray`
+        Its back-projection.
+    cleaned : `~sunpy_restore.backprojection.clean.Cleaned`
+        Result of 100 iterations.
+    """
+    field = restrict(visibilities, points, grid)
+    dirty = back_projection(field.visibilities, points, field.grid, weights_of(points))
+    return field, dirty, clean(dirty, wide_beam(points, field.grid), field.grid)

@@ -176,7 +176,8 @@ class Observation(observation.Observation):
             points, found, matrix = find_used(data, world, subcollimators, by_idl=by_idl)
             own = cls(visibilities=found, points=points, matrix=matrix, shape=smap.data.shape)
             weighting = weighting_of(own, weighting, by_idl=by_idl)
-            found = found * weights_of(points) / weights_of(points, weighting)
+            if weighting != "natural":
+                found = found * weights_of(points) / weights_of(points, weighting)
             refuse_residual(found, *own.own_axes())
         return cls(
             visibilities=found, points=points, matrix=matrix, shape=smap.data.shape,

@@ -105,10 +105,10 @@ class _Search:
 
     def best(self):
         """The model with the smallest criterion, or `None`."""
-        first = self.fitted([self.brightest([])])
-        if first is None:
+        models = self.fitted([[self.brightest([])]])
+        if not models:
             return None
-        models = [first, *self.stretched(first)]
+        models += self.stretched(models[0])
         found = list(models)
         for _ in range(_MOST - 1):
             models = self.extended(sorted(models, key=_criterion)[:_KEPT])
@@ -119,17 +119,27 @@ class _Search:
             found += models
         return min(found, key=_criterion)
 
-    def fitted(self, sources):
-        """The fitted model, or `None` if a source is too faint, too wide or outside of the field."""
-        sources, chi_squared = fit_gaussians(sources, self.points, self.visibilities, self.errors)
+    def fitted(self, starts):
+        """The fitted models, without those of which a source is too faint, too wide or outside of the field."""
+        if not starts:
+            return []
+        found = fit_gaussians(starts, self.points, self.visibilities, self.errors)
+        return [
+            _Model(sources, chi_squared, chi_squared + self.penalty * sum(map(len, sources)))
+            for sources, chi_squared in found
+            if self.allowed(sources)
+        ]
+
+    def allowed(self, sources):
+        """Whether no source is too faint, too wide or outside of the field."""
         half_y, half_x = (n * size / 2 for n, size in zip(self.grid.shape, self.grid.pixel, strict=True))
         for source in sources:
             flux, x, y = source[:3]
             if flux < _FAINTEST or abs(x) > half_x or abs(y) > half_y:
-                return None
+                return False
             if np.trace(covariance_of(source)) > 2 * _WIDEST**2:
-                return None
-        return _Model(sources, chi_squared, chi_squared + self.penalty * sum(map(len, sources)))
+                return False
+        return True
 
     def brightest(self, sources):
         """Start of a source where the residual of a model has the highest significance."""
@@ -154,21 +164,20 @@ class _Search:
             widest = max(range(len(sources)), key=lambda index: np.trace(covariance_of(sources[index])))
             others = [source for index, source in enumerate(sources) if index != widest]
             starts += [[*others, *pair] for pair in _halves(sources[widest])]
-        fitted = [self.fitted([_circle(source) for source in start]) for start in starts]
-        return [model for model in fitted if model is not None]
+        return self.fitted([[_circle(source) for source in start] for start in starts])
 
     def stretched(self, model):
         """The model with one source after another elliptical, as long as that lowers the criterion."""
         better = []
         while True:
-            tried = []
-            for index, source in enumerate(model.sources):
-                if len(source) == 4:
-                    tried += [
-                        self.fitted([*model.sources[:index], ellipse, *model.sources[index + 1 :]])
-                        for ellipse in _ellipses(source)
-                    ]
-            tried = [one for one in tried if one is not None]
+            tried = self.fitted(
+                [
+                    [*model.sources[:index], ellipse, *model.sources[index + 1 :]]
+                    for index, source in enumerate(model.sources)
+                    if len(source) == 4
+                    for ellipse in _ellipses(source)
+                ]
+            )
             if not tried:
                 return better
             chosen = min(tried, key=_criterion)

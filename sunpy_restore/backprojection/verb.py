@@ -2,11 +2,13 @@
 
 from sunpy_restore.backprojection.task import BACKPROJ_TO_CLEAN
 from sunpy_restore.backprojection.uvplane import subcollimator_numbers
+from sunpy_restore.core.threads import in_one_blas_thread
 from sunpy_restore.core.verb import run
 
 __all__ = ["backproj_to_clean"]
 
 
+@in_one_blas_thread
 def backproj_to_clean(
     image,
     *,

@@ -2,12 +2,14 @@
 
 import threading
 from contextlib import contextmanager
+from functools import cache, wraps
 
-__all__ = ["allowed_threads", "in_one_thread", "single_threaded", "workers_for"]
+__all__ = ["allowed_threads", "in_one_blas_thread", "in_one_thread", "single_threaded", "workers_for"]
 
 _lock = threading.Lock()
 _users = 0
 _before = 1
+_blas_lock = threading.Lock()
 
 
 def workers_for(device):
@@ -96,3 +98,44 @@ def in_one_thread(function):
         return function(*args)
 
     return alone
+
+
+def in_one_blas_thread(function):
+    """
+    Make a function whose products of matrices run in one thread each.
+
+    These matrices are so small that several threads hardly help, and they wait for each other if another program needs
+    one of their processors. The number of threads that the user has set is restored at the end.
+
+    Parameters
+    ----------
+    function : callable
+        The function.
+
+    Returns
+    -------
+    callable
+    """
+
+    @wraps(function)
+    def limited(*args, **kwargs):
+        # The number is that of the whole process: the thread that is first sets and restores it
+        if not _blas_lock.acquire(blocking=False):
+            return function(*args, **kwargs)
+        try:
+            with _blas_libraries().limit(limits=1, user_api="blas"):
+                return function(*args, **kwargs)
+        finally:
+            _blas_lock.release()
+
+    return limited
+
+
+@cache
+def _blas_libraries():
+    """The libraries of linear algebra of this process, which take milliseconds to find."""
+    # SciPy brings a library of its own
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -11,7 +11,7 @@ import pooch
 from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.keras import converted
 from sunpy_restore.core.registry import WeightsEntry, available, default_for, entry_named
-from sunpy_restore.core.weightsfile import PICKLES, file_error, read, read_features, read_metadata, write
+from sunpy_restore.core.weightsfile import PICKLES, file_error, file_sha256, read, read_features, read_metadata, write
 
 __all__ = [
     "LocalWeights",
@@ -97,7 +97,7 @@ def resolve(weights=None, *, task, base_url=None, mirror=None, progress=False, r
         local = fetch(entry, base_url=base_url, mirror=mirror, progress=progress)
         if entry.kind == "keras":
             path = converted(local.path, entry, cache_folder())
-            local = LocalWeights(path, entry.name, pooch.file_hash(str(path)))
+            local = LocalWeights(path, entry.name, file_sha256(path))
         _check_task(local.path, read_metadata(local)["task"], task)
         return local
     path = Path(weights).expanduser()
@@ -108,7 +108,7 @@ def resolve(weights=None, *, task, base_url=None, mirror=None, progress=False, r
             "path of a .safetensors file."
         )
     _check_task(path, read_metadata(path)["task"], task)
-    return LocalWeights(path, path.name, pooch.file_hash(str(path)))
+    return LocalWeights(path, path.name, file_sha256(path))
 
 
 def fetch(entry, *, base_url=None, mirror=None, progress=False):

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from sunpy_restore.core.exceptions import WeightsError
@@ -276,16 +277,39 @@ def file_error(path, *, size=0, sha256="", git_blob="", pickled=False):
             if git_blob_id(path) == git_blob:
                 return None
             return _other_content(path, pickled=True) or "is another file than in the registry (git blob id)"
-        with Path(path).open("rb") as file:
-            found = os.fstat(file.fileno()).st_size
-            if found == size and hashlib.file_digest(file, "sha256").hexdigest() == sha256:
-                return None
+        found = Path(path).stat().st_size
+        if found == size and file_sha256(path) == sha256:
+            return None
     except FileNotFoundError:
         return "does not exist"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     other = f"has {found} bytes instead of {size}" if found != size else "has another SHA-256 than in the registry"
     return _other_content(path, pickled=pickled) or other
+
+
+def file_sha256(path):
+    """
+    SHA-256 of a file, which is computed once unless the file changes.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    `str`
+        In lower-case hexadecimal.
+    """
+    status = Path(path).stat()
+    return _kept_sha256(Path(path).absolute(), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@lru_cache(maxsize=32)
+def _kept_sha256(path, *status):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _other_content(path, *, pickled=False):

@@ -66,13 +66,18 @@ class _Fringes:
 
     def of(self, core):
         """The fringes, shape ``window``, of a core of shape ``shape``."""
-        whole = fft.irfft2(fft.rfft2(core, self._size) * self._kernel, self._size)
-        return whole[: self.window[0], : self.window[1]]
+        # Rows without any of the core are left out of the transform along rows
+        waves = fft.fft(fft.rfft(core, self._size[1]), self._size[0], axis=0, overwrite_x=True)
+        waves *= self._kernel
+        rows = fft.ifft(waves, axis=0, overwrite_x=True)[: self.window[0]]
+        return fft.irfft(rows, self._size[1], overwrite_x=True)[:, : self.window[1]]
 
     def adjoint(self, image):
         """The transpose of `of`."""
-        whole = fft.irfft2(fft.rfft2(image, self._size) * self._kernel.conj(), self._size)
-        return whole[: self.shape[0], : self.shape[1]]
+        waves = fft.fft(fft.rfft(image, self._size[1]), self._size[0], axis=0, overwrite_x=True)
+        waves *= self._kernel.conj()
+        rows = fft.ifft(waves, axis=0, overwrite_x=True)[: self.shape[0]]
+        return fft.irfft(rows, self._size[1], overwrite_x=True)[:, : self.shape[1]]
 
 
 class _Prior:

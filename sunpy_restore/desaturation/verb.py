@@ -1,11 +1,13 @@
 """The function `sunpy_restore.desaturate`."""
 
+from sunpy_restore.core.threads import in_one_blas_thread
 from sunpy_restore.core.verb import run
 from sunpy_restore.desaturation.task import DESATURATE
 
 __all__ = ["desaturate"]
 
 
+@in_one_blas_thread
 def desaturate(
     image,
     *,

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.cells import normalized_convolution
+from sunpy_restore.core.pixels import eroded, median_of_nine
 from sunpy_restore.inpainting.background import CELL, cell_medians, noise_in_cells
 from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE
 from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS
@@ -104,7 +105,7 @@ def _noise(root, valid, noise, level, known, spread):
     size = {key: max(_deviation(change[both]), 0.3 * spread) for key, (change, both) in changes.items()}
     change, both = changes[1, 1]
     far = np.percentile(np.abs(change[both]), 99)
-    inner = ndimage.binary_erosion(valid, np.ones((3, 3)))
+    inner = eroded(valid)
     rough = np.where(inner, np.clip(root - ndimage.uniform_filter(root, 3), -3 * spread, 3 * spread), 0)
     lines = {name: _pattern(rough, inner, axis, spread) for name, axis in (("row pattern", 1), ("column pattern", 0))}
     return {
@@ -156,7 +157,7 @@ def _values(image, above, noise):
 
 def _points(root, valid, spread):
     """Pixels that are much brighter or fainter than those around them."""
-    excess = (root - ndimage.median_filter(root, 3))[ndimage.binary_erosion(valid, np.ones((3, 3)))]
+    excess = (root - median_of_nine(root))[eroded(valid)]
     shares = {"share of bright points": excess > _OUTLIER * spread, "share of dark points": excess < -_OUTLIER * spread}
     return {name: np.log10(np.mean(flags) + _LEAST) if flags.size else 0.0 for name, flags in shares.items()}
 

@@ -1,11 +1,13 @@
 """Outliers among the valid pixels: stars, planets with blooming trails, comet heads, cosmic rays and hot pixels."""
 
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.pixels import repeated
+from sunpy_restore.core.pixels import dilated, relief_at, repeated
 from sunpy_restore.inpainting.background import CELL, cell_medians, noise_in_cells, on_pixels, radial_profile
 from sunpy_restore.inpainting.temporal.transients import find_point_sources
 
@@ -63,11 +65,11 @@ def find_outliers(image, valid, center, flat_field=None):
     image = np.where(valid, image, 0) / response
     profile = radial_profile(image, valid, center)
     ratio = np.where(valid, image / profile, np.nan)
-    of_profile = _relief(profile, _BOX * CELL) / profile
+    steepness = cache(lambda: _relief(profile, _BOX * CELL) / profile)
     noise = _noise(ratio, valid)
     objects = np.zeros_like(valid)
     for _ in range(_PASSES):
-        expected = _expected(ratio, valid & ~objects, of_profile)
+        expected = _expected(ratio, valid & ~objects, steepness)
         found = _bright_objects(ratio, valid, expected, noise)
         if not (found & ~objects).any():
             break
@@ -76,17 +78,23 @@ def find_outliers(image, valid, center, flat_field=None):
 
 
 class _Expected(NamedTuple):
-    """
-    Median of the surroundings, and its variation.
-
-    The variation is large at the edge of the occulter, which is no circle around the Sun and has bright rings.
-    """
+    """Median of the surroundings, also in cells, and the function that gives the variation of the profile."""
 
     level: np.ndarray
-    relief: np.ndarray
+    cells: np.ndarray
+    steepness: Callable
+
+    def relief(self, chosen):
+        """
+        Variation of the median around some pixels.
+
+        It is large at the edge of the occulter, which is no circle around the Sun and has bright rings.
+        """
+        relief = on_pixels(_relief(self.cells, _BOX), self.level.shape)[chosen]
+        return np.maximum(relief, self.steepness()[chosen] * np.abs(self.level[chosen]))
 
 
-def _expected(ratio, valid, of_profile):
+def _expected(ratio, valid, steepness):
     medians, known = cell_medians(ratio, valid)
     near, share = _box_median(medians, known)
     # Next to a hole an object may fill most of the box; one of twice the size then counts
@@ -96,8 +104,7 @@ def _expected(ratio, valid, of_profile):
     wide = repeated(_box_median(means, weights > 0)[0], 2)[: known.shape[0], : known.shape[1]]
     part = np.clip((share - _FEW) / (_MOST - _FEW), 0, 1)
     cells = part * near + (1 - part) * wide
-    level, relief = (on_pixels(image, ratio.shape) for image in (cells, _relief(cells, _BOX)))
-    return _Expected(level, np.maximum(relief, of_profile * np.abs(level)))
+    return _Expected(on_pixels(cells, ratio.shape), cells, steepness)
 
 
 def _noise(ratio, valid):
@@ -130,12 +137,18 @@ def _box_median(cells, known):
 def _bright_objects(ratio, valid, expected, noise):
     level = np.abs(expected.level)
     excess = np.where(valid, ratio - expected.level, 0)
-    rise = np.maximum.reduce([_CORE * level, _CORE_NOISE * noise, expected.relief])
-    # A hole next to the object counts as the expected brightness
-    sharp = excess - ndimage.minimum_filter(excess, 2 * _SHARP + 1) > rise
-    core = (excess > rise) & sharp
+    core = (excess > _CORE * level) & (excess > _CORE_NOISE * noise)
     if not core.any():
         return core
-    wing = excess > np.maximum.reduce([_WING * level, _WING_NOISE * noise, expected.relief / 2])
-    near = ndimage.binary_dilation(core, np.ones((3, 3)), iterations=_WING_WIDTH)
-    return ndimage.binary_propagation(core, np.ones((3, 3)), mask=(core | wing) & near & valid)
+    rise = np.maximum(np.maximum(_CORE * level[core], _CORE_NOISE * noise[core]), expected.relief(core))
+    # A hole next to the object counts as the expected brightness
+    core[core] = np.minimum(excess[core], excess[core] - relief_at(excess, core, 2 * _SHARP + 1)[0]) > rise
+    if not core.any():
+        return core
+    near = core
+    for _ in range(_WING_WIDTH):
+        near = dilated(near)
+    least = np.maximum(np.maximum(_WING * level[near], _WING_NOISE * noise[near]), expected.relief(near) / 2)
+    wing = np.zeros_like(core)
+    wing[near] = excess[near] > least
+    return ndimage.binary_propagation(core, np.ones((3, 3)), mask=(core | wing) & valid)

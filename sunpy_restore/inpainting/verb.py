@@ -1,11 +1,13 @@
 """The function `sunpy_restore.inpaint`."""
 
+from sunpy_restore.core.threads import in_one_blas_thread
 from sunpy_restore.core.verb import run
 from sunpy_restore.inpainting.task import INPAINT, NO_NEIGHBOURS
 
 __all__ = ["inpaint"]
 
 
+@in_one_blas_thread
 def inpaint(
     image,
     *,

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sunpy_restore.networks.parts import Cropped, covered, damaged, grown, part_of, scaled, with_part
+
 __all__ = ["CoronaUNet", "FillingUNet"]
 
 # Input channels of CoronaUNet. Those from _FILLS up to the last one are fills of the image, the last one is coherence
@@ -65,18 +67,65 @@ class _UNet(nn.Module):
         missing = [-n % self.stride for n in channels.shape[-2:]]
         return functional.pad(channels, (0, missing[1], 0, missing[0]), mode="replicate")
 
-    def correction(self, features):
-        """Output for padded features, at the full resolution."""
-        features = self.enter(functional.pixel_unshuffle(features, 2))
+    def correction(self, features, place=None):
+        """
+        Output for padded features, at the full resolution.
+
+        Parameters
+        ----------
+        features : `torch.Tensor`
+            Shape ``(batch, inputs, h, w)``.
+        place : pair of pairs of `int`, optional
+            First and last but one row and column of the part that is needed. Only what this part depends on is
+            computed. By default all of it.
+
+        Returns
+        -------
+        `torch.Tensor`
+            Shape ``(batch, outputs, h, w)``, or that of the part.
+        """
+        sides = features.shape[-2:]
+        place = tuple((0, side) for side in sides) if place is None else place
+        half, entering, needed = self._parts(place, sides)
+        at = Cropped(functional.pixel_unshuffle(features, 2))
+        at = at.part(entering[0]).map(self.enter)
         kept = []
-        for block in self.down[:-1]:
-            features = block(features)
-            kept.append(features)
-            features = functional.avg_pool2d(features, 2)
-        features = self.down[-1](features)
-        for block, shallow in zip(reversed(self.up), reversed(kept), strict=True):
-            features = block(torch.cat([functional.interpolate(features, scale_factor=2.0), shallow], dim=1))
-        return functional.pixel_shuffle(self.leave(features), 2)
+        for level, block in enumerate(self.down):
+            at = at.part(entering[level]).map(block)
+            if level < len(self.up):
+                kept.append(at.part(needed[level]).features)
+                at = at.part(scaled(entering[level + 1], 2)).halved()
+        for level in reversed(range(len(self.up))):
+            deeper = at.part(covered(needed[level])).doubled().part(needed[level]).features
+            at = Cropped(torch.cat([deeper, kept[level]], dim=1), needed[level]).map(self.up[level])
+        at = at.part(grown(half, 1, sides, 2)).map(self.leave).part(half)
+        first = [2 * start for start, _ in half]
+        inner = tuple(slice(start - from_, stop - from_) for (start, stop), from_ in zip(place, first, strict=True))
+        return functional.pixel_shuffle(at.features, 2)[(..., *inner)]
+
+    def _parts(self, place, sides):
+        """
+        Parts of the levels that a part of the output depends on.
+
+        They are the part of the output at 1/2; the parts of the levels, from the finest one, at which its blocks on the
+        way down have to be entered; and those at which its blocks on the way up are.
+        """
+        half = covered(place)
+        part = grown(half, 1, sides, 2)
+        needed = []
+        for level in range(len(self.up)):
+            needed.append(grown(part, 2, sides, 2 ** (level + 1)))
+            part = covered(needed[-1])
+        needed.append(part)
+        entering = []
+        for level in reversed(range(len(self.down))):
+            part = grown(part, 2, sides, 2 ** (level + 1))
+            entering.append(part)
+            part = scaled(part, 2)
+        entering.reverse()
+        # The first convolution comes before the blocks
+        entering[0] = grown(entering[0], 1, sides, 2)
+        return half, entering, needed
 
 
 class FillingUNet(_UNet):
@@ -132,11 +181,13 @@ class FillingUNet(_UNet):
         if self.brightest == "level":
             level = level + brightest  # one of them is zero
         levels = [level, brightest] if self.brightest == "channel" else [level]
-        corrections = self.correction(torch.cat([start, mask, *map(_signed_log, levels), apart], dim=1))
+        place = damaged(mask)
+        corrections = self.correction(torch.cat([start, mask, *map(_signed_log, levels), apart], dim=1), place)
+        start, apart, mask, kept = (part_of(values, place) for values in (start, apart, mask, image))
         change = corrections[:, :1] + (corrections[:, 1:] * apart).sum(dim=1, keepdim=True)
         found = (start + change).clamp(-self.ceiling, self.ceiling)
         filled = torch.sign(found) * torch.expm1(found.abs())
-        return torch.where(mask > 0, filled, image)[..., :ny, :nx]
+        return with_part(image, place, torch.where(mask > 0, filled, kept))[..., :ny, :nx]
 
 
 def _signed_log(image):
@@ -212,12 +263,15 @@ class CoronaUNet(_UNet):
             near, there = torch.asinh((image - mean) / size), torch.asinh((neighbours - image) / size) * seen
             apart = torch.asinh((others - image) / size)
         features = [near, mask, unobserved, flat_field, noise, torch.log(size) / 2, there, seen, apart]
-        corrections = self.correction(torch.cat(features, dim=1)).to(image.dtype)
+        place = damaged(mask)
+        corrections = self.correction(torch.cat(features, dim=1), place).to(image.dtype)
+        whole, parts = image, (image, mask, size, others, coherence, seen, neighbours)
+        image, mask, size, others, coherence, seen, neighbours = (part_of(values, place) for values in parts)
         own, weight, shares = corrections.split([1, 1, self.others], dim=1)
         change = size * own + (shares * (others - image)).sum(dim=1, keepdim=True)
         change = change - coherence * change.clamp(-self.gate, self.gate)
         filled = image + change + weight * seen * (neighbours - image)
-        return torch.where(mask > 0, filled, image)[..., :ny, :nx]
+        return with_part(whole, place, torch.where(mask > 0, filled, image))[..., :ny, :nx]
 
     def _fills(self, channels):
         """The fill to correct, and the other ones as channels of one tensor."""

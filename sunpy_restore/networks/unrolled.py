@@ -188,8 +188,9 @@ class GuidedUNet(UnrolledUNet):
         used = (groups.abs().amax(dim=(2, 3), keepdim=True) > 0).to(groups.dtype)
         images = torch.cat([image.clamp_min(0), channels[:, -1 - self.guides : -1]], dim=1)
         features = [images, torch.log10(noise).expand_as(image), used.expand_as(groups)]
-        for one in images.split(1, dim=1):
-            residual = (self.damping * groups - self.back_projections(one)) * used / noise
+        seen = self.back_projections(images.flatten(0, 1)[:, None]).unflatten(0, images.shape[:2])
+        for one in seen.unbind(dim=1):
+            residual = (self.damping * groups - one) * used / noise
             size = residual.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
             features += [torch.asinh(residual.mean(dim=1, keepdim=True)), torch.asinh(size).expand_as(image)]
         weights, correction = self.blend.correction(torch.cat(features, dim=1)).split([self.guides + 1, 1], dim=1)

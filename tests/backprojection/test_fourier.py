@@ -11,6 +11,7 @@ from sunpy_restore.backprojection.fourier import (
     WEIGHTINGS,
     Grid,
     back_projection,
+    cosines_and_sines,
     dirty_beam,
     invert_back_projection,
     visibilities_of_image,
@@ -18,6 +19,7 @@ from sunpy_restore.backprojection.fourier import (
 )
 from sunpy_restore.backprojection.scenes import ellipse, joined, point, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import UVPoints, stix_uv
+from sunpy_restore.backprojection.waves import SeparableWaves
 
 POINTS = stix_uv()
 GRID = Grid((64, 57), (4.0, 5.0))
@@ -206,3 +208,29 @@ def test_noise_in_small_images_does_not_cause_large_visibilities(side, pixel, no
     error = back_projection(visibilities - truth, points, wide, weights)
     assert np.abs(error).max() < 0.15 * image.max()
     assert np.abs(visibilities).max() < 2 * np.abs(truth).max()
+
+
+def test_separable_waves_are_the_matrix_of_cosines_and_sines():
+    rng = np.random.default_rng(3)
+    factors = np.tile(rng.random(len(POINTS.u)), 2)
+    matrix = factors[:, np.newaxis] * cosines_and_sines(POINTS, GRID)
+    waves, image, parts = SeparableWaves(POINTS, GRID, factors), rng.random(64 * 57), rng.standard_normal(len(factors))
+    np.testing.assert_allclose(waves.forward(image), matrix @ image, rtol=1e-10)
+    np.testing.assert_allclose(waves.adjoint(parts), matrix.T @ parts, rtol=1e-10, atol=1e-12)
+    exact = (matrix * image) @ matrix.T
+    np.testing.assert_allclose(waves.exact_covariance(image), exact, rtol=1e-10, atol=1e-12 * exact.max())
+    some = rng.random(image.size) < 0.3
+    exact = (matrix[:, some] * image[some]) @ matrix[:, some].T
+    rough = waves.covariance(image, np.flatnonzero(some))
+    np.testing.assert_allclose(rough, exact, atol=1e-5 * exact.max())
+
+
+def test_waves_that_are_kept_belong_to_their_points_and_grid():
+    rng = np.random.default_rng(4)
+    image = rng.random((12, 9))
+    for points in (POINTS, POINTS.rotated(0.3), stix_uv([3, 4])):
+        for grid in (Grid((12, 9), (4.0, 5.0)), Grid((12, 9), (-4.0, 5.0)), Grid((12, 9), (4.0, 5.5))):
+            expected = cosines_and_sines(points, grid) @ image.ravel()
+            for _ in range(2):
+                found = visibilities_of_image(image, points, grid)
+                np.testing.assert_allclose(np.concatenate([found.real, found.imag]), expected, rtol=1e-10)

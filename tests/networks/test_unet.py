@@ -373,3 +373,24 @@ def test_weights_of_other_networks_are_refused():
         del state[name]
         with pytest.raises(RuntimeError, match="Missing key"):
             CoronaUNet(widths=[4, 6]).load_state_dict(state)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (33, 50), (16, 240), (1, 5)])
+@pytest.mark.parametrize("kind", [FillingUNet, CoronaUNet])
+def test_only_what_the_damage_depends_on_is_computed(kind, shape):
+    """Without gradients, features are cropped; the result is that of the whole image."""
+    rng = np.random.default_rng(0)
+    restorer = kind(widths=(4, 6, 8), others=2).eval()
+    for parameter in restorer.parameters():
+        parameter.data = torch.from_numpy(rng.standard_normal(parameter.shape) / parameter.numel() ** 0.5)
+    restorer = restorer.double()
+    for _ in range(5):
+        observed = torch.from_numpy(rng.standard_normal((2, 6 if kind is FillingUNet else 10, *shape)))
+        observed[:, 1] = 0
+        row, column = rng.integers(shape)
+        observed[rng.integers(2), 1, row : row + 7, column : column + 3] = 1
+        whole = restorer(observed).detach()
+        with torch.inference_mode():
+            found = restorer(observed)
+        assert (whole - observed[:, :1]).abs().max() > 1e-6
+        np.testing.assert_allclose(found, whole, rtol=1e-9, atol=1e-9)

@@ -3,12 +3,16 @@
 import numpy as np
 from scipy import ndimage
 
+from sunpy_restore.core.pixels import dilated, relief_at
+
 __all__ = ["blocks", "find_point_sources", "remove_point_sources", "remove_transients"]
 
 _SIGNIFICANCE = 5.0  # local standard deviations
 _SMALL_BLOCK, _LARGE_BLOCK = 32, 64  # pixels; sides of the blocks in which the standard deviation is measured
 _RELATIVE_CHANGE = 0.2  # of the brightness; streamers change by less from image to image
 _LARGEST = 15  # pixels; size of a planet or a comet, which are smaller than structure of the corona
+
+_AT_A_TIME = 8192  # pixels
 
 # Compare-and-swap network for the median of seven values: Devillard (1998), "Fast median search"
 _SWAPS = (0, 5), (0, 3), (1, 6), (2, 4), (0, 1), (3, 5), (2, 6), (2, 3), (3, 6), (4, 5), (1, 4), (1, 3), (3, 4)
@@ -91,10 +95,16 @@ def _local_median(image):
 
 def _points(excess, calm, noise=0.0):
     """Pixels with a significant excess, and the fainter wings next to them."""
+    limit = _SIGNIFICANCE * np.maximum(_spread(excess, _SMALL_BLOCK), noise)
     # The diffraction rings around the occulter stay, because the median varies as much there
-    relief = ndimage.maximum_filter(calm, 7) - ndimage.minimum_filter(calm, 7)
-    limit = _SIGNIFICANCE * np.maximum(_spread(excess, _SMALL_BLOCK), noise) + relief / 2
-    return ndimage.binary_dilation(excess > limit, np.ones((3, 3))) & (excess > limit / 2)
+    near = dilated(excess > limit)
+    low, high = relief_at(calm, near, 7)
+    limit, excess = limit[near] + (high - low) / 2, excess[near]
+    found = np.zeros_like(near)
+    found[near] = excess > limit
+    found = dilated(found)
+    found[near] &= excess > limit / 2
+    return found
 
 
 def remove_transients(images):
@@ -121,18 +131,26 @@ def remove_transients(images):
         excess -= ndimage.grey_opening(excess, _LARGEST)
         spread = _spread(np.where(both, excess, np.nan), _LARGE_BLOCK)
         limit = _SIGNIFICANCE * spread + _RELATIVE_CHANGE * np.abs(others)
-        transient[index] = ndimage.binary_dilation(excess > limit, np.ones((3, 3))) & both
+        transient[index] = dilated(excess > limit) & both
     return np.where(transient & (count > transient.sum(axis=0)), np.nan, images)
 
 
 def _median(image, axis):
     """Running median of seven pixels along an axis."""
     padded = np.pad(image, [(3, 3) if axis == number else (0, 0) for number in (0, 1)], mode="reflect")
-    length = image.shape[axis]
-    lines = [np.moveaxis(padded, axis, 0)[start : start + length] for start in range(7)]
-    for low, high in _SWAPS:
-        lines[low], lines[high] = np.minimum(lines[low], lines[high]), np.maximum(lines[low], lines[high])
-    return np.moveaxis(lines[3], 0, axis)
+    found = np.empty_like(image)
+    # Parts that fit into the cache of the processor
+    rows = max(_AT_A_TIME // image.shape[1], 1)
+    for top in range(0, len(image), rows):
+        bottom = min(top + rows, len(image))
+        if axis == 0:
+            lines = [padded[top + start : bottom + start] for start in range(7)]
+        else:
+            lines = [padded[top:bottom, start : start + image.shape[1]] for start in range(7)]
+        for low, high in _SWAPS:
+            lines[low], lines[high] = np.minimum(lines[low], lines[high]), np.maximum(lines[low], lines[high])
+        found[top:bottom] = lines[3]
+    return found
 
 
 def _spread(excess, side):
@@ -141,7 +159,11 @@ def _spread(excess, side):
 
     It follows from the 90th percentile, because lossy compression sets most pixels of faint blocks to the median.
     """
-    ordered = np.sort(blocks(np.abs(excess), side), axis=-1)  # NaN last
-    rank = (0.9 * np.maximum(np.isfinite(ordered).sum(axis=-1, keepdims=True) - 1, 0)).astype(int)
-    spread = np.nan_to_num(np.take_along_axis(ordered, rank, axis=-1)[..., 0]) / 1.645
+    parts = blocks(np.abs(excess), side)
+    ranks = (0.9 * np.maximum(np.isfinite(parts).sum(axis=-1) - 1, 0)).astype(int)
+    spread = np.empty(ranks.shape)
+    for rank in np.unique(ranks):
+        same = ranks == rank
+        spread[same] = np.partition(parts[same], rank, axis=-1)[:, rank]  # NaN last
+    spread = np.nan_to_num(spread) / 1.645
     return np.repeat(np.repeat(spread, side, axis=0), side, axis=1)[: excess.shape[0], : excess.shape[1]]
