@@ -167,7 +167,9 @@ class _Images:
             "roughness": np.log(of(self.rough) + _FLOOR),
             "light that fringes miss": np.arcsinh(light / max(light_error, 1)),
             "significance of that light": np.arcsinh(light / light_error) if light_error > 0 else 0.0,
-            "brightest around over rim": np.log((max(self._near(region, _NEAR).max(), 0) + unit) / (abs(median) + unit)),
+            "brightest around over rim": np.log(
+                (max(self._near(region, _NEAR).max(), 0) + unit) / (abs(median) + unit)
+            ),
             **{name: known[name] for name in _FROM_REGION},
             **self._of_saturation(place, own),
         }

@@ -194,7 +194,7 @@ def _model(parts, strata, limits, sha256, seed, steps):
     fit, calibrate = parts["fit"].together(), parts["calibrate"].together()
     names = tuple(parts["calibrate"].images[0][0].features)
     low, high, layers = fit_error_model(
-        names, fit["values"], fit["errors"], weights=np.ones(len(fit["errors"])), seed=seed, steps=steps
+        names, fit["values"], fit["errors"], weights=_case_weights(fit), seed=seed, steps=steps
     )
     ones = np.ones(len(strata))
     plain = ErrorModel(

@@ -33,6 +33,7 @@ _GROUPS = ("low noise", "medium noise", "high noise")
 _NOISE = (1.0, 2.0, 4.0)  # of linear images, in units of AIA's noise
 _GRAIN = (0.0, 0.01, 0.03)  # of display images, in units of their range
 _HOLED = 256  # pixels of an image with holes
+_BITS = 255.0  # largest value of a display image
 _HOLES = (1, 64)  # in an image
 _HOLE_SIDES = (3, 24)  # pixels
 _SHARES = (0.002, 0.25)  # of masked pixels
@@ -163,7 +164,7 @@ def _with_holes(sources, part, level, rng):
     if rng.random() < 0.7:
         image = _cut(_any(sources.exposures[part], rng), _HOLED, rng) * np.exp(rng.uniform(*np.log(_EXPOSURES)))
     else:
-        image = _linear(_cut(_any(sources.disks[part], rng).image, _HOLED, rng), rng)
+        image = _linear(_cut(_any(sources.disks[part], rng).image, _HOLED, rng) / _BITS, rng)
     image = _noisy(image, level, rng)
     side = round(np.exp(rng.uniform(*np.log(_HOLE_SIDES))))
     mask = np.zeros(image.shape, dtype=bool)
