@@ -41,7 +41,7 @@ _TYPICAL = {
         "large-scale structure": -0.3, "noise in fine structure": -1.5, "skewness": 0.2,
         "tails of fine structure": 1.05, "brightest pixels": 0.1, "darkest pixels": -0.2, "anisotropy": 0.04,
         "diagonal structure": 0.28, "equal neighbours": -1.69897, "different values": 0.3, "blocks": 0.08,
-        "clipped values": -1.69897, "outliers": -2.69897,
+        "clipped values": -1.69897, "outliers": -2.69897, "skewness of curvature": -0.27,
     },
     "magnetogram": {
         "noise (logarithm)": -5.2, "contrast (logarithm)": -3.9, "fine structure": 0.0, "coarse structure": 0.1,
@@ -114,7 +114,11 @@ def _structure(image, quiet, assumed):
         "anisotropy": abs(across - along),
         "diagonal structure": skew - (across + along) / 2,
     }
-    return found | {"skewness": _moment(middle, 3)} if assumed is None else found
+    if assumed is not None:
+        return found
+    # Dark lanes are narrower than granules, so that the curvature is strongest in them
+    curvature = ndimage.laplace(smooth[1])[quiet]
+    return found | {"skewness": _moment(middle, 3), "skewness of curvature": _moment(curvature, 3)}
 
 
 def _noise(image, quiet, assumed):

@@ -195,4 +195,5 @@ def test_truth_in_many_holes_of_a_quiet_image_is_covered(quiet, number):
     error = np.abs(restored - quiet)[mask]
     assert 0.5 < np.mean(error < sigma[mask]) < 0.9
     assert np.mean(error < 1.96 * sigma[mask]) > 0.85
-    assert sigma[mask].mean() < 2 * np.sqrt(np.mean(error**2))
+    # A hole that may hide a bright core has a large uncertainty; most do not
+    assert np.median(sigma[mask]) < 2 * np.sqrt(np.mean(error**2))
