@@ -72,11 +72,7 @@ def measure(result, region=None):
         raise TypeError(
             f"Found {type(result).__name__}; expected a sunpy Map. Measure the images of several one by one."
         )
-    if result.uncertainty is None or CORRELATION_KEYWORD not in result.meta:
-        raise ValueError(
-            "Found a Map without the uncertainty of this package; expected a result with uncertainty=True. Arithmetic, "
-            "submap, resample and rotate of sunpy drop it: measure the whole result, with a region."
-        )
+    _refuse_uncertain(result)
     result = in_memory(result)
     inside = _inside(result, region) & valid_pixels(result)
     if not inside.any():
@@ -113,9 +109,32 @@ def measure(result, region=None):
     )  # fmt: skip
 
 
+def _refuse_uncertain(result):
+    """Refuse a Map that has no uncertainty of this package, and tell why."""
+    if result.meta.get("synthetic"):
+        raise ValueError(
+            "Found a synthetic Map; expected a restored one. It has no uncertainty, because nothing was observed."
+        )
+    if CORRELATION_KEYWORD not in result.meta:
+        raise ValueError(
+            "Found a Map without the uncertainty of this package; expected a result with uncertainty=True. Arithmetic, "
+            "resample and rotate of sunpy drop it: measure the whole result, with a region."
+        )
+    if result.uncertainty is None:
+        raise ValueError(
+            "Found a restored Map whose uncertainty is lost; expected one that has it. The save, submap and arithmetic "
+            "of sunpy drop it. Save with sunpy_restore.save, and measure the whole result, with a region."
+        )
+
+
 def _inside(smap, region):
     """The region as an array."""
     shape = smap.data.shape
+    if _are_regions(region):
+        raise TypeError(
+            f"Found {len(region)} regions ({type(region).__name__}); expected one. Measure them one by one: "
+            "[measure(result, one) for one in regions]."
+        )
     if region is None:
         return np.ones(shape, bool)
     if isinstance(region, GenericMap):
@@ -128,13 +147,19 @@ def _inside(smap, region):
         return np.zeros(shape, bool) if drawn is None else drawn > 0
     array = np.asarray(region)
     if array.dtype != bool:
+        numbers = " For an array of 0 and 1, pass region == 1." if array.dtype.kind in "iuf" else ""
         raise TypeError(
             f"Found a region of type {type(region).__name__} ({array.dtype}); expected a boolean array, a Map with the "
-            "values 0 and 1, or a region of the package regions."
+            f"values 0 and 1, or a region of the package regions.{numbers}"
         )
     if array.shape != shape:
         raise ValueError(f"Found a region of shape {array.shape}; expected {shape}, that of the image.")
     return array
+
+
+def _are_regions(region):
+    several = isinstance(region, list | tuple) or hasattr(region, "regions")
+    return several and len(region) > 0 and all(hasattr(one, "contains") for one in region)
 
 
 def _moments(values, inside):

@@ -41,7 +41,8 @@ class Calibration:
         Returns
         -------
         `list` of ``(name, make)``
-            ``make()`` returns the observation.
+            ``make()`` returns the observation. Names begin with the day or the region of the image and a comma, so that
+            each can be left out to see how far a new one can differ.
         """
         raise ValueError(f"The {self.task.name} task has no list of good observations.")
 

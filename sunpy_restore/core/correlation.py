@@ -22,30 +22,34 @@ is subtracted. Sums of such errors over large areas vanish, as those of a deconv
 """
 
 _LARGEST_LAG = 48
+_ROUNDING = 1e-10
 _REACH = 5  # standard deviations at which Gaussians are cut off
 
 
-def autocorrelation(errors, where):
+def autocorrelation(errors, sigma):
     """
-    Sum the products of errors at each distance between pixels.
+    Sum the products of errors at each distance between pixels, and those of their uncertainties.
+
+    The ratio of both is the correlation. It is dominated by the largest errors, as the variance of a sum of pixels is.
 
     Parameters
     ----------
     errors : `numpy.ndarray`
-        Errors in units of their uncertainty, shape ``(ny, nx)``; values elsewhere than ``where`` are not used.
-    where : `numpy.ndarray` of `bool`
-        True for the pixels that have an error.
+        Errors, shape ``(ny, nx)``; values where ``sigma`` is 0 are not used.
+    sigma : `numpy.ndarray`
+        Uncertainty of each pixel, in the same unit; 0 or False where there is none. Of errors in units of their
+        uncertainty, it is True.
 
     Returns
     -------
-    products, pairs : `numpy.ndarray`
-        Sums of the products, and numbers of pairs, for distances rounded to integers from 0 on.
+    products, expected : `numpy.ndarray`
+        Sums of the products of errors and of uncertainties, for distances rounded to integers from 0 on.
     """
-    rows, columns = np.nonzero(where)
+    rows, columns = np.nonzero(sigma)
     window = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    where = where[window]
-    errors = np.where(where, errors[window], 0.0)
-    shape = [2 * length for length in where.shape]
+    sigma = np.asarray(sigma[window], dtype=float)
+    errors = np.where(sigma > 0, errors[window], 0.0)
+    shape = [2 * length for length in sigma.shape]
 
     def correlated(image):
         return np.fft.irfft2(np.abs(np.fft.rfft2(image, shape)) ** 2, shape)
@@ -53,20 +57,20 @@ def autocorrelation(errors, where):
     y, x = (np.fft.fftfreq(length, 1 / length) for length in shape)
     distance = np.rint(np.hypot(y[:, np.newaxis], x)).astype(int)
     near = distance <= _LARGEST_LAG
-    products, pairs = (
-        np.bincount(distance[near], correlated(image)[near], minlength=_LARGEST_LAG + 1)
-        for image in (errors, where.astype(float))
+    products, expected = (
+        np.bincount(distance[near], correlated(image)[near], minlength=_LARGEST_LAG + 1) for image in (errors, sigma)
     )
-    return products, np.rint(pairs)
+    # Rounding errors of the Fourier transform
+    return products, np.where(expected > _ROUNDING * expected[0], expected, 0)
 
 
-def fit_correlation(products, pairs):
+def fit_correlation(products, expected):
     """
     Describe a correlation as a sum of those of smoothed white noise.
 
     Parameters
     ----------
-    products, pairs : `numpy.ndarray`
+    products, expected : `numpy.ndarray`
         See `autocorrelation`; sums over images.
 
     Returns
@@ -74,8 +78,8 @@ def fit_correlation(products, pairs):
     `dict` of `float` to `float`
         Kind of smoothed noise, see `WIDTHS`, to its share of the variance; the shares add up to 1.
     """
-    known = pairs > 0
-    measured = products[known] / pairs[known]
+    known = expected > 0
+    measured = products[known] / expected[known]
     measured = measured / measured[0]
     lags = np.arange(len(products))[known]
     basis = np.stack([_smoothed_noise(lags, width) for width in WIDTHS], axis=1)

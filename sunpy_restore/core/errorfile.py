@@ -1,5 +1,6 @@
 """Files of error models, which are safetensors with metadata: one for each task, or one beside weights."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from sunpy_restore.core.errormodel import ErrorModel
 from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.weightsfile import with_ordered_metadata
 
-__all__ = ["FOLDER", "SUFFIX", "error_model", "read_models", "write_models"]
+__all__ = ["FOLDER", "SUFFIX", "check_calibrated", "error_model", "read_models", "write_models"]
 
 FOLDER = Path(__file__).parents[1] / "data" / "uncertainty"
 """Folder of the error models that come with the package, ``<task>.safetensors``."""
@@ -115,16 +116,11 @@ def error_model(method, name):
     ValueError
         There is none for the method or for its weights.
     """
-    shipped = FOLDER / f"{method.task.name}.safetensors"
-    model = read_models(shipped).get(name) if shipped.is_file() else None
-    if model is not None and model.sha256 in ("", method.sha256):
-        return model
+    models = _models_of(method)
+    if name in models:
+        return models[name]
     if method.is_network and method.path is not None:
         own = Path(method.path).with_suffix(SUFFIX)
-        if own.is_file():
-            model = read_models(own).get(name)
-            if model is not None and model.sha256 == method.sha256:
-                return model
         raise ValueError(
             f"Found no calibrated uncertainty of the weights {method.model!r} with method {name!r}; expected it in "
             f"{own.name} beside them. Make it with 'sunpy-restore calibrate {method.task.name} --weights FILE --data "
@@ -134,3 +130,44 @@ def error_model(method, name):
         f"Found no calibrated uncertainty of method {name!r} of {method.task.name}; expected another method. Leave out "
         "uncertainty."
     )
+
+
+def check_calibrated(method):
+    """
+    Refuse a method whose uncertainty is not calibrated, before it restores an image.
+
+    Parameters
+    ----------
+    method : `~sunpy_restore.core.methods.Method`
+        The method.
+
+    Raises
+    ------
+    ValueError
+        There is no error model for the method, with or without a correction, or for its weights.
+    """
+    if not any(name.partition("+")[0] == method.name for name in _models_of(method)):
+        error_model(method, method.name)
+
+
+def _models_of(method):
+    """The error models of a method with its weights, by the names in the header of the result."""
+    found = _read_if_any(FOLDER / f"{method.task.name}.safetensors")
+    found = {name: model for name, model in found.items() if model.sha256 in ("", method.sha256)}
+    if method.is_network and method.path is not None:
+        own = _read_if_any(Path(method.path).with_suffix(SUFFIX))
+        found = {name: model for name, model in own.items() if model.sha256 == method.sha256} | found
+    return found
+
+
+def _read_if_any(path):
+    """The models of a file, which is read once unless it changes; none if there is no file."""
+    if not path.is_file():
+        return {}
+    status = path.stat()
+    return _read_once(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=8)
+def _read_once(path, modified, size):
+    return read_models(path)

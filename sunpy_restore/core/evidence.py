@@ -14,6 +14,9 @@ class Evidence:
     """
     What tells how large the error of each restored pixel can be.
 
+    The module of a task's function for it can have another one, ``evidence_in_strips``, which yields rows of the
+    restored image and the evidence of these rows, so that the features of large images are not in memory at once.
+
     Parameters
     ----------
     where : `numpy.ndarray` of `bool`

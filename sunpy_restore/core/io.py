@@ -23,6 +23,7 @@ from sunpy_restore.core.filled import FILLED_KEYWORD, filled, record_filled, rec
 from sunpy_restore.core.hdus import group_hdus, image_hdus, read_rows, read_uncertainty, table_hdu
 from sunpy_restore.core.maps import as_maps, new_map
 from sunpy_restore.core.messages import warn_user
+from sunpy_restore.core.uncertainty import CORRELATION_KEYWORD
 
 __all__ = ["load", "save"]
 
@@ -245,6 +246,8 @@ def _losses(header):
         notes.append(f"the record of the filled pixels is lost. There were {header['RSTNFILL']}.")
     if header.get("RSTUNC"):
         notes.append(f"the uncertainty is lost. It was a {header['RSTUNC']}.")
+    elif CORRELATION_KEYWORD in header:
+        notes.append("the uncertainty is lost. A Map's own save does not keep it.")
     return [f"{note} Save Maps with sunpy_restore.save to keep it." for note in notes]
 
 

@@ -1,8 +1,8 @@
 """Whether an observation is like those that a task was trained and tested with."""
 
+import functools
 import json
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ __all__ = [
     "FOLDER",
     "LIKENESS_KEYWORD",
     "Likeness",
+    "excess",
     "learn",
     "likeness_of",
     "read_likeness",
@@ -28,6 +29,7 @@ LIKENESS_KEYWORD = "rstlike"
 
 _SHRINKAGE = 0.1
 _MARGIN = 0.5
+_SLACK = 1.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,12 @@ class Likeness:
         if score <= 1:
             return score, []
         worst = np.argsort(apart)[::-1][:2]
-        outside = [index for index in worst if apart[index] > 1] or list(worst[:1])
+        outside = [index for index in worst if apart[index] > 1]
+        if not outside:
+            difference = values - self.center
+            shares = difference * (self.whitening.T @ (self.whitening @ difference))
+            first, second = (f"{self.names[i]} ({values[i]:.3g})" for i in np.argsort(shares)[::-1][:2])
+            return score, [f"its properties do not occur together in good images, above all {first} and {second}"]
         return score, [
             f"{self.names[index]} is {values[index]:.3g} (in good images {self.low[index]:.3g} to "
             f"{self.high[index]:.3g})"
@@ -91,7 +98,7 @@ class Likeness:
         ]
 
 
-def learn(fingerprints, *, margin=_MARGIN):
+def learn(fingerprints, *, margin=_MARGIN, beyond=None):
     """
     Learn the ranges from good images.
 
@@ -102,6 +109,8 @@ def learn(fingerprints, *, margin=_MARGIN):
     margin : `float`
         How far beyond the images the ranges go, in units of the distance between the 10th and the 90th percentile, and
         for the Mahalanobis distance relative to the largest one.
+    beyond : `numpy.ndarray`, optional
+        How far below and above the images the range of each property goes at least, see `excess`.
 
     Returns
     -------
@@ -113,7 +122,11 @@ def learn(fingerprints, *, margin=_MARGIN):
     # A property that is the same in all images still varies by rounding errors
     largest = np.abs(values).max(axis=0)
     spread = np.maximum(spread, 1e-3 * np.where(largest > 0, largest, 1.0))
-    low, high = values.min(axis=0) - margin * spread, values.max(axis=0) + margin * spread
+    below, above = np.zeros((2, len(names))) if beyond is None else beyond
+    low = values.min(axis=0) - np.maximum(margin * spread, below)
+    high = values.max(axis=0) + np.maximum(margin * spread, above)
+    # What is the same in nearly all images has no spread, but can differ on another day
+    spread = np.maximum(spread, np.maximum(below, above))
     center = values.mean(axis=0)
     scaled = (values - center) / spread
     covariance = scaled.T @ scaled / len(values)
@@ -125,6 +138,37 @@ def learn(fingerprints, *, margin=_MARGIN):
         names=names, low=low, high=high, center=center, whitening=whitening,
         distance=float((1 + margin) * distances.max()),
     )  # fmt: skip
+
+
+def excess(fingerprints, groups, *, slack=_SLACK):
+    """
+    Measure how far the images of one day or region can lie beyond the range of all others.
+
+    A new image, of another day, can lie as far beyond the good images.
+
+    Parameters
+    ----------
+    fingerprints : `list` of mappings of `str` to `float`
+        Properties of the images.
+    groups : `list` of `str`
+        The day or the region of each image.
+    slack : `float`
+        Factor by which the result is larger than what is measured.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        How far below and above, in the units of the properties, shape ``(2, number of properties)``; 0 if all images
+        belong to one group.
+    """
+    values = np.array([list(one.values()) for one in fingerprints], dtype=float)
+    groups, largest = np.array(groups), np.zeros((2, values.shape[1]))
+    names = dict.fromkeys(groups)
+    for name in names if len(names) > 1 else ():
+        own, others = values[groups == name], values[groups != name]
+        apart = others.min(axis=0) - own.min(axis=0), own.max(axis=0) - others.max(axis=0)
+        largest = np.maximum(largest, apart)
+    return slack * largest
 
 
 def write_likeness(path, likeness):
@@ -178,11 +222,15 @@ def likeness_of(task):
         `None` if the task has none.
     """
     path = FOLDER / f"{task.name}.json"
-    return _known(path) if task.fingerprint is not None and path.is_file() else None
+    if task.fingerprint is None or not path.is_file():
+        return None
+    status = path.stat()
+    return _read_once(path, status.st_mtime_ns, status.st_size)
 
 
-@lru_cache(maxsize=16)
-def _known(path):
+@functools.lru_cache(maxsize=8)
+def _read_once(path, modified, size):
+    """The ranges of a file, which is read once unless it changes."""
     return read_likeness(path)
 
 

@@ -5,6 +5,8 @@ import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import astropy.units as u
+
 from sunpy_restore.core.exceptions import RestoreWarning
 
 __all__ = ["named_image", "prefixed", "shown", "warn_user"]
@@ -67,7 +69,7 @@ def shown(value):
     Returns
     -------
     `str`
-        Its ``repr``, which ends in ``...`` if it is longer than 80 characters.
+        Its ``repr``, or that of a quantity as it is printed; it ends in ``...`` if it is longer than 80 characters.
 
     Examples
     --------
@@ -75,7 +77,7 @@ def shown(value):
     >>> shown([1, "a"]), len(shown(list(range(100))))
     ("[1, 'a']", 80)
     """
-    text = " ".join(repr(value).split())
+    text = " ".join((str(value) if isinstance(value, u.Quantity) else repr(value)).split())
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."
 
 

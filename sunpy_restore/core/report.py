@@ -47,9 +47,23 @@ class Check:
         return bool(self.low <= self.value <= self.high)
 
     @property
+    def shown(self):
+        """The value with its unit as text."""
+        return f"{self.value:.{self._digits}g} {self.unit}".strip()
+
+    @property
+    def _digits(self):
+        """Significant digits of the texts, as many as show whether the value is within its limits."""
+        for digits in range(3, 17):
+            low, value, high = (float(f"{number:.{digits}g}") for number in (self.low, self.value, self.high))
+            if (low <= value <= high) == self.passed:
+                return digits
+        return 17
+
+    @property
     def limit(self):
         """The limits as text."""
-        low, high = f"{self.low:.3g}", f"{self.high:.3g}"
+        low, high = (f"{number:.{self._digits}g}" for number in (self.low, self.high))
         if self.low == self.high:
             return low
         if not np.isfinite(self.low):
@@ -136,8 +150,7 @@ class Report:
         lines = [self.title]
         for check in self.checks:
             verdict = "pass" if check.passed else "FLAG"
-            value = f"{check.value:.3g} {check.unit}".strip()
-            lines.append(f"  {verdict}  {check.name:<{names}}  {value} (limit: {check.limit})")
+            lines.append(f"  {verdict}  {check.name:<{names}}  {check.shown} (limit: {check.limit})")
             lines.append(f"        {check.meaning}")
         return "\n".join(lines)
 

@@ -29,8 +29,7 @@ def as_html(report):
     rows = []
     for check in report:
         verdict = "pass" if check.passed else "flag"
-        value = f"{check.value:.3g} {check.unit}".strip()
-        cells = (check.name, value, check.limit)
+        cells = (check.name, check.shown, check.limit)
         rows.append(
             "<tr>"
             + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
@@ -89,8 +88,7 @@ def _draw_checks(axes, report):
     axes.axvspan(-1, 1, color="#d9d9d9", zorder=0)
     for row, check in enumerate(report):
         axes.plot(np.clip(_place(check), -_WIDEST, _WIDEST), row, "o", color=_COLOURS[check.passed])
-        value = f"{check.value:.3g} {check.unit}".strip()
-        axes.text(_WIDEST * 1.08, row, f"{value}  ({check.limit})", va="center", color=_COLOURS[check.passed])
+        axes.text(_WIDEST * 1.08, row, f"{check.shown}  ({check.limit})", va="center", color=_COLOURS[check.passed])
     axes.set(
         yticks=range(len(report)), yticklabels=[check.name for check in report], ylim=(len(report) - 0.5, -0.5),
         xlim=(-1.05 * _WIDEST, 1.05 * _WIDEST), xticks=(-1, 0, 1), xticklabels=("lower limit", "", "upper limit"),

@@ -1,5 +1,7 @@
 """Uncertainty of restored images: predicted per pixel, put on Maps, and drawn as plausible restorations."""
 
+import sys
+
 import numpy as np
 
 from astropy.nddata import StdDevUncertainty
@@ -74,15 +76,26 @@ def standard_deviation(observation, restored, method, model):
     correlation : `dict` of `float` to `float`
         Correlation of the errors, see `~sunpy_restore.core.correlation.fit_correlation`.
     """
-    evidence = resolve(method.task.evidence)(observation, restored, method)
-    if tuple(evidence.features) != model.features:
-        raise ValueError(
-            f"Found the features {', '.join(model.features)} in the file of the uncertainty; expected "
-            f"{', '.join(evidence.features)}. Make it again with 'sunpy-restore calibrate {method.task.name}'."
-        )
     sigma = np.full(restored.data.shape, np.nan)
-    sigma[evidence.where] = model.predict(evidence)
+    for rows, evidence in _strips(observation, restored, method):
+        if tuple(evidence.features) != model.features:
+            raise ValueError(
+                f"Found the features {', '.join(model.features)} in the file of the uncertainty; expected "
+                f"{', '.join(evidence.features)}. Make it again with 'sunpy-restore calibrate {method.task.name}'."
+            )
+        sigma[rows][evidence.where] = model.predict(evidence)
     return sigma, {width * evidence.magnification: share for width, share in model.correlation.items()}
+
+
+def _strips(observation, restored, method):
+    """Rows and the evidence of them: of all at once, unless the task has ``evidence_in_strips``."""
+    function = resolve(method.task.evidence)
+    strips = getattr(sys.modules[function.__module__], "evidence_in_strips", None)
+    return (
+        [(slice(None), function(observation, restored, method))]
+        if strips is None
+        else strips(observation, restored, method)
+    )
 
 
 def uncertain(result, sigma, correlation, before=None):

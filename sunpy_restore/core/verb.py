@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sunpy_restore.core.errorfile import check_calibrated
 from sunpy_restore.core.likeness import LIKENESS_KEYWORD, score_of
 from sunpy_restore.core.maps import as_maps, drawn_map, restored_map, valid_pixels
 from sunpy_restore.core.memory import enough_memory
@@ -88,6 +89,9 @@ def _results(function, maps, asked, observing):
         task.name: load_method(task, asked.method, weights=asked.weights, device=asked.device, progress=asked.progress)
         for task in {task.name: task for task in tasks}.values()
     }
+    if asked.uncertainty:
+        for method in methods.values():
+            check_calibrated(method)
     results = []
     for index, (task, own) in enumerate(zip(tasks, options, strict=True)):
         with named_image(index, len(maps)):

@@ -31,6 +31,8 @@ _SMALLEST = 1e-6  # units of the window, smallest scale
 _CHANGE = 0.25  # of the differences between fills, which errors are about as large as
 _DOME = 0.05  # saturation levels per pixel, by which cores exceed it
 _FRINGES = 128  # pixels to which fringes are compared
+_FEWEST = 16  # pixels of a region whose fringes are compared
+_MOST = 64  # regions of a window whose fringes are compared
 _BLURRED = 4.0  # number of differences in one independent one
 _FLOOR = 1e-3  # units of the scale, added before a logarithm
 _BOX = 7  # pixels; side of the box in which the texture is measured
@@ -43,7 +45,6 @@ _FROM_REGION = (
     "area",
     "border squared over area",
     "depth",
-    "brightest near mask over rim",
 )
 
 
@@ -76,8 +77,8 @@ def evidence(observation, restored, method):
     strength = 0.0 if kernel is None else float(np.sqrt((kernel**2).sum()))
     for window in observation.windows:
         images = _Images(observation, restored, window)
-        missing = _missing_light(observation, window, images)
-        for region in regions(window, []):
+        found = list(regions(window, []))
+        for region, missing in zip(found, _missing_light(observation, window, images, found), strict=True):
             own = region.own & window.own[region.place]
             if not own.any():
                 continue
@@ -165,7 +166,10 @@ class _Images:
             "biharmonic above harmonic": np.arcsinh(plate - smooth),
             "roughness": np.log(of(self.rough) + _FLOOR),
             "light that fringes miss": np.arcsinh(light / max(light_error, 1)),
-            "light of fringes": np.arcsinh(light / light_error) if light_error > 0 else 0.0,
+            "significance of that light": np.arcsinh(light / light_error) if light_error > 0 else 0.0,
+            "brightest around over rim": np.log(
+                (max(self._near(region, _NEAR).max(), 0) + unit) / (abs(median) + unit)
+            ),
             **{name: known[name] for name in _FROM_REGION},
             **self._of_saturation(place, own),
         }
@@ -208,25 +212,49 @@ class _Images:
         return self.segments[0][place][own] if self.level else depth / depth.max()
 
 
-def _missing_light(observation, window, images):
+def _missing_light(observation, window, images, found):
     """
-    Light per damaged pixel of a window that a fill lacks according to the fringes around it, and its error.
+    Light per pixel that the fill of each region lacks according to the fringes around it, and its error.
 
-    The amplitude of the fringes of a dome is fitted to the differences of neighbouring pixels.
+    The amplitude of the fringes of a dome is fitted to the differences of neighbouring pixels that the fringes of the
+    restored image do not explain, that of the largest region first. Fringes of tiny regions are too faint.
     """
+    light = [(0.0, 0.0)] * len(found)
     if observation.channel is None:
-        return 0.0, 0.0
-    source = np.where(window.own, images.depth, 0)
-    predicted = ndimage.gaussian_filter(fringes(source, observation.channel, _FRINGES), BLUR)
+        return light
     smoothed, pairs = comparable(images.image, images.valid)
-    observed, expected = differences(smoothed), differences(predicted)
-    weight = pairs / np.maximum(local_variance(observed, pairs), _SMALLEST**2)
-    square = np.sum(weight * expected**2)
-    if not square > 0:
-        return 0.0, 0.0
-    per_pixel = source.sum() / np.count_nonzero(window.own)
-    light = per_pixel * np.sum(weight * expected * observed) / square
-    return float(light - images.restored[window.own].mean()), float(per_pixel * np.sqrt(_BLURRED / square))
+    scene = images.restored - np.median(images.image[images.valid])
+    residual = differences(smoothed - _blurred_fringes(scene, observation.channel))
+    weight = pairs / np.maximum(local_variance(residual, pairs), _SMALLEST**2)
+    sizes = [np.count_nonzero(region.own) for region in found]
+    for index in np.argsort(sizes)[::-1][:_MOST]:
+        if sizes[index] < _FEWEST:
+            break
+        near, source = _around(found[index], images)
+        expected = differences(_blurred_fringes(source, observation.channel))
+        usable = weight[:, *near]
+        square = np.sum(usable * expected**2)
+        if square > 0:
+            amplitude = np.sum(usable * expected * residual[:, *near]) / square
+            residual[:, *near] -= amplitude * expected
+            per_pixel = source.sum() / sizes[index]
+            light[index] = float(per_pixel * amplitude), float(per_pixel * np.sqrt(_BLURRED / square))
+    return light
+
+
+def _blurred_fringes(image, channel):
+    return ndimage.gaussian_filter(fringes(image, channel, _FRINGES), BLUR)
+
+
+def _around(region, images):
+    """The part of a window in which the fringes of a region are compared, and a dome in the region."""
+    near = tuple(
+        slice(max(part.start - _FRINGES, 0), min(part.stop + _FRINGES, length))
+        for part, length in zip(region.place, images.depth.shape, strict=True)
+    )
+    dome = np.zeros(images.depth.shape)
+    dome[region.place] = np.where(region.own, images.depth[region.place], 0)
+    return near, dome[near]
 
 
 def _surroundings(window, region, shape):

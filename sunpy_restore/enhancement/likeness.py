@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.enhancement.noise import estimate_noise
+from sunpy_restore.enhancement.noise import NOISE_RANGE, estimate_noise
 
 __all__ = ["fingerprint"]
 
@@ -28,6 +28,8 @@ _USUAL = 2e-3
 _ANYWHERE = 10
 """Number of groups of outliers, or of small masked areas, that every image may have."""
 _PERIOD = 8  # pixels; blocks of compressed images
+_STATED = 1.5
+"""Ratio of the assumed noise to the measured one, or its inverse, from which on the user has stated another one."""
 _FEW = 2e-2
 """Share of equal or clipped pixels that matters little."""
 _LEAST_WEAK = 50  # pixels
@@ -39,7 +41,7 @@ _TYPICAL = {
         "large-scale structure": -0.3, "noise in fine structure": -1.5, "skewness": 0.2,
         "tails of fine structure": 1.05, "brightest pixels": 0.1, "darkest pixels": -0.2, "anisotropy": 0.04,
         "diagonal structure": 0.28, "equal neighbours": -1.69897, "different values": 0.3, "blocks": 0.08,
-        "clipped values": -1.69897, "outliers": -2.69897,
+        "clipped values": -1.69897, "outliers": -2.69897, "skewness of curvature": -0.27,
     },
     "magnetogram": {
         "noise (logarithm)": -5.2, "contrast (logarithm)": -3.9, "fine structure": 0.0, "coarse structure": 0.1,
@@ -79,7 +81,7 @@ def fingerprint(observation):
     typical = _TYPICAL["magnetogram" if field else "continuum"]
     measured = dict(typical)
     for area, properties in (
-        (quiet, lambda: _structure(image, quiet, field) | _traces(image, observation.data, quiet)),
+        (quiet, lambda: _structure(image, quiet, observation.noise) | _traces(image, observation.data, quiet)),
         (usable, lambda: _values(image, usable, field) | _damage(observation, usable)),
     ):
         number = np.count_nonzero(area)
@@ -89,12 +91,12 @@ def fingerprint(observation):
     return {name: float(measured[name]) for name in typical}
 
 
-def _structure(image, quiet, field):
-    """Amplitudes in spatial bands and directions."""
+def _structure(image, quiet, assumed):
+    """Amplitudes in spatial bands and directions, given the noise that a magnetogram is assumed to have."""
     smooth = [image, *(ndimage.gaussian_filter(image, width, mode="nearest") for width in _WIDTHS)]
     bands = [one - other for one, other in pairwise(smooth)]
     amplitude = [_log(band[quiet].std()) for band in bands]
-    noise = _log(estimate_noise(image, quiet, (_LEAST, 1e3)))
+    noise = _log(_noise(image, quiet, assumed))
     dy, dx = (np.diff(image, axis=axis)[: image.shape[0] - 1, : image.shape[1] - 1] for axis in (0, 1))
     both = quiet[:-1, :-1] & quiet[1:, 1:]
     diagonal = image[1:, 1:] - image[:-1, :-1]
@@ -112,7 +114,20 @@ def _structure(image, quiet, field):
         "anisotropy": abs(across - along),
         "diagonal structure": skew - (across + along) / 2,
     }
-    return found if field else found | {"skewness": _moment(middle, 3)}
+    if assumed is not None:
+        return found
+    # Dark lanes are narrower than granules, so that the curvature is strongest in them
+    curvature = ndimage.laplace(smooth[1])[quiet]
+    return found | {"skewness": _moment(middle, 3), "skewness of curvature": _moment(curvature, 3)}
+
+
+def _noise(image, quiet, assumed):
+    """Noise of an image as measured, or as the user states it if that is another one."""
+    measured = estimate_noise(image, quiet, (_LEAST, 1e3))
+    if assumed is None:
+        return measured
+    ratio = assumed / np.clip(measured, *NOISE_RANGE)
+    return assumed if max(ratio, 1 / ratio) > _STATED else measured
 
 
 def _values(image, usable, field):

@@ -10,7 +10,7 @@ from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, reconvolve
 from sunpy_restore.enhancement.linear import apply_filter, wiener_filter
 from sunpy_restore.enhancement.noise import estimate_noise
 
-__all__ = ["STRATA", "evidence"]
+__all__ = ["STRATA", "evidence", "evidence_in_strips"]
 
 STRATA = ("umbra", "penumbra", "bright granule", "dark lane", "field-free", "network and plage", "strong field")
 """Kinds of pixels: the first four in continuum images, the others in magnetograms."""
@@ -48,12 +48,34 @@ def evidence(observation, restored, method):
         Of all pixels that have a value. Those whose values should not be trusted (off the disk, closer to the limb than
         mu = 0.3, masked, or outliers) have an infinite uncertainty.
     """
+    parts = [part for _, part in evidence_in_strips(observation, restored, method)]
+    return Evidence(
+        where=np.concatenate([part.where for part in parts]),
+        features={name: np.concatenate([part.features[name] for part in parts]) for name in parts[0].features},
+        scale=np.concatenate([part.scale for part in parts]),
+        stratum=np.concatenate([part.stratum for part in parts]),
+        unknown=np.concatenate([part.unknown for part in parts]),
+    )
+
+
+def evidence_in_strips(observation, restored, method):
+    """
+    Describe the pixels of an enhanced image, some rows at a time, because all features of a full disk need 4 GB.
+
+    Parameters
+    ----------
+    observation, restored, method
+        See `evidence`.
+
+    Yields
+    ------
+    rows : `slice`
+        Rows of the enhanced image.
+    evidence : `~sunpy_restore.core.evidence.Evidence`
+        Of these rows.
+    """
     noise = _noise(observation)
-    where = np.isfinite(restored.data)
-    untrusted = observation.untrusted
-    unknown = np.zeros_like(where) if untrusted is None else repeated(untrusted, 2)
     observed, ny = observation.normalised().astype(np.float32), len(observation.data)
-    parts = []
     for first in range(0, ny, _ROWS):
         last = min(first + _ROWS, ny)
         around = slice(max(first - _MARGIN, 0), min(last + _MARGIN, ny))
@@ -63,22 +85,22 @@ def evidence(observation, restored, method):
         edges = (around.start == 0, around.stop == ny)
         features, scale, stratum = _described(observation, image, observed[around], around, noise, edges)
         inner = slice(2 * (first - around.start), 2 * (last - around.start))
-        chosen = where[2 * first : 2 * last]
-        parts.append(
-            (
-                {name: np.broadcast_to(values, image.shape)[inner][chosen] for name, values in features.items()},
-                (scale * level)[inner][chosen],
-                stratum[inner][chosen],
-            )
+        rows = slice(2 * first, 2 * last)
+        where = np.isfinite(restored.data[rows])
+        untrusted = observation.untrusted
+        unknown = np.zeros_like(where) if untrusted is None else repeated(untrusted[first:last], 2)
+        yield (
+            rows,
+            Evidence(
+                where=where,
+                features={
+                    name: np.broadcast_to(values, image.shape)[inner][where] for name, values in features.items()
+                },
+                scale=(scale * level)[inner][where],
+                stratum=stratum[inner][where],
+                unknown=unknown[where],
+            ),
         )
-    features, scales, strata = zip(*parts, strict=True)
-    return Evidence(
-        where=where,
-        features={name: np.concatenate([part[name] for part in features]) for name in features[0]},
-        scale=np.concatenate(scales),
-        stratum=np.concatenate(strata),
-        unknown=unknown[where],
-    )
 
 
 def _noise(observation):

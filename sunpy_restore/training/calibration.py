@@ -21,6 +21,7 @@ __all__ = ["calibrate", "coverage_table", "format_coverage"]
 _PER_STRATUM = 1500  # pixels of a case that are kept of each stratum
 _IMAGES = 16  # of each method and part, whose errors are kept as images for the correlation
 _LARGEST_IMAGE = 256
+_LARGEST_ERROR = 5.0  # uncertainties; larger errors count as this in the correlation
 _SIDE = 16  # pixels of the squares whose sums are tested
 
 
@@ -193,7 +194,7 @@ def _model(parts, strata, limits, sha256, seed, steps):
     fit, calibrate = parts["fit"].together(), parts["calibrate"].together()
     names = tuple(parts["calibrate"].images[0][0].features)
     low, high, layers = fit_error_model(
-        names, fit["values"], fit["errors"], weights=np.ones(len(fit["errors"])), seed=seed, steps=steps
+        names, fit["values"], fit["errors"], weights=_case_weights(fit), seed=seed, steps=steps
     )
     ones = np.ones(len(strata))
     plain = ErrorModel(
@@ -203,12 +204,7 @@ def _model(parts, strata, limits, sha256, seed, steps):
     ratios = np.abs(calibrate["errors"]) / plain.ratio(calibrate["values"])
     factors = stratum_factors(ratios, calibrate["stratum"], strata, _case_weights(calibrate), limits)
     model = plain.with_factors(factors, {0.0: 1.0})
-    products = pairs = 0
-    for evidence, relative in parts["calibrate"].images:
-        normalised, where = _normalised_image(model, evidence, relative)
-        summed = correlations.autocorrelation(normalised, where)
-        products, pairs = products + summed[0], pairs + summed[1]
-    return model.with_factors(factors, correlations.fit_correlation(products, pairs))
+    return model.with_factors(factors, _correlation(model, parts["calibrate"].images))
 
 
 def _case_weights(samples):
@@ -218,15 +214,27 @@ def _case_weights(samples):
     return 1 / counts[inverse]
 
 
-def _normalised_image(model, evidence, relative):
-    """Errors in units of their uncertainty, in the shape of the image, and where they are known."""
-    sigma = model.predict(evidence) / evidence.scale
-    usable = np.isfinite(relative) & np.isfinite(sigma)
-    image, where = np.zeros(evidence.where.shape), np.zeros(evidence.where.shape, bool)
-    image[evidence.where] = np.where(usable, relative / sigma, 0)
-    where[evidence.where] = usable
-    # A few errors that are far too large would decide the correlation
-    return np.clip(image, -5, 5), where
+def _correlation(model, images):
+    """Correlation of the errors of a method; each image counts the same."""
+    products = expected = 0
+    for evidence, relative in images:
+        errors, sigma = _error_images(model, evidence, relative)
+        if sigma.any():
+            # A few errors that are far too large would decide the correlation
+            errors = np.clip(errors, -_LARGEST_ERROR * sigma, _LARGEST_ERROR * sigma)
+            summed = correlations.autocorrelation(errors, sigma)
+            products, expected = products + summed[0] / summed[1][0], expected + summed[1] / summed[1][0]
+    return correlations.fit_correlation(products, expected)
+
+
+def _error_images(model, evidence, relative):
+    """Errors and their uncertainty in the shape of the image, 0 where either is unknown."""
+    errors, sigma = (np.zeros(evidence.where.shape) for _ in range(2))
+    known = model.predict(evidence)
+    usable = np.isfinite(known) & np.isfinite(relative)
+    errors[evidence.where] = np.where(usable, relative * evidence.scale, 0)
+    sigma[evidence.where] = np.where(usable, known, 0)
+    return errors, sigma
 
 
 def coverage_table(name, model, errors, limits=()):
@@ -290,11 +298,7 @@ def _sums(model, images, number=20):
     random = np.random.default_rng(0)
     squares = []
     for evidence, relative in images:
-        errors, sigma = (np.zeros(evidence.where.shape) for _ in range(2))
-        known = model.predict(evidence)
-        usable = np.isfinite(known) & np.isfinite(relative)
-        errors[evidence.where] = np.where(usable, relative * evidence.scale, 0)
-        sigma[evidence.where] = np.where(usable, known, 0)
+        errors, sigma = _error_images(model, evidence, relative)
         places = np.argwhere(sigma > 0)
         for row, column in places[random.integers(len(places), size=number)]:
             window = np.s_[row : row + _SIDE, column : column + _SIDE]

@@ -45,16 +45,32 @@ def test_the_fit_predicts_the_same_sums(correlation):
     assert found == pytest.approx(expected, rel=0.15, abs=2)
 
 
-def test_pairs_are_counted_as_in_a_direct_sum():
+def test_products_are_those_of_a_direct_sum():
     random = np.random.default_rng(2)
-    errors, where = random.normal(size=(9, 7)), random.random((9, 7)) > 0.4
-    products, pairs = autocorrelation(errors, where)
-    places = np.argwhere(where)
+    errors, sigma = random.normal(size=(9, 7)), random.random((9, 7)) * (random.random((9, 7)) > 0.4)
+    products, expected = autocorrelation(errors, sigma)
+    places = np.argwhere(sigma)
     distance = np.rint(np.hypot(*(places[:, None] - places).transpose(2, 0, 1))).astype(int)
-    values = errors[where]
     for lag in range(5):
-        assert pairs[lag] == np.count_nonzero(distance == lag)
-        assert products[lag] == pytest.approx((np.outer(values, values)[distance == lag]).sum())
+        for sums, image in ((products, errors), (expected, sigma)):
+            values = image[sigma > 0]
+            assert sums[lag] == pytest.approx((np.outer(values, values)[distance == lag]).sum())
+
+
+def test_the_largest_errors_decide_the_correlation():
+    """Sums over regions with large errors have the predicted variance, although the others are not correlated."""
+    random = np.random.default_rng(3)
+    sigma = np.where(np.indices((96, 96))[0] < 32, 10.0, 1.0)
+    products = expected = 0
+    variance = []
+    for _ in range(60):
+        field = np.where(sigma > 1, correlated_field(sigma.shape, {6.0: 1.0}, random), random.normal(size=sigma.shape))
+        sums = autocorrelation(sigma * field, sigma)
+        products, expected = products + sums[0], expected + sums[1]
+        variance.append((sigma * field)[8:24, 8:24].sum() ** 2)
+    square = sigma[8:24, 8:24]
+    stated = (square * correlated_with(square, fit_correlation(products, expected))).sum()
+    assert stated == pytest.approx(np.mean(variance), rel=0.4)
 
 
 @settings(max_examples=50, deadline=None)

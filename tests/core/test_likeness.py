@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sunpy_restore.core.likeness import learn, read_likeness, write_likeness
+from sunpy_restore.core.likeness import excess, learn, read_likeness, write_likeness
 
 RANDOM = np.random.default_rng(0)
 
@@ -48,6 +48,9 @@ def test_properties_that_do_not_belong_together_are_unusual(likeness):
     score, reasons = likeness.measure(one)
     assert score > 1
     assert len(reasons) == 1
+    assert "do not occur together" in reasons[0]
+    assert "noise" in reasons[0]
+    assert "contrast" in reasons[0]
 
 
 def test_a_property_that_cannot_be_measured_is_unusual(likeness):
@@ -61,3 +64,30 @@ def test_ranges_are_read_again(likeness, tmp_path):
     found = read_likeness(tmp_path / "toy.json")
     for one in good(20):
         assert found.measure(one)[0] == pytest.approx(likeness.measure(one)[0], rel=1e-4)
+
+
+def test_ranges_go_as_far_beyond_as_left_out_groups_do():
+    """A property that differs from day to day has a wider range than one that does not."""
+    random = np.random.default_rng(1)
+
+    def day(number):
+        level = random.normal()
+        return [{"level": level + 0.01 * random.normal(), "noise": random.normal()} for _ in range(number)]
+
+    days = [day(12) for _ in range(6)]
+    groups = [str(index) for index in range(6) for _ in range(12)]
+    found = [one for own in days for one in own]
+    beyond = excess(found, groups)
+    assert beyond.shape == (2, 2)
+    assert beyond[:, 0].max() > 10 * 0.01
+    plain, wider = learn(found, margin=0.1), learn(found, margin=0.1, beyond=beyond)
+    for index in range(6):
+        rest = [one for one, group in zip(found, groups, strict=True) if group != str(index)]
+        ranges = learn(rest, margin=0.1, beyond=beyond)
+        assert ((ranges.low <= wider.center) & (wider.center <= ranges.high)).all()
+        for one in days[index]:
+            values = np.array(list(one.values()))
+            assert ((ranges.low <= values) & (values <= ranges.high)).all()
+    assert (wider.low <= plain.low).all()
+    assert (wider.high >= plain.high).all()
+    assert not excess(found, ["one"] * len(found)).any()

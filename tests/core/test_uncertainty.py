@@ -337,10 +337,51 @@ def test_other_maps_and_regions_are_refused():
         measure(restored(smap(), "fill"))
     with pytest.raises(ValueError, match=r"shape \(3, 3\)"):
         measure(result, np.ones((3, 3), bool))
-    with pytest.raises(TypeError, match="expected a boolean array"):
+    with pytest.raises(TypeError, match=r"expected a boolean array.* pass region == 1"):
         measure(result, np.ones((32, 48)))
+    with pytest.raises(TypeError, match=r"Found 2 regions \(list\); expected one.*one by one"):
+        measure(result, [Region(), Region()])
+    with pytest.raises(ValueError, match="Found a synthetic Map"):
+        measure(smap(synthetic=True))
     with pytest.raises(ValueError, match="Found no pixel with a value"):
         measure(result, np.zeros((32, 48), bool))
+
+
+class Region:
+    """As far as `measure` looks at a region of the package regions."""
+
+    def contains(self, place):
+        return True
+
+
+def test_a_lost_uncertainty_is_told(tmp_path):
+    result = restored(smap(), "fill", uncertainty=True)
+    result.save(tmp_path / "result.fits")
+    with pytest.warns(RestoreWarning, match=r"the uncertainty is lost.*Save Maps with sunpy_restore\.save"):
+        found = load(tmp_path / "result.fits")
+    with pytest.raises(ValueError, match=r"whose uncertainty is lost.*sunpy_restore\.save"):
+        measure(found)
+
+
+def test_a_missing_calibration_is_told_before_the_restoration(monkeypatch):
+    def restore(*args, **options):
+        raise AssertionError("restored")
+
+    monkeypatch.setattr("sunpy_restore.core.verb.restore_observation", restore)
+    with pytest.raises(ValueError, match="Found no calibrated uncertainty of method 'uncalibrated'"):
+        restored(smap(), "fill", "uncalibrated", uncertainty=True)
+
+
+def test_files_are_read_once_for_several_images(models, monkeypatch):
+    read = []
+    for module, name in ((errorfile, "read_models"), (likeness, "read_likeness")):
+        original = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda path, original=original: read.append(path.name) or original(path))
+    restored([smap(), smap(), smap()], "fill", uncertainty=True)
+    assert sorted(read) == ["fill.json", "fill.safetensors"]
+    (models / "fill.json").touch()
+    restored(smap(), "fill")
+    assert len(read) == 3
 
 
 # Likeness

@@ -8,8 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+import sunpy.map
+
 from sunpy_restore import desaturate, filled
 from sunpy_restore.core.methods import Restored, load_method, restore_observation
+from sunpy_restore.core.uncertainty import find_model, standard_deviation
+from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.forward import bloom, fringes
 from sunpy_restore.desaturation.observation import Observation
 from sunpy_restore.desaturation.task import TASK
@@ -145,3 +149,51 @@ def test_uncertainty_of_each_method_covers_most_of_an_independent_flare(make_map
     errors = (result.data - truth)[fill]
     assert np.mean(np.abs(errors) < 1.96 * sigma[fill]) > 0.7
     assert np.mean(sigma[fill]) < 6 * np.sqrt(np.mean(errors**2))
+
+
+@pytest.fixture(scope="module")
+def quiet():
+    return sunpy.map.Map(sample_path("aia_171_quiet")).data.astype(float)
+
+
+def holes(shape, number, side=8):
+    """A mask with ``number`` squared holes on a grid."""
+    mask = np.zeros(shape, dtype=bool)
+    for place in np.ndindex(number, number):
+        row, column = (
+            24 + index * (length - 48 - side) // max(number - 1, 1) for index, length in zip(place, shape, strict=True)
+        )
+        mask[row : row + side, column : column + side] = True
+    return mask
+
+
+def sigma_of(image, mask):
+    observation = Observation(image=np.where(mask, image[~mask].max(), image), mask=mask, channel=171)
+    method = load_method(TASK, "biharmonic")
+    restored = restore_observation(observation, method)
+    return standard_deviation(observation, restored, method, find_model(method, restored))[0], restored.data
+
+
+def test_uncertainty_of_a_hole_does_not_depend_on_the_others(quiet):
+    """As far as the scale of the window does not change: within a factor of 2 each, and not on average."""
+    mask = holes(quiet.shape, 5)
+    together, _ = sigma_of(quiet, mask)
+    labels, number = ndimage.label(mask)
+    ratios = []
+    for index in range(1, number + 1, 4):
+        alone, _ = sigma_of(quiet, labels == index)
+        ratios.append(np.median(together[labels == index] / alone[labels == index]))
+    assert 0.5 < min(ratios)
+    assert max(ratios) < 2
+    assert np.exp(np.mean(np.log(ratios))) == pytest.approx(1, abs=0.3)
+
+
+@pytest.mark.parametrize("number", [2, 4, 7])
+def test_truth_in_many_holes_of_a_quiet_image_is_covered(quiet, number):
+    mask = holes(quiet.shape, number)
+    sigma, restored = sigma_of(quiet, mask)
+    error = np.abs(restored - quiet)[mask]
+    assert 0.5 < np.mean(error < sigma[mask]) < 0.9
+    assert np.mean(error < 1.96 * sigma[mask]) > 0.85
+    # A hole that may hide a bright core has a large uncertainty; most do not
+    assert np.median(sigma[mask]) < 2 * np.sqrt(np.mean(error**2))

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
+import astropy.units as u
+
 import sunpy.map
 
 from sunpy_restore.core.likeness import likeness_of
@@ -98,6 +100,7 @@ CONTINUUM_KINDS = {
     "square root": lambda image, rng: np.sqrt(np.clip(image / np.median(image), 0.05, None)) ** 0.5,
     "squared": lambda image, rng: (image / np.median(image)) ** 3,
     "inverted": lambda image, rng: image.max() - image,
+    "inverted about the median": lambda image, rng: (2 * np.median(image) - image).clip(0.05 * np.median(image)),
     "compressed": compressed,
     "smaller pixels": zoomed(3),
     "larger pixels": zoomed(0.34),
@@ -204,3 +207,15 @@ def test_small_images_are_like_typical_ones(ny, nx, product):
     found = fingerprint(Observation.from_array(part.astype(np.float32), task))
     assert np.isfinite(list(found.values())).all()
     assert likeness_of(task).measure(found)[0] <= 1
+
+
+def test_a_noise_that_the_image_does_not_have_is_told():
+    ((image, meta),) = cutouts("magnetogram", 1, 120)
+    smap = sunpy.map.Map(image.astype(np.float32), {key: meta[key] for key in meta if key not in ("naxis1", "naxis2")})
+    ranges, name = likeness_of(MAGNETOGRAM), "noise in fine structure"
+    measured = fingerprint(Observation.from_map(smap))
+    assert ranges.measure(measured)[0] <= 1
+    stated = {noise: fingerprint(Observation.from_map(smap, noise=noise * u.G)) for noise in (7, 35)}
+    assert stated[7][name] == pytest.approx(measured[name], abs=0.5)
+    assert stated[35][name] > measured[name] + 1
+    assert ranges.measure(stated[35])[0] > 1

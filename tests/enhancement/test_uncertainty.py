@@ -15,7 +15,7 @@ from sunpy_restore.enhancement import uncertainty as module
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.restore import with_bicubic
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
-from sunpy_restore.enhancement.uncertainty import STRATA, evidence
+from sunpy_restore.enhancement.uncertainty import STRATA, evidence, evidence_in_strips
 
 KINDS = {CONTINUUM.name: STRATA[:4], MAGNETOGRAM.name: STRATA[4:]}
 
@@ -133,3 +133,17 @@ def test_masked_pixels_are_unknown(samples, part):
     with pytest.warns(match="Nothing can be known"):
         result = enhance(smap, method="bicubic", uncertainty=True)
     np.testing.assert_array_equal(np.isinf(result.uncertainty.array), np.kron(mask, np.ones((2, 2), bool)))
+
+
+@products
+def test_uncertainties_in_strips_are_those_of_the_whole_image(task, monkeypatch):
+    observation = scene(task, (90, 40))
+    method = Method(task, "bicubic", with_bicubic)
+    restored = restore_observation(observation, method)
+    model = find_model(method, restored)
+    whole = evidence(observation, restored, method)
+    monkeypatch.setattr(module, "_ROWS", 32)
+    strips = list(evidence_in_strips(observation, restored, method))
+    assert [part.where.shape for _, part in strips] == [(64, 80), (64, 80), (52, 80)]
+    sigma, _ = standard_deviation(observation, restored, method, model)
+    np.testing.assert_allclose(sigma[whole.where], model.predict(whole), rtol=1e-3)

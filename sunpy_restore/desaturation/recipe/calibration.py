@@ -23,6 +23,7 @@ __all__ = ["calibration_cases"]
 _KINDS = ("mask", "flare", "flare", "mask", "flare", "level told", "flare")
 _PARTS = ("fit", "calibrate", "fit", "test")  # of successive cases of a kind
 _CASES = 224
+_MANY = 32  # images with holes that a user masks
 _BAND = 512  # columns of a full-disk image that belong to one part
 _WIDE = 224  # pixels; least width of the part of a level-1 image
 _SIDE = 384  # pixels of an image with masks
@@ -31,6 +32,10 @@ _FLARE_SIDES = (192, 192, 320)
 _GROUPS = ("low noise", "medium noise", "high noise")
 _NOISE = (1.0, 2.0, 4.0)  # of linear images, in units of AIA's noise
 _GRAIN = (0.0, 0.01, 0.03)  # of display images, in units of their range
+_HOLED = 256  # pixels of an image with holes
+_BITS = 255.0  # largest value of a display image
+_HOLES = (1, 64)  # in an image
+_HOLE_SIDES = (3, 24)  # pixels
 _SHARES = (0.002, 0.25)  # of masked pixels
 _CORES = (1e-4, 0.2)  # share of pixels to fill around a flare
 _PEAKS = (1.15, 20.0)  # full wells
@@ -53,7 +58,8 @@ def calibration_cases(directory):
 
     A third of the cases each has the noise of AIA (display images: none), twice (1 % of their range) and four times as
     much (3 %). They are over-exposed flares, of which some are clipped and not bloomed and some have a mask but no
-    known level; display images above a threshold that is known; and display and linear images with masks of many kinds.
+    known level; display images above a threshold that is known; display and linear images with masks of many kinds; and
+    quiet images with from one to many square holes of one size.
     The truth contains the noise.
 
     Parameters
@@ -67,9 +73,9 @@ def calibration_cases(directory):
         The parts have different bands of columns of the full-disk images, and different images, or columns, of level 1.
     """
     sources = _Sources(directory)
-    cases, counts = [], dict.fromkeys(_KINDS, 0)
-    for index in range(_CASES):
-        kind = _KINDS[index % len(_KINDS)]
+    cases, counts = [], dict.fromkeys((*_KINDS, "holes"), 0)
+    for index in range(_CASES + _MANY):
+        kind = _KINDS[index % len(_KINDS)] if index < _CASES else "holes"
         turn = counts[kind]
         counts[kind] += 1
         part, level = _PARTS[turn % len(_PARTS)], (turn // len(_PARTS)) % len(_GROUPS)
@@ -122,7 +128,7 @@ def _band(full, first):
 
 def _made(sources, kind, part, level, index):
     rng = np.random.default_rng([index, 18])
-    function = {"mask": _masked, "flare": _flare, "level told": _told}[kind]
+    function = {"mask": _masked, "flare": _flare, "level told": _told, "holes": _with_holes}[kind]
     while (found := function(sources, part, level, rng)) is None:
         pass
     return found
@@ -152,6 +158,22 @@ def _masked(sources, part, level, rng):
         return None
     channel = int(rng.choice(EUV_CHANNELS)) if linear else None
     return Observation(image=np.where(mask, image[~mask].max(), image), mask=mask, channel=channel), image
+
+
+def _with_holes(sources, part, level, rng):
+    if rng.random() < 0.7:
+        image = _cut(_any(sources.exposures[part], rng), _HOLED, rng) * np.exp(rng.uniform(*np.log(_EXPOSURES)))
+    else:
+        image = _linear(_cut(_any(sources.disks[part], rng).image, _HOLED, rng) / _BITS, rng)
+    image = _noisy(image, level, rng)
+    side = round(np.exp(rng.uniform(*np.log(_HOLE_SIDES))))
+    mask = np.zeros(image.shape, dtype=bool)
+    for _ in range(round(np.exp(rng.uniform(*np.log(_HOLES))))):
+        row, column = (rng.integers(length - side) for length in image.shape)
+        mask[row : row + side, column : column + side] = True
+    if mask.mean() > _SHARES[1]:
+        return None
+    return Observation(image=np.where(mask, image[~mask].max(), image), mask=mask, channel=171), image
 
 
 def _blocks(length):

@@ -46,9 +46,11 @@ def good_images(directory):
             image, header = hdus[-1].data.astype(float), hdus[-1].header
         for number in range(_CROPS):
             make = functools.partial(_crop, image, header["WAVELNTH"], float(header["EXPTIME"]), number)
-            found.append((f"{path.name.partition('.fits')[0]} {number}", make))
+            found.append((f"{header['DATE-OBS'][:10]}, {path.name.partition('.fits')[0]} {number}", make))
     disks = read_disks(directory, "validation")
-    found += [(f"display {number}", functools.partial(_tile, disks, number)) for number in range(_TILES)]
+    for number in range(_TILES):
+        date = disks[number % len(disks)].date[:10]
+        found.append((f"{date}, display {number}", functools.partial(_tile, disks, number)))
     return found
 
 

@@ -44,10 +44,10 @@ def good_images(task, directory):
             for number in frames:
                 image = arrays[number].astype(np.float32)
                 rng = np.random.default_rng(number)
-                result.append((f"{entry.name} {number}", partial(Observation.from_array, image, task)))
+                result.append((f"{entry.name}, frame {number}", partial(Observation.from_array, image, task)))
                 for cutout in range(_CUTOUTS // len(frames)):
                     part = _cutout(image, rng)
-                    name = f"{entry.name} {number}, cutout {cutout}"
+                    name = f"{entry.name}, frame {number}, cutout {cutout}"
                     result.append((name, partial(Observation.from_array, part, task)))
     fine = {entry.name for entry in read_scenes(task.name).entries if not entry.options.get("sharpened")}
     simulated = [

@@ -44,12 +44,12 @@ def test_parts_have_no_pixels_in_common(sources):
 def test_each_part_has_all_kinds_and_all_noise_levels(sources):
     for part in PARTS:
         kinds = {(case.name.rsplit(" ", 1)[0], case.group) for case in sources if case.part == part}
-        assert len(kinds) == 9
+        assert len(kinds) == 12
     assert len({case.name for case in sources}) == len(sources)
 
 
 def test_cases_are_reproducible_and_damaged_in_the_mask_only(sources):
-    known = {case.name.rsplit(" ", 1)[0]: case for case in sources[:7]}
+    known = {case.name.rsplit(" ", 1)[0]: case for case in [*sources[:7], sources[-1]]}
     for kind, case in known.items():
         (observation, truth), (again, same) = case.make(), case.make()
         assert np.array_equal(observation.image, again.image)
@@ -79,3 +79,14 @@ def test_noise_of_the_truth_grows_with_the_level():
         rough.append(image.std())
     assert rough[1] == pytest.approx(2 * rough[0], rel=1e-6)
     assert rough[2] == pytest.approx(4 * rough[0], rel=1e-6)
+
+
+def test_a_user_masks_from_one_to_many_holes(sources):
+    numbers = []
+    for case in (case for case in sources if case.name.startswith("holes")):
+        observation, truth = case.make()
+        numbers.append(ndimage.label(observation.mask)[1])
+        assert truth.max() < 1e5
+        assert observation.mask.mean() < 0.25
+    assert min(numbers) <= 2
+    assert max(numbers) > 20
