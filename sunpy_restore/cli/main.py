@@ -38,7 +38,7 @@ def main(argv=None):
         # It replaces warnings.showwarning when it is imported
         importlib.import_module("sunpy")
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: complain(message, kind="warning")
+        warnings.showwarning = partial(_show, complain)
         try:
             with _cleaning_up():
                 return _run(args, complain)
@@ -50,6 +50,14 @@ def main(argv=None):
             return complain("terminated", code=128 + signal.SIGTERM)
         except KeyboardInterrupt:
             return complain("interrupted", code=130)
+
+
+def _show(complain, message, category, *_, **__):
+    """Print a warning. Astropy's report on a header is several warnings, of which the errors say what is wrong."""
+    if category.__name__ != "VerifyWarning":
+        complain(message, kind="warning")
+    elif "error:" in str(message):
+        complain(f"FITS header: {str(message).strip()}", kind="warning")
 
 
 class _Terminated(KeyboardInterrupt):

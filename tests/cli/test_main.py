@@ -250,6 +250,21 @@ def test_several_files_go_to_a_folder(run, tmp_path):
     assert sunpy.map.Map(tmp_path / "out" / names[1]).data.shape == (256, 256)
 
 
+@pytest.mark.filterwarnings("always")
+def test_a_card_that_breaks_the_standard_is_one_line(run, tmp_path):
+    """Real LASCO files have a tab in a card, which astropy reports in four warnings."""
+    corona, file = sunpy.map.Map(CORONA), tmp_path / "tab.fits"
+    header = corona.fits_header
+    header.add_history("offset_bias.pro #1.23")
+    fits.writeto(file, corona.data, header)
+    file.write_bytes(file.read_bytes().replace(b"offset_bias.pro #", b"offset_bias.pro \t"))
+    code, _, err = run("inpaint", file, "-o", tmp_path / "filled.fits", "--method", "radial")
+    assert code == 0
+    lines = [line for line in err.splitlines() if "missing pixels" not in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("sunpy-restore: warning: FITS header: Unfixable error: Unprintable string")
+
+
 def test_one_file_into_a_folder(run, tmp_path):
     (tmp_path / "old").mkdir()
     for folder in (tmp_path / "old", f"{tmp_path}/new/"):
