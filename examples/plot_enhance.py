@@ -29,10 +29,10 @@ lucy = enhance(spot, method="richardson-lucy")
 bicubic = enhance(spot, method="bicubic")
 
 ###############################################################################
-# The first figure shows the central part of the observation, the Richardson-Lucy
-# deconvolution and the result of the network on the same intensity scale, in units of
-# the quiet Sun. The network and Richardson-Lucy deconvolution look alike. The second
-# figure therefore zooms in on the penumbra, and shows what the network adds to bicubic
+# The first figure shows the central part of the observation, the result of the network
+# and the Richardson-Lucy deconvolution on the same intensity scale, in units of the
+# quiet Sun. The network and Richardson-Lucy deconvolution look alike. The second figure
+# therefore zooms in on the umbra, and shows what the network adds to bicubic
 # interpolation and to the deconvolution, on two scales.
 
 quiet = np.median(spot.data)
@@ -72,8 +72,8 @@ def relative(smap):
 figure = plt.figure(figsize=(13, 4.2), layout="constrained")
 panels = {
     "HMI": relative(spot),
-    "Richardson-Lucy": relative(lucy),
     "Network": relative(network),
+    "Richardson-Lucy": relative(lucy),
 }
 show(panels, "Intensity / quiet Sun", figure, (0.1, 1.2), part=0.5)
 
@@ -84,7 +84,7 @@ zoomed = {name: panels[name] for name in ("Richardson-Lucy", "Network")}
 show(zoomed, "Intensity / quiet Sun", left, (0.1, 1.2), part=part)
 change = sunpy.map.Map((network.data - lucy.data) / quiet, network.meta)
 title = "Network - Richardson-Lucy"
-show({title: change}, label, right, (-0.2, 0.2), part=part, cmap="RdBu_r")
+show({title: change}, label, right, (-0.1, 0.1), part=part, cmap="RdBu_r")
 
 figure = plt.figure(figsize=(5.6, 4.2), layout="constrained")
 change = sunpy.map.Map((network.data - bicubic.data) / quiet, network.meta)
