@@ -12,6 +12,8 @@ deconvolution, and checks both against the observation.
 import matplotlib.pyplot as plt
 import numpy as np
 
+import astropy.units as u
+
 import sunpy.map
 
 from sunpy_restore import enhance
@@ -42,20 +44,19 @@ def show(panels, label, figure, limits, part=1.0, cmap="gray"):
     """Plot the central part of Maps on one colour scale, with solar north up."""
     axes = []
     for index, (title, smap) in enumerate(panels.items(), start=1):
+        low = [round((0.5 - part / 2) * side) for side in smap.data.shape[::-1]]
+        high = [side - 1 - edge for side, edge in zip(smap.data.shape[::-1], low)]
+        smap = smap.submap(low * u.pix, top_right=high * u.pix)
         ax = figure.add_subplot(1, len(panels), index, projection=smap)
         ax.coords[0].set_major_formatter("s")
         ax.coords[1].set_major_formatter("s")
         image = ax.imshow(
             smap.data, cmap=cmap, vmin=limits[0], vmax=limits[1], origin="lower"
         )
-        edges = [
-            np.array([0.5 - part / 2, 0.5 + part / 2]) * side - 0.5
-            for side in smap.data.shape[::-1]
-        ]
         # HMI images are rotated by 180 degrees: the axes are reversed, the pixels stay
-        upright = 1 if smap.rotation_matrix[0, 0] > 0 else -1
-        ax.set_xlim(*edges[0][::upright])
-        ax.set_ylim(*edges[1][::upright])
+        if smap.rotation_matrix[0, 0] < 0:
+            ax.invert_xaxis()
+            ax.invert_yaxis()
         ax.set_title(title)
         ax.coords[0].set_axislabel("Solar X [arcsec]")
         ax.coords[1].set_axislabel("Solar Y [arcsec]" if index == 1 else " ")
