@@ -70,7 +70,7 @@ def relative(smap):
     return sunpy.map.Map(smap.data / quiet, smap.meta)
 
 
-figure = plt.figure(figsize=(13, 4.2), layout="constrained")
+figure = plt.figure(figsize=(13, 4.8), layout="constrained")
 panels = {
     "HMI": relative(spot),
     "Network": relative(network),
@@ -78,7 +78,7 @@ panels = {
 }
 show(panels, "Intensity / quiet Sun", figure, (0.1, 1.2), part=0.5)
 
-whole = plt.figure(figsize=(14, 4.2), layout="constrained")
+whole = plt.figure(figsize=(14, 4.4), layout="constrained")
 left, right = whole.subfigures(1, 2, width_ratios=(2, 1.15))
 part, label = 0.2, "Difference / quiet Sun"
 zoomed = {name: panels[name] for name in ("Richardson-Lucy", "Network")}
@@ -142,7 +142,7 @@ observed = sunpy.map.Map(sample_path("hmi_magnetogram"))
 field = enhance(observed)
 field_lucy = enhance(observed, method="richardson-lucy")
 
-figure = plt.figure(figsize=(13, 4.2), layout="constrained")
+figure = plt.figure(figsize=(13, 4.8), layout="constrained")
 show(
     {"HMI": observed, "Richardson-Lucy": field_lucy, "Network": field},
     "Line-of-sight field [G]",
