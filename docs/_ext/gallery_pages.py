@@ -15,7 +15,7 @@ PAGES = {
     "plot_desaturate.py": (1, (0.565, 0.0, 0.915, 0.815)),
     "plot_inpaint.py": (2, (0.275, 0.0, 0.7, 0.49)),
     "plot_enhance.py": (1, (0.0, 0.0, 0.62, 1.0)),
-    "plot_backproj_to_clean.py": (3, (0.52, 0.0, 1.0, 0.38)),
+    "plot_backproj_to_clean.py": (3, (0.545, 0.0, 1.0, 0.38)),
     "plot_synthesize_granulation.py": (1, (0.0, 0.0, 0.87, 1.0)),
     "plot_methods.py": (1, (0.0, 0.0, 0.78, 0.98)),
     "plot_trust.py": (2, (0.0, 0.0, 1.0, 1.0)),
