@@ -116,6 +116,8 @@ plot_html_show_formats = False
 plot_formats = [("png", 100)]
 # Examples draw off-screen.
 warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive", category=UserWarning)
+# Headers of LASCO do not contain the observer; the examples say so.
+warnings.filterwarnings("ignore", message="Missing metadata for observer")
 
 # -- HTML --------------------------------------------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ from sunpy_restore import enhance
 from sunpy_restore.data import sample_path
 
 ###############################################################################
-# The magnetogram shows NOAA 11158 on 2011-02-14. Enhancing halves the pixels and leaves
-# the coordinates of the field of view as they are.
+# The magnetogram shows NOAA 11158 on 2011-02-14. Enhancing halves the pixel size and
+# leaves the coordinates of the field of view as they are.
 
 observed = sunpy.map.Map(sample_path("hmi_magnetogram"))
 enhanced = enhance(observed)
@@ -50,7 +50,7 @@ print(f"HMI {observed.date.isot}, AIA {aia.date.isot}")
 # In this time the region has rotated by about 2 degrees, or 30 arcsec.
 # `~sunpy.coordinates.propagate_with_solar_surface` accounts for it when the AIA image
 # is reprojected to the pixels of the enhanced magnetogram. Coronal emission comes from
-# above the photosphere; at the centre of the disk this matters little.
+# above the photosphere; near the centre of the disk this matters little.
 
 with propagate_with_solar_surface():
     on_hmi = aia.reproject_to(enhanced.wcs, order="bicubic")

@@ -71,7 +71,7 @@ for column in range(4):
     save_cutout(3, column)
 
 cluster = LocalCluster(
-    n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+    n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
 )
 with cluster, Client(cluster):
     found = restore_archive("enhance", archive, enhanced, method="network")

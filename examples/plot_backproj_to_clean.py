@@ -68,17 +68,22 @@ print(sources["flux", "flux_error", "fwhm_major", "fwhm_major_error"])
 
 ###############################################################################
 # The axes of the Map are those of the instrument: they are rotated by 93 degrees with
-# respect to the solar ones, as the grid shows. The blue line is the solar limb.
-# Contours are at 20, 50 and 80 % of the maximum of each panel. The CLEAN image is the
-# sum of the components, which have areas proportional to their flux, convolved with the
-# beam. All restored images have the same stretch.
+# respect to the solar ones, as the grid shows. The blue line is the solar limb. The
+# panels show the central 160 arcsec. Contours are at 20, 50 and 80 % of the maximum of
+# each panel. The CLEAN image is the sum of the components, which have areas
+# proportional to their flux, convolved with the beam. All restored images have the same
+# stretch.
+
+
+def centre(smap):
+    """Cut out the central 160 arcsec."""
+    return smap.submap([24, 24] * u.pix, top_right=[104, 104] * u.pix)
 
 
 def show(axes, smap, title, limits, cmap="inferno"):
-    """Plot a Map with the axes of its own WCS."""
-    image = smap.plot(
-        axes=axes, title=title, cmap=cmap, norm=None, vmin=limits[0], vmax=limits[1]
-    )
+    """Plot the centre of a Map with the axes of its own WCS."""
+    style = {"cmap": cmap, "norm": None, "vmin": limits[0], "vmax": limits[1]}
+    image = centre(smap).plot(axes=axes, title=title, **style)
     names = {"lon": "Solar X [arcsec]", "lat": "Solar Y [arcsec]"}
     for coordinate in axes.coords:
         coordinate.set_major_formatter("s")
@@ -99,7 +104,11 @@ components = clean_visibilities(
 ).model
 
 figure, panels = plt.subplots(
-    2, 3, figsize=(12, 7), layout="constrained", subplot_kw={"projection": dirty}
+    2,
+    3,
+    figsize=(12, 7),
+    layout="constrained",
+    subplot_kw={"projection": centre(dirty)},
 )
 dirty_panel, component_panel, *restored_panels = panels.flat
 high = dirty.data.max()
@@ -109,8 +118,8 @@ high = max(smap.data.max() for smap in images.values())
 show(component_panel, images["CLEAN"], "CLEAN components", (0, high)).set_visible(False)
 rows, columns = np.nonzero(components)
 component_panel.scatter(
-    columns,
-    rows,
+    columns - 24,
+    rows - 24,
     s=200 * components[rows, columns] / components.max(),
     c="black",
     alpha=0.7,
@@ -122,7 +131,7 @@ figure.colorbar(image, ax=restored_panels, label=f"{unit:unicode}", shrink=0.6)
 for axes, smap in zip(
     [dirty_panel, *restored_panels], [dirty, *images.values()], strict=True
 ):
-    smap.draw_contours(
+    centre(smap).draw_contours(
         [20, 50, 80] * u.percent, axes=axes, colors="white", linewidths=0.7
     )
     smap.draw_limb(axes=axes, color="tab:blue")
@@ -207,7 +216,11 @@ area = 2 * np.pi * (14.6 / np.sqrt(8 * np.log(2))) ** 2
 truth = sunpy.map.Map(image_of(scene, grid, 14.6) / area, results["network"].meta)
 
 figure, panels = plt.subplots(
-    2, 4, figsize=(15, 9), layout="constrained", subplot_kw={"projection": dirty}
+    2,
+    4,
+    figsize=(15, 9),
+    layout="constrained",
+    subplot_kw={"projection": centre(dirty)},
 )
 figure.get_layout_engine().set(h_pad=0.25)
 high = truth.data.max()
@@ -246,14 +259,11 @@ figure.colorbar(
 # scene counts if the image has a maximum within 8 arcsec of each source, and no other
 # maximum above 15 % of the brightest.
 
-separations = (14, 18, 20, 22, 26, 35, 50)
+separations = (14, 18, 20, 22, 26, 35)
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-for name, colour in (
-    ("network", "tab:blue"),
-    ("mem", "tab:green"),
-    ("clean", "tab:red"),
-):
-    method = load_method(TASK, name)
+colours = {"network": "tab:blue", "maximum entropy": "tab:green", "CLEAN": "tab:red"}
+for name, colour in colours.items():
+    method = load_method(TASK, methods[name])
     for level, style in ((0.05, "-"), (0.2, ":")):
         resolved = [
             100 * fraction_resolved(method, separation, level=level, count=10)

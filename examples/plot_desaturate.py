@@ -110,8 +110,8 @@ print("pixels outside the mask are unchanged:", all(unchanged))
 # the 60 brightest of them on dark corona are therefore averaged: the structure cancels
 # and the fringes remain. The left panel shows the predicted fringes and the places
 # where profiles are taken. In the right panel, the observed mean profile agrees with
-# the prediction of the correct core, and little remains if that prediction is
-# subtracted. The shaded band is the standard error of the mean.
+# the prediction of the correct core within the standard error of the mean (shaded), and
+# less of it remains if that prediction is subtracted.
 
 valid = ~saturation.mask
 predicted = {

@@ -12,6 +12,8 @@ deconvolution, and checks both against the observation.
 import matplotlib.pyplot as plt
 import numpy as np
 
+import astropy.units as u
+
 import sunpy.map
 
 from sunpy_restore import enhance
@@ -29,10 +31,10 @@ lucy = enhance(spot, method="richardson-lucy")
 bicubic = enhance(spot, method="bicubic")
 
 ###############################################################################
-# The first figure shows the central part of the observation, the Richardson-Lucy
-# deconvolution and the result of the network on the same intensity scale, in units of
-# the quiet Sun. The network and Richardson-Lucy deconvolution look alike. The second
-# figure therefore zooms in on the penumbra, and shows what the network adds to bicubic
+# The first figure shows the central part of the observation, the result of the network
+# and the Richardson-Lucy deconvolution on the same intensity scale, in units of the
+# quiet Sun. The network and Richardson-Lucy deconvolution look alike. The second figure
+# therefore zooms in on the umbra, and shows what the network adds to bicubic
 # interpolation and to the deconvolution, on two scales.
 
 quiet = np.median(spot.data)
@@ -42,20 +44,19 @@ def show(panels, label, figure, limits, part=1.0, cmap="gray"):
     """Plot the central part of Maps on one colour scale, with solar north up."""
     axes = []
     for index, (title, smap) in enumerate(panels.items(), start=1):
+        low = [round((0.5 - part / 2) * side) for side in smap.data.shape[::-1]]
+        high = [side - 1 - edge for side, edge in zip(smap.data.shape[::-1], low)]
+        smap = smap.submap(low * u.pix, top_right=high * u.pix)
         ax = figure.add_subplot(1, len(panels), index, projection=smap)
         ax.coords[0].set_major_formatter("s")
         ax.coords[1].set_major_formatter("s")
         image = ax.imshow(
             smap.data, cmap=cmap, vmin=limits[0], vmax=limits[1], origin="lower"
         )
-        edges = [
-            np.array([0.5 - part / 2, 0.5 + part / 2]) * side - 0.5
-            for side in smap.data.shape[::-1]
-        ]
         # HMI images are rotated by 180 degrees: the axes are reversed, the pixels stay
-        upright = 1 if smap.rotation_matrix[0, 0] > 0 else -1
-        ax.set_xlim(*edges[0][::upright])
-        ax.set_ylim(*edges[1][::upright])
+        if smap.rotation_matrix[0, 0] < 0:
+            ax.invert_xaxis()
+            ax.invert_yaxis()
         ax.set_title(title)
         ax.coords[0].set_axislabel("Solar X [arcsec]")
         ax.coords[1].set_axislabel("Solar Y [arcsec]" if index == 1 else " ")
@@ -69,22 +70,22 @@ def relative(smap):
     return sunpy.map.Map(smap.data / quiet, smap.meta)
 
 
-figure = plt.figure(figsize=(13, 4.2), layout="constrained")
+figure = plt.figure(figsize=(13, 4.8), layout="constrained")
 panels = {
     "HMI": relative(spot),
-    "Richardson-Lucy": relative(lucy),
     "Network": relative(network),
+    "Richardson-Lucy": relative(lucy),
 }
 show(panels, "Intensity / quiet Sun", figure, (0.1, 1.2), part=0.5)
 
-whole = plt.figure(figsize=(14, 4.2), layout="constrained")
+whole = plt.figure(figsize=(14, 4.4), layout="constrained")
 left, right = whole.subfigures(1, 2, width_ratios=(2, 1.15))
 part, label = 0.2, "Difference / quiet Sun"
 zoomed = {name: panels[name] for name in ("Richardson-Lucy", "Network")}
 show(zoomed, "Intensity / quiet Sun", left, (0.1, 1.2), part=part)
 change = sunpy.map.Map((network.data - lucy.data) / quiet, network.meta)
 title = "Network - Richardson-Lucy"
-show({title: change}, label, right, (-0.2, 0.2), part=part, cmap="RdBu_r")
+show({title: change}, label, right, (-0.1, 0.1), part=part, cmap="RdBu_r")
 
 figure = plt.figure(figsize=(5.6, 4.2), layout="constrained")
 change = sunpy.map.Map((network.data - bicubic.data) / quiet, network.meta)
@@ -141,7 +142,7 @@ observed = sunpy.map.Map(sample_path("hmi_magnetogram"))
 field = enhance(observed)
 field_lucy = enhance(observed, method="richardson-lucy")
 
-figure = plt.figure(figsize=(13, 4.2), layout="constrained")
+figure = plt.figure(figsize=(13, 4.8), layout="constrained")
 show(
     {"HMI": observed, "Richardson-Lucy": field_lucy, "Network": field},
     "Line-of-sight field [G]",

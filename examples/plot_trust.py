@@ -77,7 +77,7 @@ for ax, (title, image, colours, least, most) in zip(axes, panels, strict=True):
     ax.set_title(title)
     for coordinate, letter in zip(ax.coords, "XY", strict=True):
         coordinate.set_format_unit(u.arcsec, decimal=True)
-        coordinate.set_ticks(spacing=2000 * u.arcsec)
+        coordinate.set_ticks(spacing=3000 * u.arcsec)
         labelled = letter == "X" or ax is axes[0]
         coordinate.set_axislabel(f"Solar {letter} [arcsec]" if labelled else " ")
     figure.colorbar(drawn, ax=ax, shrink=0.8, label="Counts")
@@ -126,7 +126,6 @@ ax.legend()
 
 found = report(result, observed)
 print(found)
-figure = plt.figure(figsize=(13, 5))
-found.plot(figure)
+found.plot()
 
 plt.show()

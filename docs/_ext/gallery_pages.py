@@ -12,21 +12,21 @@ __all__ = ["PAGES", "position", "setup"]
 
 # Figure of the thumbnail, and its left, top, right and bottom edges in the figure, as fractions
 PAGES = {
-    "plot_desaturate.py": (1, (0.0, 0.0, 1.0, 1.0)),
-    "plot_inpaint.py": (2, (0.0, 0.0, 1.0, 1.0)),
-    "plot_enhance.py": (1, (0.0, 0.0, 1.0, 1.0)),
-    "plot_backproj_to_clean.py": (1, (0.0, 0.0, 1.0, 1.0)),
-    "plot_synthesize_granulation.py": (1, (0.0, 0.0, 1.0, 1.0)),
-    "plot_methods.py": (1, (0.0, 0.0, 1.0, 1.0)),
-    "plot_trust.py": (1, (0.0, 0.0, 1.0, 1.0)),
-    "plot_sequence.py": (1, (0.0, 0.0, 1.0, 1.0)),
+    "plot_desaturate.py": (1, (0.565, 0.0, 0.915, 0.815)),
+    "plot_inpaint.py": (2, (0.275, 0.0, 0.7, 0.49)),
+    "plot_enhance.py": (1, (0.0, 0.0, 0.62, 1.0)),
+    "plot_backproj_to_clean.py": (3, (0.545, 0.0, 1.0, 0.38)),
+    "plot_synthesize_granulation.py": (1, (0.0, 0.0, 0.87, 1.0)),
+    "plot_methods.py": (1, (0.0, 0.0, 0.78, 0.98)),
+    "plot_trust.py": (2, (0.0, 0.0, 1.0, 1.0)),
+    "plot_sequence.py": (1, (0.0, 0.0, 0.29, 0.9)),
     "plot_archive.py": (1, (0.0, 0.0, 1.0, 1.0)),
-    "plot_train.py": (2, (0.0, 0.0, 1.0, 1.0)),
-    "plot_sixth_task.py": (1, (0.0, 0.0, 1.0, 1.0)),
-    "plot_aia_on_hmi.py": (1, (0.0, 0.0, 1.0, 1.0)),
-    "plot_calibrate_lasco.py": (1, (0.0, 0.0, 1.0, 1.0)),
-    "plot_deconvolve_aia.py": (1, (0.0, 0.0, 1.0, 1.0)),
-    "plot_stix_on_aia.py": (1, (0.0, 0.0, 1.0, 1.0)),
+    "plot_train.py": (2, (0.0, 0.08, 0.45, 0.9)),
+    "plot_sixth_task.py": (1, (0.0, 0.0, 0.88, 1.0)),
+    "plot_aia_on_hmi.py": (1, (0.5, 0.0, 1.0, 1.0)),
+    "plot_calibrate_lasco.py": (1, (0.0, 0.05, 0.64, 0.92)),
+    "plot_deconvolve_aia.py": (1, (0.485, 0.05, 1.0, 0.9)),
+    "plot_stix_on_aia.py": (1, (0.36, 0.0, 1.0, 0.82)),
 }
 
 
