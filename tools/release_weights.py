@@ -6,8 +6,8 @@ Score trained weights and put them into the package.
 
 The first form evaluates FILE on the images in DATA that training never saw, writes the scores into its metadata, copies
 it to <task>.safetensors (or <task>-<config>.safetensors, if that is not "compact") in the folder of its entry in the
-registry, sunpy_restore/data/weights or full_weights, and updates that entry. --half keeps the numbers in half
-precision, for networks that are only compared.
+registry, sunpy_restore/data/weights or full_weights, and updates that entry. --half keeps the trained numbers in half
+precision, for networks that are only compared or have to be small; fixed filters and statistics stay as they are.
 
 The second form writes the recipes' present descriptions of the training data into the weights of both folders; with
 DATA, also what the recipes measure on the images in it.
@@ -45,7 +45,8 @@ def release(arguments):
     name = metadata["task"] if metadata["config"] == "compact" else f"{metadata['task']}-{metadata['config']}"
     target = target_of(f"{name}.safetensors")
     if arguments.half:
-        state = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
+        trained = dict(get_task(metadata["task"]).build_network(metadata["hyperparameters"]).named_parameters())
+        state = {key: value.half() if key in trained else value for key, value in state.items()}
     metadata = described(metadata, arguments.data)
     write(target, state, metadata)
     rows = evaluate(metadata["task"], arguments.data, methods=arguments.method, weights=target)
