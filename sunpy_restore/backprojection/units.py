@@ -2,10 +2,12 @@
 
 import itertools
 import warnings
+from functools import lru_cache
 from numbers import Real
 
 import astropy.units as u
 
+from sunpy.map import GenericMap
 from sunpy.util.exceptions import SunpyMetadataWarning
 
 from sunpy_restore.core.messages import warn_user
@@ -70,10 +72,7 @@ def unit_of(smap, visibilities=None):
     if is_by_idl(smap):
         return _IDL_UNIT
     text = str(smap.meta.get("bunit") or "").strip()
-    with warnings.catch_warnings():
-        # The error below says the same
-        warnings.simplefilter("ignore", SunpyMetadataWarning)
-        unit = smap.unit if text else None
+    unit = _map_unit(smap, text) if text else None
     if text and unit is None:
         raise ValueError(
             f"Found BUNIT = {text!r}, which is not a unit of the FITS standard; {_EXPECTED}. Correct BUNIT, or remove "
@@ -84,13 +83,32 @@ def unit_of(smap, visibilities=None):
     elif visibilities is not None:
         unit = visibilities.unit
     unit = u.dimensionless_unscaled if unit is None else unit
+    _refuse_unsupported(unit)
+    return unit
+
+
+def _map_unit(smap, text):
+    """Unit of a Map with this ``BUNIT``, `None` if it cannot be parsed."""
+    with warnings.catch_warnings():
+        # The error of `unit_of` says the same
+        warnings.simplefilter("ignore", SunpyMetadataWarning)
+        return _parsed_unit(text) if type(smap).unit is GenericMap.unit else smap.unit
+
+
+@lru_cache(maxsize=16)
+def _parsed_unit(text):
+    """Images of one instrument have the same unit, which takes milliseconds to parse."""
+    return GenericMap._parse_fits_unit(text)
+
+
+@lru_cache(maxsize=16)
+def _refuse_unsupported(unit):
     try:
         (unit / u.arcsec**2).to_string("fits")
     except ValueError as error:
         raise ValueError(
             f"Found the unit {unit}, which the FITS standard does not support; {_EXPECTED}: {error}. Correct the unit."
         ) from error
-    return unit
 
 
 def warn_of_sums(smap):
@@ -123,6 +141,7 @@ def warn_of_sums(smap):
         )
 
 
+@lru_cache(maxsize=16)
 def _refuse_other(unit):
     if any(unit.is_equivalent(known) for known in _UNITS):
         return

@@ -84,8 +84,9 @@ class _UNet(nn.Module):
         `torch.Tensor`
             Shape ``(batch, outputs, h, w)``, or that of the part.
         """
+        if place is None:
+            return self._whole(features)
         sides = features.shape[-2:]
-        place = tuple((0, side) for side in sides) if place is None else place
         half, entering, needed = self._parts(place, sides)
         at = Cropped(functional.pixel_unshuffle(features, 2))
         at = at.part(entering[0]).map(self.enter)
@@ -102,6 +103,19 @@ class _UNet(nn.Module):
         first = [2 * start for start, _ in half]
         inner = tuple(slice(start - from_, stop - from_) for (start, stop), from_ in zip(place, first, strict=True))
         return functional.pixel_shuffle(at.features, 2)[(..., *inner)]
+
+    def _whole(self, features):
+        """All of the output, also for a tracer, which does not know the size."""
+        features = self.enter(functional.pixel_unshuffle(features, 2))
+        kept = []
+        for block in self.down[:-1]:
+            features = block(features)
+            kept.append(features)
+            features = functional.avg_pool2d(features, 2)
+        features = self.down[-1](features)
+        for block, shallow in zip(reversed(self.up), reversed(kept), strict=True):
+            features = block(torch.cat([functional.interpolate(features, scale_factor=2.0), shallow], dim=1))
+        return functional.pixel_shuffle(self.leave(features), 2)
 
     def _parts(self, place, sides):
         """
