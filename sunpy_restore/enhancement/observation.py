@@ -314,8 +314,7 @@ def _check_noise(noise, task):
         and noise.value > 0
     ):
         raise ValueError(
-            f"Found noise={shown(noise)}; expected one positive magnetic field with its unit, such as 10 G (in Python "
-            "10 * u.G)."
+            f"Found noise={shown(noise)}; expected one positive magnetic field with its unit, such as 10 G."
         )
     if not NOISE_RANGE[0] <= noise.to_value(u.kG) <= NOISE_RANGE[1]:
         _warn_of_noise(noise.to_value(u.kG))

@@ -25,6 +25,8 @@ _FILTERS = {"continuum": (0.003, 1.0), "magnetogram": (0.01, 1.0)}
 """Parameters of the linear filters whose results the enhanced images are compared with."""
 _ROWS, _MARGIN = 256, 48
 """Rows of the observation that are described together, and those around them that are needed."""
+_FEWEST_ROWS, _PIXELS = 96, 2**19
+"""Fewer rows of wide images are described together: as many as have so many pixels, but not fewer than the margins."""
 _LEAST = 1e-5  # quiet-Sun intensities or kG
 _DIFFERENCE = np.array([1.0, -2.0, 1.0]) / np.sqrt(6)
 
@@ -76,8 +78,9 @@ def evidence_in_strips(observation, restored, method):
     """
     noise = _noise(observation)
     observed, ny = observation.normalised().astype(np.float32), len(observation.data)
-    for first in range(0, ny, _ROWS):
-        last = min(first + _ROWS, ny)
+    step = min(_ROWS, max(_FEWEST_ROWS, _PIXELS // observed.shape[1]))
+    for first in range(0, ny, step):
+        last = min(first + step, ny)
         around = slice(max(first - _MARGIN, 0), min(last + _MARGIN, ny))
         level = (observation.level * repeated(observation.limb_darkening[around], 2)).astype(np.float32)
         part = restored.data[2 * around.start : 2 * around.stop] / level

@@ -18,6 +18,7 @@ from sunpy_restore.backprojection.recipe.pairs import FlareDataset, SceneDataset
 from sunpy_restore.backprojection.recipe.scores import evaluation_pairs, measure
 from sunpy_restore.core.configfile import load_configs
 from sunpy_restore.core.manifest import SPLITS, has_manifest
+from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
 from sunpy_restore.core.task import network_builder
 
@@ -185,7 +186,15 @@ class BackprojectionRecipe(Recipe):
 
         See `~sunpy_restore.backprojection.recipe.paired.paired_observations` for these.
         """
-        return paired.paired_observations(directory) if _has_pairs(directory) else evaluation_pairs()
+        if _has_pairs(directory):
+            return paired.paired_observations(directory)
+        if directory is not None:
+            warn_user(
+                f"Found no pairs of own images in {directory}; the scores are those of simulated flares, and its files "
+                "are not used. Make pairs with 'sunpy-restore dataset backproj', or compare the methods in its images "
+                "with --observations."
+            )
+        return evaluation_pairs()
 
     def calibration(self, directory):
         """See `~sunpy_restore.backprojection.recipe.calibration.calibration_cases`; the folder is not used."""
@@ -229,7 +238,14 @@ class BackprojectionRecipe(Recipe):
         }
 
     def restored(self, observation, method, options):
-        """What users get, with the options given to the method; `measure` adds the time that it took."""
+        """
+        What users get, with the options given to the method; `measure` adds the time that it took.
+
+        `None` for CLEAN with the residual map added to an observed back-projection: the flux of that map is arbitrary,
+        because the shortest baseline is not observed, and the CLEAN images of the pairs do not contain it.
+        """
+        if options.get("residual") and isinstance(observation, paired.PairedObservation):
+            return None
         if options:
             # Not those of the task, because some are options of the method only
             method = replace(method, name="", function=partial(method.function, **options))

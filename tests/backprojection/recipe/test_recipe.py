@@ -11,11 +11,13 @@ from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.channels import PIXEL
 from sunpy_restore.backprojection.classical import clean_observation
 from sunpy_restore.backprojection.recipe import BackprojectionRecipe
+from sunpy_restore.backprojection.recipe.paired import PairedObservation
 from sunpy_restore.backprojection.recipe.pairs import SceneDataset, simulated
 from sunpy_restore.backprojection.recipe.scores import GRID, SimulatedObservation, simulated_scene
 from sunpy_restore.backprojection.scenes import image_of, visibilities_of_scene
 from sunpy_restore.backprojection.task import CHANNELS, TASK
 from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.methods import load_method, restore_observation
 from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.networks.papers.pix2pix_clean import CleanDiscriminator, CleanPix2Pix
@@ -183,3 +185,14 @@ def test_configurations_have_the_uv_points_and_pixels_of_the_package():
         network = CONFIGS[name].network
         np.testing.assert_array_equal(np.reshape(network["uv"], (-1, 2)), np.stack([points.u, points.v], axis=1))
         assert (network["pixel"], network["beam"]) == (PIXEL, BEAM)
+
+
+def test_a_folder_without_pairs_is_told(tmp_path):
+    with pytest.warns(RestoreWarning, match=r"^Found no pairs of own images in .*simulated flares"):
+        RECIPE.evaluation_pairs(tmp_path)
+
+
+def test_residual_maps_of_observed_images_are_not_compared_with_clean_images():
+    """Their flux is arbitrary."""
+    observation = PairedObservation.__new__(PairedObservation)
+    assert RECIPE.restored(observation, load_method(TASK, "clean"), {"residual": True}) is None
