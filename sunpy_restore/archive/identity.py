@@ -2,9 +2,9 @@
 
 import hashlib
 import os
-import pickle
 
 import numpy as np
+from dask.base import tokenize
 
 from astropy.units import Quantity
 
@@ -111,4 +111,4 @@ def _identity(value):
         return repr(value.item() if isinstance(value, np.generic) else value)
     if hasattr(value, "meta") and hasattr(value, "data"):
         return f"{_identity(np.asarray(value.data))} {_identity({str(k): str(v) for k, v in value.meta.items()})}"
-    return hashlib.sha256(pickle.dumps(value)).hexdigest()
+    return tokenize(value, ensure_deterministic=True)
