@@ -184,6 +184,7 @@ def opened_archive(verb, source, sink, *, overwrite=False, skip_existing=False, 
             )
 
         counts = ledger.register(rows, state_of)
+        del found, rows
         work = Work(_reference(function), place, isinstance(function, MapFunction), options)
         yield Archive(name, work, ledger, counts["waiting"], counts["done"], missing)
 
