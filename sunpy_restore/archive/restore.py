@@ -16,7 +16,7 @@ from sunpy_restore.core.cluster import client_for, completed
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.task import MapFunction
 
-__all__ = ["ArchiveReport", "opened_archive", "restore_archive"]
+__all__ = ["Archive", "ArchiveReport", "opened_archive", "restore_archive"]
 
 
 @dataclass(frozen=True)

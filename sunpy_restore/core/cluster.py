@@ -83,10 +83,11 @@ def client_for(*, workers=None, scheduler=None):
         return
     # Each worker would take a share of all that is free
     share = {"SUNPY_RESTORE_MEMORY": str(int(working_memory() / workers))}
+    # Any free port, and for this machine alone
+    ports = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": "127.0.0.1:0"}
     cluster = distributed.LocalCluster(
-        n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, env=share,
-        silence_logs=logging.ERROR,
-    )  # fmt: skip
+        n_workers=workers, threads_per_worker=1, processes=True, env=share, silence_logs=logging.ERROR, **ports
+    )
     with cluster, distributed.Client(cluster, set_as_default=False) as client:
         yield client
 
