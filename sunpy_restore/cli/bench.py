@@ -129,7 +129,7 @@ def _cleaning(folder, installed):
 
     import astropy.units as u
 
-    logging.getLogger("xrayvision").setLevel("WARNING")
+    logging.getLogger("xrayvision.clean").setLevel("WARNING")
     measured = open_visibilities(sample_path("stix_flare"))
     visibilities = Visibilities(measured.visibilities, measured.u, measured.v)
     pixel = np.abs([axis.value for axis in dirty.scale]) * u.arcsec / u.pixel
