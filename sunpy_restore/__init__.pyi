@@ -1,4 +1,5 @@
 # For editors and type checkers only: at run time the names come from sunpy_restore.tasks.FUNCTIONS.
+from sunpy_restore.archive.restore import restore_archive as restore_archive
 from sunpy_restore.backprojection.verb import backproj_to_clean as backproj_to_clean
 from sunpy_restore.checking import report as report
 from sunpy_restore.citation import __citation__ as __citation__

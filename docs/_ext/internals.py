@@ -23,6 +23,7 @@ PARTS = {
     "granulation": "Granulation",
     "networks": "Networks",
     "training": "Training",
+    "archive": "Archives",
     "cli": "Command line",
 }
 

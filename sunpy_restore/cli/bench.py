@@ -23,6 +23,7 @@ __all__ = ["Comparison", "bench"]
 
 _SIDE = 400  # pixels of the enhanced image
 _ITERATIONS = 100  # of CLEAN
+_DECONVOLUTIONS = 25  # iterations of Richardson-Lucy, the default of aiapy
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _cleaning(folder, installed):
 
     import astropy.units as u
 
-    logging.getLogger("xrayvision").setLevel("WARNING")
+    logging.getLogger("xrayvision.clean").setLevel("WARNING")
     measured = open_visibilities(sample_path("stix_flare"))
     visibilities = Visibilities(measured.visibilities, measured.u, measured.v)
     pixel = np.abs([axis.value for axis in dirty.scale]) * u.arcsec / u.pixel
@@ -161,6 +162,24 @@ def _filling(function, name, box):
     return prepare
 
 
+def _deconvolution(folder, installed):
+    flare = read_map(sample_path("aia_193_flare"))
+
+    def ours():
+        return desaturate(flare)
+
+    if not installed:
+        return ours, None
+    from aiapy.psf import deconvolve
+
+    from sunpy_restore.desaturation.psf import mesh_psf
+
+    # Of even size, as aiapy takes it
+    half = len(flare.data) // 2
+    psf = mesh_psf(int(flare.wavelength.value), half)[:-1, :-1]
+    return ours, lambda: deconvolve(flare, psf=psf / psf.sum(), iterations=_DECONVOLUTIONS, use_gpu=False)
+
+
 COMPARISONS = (
     Comparison("enhance, 400 x 400", "ONNX Runtime, network of the paper alone", "onnxruntime", _enhancement),
     Comparison("backproj_to_clean, 129 x 129", "xrayvision, CLEAN with 100 iterations", "xrayvision", _cleaning),
@@ -172,5 +191,6 @@ COMPARISONS = (
         "desaturate, 20 x 20 pixels", "scikit-image, inpaint_biharmonic", "skimage",
         _filling(desaturate, "aia_171_quiet", np.s_[40:60, 40:60]),
     ),
+    Comparison("desaturate, flare, 200 x 200", "aiapy, psf.deconvolve with 25 iterations", "aiapy", _deconvolution),
 )  # fmt: skip
 """What `bench` compares by default."""

@@ -1,82 +1,75 @@
-"""Names of the files that the command line writes."""
+"""Name of the file that the command line writes for one file."""
 
+import glob
 import os
 from pathlib import Path
 
-__all__ = ["targets_of"]
+__all__ = ["is_single", "target_of"]
 
 _SUFFIXES = (".fits", ".fit", ".fts")
 
 
-def targets_of(sources, output, suffix, *, overwrite=False, skip_existing=False):
+def is_single(sources, output):
     """
-    Find the file that the result of each file is written to.
-
-    All names are checked before the first file is opened.
+    Whether one file is restored, and not an archive.
 
     Parameters
     ----------
-    sources : iterable of `~pathlib.Path`
-        The files.
+    sources : `list` of `str`
+        What the user gave: files, folders, patterns or URLs.
     output : `str`
-        A FITS file for one source, or a folder. A folder that does not exist yet ends in a slash unless there are
-        several sources.
-    suffix : `str`
-        Added to the names of files in a folder.
-    overwrite : `bool`
-        Whether results may exist already, and are replaced.
-    skip_existing : `bool`
-        Leave out sources whose result exists.
+        What the user gave for the results.
 
     Returns
     -------
-    `dict`
-        Source to target, in order.
+    `bool`
+    """
+    if len(sources) != 1 or output.rstrip("/").endswith(".zarr"):
+        return False
+    source = sources[0]
+    pattern = glob.has_magic(source) and not Path(source).exists()
+    return not (pattern or "://" in source or Path(source).is_dir())
+
+
+def target_of(source, output, suffix, *, overwrite=False):
+    """
+    Find the file that the result of a file is written to.
+
+    Parameters
+    ----------
+    source : `~pathlib.Path`
+        The file.
+    output : `str`
+        A FITS file, or a folder. A folder that does not exist yet ends in a slash.
+    suffix : `str`
+        Added to the name of a file in a folder.
+    overwrite : `bool`
+        Whether the result may exist already.
+
+    Returns
+    -------
+    `~pathlib.Path`
 
     Raises
     ------
     ValueError
-        The output is not the name of a FITS file, is a source, or is the same for two sources; or a source is a folder.
+        The output is not the name of a FITS file, or is the source.
     FileNotFoundError
-        A source does not exist.
+        The source does not exist.
     FileExistsError
-        A target exists.
+        The target exists.
     """
-    sources, target = list(sources), Path(output)
-    if len(sources) > 1 and _is_fits(target) and not target.is_dir():
-        raise ValueError(
-            f"Found the output {output!r} for {len(sources)} inputs; expected a folder, in which each has a file."
-        )
-    if len(sources) > 1 or target.is_dir() or output.endswith(("/", os.sep)):
-        if target.exists() and not target.is_dir():
-            raise ValueError(f"Found the file {target} as the output of {len(sources)} inputs; expected a folder.")
-        targets = [target / f"{_stem(source)}_{suffix}.fits" for source in sources]
-    else:
-        if not _is_fits(target):
-            raise ValueError(f"Found the output {output!r}; expected a name ending in .fits, or a folder.")
-        targets = [target]
-    taken, inputs = {}, {source.resolve() for source in sources}
-    for source, target in zip(sources, targets, strict=True):
-        if source.is_dir():
-            raise ValueError(f"{source} is a folder; expected files. Give those in it, such as {source / '*.fits'}.")
-        if not source.is_file():
-            raise FileNotFoundError(f"{source}: no such file.")
-        if target in taken:
-            raise ValueError(f"{taken[target]} and {source} would both go to {target}. Restore them one by one.")
-        if target.resolve() in inputs:
-            raise ValueError(f"The output {target} is an input, which would be lost. Give another name.")
-        if target.exists() and skip_existing:
-            continue
-        if target.exists() and not overwrite:
-            raise FileExistsError(f"{target} exists. Give another name, --overwrite or --skip-existing.")
-        taken[target] = source
-    return {source: target for target, source in taken.items()}
+    from sunpy_restore.archive.sinks import stem
 
-
-def _is_fits(path):
-    return path.name.removesuffix(".gz").endswith(_SUFFIXES)
-
-
-def _stem(path):
-    name = path.name.removesuffix(".gz")
-    return Path(name).stem if name.endswith((*_SUFFIXES, ".jp2")) else name
+    target = Path(output)
+    if target.is_dir() or output.endswith(("/", os.sep)):
+        target = target / f"{stem(source.name)}_{suffix}.fits"
+    elif not target.name.removesuffix(".gz").endswith(_SUFFIXES):
+        raise ValueError(f"Found the output {output!r}; expected a name ending in .fits, or a folder.")
+    if not source.is_file():
+        raise FileNotFoundError(f"{source}: no such file.")
+    if target.resolve() == source.resolve():
+        raise ValueError(f"The output {target} is an input, which would be lost. Give another name.")
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target} exists. Give another name, --overwrite or --skip-existing.")
+    return target

@@ -89,7 +89,7 @@ def _run(args, complain):
         raise
     except ModuleNotFoundError as error:
         # Lightning names no module if that of a logger is missing
-        if error.name == "h5py" and not args.debug:
+        if error.name in ("h5py", "distributed", "zarr") and not args.debug:
             return complain(error)
         if error.name is not None and error.name.partition(".")[0] not in _EXTRA:
             raise

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from sunpy_restore.cli.files import is_single, target_of
 from sunpy_restore.core.task import MapFunction, resolve
 
 __all__ = ["add_function", "add_option", "given_options", "restore_files"]
@@ -19,8 +20,16 @@ def add_function(parser, function):
     function : `~sunpy_restore.core.task.MapFunction`
         The function.
     """
-    parser.add_argument("inputs", nargs="+", metavar="IN", help="file that sunpy.map.Map opens")
-    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="FITS file, or a folder for several files")
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="IN",
+        help="file that sunpy.map.Map opens, or a folder, a pattern or a URL of fsspec",
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", required=True,
+        help="FITS file; for several files a folder, or a Zarr store (.zarr)",
+    )  # fmt: skip
     parser.add_argument(
         "--method", choices=function.methods, default="network", help="restoration method (default: %(default)s)"
     )
@@ -31,8 +40,16 @@ def add_function(parser, function):
             "--uncertainty", action="store_true", help="add the 1-sigma uncertainty of each restored pixel"
         )
     existing = parser.add_mutually_exclusive_group()
-    existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
-    existing.add_argument("--skip-existing", action="store_true", help="leave out inputs whose output exists")
+    grouped = [
+        existing.add_argument("--overwrite", action="store_true", help="replace files that exist"),
+        existing.add_argument("--skip-existing", action="store_true", help="leave out inputs whose output exists"),
+    ]
+    where = parser.add_mutually_exclusive_group()
+    grouped += [
+        where.add_argument("--workers", type=int, metavar="N", help="restore several files at once, in N processes"),
+        where.add_argument("--scheduler", metavar="TCP", help="use the workers of a Dask scheduler, tcp://HOST:PORT"),
+    ]
+    parser.options.update({action.dest: action for action in grouped})
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
 
@@ -59,7 +76,7 @@ def add_option(parser, option):
 
 def restore_files(args, function: MapFunction, complain):
     """
-    Restore files one by one; a file that fails does not stop the others.
+    Restore one file, or many files as an archive, see `sunpy_restore.restore_archive`.
 
     Parameters
     ----------
@@ -75,45 +92,64 @@ def restore_files(args, function: MapFunction, complain):
     `int`
         Exit code: 1 if any file failed.
     """
-    from tqdm import tqdm
-
-    from sunpy_restore.cli.files import targets_of
-    from sunpy_restore.core.messages import prefixed
-
-    given = list(map(Path, args.inputs))
-    targets = targets_of(given, args.output, function.name, overwrite=args.overwrite, skip_existing=args.skip_existing)
     options = {name: getattr(args, name) for name in ("method", "weights", "device")}
     if getattr(args, "uncertainty", False):
         options["uncertainty"] = True
     options |= given_options(function.options, args)
     shown = sys.stderr.isatty() and not args.no_progress
-    alone, failed = len(given) == 1, {}
-    for source, target in tqdm(targets.items(), desc=function.name, unit="file", disable=alone or not shown):
-        try:
-            with prefixed("" if alone else f"{source}: "):
-                _restore_file(function, source, target, options | {"progress": alone and shown})
-        # Whatever is wrong with one file, the others are restored
-        except Exception as error:
-            if args.debug:
-                raise
-            failed[source] = error
-            expected = isinstance(error, MemoryError | OSError | RuntimeError | TypeError | ValueError)
-            text = str(error) if expected else f"{type(error).__name__}: {error} (--debug shows where)"
-            complain(text if text.startswith(f"{source}: ") else f"{source}: {text}")
-        else:
-            tqdm.write(str(target))
-    if failed and not alone:
-        complain(f"{len(failed)} of {len(targets)} files were not restored: {', '.join(map(str, failed))}")
-    return 1 if failed else 0
+    if is_single(args.inputs, args.output) and args.workers is None and args.scheduler is None:
+        return _restore_file(args, function, options | {"progress": shown}, complain)
+    return _restore_archive(args, function, options, shown, complain)
 
 
-def _restore_file(function, source, target, options):
-    from sunpy_restore.core.inputs import read_map
+def _restore_file(args, function, options, complain):
+    """Restore one file."""
+    from sunpy_restore.archive.work import restored_from, text_of
     from sunpy_restore.core.io import save
 
-    restored = function(read_map(source), **options)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    save(restored, target, overwrite=True)
+    (source,) = args.inputs
+    target = target_of(Path(source), args.output, function.name, overwrite=args.overwrite or args.skip_existing)
+    if target.exists() and args.skip_existing:
+        return 0
+    try:
+        restored = restored_from(source, function, options)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        save(restored, target, overwrite=True)
+    # Damaged files fail in many ways
+    except Exception as error:
+        if args.debug:
+            raise
+        text = text_of(error)
+        return complain(text if text.startswith(f"{source}: ") else f"{source}: {text}")
+    print(target)
+    return 0
+
+
+def _restore_archive(args, function, options, shown, complain):
+    """Restore many files; what fails does not stop the others."""
+    from tqdm import tqdm
+
+    from sunpy_restore.archive.restore import opened_archive
+
+    existing = {"overwrite": args.overwrite, "skip_existing": args.skip_existing}
+    with opened_archive(function, args.inputs, args.output, **existing, **options) as archive:
+        outcomes = archive.run(workers=args.workers, scheduler=args.scheduler)
+        counted = {"total": archive.total, "initial": archive.done}
+        for frame, error, trace, texts in tqdm(outcomes, **counted, desc=function.name, unit="file", disable=not shown):
+            for text in texts:
+                complain(f"{frame.source}: {text}", kind="warning")
+            if error is None:
+                tqdm.write(archive.where(frame, args.output))
+                continue
+            complain(error if error.startswith(f"{frame.source}: ") else f"{frame.source}: {error}")
+            if args.debug:
+                tqdm.write(trace or "", file=sys.stderr)
+        failed = archive.failed()
+        if failed:
+            complain(
+                f"{len(failed)} of {archive.total + len(archive.missing)} files were not restored: {', '.join(failed)}"
+            )
+    return 1 if failed else 0
 
 
 def given_options(options, args):

@@ -12,7 +12,7 @@ from sunpy.map import GenericMap
 
 from sunpy_restore.core.maps import with_data
 
-__all__ = ["check_header", "in_memory", "refuse_unknown_unit", "without_masked_values"]
+__all__ = ["check_header", "in_memory", "is_lazy", "refuse_unknown_unit", "without_masked_values"]
 
 _NUMBER = re.compile(
     r"naxis[12]|(crpix|crval|cdelt|crota)[12]|(pc|cd)[12]_[12]|exptime|rsun_(obs|ref)|dsun_obs|(hgl|cr)[nt]_obs"
@@ -130,10 +130,10 @@ def in_memory(value, kinds="biuf"):
     ValueError
         The data do not have two axes, or have no pixel; or the mask of a Map has another shape.
     """
-    if isinstance(value, list | tuple) and any(isinstance(one, GenericMap) or _is_lazy(one) for one in value):
+    if isinstance(value, list | tuple) and any(isinstance(one, GenericMap) or is_lazy(one) for one in value):
         return [in_memory(one, kinds) for one in value]
     if not isinstance(value, GenericMap):
-        return np.asarray(value) if _is_lazy(value) else value
+        return np.asarray(value) if is_lazy(value) else value
     data = value.data
     if data.dtype.kind not in kinds:
         raise TypeError(
@@ -168,7 +168,19 @@ def _flags(mask, shape):
     return mask if mask.dtype == bool else mask != 0
 
 
-def _is_lazy(value):
+def is_lazy(value):
+    """
+    Whether a value is a Dask array.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+
+    Returns
+    -------
+    `bool`
+    """
     return hasattr(value, "__dask_graph__") and hasattr(value, "shape")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-__all__ = ["Function", "MapFunction", "Option", "Restoration", "Task", "network_builder", "resolve"]
+__all__ = ["Function", "MapFunction", "Option", "Restoration", "Task", "network_builder", "reference_to", "resolve"]
 
 
 def resolve(reference):
@@ -35,6 +35,35 @@ def resolve(reference):
         return reference
     module, _, name = reference.partition(":")
     return getattr(import_module(module), name)
+
+
+def reference_to(function):
+    """
+    Name the record of a function, so that another process finds its own and not a copy.
+
+    Parameters
+    ----------
+    function : `MapFunction`
+        The record. That of the package ``a.b`` is in ``a.b.task``, in capital letters.
+
+    Returns
+    -------
+    `str` or `MapFunction`
+        A reference for `resolve`; the record itself if it is somewhere else.
+
+    Examples
+    --------
+    >>> from sunpy_restore.core.task import reference_to, resolve
+    >>> from sunpy_restore.tasks import FUNCTIONS
+    >>> reference_to(FUNCTIONS[0])
+    'sunpy_restore.enhancement.task:ENHANCE'
+    """
+    reference = f"{function.module.rpartition('.')[0]}.task:{function.name.upper()}"
+    try:
+        found = resolve(reference)
+    except (AttributeError, ImportError, ValueError):
+        return function
+    return reference if found is function else function
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,22 @@
 """What all functions that restore Maps have in common: Map -> observation -> restored array -> Map."""
 
 import math
+import warnings
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from sunpy_restore.core.cluster import active_client, completed, device_of_worker
 from sunpy_restore.core.errorfile import check_calibrated
+from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.likeness import LIKENESS_KEYWORD, score_of
 from sunpy_restore.core.maps import as_maps, drawn_map, restored_map, valid_pixels
 from sunpy_restore.core.memory import enough_memory
 from sunpy_restore.core.messages import named_image, warn_user
 from sunpy_restore.core.methods import load_method, restore_observation
-from sunpy_restore.core.prepared import check_header, in_memory, without_masked_values
-from sunpy_restore.core.task import Restoration, resolve
+from sunpy_restore.core.prepared import check_header, in_memory, is_lazy, without_masked_values
+from sunpy_restore.core.task import Restoration, reference_to, resolve
 from sunpy_restore.core.uncertainty import check_draws, find_model, standard_deviation, uncertain
 
 __all__ = ["check_choices", "refuse_restored", "run"]
@@ -25,8 +29,9 @@ def run(
     """
     Restore Maps.
 
-    All Maps are checked before the first one is restored. Dask arrays are computed once. Values that the mask of a Map
-    covers are replaced before an observation reads the Map.
+    All Maps are checked before the first one is restored. Dask arrays are computed once. With an active client of
+    ``dask.distributed`` several Maps are restored on its workers, which compute and check Dask arrays. Values that the
+    mask of a Map covers are replaced before an observation reads the Map.
 
     Parameters
     ----------
@@ -71,20 +76,22 @@ class _Asked(NamedTuple):
 
 
 def _results(function, maps, asked, observing):
-    observation = resolve(function.observation)
+    client = active_client() if len(maps) > 1 else None
     loaded = []
     for index, smap in enumerate(maps):
         with named_image(index, len(maps)):
             refuse_restored(function, smap)
             check_header(smap)
-            loaded.append(in_memory(smap, kinds="iuf"))
-    visible = [without_masked_values(smap) for smap in loaded]
+            # Workers load what is still on disk
+            loaded.append(smap if client is not None and is_lazy(smap.data) else in_memory(smap, kinds="iuf"))
+    visible = [smap if is_lazy(smap.data) else without_masked_values(smap) for smap in loaded]
     options = _for_each(function, visible, {name: in_memory(value) for name, value in observing.items()})
     tasks = []
     for index, (smap, own) in enumerate(zip(visible, options, strict=True)):
         with named_image(index, len(maps)):
-            tasks.append(_task(function, observation.check(smap, **own)))
-            _refuse_invalid(smap)
+            tasks.append(None if is_lazy(smap.data) else _checked_task(function, smap, own))
+    if client is not None:
+        return _on_workers(client, function, loaded, options, asked)
     methods = {
         task.name: load_method(task, asked.method, weights=asked.weights, device=asked.device, progress=asked.progress)
         for task in {task.name: task for task in tasks}.values()
@@ -95,13 +102,39 @@ def _results(function, maps, asked, observing):
     results = []
     for index, (task, own) in enumerate(zip(tasks, options, strict=True)):
         with named_image(index, len(maps)):
-            observed = observation.from_map(visible[index], **own)
-            if observed.nothing_to_do:
-                warn_user(observed.nothing_to_do if own.get("mask") is None else _EMPTY_MASK)
-                results.append(maps[index])
-            else:
-                results.append(_restored(loaded[index], observed, methods[task.name], asked))
+            restored = _restored(function, loaded[index], visible[index], methods[task.name], own, asked)
+            results.append(maps[index] if restored is None else restored)
     return results
+
+
+def _on_workers(client, function, maps, options, asked):
+    """Restore each Map in a task of its own, and keep their order."""
+    work = partial(_on_worker, reference_to(function), asked._replace(progress=False))
+    results = list(maps)
+    for (index, *_), found, error in completed(client, work, zip(range(len(maps)), maps, options, strict=True)):
+        with named_image(index, len(maps)):
+            if error is not None:
+                raise error
+            restored, texts = found
+            for text in texts:
+                warn_user(text)
+            if restored is not None:
+                results[index] = restored
+    return results
+
+
+def _on_worker(reference, asked, item):
+    """The restored Map, `None` if there is nothing to restore, and warnings."""
+    function, (_, smap, own) = resolve(reference), item
+    device = asked.device or device_of_worker()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RestoreWarning)
+        loaded = in_memory(smap, kinds="iuf")
+        visible = without_masked_values(loaded)
+        task = _checked_task(function, visible, own)
+        method = load_method(task, asked.method, weights=asked.weights, device=device)
+        restored = _restored(function, loaded, visible, method, own, asked)
+    return restored, [str(one.message) for one in caught if issubclass(one.category, RestoreWarning)]
 
 
 _EMPTY_MASK = "Found no True pixel in the mask; the image is returned unchanged. Expected True in the pixels to fill."
@@ -189,6 +222,12 @@ def _task(function, name):
     return next(task for task in function.tasks if task.name == name)
 
 
+def _checked_task(function, smap, own):
+    task = _task(function, resolve(function.observation).check(smap, **own))
+    _refuse_invalid(smap)
+    return task
+
+
 def _refuse_invalid(smap):
     if not valid_pixels(smap).any():
         raise ValueError(
@@ -197,8 +236,12 @@ def _refuse_invalid(smap):
         )
 
 
-def _restored(smap, observed, method, asked):
-    """One Map."""
+def _restored(function, smap, visible, method, own, asked):
+    """One Map; `None` if there is nothing to restore."""
+    observed = resolve(function.observation).from_map(visible, **own)
+    if observed.nothing_to_do:
+        warn_user(observed.nothing_to_do if own.get("mask") is None else _EMPTY_MASK)
+        return None
     score = _likeness(method, observed)
     restored = restore_observation(observed, method, progress=asked.progress, **asked.options)
     data = restored.data if restored.filled is None else _put_back(smap, restored)

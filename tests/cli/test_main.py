@@ -246,7 +246,7 @@ def test_several_files_go_to_a_folder(run, tmp_path):
     assert code == 0
     names = ["hmi_magnetogram_enhance.fits", "hmi_continuum_spot_enhance.fits"]
     assert [Path(line).name for line in out.splitlines()] == names
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*names, "ledger.sqlite"])
     assert sunpy.map.Map(tmp_path / "out" / names[1]).data.shape == (256, 256)
 
 
@@ -319,7 +319,7 @@ def test_goes_on_after_a_bad_file_and_names_it(run, tmp_path):
     assert code == 1
     names = ["hmi_magnetogram_enhance.fits", "hmi_continuum_spot_enhance.fits"]
     assert out.splitlines() == [str(tmp_path / "out" / name) for name in names]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*names, "ledger.sqlite"])
     *errors, last = [line for line in err.splitlines() if line.startswith("sunpy-restore: error: ")]
     assert [str(path) in line for path, line in zip(bad, errors, strict=True)] == [True, True]
     assert last == f"sunpy-restore: error: 2 of 4 files were not restored: {bad[0]}, {bad[1]}"
@@ -327,7 +327,7 @@ def test_goes_on_after_a_bad_file_and_names_it(run, tmp_path):
 
 def test_several_files_do_not_go_to_one_fits_file(fails, tmp_path):
     for name in ("new.fits", "new.fts.gz"):
-        fails(*bicubic(SAMPLE, SPOT), "-o", tmp_path / name, texts=[name, "2 inputs", "expected a folder"])
+        fails(*bicubic(SAMPLE, SPOT), "-o", tmp_path / name, texts=[name, "archive", "expected a folder"])
     assert not list(tmp_path.iterdir())
 
 

@@ -1,0 +1,164 @@
+"""The files of an archive: folders, patterns, lists, URLs of fsspec, and results of searches."""
+
+import glob
+import os
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+from sunpy_restore.archive.identity import digest, stat_identity
+
+__all__ = ["Source", "local_file", "sources_of"]
+
+_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fts.gz", ".jp2")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """
+    One file of an archive.
+
+    Parameters
+    ----------
+    name : `str`
+        Path or URL.
+    relative : `str`
+        Its path below the folder that was given, with slashes, or its name.
+    identity : `str`
+        Changes when the content does.
+    """
+
+    name: str
+    relative: str
+    identity: str
+
+
+def sources_of(source, *, without=None):
+    """
+    Find the files of an archive.
+
+    Parameters
+    ----------
+    source : path-like, `str`, iterable of them, `~sunpy.net.fido_factory.UnifiedResponse` or ``parfive.Results``
+        A file; a folder, of which all FITS and JPEG 2000 files are taken, with those in folders below; a pattern such
+        as ``"2014/*/*.fits"``; a URL of ``fsspec`` such as ``"s3://bucket/2014/*.fits"``; several of these; or the
+        result of a search, which is downloaded first.
+    without : `~pathlib.Path`, optional
+        Folder whose files are left out, such as that of the results.
+
+    Returns
+    -------
+    sources : `list` of `Source`
+        The files, in order; those of a folder or a pattern by their names.
+    failed : `dict`
+        Files that could not be downloaded, and why.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file, or a folder or pattern has none.
+    TypeError
+        The source is something else.
+    """
+    if type(source).__module__.startswith("sunpy.net."):
+        from sunpy.net import Fido
+
+        source = Fido.fetch(source)
+    errors = getattr(source, "errors", ())
+    failed = {str(getattr(error, "url", error)): str(getattr(error, "exception", error)) for error in errors}
+    given = [source] if isinstance(source, str | os.PathLike) else source
+    if not isinstance(given, Iterable):
+        raise TypeError(
+            f"Found {type(source).__name__} as the source; expected a file, a folder, a pattern, a URL, a list of "
+            "them, or the result of a search with Fido."
+        )
+    found = []
+    for one in given:
+        if not isinstance(one, str | os.PathLike):
+            raise TypeError(
+                f"Found {type(one).__name__} among the sources; expected names of files. Pass Maps to the function."
+            )
+        one = os.fspath(one)
+        found += _of_url(one) if "://" in one else _of_path(one, without)
+    return found, failed
+
+
+def _of_path(text, without):
+    path = Path(text).expanduser()
+    if path.is_dir():
+        base, inside = path, [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
+        inside = [file for file in inside if _is_image(file.name) and without not in file.resolve().parents]
+    elif path.exists():
+        base, inside = path.parent, [path]
+    elif glob.has_magic(text):
+        base = Path(*_before_magic(path.parts))
+        pattern = str(path.relative_to(base)) if base.parts else text
+        inside = [file for file in base.glob(pattern) if file.is_file()]
+    else:
+        raise FileNotFoundError(f"{text}: no such file.")
+    if not inside:
+        raise FileNotFoundError(f"{text}: no files found; expected FITS or JPEG 2000 files.")
+    return [
+        Source(str(file), file.relative_to(base).as_posix(), stat_identity(file))
+        for file in sorted(inside, key=lambda file: file.relative_to(base).parts)
+    ]
+
+
+def _of_url(url):
+    import fsspec
+
+    system, path = fsspec.core.url_to_fs(url)
+    if glob.has_magic(path):
+        base, inside = str(PurePosixPath(*_before_magic(PurePosixPath(path).parts))), system.glob(path)
+    elif system.isdir(path):
+        base, inside = path, [name for name in system.find(path) if _is_image(PurePosixPath(name).name)]
+    else:
+        base, inside = path.rpartition("/")[0], [path] if system.exists(path) else []
+    if not inside:
+        raise FileNotFoundError(f"{url}: no such file.")
+    return [
+        Source(
+            system.unstrip_protocol(name),
+            name.removeprefix(base).lstrip("/"),
+            f"{PurePosixPath(name).name} {digest(str(system.ukey(name)))}",
+        )
+        for name in sorted(inside)
+    ]
+
+
+def _before_magic(parts):
+    """Parts of a pattern before the first one that is a pattern."""
+    number = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    return parts[: min(number, len(parts) - 1)]
+
+
+def _is_image(name):
+    return name.lower().endswith(_SUFFIXES) and not name.startswith(".")
+
+
+@contextmanager
+def local_file(name):
+    """
+    Get a file of an archive onto this machine while it is read.
+
+    Parameters
+    ----------
+    name : `str`
+        Path or URL.
+
+    Yields
+    ------
+    `~pathlib.Path`
+    """
+    if "://" not in name:
+        yield Path(name)
+        return
+    import fsspec
+
+    system, path = fsspec.core.url_to_fs(name)
+    with TemporaryDirectory(prefix="sunpy_restore-") as folder:
+        local = Path(folder, PurePosixPath(path).name)
+        system.get_file(path, str(local))
+        yield local
