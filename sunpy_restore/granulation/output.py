@@ -11,9 +11,16 @@ from astropy.io import fits
 
 from sunpy_restore.core.atomic import atomic_path
 from sunpy_restore.core.messages import shown
+from sunpy_restore.granulation.pictures import write_png, write_tiff
 from sunpy_restore.granulation.request import KM_PER_ARCSEC
 
-__all__ = ["checked_target", "synthetic_header", "write_texture"]
+__all__ = ["SUFFIXES", "checked_target", "synthetic_header", "write_texture"]
+
+SUFFIXES = (".fits", ".zarr", ".tif", ".tiff", ".png")
+"""Endings of the names of files that can be written."""
+
+SUFFIXES_TEXT = ".fits, .zarr, .tif or .png"
+"""The same for messages."""
 
 _BAND = 1024  # rows that are in memory at a time
 _FITS_BLOCK = 2880  # bytes
@@ -70,7 +77,7 @@ def checked_target(out):
     Parameters
     ----------
     out : path-like or `None`
-        A name that ends in ``.fits`` or ``.zarr``.
+        A name that ends in ``.fits``, ``.zarr``, ``.tif``, ``.tiff`` or ``.png``.
 
     Returns
     -------
@@ -90,10 +97,10 @@ def checked_target(out):
     if out is None:
         return None
     if not isinstance(out, str | os.PathLike):
-        raise TypeError(f"Found the output {shown(out)}; expected the name of a file ending in .fits or .zarr.")
+        raise TypeError(f"Found the output {shown(out)}; expected the name of a file ending in {SUFFIXES_TEXT}.")
     path = Path(out)
-    if path.suffix not in (".fits", ".zarr"):
-        raise ValueError(f"Found the output {str(out)!r}; expected a name ending in .fits or .zarr.")
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"Found the output {str(out)!r}; expected a name ending in {SUFFIXES_TEXT}.")
     if path.exists():
         raise FileExistsError(f"The output {path} exists; expected a new file. Give another name or remove it.")
     if path.suffix == ".zarr":
@@ -143,6 +150,8 @@ def write_texture(texture, header, path=None, *, progress=False, description="")
             result[rows] = image
         return result
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".png" or path.suffix.startswith(".tif"):
+        return (write_png if path.suffix == ".png" else write_tiff)(images, texture.shape, header, path)
     return (_write_zarr if path.suffix == ".zarr" else _write_fits)(images, texture.shape, header, path)
 
 

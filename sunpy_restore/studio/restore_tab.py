@@ -34,7 +34,7 @@ class RestoreTab:
 
     def __init__(self, model):
         self.model, self.layers = model, LayerStore()
-        self._ticks, self._changed, self._stale = 0, False, False
+        self._ticks, self._changed, self._stale, self._swiped = 0, False, False, 50
         self.status = StatusRow(model)
         self._build_files()
         self._build_choices()
@@ -97,7 +97,6 @@ class RestoreTab:
         self.swipe = pn.widgets.FloatSlider(
             name="Boundary [%]", start=0, end=100, step=0.2, value=50, width=SIDE, margin=(0, 0, 0, 85), tooltips=False
         )
-        self.linked.figures[0].swipe_by(self.swipe)
         self.holder, self._arranged = pn.Row(), None
         self._arrange()
         self.place = pn.pane.HTML("")
@@ -186,6 +185,9 @@ class RestoreTab:
         if self._stale or self.linked.moved or blinking:
             self._stale = False
             self.refresh()
+        elif self.swipe.visible and self.swipe.value != self._swiped:
+            self._swiped = self.swipe.value
+            self.linked.figures[0].swipe(self._swiped)
 
     def update(self):
         """Show the state of the model."""

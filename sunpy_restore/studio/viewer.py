@@ -31,21 +31,6 @@ OVERLAYS = {"filled": "#00c8ff", "masked": "#ff3b30", "most uncertain tenth": "#
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _PLACE = ("x", "y", "dw", "dh")
 
-_SWIPE = """
-const side = Math.round(Math.sqrt(pair.data.left_value[0].length))
-const column = Math.round(cb_obj.value / 100 * side)
-for (const name of ["image", "value"]) {
-  const out = shown.data[name][0], left = pair.data["left_" + name][0], right = pair.data["right_" + name][0]
-  for (let start = 0; start < side * side; start += side) {
-    out.set(left.subarray(start, start + column), start)
-    out.set(right.subarray(start + column, start + side), start + column)
-  }
-}
-edge.location = shown.data.x[0] + cb_obj.value / 100 * shown.data.dw[0]
-shown.change.emit()
-"""
-"""What the browser does while the boundary is dragged; `swiped` does the same when the view is drawn."""
-
 
 def swiped(left, right, percent):
     """
@@ -117,7 +102,7 @@ class ImageFigure:
         )  # fmt: skip
         self.figure.grid.visible = False
         self._shown = ColumnDataSource({name: [] for name in ("image", "value", *_PLACE)})
-        self._pair = ColumnDataSource({})
+        self._parts = []
         image = self.figure.image_rgba(image="image", source=self._shown, **dict(zip(_PLACE, _PLACE, strict=True)))
         self._edge = Span(location=0, dimension="height", line_color="white", line_width=2, visible=False)
         self.figure.add_layout(self._edge)
@@ -135,10 +120,14 @@ class ImageFigure:
             drawn = self.figure.multi_line("xs", "ys", source=line, line_width=2, line_color="#ffcc00")
             self.figure.add_tools(PolyDrawTool(renderers=[drawn], num_objects=1))
 
-    def swipe_by(self, slider):
-        """Let a slider of Panel, from 0 to 100, move the boundary."""
-        arguments = {"shown": self._shown, "pair": self._pair, "edge": self._edge}
-        slider.jscallback(args=arguments, value=_SWIPE)
+    def swipe(self, percent):
+        """Move the boundary between two layers to a place from 0 to 100."""
+        if len(self._parts) < 2:
+            return
+        image, value = (swiped(*both, percent) for both in zip(*self._parts, strict=True))
+        (left,), (width,) = self._shown.data["x"], self._shown.data["dw"]
+        self._shown.data = dict(self._shown.data) | {"image": [image], "value": [value]}
+        self._edge.location = left + percent / 100 * width
 
     def show(self, layers, view, norms, marks=(), percent=None):
         """
@@ -157,18 +146,14 @@ class ImageFigure:
         percent : `float`, optional
             Place of the boundary between two layers.
         """
-        parts = [coloured(layer, view, norm, marks) for layer, norm in zip(layers, norms, strict=True)]
-        image, value = parts[0]
-        if len(parts) > 1:
-            names = [f"{side}_{kind}" for side in ("left", "right") for kind in ("image", "value")]
-            self._pair.data = {name: [part] for name, part in zip(names, [*parts[0], *parts[1]], strict=True)}
-            image, value = (swiped(*both, percent) for both in zip(*parts, strict=True))
-            self._edge.location = view.left + percent / 100 * (view.right - view.left)
-        self._edge.visible = len(parts) > 1
+        self._parts = [coloured(layer, view, norm, marks) for layer, norm in zip(layers, norms, strict=True)]
+        image, value = self._parts[0]
+        self._edge.visible = len(self._parts) > 1
         place = (view.left, view.bottom, view.right - view.left, view.top - view.bottom)
         self._shown.data = {"image": [image], "value": [value]} | {
             name: [one] for name, one in zip(_PLACE, place, strict=True)
         }
+        self.swipe(percent)
         self._describe(layers, norms)
 
     def _describe(self, layers, norms):

@@ -107,3 +107,13 @@ def test_the_read_out_names_pixel_and_value():
     layer = Layer("a", np.eye(4), TurnedFrame((4, 4), 1.0), unit="DN")
     assert read_out(layer, 2.5, 2.5) == "a: pixel (2.0, 2.0), 1 DN"
     assert read_out(layer, -3, 2) == "a: outside"
+
+
+def test_a_boundary_separates_two_images():
+    pytest.importorskip("panel", reason="the extra app is not installed")
+    from sunpy_restore.studio.viewer import swiped
+
+    left, right = np.zeros((4, 10)), np.ones((4, 10))
+    assert swiped(left, right, 30).sum(axis=1).tolist() == [7.0] * 4
+    np.testing.assert_array_equal(swiped(left, right, 100), left)
+    np.testing.assert_array_equal(swiped(left, right, 0), right)
