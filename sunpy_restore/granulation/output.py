@@ -14,7 +14,7 @@ from sunpy_restore.core.messages import shown
 from sunpy_restore.granulation.pictures import write_png, write_tiff
 from sunpy_restore.granulation.request import KM_PER_ARCSEC
 
-__all__ = ["SUFFIXES", "checked_target", "synthetic_header", "write_texture"]
+__all__ = ["SUFFIXES", "checked_target", "provenance_cards", "synthetic_header", "write_texture"]
 
 SUFFIXES = (".fits", ".zarr", ".tif", ".tiff", ".png")
 """Endings of the names of files that can be written."""
@@ -68,6 +68,25 @@ def synthetic_header(shape, pixel, cards):
     observer = {"dsun_obs": _AU, "hgln_obs": 0.0, "hglt_obs": 0.0, "rsun_ref": _SOLAR_RADIUS}
     epoch = {"date-obs": "2000-01-01T00:00:00.000"}
     return header | epoch | observer | {"content": "relative intensity"} | cards
+
+
+def provenance_cards(provenance, seed):
+    """
+    Keywords that tell how a texture was made; ``RESTORED`` is not one of them, because nothing was observed.
+
+    Parameters
+    ----------
+    provenance : `~sunpy_restore.core.header.Provenance`
+        Task, method and weights.
+    seed : `int`
+        The seed.
+
+    Returns
+    -------
+    `dict`
+    """
+    cards = {key: value for key, value in provenance.cards().items() if key != "RESTORED"}
+    return {"SYNTHETIC": True, "RSTSYNTH": True, "RSTSEED": seed} | cards | {"HISTORY": "\n".join(provenance.history())}
 
 
 def checked_target(out):

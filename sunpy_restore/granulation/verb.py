@@ -6,7 +6,7 @@ from sunpy_restore.core.header import Provenance
 from sunpy_restore.core.maps import new_map
 from sunpy_restore.core.memory import enough_memory
 from sunpy_restore.core.methods import load_method, restore_observation
-from sunpy_restore.granulation.output import checked_target, synthetic_header, write_texture
+from sunpy_restore.granulation.output import checked_target, provenance_cards, synthetic_header, write_texture
 from sunpy_restore.granulation.request import Request
 from sunpy_restore.granulation.task import METHODS
 
@@ -158,7 +158,7 @@ def _synthesized(method, request, path, weights, device, progress):
     provenance = Provenance(
         task=f"synthesize-{method}", method=restored.method, model=loaded.model, sha256=loaded.sha256
     )
-    header = synthetic_header(texture.shape, texture.pixel, _cards(provenance, request.seed))
+    header = synthetic_header(texture.shape, texture.pixel, provenance_cards(provenance, request.seed))
     return new_map(write_texture(texture, header, path, progress=progress, description="granulation"), header)
 
 
@@ -174,9 +174,3 @@ def _check_use(method, weights, tiling):
                 )
     if weights is not None and name in task.classical:
         raise ValueError(f"Found weights for method={method!r}, which uses none; expected none. Leave them out.")
-
-
-def _cards(provenance, seed):
-    """Keywords of the provenance; ``RESTORED`` is not one of them, because nothing was observed."""
-    cards = {key: value for key, value in provenance.cards().items() if key != "RESTORED"}
-    return {"SYNTHETIC": True, "RSTSYNTH": True, "RSTSEED": seed} | cards | {"HISTORY": "\n".join(provenance.history())}

@@ -2,6 +2,8 @@
 
 import panel as pn
 
+from sunpy_restore.studio.mosaic import Granulation
+from sunpy_restore.studio.mosaic_tab import MosaicTab
 from sunpy_restore.studio.restoration import Restoration
 from sunpy_restore.studio.restore_tab import RestoreTab
 
@@ -27,8 +29,8 @@ def build_page(chosen):
     -------
     `panel.viewable.Viewable`
     """
-    models = [Restoration(chosen)]
-    tabs = [RestoreTab(models[0])]
+    models = [Restoration(chosen), Granulation(chosen)]
+    tabs = [RestoreTab(models[0]), MosaicTab(models[1])]
 
     def tick():
         for tab in tabs:
@@ -48,4 +50,4 @@ def build_page(chosen):
     # What changes while the browser still draws the page is not always drawn
     pn.state.onload(begin)
     pn.state.on_session_destroyed(end)
-    return pn.Tabs(("Restore", tabs[0].panel))
+    return pn.Tabs(("Restore", tabs[0].panel), ("Granulation", tabs[1].panel))

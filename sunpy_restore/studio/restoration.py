@@ -1,14 +1,12 @@
 """State of the Restore tab: which files are open, what was computed from them, what is running. No page in here."""
 
-import itertools
-import shutil
-import tempfile
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sunpy_restore import tasks
 from sunpy_restore.core.task import MapFunction
-from sunpy_restore.studio.worker import Worker
+from sunpy_restore.studio.jobqueue import JobQueue
 
 __all__ = ["Opened", "Restoration", "Result"]
 
@@ -80,9 +78,9 @@ class Opened:
         return self.smap if name == ORIGINAL else self.results[name].smap
 
 
-class Restoration:
+class Restoration(JobQueue):
     """
-    What one tab of the studio has opened and computed.
+    What one tab of the studio has opened and restored.
 
     Parameters
     ----------
@@ -97,21 +95,11 @@ class Restoration:
         Files in the order in which they were opened.
     current : `int` or `None`
         Index of the file that is shown.
-    running : `str`
-        What is being computed; empty if nothing is.
-    progress : `tuple` of `str` and `float`
-        Step and fraction of it that is done; the fraction is -1 while it is not known.
-    messages : `list` of `tuple` of `str`
-        ``"error"``, ``"warning"`` or ``"info"``, and a text, for the page to show and remove.
     """
 
     def __init__(self, chosen, worker=None):
-        self.chosen = chosen
-        self.worker = worker or Worker()
+        super().__init__(chosen, worker)
         self.files, self.current = [], None
-        self.running, self.progress, self.messages = "", ("", -1.0), []
-        self._folder = Path(tempfile.mkdtemp(prefix="sunpy-restore-"))
-        self._numbers, self._then, self._waiting = itertools.count(1), None, []
 
     @property
     def shown(self):
@@ -122,12 +110,6 @@ class Restoration:
     def functions(self):
         """Functions that restore Maps, by name."""
         return {one.name: one for one in tasks.FUNCTIONS if isinstance(one, MapFunction)}
-
-    def new_path(self, name):
-        """A path in the temporary folder of the tab, which `close` removes."""
-        folder = self._folder / str(next(self._numbers))
-        folder.mkdir()
-        return folder / (Path(name).name or "file")
 
     def open(self, path, *, trusted=False):
         """
@@ -158,7 +140,10 @@ class Restoration:
         opened = Opened(found.name, found, smap)
         self.files.append(opened)
         self.current = len(self.files) - 1
-        self._enqueue("sunpy_restore.studio.jobs:inspect", f"Looking at {opened.name}", opened, {"path": str(found)})
+        self.compute(
+            "sunpy_restore.studio.jobs:inspect", f"Looking at {opened.name}", partial(self._inspected, opened),
+            path=str(found),
+        )  # fmt: skip
         return opened
 
     def receive(self, name, content):
@@ -217,25 +202,11 @@ class Restoration:
             asked["options"] = options
             out = self.new_path(f"{opened.path.name.split('.')[0]}_{function}_{method}.fits")
             what = f"{function}, {method}: {opened.name}"
-            self._enqueue(
-                "sunpy_restore.studio.jobs:restore", what, opened, {"path": str(opened.path), "out": str(out)} | asked
-            )
+            self.compute(
+                "sunpy_restore.studio.jobs:restore", what, partial(self._restored, opened, asked),
+                path=str(opened.path), out=str(out), **asked,
+            )  # fmt: skip
         return True
-
-    def compute(self, job, what, then, **options):
-        """
-        Run another job, such as an export.
-
-        Parameters
-        ----------
-        job, what : `str`
-            Reference of the function, and what the page says meanwhile.
-        then : callable
-            ``then(value)`` is called with its result.
-        **options
-            Its keywords.
-        """
-        self._enqueue(job, what, then, options)
 
     def _checked_weights(self, weights):
         """Registered names pass; anything else is a file, which has to be among those that were chosen."""
@@ -260,81 +231,19 @@ class Restoration:
                 checked[name] = str(self.chosen.resolve(value))
         return checked
 
-    def _enqueue(self, job, what, then, options):
-        self._waiting.append((job, what, then, options))
-        self._next()
+    def _inspected(self, opened, value):
+        opened.function, opened.advice = value["function"], value["advice"]
+        if opened.advice:
+            self._say("warning", f"{opened.name}: {opened.advice}")
 
-    def _next(self):
-        if self.running or not self._waiting:
-            return
-        job, self.running, self._then, options = self._waiting.pop(0)
-        self.progress = ("", -1.0)
-        self._asked = options
-        self.worker.start(job, **options)
-
-    def cancel(self):
-        """End what is running and forget what waits; what was computed before stays."""
-        if not self.running:
-            return
-        self._say("info", f"Cancelled: {self.running}.")
-        self.worker.cancel()
-        self.running, self.progress, self._waiting = "", ("", -1.0), []
-
-    def poll(self):
-        """
-        Take up what the process has reported.
-
-        Returns
-        -------
-        `bool`
-            Whether anything changed.
-        """
-        events = self.worker.poll()
-        for event in events:
-            kind = event["event"]
-            if kind == "progress":
-                self.progress = (event["what"], event["fraction"])
-            elif kind == "warning":
-                self._say("warning", event["text"])
-            else:
-                self.running, then, asked = "", self._then, self._asked
-                self.progress = ("", -1.0)
-                if kind == "error":
-                    self._say("error", event["text"])
-                elif callable(then):
-                    then(event["value"])
-                else:
-                    self._finish(then, asked, event["value"])
-        self._next()
-        return bool(events)
-
-    def _finish(self, opened, asked, value):
-        if "advice" in value:
-            opened.function, opened.advice = value["function"], value["advice"]
-            if opened.advice:
-                self._say("warning", f"{opened.name}: {opened.advice}")
-            return
+    def _restored(self, opened, asked, value):
         if value["path"] is None:
             self._say("info", value["reason"])
             return
         from sunpy_restore import load
 
-        kept = {key: asked[key] for key in ("function", "method", "weights", "uncertainty", "options")}
         name = asked["method"] + (f" ({Path(asked['weights']).stem})" if asked["weights"] else "")
         path = Path(value["path"])
-        opened.results[name] = Result(path, load(path), kept, value["report"], value["reason"])
+        opened.results[name] = Result(path, load(path), asked, value["report"], value["reason"])
         if value["reason"]:
             self._say("warning", f"The result was not checked: {value['reason']}")
-
-    def _say(self, kind, text):
-        self.messages.append((kind, " ".join(str(text).split())))
-
-    def take_messages(self):
-        """Messages since the last call."""
-        messages, self.messages = self.messages, []
-        return messages
-
-    def close(self):
-        """End the process and remove the temporary files."""
-        self.worker.close()
-        shutil.rmtree(self._folder, ignore_errors=True)

@@ -5,7 +5,40 @@ import time
 
 import pytest
 
+from sunpy_restore.core.task import resolve
 from sunpy_restore.data import sample_path
+
+
+class _Direct:
+    """Does jobs at once, in this process."""
+
+    def __init__(self):
+        self.events, self.cancelled, self.asked = [], 0, []
+        self.hold = False
+
+    def start(self, job, **options):
+        self.asked.append((job, options))
+        if self.hold:
+            return
+        try:
+            self.events.append({"event": "done", "value": resolve(job)(**options)})
+        except (TypeError, ValueError) as error:
+            self.events.append({"event": "error", "text": str(error)})
+
+    def poll(self):
+        events, self.events = self.events, []
+        return events
+
+    def cancel(self):
+        self.cancelled += 1
+
+    close = cancel
+
+
+@pytest.fixture
+def direct_worker():
+    """Does jobs at once; with ``hold``, never."""
+    return _Direct()
 
 
 @pytest.fixture

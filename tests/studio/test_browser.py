@@ -175,3 +175,31 @@ def test_a_page_of_another_name_is_refused(browser, url):
     answer = page.goto(url.replace("127.0.0.1", REBOUND))
     assert answer.status == 403
     page.close()
+
+
+def test_granulation_from_tiles_to_a_file(page, picture, chosen):
+    page.get_by_text("Granulation", exact=True).click()
+    page.get_by_label("Tiles in the pool").fill("30")
+    page.get_by_label("Tiles in the pool").press("Tab")
+    page.get_by_role("button", name="Make tiles").click()
+    page.get_by_text("30 tiles of gan").wait_for(timeout=90_000)
+    for name in ("Rows [pixels]", "Columns [pixels]"):
+        page.get_by_label(name).fill("300")
+        page.get_by_label(name).press("Tab")
+    page.get_by_role("button", name="Make image").click()
+    page.locator("button.bk-btn:disabled", has_text="Cancel").last.wait_for(timeout=90_000)
+    for name, value in (("Population", "10"), ("Generations", "2")):
+        page.get_by_label(name).fill(value)
+        page.get_by_label(name).press("Tab")
+    page.get_by_label("Number of worst tiles").fill("1")
+    page.get_by_label("Number of worst tiles").press("Tab")
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Select the worst").click()
+    page.wait_for_timeout(1000)
+    page.get_by_role("button", name="Refine tiles").click()
+    page.get_by_text("Mean distance of these tiles").wait_for(timeout=90_000)
+    page.wait_for_timeout(1000)
+    picture(page, "granulation")
+    page.get_by_role("button", name="Write at full size").click()
+    page.get_by_text("Written: granulation.fits").wait_for(timeout=60_000)
+    assert fits.getdata(chosen / "granulation.fits").shape == (300, 300)

@@ -5,42 +5,15 @@ import pytest
 import sunpy.map
 
 from sunpy_restore import save
-from sunpy_restore.core.task import resolve
 from sunpy_restore.data import sample_path
 from sunpy_restore.studio.access import Chosen
 from sunpy_restore.studio.export import as_python
 from sunpy_restore.studio.restoration import ORIGINAL, Restoration
 
 
-class Direct:
-    """Does jobs at once, in this process."""
-
-    def __init__(self):
-        self.events, self.cancelled, self.asked = [], 0, []
-        self.hold = False
-
-    def start(self, job, **options):
-        self.asked.append((job, options))
-        if self.hold:
-            return
-        try:
-            self.events.append({"event": "done", "value": resolve(job)(**options)})
-        except (TypeError, ValueError) as error:
-            self.events.append({"event": "error", "text": str(error)})
-
-    def poll(self):
-        events, self.events = self.events, []
-        return events
-
-    def cancel(self):
-        self.cancelled += 1
-
-    close = cancel
-
-
 @pytest.fixture
-def model(folder):
-    model = Restoration(Chosen([folder]), Direct())
+def model(folder, direct_worker):
+    model = Restoration(Chosen([folder]), direct_worker)
     yield model
     model.close()
 
