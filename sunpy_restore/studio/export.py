@@ -1,10 +1,14 @@
 """Exports: Python code, and jobs that write pictures, movies and JPEG 2000 files."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["as_python", "picture", "write_picture"]
+__all__ = ["as_python", "picture", "write_jp2", "write_movie", "write_picture"]
+
+_WIDEST_FRAME = 1024  # pixels, of a movie
+_XML_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
 def as_python(opened, result, functions):
@@ -98,6 +102,102 @@ def write_picture(path, out, reference=None):
 
     smap = _read(path)
     Image.fromarray(picture(smap, _limits(reference, smap))).save(Path(out))
+    return out
+
+
+def write_jp2(path, out, reference=None):
+    """
+    Job: write an image as JPEG 2000 with 256 grey levels, and its header as XML in the form of Helioviewer.
+
+    Parameters
+    ----------
+    path, out, reference
+        See `write_picture`. The stretch is that of the Map.
+
+    Returns
+    -------
+    `str`
+        ``out``.
+
+    Raises
+    ------
+    ImportError
+        glymur is not installed.
+    """
+    try:
+        import glymur
+        from lxml import etree
+    except ImportError as error:
+        raise ImportError(f'JPEG 2000 needs more packages ({error}). Run: pip install "sunpy[jpeg2000]"') from error
+
+    from sunpy_restore.studio.view import Layer
+
+    smap = _read(path)
+    layer, limits = Layer.of_map("", smap), _limits(reference, smap)
+    norm = layer.stretch()
+    if limits is not None:
+        norm.vmin, norm.vmax = limits
+    scaled = norm(np.ma.masked_invalid(np.asarray(layer.data, dtype=float)), clip=True)
+    meta = etree.Element("meta")
+    cards = etree.SubElement(meta, "fits")
+    for key, value in smap.fits_header.items():
+        if _XML_NAME.fullmatch(key):
+            etree.SubElement(cards, key).text = _as_text(value)
+    levels = np.round(255 * np.ma.filled(scaled, 0)).astype(np.uint8)
+    # The first row of the file is at the top
+    file = glymur.Jp2k(out, data=levels[::-1])
+    file.append(glymur.jp2box.XMLBox(xml=etree.ElementTree(meta)))
+    return out
+
+
+def _as_text(value):
+    """A value of a header as text that XML can express."""
+    return str(int(value)) if isinstance(value, bool) else re.sub(r"[^\x20-\x7e]+", " ", str(value))
+
+
+def write_movie(paths, out, reference=None, rate=2.0):
+    """
+    Job: write images as an MP4 file, one frame each, at most 1024 pixels wide.
+
+    Parameters
+    ----------
+    paths : `list` of `str`
+        FITS files. All frames have the size of the first one.
+    out : `str`
+        MP4 file.
+    reference : `str`, optional
+        File whose display range is used for all images of its unit, by default the first one.
+    rate : `float`
+        Frames per second.
+
+    Returns
+    -------
+    `str`
+        ``out``.
+
+    Raises
+    ------
+    ImportError
+        imageio with ffmpeg is not installed.
+    """
+    try:
+        import imageio.v2 as imageio
+        import imageio_ffmpeg  # noqa: F401
+    except ImportError as error:
+        raise ImportError('MP4 files need imageio and ffmpeg. Run: pip install "imageio[ffmpeg]"') from error
+    from PIL import Image
+    from tqdm import tqdm
+
+    size = None
+    with imageio.get_writer(out, fps=rate, macro_block_size=1) as writer:
+        for path in tqdm(paths, desc="Movie"):
+            smap = _read(path)
+            frame = Image.fromarray(picture(smap, _limits(reference or paths[0], smap)))
+            if size is None:
+                scale = min(1.0, _WIDEST_FRAME / max(frame.size))
+                # The codec needs even numbers
+                size = tuple(max(2, 2 * round(scale * length / 2)) for length in frame.size)
+            writer.append_data(np.asarray(frame.resize(size, Image.Resampling.BILINEAR)))
     return out
 
 

@@ -4,7 +4,8 @@ import panel as pn
 
 __all__ = ["ExportRow"]
 
-_KINDS = {"FITS": "fits", "PNG": "png"}
+_KINDS = {"FITS": "fits", "PNG": "png", "JPEG 2000": "jp2", "MP4": "mp4"}
+_JOBS = {"png": "write_picture", "jp2": "write_jp2", "mp4": "write_movie"}
 
 
 class ExportRow:
@@ -42,10 +43,19 @@ class ExportRow:
             return
         out = self._model.new_path(f"{stem}.{suffix}")
         reference = str(paths[ORIGINAL])
+        what = {"paths": self._frames(paths)} if suffix == "mp4" else {"path": str(paths[name])}
         self._model.compute(
-            "sunpy_restore.studio.export:write_picture", f"Writing {out.name}", self._offer,
-            path=str(paths[name]), out=str(out), reference=reference,
+            f"sunpy_restore.studio.export:{_JOBS[suffix]}", f"Writing {out.name}", self._offer, out=str(out),
+            reference=reference, **what,
         )  # fmt: skip
+
+    def _frames(self, paths):
+        """The sequence that is open, restored where it is; of a single image the original and its results."""
+        files = self._model.files
+        if len(files) == 1:
+            return list(map(str, paths.values()))
+        newest = [next(reversed(one.results.values()), one) for one in files]
+        return [str(one.path) for one in newest]
 
     def _offer(self, path):
         self.download.param.update(file=path, filename=path.rsplit("/", 1)[-1], visible=True)

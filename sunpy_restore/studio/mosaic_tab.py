@@ -36,7 +36,7 @@ class MosaicTab:
         self.linked = LinkedFigures(line=False, count=1)
         plot = self.linked.figures[0].figure
         self._quads = ColumnDataSource({name: [] for name in _TILES})
-        quads = plot.patches("xs", "ys", source=self._quads, fill_color="fill", fill_alpha=0.25, line_color="#ffcc00")
+        quads = plot.patches("xs", "ys", source=self._quads, fill_color="fill", fill_alpha=0.15, line_color="#ffcc00")
         plot.add_tools(HoverTool(renderers=[quads], tooltips=[("tile", "@place"), ("distance", "@distance{0.0000}")]))
         plot.on_event(Tap, self._tapped)
         self.panel = pn.Row(

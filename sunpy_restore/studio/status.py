@@ -26,7 +26,7 @@ class StatusRow:
 
     def __init__(self, model):
         self._model, self._said = model, []
-        self.messages = pn.pane.HTML("", width=900, css_classes=["messages"])
+        self.messages = pn.pane.HTML("", width=720, css_classes=["messages"])
         self.progress = pn.Column(pn.pane.HTML(""), pn.indicators.Progress(value=0, max=100, width=300), visible=False)
         self.cancel = pn.widgets.Button(name="Cancel", disabled=True)
         self.cancel.on_click(self._cancelled)
