@@ -24,6 +24,7 @@ PARTS = {
     "networks": "Networks",
     "training": "Training",
     "cli": "Command line",
+    "studio": "Studio",
 }
 
 INTRODUCTION = """\

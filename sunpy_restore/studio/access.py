@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-__all__ = ["Chosen", "is_own_host"]
+__all__ = ["SUFFIXES", "Chosen", "is_own_host"]
 
 SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fts.gz", ".jp2")
 """Endings of the names of files that are listed."""

@@ -25,7 +25,7 @@ def app(*paths, port=0, height=900):
 
     Returns
     -------
-    `Studio`
+    `~sunpy_restore.studio.start.Studio`
         Shown by the notebook; ``url`` is the address and ``stop()`` ends the server.
 
     Raises

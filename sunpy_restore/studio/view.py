@@ -177,6 +177,10 @@ class Layer:
         return cls(name, data, MapFrame(smap), unit, settings.get("norm"), settings["cmap"], flags or {})
 
     @cached_property
+    def _percentiles(self):
+        return {}
+
+    @cached_property
     def levels(self):
         """The image, and means over 2 x 2, 4 x 4 ... pixels, in ``float32``."""
         levels = [np.asarray(self.data, dtype=np.float32)]
@@ -196,11 +200,12 @@ class Layer:
     def limits(self, low=0.5, high=99.8):
         """Percentiles of the valid values, measured in at most about a million pixels."""
         step = max(1, int(np.sqrt(self.data.size / 1e6)))
-        values = np.asarray(self.data[::step, ::step], dtype=float)
-        values = values[np.isfinite(values)]
-        if not values.size:
-            return 0.0, 1.0
-        first, last = (float(value) for value in np.percentile(values, (low, high)))
+        if (low, high) not in self._percentiles:
+            values = np.asarray(self.data[::step, ::step], dtype=float)
+            values = values[np.isfinite(values)]
+            found = np.percentile(values, (low, high)) if values.size else (0.0, 1.0)
+            self._percentiles[low, high] = tuple(map(float, found))
+        first, last = self._percentiles[low, high]
         return (first, last) if last > first else (first, first + 1.0)
 
     def stretch(self, low=0.5, high=99.8):
