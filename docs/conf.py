@@ -60,10 +60,12 @@ copybutton_prompt_is_regexp = True
 _INTERSPHINX = {
     "aiapy": "https://aiapy.readthedocs.io/en/stable/",
     "astropy": "https://docs.astropy.org/en/stable/",
+    "bokeh": "https://docs.bokeh.org/en/latest/",
     "lightning": "https://lightning.ai/docs/pytorch/stable/",
     "matplotlib": "https://matplotlib.org/stable/",
     "ndcube": "https://docs.sunpy.org/projects/ndcube/en/stable/",
     "numpy": "https://numpy.org/doc/stable/",
+    "panel": "https://panel.holoviz.org/",
     "pooch": "https://www.fatiando.org/pooch/latest/",
     "python": "https://docs.python.org/3/",
     "scipy": "https://docs.scipy.org/doc/scipy/",

@@ -13,4 +13,5 @@ from sunpy_restore.enhancement.verb import enhance as enhance
 from sunpy_restore.granulation.verb import synthesize_granulation as synthesize_granulation
 from sunpy_restore.inpainting.verb import inpaint as inpaint
 from sunpy_restore.measuring import measure as measure
+from sunpy_restore.studio.start import app as app
 from sunpy_restore.version import __version__ as __version__

@@ -24,6 +24,11 @@ settings.register_profile("fast", deadline=None, max_examples=20)
 collect_ignore = ["fuzz"]
 
 
+def pytest_addoption(parser):
+    """Where the tests in a browser write screenshots."""
+    parser.addoption("--screenshots", metavar="DIR", help="folder for the screenshots of the studio")
+
+
 def pytest_configure(config):
     """Draw fewer examples in the fast tier, ``pytest -m "not slow"``."""
     settings.load_profile("fast" if "not slow" in config.option.markexpr else "full")

@@ -174,7 +174,7 @@ def loaded(code, modules):
     return found.stdout.split("\n")[-2].split()
 
 
-HEAVY = ("lightning", "numpy", "astropy", "scipy", "sunpy", "tensorboard", "torch", "torchmetrics")
+HEAVY = ("bokeh", "lightning", "panel", "numpy", "astropy", "scipy", "sunpy", "tensorboard", "torch", "torchmetrics")
 
 
 def test_import_loads_nothing():
@@ -187,8 +187,14 @@ def test_help_loads_nothing():
     assert loaded(code, HEAVY) == []
 
 
+def test_only_the_command_and_the_top_refer_to_the_studio():
+    users = {name_of(path) for path in FILES if part(path) != "studio" and "studio" in own(path)}
+    assert users == {"cli/commands.py"}
+    assert '"studio.start": ["app"]' in (ROOT / "__init__.py").read_text(encoding="utf-8")
+
+
 @pytest.mark.slow
 def test_functions_load_torch_when_they_need_it():
     names = ", ".join(function.name for function in FUNCTIONS)
     code = f"from sunpy_restore import {names}\nimport sunpy_restore.data, sunpy_restore.core.weights"
-    assert loaded(code, HEAVY[:1] + HEAVY[5:]) == []
+    assert loaded(code, ("lightning", "panel", "bokeh", "tensorboard", "torch", "torchmetrics")) == []

@@ -25,6 +25,7 @@ PARTS = {
     "training": "Training",
     "archive": "Archives",
     "cli": "Command line",
+    "studio": "Studio",
 }
 
 INTRODUCTION = """\

@@ -12,6 +12,7 @@ from sunpy_restore.cli.wording import complain
 from sunpy_restore.core.task import MapFunction
 
 __all__ = [
+    "app",
     "bench",
     "calibrate",
     "dataset",
@@ -35,6 +36,13 @@ def demo(args):
 
     for line in parts.demo(args.output, device=args.device):
         print(line, flush=True)
+
+
+def app(args):
+    """Run the studio."""
+    from sunpy_restore.studio.start import serve
+
+    serve(args.files, port=args.port, browser=not args.no_browser, say=partial(print, flush=True))
 
 
 def bench(args):

@@ -16,6 +16,7 @@ __all__ = ["main"]
 
 _EXTRA = {"lightning", "pytorch_lightning", "tensorboard", "tensorboardX", "torchmetrics"}
 _EXTRA |= {"onnx", "onnxruntime", "onnxscript"}
+_APP = {"bokeh", "panel", "tornado"}
 
 
 def main(argv=None):
@@ -91,10 +92,11 @@ def _run(args, complain):
         # Lightning names no module if that of a logger is missing
         if error.name in ("h5py", "distributed", "zarr") and not args.debug:
             return complain(error)
-        if error.name is not None and error.name.partition(".")[0] not in _EXTRA:
+        module = None if error.name is None else error.name.partition(".")[0]
+        if args.debug or (module is not None and module not in _EXTRA | _APP):
             raise
-        if args.debug:
-            raise
+        if module in _APP:
+            return complain(f'{args.command} needs more packages ({error}). Run: pip install "sunpy_restore[app]"')
         return complain(f'{args.command} needs more packages ({error}). Run: pip install "sunpy_restore[train]"')
     except (MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
         if args.debug:

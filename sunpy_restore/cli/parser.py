@@ -90,6 +90,10 @@ def build_parser():
     add_synthesis(synthesis)
     _add_weights(synthesis)
     _add_device(synthesis)
+    studio = command("app", commands.app, "restore, compare and make images in a browser, on this machine")
+    studio.add_argument("files", nargs="*", metavar="PATH", help="files to open, and folders to open files from")
+    studio.add_argument("--port", type=int, default=0, metavar="N", help="port of the server (default: a free one)")
+    studio.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
     dataset = command("dataset", commands.dataset, "build training data from folders of files, or from archives")
     dataset.add_argument("task", metavar="TASK", help="such as enhance-continuum")
     dataset.add_argument(

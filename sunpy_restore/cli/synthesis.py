@@ -7,6 +7,15 @@ from sunpy_restore.granulation.task import METHODS, STITCHINGS
 
 __all__ = ["add_synthesis", "synthesize"]
 
+_TILES = (
+    ("pool_size", int, "N", "tiles to select from (default: ten per position)"),
+    ("population", int, "N", "latent vectors in a generation of the evolutionary search (default: 50)"),
+    ("generations", int, "N", "generations of the evolutionary search (default: 20)"),
+    ("mutation_rate", float, "RATE", "fraction of the components of a child that are mutated (default: 0.1)"),
+    ("goal", float, "DISTANCE", "distance to the neighbours at which the search stops (default: 0)"),
+)
+"""Numbers that only generators of tiles use: name, type, metavar and help text."""
+
 
 def add_synthesis(parser):
     """
@@ -19,7 +28,9 @@ def add_synthesis(parser):
     """
     methods = tuple(METHODS)
     parser.add_argument("--shape", nargs=2, type=int, metavar=("NY", "NX"), required=True, help="pixels")
-    parser.add_argument("-o", "--output", dest="out", metavar="OUT", required=True, help="file .fits or .zarr")
+    parser.add_argument(
+        "-o", "--output", dest="out", metavar="OUT", required=True, help="file .fits, .zarr, .tif or .png"
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same image (default: random)")
     parser.add_argument("--method", choices=methods, default=methods[0], help="generator (default: %(default)s)")
     parser.add_argument(
@@ -31,6 +42,16 @@ def add_synthesis(parser):
     parser.add_argument(
         "--refine-worst", type=int, default=0, metavar="N", help="replace the N worst tiles by better matching ones"
     )
+    parser.add_argument(
+        "--replace", nargs=2, type=int, action="append", metavar=("ROW", "COLUMN"),
+        help="replace the tile at this place; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--overlap", type=int, metavar="PIXELS", help="overlap of tiles (default: 32)")
+    parser.add_argument("--pool", metavar="FILE", help="file .npz of tiles to select from; made if it does not exist")
+    for name, kind, metavar, text in _TILES:
+        parser.add_argument(
+            *dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}")), type=kind, metavar=metavar, help=text
+        )
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
@@ -70,6 +91,10 @@ def synthesize(args):
             weights=args.weights,
             device=args.device,
             refine_worst=args.refine_worst,
+            replace=args.replace,
+            overlap=args.overlap,
+            pool=args.pool,
+            **{name: getattr(args, name) for name, *_ in _TILES},
             out=out,
             progress=sys.stderr.isatty() and not args.no_progress,
         )

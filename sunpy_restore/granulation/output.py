@@ -11,9 +11,16 @@ from astropy.io import fits
 
 from sunpy_restore.core.atomic import atomic_path
 from sunpy_restore.core.messages import shown
+from sunpy_restore.granulation.pictures import write_png, write_tiff
 from sunpy_restore.granulation.request import KM_PER_ARCSEC
 
-__all__ = ["checked_target", "synthetic_header", "write_texture"]
+__all__ = ["SUFFIXES", "checked_target", "provenance_cards", "synthetic_header", "write_texture"]
+
+SUFFIXES = (".fits", ".zarr", ".tif", ".tiff", ".png")
+"""Endings of the names of files that can be written."""
+
+SUFFIXES_TEXT = ".fits, .zarr, .tif or .png"
+"""The same for messages."""
 
 _BAND = 1024  # rows that are in memory at a time
 _FITS_BLOCK = 2880  # bytes
@@ -63,6 +70,25 @@ def synthetic_header(shape, pixel, cards):
     return header | epoch | observer | {"content": "relative intensity"} | cards
 
 
+def provenance_cards(provenance, seed):
+    """
+    Keywords that tell how a texture was made; ``RESTORED`` is not one of them, because nothing was observed.
+
+    Parameters
+    ----------
+    provenance : `~sunpy_restore.core.header.Provenance`
+        Task, method and weights.
+    seed : `int`
+        The seed.
+
+    Returns
+    -------
+    `dict`
+    """
+    cards = {key: value for key, value in provenance.cards().items() if key != "RESTORED"}
+    return {"SYNTHETIC": True, "RSTSYNTH": True, "RSTSEED": seed} | cards | {"HISTORY": "\n".join(provenance.history())}
+
+
 def checked_target(out):
     """
     Check the file that will be written.
@@ -70,7 +96,7 @@ def checked_target(out):
     Parameters
     ----------
     out : path-like or `None`
-        A name that ends in ``.fits`` or ``.zarr``.
+        A name that ends in ``.fits``, ``.zarr``, ``.tif``, ``.tiff`` or ``.png``.
 
     Returns
     -------
@@ -90,10 +116,10 @@ def checked_target(out):
     if out is None:
         return None
     if not isinstance(out, str | os.PathLike):
-        raise TypeError(f"Found the output {shown(out)}; expected the name of a file ending in .fits or .zarr.")
+        raise TypeError(f"Found the output {shown(out)}; expected the name of a file ending in {SUFFIXES_TEXT}.")
     path = Path(out)
-    if path.suffix not in (".fits", ".zarr"):
-        raise ValueError(f"Found the output {str(out)!r}; expected a name ending in .fits or .zarr.")
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"Found the output {str(out)!r}; expected a name ending in {SUFFIXES_TEXT}.")
     if path.exists():
         raise FileExistsError(f"The output {path} exists; expected a new file. Give another name or remove it.")
     if path.suffix == ".zarr":
@@ -143,6 +169,8 @@ def write_texture(texture, header, path=None, *, progress=False, description="")
             result[rows] = image
         return result
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".png" or path.suffix.startswith(".tif"):
+        return (write_png if path.suffix == ".png" else write_tiff)(images, texture.shape, header, path)
     return (_write_zarr if path.suffix == ".zarr" else _write_fits)(images, texture.shape, header, path)
 
 

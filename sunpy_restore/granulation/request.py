@@ -1,6 +1,6 @@
 """What `sunpy_restore.synthesize_granulation` is asked for: shape, seed, pixel size and stitching of a texture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 
 import numpy as np
@@ -9,6 +9,7 @@ import astropy.units as u
 
 from sunpy_restore.core.messages import shown
 from sunpy_restore.granulation.task import STITCHINGS
+from sunpy_restore.granulation.tiling import Tiling
 
 __all__ = ["KM_PER_ARCSEC", "Request"]
 
@@ -34,6 +35,8 @@ class Request:
     refine_worst : `int`
         Number of positions with poorly matching tiles at which better tiles are searched. Only generators of tiles use
         it.
+    tiles : `~sunpy_restore.granulation.tiling.Tiling`
+        Overlap, pool and search of tiles. Only generators of tiles use it.
     """
 
     shape: tuple[int, int]
@@ -41,15 +44,16 @@ class Request:
     pixel: float | None = None
     stitching: str = STITCHINGS[0]
     refine_worst: int = 0
+    tiles: Tiling = field(default_factory=Tiling)
 
     @classmethod
-    def from_arguments(cls, shape, *, seed=None, scale=None, stitching=None, refine_worst=0):
+    def from_arguments(cls, shape, *, seed=None, scale=None, stitching=None, refine_worst=0, **tiling):
         """
         Check the arguments of `sunpy_restore.synthesize_granulation`.
 
         Parameters
         ----------
-        shape, seed, scale, stitching, refine_worst
+        shape, seed, scale, stitching, refine_worst, **tiling
             See `sunpy_restore.synthesize_granulation`. A seed is drawn if none is given.
 
         Returns
@@ -74,6 +78,7 @@ class Request:
             pixel=_pixel_in_km(scale),
             stitching=stitching or STITCHINGS[0],
             refine_worst=int(refine_worst),
+            tiles=Tiling.from_arguments(**tiling),
         )
 
 

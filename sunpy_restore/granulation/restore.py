@@ -13,6 +13,7 @@ from sunpy_restore.granulation.fields import ConvolutionalField
 from sunpy_restore.granulation.regrid import at_pixel_size
 from sunpy_restore.granulation.stitching.stitch import stitch
 from sunpy_restore.granulation.tiles import CalibratedMosaic, TileSource
+from sunpy_restore.granulation.tiling import pool_for
 
 __all__ = ["restore", "with_convolutional_network", "with_tile_network"]
 
@@ -90,9 +91,14 @@ def with_tile_network(request, network, *, progress=False):
     source = TileSource(network, _device(network))
 
     def generate(shape):
-        mosaic = stitch(source, shape, stitching=request.stitching, seed=request.seed, progress=progress)
+        tiles, options = request.tiles, {"seed": request.seed, "progress": progress}
+        pool = pool_for(source, shape, tiles, request.seed, progress=progress)
+        own = {} if tiles.overlap is None else {"overlap": tiles.overlap}
+        mosaic = stitch(source, shape, stitching=request.stitching, pool=pool, genetic=tiles.genetic, **own, **options)
+        if tiles.replace:
+            mosaic.replace(tiles.replace, **options, **tiles.genetic)
         if request.refine_worst:
-            mosaic.refine_worst(request.refine_worst, seed=request.seed, progress=progress)
+            mosaic.refine_worst(request.refine_worst, **options, **tiles.genetic)
         return CalibratedMosaic(mosaic, network.calibration)
 
     return at_pixel_size(generate, request, float(network.calibration.pixel))

@@ -6,7 +6,7 @@ from sunpy_restore.core.header import Provenance
 from sunpy_restore.core.maps import new_map
 from sunpy_restore.core.memory import enough_memory
 from sunpy_restore.core.methods import load_method, restore_observation
-from sunpy_restore.granulation.output import checked_target, synthetic_header, write_texture
+from sunpy_restore.granulation.output import checked_target, provenance_cards, synthetic_header, write_texture
 from sunpy_restore.granulation.request import Request
 from sunpy_restore.granulation.task import METHODS
 
@@ -23,6 +23,14 @@ def synthesize_granulation(
     weights=None,
     device=None,
     refine_worst=0,
+    replace=None,
+    overlap=None,
+    pool=None,
+    pool_size=None,
+    population=None,
+    generations=None,
+    mutation_rate=None,
+    goal=None,
     out=None,
     progress=False,
 ):
@@ -57,9 +65,29 @@ def synthesize_granulation(
         PyTorch device. By default CUDA, then MPS, then the CPU.
     refine_worst : `int`
         Number of tiles to replace by better matching ones, the worst first, by an evolutionary search.
+    replace : iterable of pairs of `int`, optional
+        Rows and columns of tiles that are replaced by other ones, counted from 0 at the first pixel, before the worst
+        ones are refined.
+    overlap : `int`, optional
+        Pixels that neighbouring tiles share, 1 to half the side of a tile, by default 32; a multiple of 8 for
+        ``stitching="latent"``. The thesis compares 10, 15 and 20.
+    pool : path-like, optional
+        A file ``.npz`` of tiles. It is made if it does not exist, and saves the time to make the tiles in later calls.
+    pool_size : `int`, optional
+        Number of tiles to select from, by default ten per position. From a file with more tiles, as many are drawn at
+        random.
+    population, generations : `int`, optional
+        Latent vectors in a generation of the evolutionary search, at least 10, by default 50, and number of
+        generations, by default 20.
+    mutation_rate : `float`, optional
+        Fraction of the components of a child that are mutated, by default 0.1.
+    goal : `float`, optional
+        Distance to the neighbours, in the squared range of the tiles, at which the search stops and below which a tile
+        is not refined; by default 0.
     out : path-like, optional
-        A file ``.fits`` or ``.zarr``, which is written in bands of rows, for images larger than memory. The data of the
-        result then stay on disk.
+        A file ``.fits``, ``.zarr`` or ``.tif``, which is written in bands of rows, for images larger than memory. The
+        data of the result then stay on disk. Or a file ``.png`` of 16 bits, in which 0 to 65535 are the intensities 0
+        to 2.
     progress : `bool`
         Show progress bars.
 
@@ -75,9 +103,9 @@ def synthesize_granulation(
         The shape is not a pair of integers, the seed not an integer, or the scale not a `~astropy.units.Quantity` of
         length or angle.
     ValueError
-        Unknown method or stitching; stitching, refinement or weights for a method that does not use them; a shape, seed
-        or scale out of range; a shape beyond the memory without ``out``; another output than FITS or Zarr; or no such
-        device.
+        Unknown method or stitching; options of tiles or weights for a method that does not use them; a value out of
+        range; a pool of another generator, or with fewer tiles than positions; a shape beyond the memory without
+        ``out``; an output of another kind; or no such device.
     FileExistsError
         The output exists.
     ~sunpy_restore.core.exceptions.WeightsError
@@ -106,8 +134,14 @@ def synthesize_granulation(
     """
     if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"Unknown method {method!r}; expected one of {', '.join(METHODS)}.")
-    _check_use(method, stitching, refine_worst, weights)
-    request = Request.from_arguments(shape, seed=seed, scale=scale, stitching=stitching, refine_worst=refine_worst)
+    tiling = {
+        "replace": replace, "overlap": overlap, "pool": pool, "pool_size": pool_size, "population": population,
+        "generations": generations, "mutation_rate": mutation_rate, "goal": goal,
+    }  # fmt: skip
+    _check_use(method, weights, {"stitching": stitching, "refine_worst": refine_worst or None} | tiling)
+    request = Request.from_arguments(
+        shape, seed=seed, scale=scale, stitching=stitching, refine_worst=refine_worst, **tiling
+    )
     path = checked_target(out)
     what = f"the shape {request.shape}"
     with enough_memory(
@@ -124,15 +158,15 @@ def _synthesized(method, request, path, weights, device, progress):
     provenance = Provenance(
         task=f"synthesize-{method}", method=restored.method, model=loaded.model, sha256=loaded.sha256
     )
-    header = synthetic_header(texture.shape, texture.pixel, _cards(provenance, request.seed))
+    header = synthetic_header(texture.shape, texture.pixel, provenance_cards(provenance, request.seed))
     return new_map(write_texture(texture, header, path, progress=progress, description="granulation"), header)
 
 
-def _check_use(method, stitching, refine_worst, weights):
+def _check_use(method, weights, tiling):
     """Refuse arguments that the method does not use."""
     task, name = METHODS[method]
     if not task.stitchings:
-        for argument, value in (("stitching", stitching), ("refine_worst", refine_worst or None)):
+        for argument, value in tiling.items():
             if value is not None:
                 raise ValueError(
                     f"Found {argument}={value!r} for method={method!r}, which has no tiles; expected none. Leave "
@@ -140,9 +174,3 @@ def _check_use(method, stitching, refine_worst, weights):
                 )
     if weights is not None and name in task.classical:
         raise ValueError(f"Found weights for method={method!r}, which uses none; expected none. Leave them out.")
-
-
-def _cards(provenance, seed):
-    """Keywords of the provenance; ``RESTORED`` is not one of them, because nothing was observed."""
-    cards = {key: value for key, value in provenance.cards().items() if key != "RESTORED"}
-    return {"SYNTHETIC": True, "RSTSYNTH": True, "RSTSEED": seed} | cards | {"HISTORY": "\n".join(provenance.history())}

@@ -129,6 +129,27 @@ class TileDatabase:
                 bar.update(len(tiles))
         return cls(z, pixels, source.side, border)
 
+    def subset(self, count, seed=None):
+        """
+        Draw tiles at random.
+
+        Parameters
+        ----------
+        count : `int`
+            Number of tiles; all, if there are fewer.
+        seed : `int`, optional
+            Seed of the random numbers.
+
+        Returns
+        -------
+        `TileDatabase`
+        """
+        count = at_least(1, "the number of tiles", count)
+        if count >= len(self):
+            return self
+        drawn = np.sort(np.random.default_rng(seed).choice(len(self), count, replace=False))
+        return type(self)(self.z[drawn], self.pixels[drawn], self.side, self.border)
+
     def strips(self, candidates, edge, overlap):
         """
         Pixels that tiles share with a neighbour at an edge.

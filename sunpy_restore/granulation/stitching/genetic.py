@@ -18,9 +18,11 @@ POPULATION = 50
 GENERATIONS = 20
 """Largest number of generations after the first."""
 
+MUTATION_RATE = 0.1
+"""Fraction of the components of a child that are mutated."""
+
 _ELITE = 0.1  # fraction of the population that is kept unchanged
 _RANDOM = 0.1  # fraction of each generation that is random
-_MUTATION_RATE = 0.1
 _MUTATION_STRENGTH = 0.5
 _LEAST_GAIN = 1e-6  # relative
 
@@ -43,7 +45,7 @@ class Refinement:
     after: np.ndarray
 
 
-def evolve(cost, start, rng, *, population=POPULATION, generations=GENERATIONS, goal=0.0):
+def evolve(cost, start, rng, *, population=POPULATION, generations=GENERATIONS, mutation_rate=MUTATION_RATE, goal=0.0):
     """
     Find a latent vector of low cost.
 
@@ -59,6 +61,8 @@ def evolve(cost, start, rng, *, population=POPULATION, generations=GENERATIONS, 
         Number of latent vectors in a generation, at least 10.
     generations : `int`
         Largest number of generations after the first.
+    mutation_rate : `float`
+        Fraction of the components of a child that are mutated, 0 to 1.
     goal : `float`
         Cost at which the search stops.
 
@@ -80,16 +84,18 @@ def evolve(cost, start, rng, *, population=POPULATION, generations=GENERATIONS, 
     """
     population = at_least(10, "the population", population)
     generations = at_least(0, "the number of generations", generations)
+    if not 0 <= mutation_rate <= 1:
+        raise ValueError(f"Found a mutation rate of {mutation_rate}; expected 0 to 1.")
     elite, newcomers = (max(1, round(part * population)) for part in (_ELITE, _RANDOM))
     people = np.asarray(start, dtype=np.float32)[:population]
-    people = np.concatenate([people, _random(rng, population - len(people), people.shape[1])])
+    people = np.concatenate([people, _random(rng, population - len(people), start.shape[1])])
     costs = cost(people)
     for _ in range(generations):
         order = np.argsort(costs, kind="stable")
         people, costs = people[order], costs[order]
         if costs[0] <= goal:
             break
-        children = _children(people, costs, population - elite - newcomers, rng)
+        children = _children(people, costs, population - elite - newcomers, mutation_rate, rng)
         fresh = np.concatenate([children, _random(rng, newcomers, people.shape[1])])
         people = np.concatenate([people[:elite], fresh])
         costs = np.concatenate([costs[:elite], cost(fresh)])
@@ -101,7 +107,7 @@ def _random(rng, count, latent):
     return rng.standard_normal((count, latent), dtype=np.float32)
 
 
-def _children(people, costs, count, rng):
+def _children(people, costs, count, mutation_rate, rng):
     """Roulette-wheel selection, single-point crossover and mutation."""
     latent = people.shape[1]
     fitness = costs.max() - costs
@@ -112,7 +118,7 @@ def _children(people, costs, count, rng):
     # Mixed so that the distribution stays standard normal
     noise = rng.standard_normal(children.shape)
     mutants = np.sqrt(1 - _MUTATION_STRENGTH**2) * children + _MUTATION_STRENGTH * noise
-    return np.where(rng.random(children.shape) < _MUTATION_RATE, mutants, children).astype(np.float32)
+    return np.where(rng.random(children.shape) < mutation_rate, mutants, children).astype(np.float32)
 
 
 def refine(
@@ -126,7 +132,9 @@ def refine(
     seed=None,
     population=POPULATION,
     generations=GENERATIONS,
+    mutation_rate=MUTATION_RATE,
     goal=0.0,
+    renew=False,
     progress=False,
 ):
     """
@@ -149,10 +157,12 @@ def refine(
         random ones.
     seed : `int`, optional
         Seed of the random numbers.
-    population, generations
+    population, generations, mutation_rate
         See `evolve`.
     goal : `float`
         Distance at which the search stops; tiles with smaller distances are not refined.
+    renew : `bool`
+        Replace each tile by another one, the best that is found, even if its distances are larger.
     progress : `bool`
         Show a progress bar.
 
@@ -171,22 +181,27 @@ def refine(
     distances = NeighbourDistances(layout, tiles)
     positions = [tuple(map(int, position)) for position in positions]
     before = distances.largest()
-    options = {"population": population, "generations": generations}
+    options = {"population": population, "generations": generations, "mutation_rate": mutation_rate}
     for position in tqdm(positions, "Refinement", unit="tile", disable=not progress):
         worst = distances.largest()
         neighbours = layout.neighbours(position)
         bounds = {edge: min(worst[position], worst[other]) for edge, other in neighbours.items()}
         # A tile without neighbours matches, and nothing can change where a neighbour matches exactly
-        if worst[position] <= goal or min(bounds.values()) == 0:
+        if not renew and (worst[position] <= goal or min(bounds.values()) == 0):
             continue
+        if not neighbours:
+            z[position] = _random(rng, 1, z.shape[-1])[0]
+            continue
+        if renew:
+            bounds = dict.fromkeys(bounds, max(worst[position], np.finfo(np.float32).tiny))
         strips = {
             edge: edge_strip(tiles(other[0], range(other[1], other[1] + 1))[0], FACING[edge], layout.overlap)
             for edge, other in neighbours.items()
         }
-        start = _start(z, position, strips, pool, search, population)
+        start = _start(z, position, strips, pool, search, population)[int(renew) :]
         candidates = _Candidates(source, strips, bounds, layout.overlap)
-        found, cost = evolve(candidates.cost, start, rng, goal=goal / worst[position], **options)
-        if cost < 1 - _LEAST_GAIN:
+        found, cost = evolve(candidates.cost, start, rng, goal=goal / (worst[position] or 1), **options)
+        if renew or cost < 1 - _LEAST_GAIN:
             z[position] = found
             changed = candidates.distances(found[np.newaxis])
             distances.update(position, {edge: distance.item() for edge, distance in changed.items()})

@@ -136,7 +136,7 @@ class Mosaic:
         positions : iterable of `tuple` of `int`, optional
             Rows and columns of the tiles, by default all, row by row.
         **options
-            ``seed``, ``population``, ``generations``, ``goal`` and ``progress``, see
+            ``seed``, ``population``, ``generations``, ``mutation_rate``, ``goal`` and ``progress``, see
             `~sunpy_restore.granulation.stitching.genetic.refine`.
 
         Returns
@@ -167,6 +167,36 @@ class Mosaic:
         count = at_least(1, "the number of tiles", count)
         order = np.argsort(-self.distances(), axis=None, kind="stable")[:count]
         return self.refine(np.stack(np.unravel_index(order, self.layout.grid), axis=1), **options)
+
+    def replace(self, positions, **options):
+        """
+        Replace tiles by other ones: the best that an evolutionary search without the present tile finds.
+
+        Parameters
+        ----------
+        positions : iterable of `tuple` of `int`
+            Rows and columns of the tiles.
+        **options
+            See `refine`.
+
+        Returns
+        -------
+        `~sunpy_restore.granulation.stitching.genetic.Refinement`
+
+        Raises
+        ------
+        ValueError
+            A position is outside of the grid.
+        """
+        rows, columns = self.layout.grid
+        for position in positions:
+            row, column = position
+            if not (0 <= row < rows and 0 <= column < columns):
+                raise ValueError(
+                    f"Found the tile at row {row} and column {column}; expected rows 0 to {rows - 1} and columns 0 to "
+                    f"{columns - 1}."
+                )
+        return self.refine(positions, renew=True, **options)
 
     def save(self, path):
         """

@@ -11,7 +11,10 @@ from sunpy_restore.granulation.stitching.mosaic import Mosaic, check_ways
 __all__ = ["stitch"]
 
 
-def stitch(source, shape, *, stitching="greedy", blending="linear", overlap=32, pool=None, seed=None, progress=False):
+def stitch(
+    source, shape, *, stitching="greedy", blending="linear", overlap=32, pool=None, seed=None, genetic=None,
+    progress=False,
+):  # fmt: skip
     """
     Make a mosaic of generated tiles that match each other.
 
@@ -32,6 +35,9 @@ def stitch(source, shape, *, stitching="greedy", blending="linear", overlap=32, 
         Tiles to select from, each of which is used once, or their number. By default ten per position.
     seed : `int`, optional
         Seed of the random numbers; the same seed gives the same mosaic.
+    genetic : `dict`, optional
+        Options of the evolutionary search of ``"genetic"``, see
+        `~sunpy_restore.granulation.stitching.mosaic.Mosaic.refine`.
     progress : `bool`
         Show progress bars.
 
@@ -62,5 +68,5 @@ def stitch(source, shape, *, stitching="greedy", blending="linear", overlap=32, 
     selected = select_tiles(pool, layout, seed=seeds[1], progress=progress)
     mosaic = Mosaic(source, layout, pool.z[selected], stitching=stitching, blending=blending, pool=pool)
     if stitching == "genetic":
-        mosaic.refine(seed=seeds[2], progress=progress)
+        mosaic.refine(seed=seeds[2], progress=progress, **(genetic or {}))
     return mosaic
