@@ -1,7 +1,6 @@
 """The function `sunpy_restore.restore_archive`."""
 
 import os
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from sunpy_restore.archive.sinks import sink_of
 from sunpy_restore.archive.sources import sources_of
 from sunpy_restore.archive.work import Outcome, Work
 from sunpy_restore.core.cluster import client_for, completed
-from sunpy_restore.core.exceptions import RestoreWarning
+from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.task import MapFunction
 
 __all__ = ["Archive", "ArchiveReport", "opened_archive", "restore_archive"]
@@ -146,7 +145,7 @@ def restore_archive(
         for outcome in bar:
             restored += outcome.error is None
             for text in outcome.warnings:
-                warnings.warn(f"{outcome.frame.source}: {text}", RestoreWarning, stacklevel=2)
+                warn_user(f"{outcome.frame.source}: {text}")
         failed = archive.failed()
     return ArchiveReport(restored, archive.done, failed, archive.ledger.path)
 
