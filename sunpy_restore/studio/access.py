@@ -123,7 +123,7 @@ class Chosen:
         if not self._holds(found):
             raise PermissionError(
                 f"{path} is outside of what was chosen when the studio was started "
-                f"({', '.join(map(str, self.roots))}). Start it again with this file or its folder."
+                f"({', '.join(root.name for root in self.roots)}). Start it again with this file or its folder."
             )
         return found
 

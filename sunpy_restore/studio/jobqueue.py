@@ -3,6 +3,7 @@
 import itertools
 import shutil
 import tempfile
+import weakref
 from pathlib import Path
 
 from sunpy_restore.studio.worker import Worker
@@ -35,6 +36,8 @@ class JobQueue:
         self.chosen, self.worker = chosen, worker or Worker()
         self.running, self.progress, self.messages = "", ("", -1.0), []
         self._folder = Path(tempfile.mkdtemp(prefix="sunpy-restore-"))
+        # Also if the server ends while the tab is open
+        self._remove = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._numbers, self._then, self._waiting = itertools.count(1), None, []
 
     def new_path(self, name):
@@ -110,4 +113,4 @@ class JobQueue:
     def close(self):
         """End the process and remove the temporary files."""
         self.worker.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._remove()

@@ -181,7 +181,7 @@ class MosaicTab:
             self._quads.data = {name: [] for name in _TILES}
             return
         layout, distances = self.model.layout, np.array(self.model.mosaic["distances"])
-        scaled = distances / (distances.max() or 1)
+        scaled = (distances - distances.min()) / (np.ptp(distances) or 1)
         colours = matplotlib.colormaps["RdYlGn_r"](scaled)
         # Each tile up to the middle of its overlaps
         edges = [

@@ -224,6 +224,7 @@ class RestoreTab:
         unit = "" if smap.unit is None else f", {smap.unit}"
         text = f"{smap.name}: {smap.data.shape[1]} x {smap.data.shape[0]} pixels{unit}"
         self.place.object = f"<b>{html.escape(text)}</b>"
+        self.readout.object = "<i>Tap on the image to read its values.</i>"
         result = opened.results.get(self.right.value) or next(reversed(opened.results.values()), None)
         self.report.object = report_html(result)
         self.code.object = (

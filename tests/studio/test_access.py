@@ -1,7 +1,10 @@
 """What the page may open."""
 
+import sys
+
 import pytest
 
+from sunpy_restore.cli.main import main
 from sunpy_restore.studio.access import Chosen, is_own_host
 
 
@@ -68,3 +71,10 @@ def test_the_working_directory_is_the_default(folder, monkeypatch):
 )
 def test_hosts(host, own):
     assert is_own_host(host, 5006) is own
+
+
+def test_a_missing_panel_is_an_error_with_a_remedy(folder, monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "sunpy_restore.studio.server", raising=False)
+    monkeypatch.setitem(sys.modules, "panel", None)
+    assert main(["app", "--no-browser", str(folder)]) == 1
+    assert 'pip install "sunpy_restore[app]"' in capsys.readouterr().err
