@@ -66,6 +66,9 @@ def draw(report, figure=None):
     for row, (title, smap) in enumerate((("Original", report.original), ("Restored", report.restored))):
         axes = figure.add_subplot(grid[row, 0], projection=smap)
         image = smap.plot(axes=axes, title=title, norm=_norm(smap, report))
+        for coordinate in axes.coords:
+            coordinate.set_ticks(number=4)
+            coordinate.set_ticklabel(exclude_overlapping=True)
         figure.colorbar(image, ax=axes, label="" if smap.unit is None else smap.unit.to_string())
     _draw_checks(figure.add_subplot(grid[:, 1]), report)
     figure.suptitle(report.title)

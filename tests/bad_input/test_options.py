@@ -178,7 +178,7 @@ TEXTURES = {
     "stitching": ["seam", "nonsense", 3, ["seam"]],
     "refine_worst": [3, -1, 3.5, "a", math.nan],
     "weights": ["nonsense", 3],
-    "out": ["a.png", "a", 3, "", "/"],
+    "out": ["a.jpg", "a", 3, "", "/"],
 }  # fmt: skip
 
 

@@ -106,11 +106,10 @@ def test_synthesis_names_options(capsys, tmp_path):
     assert "=" not in error
 
 
-def test_a_folder_is_no_file(capsys, tmp_path):
+def test_the_results_of_a_folder_need_a_folder(capsys, tmp_path):
     assert main(["enhance", str(tmp_path), "-o", str(tmp_path / "out.fits")]) == 1
     error = capsys.readouterr().err
-    assert f"{tmp_path} is a folder; expected files" in error
-    assert "*.fits" in error
+    assert f"Found the output '{tmp_path / 'out.fits'}' for an archive; expected a folder" in error
 
 
 @pytest.mark.parametrize("text", ["abc", "", "[1, 2] DN", "3 parsnips", "DN"])
