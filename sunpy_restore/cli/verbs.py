@@ -144,6 +144,10 @@ def _restore_archive(args, function, options, shown, complain):
             complain(error if error.startswith(f"{frame.source}: ") else f"{frame.source}: {error}")
             if args.debug:
                 tqdm.write(trace or "", file=sys.stderr)
+        earlier = ((archive.done, "restored before"), (archive.left_out, "left out, because their outputs exist"))
+        for number, what in earlier:
+            if number:
+                complain(f"{number} of {archive.total + archive.left_out} files were {what}", kind="note")
         failed = archive.failed()
         if failed:
             complain(
