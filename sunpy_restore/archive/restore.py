@@ -108,8 +108,10 @@ def restore_archive(
         A result of other options, or a file of that name, exists.
     BlockingIOError
         Another run writes to the sink.
+    PermissionError
+        The sink cannot be written.
     ConnectionError
-        The scheduler is lost. What is done is in the ledger.
+        The scheduler does not answer, or is lost. What is done is in the ledger.
     ModuleNotFoundError
         Workers need ``distributed``, a Zarr store needs ``zarr``: the extra ``archive``.
 
