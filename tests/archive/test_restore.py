@@ -1,6 +1,7 @@
 """Many files are restored as one by one, and not again."""
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from frames import SIDE, check_folder, doubled, make_frames
 
 import astropy.units as u
 from astropy.io import fits
+from astropy.io.fits.verify import VerifyWarning
 
 import sunpy.map
 
@@ -232,3 +234,16 @@ def test_suffixes_in_capitals_are_suffixes(source, tmp_path):
     (source / "00000.fits").rename(source / "00000.FITS")
     restore_archive(doubled, source / "00000.FITS", tmp_path / "out")
     assert (tmp_path / "out" / "00000_doubled.fits").exists()
+
+
+def reported(smap):
+    """Doubles an image, and warns as astropy does of a header."""
+    for text in ("Verification reported errors:", "    Unfixable error: a card\n", "Note: indices begin with zero.\n"):
+        warnings.warn(text, VerifyWarning, stacklevel=2)
+    return doubled(smap)
+
+
+def test_a_report_on_a_header_is_one_warning(source, tmp_path):
+    with pytest.warns(sunpy_restore.RestoreWarning, match="FITS header: Unfixable error: a card$") as caught:
+        restore_archive(reported, source / "00000.fits", tmp_path / "out")
+    assert len(caught) == 1
