@@ -133,6 +133,8 @@ def _restore_archive(args, function, options, shown, complain):
 
     existing = {"overwrite": args.overwrite, "skip_existing": args.skip_existing}
     with opened_archive(function, args.inputs, args.output, **existing, **options) as archive:
+        for source, error in archive.missing.items():
+            complain(f"{source}: {error}")
         outcomes = archive.run(workers=args.workers, scheduler=args.scheduler)
         counted = {"total": archive.total, "initial": archive.done}
         for frame, error, trace, texts in tqdm(outcomes, **counted, desc=function.name, unit="file", disable=not shown):

@@ -347,6 +347,16 @@ def test_existing_results_are_skipped(run, fails, tmp_path):
     fails(*bicubic(SAMPLE), "-o", folder, *both, texts=["not allowed with"], code=2)
 
 
+def test_a_link_to_nothing_is_told(run, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "link.fits").symlink_to(tmp_path / "nothing")
+    code, _, err = run(*bicubic(folder), "-o", tmp_path / "out")
+    assert code == 1
+    assert f"{folder / 'link.fits'}: No such file or directory\n" in err
+    assert "1 of 1 files were not restored" in err
+
+
 def test_an_unexpected_error_in_a_file_does_not_stop_the_others(run, monkeypatch, tmp_path):
     from sunpy_restore.enhancement import verb
 
