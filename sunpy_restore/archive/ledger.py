@@ -56,14 +56,19 @@ class Ledger:
     ------
     BlockingIOError
         Another process has it open.
+    PermissionError
+        It cannot be written.
     ValueError
         The file is no ledger.
     """
 
     def __init__(self, path):
         self.path = path
-        # Every statement outside of "BEGIN" is a transaction of its own
-        self._database = sqlite3.connect(path, timeout=1, isolation_level=None)
+        try:
+            # Every statement outside of "BEGIN" is a transaction of its own
+            self._database = sqlite3.connect(path, timeout=1, isolation_level=None)
+        except sqlite3.OperationalError as error:
+            raise _unwritable(path, error) from error
         try:
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("PRAGMA synchronous = NORMAL")
@@ -72,6 +77,8 @@ class Ledger:
             self._database.execute("COMMIT")
         except sqlite3.OperationalError as error:
             self.close()
+            if "locked" not in str(error):
+                raise _unwritable(path, error) from error
             raise BlockingIOError(
                 f"{path}: {error}. Another run writes to this archive; wait for its end, or choose another sink."
             ) from error
@@ -191,6 +198,12 @@ class Ledger:
     def length(self):
         """Number of positions that are taken."""
         return self._database.execute("SELECT COALESCE(MAX(position) + 1, 0) FROM frames").fetchone()[0]
+
+
+def _unwritable(path, error):
+    return PermissionError(
+        f"{path} cannot be written ({error}). Choose a sink on a disk that has space and that you may write to."
+    )
 
 
 def read_ledger(path):

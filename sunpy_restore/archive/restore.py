@@ -108,8 +108,10 @@ def restore_archive(
         A result of other options, or a file of that name, exists.
     BlockingIOError
         Another run writes to the sink.
+    PermissionError
+        The sink cannot be written.
     ConnectionError
-        The scheduler is lost. What is done is in the ledger.
+        The scheduler does not answer, or is lost. What is done is in the ledger.
     ModuleNotFoundError
         Workers need ``distributed``, a Zarr store needs ``zarr``: the extra ``archive``.
 
@@ -185,7 +187,7 @@ def opened_archive(verb, source, sink, *, overwrite=False, skip_existing=False, 
         counts = ledger.register(rows, state_of)
         del found, rows
         work = Work(_reference(function), place, isinstance(function, MapFunction), options)
-        yield Archive(name, work, ledger, counts["waiting"], counts["done"], missing)
+        yield Archive(name, work, ledger, counts["waiting"], counts["done"], missing, counts["left out"])
 
 
 def _function(verb):
@@ -214,21 +216,31 @@ def _origin(function):
 
 
 def _rows(found, place, settings):
-    """Source, target and key of each frame."""
-    taken, inputs, rows = {}, {_resolved(source.name) for source in found}, []
+    """Source, target and key of each frame. Results that are next to their sources are no sources."""
+    targets = {_resolved(Path(place.path, place.target(source.relative))) for source in found}
+    both = targets & {_resolved(source.name) for source in found}
+    results = {path for path in both if place.wrote(path)}
+    if lost := both - results:
+        raise ValueError(f"The output {min(lost)} is an input, which would be lost. Give another folder.")
+    taken, rows = {}, []
     for source in found:
+        if results and _resolved(source.name) in results:
+            continue
         target = place.target(source.relative)
         if target in taken:
-            raise ValueError(f"{taken[target]} and {source.name} would both go to {target}. Restore them one by one.")
+            if _resolved(source.name) == _resolved(taken[target]):
+                continue
+            raise ValueError(
+                f"{taken[target]} and {source.name} would both be written to {target}. Restore them in two runs with "
+                "different outputs; files of the same name in several folders can be given as the folder above these."
+            )
         taken[target] = source.name
         rows.append((source.name, target, digest(source.identity, settings)))
-    if lost := {str(Path(place.path, target).resolve()) for target in taken} & inputs:
-        raise ValueError(f"The output {min(lost)} is an input, which would be lost. Give another folder.")
     return rows
 
 
 def _resolved(name):
-    return name if "://" in name else str(Path(name).resolve())
+    return name if "://" in str(name) else str(Path(name).resolve())
 
 
 @dataclass(frozen=True)
@@ -247,7 +259,9 @@ class Archive:
     waiting, done : `int`
         Number of frames that are to be restored, and of those that were.
     missing : `dict`
-        Sources that could not be downloaded, and why.
+        Sources that could not be downloaded, found or listed, and why.
+    left_out : `int`
+        Number of sources whose results were left as they are.
     """
 
     name: str
@@ -256,6 +270,7 @@ class Archive:
     waiting: int
     done: int
     missing: dict
+    left_out: int = 0
 
     @property
     def total(self):

@@ -31,11 +31,11 @@ def stem(name):
     Examples
     --------
     >>> from sunpy_restore.archive.sinks import stem
-    >>> stem("a.b.fits.gz"), stem("a.jp2"), stem("a.b")
-    ('a.b', 'a', 'a.b')
+    >>> stem("a.b.fits.gz"), stem("a.FITS"), stem("a.jp2"), stem("a.b")
+    ('a.b', 'a', 'a', 'a.b')
     """
-    name = name.removesuffix(".gz")
-    return PurePosixPath(name).stem if name.endswith((*_SUFFIXES, ".jp2")) else name
+    name = name[:-3] if name.lower().endswith(".gz") else name
+    return PurePosixPath(name).stem if name.lower().endswith((*_SUFFIXES, ".jp2")) else name
 
 
 def sink_of(sink, name):
@@ -118,6 +118,13 @@ class FitsFolder:
         """Whether the complete result of this source with these settings is there."""
         try:
             return fits.getheader(self.where(frame)).get(KEYWORD) == frame.key
+        except (OSError, ValueError):
+            return False
+
+    def wrote(self, path):
+        """Whether a file is a result of an archive."""
+        try:
+            return KEYWORD in fits.getheader(path)
         except (OSError, ValueError):
             return False
 

@@ -53,7 +53,7 @@ def sources_of(source, *, without=None):
     sources : `list` of `Source`
         The files, in order; those of a folder or a pattern by their names.
     failed : `dict`
-        Files that could not be downloaded, and why.
+        Files that could not be downloaded or found, and folders that could not be read, and why.
 
     Raises
     ------
@@ -81,29 +81,37 @@ def sources_of(source, *, without=None):
                 f"Found {type(one).__name__} among the sources; expected names of files. Pass Maps to the function."
             )
         one = os.fspath(one)
-        found += _of_url(one) if "://" in one else _of_path(one, without)
+        found += _of_url(one) if "://" in one else _of_path(one, without, failed)
     return found, failed
 
 
-def _of_path(text, without):
+def _of_path(text, without, failed):
+    """Files of a path; those that cannot be read are added to ``failed``."""
     path = Path(text).expanduser()
     if path.is_dir():
-        base, inside = path, [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
-        inside = [file for file in inside if _is_image(file.name) and without not in file.resolve().parents]
+        walk = os.walk(path, onerror=lambda error: failed.update({error.filename: str(error)}))
+        base, inside = path, [Path(folder, name) for folder, _, names in walk for name in names if _is_image(name)]
     elif path.exists():
         base, inside = path.parent, [path]
     elif glob.has_magic(text):
         base = Path(*_before_magic(path.parts))
         pattern = str(path.relative_to(base)) if base.parts else text
-        inside = [file for file in base.glob(pattern) if file.is_file()]
+        inside = [file for file in base.glob(pattern) if not (file.is_dir() or _is_hidden(file, path))]
     else:
         raise FileNotFoundError(f"{text}: no such file.")
-    if not inside:
+    # A folder of results may be in that of the sources, or contain it
+    if without is not None and path not in inside and base.resolve() in without.parents:
+        inside = [file for file in inside if without not in file.resolve().parents]
+    if not inside and not failed:
         raise FileNotFoundError(f"{text}: no files found; expected FITS or JPEG 2000 files.")
-    return [
-        Source(str(file), file.relative_to(base).as_posix(), stat_identity(file))
-        for file in sorted(inside, key=lambda file: file.relative_to(base).parts)
-    ]
+    sources = []
+    for file in sorted(inside, key=lambda file: file.relative_to(base).parts):
+        try:
+            sources.append(Source(str(file), file.relative_to(base).as_posix(), stat_identity(file)))
+        except OSError as error:
+            # A link to nothing, or a file that was removed in the meantime
+            failed[str(file)] = error.strerror or str(error)
+    return sources
 
 
 def _of_url(url):
@@ -132,6 +140,11 @@ def _before_magic(parts):
     """Parts of a pattern before the first one that is a pattern."""
     number = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     return parts[: min(number, len(parts) - 1)]
+
+
+def _is_hidden(file, pattern):
+    """Whether a file is hidden, as those that macOS adds to archives, and the pattern does not ask for such files."""
+    return file.name.startswith(".") and not pattern.name.startswith(".")
 
 
 def _is_image(name):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sunpy_restore.archive.sources import local_file
 from sunpy_restore.core.cluster import device_of_worker
 from sunpy_restore.core.exceptions import RestoreWarning
+from sunpy_restore.core.messages import text_of_warning
 
 __all__ = ["Outcome", "Work", "restored_from", "text_of"]
 
@@ -79,8 +80,10 @@ class Work:
             # Damaged files fail in many ways
             except Exception as problem:  # noqa: BLE001
                 error, trace = text_of(problem), traceback.format_exc()
-        texts = dict.fromkeys(str(one.message) for one in caught if _concerns_users(one.category))
-        return Outcome(frame, error, trace, tuple(texts))
+        texts = dict.fromkeys(
+            text_of_warning(one.message, one.category) for one in caught if _concerns_users(one.category)
+        )
+        return Outcome(frame, error, trace, tuple(filter(None, texts)))
 
     def _restore(self, frame):
         options = dict(self.options)

@@ -54,11 +54,11 @@ def main(argv=None):
 
 
 def _show(complain, message, category, *_, **__):
-    """Print a warning. Astropy's report on a header is several warnings, of which the errors say what is wrong."""
-    if category.__name__ != "VerifyWarning":
-        complain(message, kind="warning")
-    elif "error:" in str(message):
-        complain(f"FITS header: {str(message).strip()}", kind="warning")
+    """Print a warning."""
+    from sunpy_restore.core.messages import text_of_warning
+
+    if text := text_of_warning(message, category):
+        complain(text, kind="warning")
 
 
 class _Terminated(KeyboardInterrupt):

@@ -133,6 +133,8 @@ def _restore_archive(args, function, options, shown, complain):
 
     existing = {"overwrite": args.overwrite, "skip_existing": args.skip_existing}
     with opened_archive(function, args.inputs, args.output, **existing, **options) as archive:
+        for source, error in archive.missing.items():
+            complain(f"{source}: {error}")
         outcomes = archive.run(workers=args.workers, scheduler=args.scheduler)
         counted = {"total": archive.total, "initial": archive.done}
         for frame, error, trace, texts in tqdm(outcomes, **counted, desc=function.name, unit="file", disable=not shown):
@@ -144,6 +146,10 @@ def _restore_archive(args, function, options, shown, complain):
             complain(error if error.startswith(f"{frame.source}: ") else f"{frame.source}: {error}")
             if args.debug:
                 tqdm.write(trace or "", file=sys.stderr)
+        earlier = ((archive.done, "restored before"), (archive.left_out, "left out, because their outputs exist"))
+        for number, what in earlier:
+            if number:
+                complain(f"{number} of {archive.total + archive.left_out} files were {what}", kind="note")
         failed = archive.failed()
         if failed:
             complain(

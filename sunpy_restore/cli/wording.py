@@ -65,7 +65,7 @@ def complain(message, *, kind="error", code=1, options=()):
     message : `str` or `Exception`
         What is wrong.
     kind : `str`
-        ``"error"`` or ``"warning"``.
+        ``"error"``, ``"warning"`` or ``"note"``.
     code : `int`
         Exit code.
     options : mapping

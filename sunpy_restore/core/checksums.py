@@ -38,6 +38,8 @@ def verified_source(path):
     ValueError
         The file is empty or damaged.
     """
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty; expected a file with an image. Download or copy it again.")
     with path.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
     try:
@@ -49,8 +51,7 @@ def verified_source(path):
             source = functools.partial(path.open, "rb")
             with source() as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
                 saved, problem = _examine(mapped, source)
-    # ValueError: a file of no bytes
-    except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         saved, problem = True, error
     if problem is not None:
         raise ValueError(

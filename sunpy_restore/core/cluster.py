@@ -60,10 +60,10 @@ def client_for(*, workers=None, scheduler=None):
     Raises
     ------
     ValueError
-        Both are given, or the number is not positive.
+        Both are given, the number is not positive, or the address has no host and port.
     ModuleNotFoundError
         The package ``distributed`` is missing.
-    OSError
+    ConnectionError
         The scheduler does not answer.
     """
     if workers is None and scheduler is None:
@@ -78,7 +78,7 @@ def client_for(*, workers=None, scheduler=None):
         raise ValueError(f"Found workers={workers!r}; expected a positive number.")
     distributed = _distributed()
     if scheduler is not None:
-        with distributed.Client(scheduler, set_as_default=False) as client:
+        with _connected(distributed, scheduler) as client:
             yield client
         return
     # Each worker would take a share of all that is free
@@ -90,6 +90,27 @@ def client_for(*, workers=None, scheduler=None):
     )
     with cluster, distributed.Client(cluster, set_as_default=False) as client:
         yield client
+
+
+def _connected(distributed, scheduler):
+    """Client of a scheduler. A client that was made with a wrong address waits for a minute before it ends."""
+    from distributed.comm import get_address_host_port
+
+    try:
+        if not scheduler.startswith("inproc://"):
+            get_address_host_port(scheduler)
+    except ValueError as error:
+        raise ValueError(
+            f"Found scheduler={scheduler!r} ({error}); expected an address such as 'tcp://host:8786', which "
+            "'dask scheduler' prints when it starts."
+        ) from error
+    try:
+        return distributed.Client(scheduler, set_as_default=False)
+    except OSError as error:
+        raise ConnectionError(
+            f"No Dask scheduler answers at {scheduler} ({error}). Start it with 'dask scheduler', or use workers= for "
+            "processes on this machine."
+        ) from error
 
 
 def _distributed():

@@ -9,7 +9,7 @@ import astropy.units as u
 
 from sunpy_restore.core.exceptions import RestoreWarning
 
-__all__ = ["named_image", "prefixed", "shown", "warn_user"]
+__all__ = ["named_image", "prefixed", "shown", "text_of_warning", "warn_user"]
 
 _PACKAGE = __name__.partition(".")[0]
 _LONGEST = 80  # characters of a value in an error
@@ -55,6 +55,29 @@ def named_image(index, count):
     context manager
     """
     return prefixed("" if count == 1 else f"Image {index + 1} of {count}: ")
+
+
+def text_of_warning(message, category):
+    """
+    Text of a warning in a list of warnings.
+
+    Parameters
+    ----------
+    message : `Warning` or `str`
+        The warning.
+    category : `type`
+        Its class.
+
+    Returns
+    -------
+    `str`
+        It is empty for a part of astropy's report on a header that says nothing: the report is several warnings, of
+        which the errors say what is wrong.
+    """
+    text = str(message).strip()
+    if category.__name__ != "VerifyWarning":
+        return text
+    return f"FITS header: {text}" if "error:" in text else ""
 
 
 def shown(value):

@@ -130,9 +130,9 @@ def checked_target(out):
 def _zarr():
     try:
         import zarr
-    except ImportError as error:
-        raise ImportError(
-            'Zarr output needs the packages zarr and dask. Run: pip install zarr "dask[array]"'
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            'Zarr output needs the package zarr. Run: pip install "sunpy_restore[archive]"', name="zarr"
         ) from error
     return zarr
 

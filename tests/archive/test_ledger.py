@@ -1,5 +1,7 @@
 """The ledger of an archive."""
 
+import sqlite3
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +94,16 @@ def test_other_files_are_no_ledgers(tmp_path):
     (tmp_path / "a.sqlite").write_text("no database at all, but long enough for a header of SQLite" * 20)
     with pytest.raises(ValueError, match="no ledger"):
         Ledger(tmp_path / "a.sqlite")
+
+
+def test_a_ledger_that_cannot_be_written_is_told(tmp_path, monkeypatch):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(PermissionError, match="Choose a sink on a disk"):
+        Ledger(tmp_path / "folder")
+    sqlite3.connect(tmp_path / "read.sqlite").close()
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda path, **options: connect(f"{path.as_uri()}?mode=ro", uri=True, **options)
+    )
+    with pytest.raises(PermissionError, match="Choose a sink on a disk"):
+        Ledger(tmp_path / "read.sqlite")

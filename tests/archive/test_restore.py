@@ -1,6 +1,7 @@
 """Many files are restored as one by one, and not again."""
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from frames import SIDE, check_folder, doubled, make_frames
 
 import astropy.units as u
 from astropy.io import fits
+from astropy.io.fits.verify import VerifyWarning
 
 import sunpy.map
 
@@ -160,7 +162,7 @@ def test_folders_and_names_are_kept(source, tmp_path):
 def test_two_sources_of_one_result_are_refused(source, tmp_path):
     twin = tmp_path / "00001.fits"
     twin.write_bytes((source / "00001.fits").read_bytes())
-    with pytest.raises(ValueError, match="both go to"):
+    with pytest.raises(ValueError, match="both be written to"):
         restore_archive(doubled, [source, twin], tmp_path / "out")
 
 
@@ -206,3 +208,42 @@ def test_keys_do_not_depend_on_the_process():
     for name, other in {"mask": np.eye(3, dtype=bool), "noise": 3 * u.T, "path": Path("b"), "many": [1]}.items():
         assert settings_of("f", (), options | {name: other}) != settings_of("f", (), options)
     assert settings_of("f", (), {"image": sunpy.map.Map(SPOT)}) == settings_of("f", (), {"image": sunpy.map.Map(SPOT)})
+
+
+def test_results_next_to_their_sources_are_no_sources(source):
+    for pattern in ("", "/*.fits"):
+        restore_archive(doubled, f"{source}{pattern}", source)
+        assert counts(restore_archive(doubled, f"{source}{pattern}", source)) == (0, 4, 0)
+    check_names = {f"{index:05d}{end}.fits" for index in range(4) for end in ("", "_doubled")}
+    assert {path.name for path in source.glob("*.fits")} == check_names
+
+
+def test_a_file_that_is_no_result_is_not_lost(source):
+    precious = source / "00000_doubled.fits"
+    precious.write_bytes((source / "00001.fits").read_bytes())
+    with pytest.raises(ValueError, match="is an input, which would be lost"):
+        restore_archive(doubled, source, source)
+
+
+def test_a_file_given_twice_is_restored_once(source, tmp_path):
+    twice = [source / "00000.fits", str(source / ".." / "in" / "00000.fits")]
+    assert counts(restore_archive(doubled, twice, tmp_path / "out")) == (1, 0, 0)
+
+
+def test_suffixes_in_capitals_are_suffixes(source, tmp_path):
+    (source / "00000.fits").rename(source / "00000.FITS")
+    restore_archive(doubled, source / "00000.FITS", tmp_path / "out")
+    assert (tmp_path / "out" / "00000_doubled.fits").exists()
+
+
+def reported(smap):
+    """Doubles an image, and warns as astropy does of a header."""
+    for text in ("Verification reported errors:", "    Unfixable error: a card\n", "Note: indices begin with zero.\n"):
+        warnings.warn(text, VerifyWarning, stacklevel=2)
+    return doubled(smap)
+
+
+def test_a_report_on_a_header_is_one_warning(source, tmp_path):
+    with pytest.warns(sunpy_restore.RestoreWarning, match="FITS header: Unfixable error: a card$") as caught:
+        restore_archive(reported, source / "00000.fits", tmp_path / "out")
+    assert len(caught) == 1

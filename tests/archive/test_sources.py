@@ -38,6 +38,38 @@ def test_folders_are_searched_in_order_and_results_left_out(folder):
     assert [one.name for one in sources_of(folder)[0]] == [str(folder / name) for name in [*expected, "out/e.fits"]]
 
 
+@pytest.mark.parametrize("without", ["in", "."])
+def test_the_folder_of_the_results_may_be_that_of_the_sources_or_above(folder, without):
+    assert "b.fits" in found(folder, without=(folder.parent / without).resolve())
+
+
+def test_patterns_leave_out_results(folder):
+    assert found(f"{folder}/**/*.fits", without=folder / "out") == ["b.fits"]
+    # A file by its name is wanted
+    assert found(folder / "out" / "e.fits", without=folder / "out") == ["e.fits"]
+
+
+@pytest.mark.parametrize("pattern", ["", "/2014/*"])
+def test_links_to_nothing_do_not_stop_others(folder, pattern):
+    link = folder / "2014" / "broken.fits"
+    link.symlink_to(folder / "nothing")
+    sources, failed = sources_of(f"{folder}{pattern}")
+    assert [one.relative.rpartition("/")[2] for one in sources][-1] in ("e.fits", "d.FTS")
+    assert failed == {str(link): "No such file or directory"}
+
+
+def test_folders_that_cannot_be_read_are_failures(folder, monkeypatch):
+    def walk(top, onerror):
+        onerror(PermissionError(13, "Permission denied", str(folder / "2014")))
+        yield str(top), [], ["b.fits"]
+
+    monkeypatch.setattr("os.walk", walk)
+    sources, failed = sources_of(folder)
+    assert [one.relative for one in sources] == ["b.fits"]
+    assert list(failed) == [str(folder / "2014")]
+    assert "Permission denied" in failed[str(folder / "2014")]
+
+
 def test_patterns_keep_the_folders_that_they_match(folder):
     assert found(f"{folder}/2014/*/*") == ["10/a.fits.gz", "9/c.jp2"]
     assert found(f"{folder}/**/*.fits") == ["b.fits", "out/e.fits"]

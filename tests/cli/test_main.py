@@ -339,10 +339,22 @@ def test_existing_results_are_skipped(run, fails, tmp_path):
     code, out, _ = run(*bicubic(SAMPLE, SPOT), "-o", folder, "--skip-existing")
     assert (code, out) == (0, f"{folder / 'hmi_continuum_spot_enhance.fits'}\n")
     assert (folder / "hmi_magnetogram_enhance.fits").read_bytes() == b"precious"
-    assert run(*bicubic(SAMPLE, SPOT), "-o", folder, "--skip-existing") == (0, "", "")
+    code, out, err = run(*bicubic(SAMPLE, SPOT), "-o", folder, "--skip-existing")
+    notes = ["1 of 2 files were restored before", "1 of 2 files were left out, because their outputs exist"]
+    assert (code, out, err) == (0, "", "".join(f"sunpy-restore: note: {note}\n" for note in notes))
     assert run(*bicubic(SAMPLE), "-o", folder / "hmi_magnetogram_enhance.fits", "--skip-existing") == (0, "", "")
     both = ["--skip-existing", "--overwrite"]
     fails(*bicubic(SAMPLE), "-o", folder, *both, texts=["not allowed with"], code=2)
+
+
+def test_a_link_to_nothing_is_told(run, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "link.fits").symlink_to(tmp_path / "nothing")
+    code, _, err = run(*bicubic(folder), "-o", tmp_path / "out")
+    assert code == 1
+    assert f"{folder / 'link.fits'}: No such file or directory\n" in err
+    assert "1 of 1 files were not restored" in err
 
 
 def test_an_unexpected_error_in_a_file_does_not_stop_the_others(run, monkeypatch, tmp_path):

@@ -141,3 +141,18 @@ def test_archives_go_to_the_active_client(client, submitted, tmp_path):
     assert (report.restored, len(submitted)) == (2, 2)
     same_data = enhance(sunpy.map.Map(files[1]), method="bicubic").data
     np.testing.assert_array_equal(load(tmp_path / "out" / "hmi_magnetogram_enhance.fits").data, same_data)
+
+
+@pytest.mark.parametrize("address", ["nonsense", "tcp://host", "", "http://host:80"])
+def test_a_wrong_address_is_told_at_once(address):
+    with pytest.raises(ValueError, match="expected an address such as"), cluster.client_for(scheduler=address):
+        pass
+
+
+def test_a_scheduler_that_does_not_answer_is_told():
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "200ms"}),
+        pytest.raises(ConnectionError, match="No Dask scheduler answers at tcp:"),
+        cluster.client_for(scheduler="tcp://127.0.0.1:9"),
+    ):
+        pass

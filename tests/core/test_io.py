@@ -631,3 +631,10 @@ def test_folders_and_swapped_arguments(tmp_path):
         load(tmp_path)
     with pytest.raises(TypeError, match="GenericMap as the path"):
         save(str(tmp_path / "map.fits"), make_map())
+
+
+@pytest.mark.parametrize("name", ["empty.fits", "empty.fits.gz"])
+def test_an_empty_file_is_called_empty(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(ValueError, match="is empty; expected a file with an image"):
+        load(tmp_path / name)

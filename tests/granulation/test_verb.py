@@ -1,5 +1,7 @@
 """The function with the method that uses no network; the networks are tested in test_restore."""
 
+import sys
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -122,6 +124,13 @@ def test_a_file_saved_by_sunpy_is_still_marked_as_synthetic(tmp_path):
     with pytest.warns(match="synthetic is too long"):
         made().save(path)
     assert sunpy.map.Map(path).meta["rstsynth"] is True
+
+
+def test_a_missing_zarr_is_told(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(ModuleNotFoundError, match=r"sunpy_restore\[archive\]") as caught:
+        made(out=tmp_path / "granules.zarr")
+    assert caught.value.name == "zarr"
 
 
 def test_a_zarr_array_contains_the_same_texture(tmp_path):
