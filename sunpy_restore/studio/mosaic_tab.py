@@ -113,6 +113,7 @@ class MosaicTab:
         self._stale = True
 
     def _make_pool(self, _):
+        self.status.clear()
         self.model.make_pool(self.method.value, self.count.value, self.seed.value, device=self._device)
 
     def _load_pool(self, _):
@@ -120,6 +121,7 @@ class MosaicTab:
         self._stale = True
 
     def _make(self, _):
+        self.status.clear()
         self.model.make(
             (self.ny.value, self.nx.value), overlap=self.overlap.value, stitching=self.stitching.value,
             seed=self.seed.value, device=self._device, genetic=self._genetic,
@@ -129,6 +131,7 @@ class MosaicTab:
         self.selected.value = "; ".join(f"{row},{column}" for row, column in positions)
 
     def _refine(self, *, replace):
+        self.status.clear()
         try:
             positions = Granulation.read_tiles(self.selected.value)
         except ValueError as error:

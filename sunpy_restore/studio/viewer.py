@@ -9,7 +9,6 @@ from bokeh.models import (
     CrosshairTool,
     FixedTicker,
     HoverTool,
-    LegendItem,
     LinearColorMapper,
     PolyDrawTool,
     Range1d,
@@ -20,7 +19,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 from sunpy_restore.studio.view import View, sample
 
-__all__ = ["OVERLAYS", "SIDE", "ImageFigure", "LinkedFigures", "coloured", "line_figure", "swiped"]
+__all__ = ["OVERLAYS", "SIDE", "ImageFigure", "LinkedFigures", "coloured", "swiped"]
 
 SIDE = 520
 """Side of an image on the screen in pixels."""
@@ -235,40 +234,3 @@ class LinkedFigures:
             return
         for one, layer, norm in zip(self.figures, layers, norms, strict=False):
             one.show([layer], view, [norm], marks)
-
-
-def line_figure(title, x_label, y_label, **options):
-    """
-    A figure of curves, and the source of each.
-
-    Parameters
-    ----------
-    title, x_label, y_label : `str`
-        Texts.
-    **options
-        Such as ``y_axis_type``, see `bokeh.plotting.figure`.
-
-    Returns
-    -------
-    figure : `~bokeh.plotting.figure`
-    draw : callable
-        ``draw(curves)`` draws a mapping of `str` to ``(x, y)``.
-    """
-    plot = figure(title=title, width=560, height=260, tools="pan,wheel_zoom,box_zoom,reset,save", **options)
-    plot.xaxis.axis_label, plot.yaxis.axis_label = x_label, y_label
-    colours = ("#1f77b4", "#d62728")
-    sources = [ColumnDataSource({"x": [], "y": []}) for _ in colours]
-    lines = [plot.line("x", "y", source=one, color=colour, line_width=1.5, legend_label=" ") for one, colour in zip(
-        sources, colours, strict=True)]  # fmt: skip
-    legend = plot.legend[0]
-    legend.label_text_font_size, legend.background_fill_alpha = "10px", 0.6
-
-    def draw(curves):
-        shown = list(curves.items())[: len(sources)]
-        for source, (_, (x, y)) in zip(sources, shown, strict=False):
-            source.data = {"x": np.asarray(x, dtype=float), "y": np.asarray(y, dtype=float)}
-        for source in sources[len(shown) :]:
-            source.data = {"x": [], "y": []}
-        legend.items = [LegendItem(label=name, renderers=[line]) for line, (name, _) in zip(lines, shown, strict=False)]
-
-    return plot, draw
