@@ -274,8 +274,7 @@ class RestoreTab:
         pair = self._pair()
         if not pair:
             return
-        lines = [line for line in zip(*self.linked.line.data.values(), strict=True) if len(line[0]) > 1]
-        self.curves.draw(list(pair.values()), self.linked.view, lines[-1] if lines else None)
+        self.curves.draw(list(pair.values()), self.linked.view, self.linked.ends)
         self.plots.visible = True
 
     def _tapped(self, event):

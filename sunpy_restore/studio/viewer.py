@@ -8,9 +8,9 @@ from bokeh.models import (
     ColumnDataSource,
     CrosshairTool,
     FixedTicker,
+    FreehandDrawTool,
     HoverTool,
     LinearColorMapper,
-    PolyDrawTool,
     Range1d,
     Span,
 )
@@ -112,12 +112,12 @@ class ImageFigure:
         ]
         for bar in self._bars:
             self.figure.add_layout(bar, "right")
-        self._hover = HoverTool(renderers=[image], tooltips=[])
+        self._hover = HoverTool(renderers=[image], tooltips=[], formatters={"@value": "printf"}, attachment="right")
         # The frames and the views are square, so that a pixel is one as well
         self.figure.add_tools(self._hover, CrosshairTool(line_alpha=0.4), BoxZoomTool(match_aspect=True))
         if line is not None:
             drawn = self.figure.multi_line("xs", "ys", source=line, line_width=2, line_color="#ffcc00")
-            self.figure.add_tools(PolyDrawTool(renderers=[drawn], num_objects=1))
+            self.figure.add_tools(FreehandDrawTool(renderers=[drawn], num_objects=1))
 
     def swipe(self, percent):
         """Move the boundary between two layers to a place from 0 to 100."""
@@ -172,7 +172,7 @@ class ImageFigure:
         self._hover.tooltips = [
             (frame.names[0], f"$x{{0.000}} {frame.unit}"),
             (frame.names[1], f"$y{{0.000}} {frame.unit}"),
-            ("value", f"@value{{0.0000 a}} {layers[0].unit}"),
+            ("value", f"@value{{%.5g}} {layers[0].unit}"),
         ]
 
 
@@ -204,6 +204,17 @@ class LinkedFigures:
     def moved(self):
         """Whether the user has moved the view since it was drawn."""
         return self._drawn is not None and self.view != self._drawn
+
+    @property
+    def ends(self):
+        """``xs, ys`` of the ends of the line that the user has drawn, or `None`; what is drawn becomes straight."""
+        lines = [(list(xs), list(ys)) for xs, ys in zip(*self.line.data.values(), strict=True) if len(xs) > 1]
+        if not lines:
+            return None
+        xs, ys = ([part[0], part[-1]] for part in lines[-1])
+        if (xs, ys) != lines[-1]:
+            self.line.data = {"xs": [xs], "ys": [ys]}
+        return xs, ys
 
     def reset(self, limits):
         """Show all of an image with limits ``(left, right, bottom, top)``."""

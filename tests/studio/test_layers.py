@@ -34,6 +34,16 @@ def test_an_image_that_was_opened_is_drawn_once_with_its_unit(tab):
     assert tab.readout.object == "<i>Tap on the image to read its values.</i>"
 
 
+def test_the_profile_is_that_of_a_straight_line_between_the_ends_of_what_was_drawn(tab):
+    left, right, bottom, top = tab.linked.view.left, tab.linked.view.right, tab.linked.view.bottom, tab.linked.view.top
+    xs, ys = [left, left, right], [bottom, top, top]
+    tab.linked.line.data = {"xs": [np.array(xs)], "ys": [np.array(ys)]}
+    tab.tick()
+    assert tab.linked.line.data == {"xs": [[left, right]], "ys": [[bottom, top]]}
+    distance = tab.curves.figures[0].renderers[0].data_source.data["x"]
+    assert distance[-1] == pytest.approx(np.hypot(right - left, top - bottom))
+
+
 def test_each_new_result_is_shown_without_the_messages_of_the_last(tab):
     tab.model.messages.append(("error", "of another file"))
     for method in ("biharmonic", "diffraction", "biharmonic"):
@@ -58,6 +68,17 @@ def test_another_file_keeps_the_layer_that_was_selected(tab):
         tab.model.current, tab._changed = number, True
         tab.tick()
         assert tab.right.value == "biharmonic"
+
+
+def test_a_movie_has_the_images_of_one_channel(tab):
+    first = tab.model.shown
+    for name in ("hmi_continuum_quiet", "aia_171_quiet", "aia_193_flare"):
+        tab.model.open(sample_path(name), trusted=True)
+    while tab.model.running:
+        tab.tick()
+    assert tab.export._frames(first, {}) == [str(first.path)] * 2
+    other = tab.model.files[1]
+    assert tab.export._frames(other, {"original": other.path, "network": "b.fits"}) == [str(other.path), "b.fits"]
 
 
 def test_curves_of_different_units_have_axes_of_their_own():
