@@ -43,15 +43,15 @@ class ExportRow:
             return
         out = self._model.new_path(f"{stem}.{suffix}")
         reference = str(paths[ORIGINAL])
-        what = {"paths": self._frames(paths)} if suffix == "mp4" else {"path": str(paths[name])}
+        what = {"paths": self._frames(opened, paths)} if suffix == "mp4" else {"path": str(paths[name])}
         self._model.compute(
             f"sunpy_restore.studio.export:{_JOBS[suffix]}", f"Writing {out.name}", self._offer, out=str(out),
             reference=reference, **what,
         )  # fmt: skip
 
-    def _frames(self, paths):
-        """The sequence that is open, restored where it is; of a single image the original and its results."""
-        files = self._model.files
+    def _frames(self, opened, paths):
+        """The open images of this kind, restored where they are; of a single one the original and its results."""
+        files = [one for one in self._model.files if _kind(one) == _kind(opened)]
         if len(files) == 1:
             return list(map(str, paths.values()))
         newest = [next(reversed(one.results.values()), one) for one in files]
@@ -60,3 +60,9 @@ class ExportRow:
     def _offer(self, path):
         self.download.param.update(file=path, filename=path.rsplit("/", 1)[-1], visible=True)
         self.download.label = f"Download {self.download.filename}"
+
+
+def _kind(opened):
+    """What the frames of a movie have in common."""
+    smap = opened.smap
+    return opened.function, smap.observatory, smap.instrument, smap.detector, str(smap.measurement)

@@ -37,7 +37,13 @@ class MosaicTab:
         plot = self.linked.figures[0].figure
         self._quads = ColumnDataSource({name: [] for name in _TILES})
         quads = plot.patches("xs", "ys", source=self._quads, fill_color="fill", fill_alpha=0.15, line_color="#ffcc00")
-        plot.add_tools(HoverTool(renderers=[quads], tooltips=[("tile", "@place"), ("distance", "@distance{0.0000}")]))
+        # To the left of the pointer, because the value of the pixel is to its right
+        plot.add_tools(
+            HoverTool(
+                renderers=[quads], tooltips=[("tile", "@place"), ("distance", "@distance{0.0000}")], attachment="left",
+                point_policy="follow_mouse",
+            )
+        )  # fmt: skip
         plot.on_event(Tap, self._tapped)
         self.panel = pn.Row(
             pn.Column(
@@ -94,7 +100,7 @@ class MosaicTab:
         self.select.on_click(lambda _: self._select(self.model.worst(self.worst.value)))
         self.refine.on_click(lambda _: self._refine(replace=False))
         self.replace.on_click(lambda _: self._refine(replace=True))
-        self.write.on_click(lambda _: self.model.export(self.name.value, self._exported))
+        self.write.on_click(self._write)
         for widget in (self.angle, self.borders):
             widget.param.watch(self._touched, "value")
 
@@ -113,6 +119,7 @@ class MosaicTab:
         self._stale = True
 
     def _make_pool(self, _):
+        self.status.clear()
         self.model.make_pool(self.method.value, self.count.value, self.seed.value, device=self._device)
 
     def _load_pool(self, _):
@@ -120,6 +127,7 @@ class MosaicTab:
         self._stale = True
 
     def _make(self, _):
+        self.status.clear()
         self.model.make(
             (self.ny.value, self.nx.value), overlap=self.overlap.value, stitching=self.stitching.value,
             seed=self.seed.value, device=self._device, genetic=self._genetic,
@@ -129,12 +137,18 @@ class MosaicTab:
         self.selected.value = "; ".join(f"{row},{column}" for row, column in positions)
 
     def _refine(self, *, replace):
+        self.status.clear()
         try:
             positions = Granulation.read_tiles(self.selected.value)
         except ValueError as error:
             self.model.messages.append(("error", str(error)))
             return
         self.model.refine(positions, replace=replace, genetic=self._genetic)
+
+    def _write(self, _):
+        self.status.clear()
+        self.written.object = ""
+        self.model.export(self.name.value, self._exported)
 
     def _exported(self, path):
         self.written.object = f"Written: {path.rsplit('/', 1)[-1]}"

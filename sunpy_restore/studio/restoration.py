@@ -135,7 +135,8 @@ class Restoration(JobQueue):
             smap.data[:1, :1]
         # Damaged files fail in many ways, and the page stays
         except Exception as error:  # noqa: BLE001
-            self._say("error", f"{Path(path).name}: {error}")
+            text = str(error)
+            self._say("error", text if text.startswith(str(path)) else f"{Path(path).name}: {text}")
             return None
         opened = Opened(found.name, found, smap)
         self.files.append(opened)
@@ -244,6 +245,8 @@ class Restoration(JobQueue):
 
         name = asked["method"] + (f" ({Path(asked['weights']).stem})" if asked["weights"] else "")
         path = Path(value["path"])
+        # The newest is the last one
+        opened.results.pop(name, None)
         opened.results[name] = Result(path, load(path), asked, value["report"], value["reason"])
         if value["reason"]:
             self._say("warning", f"The result was not checked: {value['reason']}")

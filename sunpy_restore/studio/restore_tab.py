@@ -7,6 +7,7 @@ from bokeh.events import Reset, Tap
 
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.studio import compare
+from sunpy_restore.studio.curves import Curves
 from sunpy_restore.studio.export import as_python
 from sunpy_restore.studio.export_row import ExportRow
 from sunpy_restore.studio.layers import DIFFERENCE, UNCERTAIN, LayerStore
@@ -14,7 +15,7 @@ from sunpy_restore.studio.report_view import report_html
 from sunpy_restore.studio.restoration import ORIGINAL
 from sunpy_restore.studio.status import PRIMARY, StatusRow
 from sunpy_restore.studio.view import Layer
-from sunpy_restore.studio.viewer import SIDE, LinkedFigures, line_figure
+from sunpy_restore.studio.viewer import SIDE, LinkedFigures
 
 __all__ = ["RestoreTab"]
 
@@ -105,12 +106,8 @@ class RestoreTab:
             one.figure.on_event(Tap, self._tapped)
             one.figure.on_event(Reset, self._touched)
         self.linked.line.on_change("data", lambda attr, old, new: self._touched())
-        profile, self._draw_profile = line_figure("Profile along the line", "distance", "value")
-        power, self._draw_power = line_figure(
-            "Power spectrum of the view", "frequency", "power", x_axis_type="log", y_axis_type="log"
-        )
-        self._plots = (profile, power)
-        self.plots = pn.Row(*map(pn.pane.Bokeh, self._plots), visible=False)
+        self.curves = Curves()
+        self.plots = pn.Row(*map(pn.pane.Bokeh, self.curves.figures), visible=False)
         self.report, self.code = pn.pane.HTML(""), pn.pane.HTML("")
         self.view_row = pn.Row(self.mode, self.left, self.right, pn.Column("Mark pixels", self.marks), self.cut)
 
@@ -160,6 +157,7 @@ class RestoreTab:
         self.options.objects = list(self.fields.values())
 
     def _restore(self, *, every):
+        self.status.clear()
         options = {name: field.value for name, field in self.fields.items() if field.value}
         self.model.restore(
             self.function.value, self.method.value, weights=self.weights.value.strip() or None,
@@ -207,12 +205,15 @@ class RestoreTab:
         signature = (id(opened), opened.function, tuple((name, id(one)) for name, one in opened.results.items()))
         if signature == self._shown_signature:
             return
-        self._shown_signature = signature
+        before, self._shown_signature = self._shown_signature, signature
         if opened.function is not None and opened.function != self.function.value:
             self.function.value = opened.function
         names = self.layers.names(opened)
-        newest = next(reversed(opened.results), ORIGINAL)
-        right = self.right.value if self.right.value in names and self.right.value != ORIGINAL else newest
+        right = self.right.value
+        # A new result is shown; another file, as in a movie, shows the layer that the user has selected
+        restored = before is not None and before[0] == signature[0] and before[2] != signature[2]
+        if restored or right not in names or right == ORIGINAL:
+            right = next(reversed(opened.results), ORIGINAL)
         self.left.param.update(options=names, value=self.left.value if self.left.value in names else ORIGINAL)
         self.right.param.update(options=names, value=right)
         self.linked.keep_or_reset(self.layers.layer(opened, ORIGINAL).frame.limits)
@@ -243,6 +244,9 @@ class RestoreTab:
         if mode == "blink" and self._ticks // _BLINK % 2:
             names.reverse()
         shown = [self.layers.layer(opened, name, self.right.value) for name in names if name]
+        if mode == "swipe":
+            # A boundary between an image and itself would be puzzling
+            shown = shown[: len(set(names))]
         percent = self.swipe.value if mode == "swipe" else None
         self.linked.draw(shown, self._norms(opened, shown), self.marks.value, percent)
         self._curves()
@@ -270,15 +274,7 @@ class RestoreTab:
         pair = self._pair()
         if not pair:
             return
-        unit = next(iter(pair.values())).frame.unit
-        self._plots[0].xaxis.axis_label = f"distance [{unit}]"
-        self._plots[1].xaxis.axis_label = f"frequency [1/{unit}]"
-        lines = [pair_ for pair_ in zip(*self.linked.line.data.values(), strict=True) if len(pair_[0]) > 1]
-        if not lines:
-            left, right, bottom, top = next(iter(pair.values())).frame.limits
-            lines = [([left, right], [(bottom + top) / 2] * 2)]
-        self._draw_profile({name: compare.profile(layer, *lines[-1]) for name, layer in pair.items()})
-        self._draw_power({name: compare.power_spectrum(layer, self.linked.view) for name, layer in pair.items()})
+        self.curves.draw(list(pair.values()), self.linked.view, self.linked.ends)
         self.plots.visible = True
 
     def _tapped(self, event):

@@ -43,12 +43,15 @@ def make_server(chosen, port=0):
     token = secrets.token_urlsafe(24)
     number = port or _free_port()
     # The prefix of all addresses, of the page as well as of its files and its connection: without it there is nothing
-    server = pn.io.server.get_server(
-        {"/": lambda: build_page(chosen)}, port=number, address=ADDRESS, prefix=f"/{token}",
-        websocket_origin=[f"{name}:{number}" for name in (ADDRESS, "localhost")], start=False, show=False,
-        title={"/": "sunpy_restore"},
-        websocket_max_message_size=_LARGEST_MESSAGE, http_server_kwargs={"max_buffer_size": _LARGEST_MESSAGE},
-    )  # fmt: skip
+    try:
+        server = pn.io.server.get_server(
+            {"/": lambda: build_page(chosen)}, port=number, address=ADDRESS, prefix=f"/{token}",
+            websocket_origin=[f"{name}:{number}" for name in (ADDRESS, "localhost")], start=False, show=False,
+            title={"/": "sunpy_restore"},
+            websocket_max_message_size=_LARGEST_MESSAGE, http_server_kwargs={"max_buffer_size": _LARGEST_MESSAGE},
+        )  # fmt: skip
+    except OSError as error:
+        raise OSError(f"Port {number}: {error.strerror or error}. Choose another port, or leave it out.") from error
     _guard(server._tornado, number, token)
     server.start()
     return server, f"http://{ADDRESS}:{number}/{token}/"

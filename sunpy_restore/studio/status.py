@@ -10,7 +10,7 @@ PRIMARY = ".bk-btn { background-color: #0072b5; color: white; }"
 """Style of the button that begins a computation."""
 
 _COLOURS = {"error": "#b2182b", "warning": "#8a6d00", "info": "#2166ac"}
-_KEPT = 4
+_KEPT = 8
 
 
 class StatusRow:
@@ -34,6 +34,11 @@ class StatusRow:
     def _cancelled(self, _):
         self._model.cancel()
         self.update()
+
+    def clear(self):
+        """Remove the messages, which belong to what was done before."""
+        self._model.take_messages()
+        self._said, self.messages.object = [], ""
 
     def update(self):
         """Show the state of the model."""

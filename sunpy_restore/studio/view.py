@@ -11,6 +11,11 @@ __all__ = ["Layer", "MapFrame", "TurnedFrame", "View", "sample"]
 
 _NODES = 33  # positions per axis at which the WCS is evaluated; those between are interpolated
 _SHORTEST = 64  # pixels, of the coarsest level of a pyramid
+_NAMES = {
+    kind + axis: f"{system} {coordinate}"
+    for kind, system in (("HP", "Helioprojective"), ("HG", "Stonyhurst"), ("CR", "Carrington"))
+    for axis, coordinate in (("LN", "longitude"), ("LT", "latitude"))
+}
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class MapFrame:
         self._wcs, self._shape = wcs.low_level_wcs, smap.data.shape
         projective = all(name[:2] == "HP" for name in wcs.wcs.ctype)
         self.unit = "arcsec" if projective else "deg"
-        self.names = ("Helioprojective longitude", "Helioprojective latitude") if projective else tuple(wcs.wcs.ctype)
+        self.names = tuple(_NAMES.get(name[:4].rstrip("-"), name) for name in wcs.wcs.ctype)
         self._factor = 3600.0 if projective else 1.0
 
     def to_world(self, x, y):

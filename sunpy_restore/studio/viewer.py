@@ -8,10 +8,9 @@ from bokeh.models import (
     ColumnDataSource,
     CrosshairTool,
     FixedTicker,
+    FreehandDrawTool,
     HoverTool,
-    LegendItem,
     LinearColorMapper,
-    PolyDrawTool,
     Range1d,
     Span,
 )
@@ -20,7 +19,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 from sunpy_restore.studio.view import View, sample
 
-__all__ = ["OVERLAYS", "SIDE", "ImageFigure", "LinkedFigures", "coloured", "line_figure", "swiped"]
+__all__ = ["OVERLAYS", "SIDE", "ImageFigure", "LinkedFigures", "coloured", "swiped"]
 
 SIDE = 520
 """Side of an image on the screen in pixels."""
@@ -113,12 +112,12 @@ class ImageFigure:
         ]
         for bar in self._bars:
             self.figure.add_layout(bar, "right")
-        self._hover = HoverTool(renderers=[image], tooltips=[])
+        self._hover = HoverTool(renderers=[image], tooltips=[], formatters={"@value": "printf"}, attachment="right")
         # The frames and the views are square, so that a pixel is one as well
         self.figure.add_tools(self._hover, CrosshairTool(line_alpha=0.4), BoxZoomTool(match_aspect=True))
         if line is not None:
             drawn = self.figure.multi_line("xs", "ys", source=line, line_width=2, line_color="#ffcc00")
-            self.figure.add_tools(PolyDrawTool(renderers=[drawn], num_objects=1))
+            self.figure.add_tools(FreehandDrawTool(renderers=[drawn], num_objects=1))
 
     def swipe(self, percent):
         """Move the boundary between two layers to a place from 0 to 100."""
@@ -173,7 +172,7 @@ class ImageFigure:
         self._hover.tooltips = [
             (frame.names[0], f"$x{{0.000}} {frame.unit}"),
             (frame.names[1], f"$y{{0.000}} {frame.unit}"),
-            ("value", f"@value{{0.0000 a}} {layers[0].unit}"),
+            ("value", f"@value{{%.5g}} {layers[0].unit}"),
         ]
 
 
@@ -206,6 +205,17 @@ class LinkedFigures:
         """Whether the user has moved the view since it was drawn."""
         return self._drawn is not None and self.view != self._drawn
 
+    @property
+    def ends(self):
+        """``xs, ys`` of the ends of the line that the user has drawn, or `None`; what is drawn becomes straight."""
+        lines = [(list(xs), list(ys)) for xs, ys in zip(*self.line.data.values(), strict=True) if len(xs) > 1]
+        if not lines:
+            return None
+        xs, ys = ([part[0], part[-1]] for part in lines[-1])
+        if (xs, ys) != lines[-1]:
+            self.line.data = {"xs": [xs], "ys": [ys]}
+        return xs, ys
+
     def reset(self, limits):
         """Show all of an image with limits ``(left, right, bottom, top)``."""
         view = View.around(limits, SIDE)
@@ -235,40 +245,3 @@ class LinkedFigures:
             return
         for one, layer, norm in zip(self.figures, layers, norms, strict=False):
             one.show([layer], view, [norm], marks)
-
-
-def line_figure(title, x_label, y_label, **options):
-    """
-    A figure of curves, and the source of each.
-
-    Parameters
-    ----------
-    title, x_label, y_label : `str`
-        Texts.
-    **options
-        Such as ``y_axis_type``, see `bokeh.plotting.figure`.
-
-    Returns
-    -------
-    figure : `~bokeh.plotting.figure`
-    draw : callable
-        ``draw(curves)`` draws a mapping of `str` to ``(x, y)``.
-    """
-    plot = figure(title=title, width=560, height=260, tools="pan,wheel_zoom,box_zoom,reset,save", **options)
-    plot.xaxis.axis_label, plot.yaxis.axis_label = x_label, y_label
-    colours = ("#1f77b4", "#d62728")
-    sources = [ColumnDataSource({"x": [], "y": []}) for _ in colours]
-    lines = [plot.line("x", "y", source=one, color=colour, line_width=1.5, legend_label=" ") for one, colour in zip(
-        sources, colours, strict=True)]  # fmt: skip
-    legend = plot.legend[0]
-    legend.label_text_font_size, legend.background_fill_alpha = "10px", 0.6
-
-    def draw(curves):
-        shown = list(curves.items())[: len(sources)]
-        for source, (_, (x, y)) in zip(sources, shown, strict=False):
-            source.data = {"x": np.asarray(x, dtype=float), "y": np.asarray(y, dtype=float)}
-        for source in sources[len(shown) :]:
-            source.data = {"x": [], "y": []}
-        legend.items = [LegendItem(label=name, renderers=[line]) for line, (name, _) in zip(lines, shown, strict=False)]
-
-    return plot, draw

@@ -17,6 +17,8 @@ import threading
 import traceback
 import warnings
 
+from astropy.io.fits.verify import VerifyWarning
+
 from sunpy_restore.core.task import resolve
 from sunpy_restore.tasks import FUNCTIONS
 
@@ -183,6 +185,8 @@ def _serve(lines, write):
         sys.stderr = ProgressText(lambda what, fraction: say("progress", what=what, fraction=fraction), stderr)
         try:
             with warnings.catch_warnings():
+                # Four lines about a tab in a comment of the header
+                warnings.simplefilter("ignore", VerifyWarning)
                 warnings.showwarning = lambda message, *_, **__: say("warning", text=" ".join(str(message).split()))
                 value = resolve(asked["job"])(**asked["options"])
             say("done", value=value)

@@ -138,6 +138,22 @@ def test_load_restore_swipe_and_export(page, picture, tmp_path):
     assert "from sunpy_restore import enhance" in page.locator("pre").inner_text()
 
 
+def test_a_line_is_drawn_by_dragging(page):
+    opened(page, "quiet.fits")
+    page.locator("[class*=freehand-draw]").first.click()
+    box = page.locator(".bk-Figure").first.bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + 320, steps=5)
+    page.mouse.move(box["x"] + 400, box["y"] + 300, steps=5)
+    page.mouse.up()
+    page.wait_for_function(
+        """() => [...Bokeh.documents[0]._all_models.values()].some(model => model.type == "FreehandDrawTool"
+            && model.renderers[0].data_source.get_array("xs").some(line => line.length == 2))""",
+        timeout=15_000,
+    )
+
+
 def test_bad_files_give_a_message_and_the_page_lives_on(page, picture):
     for name, words in (("broken.fits", "broken.fits"), ("/etc/passwd", "is outside of what was chosen")):
         page.get_by_placeholder("image.fits").fill(name)

@@ -7,9 +7,11 @@ pytest.importorskip("panel", reason="the extra app is not installed")
 
 from sunpy_restore.data import sample_path
 from sunpy_restore.studio.access import Chosen
+from sunpy_restore.studio.curves import Curves
 from sunpy_restore.studio.layers import UNCERTAIN
 from sunpy_restore.studio.restoration import Restoration
 from sunpy_restore.studio.restore_tab import RestoreTab
+from sunpy_restore.studio.view import Layer, TurnedFrame, View
 
 # Panel's own
 pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
@@ -23,6 +25,73 @@ def tab(folder, direct_worker):
     tab.tick()
     yield tab
     model.close()
+
+
+def test_an_image_that_was_opened_is_drawn_once_with_its_unit(tab):
+    assert tab.linked.figures[0].figure.title.text == "original"
+    assert tab.curves.figures[0].yaxis[0].axis_label == "value [DN]"
+    assert tab.curves.figures[1].yaxis[0].axis_label == "power [(DN)² arcsec²]"
+    assert tab.readout.object == "<i>Tap on the image to read its values.</i>"
+
+
+def test_the_profile_is_that_of_a_straight_line_between_the_ends_of_what_was_drawn(tab):
+    left, right, bottom, top = tab.linked.view.left, tab.linked.view.right, tab.linked.view.bottom, tab.linked.view.top
+    xs, ys = [left, left, right], [bottom, top, top]
+    tab.linked.line.data = {"xs": [np.array(xs)], "ys": [np.array(ys)]}
+    tab.tick()
+    assert tab.linked.line.data == {"xs": [[left, right]], "ys": [[bottom, top]]}
+    distance = tab.curves.figures[0].renderers[0].data_source.data["x"]
+    assert distance[-1] == pytest.approx(np.hypot(right - left, top - bottom))
+
+
+def test_each_new_result_is_shown_without_the_messages_of_the_last(tab):
+    tab.model.messages.append(("error", "of another file"))
+    for method in ("biharmonic", "diffraction", "biharmonic"):
+        tab.method.value = method
+        tab._restore(every=False)
+        tab.tick()
+        assert tab.right.value == method
+        assert f"method={method!r}" in tab.code.object.replace("&#x27;", "'")
+        assert "of another file" not in tab.status.messages.object
+
+
+def test_another_file_keeps_the_layer_that_was_selected(tab):
+    tab.model.open(sample_path("aia_193_flare"), trusted=True)
+    tab.tick()
+    for method in ("biharmonic", "diffraction"):
+        tab.method.value = method
+        tab._restore(every=True)
+        while tab.model.running:
+            tab.tick()
+    tab.right.value = "biharmonic"
+    for number in (0, 1):
+        tab.model.current, tab._changed = number, True
+        tab.tick()
+        assert tab.right.value == "biharmonic"
+
+
+def test_a_movie_has_the_images_of_one_channel(tab):
+    first = tab.model.shown
+    for name in ("hmi_continuum_quiet", "aia_171_quiet", "aia_193_flare"):
+        tab.model.open(sample_path(name), trusted=True)
+    while tab.model.running:
+        tab.tick()
+    assert tab.export._frames(first, {}) == [str(first.path)] * 2
+    other = tab.model.files[1]
+    assert tab.export._frames(other, {"original": other.path, "network": "b.fits"}) == [str(other.path), "b.fits"]
+
+
+def test_curves_of_different_units_have_axes_of_their_own():
+    image = np.random.default_rng(0).normal(size=(32, 32))
+    layers = [Layer(unit, image * factor, TurnedFrame((32, 32), 1.0), unit) for unit, factor in (("a", 1), ("b", 1e-4))]
+    curves = Curves()
+    for number, own in ((1, True), (0, False)):
+        curves.draw([layers[0], layers[number]], View(0, 32, 0, 32, (9, 9)))
+        for plot in curves.figures:
+            assert [axis.visible for axis in plot.yaxis] == [True, own]
+            sizes = [len(line.data_source.data["x"]) > 0 for line in plot.renderers]
+            assert sizes == [True, not own, own]
+    assert curves.figures[0].yaxis[0].axis_label == "value [a]"
 
 
 @pytest.mark.slow

@@ -29,12 +29,16 @@ def test_an_image_is_opened_and_its_function_found(model):
 
 # Astropy leaves a damaged file open
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
-@pytest.mark.parametrize(("name", "words"), [("broken.fits", "broken.fits"), ("../secret.fits", "outside")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("broken.fits", "broken.fits"), ("../secret.fits", "outside"), ("none.fits", "no such file")]
+)
 def test_files_that_cannot_be_opened_become_messages(model, name, words):
     assert model.open(name) is None
     ((kind, text),) = model.take_messages()
     assert kind == "error"
     assert words in text
+    # Once, and not as a prefix as well
+    assert text.count(name) == 1
     assert model.shown is None
 
 

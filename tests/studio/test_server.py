@@ -80,4 +80,5 @@ def test_a_port_in_use_and_a_missing_file_are_errors_in_one_line(studio, capsys,
     assert main(["app", "--no-browser", str(tmp_path / "missing.fits")]) == 1
     lines = capsys.readouterr().err.strip().split("\n")
     assert "in use" in lines[0]
+    assert port in lines[0]
     assert "missing.fits: no such file" in lines[-1]
