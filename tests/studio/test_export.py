@@ -1,5 +1,7 @@
 """Pictures, movies and JPEG 2000 files."""
 
+import gc
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -46,6 +48,9 @@ def test_jp2_files_contain_the_header_as_helioviewer_does(tmp_path):
     assert np.corrcoef(read.data.ravel(), smap.data.ravel())[0, 1] > 0.98
 
 
+# imageio leaves the pipes of ffmpeg to the garbage collector
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_movies_have_a_frame_for_each_image(tmp_path):
     imageio = pytest.importorskip("imageio.v2", reason="imageio is not installed")
     pytest.importorskip("imageio_ffmpeg", reason="ffmpeg is not installed")
@@ -54,5 +59,7 @@ def test_movies_have_a_frame_for_each_image(tmp_path):
     with imageio.get_reader(out) as movie:
         # The length that the reader tells is infinite
         frames = [np.asarray(frame) for frame in movie]
+    del movie
+    gc.collect()
     assert len(frames) == 3
     assert frames[0].shape == (128, 128, 3)
