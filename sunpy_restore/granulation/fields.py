@@ -1,10 +1,12 @@
 """Textures that are computed part by part from a noise field."""
 
-from itertools import product
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise, product
 
 import numpy as np
 from scipy.signal import oaconvolve
 
+from sunpy_restore.core.threads import in_one_thread, single_threaded
 from sunpy_restore.granulation.noise import noise_field
 from sunpy_restore.granulation.texture import Texture
 
@@ -14,12 +16,21 @@ CELL = 8
 """Side of a noise cell in pixels."""
 
 _TILE = 128  # cells that are computed at once along each axis
+_NARROWEST = 8  # cells that are worth a thread of their own
 
 
 def _cells(part):
     """First and last cell (exclusive) that contain a slice of pixels, and the position of the slice in them."""
     first, last = part.start // CELL, -(-part.stop // CELL)
     return (first, last), part.start - CELL * first
+
+
+def _parts(cells, largest, number=1):
+    """Equal parts of a range of cells: at least ``number``, if these are not too narrow."""
+    first, last = cells
+    count = max(-(-(last - first) // largest), min(number, (last - first) // _NARROWEST), 1)
+    edges = np.linspace(first, last, count + 1).round().astype(int)
+    return list(pairwise(edges.tolist()))
 
 
 class ConvolutionalField(Texture):
@@ -42,21 +53,36 @@ class ConvolutionalField(Texture):
         Receptive radius of the generator in cells.
     pixel : `float`
         Side of a pixel on the Sun in km.
+    workers : `int`
+        Threads, each of which computes parts of its own.
     """
 
-    def __init__(self, function, shape, seed, *, latent, receptive_radius, pixel):
+    def __init__(self, function, shape, seed, *, latent, receptive_radius, pixel, workers=1):
         super().__init__(shape, pixel)
         self.function, self.seed = function, seed
         self.latent, self.receptive_radius = latent, receptive_radius
+        self.workers = workers
 
     def window(self, rows, columns):
         """See `~sunpy_restore.granulation.texture.Texture.window`."""
         (row_cells, top), (column_cells, left) = (_cells(part) for part in (rows, columns))
         image = np.empty([CELL * (last - first) for first, last in (row_cells, column_cells)], np.float32)
-        for row, column in product(*(range(*cells, _TILE) for cells in (row_cells, column_cells))):
-            tile = self._tile((row, min(row + _TILE, row_cells[1])), (column, min(column + _TILE, column_cells[1])))
-            y, x = CELL * (row - row_cells[0]), CELL * (column - column_cells[0])
-            image[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
+
+        def compute(part):
+            inside = (
+                slice(CELL * (first - origin), CELL * (last - origin))
+                for (first, last), (origin, _) in zip(part, (row_cells, column_cells), strict=True)
+            )
+            image[tuple(inside)] = self._tile(*part)
+
+        strips = _parts(row_cells, max(_TILE // self.workers, 1), self.workers)
+        parts = list(product(strips, _parts(column_cells, _TILE)))
+        if self.workers == 1:
+            for part in parts:
+                compute(part)
+        else:
+            with single_threaded(), ThreadPoolExecutor(self.workers) as pool:
+                list(pool.map(in_one_thread(compute), parts))
         return image[top : top + rows.stop - rows.start, left : left + columns.stop - columns.start]
 
     def _tile(self, rows, columns):

@@ -63,11 +63,13 @@ def with_convolutional_network(request, network, *, progress=False):
     `~sunpy_restore.granulation.texture.Texture`
     """
     from sunpy_restore.core.inference import network_function
+    from sunpy_restore.core.threads import workers_for
     from sunpy_restore.networks.calibration import Calibrated
 
-    calibrated = Calibrated(network)
-    function, pixel = network_function(calibrated, _device(network)), float(network.calibration.pixel)
+    calibrated, device = Calibrated(network), _device(network)
+    function, pixel = network_function(calibrated, device), float(network.calibration.pixel)
     options = {"latent": network.latent, "receptive_radius": calibrated.receptive_radius, "pixel": pixel}
+    options["workers"] = workers_for(device)
     return at_pixel_size(lambda shape: ConvolutionalField(function, shape, request.seed, **options), request, pixel)
 
 

@@ -51,7 +51,7 @@ class ExportRow:
 
     def _frames(self, opened, paths):
         """The open images of this kind, restored where they are; of a single one the original and its results."""
-        files = [one for one in self._model.files if _kind(one) == _kind(opened)]
+        files = [one for one in self._model.files if one.channel == opened.channel]
         if len(files) == 1:
             return list(map(str, paths.values()))
         newest = [next(reversed(one.results.values()), one) for one in files]
@@ -60,9 +60,3 @@ class ExportRow:
     def _offer(self, path):
         self.download.param.update(file=path, filename=path.rsplit("/", 1)[-1], visible=True)
         self.download.label = f"Download {self.download.filename}"
-
-
-def _kind(opened):
-    """What the frames of a movie have in common."""
-    smap = opened.smap
-    return opened.function, smap.observatory, smap.instrument, smap.detector, str(smap.measurement)

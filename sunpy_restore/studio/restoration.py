@@ -73,6 +73,12 @@ class Opened:
         """Names of the images: the original and the results."""
         return [ORIGINAL, *self.results]
 
+    @property
+    def channel(self):
+        """What the frames of a movie have in common."""
+        smap = self.smap
+        return self.function, smap.observatory, smap.instrument, smap.detector, str(smap.measurement)
+
     def image(self, name):
         """The Map of a layer."""
         return self.smap if name == ORIGINAL else self.results[name].smap
@@ -105,6 +111,12 @@ class Restoration(JobQueue):
     def shown(self):
         """The file that is shown, or `None`."""
         return None if self.current is None else self.files[self.current]
+
+    @property
+    def series(self):
+        """Indices of the files of the same channel as the one that is shown: the frames of a movie."""
+        shown = self.shown
+        return [] if shown is None else [i for i, one in enumerate(self.files) if one.channel == shown.channel]
 
     @property
     def functions(self):

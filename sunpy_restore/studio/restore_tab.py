@@ -137,8 +137,9 @@ class RestoreTab:
             self._changed = True
 
     def _played(self, event):
-        if event.new < len(self.model.files) and event.new != self.model.current:
-            self.model.current = event.new
+        series = self.model.series
+        if event.new < len(series) and series[event.new] != self.model.current:
+            self.model.current = series[event.new]
             self._changed = True
 
     def _functioned(self, *_):
@@ -201,7 +202,10 @@ class RestoreTab:
             options={f"{number + 1}: {one.name}": number for number, one in enumerate(self.model.files)},
             value=self.model.current,
         )
-        self.player.param.update(end=max(1, len(self.model.files) - 1), visible=len(self.model.files) > 1)
+        series = self.model.series
+        self.player.param.update(
+            end=max(1, len(series) - 1), value=series.index(self.model.current), visible=len(series) > 1
+        )
         signature = (id(opened), opened.function, tuple((name, id(one)) for name, one in opened.results.items()))
         if signature == self._shown_signature:
             return

@@ -23,7 +23,7 @@ def convolutional():
     calibrated = Calibrated(network)
     function = network_function(calibrated, "cpu")
     options = {"latent": 24, "receptive_radius": calibrated.receptive_radius, "pixel": 48.0}
-    return lambda seed: ConvolutionalField(function, (150, 150), seed, **options)
+    return lambda seed, **more: ConvolutionalField(function, (150, 150), seed, **options, **more)
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,14 @@ def test_parts_of_a_convolutional_field_equal_the_whole_image(convolutional, who
     part = convolutional(3).window(rows, columns)
     assert part.shape == (rows.stop - rows.start, columns.stop - columns.start)
     np.testing.assert_allclose(part, whole_images["convolutional"][rows, columns], atol=1e-4)
+
+
+@pytest.mark.parametrize("workers", [2, 3, 40])
+def test_threads_do_not_change_the_image(convolutional, whole_images, workers):
+    before = torch.get_num_threads()
+    image = convolutional(3, workers=workers).image()
+    np.testing.assert_allclose(image, whole_images["convolutional"], atol=1e-4)
+    assert torch.get_num_threads() == before
 
 
 @settings(max_examples=20)

@@ -131,3 +131,14 @@ def test_restored_images_are_not_restored_again(model, tmp_path, folder):
     opened = model.open("done.fits")
     model.poll()
     assert opened.function in (None, "enhance")
+
+
+def test_movies_have_the_images_of_one_channel(model):
+    assert model.series == []
+    for name in ("lasco_c3_cme", "hmi_continuum_quiet", "lasco_c3_later"):
+        model.open(sample_path(name), trusted=True)
+        model.poll()
+    assert model.current == 2
+    assert model.series == [0, 2]
+    model.current = 1
+    assert model.series == [1]
