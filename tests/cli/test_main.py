@@ -304,7 +304,7 @@ def test_all_names_are_checked_first(fails, tmp_path):
     fails(*bicubic(SAMPLE, missing), "-o", out, texts=[missing, "no such file"])
     twin = tmp_path / SAMPLE.name
     twin.write_bytes(SAMPLE.read_bytes())
-    fails(*bicubic(SAMPLE, twin), "-o", out, texts=[SAMPLE, twin, "both go to"])
+    fails(*bicubic(SAMPLE, twin), "-o", out, texts=[SAMPLE, twin, "would both be written to"])
     (tmp_path / "file").write_text("no folder")
     fails(*bicubic(SAMPLE, SPOT), "-o", tmp_path / "file", texts=[tmp_path / "file", "expected a folder"])
     fails(*bicubic(SAMPLE), "-o", tmp_path / "enhanced.png", texts=["enhanced.png", ".fits"])
