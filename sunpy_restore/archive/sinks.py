@@ -7,35 +7,12 @@ from pathlib import Path, PurePosixPath
 from astropy.io import fits
 
 from sunpy_restore.archive.zarrstore import ZarrStore
+from sunpy_restore.core.filenames import FITS_SUFFIXES, result_name
 
-__all__ = ["KEYWORD", "FitsFolder", "sink_of", "stem"]
+__all__ = ["KEYWORD", "FitsFolder", "sink_of"]
 
 KEYWORD = "RSTARCH"
 """Header keyword with what identifies source, options and weights."""
-_SUFFIXES = (".fits", ".fit", ".fts")
-
-
-def stem(name):
-    """
-    Name of a file without the suffixes of images.
-
-    Parameters
-    ----------
-    name : `str`
-        The name.
-
-    Returns
-    -------
-    `str`
-
-    Examples
-    --------
-    >>> from sunpy_restore.archive.sinks import stem
-    >>> stem("a.b.fits.gz"), stem("a.FITS"), stem("a.jp2"), stem("a.b")
-    ('a.b', 'a', 'a', 'a.b')
-    """
-    name = name[:-3] if name.lower().endswith(".gz") else name
-    return PurePosixPath(name).stem if name.lower().endswith((*_SUFFIXES, ".jp2")) else name
 
 
 def sink_of(sink, name):
@@ -66,7 +43,7 @@ def sink_of(sink, name):
     path = Path(text).expanduser().absolute()
     if path.suffix == ".zarr":
         return ZarrStore(str(path))
-    if path.name.removesuffix(".gz").endswith(_SUFFIXES) and not path.is_dir():
+    if path.name.removesuffix(".gz").endswith(FITS_SUFFIXES) and not path.is_dir():
         raise ValueError(
             f"Found the output {text!r} for an archive; expected a folder, in which each image has a file."
         )
@@ -104,7 +81,7 @@ class FitsFolder:
     def target(self, relative):
         """Name of the result of a source, below the folder."""
         path = PurePosixPath(relative)
-        return str(path.with_name(f"{stem(path.name)}_{self.suffix}.fits"))
+        return str(path.with_name(result_name(path.name, self.suffix)))
 
     def where(self, frame, path=None):
         """Path of the result, in the folder or another spelling of it."""

@@ -9,10 +9,9 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from sunpy_restore.archive.identity import digest, stat_identity
+from sunpy_restore.core.filenames import is_image
 
 __all__ = ["Source", "local_file", "sources_of"]
-
-_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fts.gz", ".jp2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ def _is_hidden(file, pattern):
 
 
 def _is_image(name):
-    return name.lower().endswith(_SUFFIXES) and not name.startswith(".")
+    return is_image(name) and not name.startswith(".")
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from sunpy_restore.archive.sources import local_file
 from sunpy_restore.core.cluster import device_of_worker
-from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.messages import text_of_warning
 
 __all__ = ["Outcome", "Work", "restored_from", "text_of"]
@@ -81,7 +80,7 @@ class Work:
             except Exception as problem:  # noqa: BLE001
                 error, trace = text_of(problem), traceback.format_exc()
         texts = dict.fromkeys(
-            text_of_warning(one.message, one.category) for one in caught if _concerns_users(one.category)
+            text_of_warning(one.message, one.category) for one in caught if issubclass(one.category, UserWarning)
         )
         return Outcome(frame, error, trace, tuple(filter(None, texts)))
 
@@ -91,10 +90,6 @@ class Work:
         if device is not None:
             options["device"] = device
         self.sink.write(restored_from(frame.source, self.function, options), frame)
-
-
-def _concerns_users(category):
-    return issubclass(category, UserWarning) or issubclass(category, RestoreWarning)
 
 
 def restored_from(name, function, options):

@@ -4,9 +4,9 @@ import glob
 import os
 from pathlib import Path
 
-__all__ = ["is_single", "target_of"]
+from sunpy_restore.core.filenames import FITS_SUFFIXES, result_name
 
-_SUFFIXES = (".fits", ".fit", ".fts")
+__all__ = ["is_single", "target_of"]
 
 
 def is_single(sources, output):
@@ -59,12 +59,10 @@ def target_of(source, output, suffix, *, overwrite=False):
     FileExistsError
         The target exists.
     """
-    from sunpy_restore.archive.sinks import stem
-
     target = Path(output)
     if target.is_dir() or output.endswith(("/", os.sep)):
-        target = target / f"{stem(source.name)}_{suffix}.fits"
-    elif not target.name.removesuffix(".gz").endswith(_SUFFIXES):
+        target = target / result_name(source.name, suffix)
+    elif not target.name.removesuffix(".gz").endswith(FITS_SUFFIXES):
         raise ValueError(f"Found the output {output!r}; expected a name ending in .fits, or a folder.")
     if not source.is_file():
         raise FileNotFoundError(f"{source}: no such file.")

@@ -155,7 +155,7 @@ def completed(client, function, items, **options):
     ConnectionError
         The scheduler is lost and does not come back within the time that Dask allows for a connection.
     """
-    from distributed import as_completed
+    from distributed import CancelledError, as_completed
 
     items, waiting = iter(items), {}
     queue = as_completed(loop=client.loop)
@@ -187,18 +187,12 @@ def completed(client, function, items, **options):
             try:
                 result = future.result()
             # The scheduler was lost between the end of the task and the transfer of its result
-            except (OSError, _cancelled()):
+            except (OSError, CancelledError):
                 _wait_for_scheduler(client)
                 submit(item)
                 continue
             yield item, result, None
         future.release()
-
-
-def _cancelled():
-    from distributed import CancelledError
-
-    return CancelledError
 
 
 def _threads(client):

@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 import time
+from functools import cache
 
 import numpy as np
 
@@ -37,6 +38,7 @@ _REPEATS = 3
 _log = logging.getLogger(__name__)
 
 
+@cache
 def installed(engine):
     """Whether an engine can be imported, with what it needs to read a network."""
     needed = {"torch": (), "onnxruntime": ("onnxruntime",), "openvino": ("openvino",)}[engine]

@@ -1,6 +1,5 @@
 """Files of error models, which are safetensors with metadata: one for each task, or one beside weights."""
 
-import functools
 import json
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 from sunpy_restore.core.atomic import atomic_path
 from sunpy_restore.core.errormodel import ErrorModel
 from sunpy_restore.core.exceptions import WeightsError
+from sunpy_restore.core.unchanged import kept_while_unchanged
 from sunpy_restore.core.weightsfile import with_ordered_metadata
 
 __all__ = ["FOLDER", "SUFFIX", "check_calibrated", "error_model", "read_models", "write_models"]
@@ -161,13 +161,10 @@ def _models_of(method):
 
 
 def _read_if_any(path):
-    """The models of a file, which is read once unless it changes; none if there is no file."""
-    if not path.is_file():
-        return {}
-    status = path.stat()
-    return _read_once(path, status.st_mtime_ns, status.st_size)
+    """The models of a file; none if there is no file."""
+    return _read_once(path) if path.is_file() else {}
 
 
-@functools.lru_cache(maxsize=8)
-def _read_once(path, modified, size):
+@kept_while_unchanged(maxsize=8)
+def _read_once(path):
     return read_models(path)

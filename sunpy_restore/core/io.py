@@ -19,6 +19,7 @@ from sunpy_restore.core.atomic import atomic_path
 from sunpy_restore.core.cards import apply_differences, differences, fits_header, read_meta
 from sunpy_restore.core.checksums import verified_source
 from sunpy_restore.core.cubefile import cube_from_rows, cube_header, cube_rows
+from sunpy_restore.core.filenames import is_fits
 from sunpy_restore.core.filled import FILLED_KEYWORD, filled, record_filled, record_filled_cube, without_long_record
 from sunpy_restore.core.hdus import group_hdus, image_hdus, read_rows, read_uncertainty, table_hdu
 from sunpy_restore.core.maps import as_maps, new_map
@@ -27,7 +28,6 @@ from sunpy_restore.core.uncertainty import CORRELATION_KEYWORD
 
 __all__ = ["load", "save"]
 
-_SUFFIXES = (".fits", ".fit", ".fts")
 _CONTAINERS = {"list": list, "tuple": tuple, "MapSequence": lambda maps: MapSequence(*maps, sortby=None)}
 
 
@@ -84,7 +84,7 @@ def save(image, path, *, overwrite=False):
     True
     """
     path = _checked_path(path)
-    if not path.name.lower().removesuffix(".gz").endswith(_SUFFIXES):
+    if not is_fits(path.name):
         raise ValueError(f"Found the file name {path.name!r}; expected one that ends in .fits or .fits.gz.")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists. Choose another name, or set overwrite=True.")

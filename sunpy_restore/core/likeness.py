@@ -1,6 +1,5 @@
 """Whether an observation is like those that a task was trained and tested with."""
 
-import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from sunpy_restore.core.task import resolve
+from sunpy_restore.core.unchanged import kept_while_unchanged
 
 __all__ = [
     "FOLDER",
@@ -224,13 +224,11 @@ def likeness_of(task):
     path = FOLDER / f"{task.name}.json"
     if task.fingerprint is None or not path.is_file():
         return None
-    status = path.stat()
-    return _read_once(path, status.st_mtime_ns, status.st_size)
+    return _read_once(path)
 
 
-@functools.lru_cache(maxsize=8)
-def _read_once(path, modified, size):
-    """The ranges of a file, which is read once unless it changes."""
+@kept_while_unchanged(maxsize=8)
+def _read_once(path):
     return read_likeness(path)
 
 

@@ -4,10 +4,10 @@ import contextlib
 import hashlib
 import json
 import os
-from functools import lru_cache
 from pathlib import Path
 
 from sunpy_restore.core.exceptions import WeightsError
+from sunpy_restore.core.unchanged import kept_while_unchanged
 
 __all__ = ["PICKLES", "file_error", "read", "read_features", "read_metadata", "with_ordered_metadata", "write"]
 
@@ -288,6 +288,7 @@ def file_error(path, *, size=0, sha256="", git_blob="", pickled=False):
     return _other_content(path, pickled=pickled) or other
 
 
+@kept_while_unchanged(maxsize=32)
 def file_sha256(path):
     """
     SHA-256 of a file, which is computed once unless the file changes.
@@ -302,12 +303,6 @@ def file_sha256(path):
     `str`
         In lower-case hexadecimal.
     """
-    status = Path(path).stat()
-    return _kept_sha256(Path(path).absolute(), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-@lru_cache(maxsize=32)
-def _kept_sha256(path, *status):
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -10,11 +10,12 @@ import astropy.units as u
 from astropy.io import fits
 
 from sunpy_restore.core.atomic import atomic_path
+from sunpy_restore.core.header import Provenance
 from sunpy_restore.core.messages import shown
 from sunpy_restore.granulation.pictures import write_png, write_tiff
 from sunpy_restore.granulation.request import KM_PER_ARCSEC
 
-__all__ = ["SUFFIXES", "checked_target", "provenance_cards", "synthetic_header", "write_texture"]
+__all__ = ["SUFFIXES", "checked_target", "synthetic_header", "texture_header", "write_texture"]
 
 SUFFIXES = (".fits", ".zarr", ".tif", ".tiff", ".png")
 """Endings of the names of files that can be written."""
@@ -70,23 +71,32 @@ def synthetic_header(shape, pixel, cards):
     return header | epoch | observer | {"content": "relative intensity"} | cards
 
 
-def provenance_cards(provenance, seed):
+def texture_header(texture, method, made_by, loaded, seed):
     """
-    Keywords that tell how a texture was made; ``RESTORED`` is not one of them, because nothing was observed.
+    Header of a texture, with its provenance.
 
     Parameters
     ----------
-    provenance : `~sunpy_restore.core.header.Provenance`
-        Task, method and weights.
+    texture : `~sunpy_restore.granulation.texture.Texture`
+        The texture.
+    method : `str`
+        Method of `sunpy_restore.synthesize_granulation`.
+    made_by : `str`
+        The method in words, with the way of stitching.
+    loaded : `~sunpy_restore.core.methods.Method`
+        The method with its weights.
     seed : `int`
         The seed.
 
     Returns
     -------
     `dict`
+        Without ``RESTORED``, because nothing was observed.
     """
+    provenance = Provenance(task=f"synthesize-{method}", method=made_by, model=loaded.model, sha256=loaded.sha256)
     cards = {key: value for key, value in provenance.cards().items() if key != "RESTORED"}
-    return {"SYNTHETIC": True, "RSTSYNTH": True, "RSTSEED": seed} | cards | {"HISTORY": "\n".join(provenance.history())}
+    made = {"SYNTHETIC": True, "RSTSYNTH": True, "RSTSEED": seed} | cards
+    return synthetic_header(texture.shape, texture.pixel, made | {"HISTORY": "\n".join(provenance.history())})
 
 
 def checked_target(out):

@@ -2,11 +2,10 @@
 
 import math
 
-from sunpy_restore.core.header import Provenance
 from sunpy_restore.core.maps import new_map
 from sunpy_restore.core.memory import enough_memory
 from sunpy_restore.core.methods import load_method, restore_observation
-from sunpy_restore.granulation.output import checked_target, provenance_cards, synthetic_header, write_texture
+from sunpy_restore.granulation.output import checked_target, texture_header, write_texture
 from sunpy_restore.granulation.request import Request
 from sunpy_restore.granulation.task import METHODS
 
@@ -155,10 +154,7 @@ def _synthesized(method, request, path, weights, device, progress):
     loaded = load_method(task, name, weights=weights, device=device, progress=progress)
     restored = restore_observation(request, loaded, progress=progress)
     texture = restored.data
-    provenance = Provenance(
-        task=f"synthesize-{method}", method=restored.method, model=loaded.model, sha256=loaded.sha256
-    )
-    header = synthetic_header(texture.shape, texture.pixel, provenance_cards(provenance, request.seed))
+    header = texture_header(texture, method, restored.method, loaded, request.seed)
     return new_map(write_texture(texture, header, path, progress=progress, description="granulation"), header)
 
 

@@ -3,10 +3,9 @@
 import os
 from pathlib import Path
 
-__all__ = ["SUFFIXES", "Chosen", "is_own_host"]
+from sunpy_restore.core.filenames import is_image
 
-SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fts.gz", ".jp2")
-"""Endings of the names of files that are listed."""
+__all__ = ["Chosen", "is_own_host"]
 
 _LONGEST_LIST = 500
 
@@ -101,12 +100,12 @@ class Chosen:
         Returns
         -------
         `dict` of `str` to `pathlib.Path`
-            The chosen files, and those with a suffix of `SUFFIXES` in the chosen folders, at most 500.
+            The chosen files, and the FITS and JPEG 2000 files in the chosen folders, at most 500.
         """
         found = {path.name: path for path in self.files}
         for folder in self.folders:
             for path in sorted(folder.iterdir()):
-                if path.name.lower().endswith(SUFFIXES) and path.is_file() and self._holds(path.resolve()):
+                if is_image(path.name) and path.is_file() and self._holds(path.resolve()):
                     found[path.name if path.name not in found else str(path)] = path
                 if len(found) >= _LONGEST_LIST:
                     break

@@ -71,15 +71,20 @@ def picture(smap, limits=None):
     """
     import matplotlib
 
+    layer, scaled = _scaled(smap, limits)
+    cmap = matplotlib.colormaps[layer.cmap].with_extremes(bad="#8c8c8c")
+    return np.ascontiguousarray(np.round(255 * cmap(scaled)[::-1, :, :3]).astype(np.uint8))
+
+
+def _scaled(smap, limits):
+    """The layer of a Map, and its values from 0 to 1 in the stretch of the Map; those that are not valid are masked."""
     from sunpy_restore.studio.view import Layer
 
     layer = Layer.of_map("", smap)
     norm = layer.stretch()
     if limits is not None:
         norm.vmin, norm.vmax = limits
-    scaled = norm(np.ma.masked_invalid(np.asarray(layer.data, dtype=float)), clip=True)
-    cmap = matplotlib.colormaps[layer.cmap].with_extremes(bad="#8c8c8c")
-    return np.ascontiguousarray(np.round(255 * cmap(scaled)[::-1, :, :3]).astype(np.uint8))
+    return layer, norm(np.ma.masked_invalid(np.asarray(layer.data, dtype=float)), clip=True)
 
 
 def write_picture(path, out, reference=None):
@@ -101,7 +106,7 @@ def write_picture(path, out, reference=None):
     from PIL import Image
 
     smap = _read(path)
-    Image.fromarray(picture(smap, _limits(reference, smap))).save(Path(out))
+    Image.fromarray(picture(smap, _limits(_read_reference(reference), smap))).save(Path(out))
     return out
 
 
@@ -130,14 +135,8 @@ def write_jp2(path, out, reference=None):
     except ImportError as error:
         raise ImportError(f'JPEG 2000 needs more packages ({error}). Run: pip install "sunpy[jpeg2000]"') from error
 
-    from sunpy_restore.studio.view import Layer
-
     smap = _read(path)
-    layer, limits = Layer.of_map("", smap), _limits(reference, smap)
-    norm = layer.stretch()
-    if limits is not None:
-        norm.vmin, norm.vmax = limits
-    scaled = norm(np.ma.masked_invalid(np.asarray(layer.data, dtype=float)), clip=True)
+    _, scaled = _scaled(smap, _limits(_read_reference(reference), smap))
     meta = etree.Element("meta")
     cards = etree.SubElement(meta, "fits")
     for key, value in smap.fits_header.items():
@@ -188,11 +187,11 @@ def write_movie(paths, out, reference=None, rate=2.0):
     from PIL import Image
     from tqdm import tqdm
 
-    size = None
+    size, other = None, _read_reference(reference or paths[0])
     with imageio.get_writer(out, fps=rate, macro_block_size=1) as writer:
         for path in tqdm(paths, desc="Movie"):
             smap = _read(path)
-            frame = Image.fromarray(picture(smap, _limits(reference or paths[0], smap)))
+            frame = Image.fromarray(picture(smap, _limits(other, smap)))
             if size is None:
                 scale = min(1.0, _WIDEST_FRAME / max(frame.size))
                 # The codec needs even numbers
@@ -207,11 +206,16 @@ def _read(path):
     return read_map(path)
 
 
-def _limits(reference, smap):
-    """Display range of another file, if it has the same unit."""
+def _read_reference(path):
+    """Unit and display range of a file; `None` if there is none."""
     from sunpy_restore.studio.view import Layer
 
-    if reference is None:
+    if path is None:
         return None
-    other = _read(reference)
-    return Layer.of_map("", other).limits() if other.unit == smap.unit else None
+    smap = _read(path)
+    return smap.unit, Layer.of_map("", smap).limits()
+
+
+def _limits(reference, smap):
+    """Display range of a reference, if it has the same unit."""
+    return reference[1] if reference is not None and reference[0] == smap.unit else None

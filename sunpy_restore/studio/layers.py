@@ -84,10 +84,7 @@ class LayerStore:
             if known.any():
                 flags[UNCERTAIN] = known & (sigma >= np.percentile(sigma[known], 90))
         flags = {key: value for key, value in flags.items() if value.any()}
-        layer = Layer.of_map(name, smap, flags)
-        if "masked" in flags:
-            layer.data = smap.data
-        return layer
+        return Layer.of_map(name, smap, flags)
 
     @staticmethod
     def _uncertainty(name, smap):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sunpy_restore.granulation.stitching.distances import worst_positions
 from sunpy_restore.granulation.stitching.layout import Layout
 from sunpy_restore.granulation.task import METHODS
 from sunpy_restore.studio.jobqueue import JobQueue
@@ -144,9 +145,7 @@ class Granulation(JobQueue):
         """Rows and columns of the tiles with the largest distances, the worst first."""
         if self.mosaic is None:
             return []
-        distances = np.array(self.mosaic["distances"])
-        order = np.argsort(-distances, axis=None, kind="stable")[:count]
-        return [tuple(map(int, np.unravel_index(one, distances.shape))) for one in order]
+        return worst_positions(np.array(self.mosaic["distances"]), count)
 
     def tile_at(self, x, y):
         """Row and column of the tile at a pixel, `None` outside of the image; overlaps belong to the nearer tile."""

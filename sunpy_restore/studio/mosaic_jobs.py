@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sunpy_restore.core.unchanged import kept_while_unchanged
+
 __all__ = ["export", "make_mosaic", "make_pool", "refine"]
 
 
@@ -19,15 +21,11 @@ def _source(method, device):
     return TileSource(network, device), network.calibration
 
 
-@functools.lru_cache(maxsize=1)
-def _pool(path, modified, method, device):
+@kept_while_unchanged(maxsize=1)
+def _read_pool(path, method, device):
     from sunpy_restore.granulation.stitching.database import TileDatabase
 
     return TileDatabase.load(path, _source(method, device)[0])
-
-
-def _read_pool(path, method, device):
-    return _pool(path, Path(path).stat().st_mtime_ns, method, device)
 
 
 def make_pool(out, method, count, seed, device=None, border=32):
@@ -152,9 +150,8 @@ def export(path, out, method, seed, device=None):
     `str`
         ``out``.
     """
-    from sunpy_restore.core.header import Provenance
     from sunpy_restore.core.methods import load_method
-    from sunpy_restore.granulation.output import checked_target, provenance_cards, synthetic_header, write_texture
+    from sunpy_restore.granulation.output import checked_target, texture_header, write_texture
     from sunpy_restore.granulation.stitching.mosaic import Mosaic
     from sunpy_restore.granulation.task import METHODS
     from sunpy_restore.granulation.tiles import CalibratedMosaic
@@ -162,10 +159,7 @@ def export(path, out, method, seed, device=None):
     source, calibration = _source(method, device)
     mosaic = Mosaic.load(path, source)
     loaded = load_method(*METHODS[method], device=device)
-    provenance = Provenance(
-        task=f"synthesize-{method}", method=f"{method}, {mosaic.stitching}", model=loaded.model, sha256=loaded.sha256
-    )
     texture = CalibratedMosaic(mosaic, calibration)
-    header = synthetic_header(texture.shape, texture.pixel, provenance_cards(provenance, seed))
+    header = texture_header(texture, method, f"{method}, {mosaic.stitching}", loaded, seed)
     write_texture(texture, header, checked_target(out), progress=True, description="Image")
     return out

@@ -175,10 +175,11 @@ class Layer:
 
     @classmethod
     def of_map(cls, name, smap, flags=None):
-        """The layer of a `~sunpy.map.GenericMap`."""
+        """The layer of a `~sunpy.map.GenericMap`. Masked pixels are shown only if they can be marked (``"masked"``)."""
         settings = smap.plot_settings
         unit = "" if smap.unit is None else smap.unit.to_string()
-        data = smap.data if smap.mask is None else np.where(smap.mask, np.nan, smap.data)
+        hidden = smap.mask is not None and "masked" not in (flags or {})
+        data = np.where(smap.mask, np.nan, smap.data) if hidden else smap.data
         return cls(name, data, MapFrame(smap), unit, settings.get("norm"), settings["cmap"], flags or {})
 
     @cached_property

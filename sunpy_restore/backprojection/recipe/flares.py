@@ -16,6 +16,7 @@ from sunpy_restore.backprojection.measured import open_visibilities, read_visibi
 from sunpy_restore.backprojection.noise import errors_of
 from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.recipe.maxima import find_sources
+from sunpy_restore.core.filenames import is_fits
 from sunpy_restore.core.io import load
 from sunpy_restore.core.messages import warn_user
 
@@ -27,7 +28,6 @@ _BRIGHT = 0.1
 """Brightness from which pixels are compared, relative to the maximum."""
 _COARSE = 6
 """Number of the lowest spatial frequencies whose amplitudes are compared with the total flux: two sub-collimators."""
-_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fts.gz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ def good_flares(directory):
         See `open_flares`.
     """
     directory = Path(directory)
-    paths = sorted(path for path in directory.rglob("*") if path.name.lower().endswith(_SUFFIXES))
+    paths = sorted(path for path in directory.rglob("*") if is_fits(path.name))
     if not paths:
         raise FileNotFoundError(f"Found no FITS file in {directory}; expected STIX back-projections.")
     for path in paths:

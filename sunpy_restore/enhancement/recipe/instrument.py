@@ -10,6 +10,7 @@ import astropy.units as u
 from astropy.io import fits
 from astropy.table import Table
 
+from sunpy_restore.core.filenames import is_fits
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.enhancement.optics import ImagePSF, PointSpreadFunction, RadialPSF
 from sunpy_restore.enhancement.telescope import HMI, Telescope
@@ -108,7 +109,7 @@ def read_psf(path, telescope):
         raise FileNotFoundError(f"Found no file {path}; expected a point spread function, a FITS image or a table.")
     try:
         image, header = _image(path)
-        table = None if image is not None else Table.read(path) if _is_fits(path) else _text_table(path)
+        table = None if image is not None else Table.read(path) if is_fits(path.name) else _text_table(path)
     # Readers of files fail in many ways
     except Exception as error:
         raise ValueError(
@@ -120,10 +121,6 @@ def read_psf(path, telescope):
     return _radial_psf(path, table, telescope)
 
 
-def _is_fits(path):
-    return any(path.name.lower().removesuffix(".gz").endswith(suffix) for suffix in (".fits", ".fit", ".fts"))
-
-
 def _text_table(path):
     if path.suffix.lower() == ".ecsv":
         return Table.read(path)
@@ -132,7 +129,7 @@ def _text_table(path):
 
 
 def _image(path):
-    if not _is_fits(path):
+    if not is_fits(path.name):
         return None, None
     with fits.open(path) as hdus:
         for hdu in hdus:

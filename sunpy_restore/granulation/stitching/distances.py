@@ -5,7 +5,7 @@ import numpy as np
 from sunpy_restore.granulation.stitching.layout import FACING, edge_strip
 from sunpy_restore.granulation.stitching.search import strip_distances
 
-__all__ = ["NeighbourDistances"]
+__all__ = ["NeighbourDistances", "worst_positions"]
 
 
 class NeighbourDistances:
@@ -80,3 +80,23 @@ class NeighbourDistances:
         ):
             np.maximum(largest[part], distances, out=largest[part])
         return largest
+
+
+def worst_positions(distances, count):
+    """
+    Find the tiles that match their neighbours worst.
+
+    Parameters
+    ----------
+    distances : `numpy.ndarray`
+        Largest distance of each tile, shape ``(rows, columns)``.
+    count : `int`
+        Number of tiles; all, if there are fewer.
+
+    Returns
+    -------
+    `list` of `tuple` of `int`
+        Rows and columns, the worst first.
+    """
+    order = np.argsort(-distances, axis=None, kind="stable")[:count]
+    return [tuple(map(int, position)) for position in zip(*np.unravel_index(order, distances.shape), strict=True)]

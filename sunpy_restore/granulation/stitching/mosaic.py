@@ -8,7 +8,7 @@ from sunpy_restore.core.tiling import at_least
 from sunpy_restore.granulation.stitching import genetic, storage
 from sunpy_restore.granulation.stitching.blending import BLENDINGS
 from sunpy_restore.granulation.stitching.database import BATCH
-from sunpy_restore.granulation.stitching.distances import NeighbourDistances
+from sunpy_restore.granulation.stitching.distances import NeighbourDistances, worst_positions
 from sunpy_restore.granulation.stitching.latent import FeatureDrawing, check_features
 from sunpy_restore.granulation.stitching.layout import Layout
 from sunpy_restore.granulation.stitching.seam import SeamBlend
@@ -165,8 +165,7 @@ class Mosaic:
         `~sunpy_restore.granulation.stitching.genetic.Refinement`
         """
         count = at_least(1, "the number of tiles", count)
-        order = np.argsort(-self.distances(), axis=None, kind="stable")[:count]
-        return self.refine(np.stack(np.unravel_index(order, self.layout.grid), axis=1), **options)
+        return self.refine(worst_positions(self.distances(), count), **options)
 
     def replace(self, positions, **options):
         """
