@@ -179,7 +179,12 @@ def _add_training(parser):
         "--devices", type=_count, default="auto", metavar="N", help="devices of this machine (default: all GPUs)"
     )
     parser.add_argument("--nodes", type=int, default=1, metavar="N", help="machines that train together (default: 1)")
-    parser.add_argument("--minutes", type=float, metavar="M", help="end after this time, even if steps are left")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="end after this time, even if steps are left; a last validation follows",
+    )
     parser.add_argument(
         "--accelerator", default="auto", metavar="NAME", help="kind of device, such as gpu or cpu (default: the best)"
     )

@@ -16,20 +16,12 @@ from sunpy_restore.enhancement.gaps import fill_gaps
 from sunpy_restore.enhancement.noise import NOISE_RANGE, estimate_noise
 from sunpy_restore.enhancement.outliers import find_outliers, sharpest_of
 from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu, quiet_sun
+from sunpy_restore.enhancement.product import check_unit, task_of_product
 from sunpy_restore.enhancement.scaling import refuse_display_scale
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM, PRODUCTS
 from sunpy_restore.enhancement.telescope import HMI, Telescope
 
 __all__ = ["Observation"]
-
-_UNTOLD = ("", "HMI OBSERVABLE")
-"""Values of ``CONTENT`` that do not tell the product."""
-
-_OTHER_QUANTITIES = {
-    "angle", "area", "frequency", "length", "magnetic flux", "magnetic flux density", "mass", "speed", "temperature",
-    "time", "volume",
-}  # fmt: skip
-"""Physical types of units that no intensity has."""
 
 _NEGATIVE_SHARE = 0.01
 """Largest share of negative pixels on the disk of a continuum image."""
@@ -161,7 +153,7 @@ class Observation(observation.Observation):
         task = _task_of(smap, product, telescope)
         _check_coordinates(smap, telescope)
         refuse_unknown_unit(smap, "Gauss" if task is MAGNETOGRAM else "a unit of intensity, such as DN / s")
-        _check_unit(smap.unit, task)
+        check_unit(smap.unit, task)
         _check_noise(noise, task)
         return task.name
 
@@ -254,41 +246,7 @@ def _warn_of_outliers(outliers):
 
 def _task_of(smap, product, telescope):
     """The task of a Map; other telescopes than HMI do not name the product as HMI does."""
-    return _task_of_product(smap, product) if telescope == HMI else PRODUCTS[product]
-
-
-def _task_of_product(smap, product):
-    content = str(smap.meta.get("content", ""))
-    named = [task for name, task in PRODUCTS.items() if name.upper() in content.upper()]
-    if product is not None and (content.strip().upper() in _UNTOLD or named == [PRODUCTS[product]]):
-        return PRODUCTS[product]
-    if product is None and len(named) == 1:
-        return named[0]
-    found = f"Found CONTENT = {smap.meta.get('content')!r}"
-    if product is not None:
-        raise ValueError(f"{found} and product={product!r}; expected a Map of this product. Leave product out.")
-    if content.strip().upper() in _UNTOLD:
-        raise TypeError(
-            f"{found}, which does not tell the product; expected 'CONTINUUM INTENSITY' or 'MAGNETOGRAM'. Pass "
-            "product='continuum' or product='magnetogram'."
-        )
-    raise TypeError(
-        f"{found}; expected 'CONTINUUM INTENSITY' or 'MAGNETOGRAM'. Dopplergrams, components of the vector field and "
-        "derived quantities are not linear in the observed intensity and cannot be deconvolved on their own."
-    )
-
-
-def _check_unit(unit, task):
-    if task is MAGNETOGRAM and not (unit is not None and unit.is_equivalent(u.G)):
-        raise ValueError(
-            f"Found a magnetogram with the unit {unit}; expected a unit of magnetic field, such as Gauss. "
-            "Set BUNIT in the header."
-        )
-    if task is CONTINUUM and unit is not None and not _OTHER_QUANTITIES.isdisjoint(unit.physical_type):
-        raise ValueError(
-            f"Found a continuum image with the unit {unit}, which is one of {unit.physical_type}; expected one of "
-            "intensity, such as DN / s, or none. Check BUNIT and CONTENT in the header."
-        )
+    return task_of_product(smap, product) if telescope == HMI else PRODUCTS[product]
 
 
 def _warn_of_noise(noise):

@@ -305,8 +305,23 @@ def test_product_of_a_map_that_does_not_tell_it(samples, part, name, product, co
     result = enhance(sharp, product=product, method="bicubic")
     np.testing.assert_array_equal(result.data, enhance(smap, method="bicubic").data)
     assert result.meta["rsttask"] == f"enhance-{product}"
-    with pytest.raises(TypeError, match=r"^Found CONTENT = .* does not tell the product; .* product='magnetogram'"):
+    advice = rf"^Found CONTENT = .* does not tell the product; .* pass product='{product}' if it is"
+    with pytest.raises(TypeError, match=advice):
         enhance(sharp, method="bicubic")
+    unitless = sunpy.map.Map(smap.data, {key: value for key, value in meta.items() if key != "bunit"})
+    with pytest.raises(TypeError, match=r"Pass product='continuum' or product='magnetogram'\.$"):
+        enhance(unitless, method="bicubic")
+
+
+@pytest.mark.parametrize("content", ["DOPPLERGRAM", "Line Width", "HMI observable", "", ...])
+@pytest.mark.parametrize("product", [None, "continuum", "magnetogram"])
+@pytest.mark.parametrize("unit", ["m/s", "km/s", "cm/s", "deg", "nm"])
+def test_other_quantities_are_refused_without_advice_to_call_them_a_product(samples, part, content, product, unit):
+    smap = part(samples["hmi_magnetogram"])
+    meta = {key: value for key, value in (smap.meta | {"content": content, "bunit": unit}).items() if value is not ...}
+    with pytest.raises((TypeError, ValueError), match="cannot be deconvolved on their own") as found:
+        enhance(sunpy.map.Map(smap.data, meta), product=product, method="bicubic")
+    assert "product=" not in str(found.value)
 
 
 def test_products_that_contradict_the_map_are_refused(samples, part):
@@ -317,7 +332,7 @@ def test_products_that_contradict_the_map_are_refused(samples, part):
     with pytest.raises(ValueError, match="Unknown product 'vector'; expected 'continuum' or 'magnetogram'"):
         enhance(smap, product="vector")
     for content in ("DOPPLERGRAM", "INCLINATION"):
-        with pytest.raises(ValueError, match=f"Found CONTENT = '{content}' and product='magnetogram'"):
+        with pytest.raises(TypeError, match=f"Found CONTENT = '{content}'; expected .*cannot be deconvolved"):
             enhance(sunpy.map.Map(smap.data, smap.meta | {"content": content}), product="magnetogram")
 
 
