@@ -1,8 +1,17 @@
-"""The pages of the functions begin with an example that runs from the query of an archive to the saved file."""
+"""
+The pages of the functions begin with an example that runs from the query of an archive to the saved file.
 
+The answers of the archives to these queries are recorded in ``tests/recordings``. This asks the archives again:
+
+    pytest tests/test_first_images.py -k record --remote-data=any
+"""
+
+import json
 import re
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -41,6 +50,7 @@ SAMPLES = {
     "backproj_to_clean": "stix_flare",
 }
 """The sample that the query of each page finds."""
+RECORDINGS = Path(__file__).parent / "recordings"
 
 
 def blocks(function):
@@ -200,3 +210,105 @@ def test_stix_archive_is_asked_for_pixel_data(archive_of, monkeypatch):
     run("backproj_to_clean", blocks("backproj_to_clean")[:1])
     assert archive.one(a.Instrument) == "STIX"
     assert archive.one(a.stix.DataProduct) == "sci_xray_cpd"
+
+
+class Recorder:
+    """What the archives themselves find, whose files are a sample."""
+
+    def __init__(self, fido, sample):
+        self.fido, self.path, self.found = fido, sample_path(sample), None
+
+    def search(self, *attrs):
+        self.found = self.fido.search(*attrs)
+        return self.found
+
+    def fetch(self, found):
+        assert found is self.found
+        return Results([str(self.path)])
+
+
+def answers(function, cassette, mode, monkeypatch):
+    """Tables of what the archives answer to the query of a page, recorded or read from a file of vcrpy."""
+    vcr = pytest.importorskip("vcr")
+    if function == "backproj_to_clean":
+        pytest.importorskip("stixpy.net.client")
+    recorder = Recorder(sunpy.net.Fido, SAMPLES[function])
+    monkeypatch.setattr("sunpy.net.Fido", recorder)
+    options = {"decode_compressed_response": True, "filter_query_parameters": ["notify"]}
+    with vcr.use_cassette(str(cassette), record_mode=mode, **options):
+        run(function, blocks(function)[:1])
+    return [table for table in recorder.found if len(table)]
+
+
+def check_answer(function, tables):
+    """The query of a page finds the sample; only the STIX archive has files that are longer than the query."""
+    (table,) = tables
+    assert len(table) == 1 or function == "backproj_to_clean"
+    smap = sunpy.map.Map(sample_path(SAMPLES[function]))
+    if function == "enhance":
+        assert list(table["T_REC"]) == [smap.meta["t_rec"]]
+    else:
+        assert any(start - 1 * u.min < smap.date < end + 1 * u.min for start, end in table["Start Time", "End Time"])
+
+
+@pytest.mark.remote_data
+@pytest.mark.parametrize("function", list(SAMPLES))
+def test_record(function, tmp_path, monkeypatch):
+    """A recording is only replaced by one in which the archive finds the sample."""
+    new = tmp_path / f"{function}.yaml"
+    check_answer(function, answers(function, new, "all", monkeypatch))
+    RECORDINGS.mkdir(exist_ok=True)
+    new.replace(RECORDINGS / new.name)
+
+
+@pytest.mark.parametrize("function", list(SAMPLES))
+def test_recorded_answer(function, monkeypatch):
+    path = RECORDINGS / f"{function}.yaml"
+    if not path.is_file():
+        pytest.skip(f"{path.name} was not recorded yet: see the top of this file")
+    check_answer(function, answers(function, path, "none", monkeypatch))
+
+
+class Jsoc(BaseHTTPRequestHandler):
+    """Answers of JSOC to a search, from the header of the sample."""
+
+    asked = ()
+
+    def do_GET(self):
+        type(self).asked += (self.path,)
+        record = sunpy.map.Map(sample_path(SAMPLES["enhance"])).meta["t_rec"]
+        keys = {"T_REC": record, "CAMERA": "2"}
+        text = {"type": "string", "units": "", "note": "", "defval": ""}
+        answer = {"status": 0, "primekeys": list(keys), "dbindex": [], "interval": {}, "links": []}
+        answer["keywords"] = [{"name": key} | text for key in keys]
+        answer["segments"] = [{"name": "magnetogram", "protocol": "fits", "dims": "4096x4096"} | text]
+        if "rs_list" in self.path:
+            answer = {"status": 0, "count": 1, "keywords": [{"name": k, "values": [v]} for k, v in keys.items()]}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, *arguments):
+        pass
+
+
+def test_recording_needs_no_archive_afterwards(tmp_path, monkeypatch):
+    monkeypatch.setattr(Jsoc, "asked", ())
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Jsoc)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    address = f"http://127.0.0.1:{server.server_port}/jsoc_info"
+    monkeypatch.setitem(drms.config._server_configs["jsoc"].to_dict(), "url_jsoc_info", address)
+    try:
+        first = answers("enhance", tmp_path / "enhance.yaml", "all", monkeypatch)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    check_answer("enhance", first)
+    asked = Jsoc.asked
+    assert len(asked) > 1
+    monkeypatch.setattr("sunpy.net.Fido", sunpy.net.Fido.fido)
+    again = answers("enhance", tmp_path / "enhance.yaml", "none", monkeypatch)
+    assert [table.pformat() for table in again] == [table.pformat() for table in first]
+    assert Jsoc.asked == asked

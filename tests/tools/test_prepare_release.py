@@ -114,3 +114,16 @@ def test_conda_recipe_requires_what_the_package_requires(script, texts, added):
     assert [line.strip() for line in recipe["build"]["python"]["entry_points"]] == [
         f"{name} = {target}" for name, target in project["scripts"].items()
     ]
+
+
+def test_conda_command_of_the_installation_page_names_every_dependency(script, texts):
+    """Apart from PyTorch, which the page has as CPU and as GPU build."""
+    page = ROOT / "docs" / "installation.rst"
+    if not page.is_file():
+        pytest.skip("the documentation is not here")
+    command = re.search(
+        r"conda create -n restore (.*?)\n\s+conda activate", page.read_text(encoding="utf-8"), re.DOTALL
+    )
+    named = set(command[1].replace("\\", " ").split())
+    required = {line.split()[1] for line in script.conda_requirements(texts["pyproject.toml"])}
+    assert named >= required - {"pytorch"} | {"pytorch-cpu"}
