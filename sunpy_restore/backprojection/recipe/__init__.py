@@ -82,6 +82,11 @@ class BackprojectionRecipe(Recipe):
         "back-projected images"
     )
 
+    intended_use: ClassVar = (
+        "Total flux, positions, separations and widths of X-ray sources in STIX back-projections, and images for the "
+        "comparison with other instruments."
+    )
+
     limits: ClassVar = (
         "For STIX back-projections of sub-collimators 1-10. Sources below the resolution of the finest sub-collimator, "
         "and sources of less than about a tenth of the flux of the brightest one, are not reliable; compare with a "

@@ -61,6 +61,11 @@ class DesaturationRecipe(Recipe):
         "median_peak_distance": ScoreColumn("peak offset, median [px]", "{:.2f}"),
     }
 
+    intended_use: ClassVar = (
+        "Flux, centroid and extent of saturated flare cores in AIA images, light curves of whole cores, and images "
+        "for display, for further deconvolution and for the comparison with other instruments."
+    )
+
     limits: ClassVar = (
         "For AIA images. Pixels in the mask are predicted from the surroundings; without diffraction fringes or a "
         "known exposure the flux of a saturated core is an extrapolation. Do not derive the light curve or the "

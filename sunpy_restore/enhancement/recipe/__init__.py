@@ -74,6 +74,12 @@ class EnhancementRecipe(Recipe):
 
     headline = "psnr"
 
+    intended_use: ClassVar = (
+        "Deconvolution and upsampling of solar images, for measurements of granules, bright points, penumbrae, network "
+        "and plage, and for tracking of features. Suitable quantities are contrasts, sizes, field strengths and fluxes, "
+        "with their uncertainties."
+    )
+
     limits: ClassVar = (
         "For HMI images on the detector's pixels of 0.504 arcsec, whose point spread function the training assumes. "
         "Structure below the diffraction limit of HMI is inferred from simulations and other telescopes, not observed; "

@@ -53,6 +53,11 @@ class GranulationRecipe(Recipe):
 
     score_columns: ClassVar = scores.COLUMNS
 
+    intended_use: ClassVar = (
+        "Large images with the statistics of the training image, for simulations of wavefront sensors and adaptive "
+        "optics, and as training and test data of codes that track, segment or restore granules."
+    )
+
     limits: ClassVar = (
         "The textures have the statistics of the training image; they show no observed place or time, and have no "
         "magnetic field and no evolution."

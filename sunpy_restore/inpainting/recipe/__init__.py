@@ -52,6 +52,11 @@ class InpaintingRecipe(Recipe):
 
     headline = "hole_error"
 
+    intended_use: ClassVar = (
+        "Filling of missing blocks in LASCO C2 and C3 images before calibration, background subtraction and the making "
+        "of movies, and brightness over areas larger than the blocks."
+    )
+
     limits: ClassVar = (
         "For LASCO C2 and C3 images. Filled pixels are predicted, not observed: a mass ejection or comet that lies "
         "only in a hole is not restored. Do not measure fronts, masses or fluxes inside of holes."
