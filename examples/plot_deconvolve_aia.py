@@ -51,7 +51,7 @@ print(f"shape of the PSF {psf.shape}, share of the fringes {1 - core_share:.0%}"
 def deconvolved(smap):
     """Deconvolve a cutout with the PSF of the meshes."""
     padded = sunpy.map.Map(np.pad(smap.data.astype(float), pad, mode="edge"), smap.meta)
-    result = deconvolve(padded, psf=psf, iterations=25, use_gpu=False)
+    result = deconvolve(padded, psf=psf, iterations=25)
     return sunpy.map.Map(result.data[pad:-pad, pad:-pad], smap.meta)
 
 

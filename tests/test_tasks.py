@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import inspect
 import json
 import re
 from itertools import product
@@ -160,11 +161,11 @@ def test_record_of_a_function(function):
 
 @every_map_function
 def test_methods_and_options_are_documented(function):
-    text = getattr(sunpy_restore, function.name).__doc__
+    text = inspect.cleandoc(getattr(sunpy_restore, function.name).__doc__)
     for method in function.methods:
         assert f'``"{method}"``' in text, method
     for option in function.options:
-        assert f"    {option.name} : " in text, option.name
+        assert f"\n{option.name} : " in text, option.name
         assert option.flag or option.choices or callable(resolve(option.read)), option.name
     for name, distribute in function.per_image.items():
         assert callable(resolve(distribute)), name

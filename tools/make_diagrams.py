@@ -84,6 +84,8 @@ class Diagram:
         self.axes.legend(handles=handles, loc="lower center", ncols=len(handles), **options)
         with mpl.rc_context({"svg.hashsalt": path.name}):
             self.figure.savefig(path, transparent=True, metadata={"Date": None, "Creator": None})
+        lines = path.read_text(encoding="utf-8").splitlines()
+        path.write_text("".join(f"{line.rstrip()}\n" for line in lines), encoding="utf-8", newline="\n")
 
 
 def data_flow():

@@ -177,7 +177,7 @@ def _deconvolution(folder, installed):
     # Of even size, as aiapy takes it
     half = len(flare.data) // 2
     psf = mesh_psf(int(flare.wavelength.value), half)[:-1, :-1]
-    return ours, lambda: deconvolve(flare, psf=psf / psf.sum(), iterations=_DECONVOLUTIONS, use_gpu=False)
+    return ours, lambda: deconvolve(flare, psf=psf / psf.sum(), iterations=_DECONVOLUTIONS)
 
 
 COMPARISONS = (

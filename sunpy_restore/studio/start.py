@@ -114,14 +114,21 @@ def serve(paths=(), *, port=0, browser=True, say=print):
     from tornado.ioloop import IOLoop
 
     chosen, make_server = _prepared(paths)
-    server, url = make_server(chosen, port)
-    say(url)
-    if browser:
-        webbrowser.open(url)
+    # From Python 3.12 on, the main thread has no event loop of its own
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     try:
-        IOLoop.current().start()
+        server, url = make_server(chosen, port)
+        say(url)
+        if browser:
+            webbrowser.open(url)
+        try:
+            IOLoop.current().start()
+        finally:
+            server.stop()
     finally:
-        server.stop()
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 def _prepared(paths):

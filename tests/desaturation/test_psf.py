@@ -72,7 +72,7 @@ def test_equals_aiapy(channel, fresh_caches, monkeypatch):
         side, orders = 256, np.arange(-25, 26)
         small = types.SimpleNamespace(**vars(np) | {"zeros": lambda shape, dtype: np.zeros((side, side), dtype)})
         monkeypatch.setattr(aiapy_psf, "np", small)
-        expected = aiapy_psf.psf(channel * u.angstrom, diffraction_orders=orders, use_gpu=False)
+        expected = aiapy_psf.psf(channel * u.angstrom, diffraction_orders=orders)
     monkeypatch.setattr(psf, "_DETECTOR", side)
     monkeypatch.setattr(psf, "_ORDERS", orders)
     assert expected.shape == (side, side)

@@ -165,7 +165,11 @@ def test_separation_commutes_with_cutouts_and_reflections():
     assert np.array_equal(separate_blooming(saturated, 0.01 * observed, 0.01 * level), primary)
 
 
-@given(seconds=st.floats(0.1, 2.9), rate=st.booleans(), dtype=st.sampled_from(["f4", ">f4", ">f8", ">i2", "i4"]))
+@given(
+    seconds=st.floats(0.1, 2.9).filter(lambda seconds: seconds != 1),
+    rate=st.booleans(),
+    dtype=st.sampled_from(["f4", ">f4", ">f8", ">i2", "i4"]),
+)
 @settings(max_examples=30, deadline=None)
 def test_full_well_refers_to_dn_per_exposure(seconds, rate, dtype):
     observed, _ = exposure(SOURCES["round 2"])

@@ -76,8 +76,8 @@ class EnhancementRecipe(Recipe):
 
     intended_use: ClassVar = (
         "Deconvolution and upsampling of solar images, for measurements of granules, bright points, penumbrae, network "
-        "and plage, and for tracking of features. Suitable quantities are contrasts, sizes, field strengths and fluxes, "
-        "with their uncertainties."
+        "and plage, and for tracking of features. Suitable quantities are contrasts, sizes, field strengths and "
+        "fluxes, with their uncertainties."
     )
 
     limits: ClassVar = (
