@@ -24,9 +24,11 @@ _NEWTON_TOLERANCE = 1e-5
 _WEIGHT_STEPS, _SECANT_STEPS = 40, 6
 _TOLERANCE = 0.02
 """Largest deviation of the reduced chi squared from its goal."""
-_FLAT = 0.5
+_FLAT = 10.0
 """Largest exponent of an image that explains nothing of the visibilities yet."""
-_NEGLIGIBLE = 1e-9
+_NEAR = 4.0
+"""Reduced chi squared, relative to the goal, below which the weight is extrapolated."""
+_NEGLIGIBLE = 1e-7
 """Share of the total flux below which a pixel is left out of a rough curvature."""
 _ILL_CONDITIONED = 3e-4
 """Weight, relative to the trace of the curvature, below which that has to be exact."""
@@ -92,10 +94,10 @@ def _hidden(matrix, data, goal, largest):
         point = problem.maximum(weight, point)
         if not point.flux <= largest:
             return last.hidden
-        if point.misfit <= goal:
+        if point.misfit <= (1 + _TOLERANCE) * goal:
             break
-        above = weight, point.misfit
-        weight /= 4 if point.misfit > 4 * goal else 2
+        last_above, above = above, (weight, point.misfit)
+        weight = _next_weight(last_above, above, goal)
     else:
         return point.hidden
     below = weight, point
@@ -110,6 +112,16 @@ def _hidden(matrix, data, goal, largest):
         else:
             below = weight, point
     return point.hidden
+
+
+def _next_weight(last, present, goal):
+    """The weight after two that are too large, of which the first one may be unknown: by a power law near the goal."""
+    weight, misfit = present
+    if last is None or misfit > _NEAR * goal:
+        return weight / 4
+    slope = np.log(last[1] / misfit) / np.log(last[0] / weight)
+    step = np.log(misfit / goal) / slope if slope > 0 else np.inf
+    return weight / np.exp(np.clip(step, np.log(1.1), np.log(2)))
 
 
 def _first_weight(problem, goal):

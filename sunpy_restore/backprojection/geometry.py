@@ -6,6 +6,8 @@ import astropy.units as u
 
 __all__ = ["map_center", "points_in_pixels", "rotation", "scale_matrix"]
 
+_PER_PIXEL = u.arcsec / u.pix
+
 
 def scale_matrix(smap):
     """
@@ -22,7 +24,7 @@ def scale_matrix(smap):
         In arcsec, shape ``(2, 2)``: the first column is the step from a column of the image to the next one, the second
         column is that from a row to the next one.
     """
-    steps = [(scale * u.pix).to_value(u.arcsec) for scale in smap.scale]
+    steps = [scale.to_value(_PER_PIXEL) for scale in smap.scale]
     return np.diag(steps) @ np.asarray(smap.rotation_matrix)
 
 

@@ -7,8 +7,6 @@ __all__ = ["covariance_of", "fit_gaussians", "model_of"]
 _STEPS, _TRIALS = 60, 8
 _DAMPING = 1e-2
 _LEAST_DAMPING = 1e-7
-_LEAST_IMPROVEMENT = 1e-3
-"""Decrease of chi squared below which the fit has converged."""
 _SMALL = 1e-12
 
 
@@ -65,7 +63,7 @@ def model_of(sources, points):
     return total, np.array(rows).reshape(-1, len(u))
 
 
-def fit_gaussians(starts, points, visibilities, errors):
+def fit_gaussians(starts, points, visibilities, errors, least_improvement=1e-3):
     """
     Fit Gaussian sources to visibilities, from several starts at once.
 
@@ -79,6 +77,8 @@ def fit_gaussians(starts, points, visibilities, errors):
         Shape ``(n,)``.
     errors : `numpy.ndarray`
         Standard deviation of the real part and of the imaginary part, shape ``(n,)``.
+    least_improvement : `float`
+        Decrease of chi squared below which a fit has converged.
 
     Returns
     -------
@@ -91,19 +91,25 @@ def fit_gaussians(starts, points, visibilities, errors):
     damping = np.full(len(starts), _DAMPING)
     steps, trials = np.zeros((2, len(starts)), dtype=int)
     going = np.ones(len(starts), dtype=bool)
-    while going.any():
-        tried = values + _damped_step(normal, slope, damping)
+    while True:
+        step = _damped_step(normal, slope, damping)
+        # The quadratic model of chi squared decreases by this at least, and by less than twice as much
+        going &= np.einsum("bp,bp->b", step, slope) > least_improvement / 2
+        if not going.any():
+            break
+        tried = values + step
         new_normal, new_slope, new_least = model.linearized(tried)
         better = going & (new_least < least)
         refused = going & ~better
         improvement = least - new_least
-        values[better], normal[better], slope[better] = tried[better], new_normal[better], new_slope[better]
-        least[better] = new_least[better]
-        damping[refused] *= 4
-        damping[better] = np.maximum(damping[better] / 5, _LEAST_DAMPING)
+        np.copyto(values, tried, where=better[:, np.newaxis])
+        np.copyto(normal, new_normal, where=better[:, np.newaxis, np.newaxis])
+        np.copyto(slope, new_slope, where=better[:, np.newaxis])
+        np.copyto(least, new_least, where=better)
+        damping = np.where(better, np.maximum(damping / 5, _LEAST_DAMPING), np.where(refused, 10 * damping, damping))
         trials = np.where(better, 0, trials + refused)
         steps += better
-        going &= (steps < _STEPS) & (trials < _TRIALS) & ~(better & (improvement < _LEAST_IMPROVEMENT))
+        going &= (steps < _STEPS) & (trials < _TRIALS) & ~(better & (improvement < least_improvement))
     return [
         (np.split(own, np.cumsum([len(source) for source in start])[:-1]), float(chi_squared))
         for start, own, chi_squared in zip(starts, values, least, strict=True)
@@ -124,25 +130,31 @@ class _Sources:
 
     def __init__(self, starts, points, visibilities, errors):
         self.u, self.v = 2 * np.pi * points.u, 2 * np.pi * points.v
-        self.visibilities, self.factors = visibilities, 1 / errors
+        factors = 1 / errors
+        self.visibilities, self.log_factors = visibilities * factors, np.log(factors)
         self.spread = np.array([_spread(start) for start in starts])
+        # Derivatives are those of the logarithm times the visibilities; those by x and y are the same at all parameters
+        count = self.spread.shape[2] // 6
+        self.slopes = np.zeros((len(starts), count, 6, len(self.u)), dtype=complex)
+        self.slopes[:, :, 1], self.slopes[:, :, 2] = 1j * self.u, 1j * self.v
 
     def linearized(self, values):
         """Normal matrix, slope and chi squared at the parameters of each start."""
-        spread, u, v = self.spread, self.u, self.v
+        spread, slopes, u, v = self.spread, self.slopes, self.u, self.v
         sources = (values[:, np.newaxis] @ spread).reshape(len(values), -1, 6, 1)
-        flux, x, y, p, q, r = (sources[:, :, index] for index in range(6))
+        flux, x, y, p, q, r = sources.swapaxes(0, 2).swapaxes(1, 2)
         along, across = p * u + q * v, r * v
-        wave = np.exp(1j * (x * u + y * v) - 0.5 * (along**2 + across**2)) * self.factors
+        exponent = np.empty(along.shape, dtype=complex)
+        exponent.real = self.log_factors - 0.5 * (along**2 + across**2)
+        exponent.imag = x * u + y * v
+        wave = np.exp(exponent)
         light = flux * wave
-        derivatives = np.empty((*light.shape[:2], 6, len(u)), dtype=complex)
+        np.multiply(along, -u, out=slopes[:, :, 3].real)
+        np.multiply(along, -v, out=slopes[:, :, 4].real)
+        np.multiply(across, -v, out=slopes[:, :, 5].real)
+        derivatives = slopes * light[:, :, np.newaxis]
         derivatives[:, :, 0] = wave
-        np.multiply(1j * u, light, out=derivatives[:, :, 1])
-        np.multiply(1j * v, light, out=derivatives[:, :, 2])
-        np.multiply(-along * u, light, out=derivatives[:, :, 3])
-        np.multiply(-along * v, light, out=derivatives[:, :, 4])
-        np.multiply(-across * v, light, out=derivatives[:, :, 5])
-        residual = (self.visibilities * self.factors - light.sum(axis=1)).view(float)
+        residual = (self.visibilities - light.sum(axis=1)).view(float)
         jacobian = spread @ derivatives.reshape(len(values), -1, len(u)).view(float)
         slope = (jacobian @ residual[..., np.newaxis])[..., 0]
         return jacobian @ jacobian.swapaxes(1, 2), slope, np.einsum("bk,bk->b", residual, residual)

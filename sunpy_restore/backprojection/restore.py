@@ -18,6 +18,7 @@ __all__ = ["not_negative", "restore", "with_network"]
 
 _SIDE_STEP = 16
 """The sides of the network's field are multiples of this number of pixels."""
+_ROUNDING = 1e-6
 _SMALLEST_SIDE, _LARGEST_SIDE = 48, 96
 """Smallest and largest side of the network's field in pixels of 4 arcsec."""
 
@@ -116,7 +117,10 @@ def with_network(observation, network, *, progress=False):
         (along - middle) / pixel + (n - 1) / 2
         for along, middle, n in zip((y, x), center[::-1], grid.shape, strict=True)
     ]
-    return np.maximum(ndimage.map_coordinates(image, pixels, order=3, mode="constant"), 0)
+    # Up to the outer sides of the outermost pixels
+    inside = [abs(place - (n - 1) / 2) <= n / 2 + _ROUNDING for place, n in zip(pixels, grid.shape, strict=True)]
+    interpolated = ndimage.map_coordinates(image, pixels, order=3, mode="nearest")
+    return np.where(inside[0] & inside[1], np.maximum(interpolated, 0), 0)
 
 
 def not_negative(restored, channels):
@@ -143,7 +147,8 @@ def _field(observation, x, y, pixel):
     smallest, largest = (
         round(side * PIXEL / pixel / _SIDE_STEP) * _SIDE_STEP for side in (_SMALLEST_SIDE, _LARGEST_SIDE)
     )
-    sides = [int(_SIDE_STEP * np.ceil((np.ptp(along) / pixel + 1) / _SIDE_STEP)) for along in (y, x)]
+    # All centres of the image's pixels are in it, up to half of its outermost pixels
+    sides = [int(_SIDE_STEP * np.ceil(np.ptp(along) / pixel / _SIDE_STEP - _ROUNDING)) for along in (y, x)]
     center = (0.0, 0.0)
     if max(sides) > largest:
         whole, points = Grid(tuple(sides), (pixel, pixel)), observation.points

@@ -23,6 +23,8 @@ _WIDEST = 200.0 * gaussian_fwhm_to_sigma
 """Largest standard deviation of a source in arcsec."""
 _SPLIT_WIDTH = 12.0 * gaussian_fwhm_to_sigma
 """Standard deviation in arcsec from which a source may be split into two."""
+_IMPROVEMENT, _FINAL_IMPROVEMENT = 0.05, 1e-3
+"""Decrease of chi squared below which the fit of a model that is compared, and that of the best one, has converged."""
 _KEPT = 2
 """Number of the best models to which a further source is added."""
 
@@ -59,9 +61,9 @@ def fit_sources(visibilities, errors, points, grid):
     """
     Fit one to three Gaussian sources to visibilities.
 
-    Sources are added one after another, at the maximum of the back-projected residual or by splitting the widest one.
-    Each is circular or, where that lowers the criterion, elliptical. The model with the smallest Bayesian information
-    criterion is chosen.
+    Sources are added one after another, as long as that lowers the Bayesian information criterion, at the maximum of
+    the back-projected residual or by splitting the widest one. Each is circular or, where that lowers the criterion,
+    elliptical. The model with the smallest criterion is chosen.
 
     Parameters
     ----------
@@ -102,6 +104,8 @@ class _Search:
     def __init__(self, visibilities, errors, points, grid):
         self.visibilities, self.errors, self.points, self.grid = visibilities, errors, points, grid
         self.penalty = np.log(2 * len(visibilities))
+        # Of a source of each of the starting widths, in units of the noise
+        self.transfers = np.exp(-2 * (np.pi * np.outer(_STARTING_WIDTHS, points.frequency)) ** 2) / errors
 
     def best(self):
         """The model with the smallest criterion, or `None`."""
@@ -109,21 +113,23 @@ class _Search:
         if not models:
             return None
         models += self.stretched(models[0])
-        found = list(models)
+        best = min(models, key=_criterion)
         for _ in range(_MOST - 1):
             models = self.extended(sorted(models, key=_criterion)[:_KEPT])
             if not models:
                 break
+            models += self.stretched(min(models, key=_criterion))
             chosen = min(models, key=_criterion)
-            models += self.stretched(chosen)
-            found += models
-        return min(found, key=_criterion)
+            if chosen.criterion >= best.criterion:
+                break
+            best = chosen
+        return min([best, *self.fitted([best.sources], _FINAL_IMPROVEMENT)], key=_criterion)
 
-    def fitted(self, starts):
+    def fitted(self, starts, least_improvement=_IMPROVEMENT):
         """The fitted models, without those of which a source is too faint, too wide or outside of the field."""
         if not starts:
             return []
-        found = fit_gaussians(starts, self.points, self.visibilities, self.errors)
+        found = fit_gaussians(starts, self.points, self.visibilities, self.errors, least_improvement)
         return [
             _Model(sources, chi_squared, chi_squared + self.penalty * sum(map(len, sources)))
             for sources, chi_squared in found
@@ -143,17 +149,14 @@ class _Search:
 
     def brightest(self, sources):
         """Start of a source where the residual of a model has the highest significance."""
-        residual = self.visibilities - model_of(sources, self.points)[0]
-        best, start = -np.inf, None
-        for width in _STARTING_WIDTHS:
-            transfer = np.exp(-2 * (np.pi * width * self.points.frequency) ** 2) / self.errors
-            image = back_projection(residual / self.errors, self.points, self.grid, transfer)
-            row, column = np.unravel_index(np.argmax(image), image.shape)
-            norm = np.sum(transfer**2)
-            if image[row, column] / np.sqrt(norm) > best:
-                best = image[row, column] / np.sqrt(norm)
-                start = np.array([image[row, column] / norm, self.grid.x[column], self.grid.y[row], width])
-        return start
+        residual = (self.visibilities - model_of(sources, self.points)[0]) / self.errors
+        images = back_projection(residual * self.transfers, self.points, self.grid, np.ones(len(residual)))
+        norms = np.sum(self.transfers**2, axis=1)
+        highest = images.reshape(len(images), -1).argmax(axis=1)
+        fluxes = np.take_along_axis(images.reshape(len(images), -1), highest[:, np.newaxis], axis=1)[:, 0]
+        best = np.argmax(fluxes / np.sqrt(norms))
+        row, column = np.unravel_index(highest[best], self.grid.shape)
+        return np.array([fluxes[best] / norms[best], self.grid.x[column], self.grid.y[row], _STARTING_WIDTHS[best]])
 
     def extended(self, models):
         """Models of circular sources with one more source."""

@@ -11,6 +11,7 @@ import pooch
 from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.keras import converted
 from sunpy_restore.core.registry import WeightsEntry, available, default_for, entry_named
+from sunpy_restore.core.unchanged import kept_while_unchanged
 from sunpy_restore.core.weightsfile import PICKLES, file_error, file_sha256, read, read_features, read_metadata, write
 
 __all__ = [
@@ -98,7 +99,7 @@ def resolve(weights=None, *, task, base_url=None, mirror=None, progress=False, r
         if entry.kind == "keras":
             path = converted(local.path, entry, cache_folder())
             local = LocalWeights(path, entry.name, file_sha256(path))
-        _check_task(local.path, read_metadata(local)["task"], task)
+        _check_task(local.path, _task_of(local.path), task)
         return local
     path = Path(weights).expanduser()
     if path.suffix not in (".safetensors", *PICKLES):
@@ -109,6 +110,12 @@ def resolve(weights=None, *, task, base_url=None, mirror=None, progress=False, r
         )
     _check_task(path, read_metadata(path)["task"], task)
     return LocalWeights(path, path.name, file_sha256(path))
+
+
+@kept_while_unchanged(16)
+def _task_of(path):
+    """Name of the task in the metadata of a file, which exists."""
+    return read_metadata(path)["task"]
 
 
 def fetch(entry, *, base_url=None, mirror=None, progress=False):
