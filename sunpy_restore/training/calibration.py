@@ -26,6 +26,7 @@ __all__ = ["calibrate"]
 
 _PER_STRATUM = 300  # pixels of a case that are kept of each stratum
 _IMAGES = 8  # of each method and part, whose errors are kept as images for the correlation
+_OF_SOURCE = 3  # such images of one source, which are alike
 _LARGEST_IMAGE = 256
 _LARGEST_ERROR = 5.0  # uncertainties; larger errors count as this in the correlation
 _FEWEST_PARTS = 3
@@ -42,6 +43,7 @@ class _Errors:
     case: list = field(default_factory=list)
     cases: list = field(default_factory=list)
     images: list = field(default_factory=list)
+    kept: list = field(default_factory=list)
     features: tuple = ()
 
     def add(self, evidence, difference, case, random):
@@ -59,9 +61,17 @@ class _Errors:
             self.weights.append(np.full(len(kept), len(own) / len(kept)))
             self.case.append(np.full(len(kept), number))
         self.cases.append(case)
-        if usable.any() and evidence.magnification == 1:
-            if sum(part == case.part for part, *_ in self.images) < _IMAGES:
-                self.images.append((case.part, *_part(evidence, np.where(usable, relative, np.nan))))
+        if usable.any() and evidence.magnification == 1 and self._wanted(case):
+            self.images.append((case.part, *_part(evidence, np.where(usable, relative, np.nan))))
+            self.kept.append(case)
+
+    def _wanted(self, case):
+        """Whether there are few images of the part of a case, and of its source, yet."""
+        source = case.source or case.name
+        return (
+            sum(kept.part == case.part for kept in self.kept) < _IMAGES
+            and sum((kept.source or kept.name) == source for kept in self.kept) < _OF_SOURCE
+        )
 
     def together(self):
         """The samples as arrays, with the names of the part, group and source of the case of each."""
