@@ -294,7 +294,7 @@ def test_its_results_are_checked(known, blurred, tmp_path, capsys):
     sunpy_restore.save(restored, tmp_path / "sharp.fits")
     blurred.save(tmp_path / "blurred.fits")
     assert main(["report", str(tmp_path / "sharp.fits"), str(tmp_path / "blurred.fits")]) == 1
-    assert "FLAG  Pixels without a value  2 (limit: 0)" in capsys.readouterr().out
+    assert "FLAG  Pixels without a value  2 (expected 0)" in capsys.readouterr().out
 
 
 def test_checks_of_its_own_follow(monkeypatch, blurred):

@@ -4,7 +4,7 @@ Calibrate the uncertainty of a task, and put it into the package.
     python tools/calibrate_uncertainty.py TASK DATA [--method NAME] [--cases N]
 
 It writes the error models of the methods to sunpy_restore/data/uncertainty/TASK.safetensors, those of other methods in
-it are kept, and the coverage in the cases for testing to docs/coverage/TASK.csv.
+it are kept, and the coverage in the tests to docs/coverage/TASK.csv.
 """
 
 import argparse
@@ -15,7 +15,10 @@ from sunpy_restore.core.errorfile import FOLDER, read_models, write_models
 from sunpy_restore.training.calibration import calibrate
 
 TABLES = Path(__file__).parents[1] / "docs" / "coverage"
-COLUMNS = ("method", "stratum", "group", "cases", "within_1", "within_1.96", "least", "width", "sums")
+COLUMNS = (
+    "method", "stratum", "group", "cases", "sources", "within_1", "error_1", "within_1.96", "error_1.96", "least",
+    "width", "rms", "sums",
+)  # fmt: skip
 
 
 def shown(value):
@@ -29,7 +32,7 @@ def write_table(path, rows):
     kept = []
     if path.is_file():
         with path.open(newline="") as file:
-            kept = [row for row in csv.DictReader(file) if row["method"] not in methods]
+            kept = [row for row in csv.DictReader(file, restval="") if row["method"] not in methods]
     path.parent.mkdir(exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")

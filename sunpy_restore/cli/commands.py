@@ -141,7 +141,8 @@ def calibrate(args):
     """Calibrate the uncertainty of methods, and write it beside their weights."""
     from sunpy_restore.core.errorfile import SUFFIX, write_models
     from sunpy_restore.core.weights import resolve
-    from sunpy_restore.training.calibration import calibrate, format_coverage
+    from sunpy_restore.training.calibration import calibrate
+    from sunpy_restore.training.coverage import format_coverage
 
     tasks.get_task(args.task)
     path = resolve(args.weights, task=args.task).path.with_suffix(SUFFIX)

@@ -10,7 +10,7 @@ __all__ = ["Calibration"]
 class Calibration:
     """The part of a `~sunpy_restore.core.recipe.Recipe` that has cases with a known truth, and good observations."""
 
-    calibration_steps: ClassVar[int] = 3000
+    calibration_steps: ClassVar[int] = 1500
     """Steps for which error models are fitted; fewer where cases are few, whose errors would be learned by heart."""
 
     def calibration(self, directory):

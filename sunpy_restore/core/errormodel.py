@@ -13,6 +13,7 @@ _HIDDEN = 32
 _CHUNK = 2**18  # pixels that are predicted together
 _SMALLEST, _LARGEST = -9.0, 9.0  # natural logarithm of the uncertainty in units of the scale
 _OUTSIDE = 0.05  # share of the samples beyond which features are clipped, in per cent
+_OUTLIER = 3.0  # uncertainties; the weight of larger errors increases linearly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,11 +116,12 @@ def _normalised(values, low, high):
     return 2 * (np.clip(values, low, high) - low) / np.maximum(high - low, 1e-12) - 1
 
 
-def fit_error_model(features, values, errors, *, weights, seed=0, steps=3000):
+def fit_error_model(features, values, errors, *, weights, seed=0, steps=1500):
     """
     Fit the network of an error model to errors that are known.
 
-    The loss is the negative logarithm of the likelihood of normally distributed errors.
+    The loss is the negative logarithm of the likelihood of errors that are normally distributed up to 3 sigma, and have
+    exponential tails beyond: the loss of Huber (1964), so that outliers do not decide the fit.
 
     Parameters
     ----------
@@ -147,7 +149,7 @@ def fit_error_model(features, values, errors, *, weights, seed=0, steps=3000):
     low, high = np.percentile(values, [_OUTSIDE, 100 - _OUTSIDE], axis=0).astype(np.float32)
     generator = torch.Generator().manual_seed(seed)
     known = torch.from_numpy(_normalised(values.astype(np.float32), low, high))
-    squares = torch.from_numpy(np.asarray(errors, np.float32)) ** 2
+    errors = torch.from_numpy(np.asarray(errors, np.float32)).abs()
     weights = torch.from_numpy(np.asarray(weights, np.float32))
     weights = weights / weights.mean()
     sizes = [len(features), _HIDDEN, _HIDDEN, 1]
@@ -155,7 +157,7 @@ def fit_error_model(features, values, errors, *, weights, seed=0, steps=3000):
         (torch.randn(after, before, generator=generator) / before**0.5, torch.zeros(after))
         for before, after in pairwise(sizes)
     ]
-    layers[-1] = (torch.zeros_like(layers[-1][0]), torch.full((1,), float(0.5 * torch.log(squares.mean() + 1e-12))))
+    layers[-1] = (torch.zeros_like(layers[-1][0]), torch.full((1,), float(0.5 * torch.log((errors**2).mean() + 1e-12))))
     parameters = [part.requires_grad_() for layer in layers for part in layer]
     optimiser = torch.optim.Adam(parameters, lr=3e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=steps)
@@ -165,7 +167,9 @@ def fit_error_model(features, values, errors, *, weights, seed=0, steps=3000):
         for weight, bias in layers[:-1]:
             hidden = torch.tanh(hidden @ weight.T + bias)
         logarithm = (hidden @ layers[-1][0].T + layers[-1][1])[:, 0].clip(_SMALLEST, _LARGEST)
-        loss = (weights[chosen] * (logarithm + 0.5 * squares[chosen] * torch.exp(-2 * logarithm))).mean()
+        ratios = errors[chosen] * torch.exp(-logarithm)
+        penalty = torch.nn.functional.huber_loss(ratios, torch.zeros_like(ratios), reduction="none", delta=_OUTLIER)
+        loss = (weights[chosen] * (logarithm + penalty)).mean()
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)

@@ -66,16 +66,21 @@ class Case:
     ----------
     name : `str`
         Name of the case.
-    part : ``"fit"``, ``"calibrate"`` or ``"test"``
-        What the case is used for. Cases of one part do not share images, regions or times with those of another, nor
-        with the training data of the weights.
+    part : `str`
+        Name of one of several parts of the cases, at least three. Cases of one part do not share images, regions or
+        times with those of another, nor with the training data of the weights: the errors of each part are predicted by
+        a model that was fitted to the others.
     make : callable
         ``make() -> (observation, truth)``; the truth has the shape and unit of the restored image.
     group : `str`
         What the case has in common with others, for example its noise.
+    source : `str`
+        Image or region of the case, by default a different one for each: only cases of different sources count as
+        independent.
     """
 
     name: str
     part: str
     make: Callable[[], Any]
     group: str = ""
+    source: str = ""

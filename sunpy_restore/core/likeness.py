@@ -14,6 +14,7 @@ __all__ = [
     "LIKENESS_KEYWORD",
     "Likeness",
     "excess",
+    "joint_excess",
     "learn",
     "likeness_of",
     "read_likeness",
@@ -98,7 +99,7 @@ class Likeness:
         ]
 
 
-def learn(fingerprints, *, margin=_MARGIN, beyond=None):
+def learn(fingerprints, *, margin=_MARGIN, beyond=None, joint=1.0):
     """
     Learn the ranges from good images.
 
@@ -111,6 +112,8 @@ def learn(fingerprints, *, margin=_MARGIN, beyond=None):
         for the Mahalanobis distance relative to the largest one.
     beyond : `numpy.ndarray`, optional
         How far below and above the images the range of each property goes at least, see `excess`.
+    joint : `float`
+        Factor of the largest Mahalanobis distance, see `joint_excess`.
 
     Returns
     -------
@@ -136,7 +139,7 @@ def learn(fingerprints, *, margin=_MARGIN, beyond=None):
     distances = np.linalg.norm((values - center) @ whitening.T, axis=1)
     return Likeness(
         names=names, low=low, high=high, center=center, whitening=whitening,
-        distance=float((1 + margin) * distances.max()),
+        distance=float(joint * (1 + margin) * distances.max()),
     )  # fmt: skip
 
 
@@ -169,6 +172,35 @@ def excess(fingerprints, groups, *, slack=_SLACK):
         apart = others.min(axis=0) - own.min(axis=0), own.max(axis=0) - others.max(axis=0)
         largest = np.maximum(largest, apart)
     return slack * largest
+
+
+def joint_excess(fingerprints, groups, *, margin=_MARGIN, beyond=None, slack=_SLACK):
+    """
+    Measure how far the images of one day or region can lie beyond the largest Mahalanobis distance of all others.
+
+    Parameters
+    ----------
+    fingerprints, groups, slack
+        See `excess`.
+    margin, beyond
+        See `learn`.
+
+    Returns
+    -------
+    `float`
+        The largest distance of images of a group, in units of the limit that is learned from all other groups, times
+        ``slack``; at least 1.
+    """
+    groups, largest = np.array(groups), 0.0
+    names = dict.fromkeys(groups)
+    for name in names if len(names) > 1 else ():
+        others = [one for one, group in zip(fingerprints, groups, strict=True) if group != name]
+        limits = learn(others, margin=margin, beyond=beyond)
+        own = [one for one, group in zip(fingerprints, groups, strict=True) if group == name]
+        values = np.array([[one[key] for key in limits.names] for one in own], dtype=float)
+        apart = np.linalg.norm((values - limits.center) @ limits.whitening.T, axis=1) / limits.distance
+        largest = max(largest, apart.max())
+    return max(1.0, float(slack * largest))
 
 
 def write_likeness(path, likeness):

@@ -150,7 +150,7 @@ class Report:
         lines = [self.title]
         for check in self.checks:
             verdict = "pass" if check.passed else "FLAG"
-            lines.append(f"  {verdict}  {check.name:<{names}}  {check.shown} (limit: {check.limit})")
+            lines.append(f"  {verdict}  {check.name:<{names}}  {check.shown} (expected {check.limit})")
             lines.append(f"        {check.meaning}")
         return "\n".join(lines)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sunpy_restore.core.likeness import excess, learn, read_likeness, write_likeness
+from sunpy_restore.core.likeness import excess, joint_excess, learn, read_likeness, write_likeness
 
 RANDOM = np.random.default_rng(0)
 
@@ -91,3 +91,18 @@ def test_ranges_go_as_far_beyond_as_left_out_groups_do():
     assert (wider.low <= plain.low).all()
     assert (wider.high >= plain.high).all()
     assert not excess(found, ["one"] * len(found)).any()
+
+
+def test_a_group_that_does_not_occur_together_like_others_widens_the_joint_limit():
+    """Images of one day with another relation of two properties are usual once the limit has covered that day."""
+    images, groups = good(200), ["usual day"] * 200
+    days = [{**one, "noise": 1e-6 * (9 - 1e-5 * one["contrast"])} for one in good(20)]
+    every, names = images + days, [*groups, *["other day"] * 20]
+    beyond = excess(every, names)
+    joint = joint_excess(every, names, beyond=beyond)
+    assert joint > 1
+    rest = learn(images, beyond=beyond)
+    wider = learn(images, beyond=beyond, joint=joint)
+    assert any(rest.measure(one)[0] > 1 for one in days)
+    assert all(wider.measure(one)[0] <= 1 for one in days)
+    assert joint_excess(images, groups, beyond=beyond) == 1

@@ -193,9 +193,9 @@ def test_an_observation_that_is_refused_for_restoration_is_refused(restored, ori
 
 @pytest.mark.parametrize(
     ("value", "low", "high", "text"),
-    [(1.0004, 0, 1, "1.0004 (limit: 0 to 1)"), (0.99951, 0.9996, 1.1, "0.9995 (limit: 0.9996 to 1.1)"),
-     (0.5, 0, 1, "0.5 (limit: 0 to 1)"), (3.14159, 0, 1, "3.14 (limit: 0 to 1)")],
+    [(1.0004, 0, 1, "1.0004 (expected 0 to 1)"), (0.99951, 0.9996, 1.1, "0.9995 (expected 0.9996 to 1.1)"),
+     (0.5, 0, 1, "0.5 (expected 0 to 1)"), (3.14159, 0, 1, "3.14 (expected 0 to 1)")],
 )  # fmt: skip
 def test_a_flagged_value_differs_from_its_limit(value, low, high, text):
     check = Check(name="Ratio", value=value, low=low, high=high)
-    assert f"{check.shown} (limit: {check.limit})" == text
+    assert f"{check.shown} (expected {check.limit})" == text

@@ -17,13 +17,12 @@ from sunpy_restore.backprojection.scenes import ellipse, image_of, joined, visib
 from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.core.evidence import Case
 
-__all__ = ["COUNTS", "calibration_cases", "draw_case"]
+__all__ = ["calibration_cases", "draw_case"]
 
-COUNTS = {"fit": 560, "calibrate": 280, "test": 280}
-"""Number of cases of each part."""
-
-_SEED = 18
-"""Of scenes that no training and no evaluation uses."""
+_SEED, _SERIES = 18, (560, 280, 280)
+"""Of scenes that no training and no evaluation uses; numbers of scenes with seeds of one series."""
+_PARTS = 5
+"""Number of parts of the cases."""
 _LEVELS = (0.005, 0.35)
 """Smallest and largest RMS of the complex noise, relative to the mean amplitude."""
 _CLASSES = {"noise below 4 %": 0.04, "noise 4 to 12 %": 0.12, "noise above 12 %": np.inf}
@@ -60,16 +59,14 @@ def calibration_cases():
     `list` of `~sunpy_restore.core.evidence.Case`
         The parts have different scenes. The group is the noise level.
     """
-    places = [((index + 0.5) / count, part, index) for part, count in COUNTS.items() for index in range(count)]
-    # The parts take turns, so that the first cases are of all of them
-    return [_case(part, index) for _, part, index in sorted(places)]
+    places = [((index + 0.5) / count, series, index) for series, count in enumerate(_SERIES) for index in range(count)]
+    return [_case(number, [_SEED, series, index]) for number, (_, series, index) in enumerate(sorted(places))]
 
 
-def _case(part, index):
-    seed = [_SEED, list(COUNTS).index(part), index]
+def _case(number, seed):
     level = _level(seed)
     group = next(label for label, limit in _CLASSES.items() if level < limit)
-    return Case(name=f"{part} {index}", part=part, make=partial(draw_case, seed), group=group)
+    return Case(name=f"scene {number}", part=f"part {number % _PARTS}", make=partial(draw_case, seed), group=group)
 
 
 def _level(seed):

@@ -21,7 +21,7 @@ from sunpy_restore.desaturation.recipe.views import displayed
 __all__ = ["calibration_cases"]
 
 _KINDS = ("mask", "flare", "flare", "mask", "flare", "level told", "flare")
-_PARTS = ("fit", "calibrate", "fit", "test")  # of successive cases of a kind
+_PARTS = ("first", "second", "first", "third")  # of successive cases of a kind
 _CASES = 224
 _MANY = 32  # images with holes that a user masks
 _BAND = 512  # columns of a full-disk image that belong to one part

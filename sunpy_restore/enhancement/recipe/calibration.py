@@ -1,5 +1,6 @@
 """Observations whose truth is known, from images that no network was trained with: errors are learned from them."""
 
+import re
 import tomllib
 import zlib
 from dataclasses import replace
@@ -39,6 +40,8 @@ _SIZE = 64
 """Side in pixels of the observations of fine images."""
 _VIEWS = {True: 2, False: 5}
 """Number of the observations for each noise: of HMI images, and of finer ones."""
+_REGION = re.compile(r"IMaX \d+|MURaM|[^,]+")
+"""The part of the name of an image that is the region of the Sun, or the simulation."""
 _CONTEXT = 26
 """Pixels around an HMI image from which light is scattered into it; they are in no truth."""
 _FORESHORTENED, _GAPPY = 0.4, 0.25
@@ -62,7 +65,7 @@ def read_scenes(task):
     Returns
     -------
     `~sunpy_restore.core.imagelist.ImageList`
-        The ``split`` of its entries is the part that they are for: ``"fit"``, ``"calibrate"`` or ``"test"``.
+        The ``split`` of its entries is the part that they belong to; regions of the Sun are in one part only.
     """
     path = _FOLDER / f"{task}.toml"
     content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -94,6 +97,7 @@ def cases(task, directory):
             part=entry.split,
             make=partial(_observed, task, str(directory), entry.name, number, noise),
             group=_described(task, noise),
+            source=_REGION.match(entry.name).group(),
         )
         for entry in read_scenes(task).entries
         for number in range(_VIEWS[_is_coarse(entry)])

@@ -3,7 +3,7 @@ Cases from which the uncertainty of filled pixels is learned: images that were k
 
 The truth of a filled pixel is its observed value, noise included. Stars, planets and cosmic rays in holes are left out:
 no fill contains them, see `~sunpy_restore.inpainting.outliers.find_outliers`. Images of the list are split by position
-angle: 12 sectors of 30 degrees are used for the fit, for the calibration and for the test in turn.
+angle: 12 sectors of 30 degrees belong to three parts in turn.
 """
 
 from functools import cache, partial
@@ -36,7 +36,7 @@ __all__ = ["NOISES", "calibration_cases", "make_case"]
 NOISES = {"half of the noise": 0.5, "noise as observed": 1.0, "twice the noise": 2.0}
 """Groups of cases, and the noise relative to that of the observed image."""
 
-_PARTS = ("fit", "calibrate", "test")
+_PARTS = ("first", "second", "third")
 _SECTORS = 12  # of position angle
 _ROUNDS = 3  # through the images of both coronagraphs in turn
 _SMOOTHING = 1.5  # pixels; finer detail counts as noise
@@ -86,7 +86,8 @@ def calibration_cases(directory):
         for part in _PARTS:
             group = groups[index % len(groups)]
             make = partial(make_case, exposure, part, index, NOISES[group], predicted)
-            cases.append(Case(name=f"{exposure.name}, {part} {index}", part=part, make=make, group=group))
+            name = f"{exposure.name}, {part} {index}"
+            cases.append(Case(name=name, part=part, make=make, group=group, source=exposure.name))
     return cases
 
 
@@ -131,7 +132,7 @@ def make_case(exposure, part, index, noise, predicted=lambda name: None):
     ----------
     exposure : `~sunpy_restore.inpainting.recipe.scenes.Exposure`
         The image.
-    part : ``"fit"``, ``"calibrate"`` or ``"test"``
+    part : ``"first"``, ``"second"`` or ``"third"``
         The sectors in which the holes are.
     index : `int`
         Seed.

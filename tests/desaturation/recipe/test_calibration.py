@@ -8,7 +8,7 @@ from sunpy_restore.desaturation.forward import FULL_WELL
 from sunpy_restore.desaturation.recipe import calibration
 from sunpy_restore.desaturation.recipe.scenes import Disk
 
-PARTS = ("fit", "calibrate", "test")
+PARTS = ("first", "second", "third")
 
 
 def disk(day, seed, shape=(512, 2048)):

@@ -24,7 +24,7 @@ HOURS = 2.0
 def test_parts_are_independent(task):
     """Of each other, and of all training images."""
     scenes = module.read_scenes(task)
-    parts = {part: [one for one in scenes.entries if one.split == part] for part in ("fit", "calibrate", "test")}
+    parts = {part: [one for one in scenes.entries if one.split == part] for part in "12345"}
     assert sum(map(len, parts.values())) == len(scenes.entries)
     trained = [entry for path in LISTS.glob(f"{task}*.toml") for entry in read_list(path).split("train")]
     groups = [[replace(entry, split="train") for entry in group] for group in (trained, *parts.values())]
@@ -32,6 +32,9 @@ def test_parts_are_independent(task):
     for one, other in combinations(groups, 2):
         kept = [replace(entry, split="validation") for entry in other]
         assert find_list_leak(one + kept, scenes.hashes, HOURS) is None
+    sources = {case.source: case.part for case in module.cases(task, "")}
+    assert all(sources[case.source] == case.part for case in module.cases(task, ""))
+    assert len(sources) > 10
     names = [entry.name for entry in scenes.entries]
     assert len(set(names)) == len(names)
     assert all(entry.licence and entry.unit and entry.pixel_scale for entry in scenes.entries)
@@ -41,7 +44,7 @@ def test_parts_are_independent(task):
 LIST = """
 [[scene]]
 name = "granules"
-part = "fit"
+part = "first"
 files = ["granules.png"]
 unit = "intensity"
 pixel_scale = 0.06
@@ -49,7 +52,7 @@ options = {{ normalise = "mean", gain = [0.9, 1.1] {lanes} }}
 
 [[scene]]
 name = "spot"
-part = "test"
+part = "second"
 files = ["spot.fits"]
 rows = [40, 80]
 columns = [36, 70]
@@ -83,7 +86,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("task", TASKS)
 def test_cases(task, folder):
     cases = recipe_of(get_task(task)).calibration(folder)
-    assert {case.part for case in cases} == {"fit", "test"}
+    assert {case.part for case in cases} == {"first", "second"}
     assert len({case.group for case in cases}) == 3
     assert len({case.name for case in cases}) == len(cases)
     chosen = [case for case in cases if ", 0, " in case.name]

@@ -13,7 +13,7 @@ from sunpy_restore.inpainting.recipe.calibration import NOISES, make_case
 from sunpy_restore.inpainting.task import TASK
 from sunpy_restore.inpainting.uncertainty import evidence
 
-PARTS = ("fit", "calibrate", "test")
+PARTS = ("first", "second", "third")
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +53,10 @@ def test_parts_have_no_pixel_in_common(made):
 
 
 def test_cases_are_the_same_in_every_run(exposure, made):
-    again, truth = make_case(exposure, "fit", 3, 1.0)
-    np.testing.assert_array_equal(again.image, made["fit"][0].image)
-    np.testing.assert_array_equal(truth, made["fit"][1])
-    other, _ = make_case(exposure, "fit", 5, 1.0)
+    again, truth = make_case(exposure, "first", 3, 1.0)
+    np.testing.assert_array_equal(again.image, made["first"][0].image)
+    np.testing.assert_array_equal(truth, made["first"][1])
+    other, _ = make_case(exposure, "first", 5, 1.0)
     assert (other.mask != again.mask).any()
 
 
@@ -71,7 +71,7 @@ def test_noise_is_changed_as_the_name_says(exposure, noise):
 
 def test_half_of_the_cases_have_neighbours(exposure):
     predicted = np.where(exposure.unobserved, np.nan, exposure.image)
-    given = [make_case(exposure, "test", index, 1.0, lambda name: predicted)[0].neighbours for index in range(4)]
+    given = [make_case(exposure, "third", index, 1.0, lambda name: predicted)[0].neighbours for index in range(4)]
     assert sum(part is not None for part in given) == 2
     for part in given:
         assert part is None or not np.isfinite(part[exposure.unobserved]).any()
@@ -79,7 +79,7 @@ def test_half_of_the_cases_have_neighbours(exposure):
 
 def test_only_cases_with_neighbours_are_for_temporal(made, exposure):
     recipe = recipe_of(TASK)
-    observation = replace(made["fit"][0], neighbours=None)
+    observation = replace(made["first"][0], neighbours=None)
     for name, expected in (("temporal", False), ("radial", True)):
         method = type("Method", (), {"name": name})
         assert recipe.applies(observation, method, {}) is expected
@@ -87,7 +87,7 @@ def test_only_cases_with_neighbours_are_for_temporal(made, exposure):
 
 
 def test_evidence_can_be_had_for_a_case(made):
-    observation, truth = made["calibrate"]
+    observation, truth = made["second"]
     method = load_method(TASK, "harmonic")
     restored = restore_observation(observation, method)
     found = evidence(observation, restored, method)
