@@ -58,17 +58,17 @@ def test_earlier_perceptrons_keep_their_weights(fills):
     options = {name: {key: part for key, part in size.items() if key != "architecture"} for name, size in sizes.items()}
     options |= {"features": feature_count(fills - 1), "fills": fills}
     earlier = TASK.build_network({"architecture": "FillMixture"} | options)
-    earlier.centre.normal_()
+    earlier.centre.uniform_(-0.5, 0.5)
     earlier.spread.uniform_(0.5, 2)
     record = {"architecture": "FillMixture"} | options, earlier.state_dict()
     hyperparameters, mixture = mixture_of(record, record)
-    mixture.centre.normal_()
+    mixture.centre.uniform_(-0.5, 0.5)
     mixture.spread.uniform_(0.5, 2)
     added = with_earlier(mixture, *record)
     assert added == {"members": 12}
     TASK.build_network(hyperparameters | added).load_state_dict(mixture.state_dict())
     del mixture.perceptrons[:6]
-    features = np.random.default_rng(0).standard_normal((9, FEATURES)) * 0.3
+    features = np.random.default_rng(0).uniform(-1, 1, (9, FEATURES))
     found, expected = mixture.weights(features), earlier.weights(features[:, : options["features"]])
     np.testing.assert_allclose(found[:, 1], expected[:, 1], rtol=1e-4)
     if fills == 2:
