@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["FEATURES", "OF_REGION", "Region", "mixed", "regions"]
+from sunpy_restore.desaturation.kriging import kriging
+
+__all__ = ["FEATURES", "FILLS", "OF_REGION", "Region", "feature_count", "mixed", "regions", "with_kriging"]
 
 _GAP = 2  # pixels of a margin that joins damaged pixels to one region
 _AROUND = 64  # pixels around a region that are compared with its rim
@@ -36,8 +38,29 @@ OF_REGION = (
 )
 """Names of the first features of a region, which do not depend on a fill; most are logarithms."""
 
-_OF_EXPERT = 3
-FEATURES = len(OF_REGION) + _OF_EXPERT
+_OF_FILL = 3
+
+
+def feature_count(fills):
+    """
+    Count the features of a region.
+
+    Parameters
+    ----------
+    fills : `int`
+        Number of fills beside the biharmonic one.
+
+    Returns
+    -------
+    `int`
+    """
+    return len(OF_REGION) + _OF_FILL * fills
+
+
+FILLS = 2
+"""Number of fills that are averaged with the biharmonic one: that of a network, and kriging."""
+
+FEATURES = feature_count(FILLS)
 """Number of features of a region."""
 
 
@@ -53,7 +76,7 @@ class Region:
     own : `numpy.ndarray` of `bool`
         The damaged pixels of the region in the box.
     features : `numpy.ndarray`
-        Shape ``(FEATURES,)``.
+        Shape ``(feature_count(fills),)``.
     """
 
     place: tuple[slice, slice]
@@ -73,20 +96,15 @@ def regions(channels, fills):
     channels : mapping
         The input channels ``"image"``, ``"mask"``, ``"brightest"`` and ``"biharmonic"``, shape ``(h, w)``.
     fills : `list` of `numpy.ndarray`
-        The window filled by one or more networks, shape ``(h, w)``.
+        The window filled by one or more other methods, shape ``(h, w)``.
 
     Yields
     ------
     Region
     """
     mask = channels["mask"] > 0
-    labels, _ = ndimage.label(ndimage.binary_dilation(mask, iterations=_GAP), np.ones((3, 3)))
-    labels *= mask
-    for index, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is None:
-            continue
-        place = tuple(slice(max(part.start - _AROUND, 0), part.stop + _AROUND) for part in box)
-        own, valid = labels[place] == index, ~mask[place]
+    for place, own in _places(mask):
+        valid = ~mask[place]
         image, brightest, plate = (channels[name][place] for name in ("image", "brightest", "biharmonic"))
         rings = _rings(image, own, valid)
         rim = rings[0]
@@ -96,9 +114,36 @@ def regions(channels, fills):
         yield Region(place, own, np.array(features))
 
 
+def _places(mask):
+    """Rows and columns of a box around each damaged region, and its pixels in the box."""
+    labels, _ = ndimage.label(ndimage.binary_dilation(mask, iterations=_GAP), np.ones((3, 3)))
+    labels *= mask
+    for index, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is not None:
+            place = tuple(slice(max(part.start - _AROUND, 0), part.stop + _AROUND) for part in box)
+            yield place, labels[place] == index
+
+
+def with_kriging(channels, fills):
+    """
+    Append the fill by `~sunpy_restore.desaturation.kriging.kriging`.
+
+    Parameters
+    ----------
+    channels, fills
+        See `regions`.
+
+    Returns
+    -------
+    `list` of `numpy.ndarray`
+    """
+    mask = channels["mask"] > 0
+    return [*fills, kriging(channels["image"], mask, _places(mask))]
+
+
 def mixed(channels, fills, weights):
     """
-    Average the biharmonic fill and those of networks, with weights for each region.
+    Average the biharmonic fill and others, with weights for each region.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from sunpy_restore.core.network import TiledNetwork
 from sunpy_restore.desaturation.channels import MARGIN
 from sunpy_restore.desaturation.classical import diffraction
 from sunpy_restore.desaturation.correction import correct_fill
-from sunpy_restore.desaturation.mixture import mixed
+from sunpy_restore.desaturation.mixture import mixed, with_kriging
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.networks.mixture import FillMixture
 
@@ -79,7 +79,7 @@ def with_network(observation, network, *, progress=False):
 
     Of a `~sunpy_restore.networks.mixture.FillMixture`, one network is used where a saturation level is known: that for
     saturated pixels on a linear scale, and the general one in display images. Otherwise the fill of the general one, at
-    most twice the brightest valid value, and the biharmonic one are averaged, see
+    most twice the brightest valid value, the biharmonic one and kriging are averaged, see
     `~sunpy_restore.desaturation.mixture.mixed`.
 
     Parameters
@@ -113,6 +113,8 @@ def with_network(observation, network, *, progress=False):
     def method(window):
         highest = _HIGHEST * window["image"][window["mask"] == 0].max(initial=0)
         fills = [np.minimum(_filled(expert, window, progress), highest) for expert in networks]
+        if mixture.fills > 1 + len(fills):
+            fills = with_kriging(window, fills)
         return mixed(window, fills, mixture.weights)
 
     return observation.fill(method)

@@ -12,11 +12,11 @@ _LARGEST = 4.0  # standard deviations of a feature
 
 class FillMixture(nn.Module):
     """
-    Two networks that fill damaged pixels, and the weights by which a fill and a classical one are averaged.
+    Two networks that fill damaged pixels, and the weights by which a fill and classical ones are averaged.
 
     One network was trained with saturated pixels, which are brighter than their surroundings; its results are those of
     `forward`. The other was trained with pixels of any brightness. For each damaged region perceptrons give the weights
-    of the classical fill and of the latter network from features of the region. The weights are the mean of those that
+    of the classical fills and of the latter network from features of the region. The weights are the mean of those that
     the perceptrons give.
 
     Parameters
@@ -29,14 +29,33 @@ class FillMixture(nn.Module):
         Neurons in each of the two hidden layers of a perceptron.
     members : `int`
         Number of perceptrons, which differ by their initial weights.
+    fills : `int`
+        Number of fills that are averaged: the biharmonic one, that of the network, and, if there are 3, kriging.
     """
 
-    def __init__(self, saturated, general, features, hidden=24, members=6):
+    def __init__(self, saturated, general, features, hidden=24, members=6, fills=2):
         super().__init__()
         self.saturated, self.general = FillingUNet(**saturated), FillingUNet(**general)
+        self.fills = fills
         self.register_buffer("centre", torch.zeros(features))
         self.register_buffer("spread", torch.ones(features))
-        self.perceptrons = nn.ModuleList(_perceptron(features, hidden) for _ in range(members))
+        self.perceptrons = nn.ModuleList(_perceptron(features, hidden, fills) for _ in range(members))
+
+    def add_perceptron(self, hidden):
+        """
+        Add a perceptron.
+
+        Parameters
+        ----------
+        hidden : `int`
+            Neurons in each of its hidden layers.
+
+        Returns
+        -------
+        `torch.nn.Sequential`
+        """
+        self.perceptrons.append(_perceptron(len(self.centre), hidden, self.fills))
+        return self.perceptrons[-1]
 
     @property
     def receptive_radius(self):
@@ -68,8 +87,8 @@ class FillMixture(nn.Module):
         Returns
         -------
         `torch.Tensor`
-            Shape ``(regions, 2)``: of the classical fill and of the general network. They are not negative, and their
-            sum is 1.
+            Shape ``(regions, fills)``: of the biharmonic fill, of the general network, and of kriging. They are not
+            negative, and their sum is 1.
         """
         standard = ((features - self.centre) / self.spread).clamp(-_LARGEST, _LARGEST)
         return torch.stack([torch.softmax(member(standard), dim=1) for member in self.perceptrons]).mean(dim=0)
@@ -80,7 +99,7 @@ class FillMixture(nn.Module):
             return self.shares(torch.as_tensor(features, dtype=torch.float32)).numpy()
 
 
-def _perceptron(features, hidden):
+def _perceptron(features, hidden, fills):
     return nn.Sequential(
-        nn.Linear(features, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, 2)
+        nn.Linear(features, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, fills)
     )

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sunpy_restore.desaturation.channels import channels_of
-from sunpy_restore.desaturation.mixture import FEATURES, mixed, regions
+from sunpy_restore.desaturation.mixture import FEATURES, feature_count, mixed, regions, with_kriging
 from sunpy_restore.desaturation.task import CHANNELS
 
 
@@ -30,7 +30,7 @@ def test_each_damaged_pixel_belongs_to_one_region():
     count = np.zeros(channels["mask"].shape)
     for region in regions(channels, fills):
         count[region.place] += region.own
-        assert region.features.shape == (FEATURES,)
+        assert region.features.shape == (feature_count(1),)
         assert np.isfinite(region.features).all()
     np.testing.assert_array_equal(count, channels["mask"])
 
@@ -57,6 +57,17 @@ def test_features_do_not_depend_on_the_orientation(seed, turns, mirrored):
     others = regions({name: turned(image) for name, image in channels.items()}, [turned(fill) for fill in fills])
     for one, other in zip(sorted(map(tuple, features)), sorted(tuple(r.features) for r in others), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_kriging_is_one_more_fill_of_all_damaged_pixels():
+    channels, fills = scene()
+    more = with_kriging(channels, fills)
+    mask = channels["mask"] > 0
+    assert len(more) == 2
+    assert more[0] is fills[0]
+    np.testing.assert_array_equal(more[1][~mask], channels["image"][~mask])
+    assert np.count_nonzero(more[1][mask] != channels["image"][mask]) > 0.9 * mask.sum()
+    assert next(regions(channels, more)).features.shape == (FEATURES,)
 
 
 @pytest.mark.parametrize("index", range(2))

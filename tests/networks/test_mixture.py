@@ -19,11 +19,13 @@ def mixture():
     return network.eval()
 
 
+@pytest.mark.parametrize("fills", [2, 3])
 @pytest.mark.parametrize("size", [0.1, 1.0, 1e6])
-def test_shares_are_those_of_an_average(mixture, size):
+def test_shares_are_those_of_an_average(size, fills):
+    mixture = FillMixture(SMALL | {"brightest": "level"}, GENERAL, features=5, hidden=8, fills=fills)
     features = size * np.random.default_rng(1).standard_normal((20, 5))
     shares = mixture.weights(features)
-    assert shares.shape == (20, 2)
+    assert shares.shape == (20, fills)
     assert (shares >= 0).all()
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
 

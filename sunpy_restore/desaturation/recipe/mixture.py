@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
-from sunpy_restore.desaturation.mixture import FEATURES, regions
+from sunpy_restore.desaturation.mixture import FEATURES, FILLS, regions, with_kriging
 from sunpy_restore.desaturation.recipe.scenes import read_disks
 from sunpy_restore.desaturation.recipe.views import Views
 from sunpy_restore.desaturation.task import CHANNELS
 from sunpy_restore.networks.mixture import FillMixture
 
-__all__ = ["fit_shares", "mixture_of", "mixture_views", "statistics"]
+__all__ = ["fit_shares", "mixture_of", "mixture_views", "statistics", "with_earlier"]
 
 _SIDE = 224  # pixels
 _MANY = {"paper": 0.25, "threshold": 0.3, "displaced": 0.2, "foreign": 0.1, "shapes": 0.15}
@@ -62,9 +62,9 @@ def statistics(mixture, views):
     Returns
     -------
     `dict`
-        For n regions ``features``, shape ``(n, FEATURES)``; ``products`` of the errors of both fills, shape
-        ``(n, 2, 2)``; ``fluxes``, the sums of their errors, shape ``(n, 2)``; ``truth``, the sum of the true values and
-        of their squares, shape ``(n, 2)``; and ``view``, the index of the view.
+        For n regions ``features``, shape ``(n, FEATURES)``; ``products`` of the errors of the three fills,
+        shape ``(n, 3, 3)``; ``fluxes``, the sums of their errors, shape ``(n, 3)``; ``truth``, the sum of the true
+        values and of their squares, shape ``(n, 2)``; and ``view``, the index of the view.
     """
     found = {name: [] for name in ("features", "products", "fluxes", "truth", "view")}
     for index, (channels, truth) in enumerate(views):
@@ -72,6 +72,7 @@ def statistics(mixture, views):
         with torch.inference_mode():
             fills = [network(batch)[0, 0].numpy() for network in mixture.experts]
         named = dict(zip(CHANNELS, channels, strict=True))
+        fills = with_kriging(named, fills)
         for region in regions(named, fills):
             true = truth[region.place][region.own].astype(float)
             errors = [fill[region.place][region.own] - true for fill in (named["biharmonic"], *fills)]
@@ -183,7 +184,43 @@ def mixture_of(saturated, general):
         parts[name] = (options, state)
     options = {name: part[0] for name, part in parts.items()}
     options["saturated"] = options["saturated"] | {"brightest": "level"}
-    mixture = FillMixture(**options, features=FEATURES)
+    mixture = FillMixture(**options, features=FEATURES, fills=1 + FILLS)
     for name, (_, state) in parts.items():
         getattr(mixture, name).load_state_dict(state)
-    return {"architecture": FillMixture.__name__, "features": FEATURES} | options, mixture.eval()
+    return {"architecture": FillMixture.__name__, "features": FEATURES, "fills": 1 + FILLS} | options, mixture.eval()
+
+
+def with_earlier(mixture, hyperparameters, state):
+    """
+    Add the perceptrons of an earlier mixture, which were fitted to other views.
+
+    Those of a mixture without kriging give half of the weight of the biharmonic fill to kriging.
+
+    Parameters
+    ----------
+    mixture : `~sunpy_restore.networks.mixture.FillMixture`
+        A mixture whose perceptrons are fitted, see `fit_shares`. It is changed.
+    hyperparameters, state : `dict`
+        Of the earlier mixture.
+
+    Returns
+    -------
+    `dict`
+        Hyperparameters that differ: the number of perceptrons.
+    """
+    earlier = FillMixture(**{name: value for name, value in hyperparameters.items() if name != "architecture"})
+    earlier.load_state_dict(state)
+    count = len(earlier.centre)
+    centre, spread = mixture.centre[:count], mixture.spread[:count]
+    with torch.no_grad():
+        for member in earlier.perceptrons:
+            first, last = member[0], member[-1]
+            added = mixture.add_perceptron(hidden=first.out_features)
+            # The features are standardized by the numbers of the mixture, not by those of the earlier one
+            added[0].bias.copy_(first.bias + first.weight @ ((centre - earlier.centre) / earlier.spread))
+            added[0].weight.zero_()[:, :count] = first.weight * (spread / earlier.spread)
+            added[2].load_state_dict(member[2].state_dict())
+            order = [0, 1, 0] if earlier.fills < mixture.fills else list(range(mixture.fills))
+            added[-1].weight.copy_(last.weight[order])
+            added[-1].bias.copy_(last.bias[order] - torch.tensor([np.log(order.count(index)) for index in order]))
+    return {"members": len(mixture.perceptrons)}
