@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 SCORE = "nmse/"
 LABEL = "validation: mean squared error / variance"
@@ -86,7 +86,9 @@ def draw(folder, target):
                 axes.plot(steps, errors[source], style, marker=".", color=f"C{number}", label=label)
         axes.set(title=task, xlabel="optimiser steps", ylabel=LABEL, yscale="log")
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+        low, high = axes.get_ylim()
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 5 * low else range(1, 10)))
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.legend(fontsize="x-small")
         axes.grid(alpha=0.3)
     # The date would change the file each time
