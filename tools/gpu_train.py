@@ -1,17 +1,21 @@
 """
-Train several configurations at once on one GPU, within a given time.
+Train one or several configurations at once on one GPU, within a given time, and score them.
+
+    python tools/gpu_train.py JOBS.toml DATA OUT --minutes 9 [--half] [--score]
+    python tools/gpu_train.py TASK:CONFIG DATA OUT --minutes 9 [--set KEY=VALUE]...
 
 The file of jobs is TOML: a table ``[[job]]`` each, with ``task``, ``config``, optionally ``name``, ``changes`` (a
 table, as ``--set`` of ``sunpy-restore train`` takes them) and ``workers``. Jobs of one task share the views of its
-images, which are made first. A job ends after its steps, or when the time is over. Its weights file is in OUT as soon
-as it ends, in half precision with ``--half``; checkpoints and logs are in a folder for temporary files. Whatever has
-not ended when the time is over is killed.
-
-    python tools/gpu_train.py JOBS.toml DATA OUT --minutes 9 [--half]
+images, which are made first. A job ends after its steps, or when the time is over. As soon as it ends, its weights file
+(in half precision with ``--half``) and the curves of its losses and validations are in OUT as NAME.safetensors and
+NAME.csv. With ``--score``, NAME.txt has the scores of these weights and of the classical methods; a fifth of the time
+is kept for them. Checkpoints are in a folder for temporary files. Whatever has not ended when the time is over is
+killed.
 """
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -24,15 +28,16 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from sunpy_restore.core.configfile import changed
+from sunpy_restore.core.configfile import changed, parse_changes
 from sunpy_restore.core.made import Made
 from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.tasks import get_task
-from sunpy_restore.training import train
+from sunpy_restore.training import evaluate, format_table, train
 
 _START = time.time()
 _SCRATCH = Path(tempfile.mkdtemp(prefix="gpu_train"))
 _RESERVE = 45  # seconds for the last validation and the files
+_SCORING = 0.2  # part of the time that is kept for the scores
 _WORKERS = 2
 
 
@@ -66,18 +71,26 @@ def _share_views(recipe, jobs, data, processes):
     type(recipe).datasets = lambda self, directory, config: datasets(directory, config)
 
 
-def _run(job, data, out, minutes, half):
+def _run(job, args):
     name = job.get("name", f"{job['task']}-{job['config']}")
     try:
         torch.set_num_threads(1)
-        left = minutes * 60 - (time.time() - _START) - _RESERVE
+        left = args.minutes * 60 * (1 - _SCORING * args.score) - (time.time() - _START) - _RESERVE
         _say(name, "starts")
         path = train(
-            job["task"], data, _SCRATCH / name, config=_config(job), progress=False,
+            job["task"], args.data, _SCRATCH / name, config=_config(job), progress=False,
             workers=job.get("workers", _WORKERS), minutes=left / 60,
         )  # fmt: skip
-        metadata = _store(path, out / f"{name}.safetensors", half)
-        _say(name, "done:", *(metadata[key] for key in ("steps", "wall_time", "validation")))
+        target = args.out / f"{name}.safetensors"
+        metadata = _store(path, target, args.half)
+        for curves in path.parent.glob("logs/*/metrics.csv"):
+            shutil.copyfile(curves, args.out / f"{name}.csv")
+        _say(name, "trained:", *(metadata[key] for key in ("steps", "wall_time", "validation")))
+        if args.score:
+            rows = evaluate(job["task"], args.data, weights=target)
+            table = format_table(rows, recipe_of(get_task(job["task"])).score_columns)
+            (args.out / f"{name}.txt").write_text(f"{table}\n", encoding="utf-8")
+            _say(name, "scored")
     except BaseException:
         traceback.print_exc()
         _say(name, "FAILED")
@@ -94,6 +107,7 @@ def _store(source, target, half):
 
 
 def _forked(function, *arguments):
+    sys.stdout.flush()
     pid = os.fork()
     if pid:
         return pid
@@ -113,19 +127,31 @@ def _group(jobs, args, processes):
     recipe = recipe_of(get_task(jobs[0]["task"]))
     _share_views(recipe, jobs, args.data, processes)
     _say(jobs[0]["task"], "views made")
-    failed = _wait([_forked(_run, job, args.data, args.out, args.minutes, args.half) for job in jobs])
+    failed = _wait([_forked(_run, job, args) for job in jobs])
     if failed:
         raise SystemExit(1)
+
+
+def _jobs(args):
+    if Path(args.jobs).suffix == ".toml":
+        if args.set:
+            raise SystemExit("Found --set with a file of jobs; expected the changes in the file.")
+        return tomllib.loads(Path(args.jobs).read_text(encoding="utf-8"))["job"]
+    task, _, config = args.jobs.partition(":")
+    workers = max(0, (os.cpu_count() or 1) - 2)
+    return [{"task": task, "config": config or "compact", "changes": parse_changes(args.set), "workers": workers}]
 
 
 def main():
     """Run the jobs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("jobs", type=Path)
+    parser.add_argument("jobs", metavar="JOBS.toml or TASK:CONFIG")
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, required=True)
-    parser.add_argument("--half", action="store_true")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of TASK:CONFIG")
+    parser.add_argument("--half", action="store_true", help="write weights in half precision")
+    parser.add_argument("--score", action="store_true", help="score the weights, too")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     # All processes are of one group, and none outlives the time
@@ -133,7 +159,7 @@ def main():
     signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))
     signal.alarm(round(60 * args.minutes))
     groups = {}
-    for job in tomllib.loads(args.jobs.read_text())["job"]:
+    for job in _jobs(args):
         groups.setdefault(job["task"], []).append(job)
     # The recipes that make views in advance share the processors
     processes = max(2, (os.cpu_count() or 2) // 2 + 1)

@@ -1,5 +1,7 @@
 """The weights of the package, on images that they were not trained on."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -143,7 +145,27 @@ def test_networks_of_the_table_in_the_paper_run(quiet, full_weights):
         recipe = read_metadata(full_weights(name))["recipe"]
         result = desaturate(smap, mask=find_saturation(smap).mask, weights=name, consistency="none")
         assert np.isfinite(result.data).all()
-        assert recipe["steps"] == 3_000
+        assert recipe["steps"] == 6_000
+
+
+def test_scores_of_the_table_in_the_guide_are_those_of_the_weights(full_weights):
+    guide = Path(__file__).parents[2] / "docs" / "guide" / "desaturate.rst"
+    if not guide.is_file():
+        pytest.skip("docs are not here: the tests are not in a clone")
+    section = guide.read_text(encoding="utf-8").partition(".. _table3:")[2]
+    titles = {
+        "batch-l1": "Batch normalization, L1 loss",
+        "switch-l1": "Switchable normalization, L1 loss",
+        "switch-masked": "Switchable normalization, L1 loss under the mask",
+        "switch-masked-edge": "Switchable normalization, L1 loss under the mask and along its edge",
+    }
+    for name, title in titles.items():
+        scores = read_metadata(full_weights(f"desaturate-table3-{name}"))["scores"]["8-bit crops"]["network"]
+        shown = section.partition(f"* - {title}\n")[2].split()[1:8:2]
+        measured = [scores["psnr"], scores["psnr_whole"], scores["ssim"], 100 * scores["flux_error"]]
+        # Half a unit of the last digit, and the rounding of the scores to four digits
+        differences = np.abs(np.array(shown, dtype=float) - measured)
+        np.testing.assert_array_less(differences, [0.0101, 0.0101, 0.0006, 0.051])
 
 
 @pytest.mark.slow
