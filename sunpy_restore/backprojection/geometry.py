@@ -28,7 +28,7 @@ def scale_matrix(smap):
     return np.diag(steps) @ np.asarray(smap.rotation_matrix)
 
 
-def map_center(smap):
+def map_center(smap, steps):
     """
     Centre of a Map in the tangent plane.
 
@@ -36,6 +36,8 @@ def map_center(smap):
     ----------
     smap : `~sunpy.map.GenericMap`
         The Map.
+    steps : `numpy.ndarray`
+        Its `scale_matrix`.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def map_center(smap):
         (smap.meta.get(f"crval{axis}", 0.0) * unit).to_value(u.arcsec)
         for axis, unit in zip((1, 2), smap.spatial_units, strict=True)
     ]
-    return tuple(reference + scale_matrix(smap) @ away)
+    return tuple(reference + steps @ away)
 
 
 def rotation(angle):

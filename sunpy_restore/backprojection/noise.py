@@ -10,6 +10,7 @@ from sunpy_restore.backprojection.clean import clean, wide_beam
 from sunpy_restore.backprojection.field import restrict
 from sunpy_restore.backprojection.fourier import back_projection, weights_of
 from sunpy_restore.backprojection.uvplane import UVPoints
+from sunpy_restore.backprojection.waves import bytes_of, plain
 
 __all__ = ["cleaned_field", "errors_of", "noise_factor"]
 
@@ -72,18 +73,20 @@ def noise_factor(visibilities, errors, points, grid):
     `float`
         The factor by which the errors have to be multiplied.
     """
-    axes = (np.ascontiguousarray(axis, dtype=float).tobytes() for axis in (points.u, points.v))
-    values = np.asarray(visibilities, dtype=complex).tobytes(), np.asarray(errors, dtype=float).tobytes()
-    grid = grid._replace(shape=tuple(grid.shape), pixel=tuple(grid.pixel))
-    return _factor(*values, *axes, tuple(points.labels), grid)
+    return _factor(np.asarray(errors, dtype=float).tobytes(), *_as_keys(visibilities, points, grid))
+
+
+# A restoration asks for both of the following several times: they are kept by the bytes of the arrays
+
+
+def _as_keys(visibilities, points, grid):
+    return np.asarray(visibilities, dtype=complex).tobytes(), *bytes_of(points), tuple(points.labels), plain(grid)
 
 
 @lru_cache(maxsize=4)
-def _factor(visibilities, errors, u, v, labels, grid):
-    """The same from the bytes of the arrays, because a restoration asks for it several times."""
-    visibilities, errors = np.frombuffer(visibilities, dtype=complex), np.frombuffer(errors)
-    points = UVPoints(np.frombuffer(u), np.frombuffer(v), labels)
-    field, _, cleaned = cleaned_field(visibilities, points, grid)
+def _factor(errors, visibilities, u, v, labels, grid):
+    points, errors = UVPoints(np.frombuffer(u), np.frombuffer(v), labels), np.frombuffer(errors)
+    field, _, cleaned = _cleaned_field(visibilities, u, v, labels, grid)
     prior = convolve_with_beam(cleaned.model, field.grid, _PRIOR_FWHM) ** 2
     noise = np.concatenate([errors, errors])
     values, vectors = np.linalg.eigh(visibility_covariance(prior, points, field.grid) / np.outer(noise, noise))
@@ -109,10 +112,20 @@ def cleaned_field(visibilities, points, grid):
     field : `~sunpy_restore.backprojection.field.Field`
         The part of the image.
     dirty : `numpy.ndarray`
-        Its back-projection.
+        Its back-projection, read-only.
     cleaned : `~sunpy_restore.backprojection.clean.Cleaned`
-        Result of 100 iterations.
+        Result of 100 iterations, read-only.
     """
-    field = restrict(visibilities, points, grid)
+    return _cleaned_field(*_as_keys(visibilities, points, grid))
+
+
+@lru_cache(maxsize=4)
+def _cleaned_field(visibilities, u, v, labels, grid):
+    points = UVPoints(np.frombuffer(u), np.frombuffer(v), labels)
+    field = restrict(np.frombuffer(visibilities, dtype=complex), points, grid)
     dirty = back_projection(field.visibilities, points, field.grid, weights_of(points))
-    return field, dirty, clean(dirty, wide_beam(points, field.grid), field.grid)
+    cleaned = clean(dirty, wide_beam(points, field.grid), field.grid)
+    for array in (field.visibilities, dirty, *cleaned):
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False
+    return field, dirty, cleaned

@@ -165,12 +165,13 @@ class Observation(observation.Observation):
         """
         by_idl = is_by_idl(smap)
         data, world = _valid_data(smap), scale_matrix(smap)
+        center = map_center(smap, world)
         errors = None
         if visibilities is not None:
             points, errors = visibilities.points, visibilities.errors
             found, matrix = find_visibilities(data, world, points, weights_of(points))
             tried = {name: found * weights_of(points) / weights_of(points, name) for name in WEIGHTINGS}
-            found = match_phase_center(visibilities, tried, map_center(smap), weighting)
+            found = match_phase_center(visibilities, tried, center, weighting)
         else:
             warn_of_sums(smap)
             points, found, matrix = find_used(data, world, subcollimators, by_idl=by_idl)
@@ -181,7 +182,7 @@ class Observation(observation.Observation):
             refuse_residual(found, *own.own_axes())
         return cls(
             visibilities=found, points=points, matrix=matrix, shape=smap.data.shape,
-            unit=unit_of(smap, visibilities), errors=errors, world=world, center=map_center(smap),
+            unit=unit_of(smap, visibilities), errors=errors, world=world, center=center,
         )  # fmt: skip
 
     @classmethod

@@ -10,7 +10,7 @@ from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.channels import PIXEL, channels_of
 from sunpy_restore.backprojection.classical import FittedImage
 from sunpy_restore.backprojection.fourier import Grid, back_projection, shift_phase_center, weights_of
-from sunpy_restore.backprojection.noise import errors_of
+from sunpy_restore.backprojection.noise import cleaned_field, errors_of
 from sunpy_restore.backprojection.sourcetable import source_cards
 from sunpy_restore.core.methods import Restored
 
@@ -21,6 +21,8 @@ _SIDE_STEP = 16
 _ROUNDING = 1e-6
 _SMALLEST_SIDE, _LARGEST_SIDE = 48, 96
 """Smallest and largest side of the network's field in pixels of 4 arcsec."""
+_EDGE, _EDGE_SHARE = 20.0, 0.02
+"""Width of the edge of an image in arcsec, and the share of the light in it from which there is a source."""
 
 
 def restore(observation, method, *, progress=False, residual=False, clean_weighting="natural"):
@@ -147,8 +149,10 @@ def _field(observation, x, y, pixel):
     smallest, largest = (
         round(side * PIXEL / pixel / _SIDE_STEP) * _SIDE_STEP for side in (_SMALLEST_SIDE, _LARGEST_SIDE)
     )
-    # All centres of the image's pixels are in it, up to half of its outermost pixels
-    sides = [int(_SIDE_STEP * np.ceil(np.ptp(along) / pixel / _SIDE_STEP - _ROUNDING)) for along in (y, x)]
+    # All centres of the image's pixels are in it, up to half of its outermost pixels; a network that sees only a part
+    # of a source at the edge of its field invents a broad one
+    spare = _SIDE_STEP if _is_near_edge(observation) else 0
+    sides = [int(_SIDE_STEP * np.ceil(np.ptp(along) / pixel / _SIDE_STEP - _ROUNDING)) + spare for along in (y, x)]
     center = (0.0, 0.0)
     if max(sides) > largest:
         whole, points = Grid(tuple(sides), (pixel, pixel)), observation.points
@@ -159,6 +163,20 @@ def _field(observation, x, y, pixel):
             for middle, side in zip((whole.x[column], whole.y[row]), sides[::-1], strict=True)
         )
     return center, Grid(tuple(int(np.clip(side, smallest, largest)) for side in sides), (pixel, pixel))
+
+
+def _is_near_edge(observation):
+    """Whether there is a source at the edge of the image, by CLEAN."""
+    points, grid = observation.own_axes()
+    field, _, cleaned = cleaned_field(observation.visibilities, points, grid)
+    inside = [
+        abs(places + middle) <= n * abs(size) / 2 - _EDGE
+        for places, middle, n, size in zip(
+            (field.grid.y, field.grid.x), field.center[::-1], grid.shape, grid.pixel, strict=True
+        )
+    ]
+    light = abs(cleaned.model)
+    return light.sum() - light[np.ix_(*inside)].sum() > _EDGE_SHARE * light.sum()
 
 
 def _fitted(image, observation, *, change):

@@ -82,7 +82,7 @@ class UnrolledUNet(nn.Module):
         # The first channel is that of all visibilities, the groups follow
         dirty = channels[:, : 1 + self.groups]
         groups = dirty[:, 1:]
-        used = (groups.abs().amax(dim=(2, 3), keepdim=True) > 0).to(groups.dtype)
+        used = _used(groups)
         flags = used.expand_as(groups)
         images = [self._correction(0, [dirty, flags])]
         for number in range(1, len(self.stages)):
@@ -185,7 +185,7 @@ class GuidedUNet(UnrolledUNet):
         padding = (0, -nx % self.stride, 0, -ny % self.stride)
         channels, image = functional.pad(channels, padding), functional.pad(image, padding)
         groups, noise = channels[:, 1 : 1 + self.groups], channels[:, -1:, :1, :1].clamp_min(1e-5)
-        used = (groups.abs().amax(dim=(2, 3), keepdim=True) > 0).to(groups.dtype)
+        used = _used(groups)
         images = torch.cat([image.clamp_min(0), channels[:, -1 - self.guides : -1]], dim=1)
         features = [images, torch.log10(noise).expand_as(image), used.expand_as(groups)]
         seen = self.back_projections(images.flatten(0, 1)[:, None]).unflatten(0, images.shape[:2])
@@ -196,3 +196,8 @@ class GuidedUNet(UnrolledUNet):
         weights, correction = self.blend.correction(torch.cat(features, dim=1)).split([self.guides + 1, 1], dim=1)
         blend = (weights.softmax(dim=1) * images).sum(dim=1, keepdim=True)
         return (blend + correction.to(blend.dtype))[..., :ny, :nx]
+
+
+def _used(groups):
+    """1 for groups of visibilities that are used and 0 for others, whose back-projections are 0 everywhere."""
+    return groups.ne(0).flatten(2).any(dim=2)[..., None, None].to(groups.dtype)

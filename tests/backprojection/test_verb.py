@@ -536,3 +536,14 @@ def test_too_few_subcollimators_are_refused_with_those_that_fit(given):
     smap = sunpy.map.Map(sample_path("stix_flare"))
     with pytest.raises(ValueError, match=r"expected subcollimators=\(3, 4, 5, 6, 7, 8, 9, 10\)"):
         backproj_to_clean(smap, subcollimators=given, method="clean")
+
+
+@pytest.mark.parametrize("side", [127, 128, 129])
+@pytest.mark.parametrize("at", [(1.0, 0.0), (-1.0, 0.3), (0.97, -0.97)])
+def test_network_restores_sources_at_the_edge(make_backprojection, side, at):
+    """Only a part of them is in the image; the forward fit, whose model is right here, tells which one."""
+    x, y = (place * side for place in at)
+    image = make_backprojection(ellipse(10, x, y, 9, 9, 0), shape=(side, side))
+    found, expected = (backproj_to_clean(image, method=method) for method in ("network", "forward-fit"))
+    assert flux(found) == pytest.approx(flux(expected), rel=0.05)
+    assert np.abs(found.data - expected.data).max() < 0.1 * expected.data.max()
