@@ -93,6 +93,8 @@ def draw(folder, target):
         axes.grid(alpha=0.3)
     # The date would change the file each time
     figure.savefig(target, metadata={"Date": None})
+    lines = target.read_text(encoding="utf-8").splitlines()
+    target.write_text("".join(f"{line.rstrip()}\n" for line in lines), encoding="utf-8", newline="\n")
 
 
 def main():

@@ -55,4 +55,6 @@ def test_the_figure_shows_every_training_in_the_repository(tmp_path, capsys):
     names = [path.stem.replace(".", ", ") for path in (ROOT / "docs" / "training_curves").glob("*.csv")]
     assert sorted(line.partition(":")[0] for line in capsys.readouterr().out.splitlines()) == sorted(names)
     assert len(names) >= 4
-    assert (tmp_path / "curves.svg").stat().st_size > 10_000
+    text = (tmp_path / "curves.svg").read_text(encoding="utf-8")
+    assert len(text) > 10_000
+    assert not any(line.endswith(" ") for line in text.splitlines())
