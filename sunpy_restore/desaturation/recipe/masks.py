@@ -4,7 +4,17 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk
 
-__all__ = ["add_outliers", "blobs", "boxes", "displaced_mask", "foreign_mask", "outlines", "strokes", "threshold_mask"]
+__all__ = [
+    "add_outliers",
+    "blobs",
+    "boxes",
+    "displaced_mask",
+    "foreign_mask",
+    "outlines",
+    "strips",
+    "strokes",
+    "threshold_mask",
+]
 
 _REFERENCE = 0.999  # quantile of an image that thresholds refer to
 _OUTLIER_DISTANCES = (1.5, 40.0)  # pixels from the mask
@@ -164,6 +174,31 @@ def outlines(image, rng):
         for order in range(1, 6):
             factor = factor + rng.normal(0, 0.25 / order) * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
         mask |= np.hypot(rows - row, columns - column) < radius * np.maximum(factor, 0.3)
+    return mask
+
+
+def strips(image, rng):
+    """
+    Strips of 2 to 40 rows or columns, which cross the image or end in it.
+
+    Parameters
+    ----------
+    image, rng
+        See `threshold_mask`.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        Shape ``(ny, nx)``. Every second mask contains the first rows or columns.
+    """
+    mask = np.zeros(image.shape, dtype=bool)
+    lines = mask.T if rng.integers(2) else mask
+    for index in range(rng.integers(1, 4)):
+        width = int(np.exp(rng.uniform(np.log(2), np.log(40))))
+        at_edge = index == 0 and rng.integers(2)
+        first = 0 if at_edge else rng.integers(len(lines) - width)
+        end = rng.integers(width, lines.shape[1]) if rng.random() < 0.3 else lines.shape[1]
+        lines[first : first + width, :end] = True
     return mask
 
 

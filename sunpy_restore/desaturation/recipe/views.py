@@ -12,6 +12,7 @@ from sunpy_restore.desaturation.recipe.masks import (
     displaced_mask,
     foreign_mask,
     outlines,
+    strips,
     strokes,
     threshold_mask,
 )
@@ -23,6 +24,7 @@ __all__ = ["Views", "displayed", "exposed"]
 _SHARES = (0.002, 0.3)  # of masked pixels
 _KNOWN = 0.35  # share of the views of saturation whose level is known
 _OUTLIERS = 0.3  # share of the views with outliers
+_FOLDS = ((False, False), (False, False), (True, False), (False, True))  # rows and columns that are mirrored
 _LARGEST = 1e4  # units of the scale, well in the range of half precision
 _PAPER_THRESHOLD, _PAPER_RADIUS = 0.8, 3
 _ELECTRONS = 10.0  # variance over mean of the photon noise in DN, roughly that of AIA at 171 angstrom
@@ -44,7 +46,9 @@ class Views(Made):
         Share of each kind of view: ``"injected"`` flares, ``"paper"`` for over-exposure as in the paper,
         ``"threshold"`` for other masks of the brightest pixels, ``"displaced"`` for those of a smoothed image that are
         some pixels off, ``"foreign"`` for masks of other images, ``"shapes"`` for boxes, blobs and strokes,
-        ``"outlines"`` for closed curves around bright places.
+        ``"outlines"`` for closed curves around bright places, ``"strips"`` for rows and columns. Half of the views with
+        strips are mirrored at edges of the image, as `~sunpy_restore.desaturation.restore.with_network` does where
+        damage is close to one.
     side : `int`
         Side of a view in pixels.
     seed : `int`
@@ -71,8 +75,12 @@ class Views(Made):
         return injected_pair(self._crop(rng), rng, known=0.75, outliers=_OUTLIERS)
 
     def _masked(self, kind, rng):
-        anywhere = kind in ("foreign", "shapes") and rng.random() < 0.4
+        anywhere = kind in ("foreign", "shapes", "strips") and rng.random() < 0.4
         image = self._crop(rng, anywhere=anywhere)
+        folded = _FOLDS[rng.integers(len(_FOLDS))] if kind == "strips" else _FOLDS[0]
+        image = image[
+            tuple(slice(length // 2 if fold else None) for fold, length in zip(folded, image.shape, strict=True))
+        ]
         image = displayed(image, rng) if kind == "paper" or rng.random() < 0.6 else exposed(image, rng)
         if kind == "foreign":
             mask = foreign_mask(displayed(self._crop(rng), rng), rng)
@@ -82,6 +90,8 @@ class Views(Made):
             mask = rng.choice([boxes, blobs, strokes])(image, rng)
         elif kind == "outlines":
             mask = outlines(image, rng)
+        elif kind == "strips":
+            mask = strips(image, rng)
         elif kind == "paper":
             mask = ndimage.binary_dilation(image > _PAPER_THRESHOLD, disk(_PAPER_RADIUS))
         else:
@@ -92,7 +102,9 @@ class Views(Made):
         if kind in ("paper", "threshold") and rng.random() < _KNOWN:
             level = _clipped(image, mask)
         observed = add_outliers(image, mask, rng) if rng.random() < _OUTLIERS else image
-        return pair_of(observed, mask, image, **level)
+        pair = pair_of(observed, mask, image, **level)
+        pads = [(0, 0), *((length, 0) if fold else (0, 0) for fold, length in zip(folded, mask.shape, strict=True))]
+        return tuple(np.pad(part, pads, mode="symmetric") for part in pair)
 
 
 def _clipped(image, mask):
