@@ -11,8 +11,7 @@ import argparse
 from pathlib import Path
 
 from sunpy_restore.core.weights import read, write
-from sunpy_restore.desaturation.recipe.mixture import fit_shares, mixture_of, mixture_views, statistics, with_earlier
-from sunpy_restore.networks.mixture import FillMixture
+from sunpy_restore.desaturation.recipe.mixture import fit_shares, mixture_of, mixture_views, statistics
 
 
 def main():
@@ -27,8 +26,6 @@ def main():
     found = statistics(mixture, mixture_views(arguments.data))
     loss = fit_shares(mixture, found)
     print(f"{len(found['view'])} regions in {found['view'].max() + 1} views, loss {loss:.3f} in the views held back")
-    if metadata["architecture"] == FillMixture.__name__:
-        hyperparameters |= with_earlier(mixture, metadata["hyperparameters"], general)
     metadata |= {"architecture": hyperparameters["architecture"], "hyperparameters": hyperparameters}
     write(arguments.out, {name: part.contiguous() for name, part in mixture.state_dict().items()}, metadata)
 

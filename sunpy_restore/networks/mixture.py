@@ -41,22 +41,6 @@ class FillMixture(nn.Module):
         self.register_buffer("spread", torch.ones(features))
         self.perceptrons = nn.ModuleList(_perceptron(features, hidden, fills) for _ in range(members))
 
-    def add_perceptron(self, hidden):
-        """
-        Add a perceptron.
-
-        Parameters
-        ----------
-        hidden : `int`
-            Neurons in each of its hidden layers.
-
-        Returns
-        -------
-        `torch.nn.Sequential`
-        """
-        self.perceptrons.append(_perceptron(len(self.centre), hidden, self.fills))
-        return self.perceptrons[-1]
-
     @property
     def receptive_radius(self):
         """Receptive radius of the network for saturated pixels."""

@@ -9,12 +9,14 @@ from sunpy_restore.desaturation.recipe.views import Views
 from sunpy_restore.desaturation.task import CHANNELS
 from sunpy_restore.networks.mixture import FillMixture
 
-__all__ = ["fit_shares", "mixture_of", "mixture_views", "statistics", "with_earlier"]
+__all__ = ["fit_shares", "mixture_of", "mixture_views", "statistics"]
 
 _SIDE = 224  # pixels
-_MANY = {"paper": 0.25, "threshold": 0.3, "displaced": 0.2, "foreign": 0.1, "shapes": 0.15}
+_MANY = {"paper": 0.25, "threshold": 0.3, "displaced": 0.2, "foreign": 0.1, "shapes": 0.15, "strips": 0.15}
 _VIEWS = ((77, 700, _MANY), (78, 2000, _MANY), (79, 600, {"outlines": 1.0}))  # seed, number, shares of masks
+_BEYOND = 64  # pixels that a network sees of the mirrored image beyond an edge
 _HELD_BACK = 6  # one of so many views chooses the step at which fitting stops
+_MEMBERS = 12  # perceptrons
 _STEPS = 1_000
 _INTERVAL = 50
 _RATE = 1e-2
@@ -36,11 +38,11 @@ def mixture_views(directory):
     Yields
     ------
     channels, truth : `numpy.ndarray`
-        Shapes ``(5, 224, 224)`` and ``(224, 224)``.
+        Shapes ``(5, ny, nx)`` and ``(ny, nx)``, of at most 224 x 224 pixels.
     """
     disks = read_disks(directory)
     for seed, count, shares in _VIEWS:
-        views = Views(disks, count, shares, side=_SIDE, seed=seed)
+        views = Views(disks, count, shares, side=_SIDE, seed=seed, mirrored=False)
         for index in range(count):
             channels, truth, _ = views[index]
             views.items[index] = None
@@ -68,11 +70,8 @@ def statistics(mixture, views):
     """
     found = {name: [] for name in ("features", "products", "fluxes", "truth", "view")}
     for index, (channels, truth) in enumerate(views):
-        batch = torch.from_numpy(channels[None])
-        with torch.inference_mode():
-            fills = [network(batch)[0, 0].numpy() for network in mixture.experts]
         named = dict(zip(CHANNELS, channels, strict=True))
-        fills = with_kriging(named, fills)
+        fills = with_kriging(named, [_filled(network, channels) for network in mixture.experts])
         for region in regions(named, fills):
             true = truth[region.place][region.own].astype(float)
             errors = [fill[region.place][region.own] - true for fill in (named["biharmonic"], *fills)]
@@ -82,6 +81,13 @@ def statistics(mixture, views):
             found["truth"].append([true.sum(), (true**2).sum()])
             found["view"].append(index)
     return {name: np.array(values) for name, values in found.items()}
+
+
+def _filled(network, channels):
+    """Result of a network for a view, of which it sees the mirror images as well."""
+    batch = np.pad(channels, [(0, 0), (_BEYOND, _BEYOND), (_BEYOND, _BEYOND)], mode="symmetric")
+    with torch.inference_mode():
+        return network(torch.from_numpy(batch[None]))[0, 0, _BEYOND:-_BEYOND, _BEYOND:-_BEYOND].numpy()
 
 
 def fit_shares(mixture, found, seed=0):
@@ -184,43 +190,8 @@ def mixture_of(saturated, general):
         parts[name] = (options, state)
     options = {name: part[0] for name, part in parts.items()}
     options["saturated"] = options["saturated"] | {"brightest": "level"}
-    mixture = FillMixture(**options, features=FEATURES, fills=1 + FILLS)
+    options |= {"features": FEATURES, "fills": 1 + FILLS, "members": _MEMBERS}
+    mixture = FillMixture(**options)
     for name, (_, state) in parts.items():
         getattr(mixture, name).load_state_dict(state)
-    return {"architecture": FillMixture.__name__, "features": FEATURES, "fills": 1 + FILLS} | options, mixture.eval()
-
-
-def with_earlier(mixture, hyperparameters, state):
-    """
-    Add the perceptrons of an earlier mixture, which were fitted to other views.
-
-    Those of a mixture without kriging give half of the weight of the biharmonic fill to kriging.
-
-    Parameters
-    ----------
-    mixture : `~sunpy_restore.networks.mixture.FillMixture`
-        A mixture whose perceptrons are fitted, see `fit_shares`. It is changed.
-    hyperparameters, state : `dict`
-        Of the earlier mixture.
-
-    Returns
-    -------
-    `dict`
-        Hyperparameters that differ: the number of perceptrons.
-    """
-    earlier = FillMixture(**{name: value for name, value in hyperparameters.items() if name != "architecture"})
-    earlier.load_state_dict(state)
-    count = len(earlier.centre)
-    centre, spread = mixture.centre[:count], mixture.spread[:count]
-    with torch.no_grad():
-        for member in earlier.perceptrons:
-            first, last = member[0], member[-1]
-            added = mixture.add_perceptron(hidden=first.out_features)
-            # The features are standardized by the numbers of the mixture, not by those of the earlier one
-            added[0].bias.copy_(first.bias + first.weight @ ((centre - earlier.centre) / earlier.spread))
-            added[0].weight.zero_()[:, :count] = first.weight * (spread / earlier.spread)
-            added[2].load_state_dict(member[2].state_dict())
-            order = [0, 1, 0] if earlier.fills < mixture.fills else list(range(mixture.fills))
-            added[-1].weight.copy_(last.weight[order])
-            added[-1].bias.copy_(last.bias[order] - torch.tensor([np.log(order.count(index)) for index in order]))
-    return {"members": len(mixture.perceptrons)}
+    return {"architecture": FillMixture.__name__} | options, mixture.eval()

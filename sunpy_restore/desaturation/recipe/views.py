@@ -53,10 +53,13 @@ class Views(Made):
         Side of a view in pixels.
     seed : `int`
         Seed.
+    mirrored : `bool`
+        Whether views with a strip along an edge contain their mirror image, so that they are as large as the others.
     """
 
-    def __init__(self, disks, count, shares, *, side, seed):
+    def __init__(self, disks, count, shares, *, side, seed, mirrored=True):
         self.disks, self.weights, self.side, self.seed = disks, disk_weights(disks), side, seed
+        self.mirrored = mirrored
         self.kinds, self.probabilities = list(shares), np.array(list(shares.values())) / sum(shares.values())
         super().__init__(self._view, count)
 
@@ -103,6 +106,8 @@ class Views(Made):
             level = _clipped(image, mask)
         observed = add_outliers(image, mask, rng) if rng.random() < _OUTLIERS else image
         pair = pair_of(observed, mask, image, **level)
+        if not self.mirrored:
+            return pair
         pads = [(0, 0), *((length, 0) if fold else (0, 0) for fold, length in zip(folded, mask.shape, strict=True))]
         return tuple(np.pad(part, pads, mode="symmetric") for part in pair)
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.desaturation.mixture import FEATURES, FILLS, feature_count
-from sunpy_restore.desaturation.recipe.mixture import fit_shares, mixture_of, statistics, with_earlier
+from sunpy_restore.desaturation.mixture import FEATURES, FILLS
+from sunpy_restore.desaturation.recipe.mixture import fit_shares, mixture_of, statistics
 from sunpy_restore.desaturation.task import CHANNELS, TASK
 from sunpy_restore.networks.unet import FillingUNet
 
@@ -49,32 +49,6 @@ def test_shares_prefer_the_better_fill(mixture):
     best, other = simulated(300, rng)
     shares = mixture.weights(other["features"])
     assert np.mean(shares.argmax(axis=1) == best) > 0.85
-
-
-@pytest.mark.parametrize("fills", [2, 3])
-def test_earlier_perceptrons_keep_their_weights(fills):
-    torch.manual_seed(3)
-    sizes = {"saturated": SATURATED, "general": GENERAL}
-    options = {name: {key: part for key, part in size.items() if key != "architecture"} for name, size in sizes.items()}
-    options |= {"features": feature_count(fills - 1), "fills": fills}
-    earlier = TASK.build_network({"architecture": "FillMixture"} | options)
-    earlier.centre.uniform_(-0.5, 0.5)
-    earlier.spread.uniform_(0.5, 2)
-    record = {"architecture": "FillMixture"} | options, earlier.state_dict()
-    hyperparameters, mixture = mixture_of(record, record)
-    mixture.centre.uniform_(-0.5, 0.5)
-    mixture.spread.uniform_(0.5, 2)
-    added = with_earlier(mixture, *record)
-    assert added == {"members": 12}
-    TASK.build_network(hyperparameters | added).load_state_dict(mixture.state_dict())
-    del mixture.perceptrons[:6]
-    features = np.random.default_rng(0).uniform(-1, 1, (9, FEATURES))
-    found, expected = mixture.weights(features), earlier.weights(features[:, : options["features"]])
-    np.testing.assert_allclose(found[:, 1], expected[:, 1], rtol=1e-4)
-    if fills == 2:
-        np.testing.assert_allclose(found[:, 0], expected[:, 0] / 2, rtol=1e-4)
-    else:
-        np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
 def test_statistics_are_errors_of_the_fills(mixture):
