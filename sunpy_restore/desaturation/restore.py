@@ -7,13 +7,11 @@ from sunpy_restore.core.network import TiledNetwork
 from sunpy_restore.desaturation.channels import MARGIN
 from sunpy_restore.desaturation.classical import diffraction
 from sunpy_restore.desaturation.correction import correct_fill
-from sunpy_restore.desaturation.mixture import mixed, with_kriging
+from sunpy_restore.desaturation.mixture import limited, mixed, with_kriging
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.networks.mixture import FillMixture
 
 __all__ = ["needs_fringes", "restore", "with_network"]
-
-_HIGHEST = 2.0  # brightest valid values near a mask, above which a fill is not credible where no level is known
 
 
 def restore(observation, method, *, consistency=None, progress=False):
@@ -78,8 +76,8 @@ def with_network(observation, network, *, progress=False):
     whole image, and the results of the four mirror images are averaged.
 
     Of a `~sunpy_restore.networks.mixture.FillMixture`, one network is used where a saturation level is known: that for
-    saturated pixels on a linear scale, and the general one in display images. Otherwise the fill of the general one, at
-    most twice the brightest valid value, the biharmonic one and kriging are averaged, see
+    saturated pixels on a linear scale, and the general one in display images. Otherwise the fill of the general one,
+    `~sunpy_restore.desaturation.mixture.limited` by the surroundings, the biharmonic one and kriging are averaged, see
     `~sunpy_restore.desaturation.mixture.mixed`.
 
     Parameters
@@ -111,8 +109,7 @@ def with_network(observation, network, *, progress=False):
     networks = [applied(expert) for expert in mixture.experts]
 
     def method(window):
-        highest = _HIGHEST * window["image"][window["mask"] == 0].max(initial=0)
-        fills = [np.minimum(_filled(expert, window, progress), highest) for expert in networks]
+        fills = [limited(window, _filled(expert, window, progress)) for expert in networks]
         if mixture.fills > 1 + len(fills):
             fills = with_kriging(window, fills)
         return mixed(window, fills, mixture.weights)

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from sunpy_restore.desaturation.mixture import FEATURES, FILLS, regions, with_kriging
+from sunpy_restore.desaturation.mixture import FEATURES, FILLS, limited, regions, with_kriging
 from sunpy_restore.desaturation.recipe.scenes import read_disks
 from sunpy_restore.desaturation.recipe.views import Views
 from sunpy_restore.desaturation.task import CHANNELS
@@ -71,7 +71,7 @@ def statistics(mixture, views):
     found = {name: [] for name in ("features", "products", "fluxes", "truth", "view")}
     for index, (channels, truth) in enumerate(views):
         named = dict(zip(CHANNELS, channels, strict=True))
-        fills = with_kriging(named, [_filled(network, channels) for network in mixture.experts])
+        fills = with_kriging(named, [limited(named, _filled(network, channels)) for network in mixture.experts])
         for region in regions(named, fills):
             true = truth[region.place][region.own].astype(float)
             errors = [fill[region.place][region.own] - true for fill in (named["biharmonic"], *fills)]
