@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from sunpy_restore.desaturation.channels import channels_of
-from sunpy_restore.desaturation.mixture import FEATURES, feature_count, mixed, regions, with_kriging
+from sunpy_restore.desaturation.mixture import FEATURES, feature_count, limited, mixed, regions, with_kriging
 from sunpy_restore.desaturation.task import CHANNELS
 
 
@@ -68,6 +69,35 @@ def test_kriging_is_one_more_fill_of_all_damaged_pixels():
     np.testing.assert_array_equal(more[1][~mask], channels["image"][~mask])
     assert np.count_nonzero(more[1][mask] != channels["image"][mask]) > 0.9 * mask.sum()
     assert next(regions(channels, more)).features.shape == (FEATURES,)
+
+
+@given(seed=st.integers(0, 1000), scale=st.floats(1e-2, 1e3))
+@settings(max_examples=20, deadline=None)
+def test_a_limited_fill_grows_with_the_distance_from_valid_pixels(seed, scale):
+    channels, _ = scene(seed)
+    mask, fill = channels["mask"] > 0, np.random.default_rng(seed).uniform(0, 100, channels["mask"].shape)
+    result = limited(channels, fill)
+    assert (result <= fill).all()
+    assert (result[mask] <= 2.5 * float(channels["image"].max())).all()
+    rim = mask & (ndimage.distance_transform_edt(mask) <= 1)
+    assert (result[rim] <= 1.25 * float(channels["image"].max())).all()
+    in_other_units = limited(channels | {"image": scale * channels["image"]}, scale * fill)
+    np.testing.assert_allclose(in_other_units, scale * result, rtol=1e-4)
+
+
+def test_a_credible_fill_is_not_limited():
+    channels, _ = scene()
+    np.testing.assert_array_equal(limited(channels, channels["image"]), channels["image"])
+    np.testing.assert_array_equal(limited(channels, 0 * channels["image"] - 1), 0 * channels["image"] - 1)
+
+
+def test_a_fill_is_limited_by_its_own_surroundings():
+    channels, _ = scene()
+    mask = channels["mask"] > 0
+    result = limited(channels, np.full(mask.shape, 1e6))
+    corner = (slice(0, 9), slice(131, 140))
+    assert result[corner].max() < 3 * channels["image"][:25, 115:].max()
+    assert result[60, 70] > 2 * result[corner].max()
 
 
 @pytest.mark.parametrize("index", range(2))

@@ -2,9 +2,9 @@
 Families of masks for evaluation.
 
 None of them is made by the generators that training uses, see `sunpy_restore.desaturation.recipe.masks`: training has
-boxes, blobs, random walks and thresholds of the image with round margins; here are ellipses, polygons, letters, boxes
-drawn around a core, thresholds of a later or a smoothed image, and over-exposed images cleaned with square structuring
-elements.
+boxes, blobs, strips, random walks and thresholds of the image with round margins; here are ellipses, polygons, letters,
+bands of lost rows or columns, boxes drawn around a core, thresholds of a later or a smoothed image, and over-exposed
+images cleaned with square structuring elements.
 """
 
 import numpy as np
@@ -119,6 +119,16 @@ def _random_boxes(image, rng):
     return mask
 
 
+def _lines(image, rng):
+    """Bands of 3 to 24 lost rows or columns, the first ones of the image or any."""
+    mask = np.zeros(image.shape, dtype=bool)
+    lines = mask if rng.random() < 0.5 else mask.T
+    for width in rng.integers(3, 25, size=rng.integers(1, 3)):
+        first = 0 if rng.random() < 0.4 else rng.integers(0, len(lines) - width)
+        lines[first : first + width] = True
+    return mask
+
+
 FAMILIES = {
     "ellipses over cores": (_ellipses_over_cores, True),
     "boxes over cores": (_boxes_over_cores, True),
@@ -127,10 +137,11 @@ FAMILIES = {
     "polygons anywhere": (_polygons, False),
     "letters": (_letters, True),
     "random boxes": (_random_boxes, False),
+    "rows or columns": (_lines, True),
 }
 """Name of the family to a function of an image and a random number generator, and whether it masks bright tiles."""
 
-LEVEL_1_FAMILIES = ("ellipses over cores", "polygons anywhere", "random boxes")
+LEVEL_1_FAMILIES = ("ellipses over cores", "polygons anywhere", "random boxes", "rows or columns")
 """Families that level-1 images are masked with."""
 
 

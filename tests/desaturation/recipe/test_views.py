@@ -12,7 +12,7 @@ from sunpy_restore.desaturation.recipe.scenes import Disk
 from sunpy_restore.desaturation.recipe.views import Views, displayed, exposed
 from sunpy_restore.desaturation.task import CHANNELS, TASK
 
-KINDS = ("injected", "paper", "threshold", "foreign", "shapes")
+KINDS = ("injected", "paper", "threshold", "foreign", "shapes", "strips")
 
 
 def texture(seed, shape=(128, 128)):
@@ -29,7 +29,7 @@ def disks():
     return [Disk("disk", "2014-01-01", image, places)]
 
 
-@pytest.mark.parametrize("name", ["threshold_mask", "foreign_mask", "boxes", "blobs", "strokes"])
+@pytest.mark.parametrize("name", ["threshold_mask", "foreign_mask", "boxes", "blobs", "strips", "strokes"])
 def test_masks_vary_and_are_reproducible(name):
     function, image = getattr(masks, name), texture(1)
     found = [function(image, np.random.default_rng(seed)) for seed in range(12)]
@@ -44,7 +44,7 @@ def test_masks_vary_and_are_reproducible(name):
 def test_only_threshold_masks_follow_the_brightness():
     image = texture(2)
     contrast = {}
-    for name in ("threshold_mask", "foreign_mask", "boxes", "blobs", "strokes"):
+    for name in ("threshold_mask", "foreign_mask", "boxes", "blobs", "strips", "strokes"):
         chosen = [getattr(masks, name)(image, np.random.default_rng(seed)) for seed in range(30)]
         contrast[name] = np.mean([image[mask].mean() - image.mean() for mask in chosen if mask.any()])
     assert contrast.pop("threshold_mask") > 0.2
@@ -76,6 +76,20 @@ def test_views_are_the_truth_outside_of_the_mask_apart_from_outliers(disks, kind
         assert not channels[CHANNELS.index("level")][~mask].any()
         if kind != "injected":
             assert (channels[0] == truth[0])[~mask].mean() > 0.95
+
+
+def test_strips_along_an_edge_are_mirrored_there(disks):
+    options = {"side": 128, "seed": 0}
+    whole, parts = (Views(disks, 12, {"strips": 1.0}, **options, mirrored=mirrored) for mirrored in (True, False))
+    shapes = {view[0].shape[1:] for view in parts}
+    assert shapes == {(128, 128), (64, 128), (128, 64)}
+    for one, part in zip(whole, parts, strict=True):
+        rows, columns = part[0].shape[1:]
+        np.testing.assert_array_equal(one[0][:, -rows:, -columns:], part[0])
+        if rows < 128:
+            np.testing.assert_array_equal(one[0], one[0][:, ::-1])
+        if columns < 128:
+            np.testing.assert_array_equal(one[0], one[0][:, :, ::-1])
 
 
 def test_level_is_known_in_some_views_of_saturation_alone(disks):
