@@ -7,12 +7,12 @@ from scipy import ndimage
 
 import astropy.units as u
 
-from sunpy_restore.backprojection.fourier import WEIGHTINGS, Grid, weights_of
+from sunpy_restore.backprojection.fourier import Grid, weights_of
 from sunpy_restore.backprojection.geometry import map_center, points_in_pixels, scale_matrix
-from sunpy_restore.backprojection.inversion import find_visibilities
-from sunpy_restore.backprojection.measured import match_phase_center
+from sunpy_restore.backprojection.inversion import find_orientations
+from sunpy_restore.backprojection.matching import match_inversions
 from sunpy_restore.backprojection.options import find_used, weighting_of
-from sunpy_restore.backprojection.recognition import refuse_residual
+from sunpy_restore.backprojection.recognition import refuse_residual, warn_of_outside
 from sunpy_restore.backprojection.units import is_by_idl, unit_of, warn_of_sums
 from sunpy_restore.backprojection.uvplane import SUBCOLLIMATORS, UVPoints, stix_uv, subcollimator_numbers
 from sunpy_restore.core import observation
@@ -161,7 +161,8 @@ class Observation(observation.Observation):
         Warns
         -----
         ~sunpy_restore.core.exceptions.RestoreWarning
-            The Map was binned; or see `~sunpy_restore.backprojection.options.find_used`.
+            The Map was binned, or is a cutout without the brightest source; or see
+            `~sunpy_restore.backprojection.options.find_used`.
         """
         by_idl = is_by_idl(smap)
         data, world = _valid_data(smap), scale_matrix(smap)
@@ -169,9 +170,8 @@ class Observation(observation.Observation):
         errors = None
         if visibilities is not None:
             points, errors = visibilities.points, visibilities.errors
-            found, matrix = find_visibilities(data, world, points, weights_of(points))
-            tried = {name: found * weights_of(points) / weights_of(points, name) for name in WEIGHTINGS}
-            found = match_phase_center(visibilities, tried, center, weighting)
+            inversions, _ = find_orientations(data, world, points, weights_of(points))
+            found, matrix = match_inversions(visibilities, inversions, data.shape, center, weighting)
         else:
             warn_of_sums(smap)
             points, found, matrix = find_used(data, world, subcollimators, by_idl=by_idl)
@@ -180,10 +180,12 @@ class Observation(observation.Observation):
             if weighting != "natural":
                 found = found * weights_of(points) / weights_of(points, weighting)
             refuse_residual(found, *own.own_axes())
-        return cls(
+        result = cls(
             visibilities=found, points=points, matrix=matrix, shape=smap.data.shape,
             unit=unit_of(smap, visibilities), errors=errors, world=world, center=center,
         )  # fmt: skip
+        warn_of_outside(found, *result.own_axes())
+        return result
 
     @classmethod
     def from_pair(cls, smap, filled, *, subcollimators=None, **options):
