@@ -3,8 +3,8 @@ Checks of restored STIX images against the visibilities.
 
 All limits are three standard deviations of the noise: the given errors of the visibilities, or the noise estimated from
 the visibilities themselves. Errors that the noise hides cannot be flagged: with the noise of the sample, 10 % per
-visibility, the flux is known to 2 % and the position to 0.6 arcsec. If the noise is so large that every image would pass, the
-check fails with the value NaN.
+visibility, the flux is known to 2 % and the position to 0.6 arcsec. If every image would pass because of a large
+noise, the check fails with the value NaN.
 """
 
 import numpy as np
@@ -55,7 +55,7 @@ def checks(comparison):
         )
     image = np.nan_to_num(comparison.restored * unit.to(expected), posinf=0, neginf=0)
     points, grid = observation.own_axes()
-    measured, errors = observation.visibilities, errors_of(observation)
+    measured, errors = observation.visibilities, errors_of(observation.with_surroundings()[0])
     model = model_visibilities(image, points, grid, 3600 * comparison.meta.get("bmaj", BEAM / 3600))
     slope, offsets, sigmas = _aligned(model, measured, errors, points)
     largest = 1 + _SIGMAS / np.sqrt(len(measured))

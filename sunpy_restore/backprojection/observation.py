@@ -1,6 +1,6 @@
 """The observation behind `sunpy_restore.backproj_to_clean`: the visibilities of a back-projected image."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -21,6 +21,8 @@ __all__ = ["Observation"]
 
 _SMALLEST_FIELD = 60.0
 """Smallest side of an image in arcsec."""
+_LEAST_SURROUNDINGS = 192.0
+"""Smallest side in arcsec of the field in which sources are searched."""
 _LARGEST_PIXEL = 60.0
 """Largest side of a pixel in arcsec, of the order of the resolution of the coarse sub-collimators."""
 _LEAST_PIXELS = 120
@@ -102,6 +104,24 @@ class Observation(observation.Observation):
             )
         return points_in_pixels(self.points, axes), Grid(self.shape, (float(sizes[1]), float(sizes[0])))
 
+    def with_surroundings(self):
+        """
+        Widen the field to 192 arcsec, because the visibilities contain the light of sources outside of a small image.
+
+        Returns
+        -------
+        observation : `Observation`
+            With a larger shape and the same centre.
+        part : pair of `slice`
+            The rows and columns that are the image.
+        """
+        sizes = np.linalg.norm(self.matrix, axis=0)[::-1]
+        whole = [int(_LEAST_SURROUNDINGS / size) + 1 for size in sizes]
+        margins = [max(m - n, 0) // 2 for m, n in zip(whole, self.shape, strict=True)]
+        part = tuple(slice(margin, margin + n) for margin, n in zip(margins, self.shape, strict=True))
+        shape = tuple(n + 2 * margin for n, margin in zip(self.shape, margins, strict=True))
+        return (replace(self, shape=shape) if any(margins) else self), part
+
     @classmethod
     def check(cls, smap, *, visibilities=None, subcollimators=None, weighting=None, instrument=None):
         """
@@ -176,6 +196,7 @@ class Observation(observation.Observation):
             warn_of_sums(smap)
             points, found, matrix = find_used(data, world, subcollimators, by_idl=by_idl)
             own = cls(visibilities=found, points=points, matrix=matrix, shape=smap.data.shape)
+            own, _ = own.with_surroundings()
             weighting = weighting_of(own, weighting, by_idl=by_idl)
             if weighting != "natural":
                 found = found * weights_of(points) / weights_of(points, weighting)

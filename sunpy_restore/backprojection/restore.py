@@ -1,7 +1,5 @@
 """Restore an observation: by a method, and fitted to measured visibilities."""
 
-from dataclasses import replace
-
 import numpy as np
 from scipy import ndimage
 
@@ -23,8 +21,6 @@ _SIDE_STEP = 16
 _ROUNDING = 1e-6
 _SMALLEST_SIDE, _LARGEST_SIDE = 48, 96
 """Smallest and largest side of the network's field in pixels of 4 arcsec."""
-_LEAST_FIELD = 192.0
-"""Smallest side in arcsec of the field of the classical methods and of the fit to measured visibilities."""
 _EDGE, _EDGE_SHARE = 20.0, 0.02
 """Width of the edge of an image in arcsec, and the share of the light in it from which there is a source."""
 
@@ -60,7 +56,7 @@ def restore(observation, method, *, progress=False, residual=False, clean_weight
     options = {"residual": residual, "clean_weighting": clean_weighting}
     part = (slice(None), slice(None))
     if not method.is_network or observation.errors is not None:
-        observation, part = _with_surroundings(observation)
+        observation, part = observation.with_surroundings()
     if method.name == "clean":
         image = method.function(observation, progress=progress, **options)
     elif residual or clean_weighting != "natural":
@@ -149,19 +145,6 @@ def not_negative(restored, channels):
         The output with negative values set to zero.
     """
     return np.maximum(restored, 0)
-
-
-def _with_surroundings(observation):
-    """
-    An observation with a wider field around a small image, and the part of it that is the image.
-
-    The visibilities contain the light of sources outside of the image, which would else be restored in it.
-    """
-    sizes = np.linalg.norm(observation.matrix, axis=0)[::-1]
-    margins = [max(int(_LEAST_FIELD / size + 1 - n) // 2, 0) for n, size in zip(observation.shape, sizes, strict=True)]
-    part = tuple(slice(margin, margin + n) for margin, n in zip(margins, observation.shape, strict=True))
-    shape = tuple(n + 2 * margin for n, margin in zip(observation.shape, margins, strict=True))
-    return (replace(observation, shape=shape) if any(margins) else observation), part
 
 
 def _field(observation, x, y, pixel):
