@@ -57,6 +57,7 @@ def test_cutouts_agree_with_measured_visibilities(sample, box):
     assert found.data.sum() == pytest.approx(cutout(whole, box).data.sum(), rel=0.1)
 
 
+@pytest.mark.filterwarnings("ignore::sunpy_restore.core.exceptions.RestoreWarning")
 def test_cutouts_without_the_source_are_warned_of(sample):
     with pytest.warns(RestoreWarning, match="brightest source appears to be outside of the image of 60 x 60 arcsec"):
         backproj_to_clean(cutout(sample, (72, 72, 101, 101)), method="clean")
