@@ -3,7 +3,8 @@ Checks of restored STIX images against the visibilities.
 
 All limits are three standard deviations of the noise: the given errors of the visibilities, or the noise estimated from
 the visibilities themselves. Errors that the noise hides cannot be flagged: with the noise of the sample, 10 % per
-visibility, the flux is known to 2 % and the position to 0.6 arcsec.
+visibility, the flux is known to 2 % and the position to 0.6 arcsec. If every image would pass because of a large
+noise, the check fails with the value NaN.
 """
 
 import numpy as np
@@ -20,6 +21,8 @@ __all__ = ["checks"]
 _SIGMAS = 3.0
 _SHORTEST = 6
 """Number of the shortest baselines: those of two sub-collimators of STIX."""
+_LARGEST_FLUX_LIMIT = 100.0
+"""Limit of the flux in per cent from which an image without any flux would pass."""
 _NEGATIVE = 1.0
 """Largest share of negative brightness, in per cent of the positive one."""
 
@@ -52,24 +55,27 @@ def checks(comparison):
         )
     image = np.nan_to_num(comparison.restored * unit.to(expected), posinf=0, neginf=0)
     points, grid = observation.own_axes()
-    measured, errors = observation.visibilities, errors_of(observation)
+    measured, errors = observation.visibilities, errors_of(observation.with_surroundings()[0])
     model = model_visibilities(image, points, grid, 3600 * comparison.meta.get("bmaj", BEAM / 3600))
     slope, offsets, sigmas = _aligned(model, measured, errors, points)
+    largest = 1 + _SIGMAS / np.sqrt(len(measured))
     short = np.argsort(points.frequency, kind="stable")[:_SHORTEST]
     found = [
         Check(
-            name="Chi squared of the visibilities", value=chi_squared(model, measured, errors), low=0,
-            high=1 + _SIGMAS / np.sqrt(len(measured)),
+            name="Chi squared of the visibilities",
+            value=np.nan if chi_squared(0, measured, errors) <= largest else chi_squared(model, measured, errors),
+            low=0, high=largest,
             meaning="Mean squared residual of the visibilities in units of their noise; 1 is expected.",
         ),
         _flux("all baselines", slope, sigmas[0]),
         _flux("shortest baselines", *_factor(model[short], measured[short], errors[short])),
     ]  # fmt: skip
-    for axis, offset, sigma in zip("xy", offsets, sigmas[1:], strict=True):
+    halves = [n * abs(size) / 2 for n, size in zip(grid.shape, grid.pixel, strict=True)][::-1]
+    for axis, offset, sigma, half in zip("xy", offsets, sigmas[1:], halves, strict=True):
         found.append(
             Check(
                 name=f"Offset along {axis}",
-                value=float(offset),
+                value=float(offset) if _SIGMAS * sigma < half else np.nan,
                 low=-_SIGMAS * sigma,
                 high=_SIGMAS * sigma,
                 unit="arcsec",
@@ -93,7 +99,8 @@ def checks(comparison):
 
 def _flux(name, factor, sigma):
     """Excess of the flux of the image, if the visibilities are that factor larger."""
-    value = 100 * (1 / factor - 1) if factor > 0 else np.nan
+    is_known = factor > 0 and 100 * _SIGMAS * sigma < _LARGEST_FLUX_LIMIT
+    value = 100 * (1 / factor - 1) if is_known else np.nan
     return Check(
         name=f"Flux, {name}",
         value=float(value),

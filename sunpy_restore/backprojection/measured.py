@@ -4,32 +4,25 @@ from os import PathLike
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize
 
 import astropy.units as u
 from astropy.io import fits
 from astropy.table import QTable
 
-from sunpy_restore.backprojection.fourier import Grid, back_projection, shift_phase_center
 from sunpy_restore.backprojection.uvplane import UVPoints, stix_uv
 
 __all__ = [
     "MeasuredVisibilities",
     "VisibilityTable",
-    "match_phase_center",
     "open_visibilities",
     "read_visibilities",
     "visibilities_for",
 ]
 
-_LARGEST_DIFFERENCE = 0.05
-"""Largest RMS difference between the visibilities of a Map and measured ones, relative to the RMS of the former."""
 _LARGEST_DISTANCE = 1e-5
 """Largest distance in 1 / arcsec of a point from the STIX point whose label it gets."""
 _LARGEST_CHANGE = 0.06
 """The same relative to the spatial frequency, if all points are those of an older table."""
-_SHIFTS = Grid((401, 401), (5.0, 5.0))
-"""Shifts of the phase centre that are tried."""
 
 
 class MeasuredVisibilities(NamedTuple):
@@ -216,73 +209,3 @@ def _labelled(u_points, v_points):
     known = distance < (np.inf if is_older else _LARGEST_DISTANCE)
     labels = [stix.labels[place] if known[index] else f"#{index}" for index, place in enumerate(nearest)]
     return UVPoints(np.asarray(u_points, dtype=float), np.asarray(v_points, dtype=float), tuple(labels))
-
-
-def match_phase_center(measured, visibilities, center, weighting=None):
-    """
-    Move the phase centre of measured visibilities to the centre of the Map that was made from them.
-
-    Parameters
-    ----------
-    measured : `MeasuredVisibilities`
-        Measured visibilities.
-    visibilities : mapping of `str` to `numpy.ndarray` of `complex`
-        For each weighting that the Map may have been made with, its visibilities at the same points, with its centre as
-        phase centre.
-    center : pair of `float`
-        Centre of the Map as ``(x, y)`` in arcsec, in its coordinates.
-    weighting : `str`, optional
-        Weighting that the Map was made with; by default the one that fits.
-
-    Returns
-    -------
-    `numpy.ndarray` of `complex`
-        Measured visibilities with the centre of the Map as phase centre.
-
-    Raises
-    ------
-    ValueError
-        The Map is not their back-projection for any phase centre.
-    """
-    results = {name: _best_shift(measured, values, center) for name, values in visibilities.items()}
-    fitting = min(results, key=lambda name: results[name][1])
-    chosen = weighting or fitting
-    shift, difference = results[chosen]
-    if difference > _LARGEST_DIFFERENCE:
-        if results[fitting][1] <= _LARGEST_DIFFERENCE:
-            advice = f"The Map was made with weighting={fitting!r}."
-        else:
-            advice = (
-                "Give visibilities of the same time, energy and calibration, in the unit of the Map, and only those "
-                "that it was made from."
-            )
-        raise ValueError(
-            f"The Map is not the back-projection of these visibilities in {measured.unit} with {chosen} weights: for "
-            f"any phase centre they differ by {difference:.0%} from those of the Map. {advice}"
-        )
-    return shift_phase_center(measured.visibilities, measured.points, *shift)
-
-
-def _best_shift(measured, visibilities, center):
-    """Shift of the phase centre, and the difference that remains relative to the visibilities."""
-    size = np.sqrt(np.mean(np.abs(visibilities) ** 2))
-
-    def difference(shift):
-        shifted = shift_phase_center(measured.visibilities, measured.points, *shift)
-        return np.sqrt(np.mean(np.abs(shifted - visibilities) ** 2)) / size
-
-    away = center[0] - measured.phase_center[0], center[1] - measured.phase_center[1]
-    best = min(((0.0, 0.0), away), key=difference)
-    if difference(best) > _LARGEST_DIFFERENCE:
-        best = _alignment(measured, visibilities, difference)
-    return best, difference(best)
-
-
-def _alignment(measured, visibilities, difference):
-    """Shift between two phase centres, because the one in a header is not always that of the pixels."""
-    product = measured.visibilities * np.conj(visibilities)
-    aligned = back_projection(product, measured.points, _SHIFTS, np.ones(len(product)))
-    row, column = np.unravel_index(np.argmax(aligned), aligned.shape)
-    options = {"xatol": 1e-7, "fatol": 1e-12}
-    start = (_SHIFTS.x[column], _SHIFTS.y[row])
-    return optimize.minimize(difference, start, method="Nelder-Mead", options=options).x

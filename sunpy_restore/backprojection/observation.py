@@ -1,18 +1,18 @@
 """The observation behind `sunpy_restore.backproj_to_clean`: the visibilities of a back-projected image."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
 
 import astropy.units as u
 
-from sunpy_restore.backprojection.fourier import WEIGHTINGS, Grid, weights_of
+from sunpy_restore.backprojection.fourier import Grid, weights_of
 from sunpy_restore.backprojection.geometry import map_center, points_in_pixels, scale_matrix
-from sunpy_restore.backprojection.inversion import find_visibilities
-from sunpy_restore.backprojection.measured import match_phase_center
+from sunpy_restore.backprojection.inversion import find_orientations
+from sunpy_restore.backprojection.matching import match_inversions
 from sunpy_restore.backprojection.options import find_used, weighting_of
-from sunpy_restore.backprojection.recognition import refuse_residual
+from sunpy_restore.backprojection.recognition import refuse_residual, warn_of_outside
 from sunpy_restore.backprojection.units import is_by_idl, unit_of, warn_of_sums
 from sunpy_restore.backprojection.uvplane import SUBCOLLIMATORS, UVPoints, stix_uv, subcollimator_numbers
 from sunpy_restore.core import observation
@@ -21,6 +21,8 @@ __all__ = ["Observation"]
 
 _SMALLEST_FIELD = 60.0
 """Smallest side of an image in arcsec."""
+_LEAST_SURROUNDINGS = 192.0
+"""Smallest side in arcsec of the field in which sources are searched."""
 _LARGEST_PIXEL = 60.0
 """Largest side of a pixel in arcsec, of the order of the resolution of the coarse sub-collimators."""
 _LEAST_PIXELS = 120
@@ -102,6 +104,24 @@ class Observation(observation.Observation):
             )
         return points_in_pixels(self.points, axes), Grid(self.shape, (float(sizes[1]), float(sizes[0])))
 
+    def with_surroundings(self):
+        """
+        Widen the field to 192 arcsec, because the visibilities contain the light of sources outside of a small image.
+
+        Returns
+        -------
+        observation : `Observation`
+            With a larger shape and the same centre.
+        part : pair of `slice`
+            The rows and columns that are the image.
+        """
+        sizes = np.linalg.norm(self.matrix, axis=0)[::-1]
+        whole = [int(_LEAST_SURROUNDINGS / size) + 1 for size in sizes]
+        margins = [max(m - n, 0) // 2 for m, n in zip(whole, self.shape, strict=True)]
+        part = tuple(slice(margin, margin + n) for margin, n in zip(margins, self.shape, strict=True))
+        shape = tuple(n + 2 * margin for n, margin in zip(self.shape, margins, strict=True))
+        return (replace(self, shape=shape) if any(margins) else self), part
+
     @classmethod
     def check(cls, smap, *, visibilities=None, subcollimators=None, weighting=None, instrument=None):
         """
@@ -161,7 +181,8 @@ class Observation(observation.Observation):
         Warns
         -----
         ~sunpy_restore.core.exceptions.RestoreWarning
-            The Map was binned; or see `~sunpy_restore.backprojection.options.find_used`.
+            The Map was binned, or is a cutout without the brightest source; or see
+            `~sunpy_restore.backprojection.options.find_used`.
         """
         by_idl = is_by_idl(smap)
         data, world = _valid_data(smap), scale_matrix(smap)
@@ -169,21 +190,23 @@ class Observation(observation.Observation):
         errors = None
         if visibilities is not None:
             points, errors = visibilities.points, visibilities.errors
-            found, matrix = find_visibilities(data, world, points, weights_of(points))
-            tried = {name: found * weights_of(points) / weights_of(points, name) for name in WEIGHTINGS}
-            found = match_phase_center(visibilities, tried, center, weighting)
+            inversions, _ = find_orientations(data, world, points, weights_of(points))
+            found, matrix = match_inversions(visibilities, inversions, data.shape, center, weighting)
         else:
             warn_of_sums(smap)
             points, found, matrix = find_used(data, world, subcollimators, by_idl=by_idl)
             own = cls(visibilities=found, points=points, matrix=matrix, shape=smap.data.shape)
+            own, _ = own.with_surroundings()
             weighting = weighting_of(own, weighting, by_idl=by_idl)
             if weighting != "natural":
                 found = found * weights_of(points) / weights_of(points, weighting)
             refuse_residual(found, *own.own_axes())
-        return cls(
+        result = cls(
             visibilities=found, points=points, matrix=matrix, shape=smap.data.shape,
             unit=unit_of(smap, visibilities), errors=errors, world=world, center=center,
         )  # fmt: skip
+        warn_of_outside(found, *result.own_axes())
+        return result
 
     @classmethod
     def from_pair(cls, smap, filled, *, subcollimators=None, **options):

@@ -43,7 +43,7 @@ def find_used(data, world, subcollimators=None, *, by_idl=False):
     """
     points = stix_uv(SUBCOLLIMATORS if subcollimators is None else subcollimators)
     try:
-        found, matrix = find_visibilities(data, world, points, weights_of(points))
+        found, matrix, *_ = find_visibilities(data, world, points, weights_of(points))
     except ValueError as error:
         if by_idl:
             raise
@@ -120,7 +120,7 @@ def _of_any(data, world):
     """Points of all sub-collimators, with their visibilities and axes, or `None` three times if they don't fit."""
     points = stix_uv(range(1, 11))
     try:
-        return points, *find_visibilities(data, world, points, weights_of(points))
+        return points, *find_visibilities(data, world, points, weights_of(points))[:2]
     except ValueError:
         return None, None, None
 

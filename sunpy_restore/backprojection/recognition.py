@@ -3,10 +3,11 @@
 import numpy as np
 
 from sunpy_restore.backprojection.field import restrict
-from sunpy_restore.backprojection.fourier import back_projection, weights_of
+from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_of
 from sunpy_restore.backprojection.noise import noise_factor
+from sunpy_restore.core.messages import warn_user
 
-__all__ = ["recognized_weighting", "refuse_residual", "unused_points"]
+__all__ = ["recognized_weighting", "refuse_residual", "unused_points", "warn_of_outside"]
 
 _UNUSED, _USED = 1e-4, 0.05
 """Amplitudes of unused and of used sub-collimators, relative to the largest one; those of smooth sources decrease more
@@ -21,6 +22,12 @@ _DEEPEST_MINIMUM = 0.65
 """Largest ratio of minus the minimum to the maximum of the back-projection of a positive source."""
 _LEAST_POINTS = 18
 """Number of visibilities from which that holds."""
+_SMALL_FIELD = 192.0
+"""Side in arcsec of an image below which sources outside of it are searched."""
+_SURROUNDINGS = Grid((65, 65), (4.0, 4.0))
+"""Pixel grid on which they are searched."""
+_BRIGHTER = 1.1
+"""Ratio of the maximum of the back-projection outside to that inside from which the source is outside."""
 
 
 def unused_points(visibilities, points, *, by_idl=False):
@@ -113,3 +120,33 @@ def refuse_residual(visibilities, points, grid):
             f"Found a minimum of {-depth:.2f} times the maximum; expected more than {-_DEEPEST_MINIMUM}, because a "
             "source has a positive brightness. Give the back-projection and not the residual map of CLEAN."
         )
+
+
+def warn_of_outside(visibilities, points, grid):
+    """
+    Warn of a cutout that does not contain the brightest source.
+
+    Parameters
+    ----------
+    visibilities, points, grid
+        See `recognized_weighting`.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        The back-projection around a small image is larger than in it.
+    """
+    halves = [abs(size) * n / 2 for size, n in zip(grid.pixel, grid.shape, strict=True)]
+    if 2 * min(halves) >= _SMALL_FIELD:
+        return
+    around = _SURROUNDINGS
+    dirty = back_projection(visibilities, points, around, weights_of(points))
+    inside = np.outer(abs(around.y) <= halves[0], abs(around.x) <= halves[1])
+    if inside.all() or dirty[~inside].max() <= _BRIGHTER * dirty[inside].max():
+        return
+    row, column = np.unravel_index(np.argmax(np.where(inside, -np.inf, dirty)), dirty.shape)
+    warn_user(
+        f"The brightest source appears to be outside of the image of {2 * halves[1]:.0f} x {2 * halves[0]:.0f} arcsec, "
+        f"about {np.hypot(around.x[column], around.y[row]):.0f} arcsec from its centre: most of the image may be "
+        "sidelobes of that source. Restore the whole image and cut out the result."
+    )

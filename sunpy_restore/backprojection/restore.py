@@ -54,6 +54,9 @@ def restore(observation, method, *, progress=False, residual=False, clean_weight
         An option of CLEAN is given for another method.
     """
     options = {"residual": residual, "clean_weighting": clean_weighting}
+    part = (slice(None), slice(None))
+    if not method.is_network or observation.errors is not None:
+        observation, part = observation.with_surroundings()
     if method.name == "clean":
         image = method.function(observation, progress=progress, **options)
     elif residual or clean_weighting != "natural":
@@ -73,7 +76,7 @@ def restore(observation, method, *, progress=False, residual=False, clean_weight
     if observation.errors is not None:
         image, before, after = _fitted(image, observation, change=sources is None)
         cards |= {"rstchi0": before, "rstchi2": after}
-    return Restored(data=image, unit=observation.unit / u.arcsec**2, cards=cards)
+    return Restored(data=image[part], unit=observation.unit / u.arcsec**2, cards=cards)
 
 
 def with_network(observation, network, *, progress=False):

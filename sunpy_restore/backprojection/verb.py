@@ -83,7 +83,8 @@ def backproj_to_clean(
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
         The sub-collimators are not 3 to 10 or the weighting is not natural, and they are not given; or given ones
-        contradict the image; or the image is unlike those that the method was trained and tested with; or the
+        contradict the image; or the rotation of the visibilities in a small image is not certain, or its brightest
+        source is outside; or the image is unlike those that the method was trained and tested with; or the
         uncertainty of some pixels is infinite.
 
     Raises

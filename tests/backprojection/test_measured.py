@@ -11,9 +11,9 @@ from astropy.io import fits
 from astropy.table import QTable
 
 from sunpy_restore.backprojection.fourier import shift_phase_center
+from sunpy_restore.backprojection.matching import match_phase_center
 from sunpy_restore.backprojection.measured import (
     VisibilityTable,
-    match_phase_center,
     open_visibilities,
     read_visibilities,
     visibilities_for,
