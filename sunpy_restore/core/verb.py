@@ -19,7 +19,7 @@ from sunpy_restore.core.prepared import check_header, in_memory, is_lazy, withou
 from sunpy_restore.core.task import Restoration, reference_to, resolve
 from sunpy_restore.core.uncertainty import check_draws, find_model, standard_deviation, uncertain
 
-__all__ = ["check_choices", "refuse_restored", "run"]
+__all__ = ["check_choices", "check_uncertainty", "refuse_restored", "run"]
 
 
 def run(
@@ -53,8 +53,7 @@ def run(
     """
     check_choices(function, {"method": method} | (observing or {}) | (restoring or {}))
     check_draws(samples)
-    if not isinstance(uncertainty, bool | np.bool_):
-        raise TypeError(f"Found uncertainty={uncertainty!r}; expected True or False.")
+    check_uncertainty(uncertainty)
     maps, rebuild = as_maps(image)
     with enough_memory(_bytes(function, maps), _shapes(maps), "Restore parts of it, or fewer images at a time."):
         asked = _Asked(method, weights, device, progress, bool(uncertainty) or samples is not None, restoring or {})
@@ -167,6 +166,12 @@ def check_choices(function, values):
             raise ValueError(f"Unknown {option.name} {value!r}; expected {expected}.")
         if option.flag and not isinstance(value, bool | np.bool_ | None):
             raise TypeError(f"Found {option.name}={value!r}; expected True or False.")
+
+
+def check_uncertainty(uncertainty):
+    """Refuse a value of ``uncertainty`` that is not boolean."""
+    if not isinstance(uncertainty, bool | np.bool_):
+        raise TypeError(f"Found uncertainty={uncertainty!r}; expected True or False.")
 
 
 def _bytes(function, maps):
