@@ -249,7 +249,8 @@ def _restored(function, smap, visible, method, own, asked):
         return None
     score = _likeness(method, observed)
     restored = restore_observation(observed, method, progress=asked.progress, **asked.options)
-    data = restored.data if restored.filled is None else _put_back(smap, restored)
+    # The sum has no negative zeros
+    data = restored.data + 0 if restored.filled is None else _put_back(smap, restored)
     scale = method.task.scale if isinstance(method.task, Restoration) else 1
     provenance = method.provenance(restored.method)
     result = restored_map(smap, data, scale=scale, mask=restored.mask, fill=restored.filled, provenance=provenance)
@@ -284,5 +285,5 @@ _LARGEST_SCORE = 999.0  # of what a header can show, which has no infinity
 def _put_back(smap, restored):
     """The data of a Map with its filled pixels."""
     data = smap.data.astype(np.result_type(smap.data.dtype, np.float32).newbyteorder("="))
-    data[restored.filled] = restored.data[restored.filled]
+    data[restored.filled] = restored.data[restored.filled] + 0
     return data
