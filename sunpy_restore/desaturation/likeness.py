@@ -108,7 +108,8 @@ def _of_any_scale(image, valid):
         _log_ratio(np.mean(np.abs(ratio)), np.median(np.abs(ratio))),
         _log_ratio(_steps(image, valid, 0), _steps(image, valid, 1)),
     )
-    return dict(zip(_ANY_SCALE, values, strict=True))
+    found = zip(_ANY_SCALE, values, strict=True)
+    return {name: value if np.isfinite(value) else _TYPICAL[name] for name, value in found}
 
 
 def _brightness(values):
