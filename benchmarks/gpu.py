@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from sunpy_restore import backproj_to_clean, desaturate, enhance, inpaint, synthesize_granulation
+from sunpy_restore.cli.bench import tiled_sample
 from sunpy_restore.core.inputs import read_map
-from sunpy_restore.core.maps import new_map
 from sunpy_restore.core.network import load_network
 from sunpy_restore.data import sample_path
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
@@ -30,13 +30,8 @@ REPEATS = 3
 
 
 def sample(name, side=None):
-    """A sample of the package, repeated and cut to a square."""
-    smap = read_map(sample_path(name))
-    if side is None:
-        return smap
-    ny, nx = smap.data.shape
-    data = np.tile(smap.data, (-(-side // ny), -(-side // nx)))[:side, :side].copy()
-    return new_map(data, smap.meta)
+    """A sample of the package, repeated and cut to a square if a side is given."""
+    return read_map(sample_path(name)) if side is None else tiled_sample(name, side)
 
 
 def filling(function, name, box):

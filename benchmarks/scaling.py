@@ -22,7 +22,7 @@ from distributed import Client, LocalCluster
 import sunpy.map
 
 from sunpy_restore import restore_archive
-from sunpy_restore.data import sample_path
+from sunpy_restore.cli.bench import tiled_sample
 
 _PROCESSES = 1, 2
 
@@ -40,11 +40,9 @@ def write_images(folder, count, side):
     side : `int`
         Rows and columns of each.
     """
-    spot = sunpy.map.Map(sample_path("hmi_continuum_spot"))
-    times = -(-side // min(spot.data.shape))
-    data = np.tile(spot.data, (times, times))[:side, :side]
+    spot = tiled_sample("hmi_continuum_spot", side)
     for number in range(count):
-        sunpy.map.Map(np.roll(data, number, axis=0), spot.meta).save(folder / f"{number:03d}.fits")
+        sunpy.map.Map(np.roll(spot.data, number, axis=0), spot.meta).save(folder / f"{number:03d}.fits")
 
 
 def main():

@@ -36,7 +36,7 @@ def test_the_files_are_in_the_wheel():
 def test_paper_configurations_of_enhance(name, penalty):
     """Diaz Baso & Asensio Ramos (2018), section 2.3; PyTorch halves the l2 penalty."""
     configs = recipe_of(get_task(name)).configs()
-    networks = {"paper": {"blocks": 5, "channels": 64}, "light": {"blocks": 1, "channels": 32}}
+    networks = {"paper": {"blocks": 5, "channels": 64}, "paper-light": {"blocks": 1, "channels": 32}}
     for label, network in networks.items():
         config = configs[label]
         assert config.network == {"architecture": "Enhance"} | network

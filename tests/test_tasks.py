@@ -352,7 +352,7 @@ def test_sizes_of_the_papers_networks(name):
     task = get_task(name)
     configs = recipe_of(task).configs()
     assert numbers(task.build_network(configs["paper"].network)) == (446_657, 445_249)
-    total, trained = numbers(task.build_network(configs["light"].network))
+    total, trained = numbers(task.build_network(configs["paper-light"].network))
     assert 36_000 < trained < total < 41_000
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from svgfile import save_svg
 
 SCORE = "nmse/"
 LABEL = "validation: mean squared error / variance"
@@ -91,10 +92,7 @@ def draw(folder, target):
         axes.yaxis.set_minor_locator(NullLocator())
         axes.legend(fontsize="x-small")
         axes.grid(alpha=0.3)
-    # The date would change the file each time
-    figure.savefig(target, metadata={"Date": None})
-    lines = target.read_text(encoding="utf-8").splitlines()
-    target.write_text("".join(f"{line.rstrip()}\n" for line in lines), encoding="utf-8", newline="\n")
+    save_svg(figure, target)
 
 
 def main():

@@ -11,9 +11,9 @@ import argparse
 from itertools import pairwise
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch
+from svgfile import save_svg
 
 COLOURS = {
     "Map or image": "#2f6fab",
@@ -82,10 +82,7 @@ class Diagram:
         handles = [Patch(facecolor=colour, label=kind) for kind, colour in COLOURS.items() if kind in self.kinds]
         options = {"frameon": False, "labelcolor": GREY, "fontsize": 11, "handlelength": 1.2}
         self.axes.legend(handles=handles, loc="lower center", ncols=len(handles), **options)
-        with mpl.rc_context({"svg.hashsalt": path.name}):
-            self.figure.savefig(path, transparent=True, metadata={"Date": None, "Creator": None})
-        lines = path.read_text(encoding="utf-8").splitlines()
-        path.write_text("".join(f"{line.rstrip()}\n" for line in lines), encoding="utf-8", newline="\n")
+        save_svg(self.figure, path, transparent=True, metadata={"Creator": None})
 
 
 def data_flow():

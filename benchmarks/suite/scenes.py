@@ -17,7 +17,7 @@ def _open(name):
 
 
 def _tiled(name, side):
-    """A sample, repeated and cut to a size."""
+    """A sample, repeated and cut to a size; commits that asv measures may not have the function of the package."""
     sample = _open(name)
     times = -(-side // min(sample.data.shape))
     return sunpy.map.Map(np.tile(sample.data, (times, times))[:side, :side].copy(), sample.meta)

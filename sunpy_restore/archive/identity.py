@@ -80,21 +80,36 @@ def settings_of(name, tasks, options):
 
 
 def _hashes(tasks, weights):
-    """SHA-256 of the weights of each task that has some."""
+    """
+    Hashes of the weights of each task that has some.
+
+    ``"enhance-continuum-light"`` has those of ``"light"``, and so has its file: the results are the same.
+    """
     from sunpy_restore.core.exceptions import WeightsError
-    from sunpy_restore.core.weights import default_for, resolve
+    from sunpy_restore.core.weights import available, default_for, resolve
 
     if weights is None:
         return [default_for(task.name).sha256 for task in tasks]
-    found, errors = [], []
+    found, kinds, errors = {}, set(), []
     for task in tasks:
         try:
-            found.append(resolve(weights, task=task.name).sha256)
+            local = resolve(weights, task=task.name)
         except (TypeError, ValueError, WeightsError) as error:
             errors.append(error)
+            continue
+        found[task.name] = local.sha256
+        for entry in available(task.name):
+            if entry.name == local.name or entry.sha256 == local.sha256:
+                kinds.add(entry.short_name)
+                # Converted weights have the hash of what was published
+                found[task.name] = entry.sha256 or entry.git_blob
     if not found:
         raise errors[0]
-    return found
+    others = {entry.task: entry for entry in available() if entry.short_name in kinds}
+    for task in tasks:
+        if task.name in others:
+            found.setdefault(task.name, others[task.name].sha256 or others[task.name].git_blob)
+    return [found[task.name] for task in tasks if task.name in found]
 
 
 def _identity(value):

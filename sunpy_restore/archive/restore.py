@@ -8,6 +8,7 @@ from pathlib import Path
 from sunpy_restore import tasks
 from sunpy_restore.archive.identity import digest, settings_of
 from sunpy_restore.archive.ledger import Ledger, read_ledger
+from sunpy_restore.archive.options import check_options, without_defaults
 from sunpy_restore.archive.sinks import sink_of
 from sunpy_restore.archive.sources import sources_of
 from sunpy_restore.archive.work import Outcome, Work
@@ -101,7 +102,11 @@ def restore_archive(
     Raises
     ------
     TypeError, ValueError
-        Unknown function; wrong sink; two sources would have the same result; or both ``workers`` and ``scheduler``.
+        Unknown function; options with which a function of the package could restore no image, such as an unknown method
+        or an uncertainty that is not calibrated; wrong sink; two sources would have the same result; or both
+        ``workers`` and ``scheduler``.
+    ~sunpy_restore.core.exceptions.WeightsError
+        The weights cannot be found.
     FileNotFoundError
         There is no such source.
     FileExistsError
@@ -162,10 +167,10 @@ def opened_archive(verb, source, sink, *, overwrite=False, skip_existing=False, 
     `Archive`
     """
     function = _function(verb)
+    settings = _settings(function, options)
     name = getattr(function, "name", getattr(function, "__name__", type(function).__name__))
     place = sink_of(sink, name)
     found, missing = sources_of(source, without=Path(place.path).resolve())
-    settings = settings_of(_origin(function), getattr(function, "tasks", ()), options)
     rows = _rows(found, place, settings)
     place.ledger.parent.mkdir(parents=True, exist_ok=True)
     with Ledger(place.ledger) as ledger:
@@ -205,13 +210,19 @@ def _function(verb):
     return known if known is not None and known.module == verb.__module__ else verb
 
 
+def _settings(function, options):
+    """Identify the function with its options, which are checked if it is one of the package."""
+    if not isinstance(function, MapFunction):
+        return settings_of(_origin(function), (), options)
+    check_options(function, options)
+    return settings_of(function.name, function.tasks, without_defaults(function, options))
+
+
 def _reference(function):
     return f"{function.module}:{function.name}" if isinstance(function, MapFunction) else function
 
 
 def _origin(function):
-    if isinstance(function, MapFunction):
-        return function.name
     return f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
 
 

@@ -19,7 +19,7 @@ from sunpy_restore.desaturation.verb import desaturate
 from sunpy_restore.enhancement.verb import enhance
 from sunpy_restore.inpainting.verb import inpaint
 
-__all__ = ["Comparison", "bench"]
+__all__ = ["Comparison", "bench", "tiled_sample"]
 
 _SIDE = 400  # pixels of the enhanced image
 _ITERATIONS = 100  # of CLEAN
@@ -76,6 +76,26 @@ def bench(*, repeat=3, comparisons=None):
         yield line + (f"{times[1]:>9.3f}  {times[0] / times[1]:>6.2f}" if installed else f"{'not installed':>9}")
 
 
+def tiled_sample(name, side):
+    """
+    Repeat a sample of the package, and cut it to a square.
+
+    Parameters
+    ----------
+    name : `str`
+        Name of the sample.
+    side : `int`
+        Rows and columns of the result.
+
+    Returns
+    -------
+    `~sunpy.map.GenericMap`
+    """
+    smap = read_map(sample_path(name))
+    ny, nx = smap.data.shape
+    return new_map(np.tile(smap.data, (-(-side // ny), -(-side // nx)))[:side, :side].copy(), smap.meta)
+
+
 def _alternately(functions, repeat):
     """Shortest time of each function."""
     best = [np.inf] * len(functions)
@@ -89,9 +109,7 @@ def _alternately(functions, repeat):
 
 
 def _enhancement(folder, installed):
-    spot = read_map(sample_path("hmi_continuum_spot"))
-    times = -(-_SIDE // min(spot.data.shape))
-    image = new_map(np.tile(spot.data, (times, times))[:_SIDE, :_SIDE].copy(), spot.meta)
+    image = tiled_sample("hmi_continuum_spot", _SIDE)
 
     def ours():
         return enhance(image)

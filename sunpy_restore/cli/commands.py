@@ -183,9 +183,9 @@ def _place(entry):
 
 
 def _entries(names):
-    from sunpy_restore.core.weights import available, entry_named
+    from sunpy_restore.core.weights import available, entries_named
 
-    return [entry_named(name) for name in names] or available()
+    return list(dict.fromkeys(entry for name in names for entry in entries_named(name))) or available()
 
 
 def fetch_weights(args):

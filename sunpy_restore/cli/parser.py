@@ -13,6 +13,8 @@ from sunpy_restore.version import __version__
 
 __all__ = ["Parser", "build_parser"]
 
+_NAME = "name in the registry, which may be without the task: 'light' for the light weights of all tasks"
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that reports errors in one line, and knows its options by the keywords of functions."""
@@ -143,10 +145,10 @@ def build_parser():
     actions = weights.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="weights in the registry").set_defaults(run=commands.list_weights)
     fetch = actions.add_parser("fetch", help="download weights into the cache")
-    fetch.add_argument("names", nargs="+", metavar="NAME", help="name in the registry")
+    fetch.add_argument("names", nargs="+", metavar="NAME", help=_NAME)
     fetch.set_defaults(run=commands.fetch_weights)
     verify = actions.add_parser("verify", help="check files on this machine: size, SHA-256, a network's metadata")
-    verify.add_argument("names", nargs="*", metavar="NAME", help="name in the registry (default: all that are here)")
+    verify.add_argument("names", nargs="*", metavar="NAME", help=f"{_NAME} (default: all that are here)")
     verify.set_defaults(run=commands.verify_weights)
     export = actions.add_parser("export", help="weights of a training with a registry entry and a model card")
     export.add_argument("run_folder", metavar="RUN", help="folder of a training, or a .safetensors file")
@@ -202,7 +204,9 @@ def _add_data(parser):
 
 
 def _add_weights(parser):
-    parser.add_argument("--weights", metavar="W", help="name in the registry, or a .safetensors file")
+    parser.add_argument(
+        "--weights", metavar="W", help="name in the registry, with or without the task, or a .safetensors file"
+    )
 
 
 def _add_device(parser):

@@ -1,6 +1,7 @@
 """Files of error models, which are safetensors with metadata: one for each task, or one beside weights."""
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -123,8 +124,8 @@ def error_model(method, name):
         own = Path(method.path).with_suffix(SUFFIX)
         raise ValueError(
             f"Found no calibrated uncertainty of the weights {method.model!r} with method {name!r}; expected it in "
-            f"{own.name} beside them. Make it with 'sunpy-restore calibrate {method.task.name} --weights FILE --data "
-            "DIR', or leave out uncertainty."
+            f"{own.name} beside them. Use the default weights, make the file with 'sunpy-restore calibrate "
+            f"{method.task.name} --weights {shlex.quote(str(method.path))} --data DIR', or leave out uncertainty."
         )
     raise ValueError(
         f"Found no calibrated uncertainty of method {name!r} of {method.task.name}; expected another method. Leave out "

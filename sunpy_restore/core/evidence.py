@@ -84,3 +84,8 @@ class Case:
     make: Callable[[], Any]
     group: str = ""
     source: str = ""
+
+    @property
+    def origin(self):
+        """The source, or the name if the case is the only one of its source."""
+        return self.source or self.name

@@ -12,7 +12,7 @@ from sunpy_restore.core.loaded import ready_network
 from sunpy_restore.core.registry import available
 from sunpy_restore.core.task import resolve
 
-__all__ = ["Method", "Restored", "load_method", "restore", "restore_observation"]
+__all__ = ["Method", "Restored", "check_method", "load_method", "restore", "restore_observation"]
 
 
 @dataclass(frozen=True)
@@ -170,17 +170,34 @@ def load_method(task, name="network", *, weights=None, device=None, progress=Fal
     ValueError
         The task has no such method, or weights are given for a classical one.
     """
-    if name not in task.methods:
-        raise ValueError(f"Unknown method {name!r}; expected one of {', '.join(task.methods)}.")
+    check_method(task, name, weights)
     if name == "network":
         network, local = ready_network(task, weights, device, progress=progress)
         function = partial(_with_network, resolve(task.network_method), network)
         return Method(task, name, function, local.name, local.sha256, local.path)
-    if weights is not None:
+    return Method(task, name, resolve(task.classical[name]))
+
+
+def check_method(task, name, weights=None):
+    """
+    Refuse a method that a task does not have, and weights for a classical one.
+
+    Parameters
+    ----------
+    task, name, weights
+        See `load_method`.
+
+    Raises
+    ------
+    ValueError
+        The task has no such method, or weights are given for a classical one.
+    """
+    if name not in task.methods:
+        raise ValueError(f"Unknown method {name!r}; expected one of {', '.join(task.methods)}.")
+    if name != "network" and weights is not None:
         raise ValueError(
             f"Found weights for method={name!r}; only method='network' uses weights, expected none. Leave them out."
         )
-    return Method(task, name, resolve(task.classical[name]))
 
 
 def _with_network(function, network, observation, *, progress=False):

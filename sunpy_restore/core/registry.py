@@ -10,7 +10,16 @@ from pathlib import Path
 
 from sunpy_restore.core.exceptions import WeightsError
 
-__all__ = ["REGISTRY", "WeightsEntry", "add_urls", "available", "default_for", "entry_named", "refresh"]
+__all__ = [
+    "REGISTRY",
+    "WeightsEntry",
+    "add_urls",
+    "available",
+    "default_for",
+    "entries_named",
+    "entry_named",
+    "refresh",
+]
 
 _KINDS = ("compact", "full", "features", "keras")
 
@@ -97,6 +106,11 @@ class WeightsEntry:
                     f"Weights {self.name!r} in the registry: found {key} = {getattr(self, key)!r}; expected {expected}."
                 )
 
+    @property
+    def short_name(self):
+        """Name without the task in front of it, which functions take for images of any of their tasks."""
+        return self.name.removeprefix(f"{self.task}-")
+
 
 def available(task=None, *, registry=None):
     """
@@ -172,6 +186,42 @@ def entry_named(name, *, registry=None):
     if name not in entries:
         raise ValueError(f"Unknown weights {name!r}; expected one of {', '.join(entries) or 'none'}.")
     return entries[name]
+
+
+def entries_named(name, *, registry=None):
+    """
+    Find the entries of the registry with a name that may be without the task in front of it.
+
+    Parameters
+    ----------
+    name : `str`
+        Name in the registry, such as ``"enhance-continuum-light"``, or a short one, such as ``"light"``.
+    registry : path-like, optional
+        The registry; by default that of the package.
+
+    Returns
+    -------
+    `tuple` of `WeightsEntry`
+        One entry, or one of each task that has weights of that short name.
+
+    Raises
+    ------
+    ValueError
+        The registry has no entry of that name.
+
+    Examples
+    --------
+    >>> from sunpy_restore.core.registry import entries_named
+    >>> [entry.name for entry in entries_named("light")]
+    ['enhance-continuum-light', 'enhance-magnetogram-light']
+    """
+    entries = available(registry=registry)
+    found = tuple(entry for entry in entries if entry.name == name)
+    return (
+        found
+        or tuple(entry for entry in entries if entry.short_name == name)
+        or (entry_named(name, registry=registry),)
+    )
 
 
 def default_for(task, *, registry=None):

@@ -19,7 +19,7 @@ from sunpy_restore.core.prepared import check_header, in_memory, is_lazy, withou
 from sunpy_restore.core.task import Restoration, reference_to, resolve
 from sunpy_restore.core.uncertainty import check_draws, find_model, standard_deviation, uncertain
 
-__all__ = ["check_choices", "refuse_restored", "run"]
+__all__ = ["check_choices", "check_uncertainty", "refuse_restored", "run"]
 
 
 def run(
@@ -53,8 +53,7 @@ def run(
     """
     check_choices(function, {"method": method} | (observing or {}) | (restoring or {}))
     check_draws(samples)
-    if not isinstance(uncertainty, bool | np.bool_):
-        raise TypeError(f"Found uncertainty={uncertainty!r}; expected True or False.")
+    check_uncertainty(uncertainty)
     maps, rebuild = as_maps(image)
     with enough_memory(_bytes(function, maps), _shapes(maps), "Restore parts of it, or fewer images at a time."):
         asked = _Asked(method, weights, device, progress, bool(uncertainty) or samples is not None, restoring or {})
@@ -169,6 +168,12 @@ def check_choices(function, values):
             raise TypeError(f"Found {option.name}={value!r}; expected True or False.")
 
 
+def check_uncertainty(uncertainty):
+    """Refuse a value of ``uncertainty`` that is not boolean."""
+    if not isinstance(uncertainty, bool | np.bool_):
+        raise TypeError(f"Found uncertainty={uncertainty!r}; expected True or False.")
+
+
 def _bytes(function, maps):
     """Memory for the data and the results, at least."""
     scale = max(getattr(task, "scale", 1) for task in function.tasks)
@@ -244,7 +249,8 @@ def _restored(function, smap, visible, method, own, asked):
         return None
     score = _likeness(method, observed)
     restored = restore_observation(observed, method, progress=asked.progress, **asked.options)
-    data = restored.data if restored.filled is None else _put_back(smap, restored)
+    # The sum has no negative zeros
+    data = restored.data + 0 if restored.filled is None else _put_back(smap, restored)
     scale = method.task.scale if isinstance(method.task, Restoration) else 1
     provenance = method.provenance(restored.method)
     result = restored_map(smap, data, scale=scale, mask=restored.mask, fill=restored.filled, provenance=provenance)
@@ -279,5 +285,5 @@ _LARGEST_SCORE = 999.0  # of what a header can show, which has no infinity
 def _put_back(smap, restored):
     """The data of a Map with its filled pixels."""
     data = smap.data.astype(np.result_type(smap.data.dtype, np.float32).newbyteorder("="))
-    data[restored.filled] = restored.data[restored.filled]
+    data[restored.filled] = restored.data[restored.filled] + 0
     return data

@@ -10,7 +10,7 @@ import pooch
 
 from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.keras import converted
-from sunpy_restore.core.registry import WeightsEntry, available, default_for, entry_named
+from sunpy_restore.core.registry import WeightsEntry, available, default_for, entries_named, entry_named
 from sunpy_restore.core.unchanged import kept_while_unchanged
 from sunpy_restore.core.weightsfile import PICKLES, file_error, file_sha256, read, read_features, read_metadata, write
 
@@ -20,6 +20,7 @@ __all__ = [
     "available",
     "cache_folder",
     "default_for",
+    "entries_named",
     "entry_named",
     "fetch",
     "locate",
@@ -94,7 +95,7 @@ def resolve(weights=None, *, task, base_url=None, mirror=None, progress=False, r
     else:
         entry = entries.get(weights) or entries.get(f"{task}-{weights}")
     if entry is not None:
-        _check_task(repr(entry.name), entry.task, task)
+        _check_task(repr(entry.name), entry.task, task, _instead(entry, task, entries))
         local = fetch(entry, base_url=base_url, mirror=mirror, progress=progress)
         if entry.kind == "keras":
             path = converted(local.path, entry, cache_folder())
@@ -103,13 +104,28 @@ def resolve(weights=None, *, task, base_url=None, mirror=None, progress=False, r
         return local
     path = Path(weights).expanduser()
     if path.suffix not in (".safetensors", *PICKLES):
-        names = ", ".join(repr(entry.name) for entry in entries.values() if entry.task == task) or "none"
         raise ValueError(
-            f"Unknown weights {str(weights)!r}; expected a name in the registry ({names} for the {task} task) or the "
-            "path of a .safetensors file."
+            f"Unknown weights {str(weights)!r}; expected a name in the registry ({_names(task, entries)} for the "
+            f"{task} task) or the path of a .safetensors file."
         )
-    _check_task(path, read_metadata(path)["task"], task)
-    return LocalWeights(path, path.name, file_sha256(path))
+    found = read_metadata(path)["task"]
+    sha256 = file_sha256(path)
+    entry = next((entry for entry in entries.values() if entry.sha256 == sha256), None)
+    _check_task(path, found, task, _instead(entry, task, entries))
+    return LocalWeights(path, path.name, sha256)
+
+
+def _names(task, entries):
+    return ", ".join(repr(entry.name) for entry in entries.values() if entry.task == task) or "none"
+
+
+def _instead(entry, task, entries):
+    """Which weights of the registry are for a task, as a sentence: the same kind of weights if there are any."""
+    own = None if entry is None else entries.get(f"{task}-{entry.short_name}")
+    if own is not None:
+        return f" Use {own.name!r}, or {own.short_name!r} for the weights of this kind of whichever image is given."
+    names = _names(task, entries)
+    return "" if names == "none" else f" The registry has {names} for this task."
 
 
 @kept_while_unchanged(16)
@@ -261,10 +277,10 @@ def _file_error(path, entry):
     return file_error(path, size=entry.size, sha256=entry.sha256, git_blob=entry.git_blob, pickled=pickled)
 
 
-def _check_task(name, found, expected):
+def _check_task(name, found, expected, instead=""):
     if found != expected:
         kind = f"weights for the task {found!r}" if found else "features for training"
-        raise ValueError(f"Found {kind} ({name}); expected weights for the task {expected!r}.")
+        raise ValueError(f"Found {kind} ({name}); expected weights for the task {expected!r}.{instead}")
 
 
 def _listing(errors):

@@ -98,6 +98,8 @@ def fingerprint(observation):
 def _of_any_scale(image, valid):
     """Properties that are much the same in exposures and in display images."""
     residual, known = _high_pass(image, valid)
+    if not known.any():
+        return {name: _TYPICAL[name] for name in _ANY_SCALE}
     ratio = (residual / _local(residual, known, _typical(residual, known)))[known]
     values = (
         _neighbours(residual, known),
@@ -106,7 +108,8 @@ def _of_any_scale(image, valid):
         _log_ratio(np.mean(np.abs(ratio)), np.median(np.abs(ratio))),
         _log_ratio(_steps(image, valid, 0), _steps(image, valid, 1)),
     )
-    return dict(zip(_ANY_SCALE, values, strict=True))
+    found = zip(_ANY_SCALE, values, strict=True)
+    return {name: value if np.isfinite(value) else _TYPICAL[name] for name, value in found}
 
 
 def _brightness(values):
@@ -223,7 +226,10 @@ def _blockiness(image, valid):
         jump = np.abs(image_[3:] - image_[2:-1] - (image_[2:-1] - image_[1:-2] + image_[1:-2] - image_[:-3]) / 2)
         usable = valid_[3:] & valid_[2:-1] & valid_[1:-2] & valid_[:-3]
         lines = np.array([np.median(row[ok]) if ok.any() else np.nan for row, ok in zip(jump, usable, strict=True)])
-        phases = [np.nanmean(lines[phase::_BLOCK]) if len(lines) >= _BLOCK else 1.0 for phase in range(_BLOCK)]
+        means = [lines[phase::_BLOCK] for phase in range(_BLOCK)]
+        phases = [values.mean() for values in (one[np.isfinite(one)] for one in means) if values.size]
+        if len(phases) < _BLOCK:
+            continue
         largest = max(largest, float(np.log((np.max(phases) + _TINY) / (np.median(phases) + _TINY))))
     return largest
 

@@ -13,6 +13,7 @@ from sunpy_restore.core.messages import warn_user
 from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.channels import input_windows
 from sunpy_restore.desaturation.exposure import counts_per_unit, level_in_unit_of, refuse_scaled
+from sunpy_restore.desaturation.negative import refuse_negative
 from sunpy_restore.desaturation.plateau import find_plateau, with_margin
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.saturation import check_aia, detector_roll, find_saturation, is_along_detector
@@ -77,9 +78,9 @@ class Observation(observation.Observation):
         TypeError
             Another instrument or channel, a mask that is not boolean, or a saturation level that is not a number.
         ValueError
-            Wrong unit, processing level, pixel scale or exposure time, values far above the full well, a mask of
-            another shape or without valid pixels outside of it, an image without a mask in which no saturation level
-            is known, or a saturation level that is not positive, has another unit or that no masked pixel has.
+            Wrong unit, processing level, pixel scale or exposure time, values far above the full well or below zero, a
+            mask of another shape or without valid pixels outside of it, an image without a mask in which no saturation
+            level is known, or a saturation level that is not positive, has another unit or that no masked pixel has.
         """
         check_aia(smap)
         level = level_in_unit_of(smap, saturated)
@@ -96,6 +97,8 @@ class Observation(observation.Observation):
                     "saturated pixels have in this image, which the flat field changes. Leave it out if none of the "
                     "masked pixels is saturated."
                 )
+        valid = valid_pixels(smap)
+        refuse_negative(smap, valid if mask is None else valid & ~np.asarray(mask))
 
     @classmethod
     def from_map(cls, smap, *, mask=None, saturated=None, exposure=None):

@@ -80,10 +80,11 @@ def desaturate(
         No Map, another instrument, a mask that is not boolean, or a saturation level that is not a number.
     ValueError
         Wrong unit, processing level, pixel scale or channel; an image in DN/s without a credible exposure time; values
-        more than 8 % above the full well; a mask of another shape or position, or without valid pixels outside of it; a
-        saturation level that is not positive, has another unit or that no masked pixel has; an 8-bit image without a
-        mask or a saturation level; a Map that was desaturated already; an image without valid pixels; or a consistency
-        that needs a diffraction pattern where this is not known.
+        more than 8 % above the full well, or below zero by more than noise and a few DN; a mask of another shape or
+        position, or without valid pixels outside of it; a saturation level that is not positive, has another unit or
+        that no masked pixel has; an 8-bit image without a mask or a saturation level; a Map that was desaturated
+        already; an image without valid pixels; or a consistency that needs a diffraction pattern where this is not
+        known.
     ~sunpy_restore.core.exceptions.WeightsError
         Weights can't be found or read.
 

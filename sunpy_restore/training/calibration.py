@@ -43,7 +43,6 @@ class _Errors:
     case: list = field(default_factory=list)
     cases: list = field(default_factory=list)
     images: list = field(default_factory=list)
-    kept: list = field(default_factory=list)
     features: tuple = ()
 
     def add(self, evidence, difference, case, random):
@@ -62,15 +61,14 @@ class _Errors:
             self.case.append(np.full(len(kept), number))
         self.cases.append(case)
         if usable.any() and evidence.magnification == 1 and self._wanted(case):
-            self.images.append((case.part, *_part(evidence, np.where(usable, relative, np.nan))))
-            self.kept.append(case)
+            self.images.append((case, *_part(evidence, np.where(usable, relative, np.nan))))
 
     def _wanted(self, case):
         """Whether there are few images of the part of a case, and of its source, yet."""
-        source = case.source or case.name
+        kept = [kept for kept, *_ in self.images]
         return (
-            sum(kept.part == case.part for kept in self.kept) < _IMAGES
-            and sum((kept.source or kept.name) == source for kept in self.kept) < _OF_SOURCE
+            sum(other.part == case.part for other in kept) < _IMAGES
+            and sum(other.origin == case.origin for other in kept) < _OF_SOURCE
         )
 
     def together(self):
@@ -80,7 +78,7 @@ class _Errors:
         known = {
             "part": [case.part for case in self.cases],
             "group": [case.group for case in self.cases],
-            "source": [case.source or case.name for case in self.cases],
+            "source": [case.origin for case in self.cases],
         }
         return samples | {name: np.array(values)[samples["case"]] for name, values in known.items()}
 
@@ -153,7 +151,7 @@ def calibrate(task, data, *, methods=None, weights=None, device=None, cases=None
         errors = found[name]
         if not errors.errors:
             continue
-        errors.images = [(part, *_without(limits, strata, *image)) for part, *image in errors.images]
+        errors.images = [(case, *_without(limits, strata, *image)) for case, *image in errors.images]
         models[name], tested = _models(errors, strata, limits, method.sha256 or "", seed, recipe.calibration_steps)
         rows += coverage_table(name, tested, errors.together(), errors.images, limits)
     return models, rows
@@ -256,10 +254,10 @@ def _models(errors, strata, limits, sha256, seed, steps):
 def _correlation(models, images, without=None):
     """Correlation of the errors of a method, from the images of all parts but one; each image counts the same."""
     products = expected = 0
-    for part, evidence, relative in images:
-        if part == without:
+    for case, evidence, relative in images:
+        if case.part == without:
             continue
-        errors, sigma = error_images(models[part], evidence, relative)
+        errors, sigma = error_images(models[case.part], evidence, relative)
         if sigma.any():
             # A few errors that are far too large would decide the correlation
             errors = np.clip(errors, -_LARGEST_ERROR * sigma, _LARGEST_ERROR * sigma)

@@ -47,7 +47,7 @@ def coverage_table(name, models, samples, images, limits=()):
     samples : `dict` of `str` to `numpy.ndarray`
         ``values`` of the features, ``errors`` in units of their scale, ``stratum``, ``weights``, number of the
         ``case``, and names of its ``part``, ``group`` and ``source``.
-    images : `list` of ``(part, evidence, relative)``
+    images : `list` of ``(case, evidence, relative)``
         Errors of some cases as images, in units of their scale.
     limits : iterable of `str`
         Strata in which the uncertainty is an upper limit; they are not part of all.
@@ -117,14 +117,15 @@ def _sums(models, images):
     """Errors of sums over squares in units of what the correlation predicts."""
     random = np.random.default_rng(0)
     squares = []
-    for part, evidence, relative in images:
-        errors, sigma = error_images(models[part], evidence, relative)
+    for case, evidence, relative in images:
+        model = models[case.part]
+        errors, sigma = error_images(model, evidence, relative)
         places = np.argwhere(sigma > 0)
         if not len(places):
             continue
         for row, column in places[random.integers(len(places), size=_SQUARES)]:
             window = np.s_[row : row + _SIDE, column : column + _SIDE]
-            correlated = correlations.correlated_with(sigma[window], models[part].correlation)
+            correlated = correlations.correlated_with(sigma[window], model.correlation)
             squares.append(errors[window].sum() ** 2 / (sigma[window] * correlated).sum())
     return float(np.sqrt(np.mean(squares))) if squares else None
 

@@ -699,6 +699,9 @@ def test_verify_and_fetch_weights(run, fails, networks, monkeypatch, tmp_path):
     assert (code, err) == (0, "")
     assert [line.endswith(": OK") for line in out.splitlines()] == [True] * len(files)
     assert run("weights", "fetch", *names)[1].splitlines() == [str(networks / file) for file in files]
+    # Short names stand for the weights of all tasks, and nothing is fetched twice
+    assert run("weights", "fetch", "compact", names[0])[1].splitlines() == [str(networks / file) for file in files]
+    assert run("weights", "verify", "compact")[1].splitlines() == [f"{networks / file}: OK" for file in files]
     fails("weights", "fetch", "no-such-weights", texts=["'no-such-weights'", *names])
     # A damaged file is named, and the others are checked all the same
     for path in networks.iterdir():
@@ -764,7 +767,7 @@ def test_training_refusals(fails, tmp_path):
     fails("train", "no-such-task", "--data", tmp_path, *out, texts=["'no-such-task'", "enhance-continuum"])
     name = "enhance-continuum"
     fails("train", name, "--data", tmp_path / "nowhere", *out, texts=[tmp_path / "nowhere"])
-    known = "compact, clean, distilled, light, paper"
+    known = "compact, clean, light, paper, paper-light"
     fails("train", name, "--data", tmp_path, *out, "--config", "huge", texts=["'huge'", known])
     fails("train", name, "--data", tmp_path, *out, "--resume", texts=["last.ckpt"])
     fails("train", name, "--data", tmp_path, *out, "--no-progress", texts=["muram"])

@@ -638,3 +638,16 @@ def test_an_empty_file_is_called_empty(tmp_path, name):
     (tmp_path / name).touch()
     with pytest.raises(ValueError, match="is empty; expected a file with an image"):
         load(tmp_path / name)
+
+
+def test_an_uncertainty_that_sunpy_did_not_save_is_noticed(tmp_path):
+    """A Map's own save writes the correlation of the errors in the header, and no uncertainty."""
+    smap = make_map(np.ones((3, 4)), HEADER | {"rstcorr": "1.0"}, uncertainty=StdDevUncertainty(np.ones((3, 4))))
+    smap.save(tmp_path / "plain.fits")
+    with pytest.warns(RestoreWarning, match="the uncertainty is lost. A Map's own save does not keep it") as caught:
+        assert load(tmp_path / "plain.fits").uncertainty is None
+    assert str(tmp_path / "plain.fits") in str(caught[0].message)
+    save(smap, tmp_path / "kept.fits")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RestoreWarning)
+        assert (load(tmp_path / "kept.fits").uncertainty.array == 1).all()

@@ -2,6 +2,7 @@ import hashlib
 import json
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -219,6 +220,27 @@ def test_one_default_for_each_shipped_task():
 
 def test_file_names_are_unique():
     assert len({entry.file for entry in SHIPPED}) == len(SHIPPED)
+
+
+@pytest.mark.parametrize("entry", SHIPPED, ids=lambda entry: entry.name)
+def test_files_are_named_as_their_entries(entry):
+    """Only the weights of the configuration ``compact`` have the name of the task alone."""
+    if entry.kind == "features":
+        return
+    assert Path(entry.file).stem == (entry.task if entry.short_name == "compact" else entry.name)
+    if entry in HERE and not entry.default:
+        assert weights.read_metadata(weights.locate(entry))["config"] == entry.short_name
+
+
+def test_short_names():
+    assert weights.entry_named("enhance-continuum-paper-light").short_name == "paper-light"
+    light = ["enhance-continuum-light", "enhance-magnetogram-light"]
+    assert [entry.name for entry in weights.entries_named("light")] == light
+    assert [entry.name for entry in weights.entries_named(light[1])] == light[1:]
+    assert [entry.name for entry in weights.entries_named("vgg19")] == ["vgg19"]
+    assert len(weights.entries_named("compact")) == len({entry.task for entry in SHIPPED} - {""})
+    with pytest.raises(ValueError, match="Unknown weights 'distilled'; expected one of enhance-continuum-compact"):
+        weights.entries_named("distilled")
 
 
 @pytest.mark.parametrize("entry", SHIPPED, ids=lambda entry: entry.name)

@@ -111,6 +111,20 @@ def test_wrong_task(registry, good):
     assert error_of(weights.verify, compact, kind=ValueError) == expected(packaged)
 
 
+def test_wrong_task_names_the_weights_to_use():
+    light = weights.entry_named("enhance-continuum-light")
+    for given in (light.name, light.folder / light.file):
+        message = error_of(weights.resolve, given, task="enhance-magnetogram", kind=ValueError)
+        assert "Found weights for the task 'enhance-continuum'" in message
+        assert "Use 'enhance-magnetogram-light', or 'light' for" in message
+    message = error_of(weights.resolve, light.name, task="inpaint", kind=ValueError)
+    assert "expected weights for the task 'inpaint'. The registry has 'inpaint-compact' for this task." in message
+    message = error_of(weights.resolve, "light", task="inpaint", kind=ValueError)
+    assert (
+        "Unknown weights 'light'; expected a name in the registry ('inpaint-compact' for the inpaint task)" in message
+    )
+
+
 def test_damaged_package(registry):
     packaged = registry.parent / "packaged" / FILE
     packaged.write_bytes(packaged.read_bytes()[:-1])

@@ -67,7 +67,7 @@ def test_models_of_a_part_do_not_depend_on_its_errors():
     errors.values, errors.stratum = [samples["values"]], [samples["stratum"]]
     errors.case, errors.weights = [samples["case"]], [samples["weights"]]
     errors.images = [
-        (part, known, relative * (10 if part == "first" else 1)) for part, known, relative in errors.images
+        (case, known, relative * (10 if case.part == "first" else 1)) for case, known, relative in errors.images
     ]
     _, after = models_of(errors)
     values = samples["values"]

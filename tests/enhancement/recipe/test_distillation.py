@@ -21,7 +21,7 @@ def recipe(request):
 @pytest.fixture
 def network(recipe):
     torch.manual_seed(0)
-    return recipe.task.build_network(recipe.configs()["distilled"].network)
+    return recipe.task.build_network(recipe.configs()["light"].network)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def batch(recipe):
 
 
 def with_options(recipe, **options):
-    config = recipe.configs()["distilled"]
+    config = recipe.configs()["light"]
     return replace(config, options=config.options | options)
 
 
@@ -70,7 +70,7 @@ def test_only_the_network_gets_gradients(recipe, network, batch):
 
 
 def test_the_weights_name_their_teacher(recipe, tmp_path):
-    config = recipe.configs()["distilled"]
+    config = recipe.configs()["light"]
     entry = entry_named(config.options["teacher"])
     assert recipe.metadata(tmp_path, config) == {"teacher": f"{entry.name} (SHA-256 {entry.sha256})"}
     assert recipe.metadata(tmp_path, recipe.configs()["compact"]) == {}
