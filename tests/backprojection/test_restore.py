@@ -23,7 +23,7 @@ POINTS = stix_uv()
 @pytest.fixture(scope="module")
 def observation(scene):
     visibilities = visibilities_of_scene(scene, POINTS)
-    return Observation(visibilities=visibilities, points=POINTS, matrix=4 * np.eye(2), shape=(40, 45), unit=u.ct)
+    return Observation(visibilities=visibilities, points=POINTS, matrix=4 * np.eye(2), shape=(50, 55), unit=u.ct)
 
 
 def test_result_is_that_of_the_method_per_square_arcsec(observation):
