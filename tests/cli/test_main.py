@@ -1,3 +1,4 @@
+import functools
 import gzip
 import hashlib
 import json
@@ -362,6 +363,7 @@ def test_an_unexpected_error_in_a_file_does_not_stop_the_others(run, monkeypatch
 
     enhance = verb.enhance
 
+    @functools.wraps(enhance)
     def fails_for_spots(image, **options):
         if image.meta["content"].startswith("CONTINUUM"):
             raise KeyError("some key")

@@ -13,7 +13,7 @@ __all__ = ["fit_shares", "mixture_of", "mixture_views", "statistics"]
 
 _SIDE = 224  # pixels
 _MANY = {"paper": 0.25, "threshold": 0.3, "displaced": 0.2, "foreign": 0.1, "shapes": 0.15, "strips": 0.15}
-_VIEWS = ((77, 700, _MANY), (78, 2000, _MANY), (79, 600, {"outlines": 1.0}))  # seed, number, shares of masks
+_VIEWS = ((77, 700, _MANY), (78, 1580, _MANY), (79, 300, {"outlines": 1.0}))  # seed, number, shares of masks
 _BEYOND = 64  # pixels that a network sees of the mirrored image beyond an edge
 _HELD_BACK = 6  # one of so many views chooses the step at which fitting stops
 _MEMBERS = 12  # perceptrons
