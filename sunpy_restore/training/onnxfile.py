@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sunpy_restore.core.enginefiles import free_axes
+
 __all__ = ["ONNX_TOLERANCE", "write_onnx"]
 
 ONNX_TOLERANCE = 1e-4
@@ -58,7 +60,7 @@ def write_onnx(network, path, inputs, *, names=("image",)):
         try:
             program = torch.onnx.export(
                 network, (inputs(_SIDES[0]),), dynamo=True, verbose=False, input_names=["input"],
-                output_names=["output"], dynamic_shapes=({0: "batch", 2: "ny", 3: "nx"},),
+                output_names=["output"], dynamic_shapes=(free_axes({0: "batch", 2: "ny", 3: "nx"}),),
             )  # fmt: skip
         # PyTorch does not document its errors
         except Exception as error:
