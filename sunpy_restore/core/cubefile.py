@@ -1,5 +1,6 @@
 """Everything of an NDCube except its arrays, as text from which the same cube is made."""
 
+import copy
 import re
 from collections import OrderedDict
 
@@ -62,7 +63,8 @@ def cube_header(cube):
     # That of several images, which a Map of the first would take for its own. The meta has it, too.
     header.pop(FILLED_KEYWORD, None)
     if cube.data.ndim == 3:
-        cards = unwrap_wcs_to_fitswcs(cube.wcs)[0].to_header()
+        # ndcube 2.4.0 rescales the WCS that it is given
+        cards = unwrap_wcs_to_fitswcs(copy.deepcopy(cube.wcs))[0].to_header()
         header |= {key.lower(): value for key, value in cards.items() if _THIRD_AXIS.fullmatch(key.lower())}
     return header
 

@@ -59,7 +59,8 @@ def image_headers(cube):
     if cube.data.ndim not in (2, 3) or cube.data.size == 0:
         raise ValueError(f"Found an NDCube of shape {cube.data.shape}; expected axes (y, x) or (time, y, x).")
     try:
-        wcs, dropped = unwrap_wcs_to_fitswcs(cube.wcs)
+        # ndcube 2.4.0 rescales the WCS that it is given
+        wcs, dropped = unwrap_wcs_to_fitswcs(copy.deepcopy(cube.wcs))
     except TypeError as error:
         raise TypeError(
             f"Found an NDCube with a {type(cube.wcs).__name__}; expected a FITS WCS. Pass its images as a list of Maps."

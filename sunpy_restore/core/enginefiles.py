@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 
-__all__ = ["built", "exported"]
+__all__ = ["built", "exported", "free_axes"]
 
 
 def exported(module, options, sample):
@@ -46,11 +46,31 @@ def exported(module, options, sample):
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 Called().eval(), (torch.from_numpy(sample),), dynamo=True, verbose=False, input_names=["input"],
-                output_names=["output"], dynamic_shapes=({2: "ny", 3: "nx"},),
+                output_names=["output"], dynamic_shapes=(free_axes({2: "ny", 3: "nx"}),),
             )  # fmt: skip
     finally:
         logger.setLevel(level)
     return program.model_proto.SerializeToString()
+
+
+def free_axes(names):
+    """
+    Declare axes of any length for `torch.onnx.export`.
+
+    Parameters
+    ----------
+    names : `dict`
+        Name of each axis in the ONNX file. With PyTorch 2.5 and 2.6, which do not take names, the file has others.
+
+    Returns
+    -------
+    `dict`
+        Axes of one input, an item of ``dynamic_shapes``.
+    """
+    import torch
+
+    version = tuple(map(int, torch.__version__.split(".")[:2]))
+    return names if version >= (2, 7) else dict.fromkeys(names, torch.export.Dim.AUTO)
 
 
 def built(engine, data, workers):

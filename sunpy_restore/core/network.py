@@ -236,6 +236,14 @@ def _channels(tile):
     return tile[0] if len(tile) == 1 else tile
 
 
+def _check_numbers(network, state):
+    """Refuse vectors in place of numbers, of which PyTorch 2.5 loads the first value."""
+    for name, value in network.state_dict().items():
+        shape = tuple(state[name].shape) if name in state else ()
+        if value.ndim == 0 and shape not in [(), (1,)]:
+            raise RuntimeError(f"size mismatch for {name}: found the shape {shape}, expected ()")
+
+
 def load_network(task, weights=None, *, progress=False):
     """
     Load a network of a task with its weights.
@@ -315,7 +323,9 @@ def fit(network, local, *, convert=None):
 
     state = read(local)[0]
     try:
-        network.load_state_dict(state if convert is None else convert(network, state))
+        state = state if convert is None else convert(network, state)
+        _check_numbers(network, state)
+        network.load_state_dict(state)
     except RuntimeError as error:
         reason = _shortened(" ".join(str(error).split()))
         raise WeightsError(

@@ -217,4 +217,5 @@ def _write_zarr(images, shape, header, path):
     for rows, image in images:
         stored[rows] = image
     stored.attrs.update(header)
-    return array.from_zarr(str(path))
+    # dask 2024.8 cannot open a path with zarr 3
+    return array.from_zarr(_zarr().open_array(str(path), mode="r"))

@@ -5,6 +5,7 @@ They change the output of the network only by rounding errors of its floating-po
 """
 
 import copy
+import threading
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +24,9 @@ _PADS = {
 # Weight of input pixel i in output pixel y, after nearest-neighbour upsampling by 2 and a convolution with 3 taps w,
 # for y - 2 i = -1, 0, 1, 2: w2, w1 + w2, w0 + w1, w0
 _TAPS = ((0, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0, 0))
+
+
+_lock = threading.Lock()
 
 
 def accelerate(module):
@@ -85,10 +89,36 @@ class _SingleInput(nn.Module):
         return self.module(x)
 
 
+class _Tracer(fx.Tracer):
+    """
+    Trace the calls of one thread.
+
+    While `torch.fx` traces, it replaces methods of all modules of the process, which other threads may be computing.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def call_module(self, m, forward, args, kwargs):
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr, attr_val, parameter_proxy_cache):
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
+
+
 def _trace(module):
     """Trace a network as a graph of calls; `None` if that is impossible."""
     try:
-        traced = fx.symbolic_trace(_SingleInput(module))
+        root, tracer = _SingleInput(module), _Tracer()
+        # Of two traces at once, the one that ends last would restore the replaced methods of the other
+        with _lock:
+            graph = tracer.trace(root)
+        traced = fx.GraphModule(tracer.root, graph, type(root).__name__)
     # Tracing runs the code of the network on placeholders, which may fail in any way
     except Exception:  # noqa: BLE001
         return None

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sunpy_restore.core.enginefiles import free_axes
+
 __all__ = ["ONNX_TOLERANCE", "write_onnx"]
 
 ONNX_TOLERANCE = 1e-4
@@ -53,12 +55,19 @@ def write_onnx(network, path, inputs, *, names=("image",)):
     import onnxscript  # noqa: F401
     import torch
 
+    from sunpy_restore.networks.acceleration import accelerate
+
     path, network = Path(path), network.cpu().eval()
     with _quiet():
         try:
+            # PyTorch 2.5 and 2.6 cannot write batch norms, and fix an axis of length 1
+            old = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 7)
+            sample = inputs(_SIDES[0])
+            sample = torch.cat([sample, sample]) if old else sample
             program = torch.onnx.export(
-                network, (inputs(_SIDES[0]),), dynamo=True, verbose=False, input_names=["input"],
-                output_names=["output"], dynamic_shapes=({0: "batch", 2: "ny", 3: "nx"},),
+                accelerate(network) if old else network, (sample,), dynamo=True, verbose=False,
+                input_names=["input"], output_names=["output"],
+                dynamic_shapes=(free_axes({0: "batch", 2: "ny", 3: "nx"}),),
             )  # fmt: skip
         # PyTorch does not document its errors
         except Exception as error:

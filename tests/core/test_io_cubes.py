@@ -159,6 +159,13 @@ def test_rebinned_cubes_come_back(tmp_path):
     assert_same_cube(round_trip(cube[1], tmp_path), cube[1])
 
 
+def test_saving_does_not_change_a_rebinned_cube(tmp_path):
+    cube = series().rebin((3, 1, 1))
+    before = cube.wcs.low_level_wcs.pixel_to_world_values(1, 1, 1)
+    save(cube, tmp_path / "cube.fits")
+    assert cube.wcs.low_level_wcs.pixel_to_world_values(1, 1, 1) == before
+
+
 @pytest.mark.parametrize(
     "wcs",
     [

@@ -1,4 +1,6 @@
 import copy
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 import torch
@@ -317,3 +319,49 @@ def test_result_is_for_inference():
 def test_result_can_be_accelerated_again():
     plain = disturbed(Attributes())
     assert_equal(accelerate(accelerate(plain)), plain, torch.randn(1, 2, 8, 8))
+
+
+class Waiting(nn.Module):
+    """While it is traced, say so and wait."""
+
+    def __init__(self, started, ready):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)
+        self.started, self.ready = started, ready
+
+    def __deepcopy__(self, memo):
+        other = Waiting(self.started, self.ready)
+        other.load_state_dict(self.state_dict())
+        return other
+
+    def forward(self, x):
+        self.started.set()
+        self.ready.wait(timeout=0.5)
+        return self.norm(self.conv(x))
+
+
+def test_other_threads_compute_during_a_trace():
+    started, ready = Event(), Event()
+    plain = disturbed(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))).eval()
+    x = torch.randn(1, 1, 6, 6)
+    with torch.no_grad(), ThreadPoolExecutor(1) as pool:
+        expected = plain(x)
+        job = pool.submit(accelerate, disturbed(Waiting(started, ready)).eval())
+        assert started.wait(timeout=60)
+        try:
+            assert torch.equal(plain(x), expected)
+        finally:
+            ready.set()
+        assert count(job.result(), nn.BatchNorm2d) == 0
+
+
+def test_networks_may_be_accelerated_at_once():
+    call, getattribute = nn.Module.__call__, nn.Module.__getattr__
+    first, second = Event(), Event()
+    with ThreadPoolExecutor(2) as pool:
+        # The first trace ends before the second, if that is allowed to start
+        jobs = [pool.submit(accelerate, Waiting(first, second))]
+        assert first.wait(timeout=60)
+        jobs.append(pool.submit(accelerate, Waiting(second, Event())))
+        assert all(count(job.result(), nn.BatchNorm2d) == 0 for job in jobs)
+    assert (nn.Module.__call__, nn.Module.__getattr__) == (call, getattribute)
