@@ -25,7 +25,6 @@ _PADS = {
 # for y - 2 i = -1, 0, 1, 2: w2, w1 + w2, w0 + w1, w0
 _TAPS = ((0, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0, 0))
 
-
 _lock = threading.Lock()
 
 

@@ -35,8 +35,9 @@ def main():
     check_folder(folder / "out", 12, "once_fatal")
     assert sorted(set(logged(log))) == list(range(12))
     assert (folder / "log.died").exists()
-    # An image that ends every worker is a failure, and the others are restored
-    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+    # An image that ends every worker is a failure, and the others are restored, unless they wait at a worker that ends
+    alone = {"distributed.scheduler.allowed-failures": 0, "distributed.scheduler.worker-saturation": 1.0}
+    with dask.config.set(alone):
         report = restore_archive(always_fatal, source, folder / "all.zarr", workers=2)
     (failed,) = report.failed
     assert failed.endswith("00001.fits"), report
