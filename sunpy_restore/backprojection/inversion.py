@@ -200,7 +200,9 @@ def _fit(data, matrix, points, weights):
     valid = thin[np.isfinite(thin)]
     size = np.abs(valid).max(initial=0)
     amplitudes = np.sum(np.abs(visibilities / size) ** 2) / (2 * valid.size) if size else 0.0
-    score = np.log(max(misfit, np.finfo(float).tiny)) + amplitudes
+    # Numbers close to the smallest or the largest one leave no finite result
+    misfit = misfit if np.isfinite(misfit) else np.inf
+    score = np.log(max(misfit, np.finfo(float).tiny)) + (amplitudes if np.isfinite(amplitudes) else np.inf)
     # The phase centre is the centre of the subset and becomes that of the image
     away = [(n - 1) / 2 - step * (m - 1) / 2 for n, m, step in zip(data.shape, thin.shape, steps, strict=True)]
     visibilities = shift_phase_center(visibilities, points, *(matrix @ away[::-1]))
