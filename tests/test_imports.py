@@ -17,7 +17,7 @@ INTERNET = {"aiohttp", "ftplib", "http", "httpx", "parfive", "pooch", "requests"
 ALLOWED = {
     "networks": {"networks"},
     "core": {"core", "networks", "version"},
-    "training": {"core", "tasks", "training", "version"},
+    "training": {"core", "networks", "tasks", "training", "version"},
     **{folder: {folder, "core", "data", "networks", "version"} for folder in FOLDERS},
 }
 """Parts of the package that a part may import."""
