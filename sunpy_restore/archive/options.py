@@ -34,12 +34,12 @@ def check_options(function, options):
     ~sunpy_restore.core.exceptions.WeightsError
         The weights cannot be found.
     """
-    known = _keywords(function)
+    known = _defaults(function)
     for name in options:
         if name not in known or name == "progress":
             expected = ", ".join(key for key in known if key not in ("progress", "samples"))
             raise TypeError(f"Unknown keyword {name!r} of {function.name}; expected one of {expected}.")
-    values = {name: parameter.default for name, parameter in known.items()} | options
+    values = known | options
     check_choices(function, values)
     check_uncertainty(values["uncertainty"])
     if values["samples"] is not None:
@@ -66,13 +66,14 @@ def without_defaults(function, options):
     -------
     `dict`
     """
-    defaults = {name: parameter.default for name, parameter in _keywords(function).items()}
+    defaults = _defaults(function)
     return {name: value for name, value in options.items() if not _is_same(value, defaults[name])}
 
 
-def _keywords(function):
+def _defaults(function):
+    """Keywords of a function, and their defaults."""
     parameters = inspect.signature(resolve(f"{function.module}:{function.name}")).parameters
-    return {name: one for name, one in parameters.items() if one.kind is one.KEYWORD_ONLY}
+    return {name: one.default for name, one in parameters.items() if one.kind is one.KEYWORD_ONLY}
 
 
 def _is_same(value, default):
