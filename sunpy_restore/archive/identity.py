@@ -8,6 +8,8 @@ from dask.base import tokenize
 
 from astropy.units import Quantity
 
+from sunpy_restore.archive.options import of_any
+
 __all__ = ["digest", "settings_of", "stat_identity"]
 
 _LENGTH = 32  # hexadecimal digits of a key, which fit into a FITS card
@@ -85,26 +87,18 @@ def _hashes(tasks, weights):
 
     ``"enhance-continuum-light"`` has those of ``"light"``, and so has its file: the results are the same.
     """
-    from sunpy_restore.core.exceptions import WeightsError
     from sunpy_restore.core.weights import available, default_for, resolve
 
     if weights is None:
         return [default_for(task.name).sha256 for task in tasks]
-    found, kinds, errors = {}, set(), []
-    for task in tasks:
-        try:
-            local = resolve(weights, task=task.name)
-        except (TypeError, ValueError, WeightsError) as error:
-            errors.append(error)
-            continue
-        found[task.name] = local.sha256
-        for entry in available(task.name):
+    found, kinds = {}, set()
+    for name, local in of_any(tasks, lambda task: (task.name, resolve(weights, task=task.name))):
+        found[name] = local.sha256
+        for entry in available(name):
             if entry.name == local.name or entry.sha256 == local.sha256:
                 kinds.add(entry.short_name)
                 # Converted weights have the hash of what was published
-                found[task.name] = entry.sha256 or entry.git_blob
-    if not found:
-        raise errors[0]
+                found[name] = entry.sha256 or entry.git_blob
     others = {entry.task: entry for entry in available() if entry.short_name in kinds}
     for task in tasks:
         if task.name in others:

@@ -10,7 +10,7 @@ from sunpy_restore.core.methods import Method, check_method
 from sunpy_restore.core.task import resolve
 from sunpy_restore.core.verb import check_choices, check_uncertainty
 
-__all__ = ["check_options", "without_defaults"]
+__all__ = ["check_options", "of_any", "without_defaults"]
 
 
 def check_options(function, options):
@@ -99,13 +99,32 @@ def _check_device(device):
 
 def _check_methods(tasks, name, weights, uncertainty):
     """Refuse a method that no task has with these weights, or whose uncertainty is calibrated for no task."""
-    methods = _of_any(tasks, lambda task: _unloaded(task, name, weights))
+    methods = of_any(tasks, lambda task: _unloaded(task, name, weights))
     if uncertainty:
-        _of_any(methods, check_calibrated)
+        of_any(methods, check_calibrated)
 
 
-def _of_any(items, function):
-    """The results for all items for which the function has one; if it fails for all, its first error."""
+def of_any(items, function):
+    """
+    Call a function for each of some items, of which it may fail for some, but not for all.
+
+    Parameters
+    ----------
+    items : iterable
+        The items.
+    function : callable
+        The function of one item.
+
+    Returns
+    -------
+    `list`
+        The results for those items for which there is one.
+
+    Raises
+    ------
+    TypeError, ValueError, ~sunpy_restore.core.exceptions.WeightsError
+        The function failed for all items. The error is that of the first one.
+    """
     found, errors = [], []
     for item in items:
         try:

@@ -215,13 +215,8 @@ def entries_named(name, *, registry=None):
     >>> [entry.name for entry in entries_named("light")]
     ['enhance-continuum-light', 'enhance-magnetogram-light']
     """
-    entries = available(registry=registry)
-    found = tuple(entry for entry in entries if entry.name == name)
-    return (
-        found
-        or tuple(entry for entry in entries if entry.short_name == name)
-        or (entry_named(name, registry=registry),)
-    )
+    short = tuple(entry for entry in available(registry=registry) if entry.short_name == name != entry.name)
+    return short or (entry_named(name, registry=registry),)
 
 
 def default_for(task, *, registry=None):

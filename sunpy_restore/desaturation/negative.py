@@ -32,7 +32,8 @@ def refuse_negative(smap, known):
         More than 1 % of the pixels, and more than two, lie below zero by five standard deviations of their noise.
     """
     negative = known & (smap.data < 0)
-    if np.count_nonzero(negative) <= max(_SPIKES, _NEGATIVE_SHARE * np.count_nonzero(known)):
+    accepted = max(_SPIKES, _NEGATIVE_SHARE * np.count_nonzero(known))
+    if np.count_nonzero(negative) <= accepted:
         return
     data = np.where(known, smap.data, 0).astype(float)
     noise = _noise(data, negative, known)
@@ -43,7 +44,7 @@ def refuse_negative(smap, known):
     seconds = 1.0 if seconds is None or not 0 < seconds.to_value(u.s) < np.inf else seconds.to_value(u.s)
     offset = _OFFSET / seconds
     low = negative & (data < -max(_NEGATIVE_SIGMA * noise, min(offset, _OFFSET_SIGMA * noise)))
-    if np.count_nonzero(low) > max(_SPIKES, _NEGATIVE_SHARE * np.count_nonzero(known)):
+    if np.count_nonzero(low) > accepted:
         raise ValueError(
             f"Found {np.count_nonzero(low) / np.count_nonzero(known):.0%} of the pixels far below zero, down to "
             f"{data[low].min():.4g}, with a noise of {noise:.2g}; expected counts, which are not negative except for "

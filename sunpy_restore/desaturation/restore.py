@@ -110,9 +110,7 @@ def with_network(observation, network, *, progress=False):
 
     def method(window):
         fills = [limited(window, _filled(expert, window, progress)) for expert in networks]
-        if mixture.fills > 1 + len(fills):
-            fills = with_kriging(window, fills)
-        return mixed(window, fills, mixture.weights)
+        return mixed(window, with_kriging(window, fills), mixture.weights)
 
     return observation.fill(method)
 
