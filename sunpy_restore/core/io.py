@@ -18,11 +18,12 @@ from sunpy_restore.core.arrays import read_array
 from sunpy_restore.core.atomic import atomic_path
 from sunpy_restore.core.cards import apply_differences, differences, fits_header, read_meta
 from sunpy_restore.core.checksums import verified_source
+from sunpy_restore.core.containers import as_maps
 from sunpy_restore.core.cubefile import cube_from_rows, cube_header, cube_rows
 from sunpy_restore.core.filenames import is_fits
 from sunpy_restore.core.filled import FILLED_KEYWORD, filled, record_filled, record_filled_cube, without_long_record
 from sunpy_restore.core.hdus import group_hdus, image_hdus, read_rows, read_uncertainty, table_hdu
-from sunpy_restore.core.maps import as_maps, new_map
+from sunpy_restore.core.maps import new_map
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.uncertainty import CORRELATION_KEYWORD
 

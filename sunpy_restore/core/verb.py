@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from sunpy_restore.core.cluster import active_client, completed, device_of_worker
+from sunpy_restore.core.containers import as_maps
 from sunpy_restore.core.errorfile import check_calibrated
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.likeness import LIKENESS_KEYWORD, score_of
-from sunpy_restore.core.maps import as_maps, drawn_map, restored_map, valid_pixels
+from sunpy_restore.core.maps import drawn_map, restored_map, valid_pixels
 from sunpy_restore.core.memory import enough_memory
 from sunpy_restore.core.messages import named_image, warn_user
 from sunpy_restore.core.methods import load_method, restore_observation

@@ -1,18 +1,15 @@
-"""Find, download and verify weights of networks. No other module uses the internet."""
+"""Find and verify weights of networks, and download those that are not on this machine."""
 
 import os
-import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
-
+from sunpy_restore.core.download import addresses, cache_folder, download, entry_error, listing
 from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.keras import converted
 from sunpy_restore.core.registry import WeightsEntry, available, default_for, entries_named, entry_named
 from sunpy_restore.core.unchanged import kept_while_unchanged
-from sunpy_restore.core.weightsfile import PICKLES, file_error, file_sha256, read, read_features, read_metadata, write
+from sunpy_restore.core.weightsfile import PICKLES, file_sha256, read, read_features, read_metadata, write
 
 __all__ = [
     "LocalWeights",
@@ -31,11 +28,6 @@ __all__ = [
     "verify",
     "write",
 ]
-
-_TIMEOUT = (10, 60)
-"""Longest wait for a connection and for the next bytes, in seconds."""
-_WAITS = (0, 1, 4)
-"""Wait before each round over the addresses, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +158,7 @@ def fetch(entry, *, base_url=None, mirror=None, progress=False):
     """
     errors = {}
     for path in _places(entry, mirror):
-        error = _file_error(path, entry)
+        error = entry_error(path, entry)
         if error is None:
             return LocalWeights(path, entry.name, entry.sha256)
         errors[path] = error
@@ -174,13 +166,13 @@ def fetch(entry, *, base_url=None, mirror=None, progress=False):
     weights = f"The weights {entry.name!r} ({entry.file}{size})"
     if entry.kind == "compact":
         raise WeightsError(f"{weights} of the package are damaged: {path} {error}. Install sunpy_restore again.")
-    urls = _addresses(entry, base_url)
+    urls = addresses(entry, base_url)
     if urls:
-        return _download(entry, urls, errors, weights, progress)
+        return LocalWeights(download(entry, urls, errors, weights, progress), entry.name, entry.sha256)
     hint = "" if entry.folder is None else f" The file is in the folder {entry.folder.name!r} of the source repository."
     raise WeightsError(
         f"{weights} are not on this machine and have no address.{hint} Set SUNPY_RESTORE_WEIGHTS_URL (or base_url=) to "
-        f"an address, or SUNPY_RESTORE_WEIGHTS_MIRROR (or mirror=) to a folder that has the file. {_listing(errors)}"
+        f"an address, or SUNPY_RESTORE_WEIGHTS_MIRROR (or mirror=) to a folder that has the file. {listing(errors)}"
     )
 
 
@@ -226,24 +218,13 @@ def verify(entry, *, mirror=None):
         The file is missing or damaged.
     """
     path = locate(entry, mirror=mirror)
-    error = "is not on this machine" if path is None else _file_error(path, entry)
+    error = "is not on this machine" if path is None else entry_error(path, entry)
     if error is not None:
         remedy = f"sunpy-restore weights fetch {entry.name}"
         raise WeightsError(f"Weights {entry.name!r}: {path or entry.file} {error}. Run '{remedy}'.")
     if entry.kind not in ("features", "keras"):
         _check_task(path, read_metadata(path)["task"], entry.task)
     return LocalWeights(path, entry.name, entry.sha256)
-
-
-def cache_folder():
-    """
-    Return the folder of downloaded weights: ``SUNPY_RESTORE_CACHE``, otherwise the user's cache.
-
-    Returns
-    -------
-    `~pathlib.Path`
-    """
-    return Path(os.environ.get("SUNPY_RESTORE_CACHE") or pooch.os_cache("sunpy_restore")).expanduser()
 
 
 def _places(entry, mirror):
@@ -259,99 +240,7 @@ def _places(entry, mirror):
     return [folder / entry.file for folder in folders]
 
 
-def _addresses(entry, base_url):
-    """Addresses of the file of an entry, in the order in which they are tried."""
-    base_url = base_url or os.environ.get("SUNPY_RESTORE_WEIGHTS_URL")
-    if not base_url:
-        return entry.urls
-    if not base_url.startswith(("http://", "https://")):
-        raise ValueError(
-            f"Found the base URL {base_url!r} of the weights; expected http://... or https://... For a folder set "
-            "SUNPY_RESTORE_WEIGHTS_MIRROR or mirror=."
-        )
-    return (f"{base_url.rstrip('/')}/{entry.file}", *entry.urls)
-
-
-def _file_error(path, entry):
-    pickled = entry.kind == "features"
-    return file_error(path, size=entry.size, sha256=entry.sha256, git_blob=entry.git_blob, pickled=pickled)
-
-
 def _check_task(name, found, expected, instead=""):
     if found != expected:
         kind = f"weights for the task {found!r}" if found else "features for training"
         raise ValueError(f"Found {kind} ({name}); expected weights for the task {expected!r}.{instead}")
-
-
-def _listing(errors):
-    return "Tried: " + "; ".join(f"{source}: {error}" for source, error in errors.items()) + "."
-
-
-def _download(entry, urls, errors, weights, progress):
-    """Download the file of an entry into the cache from the first address that has it."""
-    from requests import RequestException
-
-    cache = cache_folder()
-    downloader = _downloader(entry, progress)
-    for wait in _WAITS:
-        time.sleep(wait)
-        for url in urls:
-            try:
-                if not entry.sha256:
-                    # Without a SHA-256, pooch takes any file that is there
-                    (cache / entry.file).unlink(missing_ok=True)
-                with _quiet_pooch():
-                    pooch.retrieve(url, entry.sha256 or None, fname=entry.file, path=cache, downloader=downloader)
-            except (RequestException, WeightsError) as error:
-                errors[url] = _reason(error)
-            except OSError as error:
-                raise WeightsError(
-                    f"{weights} cannot be written to the cache {cache} ({error.strerror or error}). Set "
-                    "SUNPY_RESTORE_CACHE to a writable folder on a disk with free space."
-                ) from error
-            else:
-                return LocalWeights(cache / entry.file, entry.name, entry.sha256)
-    raise WeightsError(
-        f"{weights} could not be downloaded. Check the connection and try again, or put the file into a folder and set "
-        f"SUNPY_RESTORE_WEIGHTS_MIRROR (or mirror=) to that folder. {_listing(errors)}"
-    )
-
-
-@contextmanager
-def _quiet_pooch():
-    """Hide the advice of pooch for files without a SHA-256."""
-    logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel("WARNING")
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-def _downloader(entry, progress):
-    """Make a downloader for pooch that names what was received instead of the file."""
-    http = pooch.HTTPDownloader(progressbar=bool(progress), chunk_size=2**16, timeout=_TIMEOUT)
-
-    def download(url, path, pup):
-        http(url, path, pup)
-        error = _file_error(path, entry)
-        if error is not None:
-            raise WeightsError(f"the received file {error}")
-        # Temporary files of pooch are readable by their owner only, but a cache may be shared
-        Path(path).chmod(0o644)
-
-    return download
-
-
-def _reason(error):
-    """Describe in a few words why a download failed."""
-    import requests
-
-    if isinstance(error, requests.HTTPError):
-        return f"the server answered {error.response.status_code} {error.response.reason}"
-    if "Read timed out" in str(error):
-        return f"no data for {_TIMEOUT[1]} s"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the connection was cut off"
-    return f"no connection ({type(error).__name__})" if isinstance(error, requests.ConnectionError) else str(error)

@@ -33,7 +33,7 @@ DESATURATE = MapFunction(
     tasks=(TASK,),
     observation="sunpy_restore.desaturation.observation:Observation",
     per_image={
-        "mask": "sunpy_restore.core.maps:masks_for",
+        "mask": "sunpy_restore.core.containers:masks_for",
         "exposure": "sunpy_restore.desaturation.exposure:exposures_for",
     },
     options=(

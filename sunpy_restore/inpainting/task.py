@@ -38,7 +38,7 @@ INPAINT = MapFunction(
     tasks=(TASK,),
     observation="sunpy_restore.inpainting.observation:Observation",
     per_image={
-        "mask": "sunpy_restore.core.maps:masks_for",
+        "mask": "sunpy_restore.core.containers:masks_for",
         "neighbours": "sunpy_restore.inpainting.observation:neighbours_for",
     },
     options=(

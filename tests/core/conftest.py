@@ -91,14 +91,14 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def weights_environment(monkeypatch, tmp_path):
     """An empty cache, no environment variables of the user, and no waits between rounds."""
-    from sunpy_restore.core import weights
+    from sunpy_restore.core import download
 
     monkeypatch.setenv("SUNPY_RESTORE_CACHE", str(tmp_path / "cache"))
     for name in ("SUNPY_RESTORE_WEIGHTS_URL", "SUNPY_RESTORE_WEIGHTS_MIRROR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(weights, "_WAITS", (0, 0, 0))
-    monkeypatch.setattr(weights, "_TIMEOUT", (5, 5))
+    monkeypatch.setattr(download, "_WAITS", (0, 0, 0))
+    monkeypatch.setattr(download, "_TIMEOUT", (5, 5))
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,9 @@ from astropy.wcs.wcsapi.wrappers.base import BaseWCSWrapper
 import sunpy.map
 from sunpy.map.sources import HMIMap
 
+from sunpy_restore.core.containers import as_maps
 from sunpy_restore.core.header import Provenance, added_cards
-from sunpy_restore.core.maps import as_maps, restored_map
+from sunpy_restore.core.maps import restored_map
 from sunpy_restore.data import sample_path
 
 PROVENANCE = Provenance("enhance-magnetogram", "network", "compact", "ab" * 32, "1.2.3")

@@ -19,10 +19,11 @@ from astropy.wcs import WCS
 import sunpy.map
 
 from sunpy_restore import filled, load, save
+from sunpy_restore.core.containers import as_maps
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.filled import record_filled
 from sunpy_restore.core.header import Provenance
-from sunpy_restore.core.maps import as_maps, restored_map
+from sunpy_restore.core.maps import restored_map
 from sunpy_restore.data import sample_path
 
 SHAPE = (60, 84)

@@ -16,8 +16,9 @@ from astropy.nddata import StdDevUncertainty
 import sunpy.map
 from sunpy.map.sources import HMIMap
 
+from sunpy_restore.core.containers import as_maps, masks_for
 from sunpy_restore.core.header import Provenance, update_header
-from sunpy_restore.core.maps import as_maps, masks_for, new_map, restored_map, with_data
+from sunpy_restore.core.maps import new_map, restored_map, with_data
 from sunpy_restore.data import sample_path
 
 SHA = "0123456789abcdef" * 4

@@ -358,7 +358,7 @@ def test_concurrent_downloads(entry, good, server):
 @pytest.mark.slow
 def test_killed_download(registry, good, server):
     server.files[FILE], server.plan["a"] = good.read_bytes(), ["stalls"]
-    code = "import sys; from sunpy_restore.core import weights; weights._TIMEOUT = (5, 60); "
+    code = "import sys; from sunpy_restore.core import download, weights; download._TIMEOUT = (5, 60); "
     code += "weights.resolve('net-full', task='enhance', registry=sys.argv[1], base_url=sys.argv[2])"
     with subprocess.Popen([sys.executable, "-c", code, str(registry), server.base("a")]) as process:
         deadline = time.monotonic() + 120

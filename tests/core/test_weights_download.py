@@ -10,7 +10,7 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sunpy_restore.core import weights
+from sunpy_restore.core import download, weights
 from sunpy_restore.core.exceptions import WeightsError
 
 FILE = "net.safetensors"
@@ -55,7 +55,7 @@ def error_of(function, *args, kind=WeightsError, **kwargs):
 
 def test_slow_server(entry, good, server, monkeypatch):
     # The download lasts longer than this, but data arrive in between
-    monkeypatch.setattr(weights, "_TIMEOUT", (5, 0.4))
+    monkeypatch.setattr(download, "_TIMEOUT", (5, 0.4))
     server.files[FILE], server.plan["a"] = good.read_bytes(), ["slow"]
     local = weights.fetch(entry, base_url=server.base("a"))
     assert local.path.read_bytes() == good.read_bytes()
@@ -64,7 +64,7 @@ def test_slow_server(entry, good, server, monkeypatch):
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_temporary_failure(entry, good, server, failure, monkeypatch):
-    monkeypatch.setattr(weights, "_TIMEOUT", (5, 0.2 if failure == "stalls" else 5))
+    monkeypatch.setattr(download, "_TIMEOUT", (5, 0.2 if failure == "stalls" else 5))
     server.files[FILE], server.plan["a"] = good.read_bytes(), [failure] * 2
     local = weights.fetch(entry, base_url=server.base("a"))
     assert local.path.read_bytes() == good.read_bytes()
@@ -74,14 +74,14 @@ def test_temporary_failure(entry, good, server, failure, monkeypatch):
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_lasting_failure(entry, good, server, failure, monkeypatch):
-    monkeypatch.setattr(weights, "_TIMEOUT", (5, 0.2 if failure == "stalls" else 5))
+    monkeypatch.setattr(download, "_TIMEOUT", (5, 0.2 if failure == "stalls" else 5))
     server.files[FILE], server.plan["a"] = good.read_bytes(), [failure] * 99
     message = error_of(weights.fetch, entry, base_url=server.base("a"))
     assert "'net-full' (net.safetensors, 0.2 MB) could not be downloaded" in message
     assert re.search(f"{server.base('a')}/{FILE}: {FAILURES[failure]}", message)
     assert "Check the connection" in message
     assert "SUNPY_RESTORE_WEIGHTS_MIRROR" in message
-    assert server.requests["a"] == len(weights._WAITS)
+    assert server.requests["a"] == len(download._WAITS)
     assert in_cache() == []
     server.plan["a"] = []
     assert weights.fetch(entry, base_url=server.base("a")).path.read_bytes() == good.read_bytes()
@@ -138,8 +138,8 @@ def test_invalid_address(entry):
 
 def test_waits_between_rounds(entry, good, server, monkeypatch):
     waits = []
-    monkeypatch.setattr(weights, "_WAITS", (0, 1, 4))
-    monkeypatch.setattr(weights.time, "sleep", waits.append)
+    monkeypatch.setattr(download, "_WAITS", (0, 1, 4))
+    monkeypatch.setattr(download.time, "sleep", waits.append)
     server.files[FILE], server.plan["a"], server.plan["b"] = good.read_bytes(), ["busy"] * 9, ["busy", "correct"]
     weights.fetch(with_urls(entry, server.base("a"), server.base("b")))
     assert waits == [0, 1]

@@ -12,7 +12,7 @@ from torch.nn import functional
 import sunpy.map
 
 from sunpy_restore import enhance
-from sunpy_restore.core import weights
+from sunpy_restore.core import download, weights
 from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.keras import read_keras
 from sunpy_restore.core.network import load_network
@@ -163,8 +163,8 @@ def test_a_file_is_converted_once(published, tmp_path):
 def test_another_file_is_not_taken(published, monkeypatch):
     path = published(ENTRIES[0], layers(1, 4, np.random.default_rng(5)))
     path.write_bytes(path.read_bytes() + b" ")
-    monkeypatch.setattr(weights, "_WAITS", (0,))
-    monkeypatch.setattr(weights, "_addresses", lambda entry, base_url: ())
+    monkeypatch.setattr(download, "_WAITS", (0,))
+    monkeypatch.setattr(weights, "addresses", lambda entry, base_url: ())
     with pytest.raises(WeightsError, match="is another file than in the registry"):
         weights.resolve("diazbaso2018", task=CONTINUUM.name)
 

@@ -12,7 +12,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
-from sunpy_restore.core import weights
+from sunpy_restore.core import download, weights
 from sunpy_restore.core.registry import entry_named
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "publish_weights.py"
@@ -219,7 +219,7 @@ def test_both_hosts_are_mirrors_of_one_entry(publish, clone, server, hub, tmp_pa
         assert local.path.parent == tmp_path / "cache"
         del server.public[f"/records/8/files/{name}.safetensors"]
         local.path.unlink()
-        monkeypatch.setattr(weights, "_WAITS", (0,))
+        monkeypatch.setattr(download, "_WAITS", (0,))
         assert weights.fetch(entry_named(name, registry=clone / "registry.toml")) == local
 
 
