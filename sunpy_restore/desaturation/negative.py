@@ -58,7 +58,8 @@ def _noise(data, negative, known):
         steps = [np.abs(np.diff(data, axis=axis))[_both(chosen, axis)] for axis in (0, 1)]
         steps = np.concatenate(steps)
         if len(steps):
-            return 1.05 * float(np.median(steps))
+            # Faint channels have so few counts that most neighbours are equal
+            return 1.05 * float(np.median(steps) or np.median(steps[steps > 0] if steps.any() else steps))
     return 0.0
 
 

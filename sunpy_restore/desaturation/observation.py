@@ -16,7 +16,13 @@ from sunpy_restore.desaturation.exposure import counts_per_unit, level_in_unit_o
 from sunpy_restore.desaturation.negative import refuse_negative
 from sunpy_restore.desaturation.plateau import find_plateau, with_margin
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
-from sunpy_restore.desaturation.saturation import check_aia, detector_roll, find_saturation, is_along_detector
+from sunpy_restore.desaturation.saturation import (
+    channel_of,
+    check_aia,
+    detector_roll,
+    find_saturation,
+    is_along_detector,
+)
 
 __all__ = ["Observation"]
 
@@ -155,7 +161,7 @@ class Observation(observation.Observation):
         if level is not None:
             exposure = np.where(full, level, data)
             saturation["primary"] = separate_blooming(full, exposure, level) if linear else full
-        wavelength = int(smap.meta["wavelnth"])
+        wavelength = channel_of(smap)
         along = is_along_detector(smap)
         if not along and mask.any():
             warn_user(_ROTATED.format(abs(detector_roll(smap))))

@@ -20,6 +20,7 @@ _ROUNDING = 1e-5  # of the plateau, if nothing scattered it
 _FEWEST = 3  # pixels; a smaller patch is a spike
 _EXCESS = 1.15  # plateaus; interpolation overshoots less
 _MOST_EXCESS = 0.05  # of a plateau, that may be brighter: spikes
+_MIXED = 0.1  # of the pixels at the maximum, that lie below it between them if the plateau is scattered
 _PILE = 10  # pixels of a plateau that is recognised by its pile-up alone
 
 
@@ -87,8 +88,7 @@ def find_plateau(image, well=FULL_WELL):
     on_top = (part[bright] >= ceiling).sum()
     if on_top >= _FEWEST and on_top > ((part[bright] > 0.995 * ceiling) & (part[bright] < ceiling)).sum():
         clipped = _patches(bright & (part >= ceiling))[0] > 0
-        # A rotation clips what its interpolation overshoots, a few pixels above the plateau
-        if 2 * np.count_nonzero(clipped) >= np.count_nonzero(flat):
+        if _is_exact(clipped, flat):
             flat = clipped
     saturated[box] = flat
     return saturated, float(np.median(part[flat])) if flat.any() else float(well)
@@ -105,6 +105,17 @@ def _scattered(part, bright, well):
             flat[where] |= inside & (values >= _lower_edge(values[inside], well))
     # Interpolation rings next to the edges of a plateau, so that single values inside are too low
     return ndimage.binary_fill_holes(_patches(flat)[0] > 0) & bright
+
+
+def _is_exact(clipped, flat):
+    """Whether all saturated pixels are those at the maximum, and not some of a scattered plateau."""
+    number = np.count_nonzero(clipped)
+    # A rotation clips what its interpolation overshoots, a few pixels above the plateau
+    if 2 * number < np.count_nonzero(flat):
+        return False
+    # After a flat field, pixels of a plateau that it has lowered lie between those at the largest value of the file
+    between = ndimage.binary_closing(np.pad(clipped, 1), np.ones((3, 3)))[1:-1, 1:-1] & flat & ~clipped
+    return np.count_nonzero(between) < max(_FEWEST, _MIXED * number)
 
 
 def _patches(mask):

@@ -5,6 +5,8 @@ from numbers import Real
 
 import numpy as np
 
+import astropy.units as u
+
 from sunpy.map.sources import AIAMap
 
 from sunpy_restore.core.maps import check_pixel_scale, valid_pixels
@@ -15,7 +17,7 @@ from sunpy_restore.desaturation.plateau import find_plateau, with_margin
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.task import DESATURATE
 
-__all__ = ["Saturation", "check_aia", "detector_roll", "find_saturation", "is_along_detector"]
+__all__ = ["Saturation", "channel_of", "check_aia", "detector_roll", "find_saturation", "is_along_detector"]
 
 _CHANNELS = (*EUV_CHANNELS, 1600, 1700, 4500)
 _LARGEST_ROLL = 2.0
@@ -87,9 +89,10 @@ def check_aia(smap, *, channels=_CHANNELS):
             f"Found a {type(smap).__name__} of {instrument}; expected an AIAMap (INSTRUME = 'AIA_...'). desaturate() "
             "restores SDO/AIA images only."
         )
-    wavelength = smap.meta.get("wavelnth")
+    wavelength = channel_of(smap)
     if wavelength not in channels:
-        raise TypeError(f"Found WAVELNTH = {wavelength!r}; expected an AIA channel: {', '.join(map(str, channels))}.")
+        found = f"WAVELNTH = {smap.meta.get('wavelnth')!r}, WAVEUNIT = {smap.meta.get('waveunit')!r}"
+        raise TypeError(f"Found {found}; expected an AIA channel in angstrom: {', '.join(map(str, channels))}.")
     is_rate(smap)
     level = smap.meta.get("lvl_num")
     if level is not None and level not in _LEVELS:
@@ -99,7 +102,29 @@ def check_aia(smap, *, channels=_CHANNELS):
         )
     if "cdelt1" in smap.meta:
         check_pixel_scale(smap, _PIXEL, _SINGLE_PIXELS)
-    return int(wavelength)
+    return wavelength
+
+
+def channel_of(smap):
+    """
+    Wavelength of the channel of an image.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.sources.AIAMap`
+        The image. Its ``WAVELNTH`` may be a text, and ``WAVEUNIT`` any unit of length, by default angstrom.
+
+    Returns
+    -------
+    `int` or `None`
+        In angstrom; `None` if the header does not tell it.
+    """
+    try:
+        wavelength = float(smap.meta.get("wavelnth")) * u.Unit(smap.meta.get("waveunit") or "angstrom")
+        wavelength = wavelength.to_value(u.AA)
+        return round(wavelength) if abs(wavelength - round(wavelength)) < 1e-6 else None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def detector_roll(smap):

@@ -53,6 +53,18 @@ def test_noise_around_zero_and_small_offsets_are_accepted(sigma, offset, dtype):
     refuse_negative(with_data(np.round(faint(sigma, offset), 3).astype(dtype)), ~MASK)
 
 
+@pytest.mark.parametrize("dtype", [float, "f4", "i4"])
+@pytest.mark.parametrize("rate", [0.3, 1.0, 1.6])
+def test_counts_of_faint_channels_are_accepted(rate, dtype):
+    """Most neighbours are equal, and 1.2 % of the pixels lie below zero, as in images of 94 angstrom."""
+    random = np.random.default_rng(4)
+    counts = random.poisson(rate, QUIET.data.shape).astype(float)
+    low = random.random(counts.shape) < 0.015
+    counts[low] = random.choice([-1.0, -2.0, -4.0], low.sum(), p=[0.8, 0.15, 0.05])
+    refuse_negative(with_data(counts.astype(dtype), wavelnth=94), ~MASK)
+    refuse_negative(with_data(counts.astype(dtype) / 3, wavelnth=94, bunit="DN / s", exptime=3.0), ~MASK)
+
+
 def test_noise_of_short_exposures_is_accepted():
     noise = faint() / 0.02
     for seconds in (0.02, 1.0):

@@ -14,7 +14,7 @@ from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation import blooming
 from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.plateau import find_plateau, with_margin
-from sunpy_restore.desaturation.saturation import check_aia, find_saturation
+from sunpy_restore.desaturation.saturation import channel_of, check_aia, find_saturation
 
 WELL = 16383.0
 SHAPE = (180, 120)
@@ -231,6 +231,21 @@ def test_uneven_plateau_of_a_registered_image(name):
         assert (found.primary & lit).sum() > 0.8 * lit.sum()
 
 
+@pytest.mark.parametrize("scatter", [0.003, 0.01, 0.02])
+@pytest.mark.parametrize("name", ["round 2", "round 10", "oblique 3", "horizontal 10", "two"])
+def test_plateau_that_a_flat_field_has_lowered_in_places(name, scatter):
+    """Where the flat field would raise it, the largest value of the file clips it."""
+    observed, lit = exposure(SOURCES[name])
+    whole = find_saturation(aia_map(observed))
+    flat = 1 + scatter * np.random.default_rng(2).standard_normal(SHAPE).clip(None, 0)
+    found = find_saturation(aia_map(observed * flat))
+    full = observed >= WELL
+    assert not (full & ~found.mask).any()
+    assert found.saturated.sum() == pytest.approx(full.sum(), rel=0.1, abs=4)
+    assert found.blooming.sum() == pytest.approx(whole.blooming.sum(), rel=0.1, abs=4)
+    assert (found.primary & lit).sum() > 0.75 * found.primary.sum()
+
+
 def test_two_plateaus_in_one_image():
     """Each patch has its own plateau, because the flat field varies across the detector."""
     image = corona(shape=(120, 180))
@@ -303,6 +318,14 @@ def test_channels_and_units_of_aia_are_accepted(channel, unit):
     assert check_aia(aia_map(np.ones((4, 4)), WAVELNTH=channel, PIXLUNIT=unit)) == channel
 
 
+@pytest.mark.parametrize(("wavelength", "unit"), [("193", "angstrom"), (19.3, "nm"), (193.0, "Angstrom"), (193, None)])
+def test_channels_are_read_in_any_unit(wavelength, unit):
+    smap = aia_map(np.ones((4, 4)))
+    smap.meta.update({"wavelnth": wavelength, "waveunit": unit})
+    assert check_aia(smap) == 193
+    assert channel_of(smap) == 193
+
+
 @pytest.mark.parametrize("level", [0.5, 1, 1.5, None])
 def test_processing_levels_with_counts_are_accepted(level):
     check_aia(aia_map(np.ones((4, 4)), LVL_NUM=level))
@@ -312,7 +335,8 @@ def test_processing_levels_with_counts_are_accepted(level):
     ("header", "error", "message"),
     [
         ({"INSTRUME": "HMI_SIDE1"}, TypeError, "Found a .* of HMI.*; expected an AIAMap"),
-        ({"WAVELNTH": 195}, TypeError, "Found WAVELNTH = 195; expected an AIA channel: 94, 131"),
+        ({"WAVELNTH": 195}, TypeError, "Found WAVELNTH = 195, .*; expected an AIA channel in angstrom: 94, 131"),
+        ({"WAVELNTH": 193, "WAVEUNIT": "nm"}, TypeError, "Found WAVELNTH = 193, WAVEUNIT = 'nm'; expected"),
         ({"PIXLUNIT": "ph"}, ValueError, "Found the unit 'ph'; expected DN or DN / s"),
         ({"PIXLUNIT": ""}, ValueError, "Found the unit 'dimensionless'"),
         ({"LVL_NUM": 0}, ValueError, "Found LVL_NUM = 0; expected 1 or 1.5"),
@@ -331,7 +355,7 @@ def test_a_desaturated_map_has_no_saturation():
 
 
 def test_accepted_channels_can_be_limited():
-    with pytest.raises(TypeError, match="Found WAVELNTH = 1600; expected an AIA channel: 193, 211"):
+    with pytest.raises(TypeError, match=r"Found WAVELNTH = 1600, .*; expected an AIA channel in angstrom: 193, 211"):
         check_aia(aia_map(np.ones((4, 4)), WAVELNTH=1600), channels=(193, 211))
 
 

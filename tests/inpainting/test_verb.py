@@ -554,9 +554,26 @@ def test_rotated_maps_are_refused_without_a_mask(full, order, angle):
             inpaint(turned, method="harmonic")
     starts = [(length - 1024) // 2 for length in turned.data.shape]
     part = with_data(turned, turned.data[starts[0] : starts[0] + 1024, starts[1] : starts[1] + 1024])
-    if order == 3 or angle == -5.0:
+    if order == 3 or abs(angle) in (5.0, 90.0):
         with pytest.raises(ValueError, match="rotated or resampled"):
             inpaint(part, method="harmonic")
+
+
+def test_quarter_turns_are_refused_without_a_mask(whole, lossy):
+    """They keep the shape and the blocks."""
+    turned = with_data(lossy, lossy.data.astype("f4"), **OBSERVER).rotate(90 * u.deg, order=0, missing=0)
+    with pytest.raises(ValueError, match=r"rotated by -?90 degrees according to its PCi_j .* before it is rotated"):
+        inpaint(turned, method="harmonic")
+    half = with_data(turned, turned.data[:700, 100:900])
+    with pytest.raises(ValueError, match=r"rotated by -?90 degrees"):
+        inpaint(half, method="harmonic")
+
+
+@pytest.mark.parametrize("key", ["crpix1", "crpix2"])
+def test_the_reference_pixel_is_necessary(lossy, key):
+    header = {name: value for name, value in lossy.meta.items() if name != key}
+    with pytest.raises(ValueError, match=rf"{key.upper()} = None.*; expected the reference pixel"):
+        inpaint(lossy._new_instance(lossy.data, header), method="harmonic")
 
 
 @pytest.mark.parametrize("unit", [1e-20, 1e-12, 1e-9, 1e9])

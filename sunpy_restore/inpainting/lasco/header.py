@@ -8,7 +8,7 @@ import astropy.units as u
 
 from sunpy.map import GenericMap
 
-__all__ = ["FULL", "SOLAR_RADIUS", "SUN", "WANDER", "Lasco", "check_lasco"]
+__all__ = ["FULL", "SOLAR_RADIUS", "SUN", "WANDER", "Lasco", "angle_on_ground", "check_lasco"]
 
 FULL = 1024
 """Pixels of the detector along each axis."""
@@ -140,6 +140,30 @@ def check_lasco(smap):
     )
 
 
+def angle_on_ground(smap):
+    """
+    Angle by which an image was rotated after it was observed, as far as the header tells.
+
+    Headers of LASCO have the roll of the spacecraft as ``CROTA1`` and ``CROTA2``. `sunpy.map.GenericMap.rotate` and
+    most other software replace these by a matrix.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.GenericMap`
+        The Map.
+
+    Returns
+    -------
+    `float`
+        Degrees, with the roll of the spacecraft; 0 for an image without a matrix, or with ``CROTA2``, too.
+    """
+    matrices = ({f"{name}{i}_{j}" for i in (1, 2) for j in (1, 2)} for name in ("pc", "cd"))
+    if "crota2" in smap.meta or not any(matrix & smap.meta.keys() for matrix in matrices):
+        return 0.0
+    (cosine, _), (sine, _) = np.asarray(smap.rotation_matrix, dtype=float)
+    return float(np.degrees(np.arctan2(sine, cosine)))
+
+
 def _number(value, default):
     """A number in the header, also as text; ``RECTIFY`` is a word at one level and an angle in degrees at another."""
     try:
@@ -197,10 +221,13 @@ def _center(smap):
     scale = np.array([_number(meta.get(f"cdelt{axis}"), np.nan) for axis in (1, 2)]) * to_radian
     plane = np.array([-np.tan(x) / np.cos(y), -np.tan(y)])
     step = np.linalg.solve(scale[:, np.newaxis] * np.asarray(smap.rotation_matrix), plane)
-    reference = [
-        _number(meta.get(f"crpix{axis}"), (length + 1) / 2) - 1
-        for axis, length in zip((1, 2), smap.data.shape[::-1], strict=True)
-    ]
+    reference = [_number(meta.get(f"crpix{axis}"), np.nan) - 1 for axis in (1, 2)]
+    if not np.isfinite(reference).all():
+        found = ", ".join(f"CRPIX{axis} = {meta.get(f'crpix{axis}')!r}" for axis in (1, 2))
+        raise ValueError(
+            f"Found {found}; expected the reference pixel, without which the position of the Sun is unknown. Take it "
+            "from the header of the original file."
+        )
     return float(reference[0] + step[0]), float(reference[1] + step[1])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, empty_pixels, obscured, unobserved_pixels
-from sunpy_restore.inpainting.lasco.header import FULL, check_lasco
+from sunpy_restore.inpainting.lasco.header import FULL, angle_on_ground, check_lasco
 
 __all__ = ["MissingBlocks", "find_missing_blocks", "mostly_lost"]
 
@@ -17,6 +17,7 @@ _LEAST_WIDTH = 8  # pixels; narrower empty regions at level 1 belong to the mask
 _DARKENING = 0.85  # of the values around; darker pixels at the border of a block are mixed with the block
 _TINY = 1e-9  # of the bright pixels; smaller values are zeros with the rounding errors of an interpolation
 _FEWEST_TINY = 64  # pixels
+_LARGEST_ANGLE = 2.0  # degrees between the axes of an image and those of the detector
 _DARK_SHARE = 0.1  # of the pixels at the borders; with fewer dark pixels, the image was not interpolated
 
 
@@ -95,7 +96,7 @@ def find_missing_blocks(smap):
     empty = empty_pixels(data, lasco)
     unobserved = unobserved_pixels(data, lasco, empty)
     covered = np.zeros(data.shape, dtype=bool) if smap.mask is None else np.asarray(smap.mask, dtype=bool)
-    _refuse_resampled(data, lasco, unobserved, covered)
+    _refuse_resampled(smap, lasco, unobserved, covered)
     if lasco.level == 1:
         mask = _soft_blocks(data, empty, unobserved, lasco)
     elif lasco.is_full(data.shape):
@@ -106,19 +107,22 @@ def find_missing_blocks(smap):
     unobserved = (unobserved | empty | covered) & ~mask
     if mask.any() and (mask | unobserved).all():
         raise ValueError(
-            f"All {np.count_nonzero(mask)} pixels of the field of view are missing; expected valid pixels to fill "
-            "from. Use another image."
+            f"All blocks of the field of view are missing ({np.count_nonzero(mask)} pixels); expected valid pixels to "
+            "fill from. Use another image."
         )
     return MissingBlocks(mask, unobserved)
 
 
-def _refuse_resampled(data, lasco, unobserved, covered):
+def _refuse_resampled(smap, lasco, unobserved, covered):
     """Refuse images that were rotated or resampled on the ground, where blocks cannot be found."""
+    data = smap.data
     ny, nx = data.shape
     largest = FULL // lasco.binning
-    found = None
+    found, angle = None, angle_on_ground(smap)
     if max(ny, nx) > largest:
         found = f"an image of {ny} x {nx} pixels, which is larger than the detector ({largest} x {largest})"
+    elif abs((angle + 90) % 180 - 90) > _LARGEST_ANGLE:
+        found = f"an image that is rotated by {angle:.4g} degrees according to its PCi_j or CDi_j"
     elif lasco.level < 1 and data.dtype.kind == "f":
         without = ~np.isfinite(data) & ~covered
         gone = without & ~unobserved
