@@ -75,7 +75,6 @@ def checks(comparison):
     points, grid = observation.own_axes()
     measured, errors = observation.visibilities, _errors(observation)
     model = model_visibilities(image, points, grid, 3600 * comparison.meta.get("bmaj", BEAM / 3600))
-    offsets, sigmas = _offsets(model, measured, errors, points)
     largest = 1 + _SIGMAS / np.sqrt(len(measured))
     short = np.argsort(points.frequency, kind="stable")[:_SHORTEST]
     found = [
@@ -94,31 +93,35 @@ def checks(comparison):
             "Excess of the amplitudes of the image at the shortest baselines, which are nearly its flux.",
         ),
     ]  # fmt: skip
+    return [*found, *_offset_checks(model, measured, errors, points, grid), _negative_check(image)]
+
+
+def _offset_checks(model, measured, errors, points, grid):
+    """Displacement along both axes, which is unknown if the noise allows half of the image."""
+    offsets, sigmas = _offsets(model, measured, errors, points)
     halves = [n * abs(size) / 2 for n, size in zip(grid.shape, grid.pixel, strict=True)][::-1]
     for axis, offset, sigma, half in zip("xy", offsets, sigmas, halves, strict=True):
-        found.append(
-            Check(
-                name=f"Offset along {axis}",
-                value=float(offset) if _SIGMAS * sigma < half else np.nan,
-                low=-_SIGMAS * sigma,
-                high=_SIGMAS * sigma,
-                unit="arcsec",
-                meaning="Displacement of the image along a pixel axis relative to the phases of the visibilities.",
-            )
+        yield Check(
+            name=f"Offset along {axis}",
+            value=float(offset) if _SIGMAS * sigma < half else np.nan,
+            low=-_SIGMAS * sigma,
+            high=_SIGMAS * sigma,
+            unit="arcsec",
+            meaning="Displacement of the image along a pixel axis relative to the phases of the visibilities.",
         )
+
+
+def _negative_check(image):
     positive = image.clip(min=0).sum()
     negative = 100 * (positive - image.sum()) / positive if positive else np.nan
-    found.append(
-        Check(
-            name="Negative brightness",
-            value=float(negative),
-            low=0,
-            high=_NEGATIVE,
-            unit="%",
-            meaning="Sum of the negative pixels relative to that of the positive ones; brightness is not negative.",
-        )
+    return Check(
+        name="Negative brightness",
+        value=float(negative),
+        low=0,
+        high=_NEGATIVE,
+        unit="%",
+        meaning="Sum of the negative pixels relative to that of the positive ones; brightness is not negative.",
     )
-    return found
 
 
 def _errors(observation):
