@@ -9,13 +9,15 @@ import astropy.units as u
 import sunpy.map
 
 from sunpy_restore import backproj_to_clean, load, report, save
+from sunpy_restore.backprojection.checks import _factor_at_zero
 from sunpy_restore.backprojection.forward import with_noise
 from sunpy_restore.backprojection.measured import VisibilityTable, open_visibilities
-from sunpy_restore.backprojection.scenes import visibilities_of_scene
+from sunpy_restore.backprojection.scenes import ellipse, joined, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.core.maps import with_data
 from sunpy_restore.data import sample_path
 
+FLUX = {"Flux, all baselines", "Flux, shortest baselines"}
 UNIT = u.ct / (u.s * u.keV * u.cm**2)
 
 
@@ -69,8 +71,8 @@ def test_the_sample_passes(sample, restored, tmp_path):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda image: 1.2 * image, {"Flux, all baselines", "Flux, shortest baselines"}),
-        (lambda image: 0.9 * image, {"Flux, all baselines", "Flux, shortest baselines"}),
+        (lambda image: 1.2 * image, FLUX),
+        (lambda image: 0.9 * image, FLUX),
         (lambda image: ndimage.shift(image, (0, 2)), {"Offset along x"}),
         (lambda image: ndimage.shift(image, (-2, 0)), {"Offset along y"}),
         (lambda image: ndimage.gaussian_filter(image, 5), {"Chi squared of the visibilities"}),
@@ -135,3 +137,45 @@ def test_an_empty_image_is_flagged(sample, restored):
     found = report(changed(restored, np.zeros_like), sample)
     assert len(found.flagged) >= 5
     assert np.isnan(found["Flux, all baselines"].value)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_regularised_results_with_the_correct_flux_pass(make_backprojection, seed):
+    two = joined([ellipse(10, -20, 5, 7, 7, 0), ellipse(4, 18, -9, 7, 7, 0)])
+    values, _ = with_noise(visibilities_of_scene(two, stix_uv()), 0.05, np.random.default_rng(seed))
+    smap = make_backprojection(values)
+    restored = backproj_to_clean(smap, method="mem")
+    assert restored.data.sum() * 4 == pytest.approx(14, rel=0.03)
+    found = report(restored, smap)
+    assert found.passed, found
+    assert FLUX <= flagged(changed(restored, lambda image: 0.9 * image), smap)
+
+
+@pytest.mark.parametrize("method", ["network", "mem", "multiscale-clean"])
+def test_results_without_noise_pass(scene, make_backprojection, method):
+    smap = make_backprojection(scene)
+    restored = backproj_to_clean(smap, method=method)
+    found = report(restored, smap)
+    assert found.passed, found
+    for factor in (0.97, 1.03):
+        assert flagged(changed(restored, lambda image, factor=factor: factor * image), smap) & FLUX
+
+
+def test_the_flux_does_not_depend_on_the_amplitudes_of_fine_structure(scene):
+    points = stix_uv()
+    measured = visibilities_of_scene(scene, points)
+    fine = 1 - np.exp(-((2 * points.frequency / points.frequency.max()) ** 2))
+    for decrease in (0, 0.1):
+        model = 1.05 * measured / (1 + decrease * fine)
+        factor, sigma = _factor_at_zero(model, measured, 0.1, points.frequency)
+        assert factor == pytest.approx(1 / 1.05, abs=1e-3)
+        assert 0.005 < sigma < 0.02
+
+
+@pytest.mark.parametrize("number", [3, 7])
+def test_one_sub_collimator_measures_the_flux_to_a_fifth(scene, number):
+    points = stix_uv([number])
+    measured = visibilities_of_scene(scene, points)
+    factor, sigma = _factor_at_zero(measured, measured, 0.05 * abs(measured).mean(), points.frequency)
+    assert factor == pytest.approx(1, abs=1e-6)
+    assert 0.1 < sigma < 0.25
