@@ -14,7 +14,7 @@ _LARGEST_ROLL = 1.0
 """Largest difference in degrees of the roll angle of HMI images from 0 or 180 degrees, or from 90 after a transpose."""
 
 _SCALE_TOLERANCE = 0.006
-"""Largest relative difference of the pixels of original HMI images from 0.504 arcsec; that of the real ones is 0.0005."""
+"""Largest relative difference of original pixels from 0.504 arcsec; that of the samples is 0.0005."""
 
 
 def check_coordinates(smap, telescope):
