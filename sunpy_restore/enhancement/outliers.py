@@ -23,8 +23,8 @@ _ONE_SIDED = 5.5
 """
 Increase of the smallest difference with the share of the 24 pixels around a pixel that are not known.
 
-Steep solar structure stands out from pixels on one side of it. At the edges and in the corners of all cutouts of the
-real images, its difference is at most 0.65 of the limit.
+Steep solar structure stands out from pixels on one side of it. In cutouts of real images with neighbours as faint as
+those of outliers, it does so by up to 3 times the difference for known surroundings at edges, and 4 times in corners.
 """
 
 _STRONG = 4
