@@ -4,8 +4,9 @@ import numpy as np
 
 from sunpy_restore.backprojection.fourier import visibilities_of_image
 from sunpy_restore.backprojection.noise import cleaned_field, noise_factor
+from sunpy_restore.core.properties import Property
 
-__all__ = ["fingerprint"]
+__all__ = ["PROPERTIES", "fingerprint"]
 
 _LEAST = 1e-4
 """Smallest ratio that is distinguished."""
@@ -67,6 +68,18 @@ _LIMITS = {
     "mean cosine of the phases at the maximum": (-np.inf, 0.95),
 }
 """Names of the properties with the values at which they are cut: beyond them, only one side is unusual."""
+
+
+_LOGARITHM = "log10 of the "
+PROPERTIES = {
+    "backproj": {
+        **{name: Property(name.removeprefix(_LOGARITHM), 10) for name in _LIMITS if name.startswith(_LOGARITHM)},
+        "log10 of the depth of the sidelobes": Property(
+            "depth of the sidelobes", 10, scale=-100, offset=100, unit="% of the maximum"
+        ),
+    }
+}
+"""How those are shown that are measured in another way."""
 
 
 def _scatter(sizes, points):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sunpy_restore.core.properties import Property, properties_of
 from sunpy_restore.core.task import resolve
 from sunpy_restore.core.unchanged import kept_while_unchanged
 
@@ -59,7 +60,7 @@ class Likeness:
     whitening: np.ndarray
     distance: float
 
-    def measure(self, fingerprint):
+    def measure(self, fingerprint, properties=None):
         """
         Compare an observation with good ones.
 
@@ -67,18 +68,21 @@ class Likeness:
         ----------
         fingerprint : mapping of `str` to `float`
             Its properties.
+        properties : mapping of `str` to `~sunpy_restore.core.properties.Property`, optional
+            How those are shown that are measured in another way, for example as logarithms.
 
         Returns
         -------
         score : `float`
             At most 1 if it is like good ones; infinite if a property is not finite.
         reasons : `list` of `str`
-            The properties that are most unusual, with their ranges; empty if the score is at most 1.
+            The properties that are most unusual, with their limits; empty if the score is at most 1.
         """
         values = np.array([fingerprint[name] for name in self.names], dtype=float)
+        shown = [(properties or {}).get(name, Property(name)) for name in self.names]
         if not np.isfinite(values).all():
-            unknown = [name for name, value in zip(self.names, values, strict=True) if not np.isfinite(value)]
-            return np.inf, [f"{name} cannot be measured" for name in unknown]
+            unknown = [one.label for one, value in zip(shown, values, strict=True) if not np.isfinite(value)]
+            return np.inf, [f"{label} cannot be measured" for label in unknown]
         middle, half = (self.high + self.low) / 2, (self.high - self.low) / 2
         apart = np.abs(values - middle) / half
         together = np.linalg.norm(self.whitening @ (values - self.center)) / self.distance
@@ -90,13 +94,9 @@ class Likeness:
         if not outside:
             difference = values - self.center
             shares = difference * (self.whitening.T @ (self.whitening @ difference))
-            first, second = (f"{self.names[i]} ({values[i]:.3g})" for i in np.argsort(shares)[::-1][:2])
+            first, second = (f"{shown[i].label} ({shown[i].text(values[i])})" for i in np.argsort(shares)[::-1][:2])
             return score, [f"its properties do not occur together in good images, above all {first} and {second}"]
-        return score, [
-            f"{self.names[index]} is {values[index]:.3g} (in good images {self.low[index]:.3g} to "
-            f"{self.high[index]:.3g})"
-            for index in outside
-        ]
+        return score, [shown[index].reason(values[index], self.low[index], self.high[index]) for index in outside]
 
 
 def learn(fingerprints, *, margin=_MARGIN, beyond=None, joint=1.0):
@@ -281,4 +281,6 @@ def score_of(task, observation):
         See `Likeness.measure`; `None` and no reasons if the task has no ranges.
     """
     likeness = likeness_of(task)
-    return (None, []) if likeness is None else likeness.measure(resolve(task.fingerprint)(observation))
+    if likeness is None:
+        return None, []
+    return likeness.measure(resolve(task.fingerprint)(observation), properties_of(task))

@@ -3,10 +3,11 @@
 import numpy as np
 from scipy import ndimage
 
+from sunpy_restore.core.properties import Property, share
 from sunpy_restore.desaturation.forward import FULL_WELL
 from sunpy_restore.desaturation.plateau import with_margin
 
-__all__ = ["fingerprint"]
+__all__ = ["PROPERTIES", "fingerprint"]
 
 _BLOCK = 8  # pixels; side of the blocks in which the noise is measured, and that of JPEG
 _LARGEST = 512  # pixels; side of the part of a window that is looked at
@@ -36,6 +37,29 @@ _TYPICAL = {
     "rows relative to columns": 0.0,
 }
 """Of level-1 images; for what is not measured in display images, and for small images."""
+
+PROPERTIES = {
+    "desaturate": {
+        "variance of the noise relative to the brightness in DN": Property(
+            "variance of the noise relative to the brightness", np.e, unit="DN"
+        ),
+        "noise relative to brightness": Property("noise", np.e, scale=100, unit="% of the brightness"),
+        "noise in 2 x 2 pixels relative to single pixels": Property(
+            "noise in 2 x 2 pixels relative to single pixels", np.e
+        ),
+        "noise in 4 x 4 pixels relative to 2 x 2 pixels": Property(
+            "noise in 4 x 4 pixels relative to 2 x 2 pixels", np.e
+        ),
+        "contrast": Property("range of the brightness relative to the median", np.e),
+        "edges of 8 x 8 blocks": Property("differences at the edges of 8 x 8 blocks relative to others", np.e),
+        "share of equal neighbours": share("share of equal neighbours"),
+        "share of bright outliers": share("share of bright outliers", np.e),
+        "share of dark outliers": share("share of dark outliers", np.e),
+        "tail of the residuals": Property("mean of the residuals relative to their median", np.e),
+        "rows relative to columns": Property("differences between rows relative to those between columns", np.e),
+    }
+}
+"""How those are shown that are measured in another way."""
 
 _ANY_SCALE = (
     "correlation of neighbouring residuals",

@@ -6,8 +6,9 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.enhancement.noise import NOISE_RANGE, estimate_noise
+from sunpy_restore.enhancement.properties import PROPERTIES
 
-__all__ = ["fingerprint"]
+__all__ = ["PROPERTIES", "fingerprint"]
 
 _SPOT = 0.9
 """Intensity relative to the quiet Sun below which a pixel belongs to a sunspot."""

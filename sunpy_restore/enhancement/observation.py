@@ -9,7 +9,7 @@ import astropy.units as u
 from sunpy.map.sources import HMIMap
 
 from sunpy_restore.core import observation
-from sunpy_restore.core.maps import check_pixel_scale, valid_pixels
+from sunpy_restore.core.maps import valid_pixels
 from sunpy_restore.core.messages import shown, warn_user
 from sunpy_restore.core.prepared import refuse_unknown_unit
 from sunpy_restore.enhancement.gaps import fill_gaps
@@ -17,6 +17,7 @@ from sunpy_restore.enhancement.noise import NOISE_RANGE, estimate_noise
 from sunpy_restore.enhancement.outliers import find_outliers, sharpest_of
 from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu, quiet_sun
 from sunpy_restore.enhancement.product import check_unit, task_of_product
+from sunpy_restore.enhancement.sampling import check_coordinates, warn_of_interpolation
 from sunpy_restore.enhancement.scaling import refuse_display_scale
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM, PRODUCTS
 from sunpy_restore.enhancement.telescope import HMI, Telescope
@@ -151,7 +152,7 @@ class Observation(observation.Observation):
                 "another telescope."
             )
         task = _task_of(smap, product, telescope)
-        _check_coordinates(smap, telescope)
+        check_coordinates(smap, telescope)
         refuse_unknown_unit(smap, "Gauss" if task is MAGNETOGRAM else "a unit of intensity, such as DN / s")
         check_unit(smap.unit, task)
         _check_noise(noise, task)
@@ -183,8 +184,11 @@ class Observation(observation.Observation):
         Warns
         -----
         ~sunpy_restore.core.exceptions.RestoreWarning
-            Part of the image lies closer to the limb than mu = 0.3, or some pixels are outliers.
+            Part of the image lies closer to the limb than mu = 0.3, some pixels are outliers, or the image was
+            rotated or resampled.
         """
+        if telescope == HMI:
+            warn_of_interpolation(smap)
         task, mu = _task_of(smap, product, telescope), heliocentric_mu(smap)
         data, valid = fill_gaps(smap.data, valid_pixels(smap))
         on_disk = (mu > 0) & valid
@@ -285,13 +289,3 @@ def _check_positive(intensity):
             f"Found a continuum image with negative values in {100 * share:.0f} % of its pixels on the disk; expected "
             "intensities. Check CONTENT in the header, or product: it may be a magnetogram or a difference."
         )
-
-
-def _check_coordinates(smap, telescope):
-    kinds = [kind[:4].upper() for kind in smap.coordinate_system]
-    if kinds != ["HPLN", "HPLT"]:
-        raise ValueError(
-            f"Found the coordinates {', '.join(smap.coordinate_system)}; expected HPLN, HPLT. The point spread "
-            "function does not apply to a remapped image. Use the original one."
-        )
-    check_pixel_scale(smap, telescope.pixel_scale, "Use the original image, not a resampled one.")

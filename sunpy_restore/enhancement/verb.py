@@ -80,7 +80,8 @@ def enhance(
     ~sunpy_restore.core.exceptions.RestoreWarning
         Part of the image lies closer to the limb than mu = 0.3; some pixels are outliers, such as cosmic rays, whose
         values are not used; or the noise is not that of HMI magnetograms, 2 to 40 G; or the image is unlike those that
-        the method was trained and tested with; or the uncertainty of some pixels is infinite.
+        the method was trained and tested with; or it was rotated or resampled; or the uncertainty of some pixels is
+        infinite.
 
     Notes
     -----

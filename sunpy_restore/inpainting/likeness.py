@@ -5,11 +5,12 @@ from scipy import ndimage
 
 from sunpy_restore.core.cells import normalized_convolution
 from sunpy_restore.core.pixels import eroded, median_of_nine
+from sunpy_restore.core.properties import Property, share
 from sunpy_restore.inpainting.background import CELL, cell_medians, noise_in_cells
 from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE
 from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS
 
-__all__ = ["fingerprint"]
+__all__ = ["PROPERTIES", "fingerprint"]
 
 _LEAST = 1e-5  # smallest share in logarithms
 _FLOOR = 1e-3  # of the median brightness
@@ -30,6 +31,31 @@ _NAMES = (
     "radial slope", "azimuthal contrast", "step at the occulter", "unlikeness to the flat field",
     "structure over 4 pixels", "structure over 32 pixels",
 )  # fmt: skip
+
+
+_RATIOS = {
+    "coarse noise along rows": "noise over two pixels relative to single ones, along rows",
+    "coarse noise along columns": "noise over two pixels relative to single ones, along columns",
+    "noise along columns relative to rows": "noise along columns relative to rows",
+    "tails of the noise": "99th percentile of the noise relative to its standard deviation",
+    "row pattern": "row pattern relative to independent noise",
+    "column pattern": "column pattern relative to independent noise",
+    "8 x 8 pattern": "differences at the edges of 8 x 8 blocks relative to others",
+    "step between values relative to noise": "step between values relative to noise",
+    "dynamic range": "brightest relative to faintest pixels",
+    "azimuthal contrast": "azimuthal contrast",
+    "structure over 4 pixels": "structure over 4 pixels relative to the noise",
+    "structure over 32 pixels": "structure over 32 pixels relative to the noise",
+}
+PROPERTIES = {
+    "inpaint": {
+        **{name: Property(label, 10) for name, label in _RATIOS.items()},
+        **{name: share(name, 10) for name in _NAMES if name.startswith("share")},
+        "noise relative to brightness": Property("noise", 10, scale=100, unit="% of the square root of the brightness"),
+        "step at the occulter": Property("brightness outside of the occulter relative to that behind it", np.e),
+    }
+}
+"""How those are shown that are measured in another way."""
 
 
 def fingerprint(observation):

@@ -1,9 +1,13 @@
 """Unusual observations are told from good ones."""
 
+import importlib
+
 import numpy as np
 import pytest
 
-from sunpy_restore.core.likeness import excess, joint_excess, learn, read_likeness, write_likeness
+from sunpy_restore.core.likeness import excess, joint_excess, learn, likeness_of, read_likeness, write_likeness
+from sunpy_restore.core.properties import Property, properties_of, share
+from sunpy_restore.core.task import Task
 
 RANDOM = np.random.default_rng(0)
 
@@ -41,6 +45,49 @@ def test_unusual_ones_are_told_with_the_reason(likeness, changed, named):
     assert score > 1
     assert named in reasons[0]
     assert "in good images" in reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("shown", "values", "text"),
+    [
+        (share("share of equal neighbours", 10), (-0.456, -1.699, -1.698), "is 35 % (in good images 2 % at most)"),
+        (share("different values"), (0.05, 0.2999, 0.3001), "is 5 % (in good images 30 % at least)"),
+        (Property("noise", np.e, scale=1000, unit="G"), (-2.0, -7.9, -4.2), "is 135 G (in good images 15 G at most)"),
+        (
+            Property("noise", 10, scale=100, unit="% of the Sun"),
+            (0, -4, -1),
+            "is 100 % of the Sun (in good images 10 % at most)",
+        ),
+        (Property("depth", 10, scale=-100, offset=100, unit="%"), (0, -2, -1), "is 0 % (in good images 90 % at least)"),
+        (Property("field"), (12345.0, 0, 1000.0), "is 12300 (in good images 1000 at most)"),
+        (Property("field"), (1.00001, 0, 1.0), "is 1.00001 (in good images 1 at most)"),
+        (Property("field"), (1.5e-7, 0, 1e-7), "is 1.5e-07 (in good images 1e-07 at most)"),
+        (Property("field", 10), (1e6, 0, 1.0), "is 1e+300 (in good images 10 at most)"),
+    ],
+)
+def test_plain_values_are_shown(shown, values, text):
+    assert shown.reason(*values) == f"{shown.label} {text}"
+
+
+def tasks():
+    names = ("backprojection", "desaturation", "enhancement", "inpainting")
+    modules = [importlib.import_module(f"sunpy_restore.{name}.task") for name in names]
+    found = [one for module in modules for one in vars(module).values() if isinstance(one, Task)]
+    return {task.name: task for task in found if task.fingerprint is not None}
+
+
+@pytest.mark.parametrize("name", tasks())
+def test_no_logarithm_is_shown(name):
+    """All properties whose good values include negative numbers are negative as the user sees them, too."""
+    ranges, shown = likeness_of(tasks()[name]), properties_of(tasks()[name])
+    assert shown.keys() <= set(ranges.names)
+    assert not any("log" in shown.get(one, Property(one)).label for one in ranges.names)
+    signed = {one for one, low in zip(ranges.names, ranges.low, strict=True) if low < 0} - shown.keys()
+    assert signed <= {
+        "skewness", "asymmetry of curvature", "slope of noise with brightness", "radial slope",
+        "unlikeness to the flat field", "increase of the noise with brightness (exponent)",
+        "faintest part (relative to the median)", "correlation of neighbouring residuals",
+    }  # fmt: skip
 
 
 def test_properties_that_do_not_belong_together_are_unusual(likeness):

@@ -389,7 +389,7 @@ def test_files_are_read_once_for_several_images(models, monkeypatch):
 
 def test_unusual_images_are_told():
     assert 0 <= restored(smap()).meta["rstlike"] <= 1
-    with pytest.warns(RestoreWarning, match=r"unlike those .* brightness of the image is 1e\+03 \(in good images"):
+    with pytest.warns(RestoreWarning, match=r"unlike those .* brightness of the image is 1000 \(in good images"):
         result = restored(smap(level=1000.0))
     assert result.meta["rstlike"] > 1
 

@@ -14,6 +14,8 @@ import astropy.units as u
 
 import sunpy.map
 
+from sunpy_restore import enhance
+from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.likeness import likeness_of
 from sunpy_restore.data import sample_path
 from sunpy_restore.enhancement.classical import richardson_lucy, richardson_lucy_signed
@@ -219,3 +221,11 @@ def test_a_noise_that_the_image_does_not_have_is_told():
     assert stated[7][name] == pytest.approx(measured[name], abs=0.5)
     assert stated[35][name] > measured[name] + 1
     assert ranges.measure(stated[35])[0] > 1
+
+
+def test_the_warning_shows_plain_values(samples):
+    smap = sunpy.map.Map(np.full((50, 50), 5e4, np.float32), samples["hmi_continuum_spot"].meta)
+    with pytest.warns(RestoreWarning, match="is unlike those") as found:
+        enhance(smap, method="bicubic")
+    text = next(str(one.message) for one in found if "is unlike those" in str(one.message))
+    assert "share of equal neighbours is 35.5 % (in good images 2 % at most)" in text

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import astropy.units as u
+
 import sunpy.map
 
 from sunpy_restore import enhance
@@ -55,6 +57,74 @@ def test_edges_of_the_image(place):
     assert not found_in(image).any()
     image[place] -= 1
     np.testing.assert_array_equal(np.argwhere(found_in(image)), [place])
+
+
+def cutouts(image, number, smallest, seed=0):
+    """Random parts of an image, with the slices that give them."""
+    random = np.random.default_rng(seed)
+    for _ in range(number):
+        size = np.minimum(random.integers(smallest, 41, 2), image.shape)
+        start = [random.integers(0, whole - side + 1) for whole, side in zip(image.shape, size, strict=True)]
+        place = tuple(slice(first, first + side) for first, side in zip(start, size, strict=True))
+        yield place, image[place]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cutout_has_no_outliers_that_the_image_does_not_have(samples, name):
+    observation = Observation.from_map(samples[name])
+    options = OPTIONS if observation.noise else {"excess": 0.1, "limits": (0.0, 3.0)}
+    image = observation.normalised()
+    for place, part in cutouts(image, 200, 2):
+        assert not find_outliers(part, np.ones(part.shape, bool), **options).any(), place
+
+
+@pytest.mark.filterwarnings("error::sunpy_restore.core.exceptions.RestoreWarning")
+@pytest.mark.parametrize(
+    ("name", "corner", "size"),
+    [*(("hmi_continuum_spot", (60, 60), size) for size in (2, 3, 5, 12, 20)), ("hmi_magnetogram", (156, 103), 29)],
+)
+def test_cutouts_of_steep_structure_are_read_without_a_warning(samples, name, corner, size):
+    end = [first + size - 1 for first in corner]
+    part = samples[name].submap(corner * u.pix, top_right=end * u.pix)
+    assert Observation.from_map(part).valid.all()
+
+
+def test_sources_beyond_the_border_are_none():
+    fine, random = np.zeros((400, 400)), np.random.default_rng(1)
+    for place in random.integers(0, 400, (40, 2)):
+        fine[tuple(place)] = random.uniform(-1, 1)
+    image = observe(fine, HMI_PIXEL / 10)
+    image = 3 * image / np.abs(image).max() + noisy()
+    for place, part in cutouts(image, 200, 3):
+        assert not found_in(part).any(), place
+
+
+def test_outliers_of_a_cutout_are_those_of_the_image(samples):
+    image = Observation.from_map(samples["hmi_magnetogram"]).normalised().copy()
+    hit = np.random.default_rng(2).random(image.shape) < 2e-3
+    image[hit] += 5
+    whole, edges, found = found_in(image), 0, 0
+    for place, part in cutouts(image, 300, 8):
+        own = found_in(part)
+        assert not (own & ~whole[place]).any(), place
+        edge = np.pad(np.zeros(np.subtract(part.shape, 2), bool), 1, constant_values=True) & whole[place]
+        edges, found = edges + edge.sum(), found + (own & edge).sum()
+    assert found > 0.9 * edges > 50
+
+
+@pytest.mark.parametrize("place", [[(0, 7), (0, 8)], [(39, 5), (38, 6)], [(5, 39), (6, 39), (7, 39)], [(0, 9), (1, 9)]])
+def test_tracks_at_the_edges(place):
+    image, hit = noisy(), np.zeros((40, 40), bool)
+    hit[tuple(zip(*place, strict=True))] = True
+    np.testing.assert_array_equal(found_in(np.where(hit, image + 6, image)), hit)
+
+
+@pytest.mark.parametrize(("angle", "order"), [(None, 3), (10, 1), (30, 3)])
+def test_areas_filled_by_a_rotation_are_not_compared(samples, angle, order):
+    angle = {} if angle is None else {"angle": angle * u.deg}
+    rotated = samples["hmi_magnetogram"].rotate(**angle, order=order, missing=0)
+    assert (rotated.data == 0).sum() > 50
+    assert Observation.from_map(rotated).valid.all()
 
 
 @pytest.mark.parametrize("value", [-9, 9, np.float32(3e38)])
