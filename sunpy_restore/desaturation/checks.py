@@ -75,10 +75,10 @@ def _charge(observation, restored):
     for cluster in damaged_windows(observation.mask, 0, gap=GAP):
         box = cluster.place
         if has_bloomed(observation, cluster):
-            charge = column_charge(observation.image[box], cluster.own, observation.saturated[box])
+            charge = column_charge(observation.image[box], cluster.own, observation.enclosed[box])
             held += charge.totals.sum()
             filled += restored[box][charge.segments > 0].sum()
-    return 100 * (filled / held - 1) if held else None
+    return 100 * (filled / held - 1) if held > 0 else None
 
 
 def _fringes(observation, restored):

@@ -54,7 +54,7 @@ def _fit_cluster(observation, filled, result, cluster, damping):
         return fitted
     if fitted[cluster.own].sum() >= _LOST * observation.image[box][cluster.own].sum():
         return fitted
-    charge = column_charge(observation.image[box], cluster.own, observation.saturated[box])
+    charge = column_charge(observation.image[box], cluster.own, observation.enclosed[box])
     fitted = fit_core(*arguments, charge=charge, damping=damping)
     least = np.where(observation.primary[box], observation.level, np.minimum(base, fitted))
     return conserve_charge(charge, least, fitted)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy import ndimage
 
 from sunpy_restore.core import observation
 from sunpy_restore.core.filling import checked_hole
@@ -14,7 +15,7 @@ from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.channels import input_windows
 from sunpy_restore.desaturation.exposure import counts_per_unit, level_in_unit_of, refuse_scaled
 from sunpy_restore.desaturation.negative import refuse_negative
-from sunpy_restore.desaturation.plateau import find_plateau, with_margin
+from sunpy_restore.desaturation.plateau import SCATTER, find_plateau, with_margin
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.saturation import (
     channel_of,
@@ -27,6 +28,9 @@ from sunpy_restore.desaturation.saturation import (
 __all__ = ["Observation"]
 
 _ROUNDING = 1e-6  # of a saturation level, in single precision
+_EXCESS = 1.15  # of a saturation level; interpolation overshoots less
+_MOST_EXCESS = 0.05  # of the pixels at a saturation level, that may be brighter: spikes
+_SPIKES = 2  # pixels that may have any value
 _DISPLAY_VALUES = 256
 """Images with no more distinct values than this have an 8-bit display scale, on which intensities do not add."""
 
@@ -104,6 +108,8 @@ class Observation(observation.Observation):
                     "masked pixels is saturated."
                 )
         valid = valid_pixels(smap)
+        if mask is None and level is not None:
+            _refuse_low(smap.data, valid, saturated, level)
         refuse_negative(smap, valid if mask is None else valid & ~np.asarray(mask))
 
     @classmethod
@@ -140,7 +146,7 @@ class Observation(observation.Observation):
         given, saturation = mask is not None, {}
         level = level_in_unit_of(smap, saturated)
         if level is not None:
-            full = _at_level(smap.data, valid if mask is None else np.asarray(mask), level)
+            full = _on_plateau(smap.data, valid if mask is None else np.asarray(mask), level)
             mask = with_margin(full) & valid if mask is None else mask
             saturation = {"saturated": full, "level": level}
         elif mask is None:
@@ -154,13 +160,16 @@ class Observation(observation.Observation):
             )
         mask = checked_hole(image, mask)
         data = smap.data
-        if not (valid | mask).all():
-            data = np.where(mask & valid, data, fill_invalid(data, valid & ~mask)[0])
+        if not valid.all():
+            data = np.where(valid, data, fill_invalid(data, valid & ~mask)[0])
         # A saturation level that was found implies a linear scale
         linear = "primary" in saturation or not _is_display(smap.data, valid & ~mask)
         if level is not None:
+            data = np.where(full & ~valid, level, data)
             exposure = np.where(full, level, data)
             saturation["primary"] = separate_blooming(full, exposure, level) if linear else full
+        if not given:
+            _warn_of_lost(valid, saturation["saturated"], saturation["level"])
         wavelength = channel_of(smap)
         along = is_along_detector(smap)
         if not along and mask.any():
@@ -206,6 +215,12 @@ class Observation(observation.Observation):
         if self.mask.any():
             return None
         return "Found no saturated pixels; the image is returned unchanged. Pass mask= to fill pixels of your choice."
+
+    @cached_property
+    def enclosed(self):
+        """Saturated pixels in column runs that end within the image, in which charge is conserved."""
+        runs, _ = ndimage.label(self.mask, structure=[[0, 1, 0], [0, 1, 0], [0, 1, 0]])
+        return self.saturated & ~np.isin(runs, runs[[0, -1]])
 
     @cached_property
     def windows(self):
@@ -270,6 +285,41 @@ def _valid_data(smap):
 def _at_level(data, candidates, level):
     """Candidates that show the saturation level or more, or no number."""
     return candidates & ~(np.asarray(data) < (1 - _ROUNDING) * level)
+
+
+def _on_plateau(data, candidates, level):
+    """Candidates at the saturation level, which a flat field may have scattered."""
+    near = _at_level(data, candidates, (1 - SCATTER) * level)
+    scattered = near & (np.abs(np.asarray(data) - level) > _ROUNDING * level)
+    is_exact = 2 * np.count_nonzero(scattered) < np.count_nonzero(near)
+    return _at_level(data, near, level) if is_exact else near
+
+
+def _refuse_low(data, valid, saturated, level):
+    """Refuse a saturation level that many brighter pixels contradict."""
+    values = data[valid & (data >= level)]
+    above = values[values > _EXCESS * level]
+    if len(above) > max(_SPIKES, _MOST_EXCESS * len(values)):
+        raise ValueError(
+            f"Found saturated={saturated}, but {len(above)} pixels are more than {_EXCESS - 1:.0%} brighter, up to "
+            f"{above.max():.6g}; expected the value that saturated pixels have, which no other pixels exceed."
+        )
+
+
+def _warn_of_lost(valid, saturated, level):
+    """Warn of what is not known of the saturated pixels: neighbours without a value, and those beyond the edge."""
+    lost = np.count_nonzero(~valid & with_margin(saturated))
+    if lost:
+        warn_user(
+            f"{lost} pixels in and next to saturated ones have no value and are not filled. To fill them as well, pass "
+            f"mask= with True in all pixels to fill, and saturated={level:.6g}."
+        )
+    if saturated[[0, -1]].any() or saturated[:, [0, -1]].any():
+        warn_user(
+            "Saturated pixels lie at the edge of the image, so that a part of the core, of the charge that bloomed and "
+            "of the diffraction pattern is not seen, and the fill can be far from the truth. Use a larger part of the "
+            "image."
+        )
 
 
 def _is_display(data, valid):

@@ -6,7 +6,10 @@ from skimage.morphology import disk
 
 from sunpy_restore.desaturation.forward import FULL_WELL
 
-__all__ = ["find_plateau", "with_margin"]
+__all__ = ["SCATTER", "find_plateau", "with_margin"]
+
+SCATTER = 0.04
+"""Scatter of a plateau relative to its value, in either direction."""
 
 _MARGIN = 2  # pixels around saturated ones, with which the interpolation of registered images mixes them
 
@@ -15,7 +18,6 @@ _MARGIN = 2  # pixels around saturated ones, with which the interpolation of reg
 _BRIGHT = 0.75  # of the full well; enough around a plateau to distinguish it from a peak
 _LOWEST = 0.85  # of the full well; lowest plateau
 _CERTAIN = 15000 / 16383  # of the full well
-_SCATTER = 0.04  # of the plateau, in either direction
 _ROUNDING = 1e-5  # of the plateau, if nothing scattered it
 _FEWEST = 3  # pixels; a smaller patch is a spike
 _EXCESS = 1.15  # plateaus; interpolation overshoots less
@@ -129,9 +131,9 @@ def _patches(mask):
 def _lower_edge(values, well):
     """Lowest value of the plateau among the values of a bright patch; infinite if there is no plateau."""
     mode = _half_sample_mode(np.sort(values[values >= _LOWEST * well]))
-    edge = (1 - _SCATTER) * mode
-    within = ((values >= edge) & (values <= (1 + _SCATTER) * mode)).sum()
-    below = ((values < edge) & (values >= (1 - 3 * _SCATTER) * mode)).sum()
+    edge = (1 - SCATTER) * mode
+    within = ((values >= edge) & (values <= (1 + SCATTER) * mode)).sum()
+    below = ((values < edge) & (values >= (1 - 3 * SCATTER) * mode)).sum()
     above = (values > _EXCESS * mode).sum()
     if above > max(1, _MOST_EXCESS * within):
         return np.inf

@@ -5,6 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.desaturation import observation
 from sunpy_restore.desaturation.observation import Observation
 from sunpy_restore.desaturation.saturation import find_saturation
@@ -115,3 +116,15 @@ def test_image_is_not_copied_or_changed_without_need(flaring):
     assert observed.image is flaring.data
     assert observed.harmonic_fill is not flaring.data
     np.testing.assert_array_equal(flaring.data, before)
+
+
+def test_charge_of_columns_that_the_edge_cuts_is_not_used(make_map):
+    data = np.full((60, 40), 500.0)
+    data[:20, 10:14] = WELL
+    data[30:45, 25:28] = WELL
+    with pytest.warns(RestoreWarning, match="at the edge"):
+        observed = Observation.from_map(make_map(data))
+    expected = np.zeros(data.shape, dtype=bool)
+    expected[30:45, 25:28] = True
+    np.testing.assert_array_equal(observed.enclosed, expected)
+    np.testing.assert_array_equal(observed.saturated, data == WELL)

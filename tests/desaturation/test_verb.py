@@ -13,6 +13,7 @@ import sunpy.map
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.filled import filled
 from sunpy_restore.core.io import load, save
+from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.saturation import find_saturation
 from sunpy_restore.desaturation.verb import desaturate
 
@@ -123,7 +124,8 @@ def test_rates_and_counts_agree(make_map, flaring, method):
 def test_several_cores(make_map, make_flare, method):
     places = [(60, 60), (70, 300), (200, 180), (4, 180)]
     smap = make_map(make_flare((260, 360), places)[0])
-    result = desaturate(smap, method=method)
+    with pytest.warns(RestoreWarning, match="^Saturated pixels lie at the edge"):
+        result = desaturate(smap, method=method)
     for row, column in places:
         near = np.s_[max(row - 15, 0) : row + 15, column - 15 : column + 15]
         assert filled(result)[near].any()
@@ -382,7 +384,7 @@ def test_axes_of_the_detector_need_no_warning(make_map, flaring, header):
 
 def test_images_rotated_by_sunpy_are_warned_of(flaring):
     with pytest.warns(RestoreWarning, match="rotated by 20 degrees"):
-        desaturate(flaring.rotate(20 * u.deg, missing=np.nan), saturated=10000, method="biharmonic")
+        desaturate(flaring.rotate(20 * u.deg, missing=np.nan), saturated=15000, method="biharmonic")
 
 
 def test_images_without_valid_or_unsaturated_pixels(make_map, flaring):
@@ -404,3 +406,62 @@ def test_a_map_is_a_mask(flaring, hole):
     mask = sunpy.map.Map(hole.astype(np.uint8), flaring.meta)
     expected = desaturate(flaring, mask=hole, method="biharmonic")
     np.testing.assert_array_equal(desaturate(flaring, mask=mask, method="biharmonic").data, expected.data)
+
+
+@pytest.fixture(scope="module")
+def flare():
+    return sunpy.map.Map(sample_path("aia_193_flare"))
+
+
+@pytest.fixture(scope="module")
+def found(flare):
+    return find_saturation(flare)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "network"},
+        {"method": "diffraction"},
+        {"method": "biharmonic", "consistency": "diffraction"},
+        {"method": "network", "consistency": "none"},
+    ],
+)
+def test_saturated_pixels_without_a_value_are_filled(flare, found, options):
+    data = np.where(found.saturated, np.nan, flare.data.astype(float))
+    result = desaturate(sunpy.map.Map(data, flare.meta), mask=found.mask, saturated=found.level, **options)
+    with_values = desaturate(flare, mask=found.mask, saturated=found.level, **options)
+    assert (result.data[found.primary] >= found.level).all()
+    np.testing.assert_array_equal(result.data[~found.mask], flare.data[~found.mask])
+    assert result.data[found.mask].sum() == pytest.approx(with_values.data[found.mask].sum(), rel=0.02)
+
+
+def test_the_mask_and_level_that_are_found_give_the_same_flux(flare, found):
+    """The level is that of half of the saturated pixels, because the flat field scatters it."""
+    expected = desaturate(flare)
+    result = desaturate(flare, mask=found.mask, saturated=found.level)
+    assert result.data[found.mask].sum() == pytest.approx(expected.data[found.mask].sum(), rel=0.01)
+
+
+@pytest.mark.parametrize("level", [1000, 1638.3, 12000])
+def test_a_level_that_many_pixels_exceed_is_refused(flare, level):
+    with pytest.raises(ValueError, match=rf"Found saturated={level}, but \d+ pixels are more than 15% brighter"):
+        desaturate(flare, saturated=level, method="biharmonic")
+
+
+def test_pixels_without_a_value_in_a_core_are_warned_of(flare, found):
+    data = np.where(found.primary, np.nan, flare.data.astype(float))
+    with pytest.warns(
+        RestoreWarning, match=r"^\d+ pixels in and next to saturated ones have no value and are not filled"
+    ):
+        desaturate(sunpy.map.Map(data, flare.meta), method="biharmonic")
+
+
+def test_cores_at_the_edge_are_warned_of(flare, found):
+    row = int(np.median(np.nonzero(found.primary)[0]))
+    part = flare.submap([0, row] * u.pix, top_right=[199, 199] * u.pix)
+    with pytest.warns(RestoreWarning, match="^Saturated pixels lie at the edge of the image"):
+        desaturate(part, method="biharmonic")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        desaturate(flare, method="biharmonic")
