@@ -123,7 +123,7 @@ CONTINUUM_KINDS = {
     "rows exchanged": lambda image, rng: image[np.argsort(np.arange(len(image)) ^ 1)],
     "checkerboard": lambda image, rng: image * (1 + 0.03 * (-1.0) ** np.indices(image.shape).sum(axis=0)),
     "dead pixels": lambda image, rng: np.where(rng.uniform(size=image.shape) < 0.03, 0.01 * np.median(image), image),
-    "equalised": lambda image, rng: 1 + np.argsort(np.argsort(image.ravel())).reshape(image.shape) / image.size,
+    "equalised": lambda image, rng: np.argsort(np.argsort(image.ravel())).reshape(image.shape) / image.size,
 }
 
 MAGNETOGRAM_KINDS = {
