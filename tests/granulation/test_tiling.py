@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import astropy.units as u
+
 from sunpy_restore import synthesize_granulation
 from sunpy_restore.cli.main import main
 from sunpy_restore.granulation.stitching.database import TileDatabase
@@ -63,6 +65,25 @@ def test_the_search_gets_its_options():
     assert not np.array_equal(made(**few).data, made(**few | {"generations": 0}).data)
     kept = made(population=10, generations=1, refine_worst=2, goal=1e9)
     np.testing.assert_array_equal(kept.data, made().data)
+
+
+@pytest.mark.parametrize(
+    ("options", "number", "lines"),
+    [
+        ({"goal": 1e9}, 0, ["the evolutionary search replaced 0 of 2 tiles"]),
+        (
+            {"goal": 1e9, "replace": [(0, 1)]},
+            1,
+            [f"the evolutionary search replaced {text} tiles" for text in ("1 of 1", "0 of 2")],
+        ),
+        ({"scale": 96 * u.km, "goal": 1e9, "pool_size": 20}, 0, ["the evolutionary search replaced 0 of 2 tiles"]),
+    ],
+)
+def test_the_header_states_how_many_tiles_were_replaced(options, number, lines):
+    meta = made(population=10, generations=1, refine_worst=2, **options).meta
+    assert meta["rstrepl"] == number
+    assert meta["history"].splitlines()[-len(lines) :] == lines
+    assert "rstrepl" not in made().meta
 
 
 def test_tiff_and_png_contain_the_texture_and_its_header(tmp_path):
