@@ -28,13 +28,13 @@ def test_dataset_prints_what_was_taken(tmp_path, capsys):
 
 
 def test_images_of_one_time_are_refused_once_with_the_option_to_set(tmp_path, capsys):
-    smap = sunpy.map.Map(sample_path("aia_193_flare"))
+    smap = sunpy.map.Map(sample_path("aia_171_quiet"))
     (tmp_path / "own").mkdir()
     for second in (0, 30, 84):
         meta = dict(smap.meta)
         for key in set(meta) & {"date-obs", "date_obs", "t_obs", "date-beg"}:
             meta[key] = f"2014-10-26T12:{second // 60:02d}:{second % 60:02d}.000"
-        sunpy.map.Map(smap.data + np.float32(second), meta).save(tmp_path / f"own/{second}.fits")
+        sunpy.map.Map(np.tile(smap.data, (2, 2)) + np.float32(second), meta).save(tmp_path / f"own/{second}.fits")
     arguments = ["dataset", "desaturate", "--from", str(tmp_path / "own"), "--out", str(tmp_path / "data")]
     assert main(arguments) == 1
     error = capsys.readouterr().err

@@ -337,7 +337,10 @@ def test_existing_results_are_skipped(run, fails, tmp_path):
     folder.mkdir()
     (folder / "hmi_magnetogram_enhance.fits").write_bytes(b"precious")
     fails(
-        *bicubic(SAMPLE, SPOT), "-o", folder, texts=["exists", "another --output, or set --overwrite or --skip-exist"]
+        *bicubic(SAMPLE, SPOT),
+        "-o",
+        folder,
+        texts=["exists", "another --output, or set --overwrite or --skip-existing"],
     )
     code, out, _ = run(*bicubic(SAMPLE, SPOT), "-o", folder, "--skip-existing")
     assert (code, out) == (0, f"{folder / 'hmi_continuum_spot_enhance.fits'}\n")
