@@ -100,7 +100,7 @@ def texture_header(texture, method, made_by, loaded, seed):
     made, lines = {"SYNTHETIC": True, "RSTSYNTH": True, "RSTSEED": seed} | cards, provenance.history()
     counts = [(int(done.replaced.sum()), len(done.replaced)) for done in texture.refinements]
     if counts:
-        made["RSTREPL"] = sum(replaced for replaced, _ in counts)
+        made["RSTREPL"] = len({tuple(place) for done in texture.refinements for place in done.positions[done.replaced]})
         lines += [f"the evolutionary search replaced {replaced} of {tried} tiles" for replaced, tried in counts]
     return synthetic_header(texture.shape, texture.pixel, made | {"HISTORY": "\n".join(lines)})
 

@@ -76,11 +76,16 @@ def test_the_search_gets_its_options():
             1,
             [f"the evolutionary search replaced {text} tiles" for text in ("1 of 1", "0 of 2")],
         ),
+        (
+            {"replace": [(0, 1), (0, 1)], "refine_worst": 0},
+            1,
+            ["the evolutionary search replaced 2 of 2 tiles"],
+        ),
         ({"scale": 96 * u.km, "goal": 1e9, "pool_size": 20}, 0, ["the evolutionary search replaced 0 of 2 tiles"]),
     ],
 )
 def test_the_header_states_how_many_tiles_were_replaced(options, number, lines):
-    meta = made(population=10, generations=1, refine_worst=2, **options).meta
+    meta = made(**{"population": 10, "generations": 1, "refine_worst": 2} | options).meta
     assert meta["rstrepl"] == number
     assert meta["history"].splitlines()[-len(lines) :] == lines
     assert "rstrepl" not in made().meta
