@@ -9,7 +9,7 @@ from sunpy.map import GenericMap
 from sunpy_restore.core import correlation as correlations
 from sunpy_restore.core.filled import FILLED_KEYWORD, filled
 from sunpy_restore.core.maps import valid_pixels
-from sunpy_restore.core.masks import array_of
+from sunpy_restore.core.masks import array_of, refuse_masked
 from sunpy_restore.core.measurement import Measurement
 from sunpy_restore.core.prepared import in_memory
 from sunpy_restore.core.uncertainty import CORRELATION_KEYWORD
@@ -145,6 +145,7 @@ def _inside(smap, region):
         # Pixels whose centres are inside
         drawn = region.to_mask(mode="center").to_image(shape)
         return np.zeros(shape, bool) if drawn is None else drawn > 0
+    refuse_masked(region)
     array = np.asarray(region)
     if array.dtype != bool:
         numbers = " For an array of 0 and 1, pass region == 1." if array.dtype.kind in "iuf" else ""

@@ -88,7 +88,9 @@ def build_parser():
     checked.add_argument("--json", action="store_true", help="print JSON")
     for option in commands.report_options():
         add_option(checked, option)
-    synthesis = command("synthesize", commands.synthesize, "make photospheric texture of any size")
+    python = tasks.SYNTHESIZE_GRANULATION.name
+    texture, names = "make photospheric texture of any size", (python, python.replace("_", "-"))
+    synthesis = command("synthesize", commands.synthesize, texture, *names)
     add_synthesis(synthesis)
     _add_weights(synthesis)
     _add_device(synthesis)

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from sunpy_restore.cli.verbs import add_option, given_options
+from sunpy_restore.core.task import Option
 from sunpy_restore.granulation.task import METHODS, STITCHINGS
 
 __all__ = ["add_synthesis", "synthesize"]
@@ -15,6 +17,13 @@ _TILES = (
     ("goal", float, "DISTANCE", "distance to the neighbours at which the search stops (default: 0)"),
 )
 """Numbers that only generators of tiles use: name, type, metavar and help text."""
+
+_SCALE = Option(
+    name="scale",
+    metavar="VALUE",
+    help="side of a pixel on the Sun in km, or with its unit, such as '0.1 arcsec' (default: that of the generator)",
+    read="sunpy_restore.core.inputs:read_quantity",
+)
 
 
 def add_synthesis(parser):
@@ -36,9 +45,7 @@ def add_synthesis(parser):
     parser.add_argument(
         "--stitching", choices=STITCHINGS, help=f"how tiles of gan and vae are combined (default: {STITCHINGS[0]})"
     )
-    parser.add_argument(
-        "--scale", type=float, metavar="KM", help="side of a pixel on the Sun (default: that of the generator)"
-    )
+    add_option(parser, _SCALE)
     parser.add_argument(
         "--refine-worst", type=int, default=0, metavar="N", help="replace the N worst tiles by better matching ones"
     )
@@ -74,7 +81,7 @@ def synthesize(args):
 
     from sunpy_restore import synthesize_granulation
 
-    target = Path(args.out)
+    target, scale = Path(args.out), given_options((_SCALE,), args).get("scale")
     # The old file stays until the new one is complete
     replaced = args.overwrite and target.is_file()
     out = target.with_name(f".new.{target.name}") if replaced else target
@@ -87,7 +94,7 @@ def synthesize(args):
             method=args.method,
             stitching=args.stitching,
             seed=args.seed,
-            scale=None if args.scale is None else args.scale * u.km,
+            scale=scale * u.km if isinstance(scale, float) else scale,
             weights=args.weights,
             device=args.device,
             refine_worst=args.refine_worst,

@@ -26,7 +26,8 @@ def add_function(parser, function):
         metavar="IN",
         help="file that sunpy.map.Map opens, or a folder, a pattern or a URL of fsspec",
     )
-    parser.add_argument(
+    # Functions for archives call it the sink
+    parser.options["sink"] = parser.add_argument(
         "-o", "--output", metavar="OUT", required=True,
         help="FITS file; for several files a folder, or a Zarr store (.zarr)",
     )  # fmt: skip

@@ -16,7 +16,7 @@ _VALUE = (
     r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?|~?[A-Za-z_](?:[\w.]*\w)?(?:\([^()]*\))?"
 )
 """What may follow ``keyword=``: text, a tuple, a list, a number or an expression."""
-_START, _END = r"(?<![\w.\-'\"`])", r"(?![\w=(.'\"`])"
+_START, _END = r"(?<![\w.\-'\"`/])", r"(?![\w=('\"`/]|\.\w)"
 
 
 def in_shell(message, options, functions=()):
@@ -48,8 +48,8 @@ def in_shell(message, options, functions=()):
     message = re.sub(
         rf"{_START}({_any(options)})=({_VALUE})?", lambda match: _with_value(options[match[1]], match[2]), message
     )
-    # Words with an underscore are no words of the text
-    names = [name for name in options if "_" in name]
+    # Words with an underscore are no words of the text; the option of another name would not be found by the keyword
+    names = [name for name, action in options.items() if "_" in name or name != action.dest]
     message = re.sub(rf"{_START}({_any(names)}){_END}", lambda match: _long(options[match[1]]), message)
     for name in functions:
         message = re.sub(rf"\b{re.escape(name)}\(\)", name.replace("_", "-"), message)

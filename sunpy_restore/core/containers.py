@@ -8,7 +8,7 @@ from sunpy.map import GenericMap, MapSequence
 from sunpy_restore.core.cubes import image_headers, rebuilt_cube
 from sunpy_restore.core.filled import FILLED_KEYWORD, filled, record_filled
 from sunpy_restore.core.maps import new_map
-from sunpy_restore.core.masks import array_of
+from sunpy_restore.core.masks import array_of, refuse_masked
 from sunpy_restore.core.messages import named_image, shown
 
 __all__ = ["as_maps", "masks_for"]
@@ -87,7 +87,7 @@ def masks_for(maps, mask):
     Raises
     ------
     TypeError
-        The mask is a single value or a nested list.
+        The mask is a single value or a nested list, or some of its pixels are masked.
     ValueError
         The number of masks is not the number of images; or a Map has other values than 0 and 1, or other pixels.
     """
@@ -95,6 +95,8 @@ def masks_for(maps, mask):
         mask = list(mask.maps)
     if isinstance(mask, GenericMap):
         mask = [mask] * len(maps)
+    for part in mask if isinstance(mask, (list, tuple)) else [mask]:
+        refuse_masked(part)
     # np.ndim fails for a list of masks of different shapes
     dimensions = None if isinstance(mask, (list, tuple)) else np.ndim(mask)
     if mask is None or dimensions == 2:

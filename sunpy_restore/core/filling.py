@@ -5,6 +5,8 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 from skimage.restoration import inpaint_biharmonic
 
+from sunpy_restore.core.masks import refuse_masked
+
 __all__ = ["AXES", "biharmonic", "checked_hole", "equilibrium", "harmonic", "pixel_pairs"]
 
 _REGULARIZATION = 1e-9  # stiffness towards zero, which fixes pixels without any connection to a valid one
@@ -29,10 +31,11 @@ def checked_hole(image, mask):
     Raises
     ------
     TypeError
-        The mask is not boolean.
+        The mask is not boolean, or some of its pixels are masked.
     ValueError
         The mask has another shape than the image, covers all of it, or leaves no finite pixel.
     """
+    refuse_masked(mask)
     mask = np.array(mask)
     if mask.dtype != bool:
         raise TypeError(

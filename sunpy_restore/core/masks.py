@@ -1,8 +1,8 @@
-"""Masks that are Maps."""
+"""Masks that a user gives: Maps, and arrays that are masked themselves."""
 
 import numpy as np
 
-__all__ = ["array_of"]
+__all__ = ["array_of", "refuse_masked"]
 
 _LARGEST_SHIFT = 0.1
 """Largest distance in pixels between a pixel of an image and that of a Map that is its mask."""
@@ -26,9 +26,12 @@ def array_of(mask, smap):
 
     Raises
     ------
+    TypeError
+        Some pixels of the mask are masked.
     ValueError
         The mask has other values, or other pixels than the image.
     """
+    refuse_masked(mask)
     found = f"Found a Map of class {type(mask).__name__} as the mask"
     if mask.data.shape != smap.data.shape:
         raise ValueError(
@@ -49,3 +52,30 @@ def array_of(mask, smap):
             "mask.reproject_to(image.wcs), or pass the array mask.data if its coordinates do not matter."
         )
     return mask.data.astype(bool)
+
+
+def refuse_masked(mask):
+    """
+    Refuse a mask in which pixels are masked, because whether they are to be filled is not known.
+
+    Parameters
+    ----------
+    mask : `numpy.ndarray`, `~sunpy.map.GenericMap` or other object
+        The mask. Only a `numpy.ma.MaskedArray` and a Map have masked pixels.
+
+    Raises
+    ------
+    TypeError
+        Some pixels are masked.
+    """
+    if isinstance(mask, np.ma.MaskedArray):
+        what, own, advice = "masked array", np.ma.getmaskarray(mask), "mask.filled(True) to include them"
+    elif hasattr(mask, "mask") and hasattr(mask, "wcs") and mask.mask is not None:
+        what, own, advice = "Map", np.asarray(mask.mask), "the array mask.data to use the values under its mask"
+    else:
+        return
+    if own.any():
+        raise TypeError(
+            f"Found a {what} with {np.count_nonzero(own)} masked pixels as the mask; expected True or False in each "
+            f"pixel. Pass {advice}, or set them otherwise."
+        )

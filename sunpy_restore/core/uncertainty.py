@@ -158,7 +158,8 @@ def check_draws(number):
     if isinstance(number, bool | np.bool_) or not isinstance(number, int | np.integer):
         raise TypeError(f"Found samples={number!r}; expected a number of restorations to draw, or None.")
     if not 1 <= number <= _MOST_DRAWS:
-        raise ValueError(f"Found samples={number}; expected from 1 to {_MOST_DRAWS}. Ask for fewer restorations.")
+        advice = "Leave it out to draw none" if number < 1 else "Ask for fewer restorations"
+        raise ValueError(f"Found samples={number}; expected from 1 to {_MOST_DRAWS}. {advice}.")
 
 
 def draw(values, sigma, correlation, random):

@@ -32,6 +32,7 @@ _COMMENTS = {
     "SYNTHETIC": "no observation: made by sunpy_restore",
     "RSTSYNTH": "no observation: made by sunpy_restore",
     "RSTSEED": "seed of the texture",
+    "RSTREPL": "tiles replaced by the evolutionary search",
     "DATE-OBS": "reference epoch, nothing was observed",
 }
 
@@ -91,12 +92,17 @@ def texture_header(texture, method, made_by, loaded, seed):
     Returns
     -------
     `dict`
-        Without ``RESTORED``, because nothing was observed.
+        Without ``RESTORED``, because nothing was observed. ``RSTREPL`` is the number of tiles that the evolutionary
+        search replaced, if there was one.
     """
     provenance = Provenance(task=f"synthesize-{method}", method=made_by, model=loaded.model, sha256=loaded.sha256)
     cards = {key: value for key, value in provenance.cards().items() if key != "RESTORED"}
-    made = {"SYNTHETIC": True, "RSTSYNTH": True, "RSTSEED": seed} | cards
-    return synthetic_header(texture.shape, texture.pixel, made | {"HISTORY": "\n".join(provenance.history())})
+    made, lines = {"SYNTHETIC": True, "RSTSYNTH": True, "RSTSEED": seed} | cards, provenance.history()
+    counts = [(int(done.replaced.sum()), len(done.replaced)) for done in texture.refinements]
+    if counts:
+        made["RSTREPL"] = len({tuple(place) for done in texture.refinements for place in done.positions[done.replaced]})
+        lines += [f"the evolutionary search replaced {replaced} of {tried} tiles" for replaced, tried in counts]
+    return synthetic_header(texture.shape, texture.pixel, made | {"HISTORY": "\n".join(lines)})
 
 
 def checked_target(out):

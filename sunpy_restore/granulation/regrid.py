@@ -68,6 +68,7 @@ class Regridded(Texture):
         self.ratio = ratio
         self.texture = generate(tuple(int(np.ceil(round(ratio * length, 6))) for length in shape))
         super().__init__(shape, ratio * self.texture.pixel)
+        self.refinements = self.texture.refinements
 
     def window(self, rows, columns):
         """See `~sunpy_restore.granulation.texture.Texture.window`."""

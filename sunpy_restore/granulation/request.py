@@ -121,4 +121,4 @@ def _pixel_in_km(scale):
         return float(value.to_value(u.km))
     if unit.is_equivalent(u.arcsec):
         return float(value.to_value(u.arcsec)) * KM_PER_ARCSEC
-    raise TypeError(f"Found the scale {scale}; expected a length on the Sun or an angle, such as 48 * u.km.")
+    raise TypeError(f"Found the scale {scale}; expected a length on the Sun or an angle, such as 48 km or 0.1 arcsec.")

@@ -20,9 +20,12 @@ class Texture(ABC):
     ----------
     layout : `~sunpy_restore.granulation.stitching.layout.Layout` or `None`
         Positions of the tiles that the texture was stitched from; `None` if there are none on its pixel grid.
+    refinements : sequence of `~sunpy_restore.granulation.stitching.genetic.Refinement`
+        Evolutionary searches for better matching tiles.
     """
 
     layout = None
+    refinements = ()
 
     def __init__(self, shape, pixel):
         self.shape, self.pixel = tuple(shape), pixel

@@ -80,6 +80,11 @@ class CalibratedMosaic(Texture):
         """Positions of the tiles."""
         return self.mosaic.layout
 
+    @property
+    def refinements(self):
+        """Evolutionary searches for better matching tiles."""
+        return self.mosaic.refinements
+
     def window(self, rows, columns):
         """See `~sunpy_restore.granulation.texture.Texture.window`."""
         import torch

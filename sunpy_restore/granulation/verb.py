@@ -113,9 +113,10 @@ def synthesize_granulation(
     Notes
     -----
     Header keywords: ``SYNTHETIC`` is T, and so is ``RSTSYNTH``, because sunpy does not save keywords of more than eight
-    characters. ``RSTSEED`` is the seed. ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``, ``RSTSHA``, ``RSTVERS`` and a
-    ``HISTORY`` line describe the method. The coordinates are helioprojective, for an observer at 1 au and a reference
-    epoch. The outer corner of the first pixel is at disk centre.
+    characters. ``RSTSEED`` is the seed, ``RSTREPL`` the number of tiles that the evolutionary search replaced.
+    ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``, ``RSTSHA``, ``RSTVERS`` and ``HISTORY`` lines describe the method. The
+    coordinates are helioprojective, for an observer at 1 au and a reference epoch. The outer corner of the first pixel
+    is at disk centre.
 
     References
     ----------

@@ -71,6 +71,8 @@ MASKS = {
     "a cube": lambda shape: np.zeros((2, *shape), bool),
     "list": lambda shape: np.zeros(shape, bool).tolist(),
     "text": lambda shape: "mask.fits",
+    "masked pixels": lambda shape: np.ma.masked_array(np.eye(*shape, dtype=bool), np.eye(*shape, k=1)),
+    "masked pixels in a list": lambda shape: [np.ma.masked_array(np.eye(*shape, dtype=bool), np.eye(*shape, k=1))],
     "objects": lambda shape: np.full(shape, None),
     "True": lambda shape: True,
     "number": lambda shape: 3,

@@ -336,7 +336,12 @@ def test_existing_results_are_skipped(run, fails, tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "hmi_magnetogram_enhance.fits").write_bytes(b"precious")
-    fails(*bicubic(SAMPLE, SPOT), "-o", folder, texts=["exists", "--skip-existing"])
+    fails(
+        *bicubic(SAMPLE, SPOT),
+        "-o",
+        folder,
+        texts=["exists", "another --output, or set --overwrite or --skip-existing"],
+    )
     code, out, _ = run(*bicubic(SAMPLE, SPOT), "-o", folder, "--skip-existing")
     assert (code, out) == (0, f"{folder / 'hmi_continuum_spot_enhance.fits'}\n")
     assert (folder / "hmi_magnetogram_enhance.fits").read_bytes() == b"precious"
@@ -875,6 +880,23 @@ def test_synthesis_replaces_a_file_only_when_told(run, fails, networks, tmp_path
     assert run(*arguments, "--overwrite", "--scale", "96")[0] == 0
     assert sunpy.map.Map(target).meta["cdelt1"] == pytest.approx(96 / 725.2709, rel=1e-5)
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("command", ["synthesize", "synthesize_granulation", "synthesize-granulation"])
+@pytest.mark.parametrize("scale", ["72.5271", "72.5271 km", "0.1 arcsec", "100 mas / pix", "72527.1 m"])
+def test_pixel_sizes_have_units(run, tmp_path, command, scale):
+    target = tmp_path / "texture.fits"
+    assert run(command, *SIZES, "--method", "spectrum", "--scale", scale, "-o", str(target))[0] == 0
+    assert sunpy.map.Map(target).meta["cdelt1"] == pytest.approx(0.1, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("scale", "text"),
+    [("3 s", "expected a length on the Sun or an angle"), ("wide", "--scale wide: Found 'wide'; expected a number")],
+)
+def test_wrong_pixel_sizes(fails, tmp_path, scale, text):
+    target = tmp_path / "texture.fits"
+    fails("synthesize", *SIZES, "--method", "spectrum", "--scale", scale, "-o", str(target), texts=[text])
 
 
 @pytest.mark.slow

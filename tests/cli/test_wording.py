@@ -28,7 +28,7 @@ def options():
         parser.add_argument("--texture", action="store_true"),
         parser.add_argument("--saturated", metavar="VALUE"),
     ]
-    return {action.dest: action for action in added}
+    return {action.dest: action for action in added} | {"sink": parser.add_argument("-o", "--output", metavar="OUT")}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,10 @@ def options():
         ("The mask covers all pixels.", "The mask covers all pixels."),
         ("Set BUNIT='DN'; options.mask=3, KEY=VALUE.", "Set BUNIT='DN'; options.mask=3, KEY=VALUE."),
         ("already --mask FILE and --clean-weighting", "already --mask FILE and --clean-weighting"),
+        ("Choose another sink, or set texture=True.", "Choose another --output, or set --texture."),
+        ("or choose another sink.", "or choose another --output."),
+        ("/a/sink/b exists, and sink.fits.", "/a/sink/b exists, and sink.fits."),
+        ("Found clean_weighting.", "Found --clean-weighting."),
         ("inpaint() fills LASCO images", "inpaint fills LASCO images"),
     ],
 )

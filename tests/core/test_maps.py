@@ -531,6 +531,25 @@ def test_maps_are_masks_if_they_have_the_pixels_of_the_image(dtype):
         np.testing.assert_array_equal(found, mask == 1)
 
 
+@pytest.mark.parametrize("kind", ["array", "list", "cube", "Map", "sequence"])
+def test_masks_with_masked_pixels_are_refused(kind):
+    smap = hmi()
+    mask = np.zeros(smap.data.shape, bool)
+    mask[1:3, 2:5] = True
+    array = np.ma.masked_array(mask, np.roll(mask, 1, axis=0))
+    own = sunpy.map.Map(mask.astype(np.uint8), smap.meta, mask=array.mask)
+    kinds = {"array": array, "list": [array, mask], "cube": np.ma.stack([array, array]), "Map": own}
+    kinds["sequence"] = sunpy.map.Map([own, own], sequence=True)
+    with pytest.raises(TypeError, match=r"with \d+ masked pixels as the mask; expected True or False .* Pass "):
+        masks_for([smap, smap], kinds[kind])
+
+
+def test_masked_arrays_without_masked_pixels_are_masks():
+    smap = hmi()
+    mask = np.ma.masked_array(np.eye(*smap.data.shape, dtype=bool))
+    np.testing.assert_array_equal(masks_for([smap], mask)[0], mask.data)
+
+
 def test_maps_with_other_pixels_or_values_are_no_masks():
     smap = hmi()
     mask = np.zeros(smap.data.shape, np.uint8)

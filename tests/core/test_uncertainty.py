@@ -255,10 +255,17 @@ def test_errors_of_two_images_are_independent():
 
 
 @pytest.mark.parametrize(
-    ("value", "error"), [(0, ValueError), (-1, ValueError), (10**6, ValueError), (2.0, TypeError), (True, TypeError)]
+    ("value", "error", "advice"),
+    [
+        (0, ValueError, "Leave it out to draw none"),
+        (-1, ValueError, "Leave it out to draw none"),
+        (10**6, ValueError, "Ask for fewer restorations"),
+        (2.0, TypeError, "expected a number of restorations"),
+        (True, TypeError, "expected a number of restorations"),
+    ],
 )
-def test_impossible_numbers_of_samples_are_refused(value, error):
-    with pytest.raises(error, match="samples="):
+def test_impossible_numbers_of_samples_are_refused(value, error, advice):
+    with pytest.raises(error, match=f"samples=.*{advice}"):
         restored(smap(), samples=value)
 
 
@@ -339,6 +346,8 @@ def test_other_maps_and_regions_are_refused():
         measure(result, np.ones((3, 3), bool))
     with pytest.raises(TypeError, match=r"expected a boolean array.* pass region == 1"):
         measure(result, np.ones((32, 48)))
+    with pytest.raises(TypeError, match="Found a masked array with 1 masked pixels"):
+        measure(result, np.ma.masked_equal(np.arange(32 * 48).reshape(32, 48), 5) > 9)
     with pytest.raises(TypeError, match=r"Found 2 regions \(list\); expected one.*one by one"):
         measure(result, [Region(), Region()])
     with pytest.raises(ValueError, match="Found a synthetic Map"):

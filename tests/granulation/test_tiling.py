@@ -1,11 +1,17 @@
 """Overlap, pool files, the evolutionary search and tiles by place, through the function and the command."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+import astropy.units as u
+
 from sunpy_restore import synthesize_granulation
 from sunpy_restore.cli.main import main
+from sunpy_restore.granulation.output import texture_header
 from sunpy_restore.granulation.stitching.database import TileDatabase
+from sunpy_restore.granulation.stitching.genetic import Refinement
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 
@@ -63,6 +69,33 @@ def test_the_search_gets_its_options():
     assert not np.array_equal(made(**few).data, made(**few | {"generations": 0}).data)
     kept = made(population=10, generations=1, refine_worst=2, goal=1e9)
     np.testing.assert_array_equal(kept.data, made().data)
+
+
+@pytest.mark.parametrize(
+    ("options", "number", "lines"),
+    [
+        ({"goal": 1e9}, 0, ["the evolutionary search replaced 0 of 2 tiles"]),
+        (
+            {"goal": 1e9, "replace": [(0, 1)]},
+            1,
+            [f"the evolutionary search replaced {text} tiles" for text in ("1 of 1", "0 of 2")],
+        ),
+        ({"scale": 96 * u.km, "goal": 1e9, "pool_size": 20}, 0, ["the evolutionary search replaced 0 of 2 tiles"]),
+    ],
+)
+def test_the_header_states_how_many_tiles_were_replaced(options, number, lines):
+    meta = made(population=10, generations=1, refine_worst=2, **options).meta
+    assert meta["rstrepl"] == number
+    assert meta["history"].splitlines()[-len(lines) :] == lines
+    assert "rstrepl" not in made().meta
+
+
+def test_a_tile_that_is_replaced_twice_counts_once():
+    done = Refinement(np.array([(0, 1), (1, 1)]), np.ones(2), np.zeros(2), np.array([True, False]))
+    texture = SimpleNamespace(shape=(150, 220), pixel=48.0, refinements=[done, done])
+    header = texture_header(texture, "gan", "gan, seam", SimpleNamespace(model=None, sha256=None), 3)
+    assert header["RSTREPL"] == 1
+    assert header["HISTORY"].count("replaced 1 of 2 tiles") == 2
 
 
 def test_tiff_and_png_contain_the_texture_and_its_header(tmp_path):

@@ -38,11 +38,14 @@ class Refinement:
         Row and column of each tile that was refined, shape ``(n, 2)``.
     before, after : `numpy.ndarray`
         Largest distances of these tiles to their neighbours, shape ``(n,)``, in the squared unit of the tiles.
+    replaced : `numpy.ndarray` of `bool`
+        Whether each of these tiles was replaced, shape ``(n,)``. The others match best as they are.
     """
 
     positions: np.ndarray
     before: np.ndarray
     after: np.ndarray
+    replaced: np.ndarray
 
 
 def evolve(cost, start, rng, *, population=POPULATION, generations=GENERATIONS, mutation_rate=MUTATION_RATE, goal=0.0):
@@ -180,7 +183,7 @@ def refine(
     search = None if pool is None else Search(pool, layout.overlap)
     distances = NeighbourDistances(layout, tiles)
     positions = [tuple(map(int, position)) for position in positions]
-    before = distances.largest()
+    before, former = distances.largest(), z.copy()
     options = {"population": population, "generations": generations, "mutation_rate": mutation_rate}
     for position in tqdm(positions, "Refinement", unit="tile", disable=not progress):
         worst = distances.largest()
@@ -206,7 +209,8 @@ def refine(
             changed = candidates.distances(found[np.newaxis])
             distances.update(position, {edge: distance.item() for edge, distance in changed.items()})
     index = tuple(np.array(positions, dtype=int).reshape(-1, 2).T)
-    return Refinement(np.stack(index, axis=1), before[index], distances.largest()[index])
+    replaced = (z[index] != former[index]).any(axis=-1)
+    return Refinement(np.stack(index, axis=1), before[index], distances.largest()[index], replaced)
 
 
 def _start(z, position, strips, pool, search, population):

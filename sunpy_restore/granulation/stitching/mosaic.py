@@ -43,6 +43,11 @@ class Mosaic:
     pool : `~sunpy_restore.granulation.stitching.database.TileDatabase`, optional
         Tiles that refinements start from.
 
+    Attributes
+    ----------
+    refinements : `list` of `~sunpy_restore.granulation.stitching.genetic.Refinement`
+        Results of the refinements so far. A file does not contain them.
+
     Raises
     ------
     ValueError
@@ -64,6 +69,7 @@ class Mosaic:
         self.stitching = stitching
         self.blending = blending
         self.pool = pool
+        self.refinements = []
         self._tiles = _Cache(source.tiles, self.z)
         self._drawing = None
 
@@ -145,9 +151,11 @@ class Mosaic:
         """
         positions = list(np.ndindex(self.layout.grid)) if positions is None else positions
         try:
-            return genetic.refine(self.source, self.layout, self.z, self._tiles, positions, pool=self.pool, **options)
+            done = genetic.refine(self.source, self.layout, self.z, self._tiles, positions, pool=self.pool, **options)
         finally:
             self._drawing = None
+        self.refinements.append(done)
+        return done
 
     def refine_worst(self, count, **options):
         """

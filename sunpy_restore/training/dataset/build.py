@@ -14,13 +14,14 @@ from tqdm import tqdm
 import astropy.units as u
 
 from sunpy_restore.core.atomic import atomic_path
-from sunpy_restore.core.manifest import SPLITS, Item, Manifest, has_manifest, read_manifest
+from sunpy_restore.core.manifest import Item, Manifest, has_manifest, read_manifest
 from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.dataset.download import download
 from sunpy_restore.training.dataset.files import candidates, find_files
 from sunpy_restore.training.dataset.journal import Journal
-from sunpy_restore.training.dataset.splits import assign
+from sunpy_restore.training.dataset.splits import assign, duration
+from sunpy_restore.training.dataset.table import check_both_splits
 
 __all__ = ["SHARDS", "build_dataset", "first_sentence", "hours_of", "licence_of", "quiet", "split_items"]
 
@@ -95,7 +96,8 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
     earlier = read_manifest(out, recipe.data_name) if has_manifest(out) else None
     gap = hours_of(gap, recipe.splitting.gap if earlier is None else earlier.gap)
     if earlier is not None and gap != earlier.gap:
-        raise ValueError(f"Found gap={gap:g} h for a data set of {earlier.gap:g} h in {out}. Use another folder.")
+        gaps = f"a gap of {duration(gap)} for a data set with a gap of {duration(earlier.gap)}"
+        raise ValueError(f"Found {gaps} in {out}. Use another folder.")
     for query in queries:
         download(recipe, query, out / _DOWNLOADS, progress=progress)
     if (out / _DOWNLOADS).is_dir():
@@ -108,13 +110,7 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
             if not journal.knows(name, path):
                 journal.add(name, [path], *_examine(recipe, name, path, out))
     manifest = split_items(journal, earlier, out, recipe.data_name, recipe.splitting, gap)
-    missing = [split for split in SPLITS if not any(item.split == split for item in manifest.items)]
-    if missing:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in manifest.refused[:3])
-        raise ValueError(
-            f"Found {len(manifest.items)} images for {task} in {len(files)} files, and none for {missing[0]}; expected "
-            f"images for both splits. {reasons}"
-        )
+    check_both_splits(manifest, task, "images", len(files))
     manifest.write()
     return read_manifest(out, recipe.data_name)
 

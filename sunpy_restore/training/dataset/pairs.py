@@ -10,13 +10,15 @@ from safetensors.numpy import save
 from tqdm import tqdm
 
 from sunpy_restore.core.atomic import atomic_path
-from sunpy_restore.core.manifest import SPLITS, Item, has_manifest, read_manifest
+from sunpy_restore.core.manifest import Item, has_manifest, read_manifest
 from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.core.samples import Candidate
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.dataset.build import SHARDS, first_sentence, hours_of, licence_of, quiet, split_items
 from sunpy_restore.training.dataset.files import candidates, find_files
 from sunpy_restore.training.dataset.journal import Journal
+from sunpy_restore.training.dataset.splits import duration
+from sunpy_restore.training.dataset.table import check_both_splits
 
 __all__ = ["build_pairs"]
 
@@ -81,7 +83,8 @@ def build_pairs(task, sources, out, *, gap=None, progress=False):
     earlier = read_manifest(out, recipe.pairs_name) if has_manifest(out) else None
     gap = hours_of(gap, recipe.pairing.splitting.gap if earlier is None else earlier.gap)
     if earlier is not None and gap != earlier.gap:
-        raise ValueError(f"Found gap={gap:g} h for a data set of {earlier.gap:g} h in {out}. Use another folder.")
+        gaps = f"a gap of {duration(gap)} for a data set with a gap of {duration(earlier.gap)}"
+        raise ValueError(f"Found {gaps} in {out}. Use another folder.")
     files = list(find_files(sources, without=out))
     (out / SHARDS).mkdir(parents=True, exist_ok=True)
     journal = Journal(out, recipe.pairs_name)
@@ -92,13 +95,7 @@ def build_pairs(task, sources, out, *, gap=None, progress=False):
         refused += _paired(recipe, halves["observed"], truths, journal, out)
     found = _Found(journal.items, refused)
     manifest = split_items(found, earlier, out, recipe.pairs_name, recipe.pairing.splitting, gap)
-    missing = [split for split in SPLITS if not any(item.split == split for item in manifest.items)]
-    if missing:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in manifest.refused[:3])
-        raise ValueError(
-            f"Found {len(manifest.items)} pairs for {task} in {len(files)} files, and none for {missing[0]}; expected "
-            f"pairs for both splits. {reasons}"
-        )
+    check_both_splits(manifest, task, "pairs", len(files))
     manifest.write()
     return read_manifest(out, recipe.pairs_name)
 

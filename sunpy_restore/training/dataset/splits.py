@@ -7,9 +7,10 @@ import numpy as np
 
 from sunpy_restore.core.manifest import SPLITS
 
-__all__ = ["assign"]
+__all__ = ["assign", "duration", "undivided"]
 
 _MOST_LEFT_OUT = 0.5  # of the images of a group, in the gap between its splits
+_FEWEST_MINUTES = 5.0  # shorter times are given in seconds
 _ROTATION = 10.0  # arcsec per hour, by which the Sun turns at disk centre
 _TRAIN, _KEPT = SPLITS
 
@@ -56,7 +57,7 @@ def assign(items, fixed, rule, gap):
                 if split:
                     taken.add(item, split)
                 else:
-                    refused.append((item, f"It lies in the gap of {gap:g} h between training and validation."))
+                    refused.append((item, f"It lies in the gap of {duration(gap)} between training and validation."))
             if splits is None:
                 regional += _join_others(timed, taken, refused, rule)
         _by_region(regional, taken, refused, rule)
@@ -92,7 +93,60 @@ def _hours(item):
 
 
 def _too_close(gap, what):
-    return f"It is closer than {gap:g} h to {what}."
+    return f"It is closer than {duration(gap)} to {what}."
+
+
+def duration(hours):
+    """
+    Format a time for messages.
+
+    Parameters
+    ----------
+    hours : `float`
+        The time in hours.
+
+    Returns
+    -------
+    `str`
+
+    Examples
+    --------
+    >>> from sunpy_restore.training.dataset.splits import duration
+    >>> duration(24.0), duration(0.5), duration(84 / 3600)
+    ('24 h', '30 min', '84 s')
+    """
+    if hours >= 1:
+        return f"{hours:.3g} h" if hours < 1000 else f"{hours:.0f} h"
+    return f"{60 * hours:.3g} min" if 60 * hours >= _FEWEST_MINUTES else f"{3600 * hours:.3g} s"
+
+
+def undivided(items, gap):
+    """
+    State why images are not split by time.
+
+    Parameters
+    ----------
+    items : `list` of `~sunpy_restore.core.manifest.Item`
+        Images of which none, or too few, are a gap apart.
+    gap : `float`
+        The gap in hours.
+
+    Returns
+    -------
+    `str`
+        A sentence that names the remedy.
+    """
+    times = {_hours(item) for item in items if item.time is not None}
+    if not times:
+        return "Found no time of the observation; add it to the header or in a TOML file."
+    if len(items) == 1:
+        return f"Found one image, and none at a time {duration(gap)} before or after it; add images of other times."
+    span = max(times) - min(times)
+    if span < gap:
+        found = f"The images span {duration(span)}, less than the gap of {duration(gap)}"
+    else:
+        found = f"A gap of {duration(gap)} leaves too few of the images, which span {duration(span)}"
+    return f"{found}; set gap= or add images of other times."
 
 
 def _best_cut(timed, taken, share):
@@ -128,10 +182,10 @@ def _join(item, taken, refused, rule):
     near, gap = taken.near(item), taken.gap
     if near == set(SPLITS):
         hours = _hours(item)
-        like = [other for other in taken.items if (other.group, other.shape) == (item.group, item.shape)]
-        like = [other for other in like if other.columns and other.time and abs(_hours(other) - hours) < gap]
-        columns = {(other.split, other.columns) for other in like}
-        if rule.regions and len(columns) == len(SPLITS):
+        close = [other for other in taken.items if other.time and abs(_hours(other) - hours) < gap]
+        like = all(other.columns and (other.group, other.shape) == (item.group, item.shape) for other in close)
+        columns = {(other.split, other.columns) for other in close}
+        if rule.regions and like and len(columns) == len(SPLITS):
             for split, part in sorted(columns):
                 taken.add(item, split, part)
         else:
@@ -181,11 +235,20 @@ def _by_region(items, taken, refused, rule):
         moved = drift if item.time is not None else 0.0
         width, margin = item.shape[1], int(np.ceil((rule.margin + moved) / item.pixel_scale))
         kept = max(round(rule.share * width), item.least[1])
-        least = item.least[0] + margin + item.least[1]
-        if width < least or width - kept - margin < item.least[0]:
-            found = f"no image that is {gap:g} h apart, and {width} columns"
-            refused.append((item, f"Found {found}; expected at least {least} to split the image into regions."))
+        if width - kept - margin < item.least[0]:
+            same = [other for other in items if (other.time is None) == (item.time is None)]
+            least = max(sum(item.least) + margin, _smallest(item.least[0] + margin, rule.share))
+            small = f"Images of {width} columns are too small to split by region (at least {least})."
+            refused.append((item, f"{undivided(same, gap)} {small}"))
             continue
         taken.add(item, _TRAIN, (0, width - kept - margin))
         taken.add(item, _KEPT, (width - kept, width))
         regions += [item] * (item.time is not None)
+
+
+def _smallest(rest, share):
+    """Smallest number of columns of which so many are left without the share that is kept back."""
+    width = int(rest / (1 - share))
+    while width - round(share * width) < rest:
+        width += 1
+    return width

@@ -3,10 +3,12 @@
 from collections import Counter
 
 from sunpy_restore.core.manifest import SPLITS
+from sunpy_restore.training.dataset.splits import duration, undivided
 
-__all__ = ["format_manifest"]
+__all__ = ["check_both_splits", "format_manifest"]
 
 _EXAMPLES = 2
+_REASONS = 3
 
 
 def format_manifest(manifest):
@@ -26,14 +28,49 @@ def format_manifest(manifest):
     rows = [head, *(_row(manifest, group) for group in sorted({item.group for item in manifest.items}))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines.append(f"Training and validation are at least {manifest.gap:g} h apart, or different regions.")
+    lines.append(f"Training and validation are at least {duration(manifest.gap)} apart, or different regions.")
     if manifest.refused:
         lines += ["", "not taken"]
+    lines += [f"{count:5d}  {text}" for count, text in _reasons(manifest)]
+    return "\n".join(lines)
+
+
+def check_both_splits(manifest, task, what, files):
+    """
+    Refuse a data set without images for training or without images for validation.
+
+    Parameters
+    ----------
+    manifest : `~sunpy_restore.core.manifest.Manifest`
+        The data set.
+    task, what : `str`
+        Name of the task; what the data set contains, such as ``"images"``.
+    files : `int`
+        Number of files that were considered.
+
+    Raises
+    ------
+    ValueError
+        One of the splits is empty.
+    """
+    missing = [split for split in SPLITS if not any(item.split == split for item in manifest.items)]
+    if not missing:
+        return
+    reasons = [text for _, text in _reasons(manifest)][:_REASONS]
+    if manifest.items:
+        reasons.insert(0, undivided(manifest.items, manifest.gap))
+    raise ValueError(
+        f"Found {len(manifest.items)} {what} for {task} in {files} files, and none for {missing[0]}; expected {what} "
+        f"for both splits. {' '.join(reasons)}".rstrip()
+    )
+
+
+def _reasons(manifest):
+    """How many files were refused for each reason, and a text with some of their names."""
     for reason, count in Counter(reason for _, reason in manifest.refused).most_common():
         names = [name for name, other in manifest.refused if other == reason]
         more = f" and {count - _EXAMPLES} more" if count > _EXAMPLES else ""
-        lines.append(f"{count:5d}  {', '.join(names[:_EXAMPLES])}{more}: {reason}")
-    return "\n".join(lines)
+        yield count, f"{', '.join(names[:_EXAMPLES])}{more}: {reason}"
 
 
 def _row(manifest, group):

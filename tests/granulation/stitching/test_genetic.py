@@ -138,6 +138,8 @@ def test_the_worst_tiles_are_refined_first(source):
     np.testing.assert_allclose(done.before, before[tuple(done.positions.T)], rtol=1e-5)
     assert (done.after <= done.before).all()
     assert done.after.mean() < 0.9 * done.before.mean()
+    np.testing.assert_array_equal(done.replaced, done.after < done.before)
+    assert mosaic.refinements == [done]
     assert len(mosaic.refine_worst(1000, seed=0, generations=0).positions) == before.size
     with pytest.raises(ValueError, match="number of tiles to be at least 1"):
         mosaic.refine_worst(0)

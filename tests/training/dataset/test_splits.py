@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("lightning")
 
 from sunpy_restore.core.manifest import Item, find_leak
 from sunpy_restore.core.samples import Splitting
-from sunpy_restore.training.dataset.splits import assign
+from sunpy_restore.training.dataset.splits import assign, duration
 
 START = np.datetime64("2011-02-10T00:00:00", "ms")
 
@@ -31,6 +31,7 @@ images = st.lists(
 )
 
 
+@example([(0.0, "B", 90), (12.0, "A", 90)], [(1.0, "A", 90)], 12.0, True)
 @given(images, images, st.sampled_from((0.5, 3.0, 12.0)), st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_splits_are_independent_and_stay(first, second, gap, regions):
@@ -80,9 +81,42 @@ def test_rotation_of_the_sun_widens_the_margin():
 def test_small_image_and_image_of_one_time_without_regions_are_refused_or_trained_on():
     taken, refused = assign([item(0, width=60)], [], Splitting(1.0), 1.0)
     assert not taken
-    assert "expected at least 68" in refused[0][1]
+    assert "Images of 60 columns are too small to split by region (at least 68)." in refused[0][1]
     taken, refused = assign([item(0, 0.0), item(1, 0.5)], [], Splitting(1.0, regions=False), 1.0)
     assert splits(taken) == [("0", "train"), ("1", "train")]
+
+
+@pytest.mark.parametrize(
+    ("hours", "reason"),
+    [
+        ((None, None), "Found no time of the observation; add it to the header or in a TOML file."),
+        ((5,), "Found one image, and none at a time 24 h before or after it; add images of other times."),
+        ((0, 0.01, 84 / 3600), "The images span 84 s, less than the gap of 24 h; set gap= or add images of other"),
+        ((0, 0), "The images span 0 s, less than the gap of 24 h; set gap= or"),
+        ((0, *range(9, 16), 25), "A gap of 24 h leaves too few of the images, which span 25 h; set gap= or"),
+    ],
+)
+def test_images_that_cannot_be_split_name_the_reason_and_the_remedy(hours, reason):
+    items = [item(number, hour, width=60) for number, hour in enumerate(hours)]
+    taken, refused = assign(items, [], Splitting(24.0), 24.0)
+    assert not taken
+    assert len(refused) == len(hours)
+    assert all(text.startswith(reason) and "columns are too small" in text for _, text in refused)
+
+
+@pytest.mark.parametrize("margin", [2.0, 250.0])
+def test_the_smallest_width_in_a_message_is_accepted(margin):
+    rule = Splitting(1.0, share=0.25, margin=margin)
+    least = int(assign([item(0, width=60)], [], rule, 1.0)[1][0][1].split("at least ")[1].split(")")[0])
+    assert assign([item(0, width=least - 1)], [], rule, 1.0)[1]
+    assert not assign([item(0, width=least)], [], rule, 1.0)[1]
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"), [(24, "24 h"), (1.5, "1.5 h"), (8766, "8766 h"), (0.5, "30 min"), (1 / 60, "60 s"), (0, "0 s")]
+)
+def test_times_in_messages_have_readable_units(hours, text):
+    assert duration(hours) == text
 
 
 def test_groups_do_not_leak_into_each_other():

@@ -215,7 +215,7 @@ def test_inpaint(tmp_path, sample, write, monkeypatch):
     write("own/cutout", image[:512], header, TIME_OBS="02:00:00")
     write("own/binned", image[::2, ::2], header, CDELT1=112.0, CDELT2=112.0)
     write("own/cor1", image, header, INSTRUME="SECCHI", DETECTOR="COR1")
-    with pytest.raises(ValueError, match="none for validation"):
+    with pytest.raises(ValueError, match=r"none for validation.*set gap= or add images"):
         build_dataset("inpaint", tmp_path / "own", tmp_path / "data")
     manifest = build_dataset("inpaint", tmp_path / "own", tmp_path / "data", gap="6 h")
     assert described(manifest) == {"train": ["a.bin"], "validation": ["b.bin"]}
