@@ -14,8 +14,9 @@ from sunpy_restore.core.messages import warn_user
 from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.channels import input_windows
 from sunpy_restore.desaturation.exposure import counts_per_unit, level_in_unit_of, refuse_scaled
+from sunpy_restore.desaturation.levels import at_level, on_plateau, refuse_low
 from sunpy_restore.desaturation.negative import refuse_negative
-from sunpy_restore.desaturation.plateau import SCATTER, find_plateau, with_margin
+from sunpy_restore.desaturation.plateau import find_plateau, with_margin
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.saturation import (
     channel_of,
@@ -27,10 +28,6 @@ from sunpy_restore.desaturation.saturation import (
 
 __all__ = ["Observation"]
 
-_ROUNDING = 1e-6  # of a saturation level, in single precision
-_EXCESS = 1.15  # of a saturation level; interpolation overshoots less
-_MOST_EXCESS = 0.05  # of the pixels at a saturation level, that may be brighter: spikes
-_SPIKES = 2  # pixels that may have any value
 _DISPLAY_VALUES = 256
 """Images with no more distinct values than this have an 8-bit display scale, on which intensities do not add."""
 
@@ -100,7 +97,7 @@ class Observation(observation.Observation):
             refuse_scaled(counts * image, valid)
         if mask is not None:
             checked_hole(_valid_data(smap)[0], mask)
-            if level is not None and not _at_level(smap.data, mask, level).any():
+            if level is not None and not at_level(smap.data, mask, level).any():
                 raise ValueError(
                     f"Found saturated={saturated}, but all masked pixels are fainter, at most "
                     f"{np.nanmax(smap.data[np.broadcast_to(mask, smap.data.shape)]):.6g}; expected the value that "
@@ -109,7 +106,7 @@ class Observation(observation.Observation):
                 )
         valid = valid_pixels(smap)
         if mask is None and level is not None:
-            _refuse_low(smap.data, valid, saturated, level)
+            refuse_low(smap.data, valid, saturated, level)
         refuse_negative(smap, valid if mask is None else valid & ~np.asarray(mask))
 
     @classmethod
@@ -146,7 +143,7 @@ class Observation(observation.Observation):
         given, saturation = mask is not None, {}
         level = level_in_unit_of(smap, saturated)
         if level is not None:
-            full = _on_plateau(smap.data, valid if mask is None else np.asarray(mask), level)
+            full = on_plateau(smap.data, valid if mask is None else np.asarray(mask), level)
             mask = with_margin(full) & valid if mask is None else mask
             saturation = {"saturated": full, "level": level}
         elif mask is None:
@@ -280,30 +277,6 @@ def _valid_data(smap):
     """The data of a Map with NaN in invalid pixels, and which pixels are valid: finite and not masked."""
     valid = valid_pixels(smap)
     return np.where(valid, smap.data, np.nan), valid
-
-
-def _at_level(data, candidates, level):
-    """Candidates that show the saturation level or more, or no number."""
-    return candidates & ~(np.asarray(data) < (1 - _ROUNDING) * level)
-
-
-def _on_plateau(data, candidates, level):
-    """Candidates at the saturation level, which a flat field may have scattered."""
-    near = _at_level(data, candidates, (1 - SCATTER) * level)
-    scattered = near & (np.abs(np.asarray(data) - level) > _ROUNDING * level)
-    is_exact = 2 * np.count_nonzero(scattered) < np.count_nonzero(near)
-    return _at_level(data, near, level) if is_exact else near
-
-
-def _refuse_low(data, valid, saturated, level):
-    """Refuse a saturation level that many brighter pixels contradict."""
-    values = data[valid & (data >= level)]
-    above = values[values > _EXCESS * level]
-    if len(above) > max(_SPIKES, _MOST_EXCESS * len(values)):
-        raise ValueError(
-            f"Found saturated={saturated}, but {len(above)} pixels are more than {_EXCESS - 1:.0%} brighter, up to "
-            f"{above.max():.6g}; expected the value that saturated pixels have, which no other pixels exceed."
-        )
 
 
 def _warn_of_lost(valid, saturated, level):

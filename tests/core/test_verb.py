@@ -18,9 +18,9 @@ from sunpy.map.sources import HMIMap
 
 from sunpy_restore.core import memory
 from sunpy_restore.core import observation as base
+from sunpy_restore.core.containers import masks_for
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.filled import filled
-from sunpy_restore.core.maps import masks_for
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.methods import Restored
 from sunpy_restore.core.task import MapFunction, Option, Restoration
