@@ -166,7 +166,9 @@ class Observation(observation.Observation):
             exposure = np.where(full, level, data)
             saturation["primary"] = separate_blooming(full, exposure, level) if linear else full
         if not given:
-            _warn_of_lost(valid, saturation["saturated"], saturation["level"])
+            # The mask of a Map tells on purpose which pixels have no value
+            lost = ~np.isfinite(smap.data) if smap.mask is None else ~np.isfinite(smap.data) & ~np.asarray(smap.mask)
+            _warn_of_lost(lost, saturation["saturated"], saturation["level"])
         wavelength = channel_of(smap)
         along = is_along_detector(smap)
         if not along and mask.any():
@@ -279,13 +281,13 @@ def _valid_data(smap):
     return np.where(valid, smap.data, np.nan), valid
 
 
-def _warn_of_lost(valid, saturated, level):
+def _warn_of_lost(lost, saturated, level):
     """Warn of what is not known of the saturated pixels: neighbours without a value, and those beyond the edge."""
-    lost = np.count_nonzero(~valid & with_margin(saturated))
-    if lost:
+    number = np.count_nonzero(lost & with_margin(saturated))
+    if number:
         warn_user(
-            f"{lost} pixels in and next to saturated ones have no value and are not filled. To fill them as well, pass "
-            f"mask= with True in all pixels to fill, and saturated={level:.6g}."
+            f"{number} pixels in and next to saturated ones have no value and are not filled. To fill them as well, "
+            f"pass mask= with True in all pixels to fill, and saturated={level:.6g}."
         )
     if saturated[[0, -1]].any() or saturated[:, [0, -1]].any():
         warn_user(
