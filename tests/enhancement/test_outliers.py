@@ -119,6 +119,7 @@ def test_tracks_at_the_edges(place):
     np.testing.assert_array_equal(found_in(np.where(hit, image + 6, image)), hit)
 
 
+@pytest.mark.filterwarnings("ignore:Found a roll angle")
 @pytest.mark.parametrize(("angle", "order"), [(None, 3), (10, 1), (30, 3)])
 def test_areas_filled_by_a_rotation_are_not_compared(samples, angle, order):
     angle = {} if angle is None else {"angle": angle * u.deg}
