@@ -21,6 +21,7 @@ __all__ = [
     "drawn_map",
     "new_map",
     "restored_map",
+    "roll_angle",
     "valid_pixels",
     "with_data",
 ]
@@ -182,6 +183,24 @@ def valid_pixels(smap):
     """
     valid = np.isfinite(smap.data)
     return valid if smap.mask is None else valid & ~np.broadcast_to(smap.mask, valid.shape)
+
+
+def roll_angle(smap):
+    """
+    Angle of the rotation matrix in the header of a Map.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.GenericMap`
+        The Map.
+
+    Returns
+    -------
+    `float`
+        Degrees from -180 to 180.
+    """
+    (cosine, _), (sine, _) = np.asarray(smap.rotation_matrix, dtype=float)
+    return float(np.degrees(np.arctan2(sine, cosine)))
 
 
 def with_data(smap, data):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["Charge", "column_charge", "conserve_charge"]
+__all__ = ["Charge", "column_charge", "column_runs", "conserve_charge"]
 
 _LARGEST_FACTOR = 3.0  # by which light above the lower bound is scaled to conserve charge
 
@@ -27,6 +27,24 @@ class Charge:
     totals: np.ndarray
 
 
+def column_runs(mask):
+    """
+    Number the runs of masked pixels in columns.
+
+    Parameters
+    ----------
+    mask : `numpy.ndarray` of `bool`
+        Shape ``(ny, nx)``.
+
+    Returns
+    -------
+    `numpy.ndarray` of `int`
+        From 1; 0 outside of the mask. Shape ``(ny, nx)``.
+    """
+    # Connected along the first axis only
+    return ndimage.label(mask, structure=[[0, 1, 0], [0, 1, 0], [0, 1, 0]])[0]
+
+
 def column_charge(image, mask, saturated):
     """
     Find the column segments within which charge bloomed, and the charge in them.
@@ -43,8 +61,7 @@ def column_charge(image, mask, saturated):
     `Charge`
         One segment for each run of masked pixels in a column that contains saturated pixels.
     """
-    # Connected along the first axis only, so that the labels are runs in columns
-    runs, _ = ndimage.label(mask, structure=[[0, 1, 0], [0, 1, 0], [0, 1, 0]])
+    runs = column_runs(mask)
     with_saturated = np.unique(runs[saturated & mask])
     number = np.zeros(runs.max() + 1, dtype=int)
     number[with_saturated] = np.arange(1, len(with_saturated) + 1)

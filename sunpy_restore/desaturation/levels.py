@@ -2,13 +2,11 @@
 
 import numpy as np
 
-from sunpy_restore.desaturation.plateau import SCATTER
+from sunpy_restore.desaturation.plateau import EXCESS, MOST_EXCESS, SCATTER
 
 __all__ = ["at_level", "on_plateau", "refuse_low"]
 
 _ROUNDING = 1e-6  # of a saturation level, in single precision
-_EXCESS = 1.15  # of a saturation level; interpolation overshoots less
-_MOST_EXCESS = 0.05  # of the pixels at a saturation level, that may be brighter: spikes
 _SPIKES = 2  # pixels that may have any value
 
 
@@ -75,9 +73,9 @@ def refuse_low(data, valid, saturated, level):
         More than 5 % of the pixels with at least this value, and more than two, are more than 15 % brighter.
     """
     values = data[valid & (data >= level)]
-    above = values[values > _EXCESS * level]
-    if len(above) > max(_SPIKES, _MOST_EXCESS * len(values)):
+    above = values[values > EXCESS * level]
+    if len(above) > max(_SPIKES, MOST_EXCESS * len(values)):
         raise ValueError(
-            f"Found saturated={saturated}, but {len(above)} pixels are more than {_EXCESS - 1:.0%} brighter, up to "
+            f"Found saturated={saturated}, but {len(above)} pixels are more than {EXCESS - 1:.0%} brighter, up to "
             f"{above.max():.6g}; expected the value that saturated pixels have, which no other pixels exceed."
         )

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import ndimage
 
 from sunpy_restore.core import observation
 from sunpy_restore.core.filling import checked_hole
@@ -13,6 +12,7 @@ from sunpy_restore.core.maps import valid_pixels
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.channels import input_windows
+from sunpy_restore.desaturation.charge import column_runs
 from sunpy_restore.desaturation.exposure import counts_per_unit, level_in_unit_of, refuse_scaled
 from sunpy_restore.desaturation.levels import at_level, on_plateau, refuse_low
 from sunpy_restore.desaturation.negative import refuse_negative
@@ -218,7 +218,7 @@ class Observation(observation.Observation):
     @cached_property
     def enclosed(self):
         """Saturated pixels in column runs that end within the image, in which charge is conserved."""
-        runs, _ = ndimage.label(self.mask, structure=[[0, 1, 0], [0, 1, 0], [0, 1, 0]])
+        runs = column_runs(self.mask)
         return self.saturated & ~np.isin(runs, runs[[0, -1]])
 
     @cached_property

@@ -6,10 +6,16 @@ from skimage.morphology import disk
 
 from sunpy_restore.desaturation.forward import FULL_WELL
 
-__all__ = ["SCATTER", "find_plateau", "with_margin"]
+__all__ = ["EXCESS", "MOST_EXCESS", "SCATTER", "find_plateau", "with_margin"]
 
 SCATTER = 0.04
 """Scatter of a plateau relative to its value, in either direction."""
+
+EXCESS = 1.15
+"""Largest value relative to that of a plateau; interpolation overshoots less."""
+
+MOST_EXCESS = 0.05
+"""Largest share of pixels that exceed it: spikes."""
 
 _MARGIN = 2  # pixels around saturated ones, with which the interpolation of registered images mixes them
 
@@ -20,8 +26,6 @@ _LOWEST = 0.85  # of the full well; lowest plateau
 _CERTAIN = 15000 / 16383  # of the full well
 _ROUNDING = 1e-5  # of the plateau, if nothing scattered it
 _FEWEST = 3  # pixels; a smaller patch is a spike
-_EXCESS = 1.15  # plateaus; interpolation overshoots less
-_MOST_EXCESS = 0.05  # of a plateau, that may be brighter: spikes
 _MIXED = 0.1  # of the pixels at the maximum, that lie below it between them if the plateau is scattered
 _PILE = 10  # pixels of a plateau that is recognised by its pile-up alone
 
@@ -134,8 +138,8 @@ def _lower_edge(values, well):
     edge = (1 - SCATTER) * mode
     within = ((values >= edge) & (values <= (1 + SCATTER) * mode)).sum()
     below = ((values < edge) & (values >= (1 - 3 * SCATTER) * mode)).sum()
-    above = (values > _EXCESS * mode).sum()
-    if above > max(1, _MOST_EXCESS * within):
+    above = (values > EXCESS * mode).sum()
+    if above > max(1, MOST_EXCESS * within):
         return np.inf
     certain = (values >= _CERTAIN * well).sum() >= _FEWEST
     return edge if certain or (within >= _PILE and within >= 3 * below) else np.inf

@@ -4,7 +4,7 @@ import numpy as np
 
 import astropy.units as u
 
-from sunpy_restore.core.maps import check_pixel_scale
+from sunpy_restore.core.maps import check_pixel_scale, roll_angle
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.enhancement.optics import HMI_PIXEL
 
@@ -57,8 +57,7 @@ def warn_of_interpolation(smap):
         The roll angle is not close to a multiple of 90 degrees, or the pixels are not close to 0.504 arcsec.
     """
     found = {}
-    (cosine, _), (sine, _) = np.asarray(smap.rotation_matrix, dtype=float)
-    roll = np.degrees(np.arctan2(sine, cosine))
+    roll = roll_angle(smap)
     if abs(roll - 90 * round(roll / 90)) > _LARGEST_ROLL:
         found["rotate"] = f"a roll angle of {roll:.4g} degrees; expected one close to 0 or 180 degrees"
     scale = np.abs([axis.to_value(u.arcsec / u.pix) for axis in smap.scale])

@@ -8,6 +8,8 @@ import astropy.units as u
 
 from sunpy.map import GenericMap
 
+from sunpy_restore.core.maps import roll_angle
+
 __all__ = ["FULL", "SOLAR_RADIUS", "SUN", "WANDER", "Lasco", "angle_on_ground", "check_lasco"]
 
 FULL = 1024
@@ -160,8 +162,7 @@ def angle_on_ground(smap):
     matrices = ({f"{name}{i}_{j}" for i in (1, 2) for j in (1, 2)} for name in ("pc", "cd"))
     if "crota2" in smap.meta or not any(matrix & smap.meta.keys() for matrix in matrices):
         return 0.0
-    (cosine, _), (sine, _) = np.asarray(smap.rotation_matrix, dtype=float)
-    return float(np.degrees(np.arctan2(sine, cosine)))
+    return roll_angle(smap)
 
 
 def _number(value, default):

@@ -23,7 +23,7 @@ from sunpy_restore.training.dataset.journal import Journal
 from sunpy_restore.training.dataset.splits import assign, duration
 from sunpy_restore.training.dataset.table import check_both_splits
 
-__all__ = ["SHARDS", "build_dataset", "first_sentence", "hours_of", "licence_of", "quiet", "split_items"]
+__all__ = ["SHARDS", "agreed_gap", "build_dataset", "first_sentence", "licence_of", "quiet", "split_items"]
 
 SHARDS = "shards"
 """Folder of the images in that of a data set."""
@@ -94,10 +94,7 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
     if not (sources or queries):
         raise ValueError("Found neither a folder with images nor a query; expected one of them.")
     earlier = read_manifest(out, recipe.data_name) if has_manifest(out) else None
-    gap = hours_of(gap, recipe.splitting.gap if earlier is None else earlier.gap)
-    if earlier is not None and gap != earlier.gap:
-        gaps = f"a gap of {duration(gap)} for a data set with a gap of {duration(earlier.gap)}"
-        raise ValueError(f"Found {gaps} in {out}. Use another folder.")
+    gap = agreed_gap(gap, recipe.splitting, earlier, out)
     for query in queries:
         download(recipe, query, out / _DOWNLOADS, progress=progress)
     if (out / _DOWNLOADS).is_dir():
@@ -129,7 +126,16 @@ def quiet():
         logger.setLevel(level)
 
 
-def hours_of(gap, default):
+def agreed_gap(gap, splitting, earlier, out):
+    """The gap of a data set in hours, which is that of the earlier one if there is one in the folder."""
+    gap = _hours_of(gap, splitting.gap if earlier is None else earlier.gap)
+    if earlier is not None and gap != earlier.gap:
+        gaps = f"a gap of {duration(gap)} for a data set with a gap of {duration(earlier.gap)}"
+        raise ValueError(f"Found {gaps} in {out}. Use another folder.")
+    return gap
+
+
+def _hours_of(gap, default):
     """A gap as a number of hours, or the default one; see `build_dataset`."""
     if gap is None:
         return default

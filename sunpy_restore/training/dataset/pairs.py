@@ -14,10 +14,9 @@ from sunpy_restore.core.manifest import Item, has_manifest, read_manifest
 from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.core.samples import Candidate
 from sunpy_restore.tasks import get_task
-from sunpy_restore.training.dataset.build import SHARDS, first_sentence, hours_of, licence_of, quiet, split_items
+from sunpy_restore.training.dataset.build import SHARDS, agreed_gap, first_sentence, licence_of, quiet, split_items
 from sunpy_restore.training.dataset.files import candidates, find_files
 from sunpy_restore.training.dataset.journal import Journal
-from sunpy_restore.training.dataset.splits import duration
 from sunpy_restore.training.dataset.table import check_both_splits
 
 __all__ = ["build_pairs"]
@@ -81,10 +80,7 @@ def build_pairs(task, sources, out, *, gap=None, progress=False):
         raise ValueError(f"The {task} task does not learn from pairs of real images. Give images (--from) instead.")
     sources = [sources] if isinstance(sources, (str, Path)) else list(sources)
     earlier = read_manifest(out, recipe.pairs_name) if has_manifest(out) else None
-    gap = hours_of(gap, recipe.pairing.splitting.gap if earlier is None else earlier.gap)
-    if earlier is not None and gap != earlier.gap:
-        gaps = f"a gap of {duration(gap)} for a data set with a gap of {duration(earlier.gap)}"
-        raise ValueError(f"Found {gaps} in {out}. Use another folder.")
+    gap = agreed_gap(gap, recipe.pairing.splitting, earlier, out)
     files = list(find_files(sources, without=out))
     (out / SHARDS).mkdir(parents=True, exist_ok=True)
     journal = Journal(out, recipe.pairs_name)
