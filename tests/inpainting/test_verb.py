@@ -633,6 +633,16 @@ def test_the_search_in_an_image_binned_on_the_ground_says_what_it_finds(factor):
         inpaint(binned, method="radial")
 
 
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("angle", [0.3, 2, 180])
+def test_cutouts_of_rotated_maps_are_refused_without_a_mask(full, order, angle):
+    turned = with_data(full, full.data.astype("f4"), **OBSERVER).rotate(angle * u.deg, order=order, missing=0)
+    first = (turned.data.shape[0] - 1000) // 2
+    part = turned.submap([first, first] * u.pix, top_right=[first + 999, first + 999] * u.pix)
+    with pytest.raises(ValueError, match="Inpaint the image before it is rotated"):
+        inpaint(part, method="harmonic")
+
+
 def test_rotated_maps_with_a_mask_are_filled(full):
     turned = with_data(full, full.data.astype("f4"), **OBSERVER).rotate(0.3 * u.deg)
     mask = np.zeros(turned.data.shape, dtype=bool)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, empty_pixels, obscured, unobserved_pixels
+from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, block_grid, empty_pixels, obscured, unobserved_pixels
 from sunpy_restore.inpainting.lasco.header import FULL, angle_on_ground, check_lasco
 
 __all__ = ["MissingBlocks", "find_missing_blocks", "mostly_lost"]
@@ -18,6 +18,8 @@ _DARKENING = 0.85  # of the values around; darker pixels at the border of a bloc
 _TINY = 1e-9  # of the bright pixels; smaller values are zeros with the rounding errors of an interpolation
 _FEWEST_TINY = 64  # pixels
 _LARGEST_ANGLE = 2.0  # degrees between the axes of an image and those of the detector
+_ROLL_ERROR = 0.01  # degrees
+_OFF_GRID = 0.1  # of the edges of empty regions; blocks of an image in the axes of the detector have none
 _DARK_SHARE = 0.1  # of the pixels at the borders; with fewer dark pixels, the image was not interpolated
 
 
@@ -96,7 +98,7 @@ def find_missing_blocks(smap):
     empty = empty_pixels(data, lasco)
     unobserved = unobserved_pixels(data, lasco, empty)
     covered = np.zeros(data.shape, dtype=bool) if smap.mask is None else np.asarray(smap.mask, dtype=bool)
-    _refuse_resampled(smap, lasco, unobserved, covered)
+    _refuse_resampled(smap, lasco, empty, unobserved, covered)
     if lasco.level == 1:
         mask = _soft_blocks(data, empty, unobserved, lasco)
     elif lasco.is_full(data.shape):
@@ -113,31 +115,52 @@ def find_missing_blocks(smap):
     return MissingBlocks(mask, unobserved)
 
 
-def _refuse_resampled(smap, lasco, unobserved, covered):
+def _refuse_resampled(smap, lasco, empty, unobserved, covered):
     """Refuse images that were rotated or resampled on the ground, where blocks cannot be found."""
-    data = smap.data
-    ny, nx = data.shape
-    largest = FULL // lasco.binning
-    found, angle = None, angle_on_ground(smap)
+    ny, nx = smap.data.shape
+    largest, angle = FULL // lasco.binning, angle_on_ground(smap)
+    rotated = f"an image that is rotated by {angle:.4g} degrees according to its PCi_j or CDi_j"
     if max(ny, nx) > largest:
         found = f"an image of {ny} x {nx} pixels, which is larger than the detector ({largest} x {largest})"
     elif abs((angle + 90) % 180 - 90) > _LARGEST_ANGLE:
-        found = f"an image that is rotated by {angle:.4g} degrees according to its PCi_j or CDi_j"
-    elif lasco.level < 1 and data.dtype.kind == "f":
-        without = ~np.isfinite(data) & ~covered
-        gone = without & ~unobserved
-        corners = without[[0, 0, -1, -1], [0, -1, 0, -1]].sum()
-        tiny = _count_tiny(data[~without & (data != 0)])
-        if tiny >= _FEWEST_TINY:
-            found = f"{tiny} pixels that are zero except for the rounding errors of an interpolation"
-        elif corners >= 2 and gone.sum() > BLOCK and lasco.is_full(data.shape) and not _in_blocks(gone):
-            found = "corners without a value whose edges do not follow the telemetry blocks"
+        found = rotated
+    elif lasco.level == 1:
+        return
+    elif abs((angle + 180) % 360 - 180) > _ROLL_ERROR and _share_off_grid(empty, lasco) > _OFF_GRID:
+        found = f"{rotated}, with empty pixels that do not follow the telemetry blocks"
+    else:
+        found = _trace_of_interpolation(smap.data, lasco, unobserved, covered)
     if found:
         raise ValueError(
             f"Found {found}: the image was probably rotated or resampled; expected the original pixels, because "
             "missing blocks cannot be found in others. Inpaint the image before it is rotated, or pass mask= with True "
             "in the pixels to fill."
         )
+
+
+def _trace_of_interpolation(data, lasco, unobserved, covered):
+    """What shows that an image of level 0.5 was interpolated, or `None`."""
+    if data.dtype.kind != "f":
+        return None
+    without = ~np.isfinite(data) & ~covered
+    tiny = _count_tiny(data[~without & (data != 0)])
+    if tiny >= _FEWEST_TINY:
+        return f"{tiny} pixels that are zero except for the rounding errors of an interpolation"
+    gone = without & ~unobserved
+    corners = without[[0, 0, -1, -1], [0, -1, 0, -1]].sum()
+    if corners >= 2 and gone.sum() > BLOCK and lasco.is_full(data.shape) and not _in_blocks(gone):
+        return "corners without a value whose edges do not follow the telemetry blocks"
+    return None
+
+
+def _share_off_grid(empty, lasco):
+    """Share of the edges of empty regions that are no edges of telemetry blocks."""
+    off = total = 0
+    for axis, first in enumerate(block_grid(empty, lasco)):
+        edges = np.diff(empty, axis=axis).sum(axis=1 - axis)
+        total += edges.sum()
+        off += edges[(np.arange(1, len(edges) + 1) - first) % BLOCK != 0].sum()
+    return off / max(total, 1)
 
 
 def _count_tiny(values):
