@@ -12,7 +12,7 @@ from sunpy_restore.core.inference import apply_tiled, choose_device, fill_invali
 from sunpy_restore.core.memory import device_memory
 from sunpy_restore.core.task import Restoration, resolve
 from sunpy_restore.core.threads import allowed_threads, in_one_thread, single_threaded, workers_for
-from sunpy_restore.core.tiling import plan_grid, plan_tiles
+from sunpy_restore.core.tilegrid import plan_grid, plan_tiles
 
 __all__ = ["TiledNetwork", "fit", "load_network"]
 
