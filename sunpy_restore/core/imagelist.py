@@ -15,8 +15,7 @@ from numbers import Integral, Real
 from pathlib import Path
 
 from sunpy_restore.core.listentry import Entry
-from sunpy_restore.core.listleaks import find_list_leak
-from sunpy_restore.core.manifest import SPLITS
+from sunpy_restore.core.splits import SPLITS, find_list_leak
 
 __all__ = ["ImageList", "described_list", "find_list", "read_list"]
 
