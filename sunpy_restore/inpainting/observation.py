@@ -9,7 +9,7 @@ from sunpy_restore.core import observation
 from sunpy_restore.core.filling import checked_hole
 from sunpy_restore.core.maps import valid_pixels, with_data
 from sunpy_restore.core.messages import warn_user
-from sunpy_restore.inpainting.background import cell_medians
+from sunpy_restore.inpainting.cells import cell_medians
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, empty_pixels, obscured, unobserved_pixels
 from sunpy_restore.inpainting.lasco.header import check_lasco
