@@ -5,8 +5,6 @@ A list has entries in the order in which they are read. Each entry is in one of 
 """
 
 import dataclasses
-import functools
-import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from datetime import date
 from numbers import Integral, Real
 from pathlib import Path
 
+from sunpy_restore.core.filecheck import file_sha256
 from sunpy_restore.core.listentry import Entry
 from sunpy_restore.core.splits import SPLITS, find_list_leak
 
@@ -163,7 +162,7 @@ class ImageList:
                 )
             result += found
         for name in result:
-            expected, found = self.hashes.get(name), _digest(directory / name)
+            expected, found = self.hashes.get(name), file_sha256(directory / name)
             if expected not in (None, found):
                 raise ValueError(
                     f"Found the SHA-256 {found} of {directory / name}; expected {expected}, as in {self.path.name}. "
@@ -180,25 +179,13 @@ class ImageList:
                 found = [match for name in other.files for match in _matching(name, directory) or [name]]
                 entries.append(dataclasses.replace(other, files=found))
         files = [name for own in entries for name in own.files if (directory / name).is_file()]
-        check_leak(entries, {name: _digest(directory / name) for name in files}, self.gap, self.path)
+        check_leak(entries, {name: file_sha256(directory / name) for name in files}, self.gap, self.path)
 
 
 def _matching(name, directory):
     if (directory / name).is_file():
         return [name]
     return sorted(path.relative_to(directory).as_posix() for path in directory.glob(name) if path.is_file())
-
-
-def _digest(path):
-    status = path.stat()
-    return _digest_of(path, status.st_size, status.st_mtime_ns)
-
-
-@functools.lru_cache(1024)
-def _digest_of(path, size, time):
-    """SHA-256 of a file, which is computed again if its size or its time of modification changes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_leak(entries, hashes, gap, path):
