@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 
 import sunpy_restore
@@ -32,6 +33,13 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     """Draw fewer examples in the fast tier, ``pytest -m "not slow"``."""
     settings.load_profile("fast" if "not slow" in config.option.markexpr else "full")
+    share_cores(getattr(config.option, "numprocesses", None))
+
+
+def share_cores(processes):
+    """Divide the threads of PyTorch between the test processes, which inherit the environment."""
+    if processes:
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // processes)))
 
 
 @pytest.fixture(scope="session")

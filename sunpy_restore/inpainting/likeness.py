@@ -15,6 +15,7 @@ __all__ = ["PROPERTIES", "fingerprint"]
 
 _LEAST = 1e-5  # smallest share in logarithms
 _FLOOR = 1e-3  # of the median brightness
+_DIMMEST = 1e-6  # of the brightest cell; least median brightness
 _OUTLIER = 6.0  # noises
 _RINGS = 24  # between the smallest and the largest radius
 _CODED = 8  # pixels; side of the blocks of JPEG
@@ -81,7 +82,9 @@ def fingerprint(observation):
     known, valid = seen & (radius > screen), observation.valid & (_radii(observation, 1) > screen)
     if np.count_nonzero(known) < _FEW:
         return dict.fromkeys(_NAMES, np.nan)
-    typical = max(float(np.median(medians[known])), np.finfo(np.float32).tiny)
+    # The median may be zero or less, as in the difference of two images
+    least = max(_DIMMEST * float(np.abs(medians[known]).max()), np.finfo(np.float32).tiny)
+    typical = max(float(np.median(medians[known])), least)
     root = np.sqrt(np.maximum(above / typical, _FLOOR))
     noise, measured = noise_in_cells(root, valid, order=3)
     measured &= known

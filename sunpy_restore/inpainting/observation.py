@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy import ndimage
 
 from sunpy_restore.core import observation
 from sunpy_restore.core.filling import checked_hole
@@ -24,6 +25,8 @@ _BINNED = (
     f"The image was binned after it was sent, and missing blocks of less than {BLOCK} x {BLOCK} pixels are not found. "
     "Inpaint the image before it is binned or resampled, or pass mask= with True in the pixels to fill."
 )
+
+_NARROW = 3  # pixels; narrower regions of zeros may be data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +67,8 @@ class Observation(observation.Observation):
         `~sunpy_restore.inpainting.outliers.find_outliers`.
     mask_given : `bool`
         Whether the mask was given and not found.
-    without_value : `int`
-        Number of pixels without a finite value that are neither missing nor hidden by the instrument.
+    without_data : `int`
+        Number of pixels without data that are neither missing nor hidden by the instrument.
     binned_on_ground : `bool`
         Whether the image was binned after it was sent.
     binning : `int`
@@ -86,7 +89,7 @@ class Observation(observation.Observation):
     guessed: int = 0
     outliers: np.ndarray | None = None
     mask_given: bool = False
-    without_value: int = 0
+    without_data: int = 0
     binned_on_ground: bool = False
     binning: int = 1
 
@@ -123,15 +126,18 @@ class Observation(observation.Observation):
             return None
         if self.mask_given:
             return "Found a mask without any True pixel; the image is returned unchanged."
-        if self.without_value:
-            return f"Found no missing blocks; the image is returned unchanged. {_not_filled(self.without_value)}"
-        found = "Found no missing pixels; the image is returned unchanged."
-        if self.binned_on_ground:
-            return f"{found} {_BINNED}"
-        return (
-            f"{found} Only whole blocks of {BLOCK} x {BLOCK} pixels are found, as they were sent. Pass mask= with True "
-            "in the pixels to fill."
+        found, hint = (
+            "Found no missing pixels",
+            (
+                f"Only whole blocks of {BLOCK} x {BLOCK} pixels are found, as they were sent. Pass mask= with True in the "
+                "pixels to fill."
+            ),
         )
+        if self.without_data:
+            found, hint = "Found no missing blocks", _not_filled(self.without_data)
+        if self.binned_on_ground:
+            hint = f"{hint} {_BINNED}" if self.without_data else _BINNED
+        return f"{found}; the image is returned unchanged. {hint}"
 
     @classmethod
     def check(cls, smap, *, mask=None, neighbours=None):
@@ -188,7 +194,7 @@ class Observation(observation.Observation):
         nothing = missing | unobserved
         own = {"mask_given": mask is not None, "binning": lasco.binning}
         if mask is None:
-            own["without_value"] = _count_without_value(smap, lasco, missing)
+            own["without_data"] = _count_without_data(smap, lasco, missing)
             own["binned_on_ground"] = lasco.binned_on_ground
             if lasco.binned_on_ground and missing.any():
                 warn_user(_BINNED)
@@ -237,16 +243,20 @@ def _never_sent(data, lasco):
     return empty & obscured(data.shape, lasco) if lasco.level >= 1 else unobserved_pixels(data, lasco, empty)
 
 
-def _count_without_value(smap, lasco, missing):
-    """Number of pixels that are not finite for another reason than that they are missing, masked or hidden."""
+def _count_without_data(smap, lasco, missing):
+    """Number of pixels without data for another reason than that they are missing, masked or hidden."""
     data = smap.data
-    gone = ~np.isfinite(data) & ~missing
+    # The blocks that are zero on board are not those of a binned image
+    empty = ~np.isfinite(data) if lasco.binned_on_ground else empty_pixels(data, lasco)
+    hidden = obscured(data.shape, lasco, MARGIN) if lasco.level >= 1 else _never_sent(data, lasco)
+    gone = empty & ~missing & ~hidden
     if smap.mask is not None:
         gone &= ~np.asarray(smap.mask, dtype=bool)
     if not gone.any():
         return 0
-    hidden = obscured(data.shape, lasco, MARGIN) if lasco.level >= 1 else _never_sent(data, lasco)
-    count = int(np.count_nonzero(gone & ~hidden))
+    # A single zero may be a datum of an image from which another one was subtracted
+    gone &= ~np.isfinite(data) | ndimage.binary_opening(empty, np.ones((_NARROW, _NARROW)))
+    count = int(np.count_nonzero(gone))
     if count and missing.any():
         warn_user(_not_filled(count))
     return count
@@ -254,8 +264,8 @@ def _count_without_value(smap, lasco, missing):
 
 def _not_filled(count):
     return (
-        f"{count} pixels without a finite value are no complete blocks and are not filled. "
-        "Pass mask= with True in these pixels to fill them."
+        f"{count} pixels without data (zero or without a finite value) are no complete blocks and are not filled. Pass "
+        "mask= with True in all pixels to fill."
     )
 
 

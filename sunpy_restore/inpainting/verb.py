@@ -83,8 +83,8 @@ def inpaint(
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        The image has no missing pixels, or pixels without a finite value that are no complete blocks, or was binned
-        after it was sent; or some filled pixels have more missing than valid pixels around, so their values are little
+        The image has no missing pixels, or pixels without data that are no complete blocks, or was binned after it was
+        sent; or some filled pixels have more missing than valid pixels around, so their values are little
         more than a guess; or the image is unlike those that the method was trained and tested with; or the uncertainty
         of some pixels is infinite.
 

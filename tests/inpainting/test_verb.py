@@ -705,3 +705,46 @@ def test_a_planet_at_the_border_of_a_hole_does_not_extend_into_it(method):
     error = (result.data - complete.data)[mask] / np.median(complete.data[mask] - bias)
     assert np.sqrt(np.mean(error**2)) < 0.15
     np.testing.assert_array_equal(result.data[~mask], complete.data[~mask])
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "filled_pixels", "left"),
+    [
+        (slice(660, 740), slice(650, 760), 4 * 32**2, 80 * 110 - 4 * 32**2),
+        # One row and one column more than a block
+        (slice(639, 672), slice(640, 673), 32**2, 33**2 - 32**2),
+    ],
+)
+def test_zeros_beside_missing_blocks_are_told(make_lasco, rows, columns, filled_pixels, left):
+    smap = make_lasco("C2")
+    data = smap.data.copy()
+    data[rows, columns] = 0
+    with pytest.warns(RestoreWarning, match=f"^{left} pixels without data .* not filled. Pass mask= "):
+        result = inpaint(with_data(smap, data), method="radial")
+    assert filled(result).sum() == filled_pixels
+    mask = np.zeros(data.shape, dtype=bool)
+    mask[rows, columns] = True
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RestoreWarning)
+        result = inpaint(with_data(smap, data), mask=mask, method="radial")
+    assert np.array_equal(filled(result), mask)
+
+
+def test_zeros_that_are_no_block_are_told(make_lasco):
+    smap = make_lasco("C2")
+    data = smap.data.copy()
+    data[650:680, 650:680] = 0
+    with pytest.warns(RestoreWarning, match="^Found no missing blocks; .* 900 pixels without data "):
+        result = inpaint(with_data(smap, data), method="radial")
+    assert np.array_equal(result.data, data)
+
+
+def test_single_zeros_are_data(make_lasco, make_blocks):
+    smap = make_lasco("C2")
+    data = smap.data - float(np.median(smap.data[600:900, 600:900]))
+    data[700, 700] = data[704:706, 704:706] = 0
+    data[640:672, 640:672] = 0
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*without data", category=RestoreWarning)
+        result = inpaint(with_data(smap, data), method="radial")
+    assert not filled(result)[700:706, 700:706].any()
