@@ -129,8 +129,8 @@ class Observation(observation.Observation):
         found, hint = (
             "Found no missing pixels",
             (
-                f"Only whole blocks of {BLOCK} x {BLOCK} pixels are found, as they were sent. Pass mask= with True in the "
-                "pixels to fill."
+                f"Only whole blocks of {BLOCK} x {BLOCK} pixels are found, as they were sent. Pass mask= with True in "
+                "the pixels to fill."
             ),
         )
         if self.without_data:
