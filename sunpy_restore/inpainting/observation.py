@@ -126,12 +126,10 @@ class Observation(observation.Observation):
             return None
         if self.mask_given:
             return "Found a mask without any True pixel; the image is returned unchanged."
-        found, hint = (
-            "Found no missing pixels",
-            (
-                f"Only whole blocks of {BLOCK} x {BLOCK} pixels are found, as they were sent. Pass mask= with True in "
-                "the pixels to fill."
-            ),
+        found = "Found no missing pixels"
+        hint = (
+            f"Only whole blocks of {BLOCK} x {BLOCK} pixels are found, as they were sent. Pass mask= with True in the "
+            "pixels to fill."
         )
         if self.without_data:
             found, hint = "Found no missing blocks", _not_filled(self.without_data)

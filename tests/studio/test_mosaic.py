@@ -45,6 +45,8 @@ def test_from_tiles_to_a_file(model, folder):
         np.testing.assert_allclose(hdus[0].data, model.image, atol=1e-5)
         assert hdus[0].header["RSTMETH"] == "gan, seam"
         assert hdus[0].header["RSTSYNTH"] is True
+        assert hdus[0].header["RSTREPL"] in (1, 2)
+        assert "the evolutionary search replaced 1 of 1 tiles" in str(hdus[0].header["HISTORY"])
 
 
 def test_what_cannot_be_done_becomes_a_message(model):

@@ -1,6 +1,6 @@
 """Evolutionary search for better matching tiles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -46,6 +46,44 @@ class Refinement:
     before: np.ndarray
     after: np.ndarray
     replaced: np.ndarray
+
+    @classmethod
+    def join(cls, refinements):
+        """
+        Arrays of several refinements, for a file.
+
+        Parameters
+        ----------
+        refinements : sequence of `Refinement`
+            The refinements, at least one.
+
+        Returns
+        -------
+        `dict` of `str` to `numpy.ndarray`
+            The fields one after another, and ``counts``, the number of tiles of each refinement.
+        """
+        joined = {
+            field.name: np.concatenate([getattr(done, field.name) for done in refinements]) for field in fields(cls)
+        }
+        return joined | {"counts": np.array([len(done.replaced) for done in refinements])}
+
+    @classmethod
+    def split(cls, arrays):
+        """
+        Refinements from the arrays that `join` made.
+
+        Parameters
+        ----------
+        arrays : mapping of `str` to `numpy.ndarray`
+            The arrays.
+
+        Returns
+        -------
+        `list` of `Refinement`
+        """
+        ends = np.cumsum(arrays["counts"])[:-1]
+        parts = (np.split(arrays[field.name], ends) for field in fields(cls))
+        return [cls(*part) for part in zip(*parts, strict=True)]
 
 
 def evolve(cost, start, rng, *, population=POPULATION, generations=GENERATIONS, mutation_rate=MUTATION_RATE, goal=0.0):

@@ -17,6 +17,7 @@ from sunpy_restore.granulation.task import STITCHINGS
 __all__ = ["Mosaic", "check_ways"]
 
 _KIND = "mosaic of tiles"
+_REFINED = "refined_"  # in the names of arrays of refinements
 _CACHED_ROWS = 3
 
 
@@ -46,7 +47,7 @@ class Mosaic:
     Attributes
     ----------
     refinements : `list` of `~sunpy_restore.granulation.stitching.genetic.Refinement`
-        Results of the refinements so far. A file does not contain them.
+        Results of the refinements so far.
 
     Raises
     ------
@@ -207,7 +208,7 @@ class Mosaic:
 
     def save(self, path):
         """
-        Write the latent vectors and how they are stitched to a file; neither source nor pool are written.
+        Write the latent vectors, how they are stitched and how they were refined to a file, without source and pool.
 
         Parameters
         ----------
@@ -216,6 +217,8 @@ class Mosaic:
         """
         arrays = {name: getattr(self, name) for name in ("z", "shape", "stitching", "blending")}
         arrays |= {"side": self.layout.side, "overlap": self.layout.overlap, "tile": self._tiles(0, range(1))[0]}
+        if self.refinements:
+            arrays |= {_REFINED + name: array for name, array in genetic.Refinement.join(self.refinements).items()}
         storage.write(path, _KIND, arrays)
 
     @classmethod
@@ -247,7 +250,10 @@ class Mosaic:
         storage.check_source(source, side, flat, lambda tile: (arrays["tile"], tile), _KIND)
         layout = Layout(tuple(arrays["shape"].tolist()), side, int(arrays["overlap"]))
         ways = {name: str(arrays[name]) for name in ("stitching", "blending")}
-        return cls(source, layout, z, pool=pool, **ways)
+        mosaic = cls(source, layout, z, pool=pool, **ways)
+        refined = {name.removeprefix(_REFINED): arrays[name] for name in arrays if name.startswith(_REFINED)}
+        mosaic.refinements = genetic.Refinement.split(refined) if refined else []
+        return mosaic
 
 
 def check_ways(source, overlap, stitching, blending):

@@ -4,6 +4,8 @@ Networks of mask-Pix2Pix (Zhao et al. 2019): a U-Net generator and a PatchGAN di
 `MaskPix2Pix` and `MaskDiscriminator` take the input channels image, mask and saturation level in this order.
 """
 
+from functools import partial
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -12,7 +14,7 @@ from sunpy_restore.networks.papers.switchnorm import SwitchNorm2d
 
 __all__ = ["MaskDiscriminator", "MaskPix2Pix", "PatchDiscriminator", "UNetGenerator"]
 
-_NORMS = {"switch": SwitchNorm2d, "batch": nn.BatchNorm2d}
+_NORMS = {"switch": SwitchNorm2d, "batch": nn.BatchNorm2d, "instance": partial(nn.InstanceNorm2d, affine=True)}
 # Channels, in units of the width
 _ENCODER = (1, 2, 4, 8, 8, 8, 8, 8)
 _DECODER = (8, 8, 8, 8, 4, 2, 1)
@@ -72,8 +74,10 @@ class UNetGenerator(nn.Module):
         Channels of the input and of the output.
     width : `int`
         Channels of the first layer; the other layers scale with it.
-    norm : ``"switch"`` or ``"batch"``
-        `~sunpy_restore.networks.papers.switchnorm.SwitchNorm2d` or `torch.nn.BatchNorm2d`.
+    norm : ``"switch"``, ``"batch"`` or ``"instance"``
+        `~sunpy_restore.networks.papers.switchnorm.SwitchNorm2d`, `torch.nn.BatchNorm2d` or
+        `torch.nn.InstanceNorm2d`, which is the batch normalisation of Isola et al. (2017) for batches of one image:
+        they normalise by the statistics of the test batch.
     dropout : `float`
         Probability of dropout in training.
 

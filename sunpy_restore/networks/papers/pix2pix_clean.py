@@ -34,7 +34,7 @@ class CleanPix2Pix(nn.Module):
     receptive_radius = None
     """Each output pixel depends on the whole input."""
 
-    def __init__(self, width=64, norm="batch", pixel=4.0):
+    def __init__(self, width=64, norm="instance", pixel=4.0):
         super().__init__()
         self.pixel = pixel
         self.generator = UNetGenerator(inputs=1, outputs=1, width=width, norm=norm)
@@ -56,7 +56,7 @@ class CleanDiscriminator(nn.Module):
         See `~sunpy_restore.networks.papers.pix2pix.PatchDiscriminator`.
     """
 
-    def __init__(self, width=64, norm="batch"):
+    def __init__(self, width=64, norm="instance"):
         super().__init__()
         self.discriminator = PatchDiscriminator(inputs=2, width=width, norm=norm)
 

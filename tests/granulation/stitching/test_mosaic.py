@@ -1,5 +1,7 @@
 """Mosaics of tiles."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -83,6 +85,18 @@ def test_images_are_equal_after_save_and_load(source, tmp_path, stitching, blend
     assert (found.stitching, found.blending, found.layout) == (stitching, blending, mosaic.layout)
     np.testing.assert_array_equal(found.z, mosaic.z)
     np.testing.assert_array_equal(found.window(*EVERYTHING), mosaic.window(*EVERYTHING))
+
+
+def test_refinements_are_equal_after_save_and_load(source, tmp_path):
+    mosaic = random_mosaic(source, "greedy", "linear", (60, 81))
+    for positions in ([(0, 0), (1, 2)], [(1, 1)]):
+        mosaic.replace(positions, seed=3, population=10, generations=1)
+    mosaic.save(tmp_path / "mosaic.npz")
+    found = Mosaic.load(tmp_path / "mosaic.npz", source).refinements
+    assert [len(done.replaced) for done in found] == [2, 1]
+    for done, expected in zip(found, mosaic.refinements, strict=True):
+        for field in fields(done):
+            np.testing.assert_array_equal(getattr(done, field.name), getattr(expected, field.name))
 
 
 def test_files_of_another_source_or_kind_are_refused(source, other, noise, tmp_path):

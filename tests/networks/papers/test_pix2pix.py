@@ -12,7 +12,7 @@ from sunpy_restore.networks.papers.switchnorm import SwitchNorm2d
 
 ENCODER = (64, 128, 256, 512, 512, 512, 512, 512)
 DECODER = (512, 512, 512, 512, 256, 128, 64)
-NORMS = {"switch": SwitchNorm2d, "batch": nn.BatchNorm2d}
+NORMS = {"switch": SwitchNorm2d, "batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}
 
 
 def observation(ny, nx, batch=1, seed=0):
@@ -88,6 +88,7 @@ def test_number_of_parameters(norm):
     assert (generator, discriminator) == {
         "switch": (54_409_487, 2_764_627),
         "batch": (54_409_409, 2_764_609),
+        "instance": (54_409_409, 2_764_609),
     }[norm]
 
 

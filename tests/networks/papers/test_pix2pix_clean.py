@@ -49,3 +49,19 @@ def test_discriminator_depends_on_the_image(channels):
 
 def test_generator_depends_on_the_whole_input(generator):
     assert generator.receptive_radius is None
+
+
+def test_images_are_restored_as_in_a_training_with_batches_of_one(channels):
+    """Batch normalisation by the statistics of the batch, in training and at inference (Isola et al. 2017)."""
+    torch.manual_seed(1)
+    batch = CleanPix2Pix(width=2, norm="batch")
+    found = CleanPix2Pix(width=2)
+    found.load_state_dict({name: array for name, array in batch.state_dict().items() if name in found.state_dict()})
+    for network in (batch, found.eval()):
+        for part in network.modules():
+            if isinstance(part, torch.nn.Dropout):
+                part.eval()
+    with torch.inference_mode():
+        torch.testing.assert_close(found(channels), batch(channels), rtol=1e-4, atol=1e-5)
+        pair = torch.cat([channels, 0.3 * channels.flip(2)])
+        torch.testing.assert_close(found(pair)[:1], found(channels), rtol=1e-4, atol=1e-5)

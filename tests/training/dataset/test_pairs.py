@@ -115,8 +115,8 @@ def test_pairs_and_images_are_not_mixed(tmp_path, stix_folder):
 @pytest.mark.parametrize(
     ("name", "network"),
     [
-        ("paper", {"architecture": "CleanPix2Pix", "width": 2, "norm": "batch"}),
-        ("paper", {"architecture": "CleanPix2Pix", "width": 2, "norm": "batch", "pixel": 8.0}),
+        ("paper", {"architecture": "CleanPix2Pix", "width": 2, "norm": "instance"}),
+        ("paper", {"architecture": "CleanPix2Pix", "width": 2, "norm": "instance", "pixel": 8.0}),
         ("compact", {"widths": (4, 6), "stages": 1}),
         ("guided", {"widths": (4, 6), "stages": 1, "blend_widths": (4, 6)}),
     ],
