@@ -17,9 +17,10 @@ import sunpy_restore
 from sunpy_restore.core.config import TrainingConfig
 from sunpy_restore.core.filling import harmonic
 from sunpy_restore.core.methods import load_method
-from sunpy_restore.core.network import TiledNetwork, load_network
+from sunpy_restore.core.network import load_network
 from sunpy_restore.core.recipe import Recipe, ScoreColumn, recipe_of
 from sunpy_restore.core.task import MapFunction, Restoration, resolve
+from sunpy_restore.core.tilednetwork import TiledNetwork
 from sunpy_restore.core.weights import available, default_for, locate, read_metadata
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.tasks import FUNCTIONS, all_tasks, get_task

@@ -32,7 +32,8 @@ from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.markup import MARKDOWN
 from sunpy_restore.core.modelcard import card
 from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.core.registry import WeightsEntry, add_urls, available, entry_named
+from sunpy_restore.core.registry import WeightsEntry, available, entry_named
+from sunpy_restore.core.registryupdate import add_urls
 from sunpy_restore.core.task import MapFunction
 from sunpy_restore.core.weights import read_metadata, verify
 from sunpy_restore.tasks import function_of, get_task

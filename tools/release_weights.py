@@ -17,10 +17,11 @@ import argparse
 from pathlib import Path
 
 from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.core.registry import available, refresh
+from sunpy_restore.core.registry import available
+from sunpy_restore.core.registryupdate import refresh
 from sunpy_restore.core.weights import read, write
 from sunpy_restore.tasks import get_task
-from sunpy_restore.training.evaluation import evaluate, format_table, scores
+from sunpy_restore.training import evaluate, format_table, scores
 
 
 def target_of(file):

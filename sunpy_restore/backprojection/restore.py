@@ -90,7 +90,7 @@ def with_network(observation, network, *, progress=False):
     ----------
     observation : `~sunpy_restore.backprojection.observation.Observation`
         The observation, of shape ``(ny, nx)``.
-    network : `~sunpy_restore.core.network.TiledNetwork`
+    network : `~sunpy_restore.core.tilednetwork.TiledNetwork`
         The network.
     progress : `bool`
         Show a progress bar.

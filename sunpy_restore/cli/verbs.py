@@ -130,7 +130,7 @@ def _restore_archive(args, function, options, shown, complain):
     """Restore many files; what fails does not stop the others."""
     from tqdm import tqdm
 
-    from sunpy_restore.archive.restore import opened_archive
+    from sunpy_restore.archive.run import opened_archive
 
     existing = {"overwrite": args.overwrite, "skip_existing": args.skip_existing}
     with opened_archive(function, args.inputs, args.output, **existing, **options) as archive:

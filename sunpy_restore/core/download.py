@@ -8,7 +8,7 @@ from pathlib import Path
 import pooch
 
 from sunpy_restore.core.exceptions import WeightsError
-from sunpy_restore.core.weightsfile import file_error
+from sunpy_restore.core.filecheck import file_error
 
 __all__ = ["addresses", "cache_folder", "download", "entry_error", "listing"]
 

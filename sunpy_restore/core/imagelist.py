@@ -5,74 +5,19 @@ A list has entries in the order in which they are read. Each entry is in one of 
 """
 
 import dataclasses
-import functools
-import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from numbers import Integral, Real
 from pathlib import Path
 
+from sunpy_restore.core.filecheck import file_sha256
 from sunpy_restore.core.listentry import Entry
-from sunpy_restore.core.listleaks import find_list_leak
-from sunpy_restore.core.manifest import SPLITS
+from sunpy_restore.core.listrules import check_list
+from sunpy_restore.core.splits import SPLITS, find_list_leak
 
 __all__ = ["ImageList", "described_list", "find_list", "read_list"]
 
 _GAP = 24.0  # hours, by default
-
-
-def _text(value):
-    return isinstance(value, str)
-
-
-def _positive(value):
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 < value < float("inf")
-
-
-def _is_range(value, lengths=(2,)):
-    whole = isinstance(value, list) and all(isinstance(n, Integral) and not isinstance(n, bool) for n in value)
-    return whole and len(value) in lengths and 0 <= value[0] < value[1] and all(n > 0 for n in value[2:])
-
-
-def _relative(value):
-    return _text(value) and value and not Path(value).is_absolute() and ".." not in Path(value).parts
-
-
-def _list_of(holds):
-    return lambda value: isinstance(value, list) and value and all(map(holds, value))
-
-
-_RULES = {
-    "name": (lambda value: _text(value) and value, "a text"),
-    "split": (lambda value: value in SPLITS, f"one of {', '.join(SPLITS)}"),
-    "files": (_list_of(_relative), "a list of paths or patterns below the folder of the data"),
-    "rows": (_is_range, "the first row and the one after the last"),
-    "columns": (_is_range, "the first column and the one after the last"),
-    "frames": (lambda value: _is_range(value, (2, 3)), "the first frame, the one after the last, and perhaps a step"),
-    "times": (
-        _list_of(lambda value: isinstance(value, date) and getattr(value, "tzinfo", None) is None),
-        "a list of dates, or of times in UTC without an offset",
-    ),
-    "cadence": (_positive, "seconds between two frames"),
-    "trim": (lambda value: isinstance(value, Integral) and not isinstance(value, bool) and value >= 0, "pixels"),
-    "unit": (_text, "a text"),
-    "pixel_scale": (_positive, "arcsec"),
-    "pixel_km": (_positive, "km on the Sun"),
-    "weight": (_positive, "a positive number"),
-    "licence": (_text, "a text"),
-    "credit": (_text, "a text"),
-    "options": (lambda value: isinstance(value, Mapping), "a table"),
-}
-"""For each key of an entry whether a value is valid, and what is expected."""
-
-_TOP = {
-    "description": (_text, "a text"),
-    "gap": (_positive, "hours"),
-    "source": (_list_of(lambda value: isinstance(value, Mapping)), "one table [[source]] for each entry"),
-    "sha256": (lambda value: isinstance(value, Mapping) and all(map(_text, value.values())), "a table of hashes"),
-}
 
 
 @dataclass(frozen=True)
@@ -164,7 +109,7 @@ class ImageList:
                 )
             result += found
         for name in result:
-            expected, found = self.hashes.get(name), _digest(directory / name)
+            expected, found = self.hashes.get(name), file_sha256(directory / name)
             if expected not in (None, found):
                 raise ValueError(
                     f"Found the SHA-256 {found} of {directory / name}; expected {expected}, as in {self.path.name}. "
@@ -181,7 +126,7 @@ class ImageList:
                 found = [match for name in other.files for match in _matching(name, directory) or [name]]
                 entries.append(dataclasses.replace(other, files=found))
         files = [name for own in entries for name in own.files if (directory / name).is_file()]
-        check_leak(entries, {name: _digest(directory / name) for name in files}, self.gap, self.path)
+        _check_leak(entries, {name: file_sha256(directory / name) for name in files}, self.gap, self.path)
 
 
 def _matching(name, directory):
@@ -190,19 +135,7 @@ def _matching(name, directory):
     return sorted(path.relative_to(directory).as_posix() for path in directory.glob(name) if path.is_file())
 
 
-def _digest(path):
-    status = path.stat()
-    return _digest_of(path, status.st_size, status.st_mtime_ns)
-
-
-@functools.lru_cache(1024)
-def _digest_of(path, size, time):
-    """SHA-256 of a file, which is computed again if its size or its time of modification changes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def check_leak(entries, hashes, gap, path):
+def _check_leak(entries, hashes, gap, path):
     """Refuse entries of which a part for training and one for validation are not independent."""
     leak = find_list_leak(entries, hashes, gap)
     if leak:
@@ -291,36 +224,8 @@ def read_list(path, options=None, *, unused=()):
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"The list {path} is no valid TOML ({error}). Correct that line.") from error
-    _check_keys(content, _TOP, path, ["source"])
-    entries = [_entry(values, path, options) for values in content["source"]]
-    for entry in content["source"]:
-        if key := next((key for key in unused if key in entry), None):
-            raise ValueError(
-                f"Found {key} of {entry['name']!r} in {path}; expected none, because the recipe does not use it."
-            )
-    for split in SPLITS:
-        if not any(entry.split == split for entry in entries):
-            raise ValueError(f"Found no entry with split = {split!r} in {path}; expected at least one.")
+    check_list(content, path, options, unused)
+    entries = [Entry(**values) for values in content["source"]]
     hashes, gap = content.get("sha256", {}), float(content.get("gap", _GAP))
-    check_leak(entries, hashes, gap, path)
+    _check_leak(entries, hashes, gap, path)
     return ImageList(path, entries, hashes, gap, " ".join(content.get("description", "").split()))
-
-
-def _entry(values, path, options):
-    _check_keys(values, _RULES, path, ["name", "split", "files"])
-    if options is not None:
-        _check_keys(values.get("options", {}), options, path, [], f" of {values['name']!r}", "options.")
-    return Entry(**values)
-
-
-def _check_keys(values, rules, path, needed, where=None, table=""):
-    where = (f" of {values['name']!r}" if "name" in values else "") if where is None else where
-    for key, value in values.items():
-        if key not in rules:
-            known = ", ".join(rules) or "none"
-            raise ValueError(f"Unknown key {table + key!r}{where} in {path}; expected one of {known}.")
-        holds, expected = rules[key]
-        if not holds(value):
-            raise ValueError(f"Found {table}{key} = {value!r}{where} in {path}; expected {expected}.")
-    if missing := [key for key in needed if key not in values]:
-        raise ValueError(f"Found no {', '.join(missing)}{where} in {path}; expected a value for each.")

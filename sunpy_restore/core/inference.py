@@ -14,7 +14,8 @@ from tqdm.auto import tqdm
 
 from sunpy_restore.core.engines import EngineFunction
 from sunpy_restore.core.memory import is_out_of_memory
-from sunpy_restore.core.tiling import TiledJob, at_least, checked_image, rounded_up
+from sunpy_restore.core.tilegrid import rounded_up
+from sunpy_restore.core.tiling import TiledJob, at_least, checked_image
 
 __all__ = ["apply_tiled", "choose_device", "fill_invalid", "network_function"]
 

@@ -5,8 +5,9 @@ from collections import OrderedDict
 
 from sunpy_restore.core import weights as files
 from sunpy_restore.core.inference import choose_device
-from sunpy_restore.core.network import TiledNetwork, load_network
+from sunpy_restore.core.network import load_network
 from sunpy_restore.core.task import Restoration
+from sunpy_restore.core.tilednetwork import TiledNetwork
 
 __all__ = ["forget_networks", "ready_network"]
 
@@ -31,7 +32,7 @@ def ready_network(task, weights=None, device=None, *, progress=False):
 
     Returns
     -------
-    network : `~sunpy_restore.core.network.TiledNetwork` or `torch.nn.Module`
+    network : `~sunpy_restore.core.tilednetwork.TiledNetwork` or `torch.nn.Module`
         Ready for the ``network_method`` of the task. It is shared; do not change it.
     local : `~sunpy_restore.core.weights.LocalWeights`
         The file.

@@ -12,29 +12,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from sunpy_restore.core.atomic import atomic_path
+from sunpy_restore.core.splits import SPLITS, find_leak
 
-__all__ = [
-    "MANIFEST",
-    "SPLITS",
-    "Images",
-    "Item",
-    "Manifest",
-    "described",
-    "find_leak",
-    "has_manifest",
-    "holds",
-    "read_manifest",
-]
+__all__ = ["MANIFEST", "Images", "Item", "Manifest", "described", "has_manifest", "holds", "read_manifest"]
 
 MANIFEST = "manifest.json"
 """Name of the file."""
-
-SPLITS = ("train", "validation")
-"""Names of the splits."""
 
 _FORMAT = 1
 _KEPT = 8  # images that are kept in memory
@@ -282,43 +268,6 @@ def _item(values):
     if item.split not in SPLITS:
         raise ValueError(f"split {item.split!r}")
     return Item(**(vars(item) | pairs))
-
-
-def find_leak(items, gap):
-    """
-    Find images for validation that are not independent of the training.
-
-    Parameters
-    ----------
-    items : `list` of `Item`
-        All items.
-    gap : `float`
-        Least time in hours between images of different splits.
-
-    Returns
-    -------
-    `str` or `None`
-        What was found, or nothing.
-    """
-    train, kept = ([item for item in items if item.split == split] for split in SPLITS)
-    by_hash = {}
-    for item in train:
-        by_hash.setdefault(item.sha256, []).append(item)
-    timed = sorted((item for item in train if item.time is not None), key=lambda item: np.datetime64(item.time))
-    times = np.array([item.time for item in timed], dtype="datetime64[ms]")
-    width = np.timedelta64(round(gap * 3.6e6), "ms")
-    for item in kept:
-        for other in by_hash.get(item.sha256, ()):
-            if not item.apart(other):
-                return f"{item.origin} and {other.origin} have the same pixels in both splits"
-        if item.time is None:
-            continue
-        time = np.datetime64(item.time, "ms")
-        first, last = np.searchsorted(times, time - width, "right"), np.searchsorted(times, time + width, "left")
-        for other in timed[first:last]:
-            if not item.apart(other):
-                return f"{item.origin} ({item.time}) and {other.origin} ({other.time}) are closer than {gap:g} h"
-    return None
 
 
 def described(directory):

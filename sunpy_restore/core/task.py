@@ -118,8 +118,8 @@ class Task:
         ``build_network(hyperparameters) -> torch.nn.Module``.
     network_method : reference
         ``network_method(observation, network, *, progress) -> image``: how the network restores an observation. The
-        network is a `~sunpy_restore.core.network.TiledNetwork` for a `Restoration`, and else a `torch.nn.Module` in
-        evaluation mode on its device.
+        network is a `~sunpy_restore.core.tilednetwork.TiledNetwork` for a `Restoration`, and else a `torch.nn.Module`
+        in evaluation mode on its device.
     classical : mapping
         Name of each classical method to a reference ``method(observation, *, progress) -> image``.
     restore : reference

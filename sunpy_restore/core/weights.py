@@ -6,10 +6,11 @@ from pathlib import Path
 
 from sunpy_restore.core.download import addresses, cache_folder, download, entry_error, listing
 from sunpy_restore.core.exceptions import WeightsError
+from sunpy_restore.core.filecheck import file_sha256
 from sunpy_restore.core.keras import converted
 from sunpy_restore.core.registry import WeightsEntry, available, default_for, entries_named, entry_named
 from sunpy_restore.core.unchanged import kept_while_unchanged
-from sunpy_restore.core.weightsfile import PICKLES, file_sha256, read, read_features, read_metadata, write
+from sunpy_restore.core.weightsfile import PICKLES, read, read_features, read_metadata, write
 
 __all__ = [
     "LocalWeights",

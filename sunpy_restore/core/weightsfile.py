@@ -1,30 +1,20 @@
 """Read and write weights files, which are safetensors with metadata, and read files of features."""
 
 import contextlib
-import hashlib
 import json
 import os
 from pathlib import Path
 
 from sunpy_restore.core.exceptions import WeightsError
-from sunpy_restore.core.unchanged import kept_while_unchanged
+from sunpy_restore.core.filecheck import other_content
 
-__all__ = ["PICKLES", "file_error", "read", "read_features", "read_metadata", "with_ordered_metadata", "write"]
+__all__ = ["PICKLES", "read", "read_features", "read_metadata", "with_ordered_metadata", "write"]
 
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
 """Suffixes of pickles."""
 
 _REQUIRED = {"task": str, "architecture": str, "hyperparameters": dict}
 _EXPECTED = "expected a .safetensors file of sunpy_restore.core.weights.write. Copy, download or export it again."
-# Other content that is met in a weights file, by its first bytes
-_OTHER_CONTENT = {
-    b"<": "is an HTML page",
-    b"version https://git-lfs": "is a Git LFS pointer",
-}
-_PICKLED = {
-    b"PK\x03\x04": "is a pickled checkpoint, which is never loaded because it can run any code",
-    b"\x80": "is a pickle, which is never loaded because it can run any code",
-}
 
 
 def read(local):
@@ -131,7 +121,7 @@ def read_metadata(local):
     except FileNotFoundError:
         raise WeightsError(f"Found no weights file {path}; expected a .safetensors file. Check the path.") from None
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"The file {path} {_other_content(path) or f'is damaged ({error})'}; {_EXPECTED}") from error
+        raise WeightsError(f"The file {path} {other_content(path) or f'is damaged ({error})'}; {_EXPECTED}") from error
     metadata = _decoded(metadata)
     missing = _missing(metadata)
     if missing:
@@ -228,97 +218,3 @@ def _check_suffix(path):
             "torch.load(..., weights_only=True) and export it with sunpy_restore.core.weights.write."
         )
     raise ValueError(f"Found the weights file {str(path)!r}; expected the suffix '.safetensors'.{remedy}")
-
-
-def git_blob_id(path):
-    """
-    The id that a file has in a git repository.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Returns
-    -------
-    `str`
-        40 hexadecimal digits.
-    """
-    with Path(path).open("rb") as file:
-        # git's own format, a SHA-1 over the length and the content
-        digest = hashlib.sha1(b"blob %d\0" % os.fstat(file.fileno()).st_size, usedforsecurity=False)
-        return hashlib.file_digest(file, lambda: digest).hexdigest()
-
-
-def file_error(path, *, size=0, sha256="", git_blob="", pickled=False):
-    """
-    Compare a file with its size and SHA-256.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    size : `int`
-        Expected size in bytes.
-    sha256 : `str`
-        Expected SHA-256 in lower-case hexadecimal.
-    git_blob : `str`
-        Expected id in a git repository, in place of both.
-    pickled : `bool`
-        Whether the expected file is a pickle instead of safetensors.
-
-    Returns
-    -------
-    `str` or `None`
-        The error as a phrase such as ``"is an HTML page"``; `None` if the file is correct.
-    """
-    try:
-        if git_blob:
-            if git_blob_id(path) == git_blob:
-                return None
-            return _other_content(path, pickled=True) or "is another file than in the registry (git blob id)"
-        found = Path(path).stat().st_size
-        if found == size and file_sha256(path) == sha256:
-            return None
-    except FileNotFoundError:
-        return "does not exist"
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    other = f"has {found} bytes instead of {size}" if found != size else "has another SHA-256 than in the registry"
-    return _other_content(path, pickled=pickled) or other
-
-
-@kept_while_unchanged(maxsize=32)
-def file_sha256(path):
-    """
-    SHA-256 of a file, which is computed once unless the file changes.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Returns
-    -------
-    `str`
-        In lower-case hexadecimal.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _other_content(path, *, pickled=False):
-    """Recognise the content of a file that does not begin like a weights file; otherwise `None`."""
-    try:
-        with Path(path).open("rb") as file:
-            start = file.read(64)
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    if not start:
-        return "is empty"
-    # Safetensors begin with the length of the header in 8 bytes, at most 100 MB. Its first byte may be that of a pickle
-    # or of a page, but never all 8 bytes
-    if not pickled and len(start) >= 8 and int.from_bytes(start[:8], "little") <= 100_000_000:
-        return None
-    known = _OTHER_CONTENT if pickled else _OTHER_CONTENT | _PICKLED
-    return next((content for magic, content in known.items() if start.lstrip().startswith(magic)), None)

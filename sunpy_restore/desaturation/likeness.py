@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.properties import Property, share
+from sunpy_restore.desaturation.display import is_display
 from sunpy_restore.desaturation.forward import FULL_WELL
 from sunpy_restore.desaturation.plateau import with_margin
 
@@ -18,7 +19,6 @@ _LEAST_NOISE = 0.3  # of the typical noise
 _TINY = 1e-6  # of the brightness, smallest noise
 _LEAST = 12  # blocks
 _FEWEST = 2000  # pixels; smaller images cannot be judged
-_DISPLAY_VALUES = 256
 _FAINT = 5.0  # DN, below which the read noise dominates
 _TYPICAL = {
     "variance of the noise relative to the brightness in DN": 0.0,
@@ -91,7 +91,7 @@ def fingerprint(observation):
     image, valid = _part(observation)
     if np.count_nonzero(valid) < _FEWEST:
         return dict(_TYPICAL)
-    if len(np.unique(image[valid])) <= _DISPLAY_VALUES and observation.channel is None:
+    if observation.channel is None and is_display(image, valid):
         return _TYPICAL | _of_any_scale(image / _brightness(image[valid]), valid)
     scale = _brightness(image[valid])
     image = image / scale

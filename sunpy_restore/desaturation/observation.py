@@ -13,6 +13,7 @@ from sunpy_restore.core.messages import warn_user
 from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.channels import input_windows
 from sunpy_restore.desaturation.charge import column_runs
+from sunpy_restore.desaturation.display import is_display
 from sunpy_restore.desaturation.exposure import counts_per_unit, level_in_unit_of, refuse_scaled
 from sunpy_restore.desaturation.levels import at_level, on_plateau, refuse_low
 from sunpy_restore.desaturation.negative import refuse_negative
@@ -27,9 +28,6 @@ from sunpy_restore.desaturation.saturation import (
 )
 
 __all__ = ["Observation"]
-
-_DISPLAY_VALUES = 256
-"""Images with no more distinct values than this have an 8-bit display scale, on which intensities do not add."""
 
 _ROTATED = (
     "The image is rotated by {:.3g} degrees with respect to the detector. Charge blooms along the columns of the "
@@ -160,7 +158,7 @@ class Observation(observation.Observation):
         if not valid.all():
             data = np.where(valid, data, fill_invalid(data, valid & ~mask)[0])
         # A saturation level that was found implies a linear scale
-        linear = "primary" in saturation or not _is_display(smap.data, valid & ~mask)
+        linear = "primary" in saturation or not is_display(smap.data, valid & ~mask)
         if level is not None:
             data = np.where(full & ~valid, level, data)
             exposure = np.where(full, level, data)
@@ -295,12 +293,3 @@ def _warn_of_lost(lost, saturated, level):
             "of the diffraction pattern is not seen, and the fill can be far from the truth. Use a larger part of the "
             "image."
         )
-
-
-def _is_display(data, valid):
-    """Whether an image has no more distinct values than an 8-bit one, whatever its data type and scale."""
-    sample = data[valid].ravel()
-    for part in (sample[:: max(len(sample) // 4096, 1)], sample):
-        if len(np.unique(part)) > _DISPLAY_VALUES:
-            return False
-    return True

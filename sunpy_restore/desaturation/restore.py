@@ -3,7 +3,7 @@
 import numpy as np
 
 from sunpy_restore.core.methods import Restored
-from sunpy_restore.core.network import TiledNetwork
+from sunpy_restore.core.tilednetwork import TiledNetwork
 from sunpy_restore.desaturation.channels import MARGIN
 from sunpy_restore.desaturation.classical import diffraction
 from sunpy_restore.desaturation.correction import correct_fill
@@ -84,7 +84,7 @@ def with_network(observation, network, *, progress=False):
     ----------
     observation : `~sunpy_restore.desaturation.observation.Observation`
         The observation.
-    network : `~sunpy_restore.core.network.TiledNetwork`
+    network : `~sunpy_restore.core.tilednetwork.TiledNetwork`
         The network.
     progress : `bool`
         Show a progress bar.

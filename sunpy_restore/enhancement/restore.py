@@ -7,9 +7,9 @@ import numpy as np
 
 from sunpy_restore.core.inference import apply_tiled
 from sunpy_restore.core.methods import Restored
-from sunpy_restore.core.network import TiledNetwork
 from sunpy_restore.core.pixels import repeated
 from sunpy_restore.core.task import resolve
+from sunpy_restore.core.tilednetwork import TiledNetwork
 from sunpy_restore.enhancement.classical import bicubic, richardson_lucy, richardson_lucy_signed
 from sunpy_restore.enhancement.telescope import HMI
 
@@ -62,7 +62,7 @@ def with_network(observation, network, *, progress=False):
     ----------
     observation : `~sunpy_restore.enhancement.observation.Observation`
         The observation, shape ``(ny, nx)``.
-    network : `~sunpy_restore.core.network.TiledNetwork`
+    network : `~sunpy_restore.core.tilednetwork.TiledNetwork`
         The network.
     progress : `bool`
         Show a progress bar.

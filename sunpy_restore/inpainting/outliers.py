@@ -8,7 +8,9 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.pixels import dilated, relief_at, repeated
-from sunpy_restore.inpainting.background import CELL, cell_medians, noise_in_cells, on_pixels, radial_profile
+from sunpy_restore.inpainting.background import radial_profile
+from sunpy_restore.inpainting.cells import CELL, cell_medians, on_pixels
+from sunpy_restore.inpainting.noise import noise_in_cells
 from sunpy_restore.inpainting.temporal.transients import find_point_sources
 
 __all__ = ["find_outliers"]

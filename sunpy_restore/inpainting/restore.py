@@ -62,7 +62,7 @@ def with_network(observation, network, *, progress=False):
     ----------
     observation : `~sunpy_restore.inpainting.observation.Observation`
         The observation.
-    network : `~sunpy_restore.core.network.TiledNetwork`
+    network : `~sunpy_restore.core.tilednetwork.TiledNetwork`
         The network; ``view`` of its module is a name in `~sunpy_restore.inpainting.views.VIEWS`.
     progress : `bool`
         Show a progress bar.
@@ -115,12 +115,12 @@ def mirror_averaged(network):
 
     Parameters
     ----------
-    network : `~sunpy_restore.core.network.TiledNetwork`
+    network : `~sunpy_restore.core.tilednetwork.TiledNetwork`
         The network.
 
     Returns
     -------
-    `~sunpy_restore.core.network.TiledNetwork`
+    `~sunpy_restore.core.tilednetwork.TiledNetwork`
     """
 
     def mean(batch):

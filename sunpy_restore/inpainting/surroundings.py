@@ -12,17 +12,12 @@ from scipy import ndimage
 
 from sunpy_restore.core.cells import normalized_convolution
 from sunpy_restore.core.filling import harmonic
-from sunpy_restore.inpainting.background import (
-    CELL,
-    average_near,
-    cell_medians,
-    find_background,
-    find_noise,
-    radial_profile,
-)
+from sunpy_restore.inpainting.background import find_background, radial_profile
+from sunpy_restore.inpainting.cells import CELL, average_near, cell_medians
 from sunpy_restore.inpainting.fills import thin_plate
 from sunpy_restore.inpainting.lasco.geometry import BLOCK
 from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS
+from sunpy_restore.inpainting.noise import find_noise
 
 __all__ = ["LAGS", "LARGEST", "Surroundings", "cell_means"]
 

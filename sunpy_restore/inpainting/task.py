@@ -39,7 +39,7 @@ INPAINT = MapFunction(
     observation="sunpy_restore.inpainting.observation:Observation",
     per_image={
         "mask": "sunpy_restore.core.containers:masks_for",
-        "neighbours": "sunpy_restore.inpainting.observation:neighbours_for",
+        "neighbours": "sunpy_restore.inpainting.temporal.sequence:neighbours_for",
     },
     options=(
         Option(

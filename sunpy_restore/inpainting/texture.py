@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from sunpy_restore.inpainting.background import find_noise
+from sunpy_restore.inpainting.noise import find_noise
 
 __all__ = ["with_texture"]
 

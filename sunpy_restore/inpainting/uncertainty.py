@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from sunpy_restore.core.cells import normalized_convolution
 from sunpy_restore.core.evidence import Evidence
-from sunpy_restore.inpainting.background import CELL, average_near
+from sunpy_restore.inpainting.cells import CELL, average_near
 from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE
 from sunpy_restore.inpainting.lasco.header import FULL
 from sunpy_restore.inpainting.surroundings import LAGS, LARGEST, cell_means

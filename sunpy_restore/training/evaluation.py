@@ -4,24 +4,16 @@ import os
 from collections import Counter
 
 import numpy as np
-from scipy.stats import bootstrap
 
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.methods import load_method
-from sunpy_restore.core.recipe import Recipe, ScoreColumn, recipe_of
+from sunpy_restore.core.recipe import Recipe, recipe_of
 from sunpy_restore.core.weights import read_metadata, resolve
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.folders import existing_folder, training_data
+from sunpy_restore.training.summary import together
 
-__all__ = [
-    "evaluate",
-    "evaluate_observations",
-    "format_table",
-    "intervals",
-    "score_images",
-    "scores",
-    "together",
-]
+__all__ = ["evaluate", "evaluate_observations", "score_images"]
 
 
 def evaluate(task, data, *, methods=None, weights=None, device=None):
@@ -90,45 +82,6 @@ def score_images(task, data, *, methods=None, weights=None, device=None):
                 if restored is not None:
                     found.setdefault((source, label), []).append(recipe.measure(observation, restored, truth))
     return found
-
-
-def intervals(found, *, seed=0):
-    """
-    Intervals of the scores of `evaluate`, by a bootstrap over the images of each source.
-
-    Parameters
-    ----------
-    found : `dict`
-        See `score_images`.
-    seed : `int`
-        Seed of the bootstrap.
-
-    Returns
-    -------
-    `dict`
-        ``{source: {method: {score: [low, high]}}}``: percentiles with a confidence level of 95 %, with four significant
-        digits. Scores of fewer than two images have none.
-    """
-    result = {}
-    for (source, label), images in found.items():
-        row = {}
-        for key in dict.fromkeys(key for measured in images for key in measured):
-            values = [measured[key] for measured in images if measured.get(key) is not None]
-            if len(values) > 1:
-                statistic = _statistic(key)
-                low, high = bootstrap(
-                    (np.asarray(values, dtype=float),), statistic, method="percentile", rng=seed, vectorized=True
-                ).confidence_interval
-                row[key] = [float(f"{low:.4g}"), float(f"{high:.4g}")]
-        result.setdefault(source, {})[label] = row
-    return result
-
-
-def _statistic(key):
-    """What the scores of several images are put together by."""
-    if key.startswith("median_"):
-        return lambda values, axis=-1: np.median(np.abs(values), axis=axis)
-    return lambda values, axis=-1: np.mean(values, axis=axis)
 
 
 def evaluate_observations(task, observations, *, methods=None, weights=None, device=None):
@@ -246,89 +199,3 @@ def _names(task, weights):
     names = [found.get("config", found["architecture"]) for found in metadata]
     count = Counter(names)
     return [name if count[name] == 1 else f"{name} ({given})" for given, name in zip(weights, names, strict=True)]
-
-
-def together(images):
-    """
-    Put the scores of several images together.
-
-    Parameters
-    ----------
-    images : `list` of `dict`
-        Scores of each image.
-
-    Returns
-    -------
-    `dict`
-        See `evaluate`.
-    """
-    result = {}
-    for key in dict.fromkeys(key for measured in images for key in measured):
-        values = [measured[key] for measured in images if measured.get(key) is not None]
-        if values:
-            result[key] = float(_statistic(key)(values))
-    return result
-
-
-def format_table(rows, columns=None):
-    """
-    Format scores as a table for a terminal.
-
-    Parameters
-    ----------
-    rows : `list` of `dict`
-        As `evaluate` gives them.
-    columns : mapping, optional
-        Name of a score to `~sunpy_restore.core.recipe.ScoreColumn`, such as the ``score_columns`` of a recipe. By
-        default all scores are shown by their names.
-
-    Returns
-    -------
-    `str`
-
-    Examples
-    --------
-    >>> from sunpy_restore.core.recipe import ScoreColumn
-    >>> from sunpy_restore.training.evaluation import format_table
-    >>> columns = {"psnr": ScoreColumn("PSNR [dB]", "{:.2f}"), "residual": ScoreColumn("residual [%]", "{:.2%}")}
-    >>> print(format_table([{"source": "MURaM", "method": "bicubic", "psnr": 30.123, "residual": 0.0123}], columns))
-    source  method   PSNR [dB]  residual [%]
-    MURaM   bicubic      30.12          1.23
-    """
-    if columns is None:
-        names = dict.fromkeys(key for row in rows for key in row if key not in ("source", "method"))
-        columns = {name: ScoreColumn(name, "{:.4g}") for name in names}
-    columns = {key: column for key, column in columns.items() if any(key in row for row in rows)}
-    table = [["source", "method", *(column.heading for column in columns.values())]]
-    for row in rows:
-        cells = (_cell(column, row.get(key)) for key, column in columns.items())
-        table.append([row["source"], row["method"], *cells])
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    align = [str.ljust, str.ljust, *[str.rjust] * len(columns)]
-    lines = ("  ".join(pad(*cell) for pad, *cell in zip(align, line, widths, strict=True)) for line in table)
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _cell(column, value):
-    return "-" if value is None else column.form.format(value).rstrip("%")
-
-
-def scores(rows):
-    """
-    Arrange scores as nested dictionaries, as the metadata of weights hold them.
-
-    Parameters
-    ----------
-    rows : `list` of `dict`
-        As `evaluate` gives them.
-
-    Returns
-    -------
-    `dict`
-        ``{source: {method: {score: value}}}``, values with four significant digits.
-    """
-    result = {}
-    for row in rows:
-        values = {key: float(f"{value:.4g}") for key, value in row.items() if key not in ("source", "method")}
-        result.setdefault(row["source"], {})[row["method"]] = values
-    return result

@@ -12,9 +12,10 @@ from sunpy_restore.core.recipe import recipe_of
 from sunpy_restore.core.registry import WeightsEntry
 from sunpy_restore.core.weights import read, write
 from sunpy_restore.tasks import function_of, get_task
-from sunpy_restore.training.evaluation import intervals, score_images, scores, together
+from sunpy_restore.training.evaluation import score_images
 from sunpy_restore.training.guards import BAD_BATCH
 from sunpy_restore.training.onnxfile import write_onnx
+from sunpy_restore.training.summary import intervals, scores, together
 
 __all__ = ["export_weights"]
 

@@ -14,8 +14,9 @@ from torch import nn
 from sunpy_restore.core import engines
 from sunpy_restore.core.engines import ENGINES, TOLERANCE, VARIABLE, requested
 from sunpy_restore.core.inference import network_function
-from sunpy_restore.core.network import TiledNetwork, load_network
+from sunpy_restore.core.network import load_network
 from sunpy_restore.core.threads import single_threaded
+from sunpy_restore.core.tilednetwork import TiledNetwork
 from sunpy_restore.tasks import get_task
 
 OTHERS = [

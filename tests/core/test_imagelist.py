@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sunpy_restore.core.imagelist import described_list, find_list, read_list
 from sunpy_restore.core.listentry import Entry
-from sunpy_restore.core.listleaks import find_list_leak
+from sunpy_restore.core.splits import find_list_leak
 
 TEXT = """
 gap = 2

@@ -11,9 +11,9 @@ from torch import nn
 from sunpy_restore.core import registry
 from sunpy_restore.core.header import Provenance
 from sunpy_restore.core.methods import Method, Restored, load_method, restore_observation
-from sunpy_restore.core.network import TiledNetwork
 from sunpy_restore.core.observation import Observation
 from sunpy_restore.core.task import Restoration, Task, network_builder
+from sunpy_restore.core.tilednetwork import TiledNetwork
 from sunpy_restore.core.weights import write
 
 

@@ -13,9 +13,10 @@ from torch import nn
 from torch.nn import functional
 
 from sunpy_restore.core.exceptions import WeightsError
-from sunpy_restore.core.network import TiledNetwork, fit, load_network
+from sunpy_restore.core.network import fit, load_network
 from sunpy_restore.core.task import Restoration
 from sunpy_restore.core.threads import workers_for
+from sunpy_restore.core.tilednetwork import TiledNetwork
 from sunpy_restore.core.weights import LocalWeights, write
 from sunpy_restore.tasks import get_task
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sunpy_restore.core import registry, weights
+from sunpy_restore.core import registry, registryupdate, weights
 from sunpy_restore.core.exceptions import WeightsError
 
 ENTRY = {
@@ -128,7 +128,7 @@ def test_refresh_changes_one_entry_only(tmp_path, write_registry, name):
     before = path.read_text()
     file = tmp_path / f"{name}.safetensors"
     file.write_bytes(b"new weights")
-    registry.refresh(file, registry=path)
+    registryupdate.refresh(file, registry=path)
     digest = hashlib.sha256(b"new weights").hexdigest()
     entries = {entry.name: entry for entry in weights.available(registry=path)}
     assert (entries[name].sha256, entries[name].size) == (digest, 11)
@@ -151,7 +151,7 @@ def test_refresh_needs_one_entry(tmp_path, write_registry):
         path = write_registry(**tables)
         before = path.read_text()
         with pytest.raises(ValueError, match=message):
-            registry.refresh(file, registry=path)
+            registryupdate.refresh(file, registry=path)
         assert path.read_text() == before
 
 
@@ -161,15 +161,15 @@ def test_addresses_are_added_to_one_entry_only(write_registry, name):
     path = write_registry(**tables)
     path.write_text("# urls = kept.\n" + path.read_text())
     before = {entry.name: entry for entry in weights.available(registry=path)}
-    registry.add_urls(name, ["https://y/2", "https://z/2"], registry=path)
+    registryupdate.add_urls(name, ["https://y/2", "https://z/2"], registry=path)
     found = {entry.name: entry for entry in weights.available(registry=path)}
     assert found.pop(name).urls == (*before.pop(name).urls[:1], "https://y/2", "https://z/2")
     assert found == before
-    registry.add_urls(name, ["https://y/3"], registry=path)
+    registryupdate.add_urls(name, ["https://y/3"], registry=path)
     assert weights.entry_named(name, registry=path).urls[-2:] == ("https://z/2", "https://y/3")
     text = path.read_text()
     assert text.startswith("# urls = kept.\n")
-    registry.add_urls(name, ["https://y/3"], registry=path)
+    registryupdate.add_urls(name, ["https://y/3"], registry=path)
     assert path.read_text() == text
 
 
@@ -183,7 +183,7 @@ def test_addresses_that_cannot_be_added(write_registry):
         ("a", "file:///y", "Found the address 'file:///y' for the weights 'a'; expected https://..."),
     ]:
         with pytest.raises(ValueError, match=message):
-            registry.add_urls(name, [url], registry=path)
+            registryupdate.add_urls(name, [url], registry=path)
     assert path.read_text() == before
 
 

@@ -14,9 +14,9 @@ import sunpy.map
 from sunpy_restore import enhance
 from sunpy_restore.core import download, weights
 from sunpy_restore.core.exceptions import WeightsError
+from sunpy_restore.core.filecheck import git_blob_id
 from sunpy_restore.core.keras import read_keras
 from sunpy_restore.core.network import load_network
-from sunpy_restore.core.weightsfile import git_blob_id
 from sunpy_restore.data import sample_path
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
 from sunpy_restore.networks.papers.enhance import from_keras

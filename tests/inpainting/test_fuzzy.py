@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sunpy_restore.inpainting.background import find_noise
 from sunpy_restore.inpainting.fuzzy import combined, fuzzy
+from sunpy_restore.inpainting.noise import find_noise
 from sunpy_restore.inpainting.observation import Observation
 
 SHAPE, CENTER = (224, 224), (-80.0, 100.0)

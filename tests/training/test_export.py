@@ -17,9 +17,10 @@ from sunpy_restore.core.registry import available
 from sunpy_restore.core.weights import read, resolve
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training import export_weights
-from sunpy_restore.training.evaluation import intervals, score_images
+from sunpy_restore.training.evaluation import score_images
 from sunpy_restore.training.export import _inputs
 from sunpy_restore.training.onnxfile import ONNX_TOLERANCE, write_onnx
+from sunpy_restore.training.summary import intervals
 
 
 @pytest.fixture

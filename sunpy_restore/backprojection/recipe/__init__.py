@@ -17,9 +17,10 @@ from sunpy_restore.backprojection.recipe.flares import compare_images, good_flar
 from sunpy_restore.backprojection.recipe.pairs import FlareDataset, SceneDataset, simulated, simulated_flare
 from sunpy_restore.backprojection.recipe.scores import evaluation_pairs, measure
 from sunpy_restore.core.configfile import load_configs
-from sunpy_restore.core.manifest import SPLITS, has_manifest
+from sunpy_restore.core.manifest import has_manifest
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
+from sunpy_restore.core.splits import SPLITS
 from sunpy_restore.core.task import network_builder
 
 __all__ = ["BackprojectionRecipe"]

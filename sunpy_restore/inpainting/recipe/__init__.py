@@ -8,9 +8,9 @@ import torch
 from sunpy_restore.core.archive import Archive
 from sunpy_restore.core.configfile import load_configs
 from sunpy_restore.core.imagelist import read_list
-from sunpy_restore.core.network import TiledNetwork
 from sunpy_restore.core.recipe import Recipe, ScoreColumn
 from sunpy_restore.core.samples import Splitting
+from sunpy_restore.core.tilednetwork import TiledNetwork
 from sunpy_restore.inpainting.recipe.blending import mean_products
 from sunpy_restore.inpainting.recipe.calibration import calibration_cases
 from sunpy_restore.inpainting.recipe.correction import error_in_holes, scored_pixels, weighted_error_in_holes

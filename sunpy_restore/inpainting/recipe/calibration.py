@@ -18,11 +18,12 @@ from sunpy_restore.core.evidence import Case
 from sunpy_restore.core.imagelist import find_list, read_list
 from sunpy_restore.core.manifest import has_manifest
 from sunpy_restore.core.maps import new_map
-from sunpy_restore.inpainting.background import find_noise, radial_profile
+from sunpy_restore.inpainting.background import radial_profile
 from sunpy_restore.inpainting.forward import draw_losses, lose
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import BLOCK, OCCULTER_EDGE
 from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS, Lasco
+from sunpy_restore.inpainting.noise import find_noise
 from sunpy_restore.inpainting.observation import Observation
 from sunpy_restore.inpainting.outliers import find_outliers
 from sunpy_restore.inpainting.recipe.pairs import STRENGTHS, simulated_neighbours

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sunpy_restore.core.manifest import SPLITS
+from sunpy_restore.core.splits import SPLITS
 
 __all__ = ["assign", "duration", "undivided"]
 

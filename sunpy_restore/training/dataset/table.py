@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from sunpy_restore.core.manifest import SPLITS
+from sunpy_restore.core.splits import SPLITS
 from sunpy_restore.training.dataset.splits import duration, undivided
 
 __all__ = ["check_both_splits", "format_manifest"]

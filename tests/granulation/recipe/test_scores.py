@@ -18,7 +18,7 @@ from sunpy_restore.granulation.recipe import scores
 from sunpy_restore.granulation.recipe.textures import read_texture
 from sunpy_restore.granulation.statistics import patches
 from sunpy_restore.granulation.task import CONVOLUTIONAL, GAN
-from sunpy_restore.training.evaluation import evaluate, format_table
+from sunpy_restore.training import evaluate, format_table
 
 NETWORKS = {
     "convolutional": {

@@ -7,7 +7,7 @@ import pytest
 
 from sunpy_restore.core.methods import load_method
 from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.inpainting.background import find_noise
+from sunpy_restore.inpainting.noise import find_noise
 from sunpy_restore.inpainting.recipe import scores
 from sunpy_restore.inpainting.recipe.scores import measure, with_hole
 from sunpy_restore.inpainting.task import TASK

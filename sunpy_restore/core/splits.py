@@ -1,16 +1,56 @@
-"""Find images in a list that make its splits dependent: parts of a file, or images of nearly the same time."""
+"""Splits of training images: their names, and a search for images that make them dependent."""
 
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
-from sunpy_restore.core.manifest import SPLITS
+import numpy as np
 
-__all__ = ["find_list_leak"]
+__all__ = ["SPLITS", "find_leak", "find_list_leak"]
+
+SPLITS = ("train", "validation")
+"""Names of the splits."""
+
+
+def find_leak(items, gap):
+    """
+    Find an image of a data set for validation that is not independent of the training.
+
+    Parameters
+    ----------
+    items : `list` of `~sunpy_restore.core.manifest.Item`
+        All items.
+    gap : `float`
+        Least time in hours between images of different splits.
+
+    Returns
+    -------
+    `str` or `None`
+        What was found, or nothing.
+    """
+    train, kept = ([item for item in items if item.split == split] for split in SPLITS)
+    by_hash = {}
+    for item in train:
+        by_hash.setdefault(item.sha256, []).append(item)
+    timed = sorted((item for item in train if item.time is not None), key=lambda item: np.datetime64(item.time))
+    times = np.array([item.time for item in timed], dtype="datetime64[ms]")
+    width = np.timedelta64(round(gap * 3.6e6), "ms")
+    for item in kept:
+        for other in by_hash.get(item.sha256, ()):
+            if not item.apart(other):
+                return f"{item.origin} and {other.origin} have the same pixels in both splits"
+        if item.time is None:
+            continue
+        time = np.datetime64(item.time, "ms")
+        first, last = np.searchsorted(times, time - width, "right"), np.searchsorted(times, time + width, "left")
+        for other in timed[first:last]:
+            if not item.apart(other):
+                return f"{item.origin} ({item.time}) and {other.origin} ({other.time}) are closer than {gap:g} h"
+    return None
 
 
 def find_list_leak(entries, hashes, gap):
     """
-    Find an entry for validation that is not independent of the training.
+    Find an entry of a list for validation that is not independent of the training.
 
     Two entries are independent if they have no file in common and their images are not closer in time than the gap, as
     far as times are known. Parts of one file are independent if they have no row or no column in common, or no frame
