@@ -74,8 +74,9 @@ def score_images(task, data, *, methods=None, weights=None, device=None):
         `~sunpy_restore.core.scoring.Scoring.measure` gives them.
     """
     recipe, found = _recipe(task, weights), {}
+    variants = _variants(recipe, methods)
     with training_data(data, task) as folder:
-        loaded = _loaded(recipe, _variants(recipe, methods), weights, device)
+        loaded = _loaded(recipe, variants, weights, device)
         for source, observation, truth in recipe.evaluation_pairs(folder):
             for label, (method, options) in loaded.items():
                 restored = recipe.restored(observation, method, options)
