@@ -258,13 +258,13 @@ REGISTRATIONS = {
 
 
 @pytest.mark.parametrize("registration", REGISTRATIONS)
-@pytest.mark.parametrize("name", ["round 5", "round 10", "oblique 3", "horizontal 3", "vertical 3", "two"])
+@pytest.mark.parametrize("name", ["horizontal 1.3", "oblique 1.3", "vertical 1.3", "vertical 3", "round 10", "two"])
 def test_blooming_is_found_after_registration(name, registration):
     """Interpolation mixes the ends of the runs with those of the columns next to them."""
     observed, _ = exposure(SOURCES[name])
     whole = find_saturation(aia_map(observed))
     found = find_saturation(aia_map(REGISTRATIONS[registration](observed), LVL_NUM=1.5))
-    assert found.blooming.sum() > 0.6 * whole.blooming.sum()
+    assert found.blooming.sum() > 0.5 * whole.blooming.sum()
 
 
 @pytest.mark.parametrize("registration", REGISTRATIONS)
