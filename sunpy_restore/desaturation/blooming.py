@@ -14,6 +14,8 @@ pixels of the run. The width s is measured next to the patch, in columns without
 import numpy as np
 from scipy import ndimage, signal, special
 
+from sunpy_restore.desaturation.plateau import with_margin
+
 __all__ = ["separate_blooming"]
 
 _SHARPEST = 1.0  # pixels; standard deviation of the core of AIA's point spread function
@@ -21,6 +23,7 @@ _TYPICAL = 2.25  # z of a source of 1.9 full wells, used where the width can't b
 _STRONGEST = 100.0  # full wells; brighter than any flare
 _TALL = 3  # pixels; shortest run that shows whether charge bloomed
 _FRAGMENT = 2  # pixels
+_DECISIVE = 0.8  # misfit of a bloomed source relative to that of a clipped one, below which charge bloomed
 _FWHM = np.sqrt(8 * np.log(2))
 
 
@@ -119,21 +122,38 @@ def _profile(image, saturated, column, start, stop):
 
 
 def _has_bloomed(image, saturated, runs, z, width, base, level):
-    """Whether the light two pixels beyond the runs fits a bloomed source, and not the slope of a clipped one."""
+    """Whether the light beyond the runs fits a bloomed source, and not the slope of a clipped one."""
     column, start, stop = runs
-    beyond = 1.5 / width + z
-    clipped = np.exp((z**2 - beyond**2) / 2)
-    bloomed = _peak(z) * np.exp(-(beyond**2) / 2)
+    # Interpolation in both axes mixes the pixels next to a patch with taller columns, which looks like a slope
+    mixed = with_margin(saturated)
     # A slope that implies an impossible peak excludes clipping, whatever the light beyond the run
     impossible = z**2 / 2 > np.log(_STRONGEST)
     misfit = {"clipped": 0.0, "bloomed": 0.0}
-    for rows in (start - 2, stop + 1):
+    for edge, step in ((start, -1), (stop - 1, 1)):
+        distance = _distance_to_clear(mixed, column, edge, step)
+        rows = edge + step * distance
+        beyond = (distance - 0.5) / width + z
+        clipped = np.exp((z**2 - beyond**2) / 2)
+        bloomed = _peak(z) * np.exp(-(beyond**2) / 2)
         ok = (rows >= 0) & (rows < len(image)) & (stop - start >= _TALL) & np.isfinite(base) & (base < level)
         row, x = rows[ok], column[ok]
         light = (image[row, x] - base[ok]) / (level - base[ok])
-        # Tall runs have more weight: at the sides of a patch the two hardly differ, and interpolation mixes columns
-        weight = np.where(np.isfinite(light) & ~saturated[row, x], (stop - start)[ok], 0)
+        # Tall runs have more weight: at the sides of a patch the two hardly differ
+        weight = np.where(np.isfinite(light), (stop - start)[ok], 0)
         light = np.where(weight > 0, light, 0)
         misfit["clipped"] += weight @ np.where(impossible[ok], 1, np.abs(light - clipped[ok]))
         misfit["bloomed"] += weight @ np.abs(light - bloomed[ok])
-    return misfit["bloomed"] < misfit["clipped"]
+    return misfit["bloomed"] < _DECISIVE * misfit["clipped"]
+
+
+def _distance_to_clear(mixed, column, edge, step):
+    """Pixels from the end of each run to the first one beyond it that is clear of the interpolation."""
+    distance = np.ones(len(edge), dtype=int)
+    for _ in range(len(mixed)):
+        row = edge + step * distance
+        inside = (row >= 0) & (row < len(mixed))
+        blocked = inside & mixed[np.where(inside, row, 0), column]
+        if not blocked.any():
+            break
+        distance += blocked
+    return distance

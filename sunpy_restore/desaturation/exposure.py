@@ -9,6 +9,7 @@ import astropy.units as u
 from sunpy_restore.core.messages import shown, warn_user
 from sunpy_restore.core.prepared import refuse_unknown_unit
 from sunpy_restore.desaturation.forward import FULL_WELL
+from sunpy_restore.desaturation.plateau import find_overshoots
 
 __all__ = ["counts_per_unit", "exposures_for", "is_rate", "level_in_unit_of", "refuse_scaled"]
 
@@ -209,9 +210,12 @@ def refuse_scaled(counts, valid):
     Raises
     ------
     ValueError
-        More than two valid pixels exceed the full well by 8 %.
+        More than two valid pixels exceed the full well by 8 %, except where the interpolation of a registered image
+        overshoots at the rim of saturated pixels.
     """
     high = valid & (counts > _HIGHEST * FULL_WELL)
+    if np.count_nonzero(high) > _SPIKES:
+        high &= ~find_overshoots(np.where(valid, counts, np.nan), high)
     if np.count_nonzero(high) > _SPIKES:
         raise ValueError(
             f"Found {np.count_nonzero(high)} pixels with up to {counts[high].max():.4g} DN per exposure; expected at "

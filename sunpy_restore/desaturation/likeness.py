@@ -137,9 +137,9 @@ def _of_any_scale(image, valid):
 
 
 def _brightness(values):
-    """The unit of the properties: the median, or the largest value of an image that is mostly zero."""
+    """The unit of the properties: the median, the largest value of an image that is mostly zero, or 1 if all are."""
     typical = float(np.median(np.abs(values)))
-    return typical if typical > 0 else max(float(np.abs(values).max()), np.finfo(float).tiny)
+    return typical or float(np.abs(values).max()) or 1.0
 
 
 def _log_ratio(first, second):

@@ -10,6 +10,7 @@ _SPIKES = 2  # pixels that may have any value
 _NEGATIVE_SIGMA = 5.0  # standard deviations of the noise, below which negative values are none
 _OFFSET = 10.0  # DN per exposure; residual dark current and bias
 _OFFSET_SIGMA = 20.0  # largest such offset in standard deviations of the noise, in images of any scale
+_RINGING = 0.1  # of the value up to which the fainter half of the negative signal lies
 _NEGATIVE_SHARE = 0.01  # of the pixels; bad pixels and ringing of the interpolation to level 1.5
 
 
@@ -54,13 +55,25 @@ def refuse_negative(smap, known):
 
 def _noise(data, negative, known):
     """Standard deviation from differences of neighbours, of negative pixels if these have neighbours."""
-    for chosen in (negative, known):
+    for chosen in (negative & ~_ringing(data, negative), known):
         steps = [np.abs(np.diff(data, axis=axis))[_both(chosen, axis)] for axis in (0, 1)]
         steps = np.concatenate(steps)
         if len(steps):
             # Faint channels have so few counts that most neighbours are equal
             return 1.05 * float(np.median(steps) or np.median(steps[steps > 0] if steps.any() else steps))
     return 0.0
+
+
+def _ringing(data, negative):
+    """
+    Negative pixels next to zero, into which the interpolation of a rotated image rings beyond its edges.
+
+    The ringing decays by a constant factor per pixel, so that most of it is much fainter than any noise.
+    """
+    values = np.sort(-data[negative])
+    total = np.cumsum(values)
+    typical = values[np.searchsorted(total, total[-1] / 2)]
+    return negative & (data > -_RINGING * typical)
 
 
 def _both(chosen, axis):

@@ -6,7 +6,7 @@ from skimage.morphology import disk
 
 from sunpy_restore.desaturation.forward import FULL_WELL
 
-__all__ = ["EXCESS", "MOST_EXCESS", "SCATTER", "find_plateau", "with_margin"]
+__all__ = ["EXCESS", "MOST_EXCESS", "SCATTER", "find_overshoots", "find_plateau", "with_margin"]
 
 SCATTER = 0.04
 """Scatter of a plateau relative to its value, in either direction."""
@@ -27,6 +27,8 @@ _CERTAIN = 15000 / 16383  # of the full well
 _ROUNDING = 1e-5  # of the plateau, if nothing scattered it
 _FEWEST = 3  # pixels; a smaller patch is a spike
 _MIXED = 0.1  # of the pixels at the maximum, that lie below it between them if the plateau is scattered
+_OVERSHOOT = 1.25  # largest value at the corner of a plateau after cubic interpolation, relative to the plateau
+_OVERSHOOTS = 0.25  # largest number of pixels that overshoot, relative to those of the plateau
 _PILE = 10  # pixels of a plateau that is recognised by its pile-up alone
 
 
@@ -98,6 +100,53 @@ def find_plateau(image, well=FULL_WELL):
             flat = clipped
     saturated[box] = flat
     return saturated, float(np.median(part[flat])) if flat.any() else float(well)
+
+
+def find_overshoots(image, high, well=FULL_WELL):
+    """
+    Find pixels to which cubic interpolation gave more than the full well, at the rim of a plateau.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``, in DN per exposure.
+    high : `numpy.ndarray` of `bool`
+        Pixels above the full well, shape ``(ny, nx)``.
+    well : `float`
+        Full well in the unit of the image.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        Those of ``high`` that lie within 2 pixels of a steep edge, in patches most pixels of which lie within 4 % of a
+        plateau that is not above the full well.
+    """
+    found = np.zeros_like(high)
+    bright = np.isfinite(image) & (image >= _BRIGHT * well)
+    box = _box(bright, _MARGIN)
+    part, high = image[box], high[box]
+    near_edge = high & with_margin(np.isfinite(part) & ~bright[box])
+    patches, number = _patches(bright[box])
+    for index, where in enumerate(ndimage.find_objects(patches, number), start=1):
+        inside = patches[where] == index
+        if (inside & high[where]).any() and _overshoots(part[where], inside, near_edge[where], high[where], well):
+            found[box][where] |= inside & high[where]
+    return found
+
+
+def _overshoots(part, inside, near_edge, high, well):
+    """Whether the high pixels of a patch are few, lie at its rim, and are not much above its plateau."""
+    values = part[inside]
+    mode = _half_sample_mode(np.sort(values[values >= _LOWEST * well]))
+    within = (np.abs(values - mode) <= SCATTER * mode).sum()
+    over = inside & high
+    return (
+        mode <= well * (1 + SCATTER / 2)
+        and within >= _PILE
+        and np.count_nonzero(over) <= _OVERSHOOTS * within
+        and part[over].max() <= _OVERSHOOT * mode
+        and near_edge[over].all()
+    )
 
 
 def _scattered(part, bright, well):

@@ -57,3 +57,12 @@ def test_constant_images(value):
     valid = np.ones((64, 64), dtype=bool)
     valid[30:34, 30:34] = False
     check(observed(valid, value))
+
+
+@pytest.mark.parametrize("channel", [None, 171])
+def test_saturated_pixels_on_zeros(channel):
+    valid = np.ones((64, 64), dtype=bool)
+    valid[25:35, 25:35] = False
+    observation = observed(valid, 0, channel)
+    observation.image[~valid] = 16383
+    check(observation)

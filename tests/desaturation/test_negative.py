@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import astropy.units as u
+
 import sunpy.map
 
 from sunpy_restore import desaturate, filled
@@ -76,6 +78,25 @@ def test_the_limb_is_accepted():
     result = desaturate(with_data(data - 3), mask=MASK, method="biharmonic")
     assert (filled(result) == MASK).all()
     assert result.data[MASK].min() > 0
+
+
+@pytest.mark.parametrize("dtype", [float, "f4"])
+@pytest.mark.parametrize("angle", [3, 20, 45])
+@pytest.mark.parametrize("scale", [1, 0.3])
+def test_rotated_images_of_faint_channels_are_accepted(angle, scale, dtype):
+    """Cubic interpolation rings from the edges of the image into the padding, in ever smaller steps around zero."""
+    random = np.random.default_rng(4)
+    counts = random.poisson(3, QUIET.data.shape) + random.normal(0, 1.5, QUIET.data.shape).round()
+    smap = with_data(scale * counts.astype(dtype), wavelnth=94)
+    rotated = smap.rotate(angle * u.deg, order=3, missing=0)
+    refuse_negative(rotated, np.isfinite(rotated.data))
+
+
+@pytest.mark.parametrize("angle", [3, 45])
+def test_rotated_images_below_zero_are_refused(angle):
+    rotated = with_data(QUIET.data - 700.0).rotate(angle * u.deg, order=3, missing=0)
+    with pytest.raises(ValueError, match=MESSAGE):
+        refuse_negative(rotated, np.isfinite(rotated.data))
 
 
 def test_few_negative_pixels_are_accepted():

@@ -246,6 +246,35 @@ def test_plateau_that_a_flat_field_has_lowered_in_places(name, scatter):
     assert (found.primary & lit).sum() > 0.75 * found.primary.sum()
 
 
+REGISTRATIONS = {
+    "bilinear in both axes": lambda image: ndimage.shift(image, (0.3, 0.4), order=1, mode="nearest"),
+    "bilinear by half a pixel": lambda image: ndimage.shift(image, (0.5, 0.5), order=1, mode="nearest"),
+    "bilinear along rows": lambda image: ndimage.shift(image, (0, 0.5), order=1, mode="nearest"),
+    "bilinear along columns": lambda image: ndimage.shift(image, (0.5, 0), order=1, mode="nearest"),
+    "bilinear with a rotation": lambda image: ndimage.rotate(image, 0.3, reshape=False, order=1, mode="nearest"),
+    "cubic": lambda image: ndimage.shift(image, (0.3, 0.4), order=3, mode="nearest").clip(None, WELL),
+    "whole pixels": lambda image: np.roll(image, (3, 4), (0, 1)),
+}
+
+
+@pytest.mark.parametrize("registration", REGISTRATIONS)
+@pytest.mark.parametrize("name", ["horizontal 1.3", "oblique 1.3", "vertical 1.3", "vertical 3", "round 10", "two"])
+def test_blooming_is_found_after_registration(name, registration):
+    """Interpolation mixes the ends of the runs with those of the columns next to them."""
+    observed, _ = exposure(SOURCES[name])
+    whole = find_saturation(aia_map(observed))
+    found = find_saturation(aia_map(REGISTRATIONS[registration](observed), LVL_NUM=1.5))
+    assert found.blooming.sum() > 0.5 * whole.blooming.sum()
+
+
+@pytest.mark.parametrize("registration", REGISTRATIONS)
+@pytest.mark.parametrize("name", ["round 5", "oblique 3", "horizontal 3"])
+def test_no_blooming_is_found_in_a_registered_image_without_it(name, registration):
+    observed, _ = exposure(SOURCES[name], blooms=False)
+    found = find_saturation(aia_map(REGISTRATIONS[registration](observed), LVL_NUM=1.5))
+    assert not found.blooming.any()
+
+
 def test_two_plateaus_in_one_image():
     """Each patch has its own plateau, because the flat field varies across the detector."""
     image = corona(shape=(120, 180))
