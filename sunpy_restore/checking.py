@@ -35,8 +35,10 @@ def report(restored, original, **options):
     Returns
     -------
     `~sunpy_restore.core.report.Report`
-        The checks, each with value, limits and meaning. It prints as a table; ``passed``, ``flagged``, ``to_table()``,
-        ``as_dict()`` and ``plot()`` give more.
+        The checks, each with value, limits and meaning. It prints as a table; ``passed``, ``flagged``,
+        ``not_checked``, ``to_table()``, ``as_dict()`` and ``plot()`` give more. A check that cannot be made, because
+        all pixels are masked for example, is listed with the reason; ``passed`` is False if no check of the restored
+        values could be made.
 
     Raises
     ------

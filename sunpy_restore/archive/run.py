@@ -27,6 +27,11 @@ def opened_archive(verb, source, sink, *, overwrite=False, skip_existing=False, 
     ------
     `Archive`
     """
+    if overwrite and skip_existing:
+        raise ValueError(
+            "Found overwrite=True and skip_existing=True; expected at most one of them. Choose whether other results "
+            "in the sink are replaced or kept."
+        )
     function = _function(verb)
     settings = _settings(function, options)
     name = getattr(function, "name", getattr(function, "__name__", type(function).__name__))

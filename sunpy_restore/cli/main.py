@@ -47,10 +47,15 @@ def main(argv=None):
             # The reader has closed the pipe; nothing is left to flush at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
-        except _Terminated:
-            return complain("terminated", code=128 + signal.SIGTERM)
-        except KeyboardInterrupt:
-            return complain("interrupted", code=130)
+        except _Terminated as error:
+            return complain(_ended("terminated", error), code=128 + signal.SIGTERM)
+        except KeyboardInterrupt as error:
+            return complain(_ended("interrupted", error), code=130)
+
+
+def _ended(how, error):
+    """How the command ended, and how it can be continued if the error tells."""
+    return f"{how}; {error}" if str(error) else how
 
 
 def _show(complain, message, category, *_, **__):

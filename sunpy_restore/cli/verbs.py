@@ -98,7 +98,12 @@ def restore_files(args, function: MapFunction, complain):
         options["uncertainty"] = True
     options |= given_options(function.options, args)
     shown = sys.stderr.isatty() and not args.no_progress
-    if is_single(args.inputs, args.output) and args.workers is None and args.scheduler is None:
+    if is_single(args.inputs, args.output):
+        if args.workers is not None or args.scheduler is not None:
+            raise ValueError(
+                "Found --workers or --scheduler with one file; expected them with several files or a folder. Leave "
+                "them out, or give more files and a folder for the results."
+            )
         return _restore_file(args, function, options | {"progress": shown}, complain)
     return _restore_archive(args, function, options, shown, complain)
 

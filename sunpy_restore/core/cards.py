@@ -236,6 +236,8 @@ def _plain(value):
         return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
+    if isinstance(value, fits.header._HeaderCommentaryCards):
+        return str(value)
     return None if isinstance(value, fits.card.Undefined) else value
 
 

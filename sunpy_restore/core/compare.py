@@ -96,7 +96,7 @@ def _generic_checks(task, comparison, original, scale):
     """Checks of any restored image."""
     lost = repeated(valid_pixels(original), scale) & ~np.isfinite(comparison.restored)
     yield Check(
-        name="Pixels without a value", value=float(np.count_nonzero(lost)), low=0, high=0,
+        name="Pixels without a value", value=float(np.count_nonzero(lost)), low=0, high=0, of_values=False,
         meaning="Valid pixels of the original that have no finite value in the restored image.",
     )  # fmt: skip
     if FILLED_KEYWORD in comparison.meta or "mask" in getattr(task, "channels", ()):
@@ -104,6 +104,7 @@ def _generic_checks(task, comparison, original, scale):
         same = (comparison.restored == before) | (np.isnan(comparison.restored) & np.isnan(before))
         yield Check(
             name="Observed pixels changed", value=float(np.count_nonzero(kept & ~same)), low=0, high=0,
+            of_values=False,
             meaning="Pixels that were not filled, but differ from the original; a restoration keeps all of them.",
         )  # fmt: skip
 
@@ -114,12 +115,13 @@ def _trust_checks(task, comparison):
         score, reasons = score_of(task, comparison.observation)
         if score is not None:
             yield Check(
-                name="Distance from good images", value=score, high=1,
+                name="Distance from good images", value=score, high=1, of_values=False,
                 meaning="; ".join(reasons) or "All properties of the original are within the range of good images.",
             )  # fmt: skip
     if UNKNOWN_KEYWORD in comparison.meta:
         yield Check(
             name="Pixels of unknown error", value=float(comparison.meta[UNKNOWN_KEYWORD]), low=0, high=0,
+            of_values=False,
             meaning="Restored pixels whose uncertainty is infinite; leave them out of measurements.",
         )  # fmt: skip
 

@@ -216,6 +216,8 @@ def _describe_meta(meta):
     meta = without_long_record(meta)
     if kind == "Header":
         return {"class": kind, "values": meta.tostring(sep="\n", endcard=False, padding=False)}
+    for key, value in meta.items():
+        to_text(value, f"entry {key!r} of the meta of the NDCube")
     description = {"class": kind, "values": dict(meta)}
     if kind == "NDMeta":
         description |= {"key_comments": meta.key_comments, "axes": {key: list(axes) for key, axes in meta.axes.items()}}

@@ -25,6 +25,10 @@ class Check:
         Unit of the value and the limits; empty for counts and ratios.
     meaning : `str`
         One sentence: what the value says about the image.
+    not_checked : `str`
+        Why the check could not be made, which neither passes nor is flagged; empty if it was made.
+    of_values : `bool`
+        Whether it tests the restored values; False for counts of pixels and for properties of the observation.
 
     Examples
     --------
@@ -35,16 +39,25 @@ class Check:
     """
 
     name: str
-    value: float
+    value: float = np.nan
     low: float = -np.inf
     high: float = np.inf
     unit: str = ""
     meaning: str = ""
+    not_checked: str = ""
+    of_values: bool = True
 
     @property
     def passed(self):
-        """Whether the value is within its limits."""
-        return bool(self.low <= self.value <= self.high)
+        """Whether the check was made and the value is within its limits."""
+        return not self.not_checked and bool(self.low <= self.value <= self.high)
+
+    @property
+    def verdict(self):
+        """One of ``"pass"``, ``"flag"`` and ``"not checked"``."""
+        if self.not_checked:
+            return "not checked"
+        return "pass" if self.passed else "flag"
 
     @property
     def shown(self):
@@ -59,6 +72,11 @@ class Check:
             if (low <= value <= high) == self.passed:
                 return digits
         return 17
+
+    @property
+    def outcome(self):
+        """The value and its limits as text, or why the check could not be made."""
+        return f"not checked: {self.not_checked}" if self.not_checked else f"{self.shown} (expected {self.limit})"
 
     @property
     def limit(self):
@@ -123,13 +141,23 @@ class Report:
 
     @property
     def passed(self):
-        """Whether all checks passed."""
-        return all(check.passed for check in self.checks)
+        """
+        Whether all checks that could be made passed.
+
+        It is False as well if none of the checks of the restored values could be made.
+        """
+        is_tested = not self.not_checked or any(check.of_values and check.passed for check in self.checks)
+        return is_tested and not self.flagged
 
     @property
     def flagged(self):
-        """The checks that did not pass, as a `tuple`."""
-        return tuple(check for check in self.checks if not check.passed)
+        """The checks that did not pass, as a `tuple`, without those that could not be made."""
+        return tuple(check for check in self.checks if check.verdict == "flag")
+
+    @property
+    def not_checked(self):
+        """The checks that could not be made, as a `tuple`; their ``not_checked`` says why."""
+        return tuple(check for check in self.checks if check.not_checked)
 
     def __iter__(self):
         return iter(self.checks)
@@ -149,8 +177,8 @@ class Report:
         names = max(len(check.name) for check in self.checks)
         lines = [self.title]
         for check in self.checks:
-            verdict = "pass" if check.passed else "FLAG"
-            lines.append(f"  {verdict}  {check.name:<{names}}  {check.shown} (expected {check.limit})")
+            verdict = {"pass": "pass", "flag": "FLAG", "not checked": "----"}[check.verdict]
+            lines.append(f"  {verdict}  {check.name:<{names}}  {check.outcome}")
             lines.append(f"        {check.meaning}")
         return "\n".join(lines)
 
@@ -158,7 +186,9 @@ class Report:
     def title(self):
         """One line: the task, the method and how many checks passed."""
         passed = sum(check.passed for check in self.checks)
-        return f"{self.task}, method {self.method}: {passed} of {len(self.checks)} checks passed"
+        made = len(self.checks) - len(self.not_checked)
+        missing = f", {len(self.not_checked)} not checked" if self.not_checked else ""
+        return f"{self.task}, method {self.method}: {passed} of {made} checks passed{missing}"
 
     def to_table(self):
         """
@@ -167,12 +197,12 @@ class Report:
         Returns
         -------
         `~astropy.table.QTable`
-            Columns ``check``, ``value``, ``low``, ``high``, ``unit``, ``passed`` and ``meaning``; one row per check. An
-            infinite limit is none. ``meta`` holds the task and the method.
+            Columns ``check``, ``value``, ``low``, ``high``, ``unit``, ``passed``, ``meaning`` and ``not_checked``; one
+            row per check. An infinite limit is none. ``meta`` holds the task and the method.
         """
         from astropy.table import QTable
 
-        names = ("name", "value", "low", "high", "unit", "passed", "meaning")
+        names = ("name", "value", "low", "high", "unit", "passed", "meaning", "not_checked")
         columns = {name: [getattr(check, name) for check in self.checks] for name in names}
         columns = {"check": columns.pop("name"), **columns}
         return QTable(columns, meta={"task": self.task, "method": self.method})

@@ -8,7 +8,7 @@ from matplotlib.colors import Normalize
 
 __all__ = ["as_html", "draw"]
 
-_COLOURS = {True: "#1b7837", False: "#b2182b"}
+_COLOURS = {"pass": "#1b7837", "flag": "#b2182b", "not checked": "#666666"}
 _WIDEST = 3.0
 """Half-width of the axis of the checks, in half-widths of the range that passes."""
 
@@ -28,12 +28,12 @@ def as_html(report):
     """
     rows = []
     for check in report:
-        verdict = "pass" if check.passed else "flag"
-        cells = (check.name, check.shown, check.limit)
+        cells = (check.name, "", "") if check.not_checked else (check.name, check.shown, check.limit)
+        verdict = f"not checked: {check.not_checked}" if check.not_checked else check.verdict
         rows.append(
             "<tr>"
             + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-            + f'<td style="color: {_COLOURS[check.passed]}; font-weight: bold">{verdict}</td>'
+            + f'<td style="color: {_COLOURS[check.verdict]}; font-weight: bold">{escape(verdict)}</td>'
             + f'<td style="text-align: left">{escape(check.meaning)}</td></tr>'
         )
     head = "".join(f"<th>{name}</th>" for name in ("Check", "Value", "Limit", "Result", "Meaning"))
@@ -90,8 +90,12 @@ def _draw_checks(axes, report):
     """Each value on an axis on which its limits are at -1 and 1, or at 1."""
     axes.axvspan(-1, 1, color="#d9d9d9", zorder=0)
     for row, check in enumerate(report):
-        axes.plot(np.clip(_place(check), -_WIDEST, _WIDEST), row, "o", color=_COLOURS[check.passed])
-        axes.text(_WIDEST * 1.08, row, f"{check.shown}  ({check.limit})", va="center", color=_COLOURS[check.passed])
+        colour = _COLOURS[check.verdict]
+        if check.not_checked:
+            axes.text(_WIDEST * 1.08, row, "not checked", va="center", color=colour)
+            continue
+        axes.plot(np.clip(_place(check), -_WIDEST, _WIDEST), row, "o", color=colour)
+        axes.text(_WIDEST * 1.08, row, f"{check.shown}  ({check.limit})", va="center", color=colour)
     axes.set(
         yticks=range(len(report)), yticklabels=[check.name for check in report], ylim=(len(report) - 0.5, -0.5),
         xlim=(-1.05 * _WIDEST, 1.05 * _WIDEST), xticks=(-1, 0, 1), xticklabels=("lower limit", "", "upper limit"),

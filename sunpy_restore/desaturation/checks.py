@@ -20,6 +20,17 @@ _ROUNDING = 1e-5  # of the saturation level
 _CHARGE = 1.0  # per cent
 _RESIDUAL = 1.001
 _STRENGTH = (0.8, 1.25)
+_LOWEST, _CHARGE_NAME = "Lowest value in the saturated core", "Charge in bloomed columns"
+_FRINGES, _FRINGE_STRENGTH = "Fringe residual", "Fringe strength"
+_MEANINGS = {
+    _LOWEST: "Pixels that were saturated by incident light have at least the value of the full well.",
+    _CHARGE_NAME: "Excess of the flux in bloomed columns over the charge that was read out there; a fill that exceeds "
+    "it by 60 % assumes that charge was lost.",
+    _FRINGES: "Residual around the core after subtraction of its diffraction fringes; above 1 the image predicts "
+    "fringes that are not observed.",
+    _FRINGE_STRENGTH: "Observed strength of the fringes relative to that predicted; above 1 the core contains too "
+    "little light.",
+}
 
 
 def checks(comparison):
@@ -34,39 +45,50 @@ def checks(comparison):
     Returns
     -------
     `list` of `~sunpy_restore.core.report.Check`
-        What the observation allows: the saturation level if it is known, the charge if it bloomed, and the fringes if
-        the diffraction pattern is known.
+        The saturation level, the charge if it bloomed, and the diffraction fringes. Those that need a saturation level
+        or a diffraction pattern that is unknown say that they were not made.
     """
     observation, restored = comparison.observation, comparison.restored
     mask, found = observation.mask, []
-    if observation.level is not None:
+    if observation.level is None:
+        reason = "the saturation level is unknown; give saturated if the core is saturated"
+        found += [_not_checked(name, reason) for name in (_LOWEST, _CHARGE_NAME)]
+    else:
         if observation.primary.any():
             lowest = restored[observation.primary].min() / observation.level
             found.append(
                 Check(
-                    name="Lowest value in the saturated core",
+                    name=_LOWEST,
                     value=float(lowest),
                     low=1 - _ROUNDING,
                     unit="full well",
-                    meaning="Pixels that were saturated by incident light have at least the value of the full well.",
+                    meaning=_MEANINGS[_LOWEST],
                 )
             )
         charge = _charge(observation, restored)
         if charge is not None:
             found.append(
                 Check(
-                    name="Charge in bloomed columns",
+                    name=_CHARGE_NAME,
                     value=charge,
                     low=-_CHARGE,
                     high=_CHARGE,
                     unit="%",
-                    meaning="Excess of the flux in bloomed columns over the charge that was read out there; a fill "
-                    "that exceeds it by 60 % assumes that charge was lost.",
+                    meaning=_MEANINGS[_CHARGE_NAME],
                 )
             )
-    if observation.channel is not None and np.isfinite(restored[mask]).all():
-        found += _fringes(observation, restored)
-    return found
+    reason = None
+    if observation.channel is None:
+        reason = "the diffraction pattern of this instrument and wavelength is unknown"
+    elif not np.isfinite(restored[mask]).all():
+        reason = "filled pixels have no finite value"
+    if reason is not None:
+        return [*found, *(_not_checked(name, reason) for name in (_FRINGES, _FRINGE_STRENGTH))]
+    return [*found, *_fringes(observation, restored)]
+
+
+def _not_checked(name, reason):
+    return Check(name=name, not_checked=reason, meaning=_MEANINGS[name])
 
 
 def _charge(observation, restored):
@@ -84,15 +106,15 @@ def _charge(observation, restored):
 def _fringes(observation, restored):
     residual = fringe_residual(restored, observation.mask, observation.channel)
     yield Check(
-        name="Fringe residual",
+        name=_FRINGES,
         value=residual,
         low=0,
         high=_RESIDUAL,
-        meaning="Residual around the core after subtraction of its diffraction fringes; above 1 the image predicts "
-        "fringes that are not observed.",
+        meaning=_MEANINGS[_FRINGES],
     )
     if observation.level is None:
         # A core that is not saturated has fringes too faint for their strength
+        yield _not_checked(_FRINGE_STRENGTH, "the saturation level is unknown")
         return
     try:
         strength = fringe_strength(restored, observation.mask, observation.channel)
@@ -101,10 +123,9 @@ def _fringes(observation, restored):
         strength = np.nan
     low, high = _STRENGTH
     yield Check(
-        name="Fringe strength",
+        name=_FRINGE_STRENGTH,
         value=strength,
         low=low,
         high=high,
-        meaning="Observed strength of the fringes relative to that predicted; above 1 the core contains too little "
-        "light.",
+        meaning=_MEANINGS[_FRINGE_STRENGTH],
     )

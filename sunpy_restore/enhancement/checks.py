@@ -54,6 +54,21 @@ On the samples, it is 0.78 to 1.10 for fine structure that is restored, and belo
 """
 _SIGNIFICANT = 100.0
 """Ratio of the power of an observation to that of its noise from which its power spectrum is compared."""
+_FLUXES, _POWER_SPECTRUM = ("Signed flux", "Unsigned flux"), "Power spectrum"
+_AT_ITS_RESOLUTION = "with the image degraded to the resolution of the observation."
+_OFFSET_MEANING = "Displacement of the degraded image from the observation along a pixel axis, by a linear fit."
+_MEANINGS = {
+    "Degraded again": "Root mean square difference between the image, degraded by the telescope again, and the "
+    "observation.",
+    "Offset along x": _OFFSET_MEANING,
+    "Offset along y": _OFFSET_MEANING,
+    "Mean intensity": "Change of the mean intensity on the disk; a deconvolution moves light and keeps its sum.",
+    "Signed flux": "Change of the signed flux in strong field relative to the unsigned flux there, "
+    f"{_AT_ITS_RESOLUTION}",
+    "Unsigned flux": f"Change of the unsigned flux in strong field, {_AT_ITS_RESOLUTION}",
+    "Field strength": "Mean excess of the degraded field over the observed one, by a linear fit.",
+    "Power spectrum": "Power of the degraded image relative to the observation.",
+}
 
 
 def checks(comparison):
@@ -68,15 +83,17 @@ def checks(comparison):
     Returns
     -------
     `list` of `~sunpy_restore.core.report.Check`
-        Residual of the degraded image for each feature, offset, mean intensity or magnetic flux, and power spectrum;
-        none if hardly any pixel is on the disk and farther from the limb than mu = 0.3.
+        Residual of the degraded image for each feature, offset, mean intensity or magnetic flux, and power spectrum.
+        Only pixels on the disk and farther from the limb than mu = 0.3 are compared.
     """
     observation = comparison.observation
     observed, degraded = observation.normalised().astype(float), _degraded(comparison)
     usable = np.ones(observed.shape, bool) if observation.untrusted is None else ~observation.untrusted
+    if not usable.any():
+        return _not_checked(observation, "all pixels are masked")
     usable = ndimage.binary_erosion(usable, iterations=_MARGIN, border_value=1)
     if np.count_nonzero(usable) < _LEAST:
-        return []
+        return _not_checked(observation, f"fewer than {_LEAST} pixels are {_MARGIN} pixels away from masked ones")
     slope, offsets, errors = _aligned(degraded, observed, usable)
     if observation.noise is None:
         noise = _continuum_noise(observed, usable)
@@ -95,12 +112,19 @@ def checks(comparison):
                 low=-limit,
                 high=limit,
                 unit="arcsec",
-                meaning="Displacement of the degraded image from the observation along a pixel axis, by a linear fit.",
+                meaning=_MEANINGS[f"Offset along {axis}"],
             )
         )
     if usable.all():
-        found += _spectra(degraded, observed, noise, pixel)
-    return found
+        return [*found, *_spectra(degraded, observed, noise, pixel)]
+    return [*found, Check(name=_POWER_SPECTRUM, not_checked="pixels are masked", meaning=_MEANINGS[_POWER_SPECTRUM])]
+
+
+def _not_checked(observation, reason):
+    """All checks of an image that has no pixels to compare."""
+    of_product = ("Mean intensity",) if observation.noise is None else (*_FLUXES, "Field strength")
+    names = ("Degraded again", *of_product, "Offset along y", "Offset along x", _POWER_SPECTRUM)
+    return [Check(name=name, not_checked=reason, meaning=_MEANINGS[name]) for name in names]
 
 
 def _degraded(comparison):
@@ -141,7 +165,7 @@ def _residual(name, difference, tolerance, feature):
         low=0,
         high=_RESIDUAL,
         unit="noise",
-        meaning="Root mean square difference between the image, degraded by the telescope again, and the observation.",
+        meaning=_MEANINGS["Degraded again"],
     )
 
 
@@ -166,7 +190,7 @@ def _of_continuum(degraded, observed, usable, noise):
         *found,
         Check(
             name="Mean intensity", value=float(mean), low=-_MEAN, high=_MEAN, unit="%",
-            meaning="Change of the mean intensity on the disk; a deconvolution moves light and keeps its sum.",
+            meaning=_MEANINGS["Mean intensity"],
         ),
     ]  # fmt: skip
 
@@ -182,15 +206,14 @@ def _of_magnetogram(degraded, observed, usable, noise):
         if np.count_nonzero(feature) >= _LEAST
     ]
     if np.count_nonzero(strong) < _LEAST:
-        return found
+        reason = f"fewer than {_LEAST} pixels have strong field"
+        unknown = (Check(name=name, not_checked=reason, meaning=_MEANINGS[name]) for name in _FLUXES)
+        return [*found, *unknown]
     total = np.abs(observed[strong]).sum()
     error = 300 * noise * np.sqrt(np.count_nonzero(strong)) / total
     net = 100 * (degraded - observed)[strong].sum() / total
     unsigned = 100 * (np.abs(degraded[strong]).sum() / total - 1)
-    for name, value, limit, what in (
-        ("Signed flux", net, _NET, "Change of the signed flux in strong field relative to the unsigned flux there"),
-        ("Unsigned flux", unsigned, _UNSIGNED, "Change of the unsigned flux in strong field"),
-    ):
+    for name, value, limit in zip(_FLUXES, (net, unsigned), (_NET, _UNSIGNED), strict=True):
         found.append(
             Check(
                 name=name,
@@ -198,7 +221,7 @@ def _of_magnetogram(degraded, observed, usable, noise):
                 low=-limit - error,
                 high=limit + error,
                 unit="%",
-                meaning=f"{what}, with the image degraded to the resolution of the observation.",
+                meaning=_MEANINGS[name],
             )
         )
     return found
@@ -213,7 +236,7 @@ def _field_strength(slope, error):
         low=-limit,
         high=limit,
         unit="%",
-        meaning="Mean excess of the degraded field over the observed one, by a linear fit.",
+        meaning=_MEANINGS["Field strength"],
     )
 
 

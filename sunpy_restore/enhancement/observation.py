@@ -225,16 +225,25 @@ class Observation(observation.Observation):
             data, valid = fill_gaps(data, valid & ~outliers)
             on_disk &= valid
         masked = np.zeros_like(valid) if smap.mask is None else np.broadcast_to(smap.mask, valid.shape)
+        untrusted = ~on_disk | (mu < LIMB_MU)
         if np.any(on_disk & (mu < LIMB_MU)):
-            warn_user(
-                f"Part of the image lies closer to the limb than mu = {LIMB_MU}, where foreshortening is stronger than "
-                "in the training data. These pixels are flagged in the mask of the result."
-            )
+            _warn_of_limb(untrusted)
         return cls(
             data=data, valid=valid, on_disk=on_disk, limb_darkening=darkening, level=level,
-            untrusted=~on_disk | (mu < LIMB_MU), gaps=~(valid | masked | outliers), noise=noise,
+            untrusted=untrusted, gaps=~(valid | masked | outliers), noise=noise,
             telescope=telescope,
         )  # fmt: skip
+
+
+def _warn_of_limb(untrusted):
+    part, pixels = "Part of the image", "These pixels are flagged in the mask of the result."
+    if untrusted.all():
+        part = "The whole image"
+        pixels = "Every pixel of the result is masked: plots of it are empty; its values are in result.data."
+    warn_user(
+        f"{part} lies closer to the limb than mu = {LIMB_MU}, where foreshortening is stronger than in the training "
+        f"data. {pixels}"
+    )
 
 
 def _warn_of_outliers(outliers):

@@ -138,4 +138,10 @@ def pool_for(source, shape, tiling, seed, *, progress=False):
         pool = TileDatabase.generate(source, count, making, border=border, progress=progress)
         pool.save(tiling.pool)
         return pool
-    return TileDatabase.load(tiling.pool, source).subset(count, drawing)
+    pool = TileDatabase.load(tiling.pool, source)
+    if tiling.pool_size is not None and len(pool) < tiling.pool_size:
+        raise ValueError(
+            f"Found {len(pool)} tiles in {tiling.pool}; expected at least pool_size={tiling.pool_size}. Leave "
+            "pool_size out to use all of them, or give a new file, which is then made with that number of tiles."
+        )
+    return pool.subset(count, drawing)

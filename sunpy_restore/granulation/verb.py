@@ -72,9 +72,10 @@ def synthesize_granulation(
         ``stitching="latent"``. The thesis compares 10, 15 and 20.
     pool : path-like, optional
         A file ``.npz`` of tiles. It is made if it does not exist, and saves the time to make the tiles in later calls.
+        The image depends on it: with a file that was made with another seed, size or shape, a seed gives another image.
     pool_size : `int`, optional
         Number of tiles to select from, by default ten per position. From a file with more tiles, as many are drawn at
-        random.
+        random; one with fewer is an error.
     population, generations : `int`, optional
         Latent vectors in a generation of the evolutionary search, at least 10, by default 50, and number of
         generations, by default 20.

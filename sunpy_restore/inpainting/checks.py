@@ -26,6 +26,12 @@ _NEAR = 16
 """Pixels; distance to a hole within which observed pixels are compared with it."""
 _LEAST = 32
 """Least number of pixels along the border of a hole, and of filled and observed pixels in a ring."""
+_MEANINGS = {
+    "Border step": "Step of the brightness along the border, a root mean square over the holes; larger ones are "
+    "visible.",
+    "Radial profile": "Mean brightness of filled pixels minus that of observed ones near them, a root mean square over "
+    "rings around the Sun.",
+}
 
 
 def checks(comparison):
@@ -40,15 +46,15 @@ def checks(comparison):
     Returns
     -------
     `list` of `~sunpy_restore.core.report.Check`
-        Share of guessed pixels; and, if a background can be fitted to the image, the step along the borders and the
-        radial profile of holes that are large enough.
+        Share of guessed pixels; step along the borders, and radial profile, which need a background that can be fitted
+        to the image and holes that are large enough.
     """
     observation = comparison.observation
     hole = observation.mask
     found = [
         Check(
             name="Guessed pixels", value=float(100 * observation.guessed / max(np.count_nonzero(hole), 1)),
-            low=0, high=_GUESSED, unit="%",
+            low=0, high=_GUESSED, unit="%", of_values=False,
             meaning="Share of the filled pixels with more missing than observed pixels around them.",
         )
     ]  # fmt: skip
@@ -57,37 +63,24 @@ def checks(comparison):
     try:
         background = find_background(above, observation.valid, observation.center, observation.flat_field)
     except ValueError:
-        # Too small a part of an image
-        return found
+        reason = "the image has too few observed pixels for a smooth background"
+        return [*found, *(Check(name=name, not_checked=reason, meaning=text) for name, text in _MEANINGS.items())]
     image = np.where(hole, np.nan_to_num(comparison.restored) - observation.bias, above)
     deviation = (image - background.level) / background.noise
     step = border_step(deviation, hole, observation.valid)
-    if step is not None:
-        found.append(
-            Check(
-                name="Border step",
-                value=step,
-                low=0,
-                high=_STEP,
-                unit="noise per pixel",
-                meaning="Step of the brightness along the border, a root mean square over the holes; larger ones are "
-                "visible.",
-            )
-        )
     profile = profile_difference(deviation, hole, observation.valid, observation.center)
-    if profile is not None:
-        found.append(
-            Check(
-                name="Radial profile",
-                value=profile,
-                low=0,
-                high=_PROFILE,
-                unit="noise per pixel",
-                meaning="Mean brightness of filled pixels minus that of observed ones near them, a root mean square "
-                "over rings around the Sun.",
-            )
-        )
-    return found
+    return [
+        *found,
+        _measured("Border step", step, _STEP, f"no hole borders on {_LEAST} observed pixels"),
+        _measured("Radial profile", profile, _PROFILE, f"no ring around the Sun has {_LEAST} filled pixels"),
+    ]
+
+
+def _measured(name, value, limit, reason):
+    """A check in noises per pixel, or why it could not be made."""
+    if value is None:
+        return Check(name=name, not_checked=reason, meaning=_MEANINGS[name])
+    return Check(name=name, value=value, low=0, high=limit, unit="noise per pixel", meaning=_MEANINGS[name])
 
 
 def border_step(deviation, hole, observed):

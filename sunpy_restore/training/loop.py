@@ -23,7 +23,7 @@ from sunpy_restore.training.continuation import Continuation, Continued, as_json
 from sunpy_restore.training.folders import training_data
 from sunpy_restore.training.guards import FiniteLoss, check_weights, explained_memory
 from sunpy_restore.training.module import RestorationModule
-from sunpy_restore.training.trainer import loader_of, make_trainer, quiet
+from sunpy_restore.training.trainer import interruptible, loader_of, make_trainer, quiet
 from sunpy_restore.version import __version__
 
 __all__ = ["train"]
@@ -116,7 +116,7 @@ def train(
     module = (AdversarialModule if config.adversary else RestorationModule)(recipe, config, validation)
     if start is not None and not resume:
         fit(module.network, resolve(start, task=task.name), convert=recipe.starting_weights)
-    with quiet(), explained_memory(config):
+    with quiet(), explained_memory(config), interruptible(out / LAST):
         averaging = [callbacks.EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []
         own = [continuation, FiniteLoss(out), *averaging, kept]
         left = None if minutes is None else max(60 * minutes - (time.monotonic() - started), 1)

@@ -1,6 +1,8 @@
 """The trainer of Lightning for a training, and its devices."""
 
 import logging
+import signal
+import threading
 import warnings
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,7 +14,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from sunpy_restore.core.messages import warn_user
 
-__all__ = ["loader_of", "make_trainer", "quiet"]
+__all__ = ["interruptible", "loader_of", "make_trainer", "quiet"]
 
 
 def make_trainer(
@@ -131,6 +133,38 @@ def loader_of(pairs, config, trainer, workers=0):
     if trainer.world_size > 1:
         sampler = DistributedSampler(pairs, trainer.world_size, trainer.global_rank, shuffle=False)
     return DataLoader(pairs, config.batch_size // parts, sampler=sampler, num_workers=workers)
+
+
+@contextmanager
+def interruptible(checkpoint):
+    """
+    End by a `KeyboardInterrupt` that says how to continue; Lightning ends the process with exit code 1 instead.
+
+    Parameters
+    ----------
+    checkpoint : `~pathlib.Path`
+        The checkpoint from which the training can be resumed.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        The training was interrupted; the class is that of the interruption.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as error:
+        cause = error if isinstance(error, KeyboardInterrupt) else error.__context__
+        if not isinstance(cause, KeyboardInterrupt):
+            raise
+        advice = "no checkpoint has been written yet: start the training again"
+        if checkpoint.exists():
+            advice = "continue with --resume (in Python, resume=True)"
+        raise type(cause)(advice) from None
+    finally:
+        # Lightning ignores the signal from then on
+        if threading.current_thread() is threading.main_thread() and handler is not None:
+            signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager

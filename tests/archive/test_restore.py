@@ -247,3 +247,8 @@ def test_a_report_on_a_header_is_one_warning(source, tmp_path):
     with pytest.warns(sunpy_restore.RestoreWarning, match="FITS header: Unfixable error: a card$") as caught:
         restore_archive(reported, source / "00000.fits", tmp_path / "out")
     assert len(caught) == 1
+
+
+def test_existing_results_are_replaced_or_kept(tmp_path):
+    with pytest.raises(ValueError, match="overwrite=True and skip_existing=True; expected at most one"):
+        restore_archive("enhance", tmp_path, tmp_path / "out", overwrite=True, skip_existing=True)

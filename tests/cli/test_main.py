@@ -273,6 +273,10 @@ def test_one_file_into_a_folder(run, tmp_path):
         assert (Path(folder) / "hmi_magnetogram_enhance.fits").is_file()
 
 
+def test_workers_are_for_several_files(fails, tmp_path):
+    fails(*bicubic(SAMPLE), "-o", tmp_path / "e.fits", "--workers", "3", texts=["--workers", "several files or a fo"])
+
+
 def test_compressed_output(run, tmp_path):
     target = tmp_path / "enhanced.fits.gz"
     assert run(*bicubic(SAMPLE), "-o", target)[0] == 0

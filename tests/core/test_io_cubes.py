@@ -323,3 +323,16 @@ def test_class_that_is_not_imported(tmp_path):
     Temporary.__qualname__ = "Another"
     with pytest.warns(RestoreWarning, match=r"the cube is an NDCube. Import its class .*Temporary before"):
         assert type(load(tmp_path / "cube.fits")) is ndcube.NDCube
+
+
+def test_commentary_cards_in_the_meta_become_text(tmp_path):
+    """The meta of a Map of a file with blank cards."""
+    header = fits.Header([("EXPTIME", 2.0), ("", "a title"), ("", "a line"), ("COMMENT", "no comment")])
+    meta = {key.lower(): header[key] for key in header}
+    wcs = WCS({"ctype1": "HPLN-TAN", "ctype2": "HPLT-TAN", "cunit1": "arcsec", "cunit2": "arcsec"})
+    cube = ndcube.NDCube(np.ones((2, 3)), wcs=wcs, meta=meta)
+    save(cube, tmp_path / "cube.fits")
+    assert load(tmp_path / "cube.fits").meta == {"exptime": 2.0, "": "a title\na line", "comment": "no comment"}
+    cube.meta["odd"] = object()
+    with pytest.raises(ValueError, match="entry 'odd' of the meta of the NDCube is of the type object"):
+        save(cube, tmp_path / "odd.fits")

@@ -54,6 +54,24 @@ def test_limits_are_part_of_the_range(value, low, high, passed, limit):
     assert (check.passed, check.limit) == (passed, limit)
 
 
+def reported(*checks):
+    return Report(task="t", method="m", checks=checks, restored=None, original=None)
+
+
+def test_a_check_that_was_not_made_is_told_and_passes_nothing():
+    counted = Check(name="Lost", value=0.0, low=0, high=0, of_values=False)
+    made = Check(name="Mean", value=0.0, low=-1, high=1)
+    missing = Check(name="Flux", not_checked="all pixels are masked")
+    nothing = reported(counted, missing)
+    assert (nothing.passed, nothing.flagged, nothing.not_checked) == (False, (), (missing,))
+    assert nothing.title == "t, method m: 1 of 1 checks passed, 1 not checked"
+    assert "Flux  not checked: all pixels are masked" in str(nothing)
+    assert "not checked: all pixels are masked" in nothing._repr_html_()
+    assert json.loads(json.dumps(nothing.as_dict(), allow_nan=False))["checks"][1]["not_checked"]
+    assert reported(counted, made, missing).passed
+    assert reported(counted).passed
+
+
 def test_a_report_is_a_sequence_of_checks(found):
     assert next(iter(found)).name == "Pixels without a value"
     assert [check.name for check in found].index("Mean intensity") == list(found).index(found["Mean intensity"])
@@ -81,7 +99,7 @@ def test_it_is_shown_as_text_and_html(found):
 
 def test_it_becomes_a_table(found, tmp_path):
     table = found.to_table()
-    assert table.colnames == ["check", "value", "low", "high", "unit", "passed", "meaning"]
+    assert table.colnames == ["check", "value", "low", "high", "unit", "passed", "meaning", "not_checked"]
     assert table.meta == {"task": "enhance-continuum", "method": "bicubic"}
     assert list(table["passed"]) == [check.passed for check in found]
     table.write(tmp_path / "report.ecsv")

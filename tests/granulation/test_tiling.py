@@ -43,6 +43,8 @@ def test_a_pool_file_is_made_once_and_gives_the_same_image(tmp_path):
 def test_a_subset_of_the_file_is_drawn_by_the_seed(tmp_path):
     path = tmp_path / "tiles.npz"
     made(pool=path, pool_size=40)
+    with pytest.raises(ValueError, match=r"Found 40 tiles in .*tiles\.npz; expected at least pool_size=41\. Leave"):
+        made(pool=path, pool_size=41)
     images = [made(pool=path, pool_size=8, seed=seed).data for seed in (1, 1, 2)]
     np.testing.assert_array_equal(images[0], images[1])
     assert not np.array_equal(images[0], images[2])

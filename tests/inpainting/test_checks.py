@@ -88,6 +88,15 @@ def test_given_masks_and_small_parts_are_checked(original):
     assert found["Border step"].passed
 
 
+def test_small_holes_are_not_checked(original):
+    mask = np.zeros(original.data.shape, dtype=bool)
+    mask[800:802, 500:502] = True
+    found = report(inpaint(original, mask=mask, method="harmonic"), original)
+    assert [check.name for check in found.not_checked] == ["Border step", "Radial profile"]
+    assert not found.passed
+    assert not found.flagged
+
+
 def test_the_measures_are_those_of_made_up_steps():
     rng = np.random.default_rng(0)
     deviation = rng.normal(size=(200, 200))

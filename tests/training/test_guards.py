@@ -1,5 +1,8 @@
 """Trainings that cannot go on, the best checkpoint, early stop, and batches that are computed in parts."""
 
+import signal
+import sys
+
 import pytest
 import torch
 
@@ -12,6 +15,7 @@ from sunpy_restore.core.exceptions import TrainingError
 from sunpy_restore.core.weights import read
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.guards import explained_memory
+from sunpy_restore.training.trainer import interruptible as continuable
 
 
 @pytest.fixture
@@ -243,3 +247,34 @@ def test_scores_of_validations_of_every_recipe(name):
         for noise in (0.05, 0.5, 2.0)
     ]
     assert means == sorted(means)
+
+
+class Ended(KeyboardInterrupt):
+    pass
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, Ended])
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_an_interruption_says_how_to_continue(tmp_path, kind, is_kept):
+    """Lightning ignores the signal from then on, and exits with code 1."""
+    checkpoint, before = tmp_path / "last.ckpt", signal.getsignal(signal.SIGINT)
+    if is_kept:
+        checkpoint.touch()
+
+    @continuable(checkpoint)
+    def training():
+        try:
+            raise kind
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            sys.exit(1)
+
+    with pytest.raises(KeyboardInterrupt, match="continue with --resume" if is_kept else "start the tra") as found:
+        training()
+    assert found.type is kind
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_other_exits_are_kept(tmp_path):
+    with pytest.raises(SystemExit), continuable(tmp_path / "last.ckpt"):
+        sys.exit(3)

@@ -87,8 +87,8 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
         raise ValueError(f"No images for {task} can be downloaded: {recipe.no_archive}.")
     if recipe.splitting is None:
         raise ValueError(
-            f"The training images of {task} are simulated. Train it without files: any folder is accepted."
-            + " Or give pairs of real images (--pairs)." * (recipe.pairing is not None)
+            f"The training images of {task} are simulated. Train it without files: any folder without a manifest of "
+            "another task is accepted." + " Or give pairs of real images (--pairs)." * (recipe.pairing is not None)
         )
     sources = [sources] if isinstance(sources, (str, Path)) else list(sources or ())
     if not (sources or queries):
