@@ -324,7 +324,8 @@ def test_prediction_and_loss_of_a_batch(task, config):
         config = dataclasses.replace(config, options={**config.options, "features": "oriented"})
     network = task.build_network(config.network)
     margin = config.options.get("margin", 0)
-    patch = 16
+    # The features that an adversary normalises have more than one pixel
+    patch = 32 if config.adversary else 16
     truth = np.stack([scene(task.scale * patch, task.scale * patch, seed) for seed in (2, 3)])[:, np.newaxis]
     batch = [batch_of(task, patch + 2 * margin, patch + 2 * margin).float(), torch.from_numpy(truth).float()]
     assert recipe.predict(network, batch[0], config).shape == batch[1].shape
