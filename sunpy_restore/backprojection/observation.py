@@ -11,6 +11,7 @@ from sunpy_restore.backprojection.fourier import Grid, weights_of
 from sunpy_restore.backprojection.geometry import map_center, points_in_pixels, scale_matrix
 from sunpy_restore.backprojection.inversion import find_orientations
 from sunpy_restore.backprojection.matching import match_inversions
+from sunpy_restore.backprojection.noise import warn_of_small_errors
 from sunpy_restore.backprojection.options import find_used, weighting_of
 from sunpy_restore.backprojection.recognition import refuse_residual, warn_of_outside
 from sunpy_restore.backprojection.units import is_by_idl, unit_of, warn_of_sums
@@ -181,7 +182,7 @@ class Observation(observation.Observation):
         Warns
         -----
         ~sunpy_restore.core.exceptions.RestoreWarning
-            The Map was binned, or is a cutout without the brightest source; or see
+            The Map was binned, is a cutout without the brightest source, or the errors are too small; or see
             `~sunpy_restore.backprojection.options.find_used`.
         """
         by_idl = is_by_idl(smap)
@@ -206,6 +207,7 @@ class Observation(observation.Observation):
             unit=unit_of(smap, visibilities), errors=errors, world=world, center=center,
         )  # fmt: skip
         warn_of_outside(found, *result.own_axes())
+        warn_of_small_errors(result.with_surroundings()[0])
         return result
 
     @classmethod
