@@ -118,7 +118,8 @@ def refuse_residual(visibilities, points, grid):
     if not (dirty.max() > 0 and depth < _DEEPEST_MINIMUM):
         raise ValueError(
             f"Found a minimum of {-depth:.2f} times the maximum; expected more than {-_DEEPEST_MINIMUM}, because a "
-            "source has a positive brightness. Give the back-projection and not the residual map of CLEAN."
+            "source has a positive brightness. Give the back-projection and not the residual map of CLEAN. If it is a "
+            "back-projection, the source may be outside of the image: make one that contains it."
         )
 
 
