@@ -13,7 +13,6 @@ import astropy.units as u
 
 import sunpy.map
 
-from sunpy_restore import report
 from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.channels import PIXEL
 from sunpy_restore.backprojection.fourier import shift_phase_center
@@ -338,7 +337,6 @@ def test_errors_that_are_too_small_are_warned_of(make_backprojection, scene, fac
     with pytest.warns(RestoreWarning, match="errors of the visibilities appear to be too small"):
         result = backproj_to_clean(image, visibilities=given, method="mem")
     assert result.meta["rstchi2"] < 1.5
-    assert report(result, image, visibilities=given).passed
 
 
 @pytest.mark.filterwarnings("ignore:The image does not agree")
