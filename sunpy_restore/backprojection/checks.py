@@ -25,7 +25,7 @@ import astropy.units as u
 
 from sunpy_restore.backprojection.agreement import chi_squared, model_visibilities
 from sunpy_restore.backprojection.beam import BEAM
-from sunpy_restore.backprojection.noise import errors_of
+from sunpy_restore.backprojection.noise import errors_with_model
 from sunpy_restore.core.report import Check
 
 __all__ = ["checks"]
@@ -35,8 +35,6 @@ _SHORTEST = 6
 """Number of the shortest baselines: those of two sub-collimators of STIX."""
 _LARGEST_FLUX_LIMIT = 100.0
 """Limit of the flux in per cent from which an image without any flux would pass."""
-_MODEL_ERROR = 0.03
-"""Smallest RMS error of a complex visibility, relative to the mean amplitude: calibration and model of the image."""
 _COARSE = 0.5
 """Frequency, relative to the highest one, below which the amplitudes mostly depend on the flux."""
 _LARGEST_CHANGE = 0.2
@@ -73,7 +71,7 @@ def checks(comparison):
         )
     image = np.nan_to_num(comparison.restored * unit.to(expected), posinf=0, neginf=0)
     points, grid = observation.own_axes()
-    measured, errors = observation.visibilities, _errors(observation)
+    measured, errors = observation.visibilities, errors_with_model(observation)
     model = model_visibilities(image, points, grid, 3600 * comparison.meta.get("bmaj", BEAM / 3600))
     largest = 1 + _SIGMAS / np.sqrt(len(measured))
     short = np.argsort(points.frequency, kind="stable")[:_SHORTEST]
@@ -122,12 +120,6 @@ def _negative_check(image):
         unit="%",
         meaning="Sum of the negative pixels relative to that of the positive ones; brightness is not negative.",
     )
-
-
-def _errors(observation):
-    """Errors of the visibilities, not smaller than those of the calibration and of the model."""
-    least = _MODEL_ERROR / np.sqrt(2) * np.abs(observation.visibilities).mean()
-    return np.maximum(errors_of(observation.with_surroundings()[0]), least)
 
 
 def _flux(name, factor, sigma, meaning):

@@ -19,6 +19,7 @@ __all__ = [
     "visibilities_for",
 ]
 
+_COLUMNS = ("real", "imag", "u", "v")
 _LARGEST_DISTANCE = 1e-5
 """Largest distance in 1 / arcsec of a point from the STIX point whose label it gets."""
 _LARGEST_CHANGE = 0.06
@@ -61,7 +62,7 @@ class VisibilityTable(NamedTuple):
     u, v : `~astropy.units.Quantity`
         Points of the (u, v) plane.
     amplitude_uncertainty : `~astropy.units.Quantity`
-        Errors.
+        Errors, or `None`.
     phase_center : `~astropy.units.Quantity`
         Phase centre as (y, x).
     """
@@ -69,7 +70,7 @@ class VisibilityTable(NamedTuple):
     visibilities: u.Quantity
     u: u.Quantity
     v: u.Quantity
-    amplitude_uncertainty: u.Quantity
+    amplitude_uncertainty: u.Quantity | None
     phase_center: u.Quantity
 
 
@@ -80,8 +81,9 @@ def open_visibilities(path):
     Parameters
     ----------
     path : path-like
-        FITS file with a table ``VISIBILITIES`` that has the columns ``u``, ``v``, ``real``, ``imag`` and ``error`` with
-        their units, such as the sample ``stix_flare``. The phase centre is the centre of the image.
+        FITS file with a table that has the columns ``u``, ``v``, ``real``, ``imag`` and, optionally, ``error`` with
+        their units, such as the sample ``stix_flare``. It is named ``VISIBILITIES`` or the only one with these columns.
+        The phase centre is the centre of the image.
 
     Returns
     -------
@@ -90,18 +92,42 @@ def open_visibilities(path):
     Raises
     ------
     ValueError
-        The file has no such table.
+        The file has no such table, or a column is missing.
     """
     try:
         with fits.open(path) as file:
-            table = QTable.read(file["VISIBILITIES"])
-        columns = [u.Quantity(table[name]) for name in ("real", "imag", "u", "v", "error")]
-    except (KeyError, OSError, ValueError) as error:
+            table = QTable.read(_table_of(file))
+    except (OSError, ValueError) as error:
         raise ValueError(
-            f"Found no table VISIBILITIES in {path}; expected one with the columns u, v, real, imag and error: {error}."
+            f"Found no table VISIBILITIES in {path}; expected one with the columns {', '.join(_COLUMNS)} and, "
+            f"optionally, error: {error}."
         ) from error
-    real, imaginary, *others = columns
-    return VisibilityTable(real + 1j * imaginary, *others, [0, 0] * u.arcsec)
+    missing = [name for name in _COLUMNS if name not in table.colnames]
+    if missing:
+        raise ValueError(
+            f"Found no column {', '.join(missing)} in the table of visibilities in {path}; expected "
+            f"{', '.join(_COLUMNS)} and, optionally, error. Its columns are {', '.join(table.colnames)}."
+        )
+    real, imaginary, *others = (_column(table[name]) for name in _COLUMNS)
+    errors = _column(table["error"]) if "error" in table.colnames else None
+    return VisibilityTable(real + 1j * imaginary, *others, errors, [0, 0] * u.arcsec)
+
+
+def _column(column):
+    """Values of a column; those that are NaN in the file are masked."""
+    column = column.filled(np.nan) if hasattr(column, "filled") else column
+    return u.Quantity(getattr(column, "unmasked", column))
+
+
+def _table_of(file):
+    """The table of visibilities: that with the name, or the only one with the columns."""
+    if "VISIBILITIES" in file:
+        return file["VISIBILITIES"]
+    tables = [hdu for hdu in file if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
+    complete = [hdu for hdu in tables if set(_COLUMNS) <= {name.lower() for name in hdu.columns.names}]
+    if len(complete) == 1 or (len(tables) == 1 and not complete):
+        return (complete or tables)[0]
+    raise ValueError(f"found {len(tables)} tables, {len(complete)} of them with these columns")
 
 
 def visibilities_for(maps, visibilities):
@@ -183,13 +209,23 @@ def read_visibilities(given):
                 "Found errors of the visibilities that are not positive; expected positive numbers. Leave such points "
                 "out."
             )
-    if values.ndim != 1 or not np.isfinite(values).all():
-        raise ValueError(
-            f"Found visibilities of shape {values.shape}, {np.count_nonzero(~np.isfinite(values))} of them not finite; "
-            "expected finite numbers in one dimension. Leave such points out."
-        )
+    if values.ndim != 1:
+        raise ValueError(f"Found visibilities of shape {values.shape}; expected one dimension.")
+    labelled = _labelled(*points)
+    _check_finite(values, labelled)
     values, unit = np.asarray(values.value, dtype=complex), values.unit
-    return MeasuredVisibilities(_labelled(*points), values, errors, unit, (x, y))
+    return MeasuredVisibilities(labelled, values, errors, unit, (x, y))
+
+
+def _check_finite(values, points):
+    """Refuse values and points that are not finite, by their numbers in the table and their labels."""
+    wrong = np.flatnonzero(~(np.isfinite(values) & np.isfinite(points.u) & np.isfinite(points.v)))
+    if len(wrong):
+        names = ", ".join(f"{index + 1} ({points.labels[index]})" for index in wrong)
+        raise ValueError(
+            f"Found visibilities that are not finite: {names}, counted from 1; expected finite numbers. Leave them "
+            "out, and make the Map without them."
+        )
 
 
 def _labelled(u_points, v_points):

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage
 
 import astropy.units as u
 
@@ -11,8 +10,9 @@ from sunpy_restore.backprojection.fourier import Grid, weights_of
 from sunpy_restore.backprojection.geometry import map_center, points_in_pixels, scale_matrix
 from sunpy_restore.backprojection.inversion import find_orientations
 from sunpy_restore.backprojection.matching import match_inversions
+from sunpy_restore.backprojection.noise import warn_of_small_errors
 from sunpy_restore.backprojection.options import find_used, weighting_of
-from sunpy_restore.backprojection.recognition import refuse_residual, warn_of_outside
+from sunpy_restore.backprojection.recognition import filled_corners, refuse_residual, warn_of_outside
 from sunpy_restore.backprojection.units import is_by_idl, unit_of, warn_of_sums
 from sunpy_restore.backprojection.uvplane import SUBCOLLIMATORS, UVPoints, stix_uv, subcollimator_numbers
 from sunpy_restore.core import observation
@@ -27,10 +27,13 @@ _LARGEST_PIXEL = 60.0
 """Largest side of a pixel in arcsec, of the order of the resolution of the coarse sub-collimators."""
 _LEAST_PIXELS = 120
 """Least number of valid pixels: twice that of the real and imaginary parts of 30 visibilities."""
-_LARGEST_FILLED_PART = 0.55
-"""Largest part of a frame that is outside of an image that was rotated in it."""
 _LARGEST_SKEW = 1e-3
 """Largest cosine of the angle between the pixel axes."""
+
+
+_ROTATED = (
+    "The corners are exactly 0, as after rotate(missing=0), which distorts pixels next to them: use missing=numpy.nan."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,9 +184,18 @@ class Observation(observation.Observation):
         Warns
         -----
         ~sunpy_restore.core.exceptions.RestoreWarning
-            The Map was binned, or is a cutout without the brightest source; or see
+            The Map was binned, is a cutout without the brightest source, or the errors are too small; or see
             `~sunpy_restore.backprojection.options.find_used`.
         """
+        try:
+            return cls._inverted(smap, visibilities, subcollimators, weighting)
+        except ValueError as error:
+            if "not a back-projection" in str(error) and filled_corners(np.asarray(smap.data)).any():
+                raise ValueError(f"{error} {_ROTATED}") from error
+            raise
+
+    @classmethod
+    def _inverted(cls, smap, visibilities, subcollimators, weighting):
         by_idl = is_by_idl(smap)
         data, world = _valid_data(smap), scale_matrix(smap)
         center = map_center(smap, world)
@@ -206,6 +218,7 @@ class Observation(observation.Observation):
             unit=unit_of(smap, visibilities), errors=errors, world=world, center=center,
         )  # fmt: skip
         warn_of_outside(found, *result.own_axes())
+        warn_of_small_errors(result.with_surroundings()[0])
         return result
 
     @classmethod
@@ -275,18 +288,5 @@ def _valid_data(smap):
     data = np.array(smap.data, dtype=float)
     if smap.mask is not None:
         data[np.broadcast_to(smap.mask, data.shape)] = np.nan
-    data[_filled_corners(data)] = np.nan
+    data[filled_corners(data)] = np.nan
     return data
-
-
-def _filled_corners(data):
-    """
-    Zeros that software that rotates images fills in, in regions that touch the border.
-
-    Other zeros are values: those of CLEAN components, or of an image that is cut at a threshold.
-    """
-    labels, _ = ndimage.label(data == 0)
-    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    corners = np.isin(labels, border[border > 0])
-    is_rotated = corners.mean() <= _LARGEST_FILLED_PART and (data < 0).any()
-    return corners if is_rotated else np.zeros_like(corners)

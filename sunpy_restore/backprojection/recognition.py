@@ -1,13 +1,14 @@
 """How a back-projection was made: sub-collimators and weighting that its header does not contain."""
 
 import numpy as np
+from scipy import ndimage
 
 from sunpy_restore.backprojection.field import restrict
 from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_of
 from sunpy_restore.backprojection.noise import noise_factor
 from sunpy_restore.core.messages import warn_user
 
-__all__ = ["recognized_weighting", "refuse_residual", "unused_points", "warn_of_outside"]
+__all__ = ["filled_corners", "recognized_weighting", "refuse_residual", "unused_points", "warn_of_outside"]
 
 _UNUSED, _USED = 1e-4, 0.05
 """Amplitudes of unused and of used sub-collimators, relative to the largest one; those of smooth sources decrease more
@@ -20,6 +21,8 @@ _UNIFORM, _UNCLEAR = 0.9, 1.2
 """Ratios of the noise with uniform to that with natural weights below which the former are likely or possible."""
 _DEEPEST_MINIMUM = 0.65
 """Largest ratio of minus the minimum to the maximum of the back-projection of a positive source."""
+_LARGEST_FILLED_PART = 0.55
+"""Largest part of a frame that is outside of an image that was rotated in it."""
 _LEAST_POINTS = 18
 """Number of visibilities from which that holds."""
 _SMALL_FIELD = 192.0
@@ -118,7 +121,8 @@ def refuse_residual(visibilities, points, grid):
     if not (dirty.max() > 0 and depth < _DEEPEST_MINIMUM):
         raise ValueError(
             f"Found a minimum of {-depth:.2f} times the maximum; expected more than {-_DEEPEST_MINIMUM}, because a "
-            "source has a positive brightness. Give the back-projection and not the residual map of CLEAN."
+            "source has a positive brightness. Give the back-projection and not the residual map of CLEAN. If it is a "
+            "back-projection, the source may be outside of the image: make one that contains it."
         )
 
 
@@ -150,3 +154,26 @@ def warn_of_outside(visibilities, points, grid):
         f"about {np.hypot(around.x[column], around.y[row]):.0f} arcsec from its centre: most of the image may be "
         "sidelobes of that source. Restore the whole image and cut out the result."
     )
+
+
+def filled_corners(data):
+    """
+    Zeros that software that rotates images fills in, in regions that touch the border.
+
+    Other zeros are values: those of CLEAN components, or of an image that is cut at a threshold.
+
+    Parameters
+    ----------
+    data : `numpy.ndarray`
+        Image, shape ``(ny, nx)``.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        True where zeros were filled in, shape ``(ny, nx)``.
+    """
+    labels, _ = ndimage.label(data == 0)
+    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    corners = np.isin(labels, border[border > 0])
+    is_rotated = corners.mean() <= _LARGEST_FILLED_PART and (data < 0).any()
+    return corners if is_rotated else np.zeros_like(corners)

@@ -41,8 +41,8 @@ def backproj_to_clean(
         keV cm2): the maximum of a point source is its flux. The Maps are not changed.
     visibilities : ``xrayvision.visibility.Visibilities``, or `list` of them with one for each image, optional
         Visibilities that the image is the back-projection of. If they have errors, the result is fitted to them within
-        these errors and is not negative. With ``method="clean"`` they may be those of another Fourier imager, such as
-        RHESSI.
+        these errors and is not negative; errors that are too small are scaled to the noise. With
+        ``method="clean"`` they may be those of another Fourier imager, such as RHESSI.
     subcollimators : `int` or iterable of `int`, optional
         Sub-collimators from 1 to 10 that the back-projection was made from, if the visibilities are not given. By
         default those of 3 to 10, or else of 1 to 10, that explain the image; others than 3 to 10 cause a warning.
@@ -84,8 +84,9 @@ def backproj_to_clean(
     ~sunpy_restore.core.exceptions.RestoreWarning
         The sub-collimators are not 3 to 10 or the weighting is not natural, and they are not given; or given ones
         contradict the image; or the rotation of the visibilities in a small image is not certain, or its brightest
-        source is outside; or the image is unlike those that the method was trained and tested with; or the
-        uncertainty of some pixels is infinite.
+        source is outside; or the errors of the visibilities are too small; or the result does not agree with the
+        visibilities, if their errors are given or the method is ``"forward-fit"``; or the image is unlike those that
+        the method was trained and tested with; or the uncertainty of some pixels is infinite.
 
     Raises
     ------
@@ -107,7 +108,8 @@ def backproj_to_clean(
     ``BMAJ``, ``BMIN`` and ``BPA`` (full widths at half maximum and position angle of the clean beam, in degrees),
     ``RESTORED``, ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``, ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line. If
     visibilities with errors are given also ``RSTCHI0`` and ``RSTCHI2``, the reduced chi squared of the image before and
-    after the fit, with the clean beam divided out. ``method="forward-fit"`` is not changed by a fit; it adds the
+    after the fit, with the clean beam divided out and with the errors that were used: larger ones if those given are
+    too small. ``method="forward-fit"`` is not changed by a fit; it adds the
     parameters of the sources, see `~sunpy_restore.backprojection.sourcetable.source_table`.
 
     ``RSTLIKE`` is how far the image is from those that the method was trained and tested with; more than 1 is unusual.

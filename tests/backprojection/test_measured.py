@@ -108,7 +108,7 @@ def test_paths_are_refused_with_the_function_that_reads_them(path):
 
 
 def test_values_that_are_not_finite_and_errors_that_are_not_positive_are_refused(truth):
-    with pytest.raises(ValueError, match="1 of them not finite"):
+    with pytest.raises(ValueError, match=r"not finite: 4 \(\w+\), counted from 1.*Leave them out"):
         read_visibilities(table(np.where(np.arange(24) == 3, np.nan, truth)))
     with pytest.raises(ValueError, match=r"shape \(4, 6\)"):
         read_visibilities(table(truth)._replace(visibilities=truth.reshape(4, 6) * UNIT, amplitude_uncertainty=None))
@@ -194,13 +194,29 @@ def test_visibilities_are_read_from_a_file(truth, tmp_path):
     np.testing.assert_array_equal(measured.visibilities, truth)
     assert measured.points.labels == POINTS.labels
     fits.HDUList([fits.PrimaryHDU(), fits.table_to_hdu(QTable(parts))]).writeto(tmp_path / "unnamed.fits")
-    del parts["error"]
-    hdu = fits.table_to_hdu(QTable(parts))
-    hdu.name = "VISIBILITIES"
-    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(tmp_path / "less.fits")
-    for name in ("unnamed.fits", "less.fits", "none.fits"):
-        with pytest.raises(ValueError, match=rf"no table VISIBILITIES .*{name}"):
-            open_visibilities(tmp_path / name)
+    measured = read_visibilities(open_visibilities(tmp_path / "unnamed.fits"))
+    np.testing.assert_array_equal(measured.errors, np.full(24, 0.1))
+    for name, missing in (("less", "error"), ("few", "imag")):
+        del parts[missing]
+        hdu = fits.table_to_hdu(QTable(parts))
+        fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(tmp_path / f"{name}.fits")
+    assert read_visibilities(open_visibilities(tmp_path / "less.fits")).errors is None
+    with pytest.raises(ValueError, match=r"no column imag in .*few\.fits; expected real, imag, u, v"):
+        open_visibilities(tmp_path / "few.fits")
+    with pytest.raises(ValueError, match=r"no table VISIBILITIES .*none\.fits"):
+        open_visibilities(tmp_path / "none.fits")
+
+
+@pytest.mark.parametrize("column", ["real", "imag", "error"])
+@pytest.mark.parametrize("unit", [UNIT, u.dimensionless_unscaled])
+def test_values_in_a_file_that_are_not_finite_are_refused_by_their_number(truth, tmp_path, column, unit):
+    columns = {"u": POINTS.u / u.arcsec, "v": POINTS.v / u.arcsec}
+    columns |= {"real": truth.real * unit, "imag": truth.imag * unit, "error": np.full(24, 0.1) * unit}
+    columns[column][5] = np.nan
+    fits.HDUList([fits.PrimaryHDU(), fits.table_to_hdu(QTable(columns))]).writeto(tmp_path / "vis.fits")
+    message = "errors of the visibilities that are not" if column == "error" else rf"finite: 6 \({POINTS.labels[5]}\)"
+    with pytest.raises(ValueError, match=message):
+        read_visibilities(open_visibilities(tmp_path / "vis.fits"))
 
 
 def test_visibilities_of_xrayvision(truth):

@@ -34,7 +34,7 @@ def test_noise_is_estimated_without_errors(name, level):
     assert max(ratios) < 1.9
 
 
-@pytest.mark.parametrize(("ratio", "kept"), [(1.0, True), (3.0, True), (0.2, False)])
+@pytest.mark.parametrize(("ratio", "kept"), [(1.0, True), (3.0, True), (0.5, False), (0.2, False)])
 def test_errors_are_kept_unless_they_are_too_small(ratio, kept):
     visibilities, error = with_noise(visibilities_of_scene(SCENES["double"], POINTS), 0.1, np.random.default_rng(1))
     errors = ratio * error * np.linspace(0.8, 1.2, 24)
@@ -56,3 +56,15 @@ def test_estimated_errors_are_proportional_to_the_visibilities():
     )
     np.testing.assert_array_equal(twice, 2 * one)
     assert np.ptp(one) == 0
+
+
+@pytest.mark.parametrize(("seed", "level"), [(seed, level) for seed in range(4) for level in (0.01, 0.02)])
+def test_correct_errors_of_broad_sources_are_kept(seed, level):
+    """The estimate of the noise is too large for them, if the noise is small."""
+    scene = ellipse(1, 10, 10 - 5 * seed, 40 + 8 * seed, 32 + 4 * seed, seed)
+    visibilities, error = with_noise(visibilities_of_scene(scene, POINTS), level, np.random.default_rng(seed))
+    errors = np.full(24, error)
+    observation = Observation(
+        visibilities=visibilities, points=POINTS, matrix=4 * np.eye(2), shape=GRID.shape, errors=errors
+    )
+    np.testing.assert_allclose(errors_of(observation), errors, rtol=0.2)

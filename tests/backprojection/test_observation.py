@@ -386,3 +386,9 @@ def test_fields_that_are_too_small_are_refused(make_backprojection, scene, shape
     smap = make_backprojection(scene, shape=shape, pixel=(pixel, pixel))
     with pytest.raises(ValueError, match=f"Found a field of {shape[0] * pixel:.0f} x .* expected 60 or more"):
         Observation.check(smap)
+
+
+def test_zeros_around_a_rotated_image_are_named(make_backprojection, scene):
+    rotated = make_backprojection(scene).rotate(25 * u.deg, order=3, missing=0)
+    with pytest.raises(ValueError, match=r"not a back-projection.*corners are exactly 0.*missing=numpy\.nan"):
+        Observation.from_map(rotated)

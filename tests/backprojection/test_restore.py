@@ -1,5 +1,6 @@
 """Tests of the restoration of observations, without Maps."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +13,10 @@ from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.classical import clean_observation, forward_fit
 from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.restore import not_negative
-from sunpy_restore.backprojection.scenes import visibilities_of_scene
+from sunpy_restore.backprojection.scenes import ellipse, joined, visibilities_of_scene
 from sunpy_restore.backprojection.task import TASK
 from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.methods import load_method, restore_observation
 
 POINTS = stix_uv()
@@ -51,6 +53,34 @@ def test_sources_of_a_forward_fit_are_not_changed(observation):
     np.testing.assert_array_equal(restored.data, forward_fit(measured).image / beam_area())
     assert restored.cards["rstchi0"] == restored.cards["rstchi2"]
     assert restored.cards["rstnsrc"] == 2
+
+
+@pytest.mark.parametrize("method", ["clean", "mem"])
+def test_flux_does_not_depend_on_errors_that_are_too_small(method):
+    truth, fluxes = visibilities_of_scene(ellipse(14.4, 5, -3, 16, 12, 0.35), POINTS), {1.0: [], 0.5: [], 0.1: []}
+    for factor, seed in itertools.product(fluxes, range(6)):
+        noise = 0.49 * np.random.default_rng(seed).normal(size=(2, 24))
+        measured = Observation(
+            visibilities=truth + noise[0] + 1j * noise[1], points=POINTS, matrix=4 * np.eye(2), shape=(64, 64),
+            unit=u.ct, errors=np.full(24, 0.49 * factor),
+        )  # fmt: skip
+        restored = restore_observation(measured, load_method(TASK, method))
+        fluxes[factor].append(16 * restored.data.sum() / 14.4)
+        assert restored.cards["rstchi2"] < 1.5
+    for factor in (0.5, 0.1):
+        assert np.mean(fluxes[factor]) == pytest.approx(1, abs=0.03)
+        assert np.mean(fluxes[factor]) == pytest.approx(np.mean(fluxes[1.0]), abs=0.04)
+
+
+@pytest.mark.parametrize("errors", [None, np.full(24, 0.02)])
+def test_forward_fit_that_does_not_describe_the_flare_is_warned_of(errors):
+    ring = joined([ellipse(1, 40 * np.cos(angle), 40 * np.sin(angle), 10, 10, 0) for angle in np.arange(6) * np.pi / 3])
+    measured = Observation(
+        visibilities=visibilities_of_scene(ring, POINTS), points=POINTS, matrix=4 * np.eye(2), shape=(64, 64),
+        unit=u.ct, errors=errors,
+    )  # fmt: skip
+    with pytest.warns(RestoreWarning, match=r"does not agree with the visibilities.*chi squared is .*method='mem'"):
+        restore_observation(measured, load_method(TASK, "forward-fit"))
 
 
 def test_negative_values_of_a_network_are_set_to_zero():

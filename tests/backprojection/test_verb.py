@@ -330,6 +330,16 @@ def test_result_is_fitted_to_the_visibilities(make_backprojection, scene, level)
     assert stopped.meta["rstchi0"] == pytest.approx(1, abs=0.15)
 
 
+@pytest.mark.parametrize("factor", [0.5, 0.1])
+def test_errors_that_are_too_small_are_warned_of(make_backprojection, scene, factor):
+    found, error = noisy(scene, 0.05)
+    image, given = make_backprojection(found, shape=(96, 96)), measurement(found, factor * error)
+    with pytest.warns(RestoreWarning, match="errors of the visibilities appear to be too small"):
+        result = backproj_to_clean(image, visibilities=given, method="mem")
+    assert result.meta["rstchi2"] < 1.5
+
+
+@pytest.mark.filterwarnings("ignore:The image does not agree")
 def test_result_of_an_untrained_network_is_fitted_to_the_visibilities(make_backprojection, scene, options):
     found, error = noisy(scene, 0.05)
     image = make_backprojection(found, shape=(96, 96))
@@ -422,6 +432,7 @@ def test_centre_of_a_large_image_does_not_change_the_result(make_backprojection,
     assert_close(result, np.roll(centred, (rows, columns), axis=(0, 1)))
 
 
+@pytest.mark.filterwarnings("ignore:The image does not agree")
 @pytest.mark.parametrize("method", METHODS)
 def test_sample_agrees_with_its_visibilities(options, method):
     path = sample_path("stix_flare")
