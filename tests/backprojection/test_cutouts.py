@@ -108,7 +108,7 @@ def test_noise_that_hides_the_rotation_is_warned_of():
 
 def test_limits_without_information_are_flagged(sample, monkeypatch):
     restored = backproj_to_clean(sample, method="clean")
-    monkeypatch.setattr("sunpy_restore.backprojection.checks.errors_of", lambda seen: np.full(24, 99.0))
+    monkeypatch.setattr("sunpy_restore.backprojection.checks.errors_with_model", lambda seen: np.full(24, 99.0))
     flagged = report(restored, sample).flagged
     names = {check.name for check in flagged}
     assert {"Chi squared of the visibilities", "Flux, all baselines", "Flux, shortest baselines"} <= names

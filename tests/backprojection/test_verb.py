@@ -357,6 +357,7 @@ def test_visibilities_without_errors_do_not_change_the_result(smap, scene, optio
     assert "rstchi0" not in result.meta
 
 
+@pytest.mark.filterwarnings("ignore:The image does not agree")
 @pytest.mark.parametrize("method", METHODS)
 def test_phase_centre_of_the_visibilities_may_be_the_reference_pixel(make_backprojection, scene, options, method):
     found, error = noisy(scene, 0.02)
