@@ -159,7 +159,7 @@ def interruptible(checkpoint):
             raise
         advice = "no checkpoint has been written yet: start the training again"
         if checkpoint.exists():
-            advice = "continue with --resume (in Python, resume=True)"
+            advice = "continue with resume=True"
         raise type(cause)(advice) from None
     finally:
         # Lightning ignores the signal from then on

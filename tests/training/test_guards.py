@@ -269,7 +269,7 @@ def test_an_interruption_says_how_to_continue(tmp_path, kind, is_kept):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             sys.exit(1)
 
-    with pytest.raises(KeyboardInterrupt, match="continue with --resume" if is_kept else "start the tra") as found:
+    with pytest.raises(KeyboardInterrupt, match="continue with resume=True" if is_kept else "start the tra") as found:
         training()
     assert found.type is kind
     assert signal.getsignal(signal.SIGINT) is before
