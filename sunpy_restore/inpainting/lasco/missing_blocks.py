@@ -126,9 +126,10 @@ def _refuse_resampled(smap, lasco, empty, unobserved, covered):
         found = rotated
     elif lasco.level == 1:
         return
-    elif _share_off_grid(empty, lasco) > _OFF_GRID and abs((angle + 180) % 360 - 180) > _ROLL_ERROR:
+    elif (off := _share_off_grid(empty, lasco)) > _OFF_GRID and abs((angle + 180) % 360 - 180) > _ROLL_ERROR:
         found = f"{rotated}, with empty pixels that do not follow the telemetry blocks"
-    elif _is_turned(empty, lasco):
+    # The grid of an image that was rotated by 180 degrees on the ground fits better
+    elif off > _OFF_GRID and _share_off_grid(empty, replace(lasco, turn=lasco.turn + 180)) < 0.5 * off:
         found = "an image whose empty pixels follow the telemetry blocks of an image that is rotated by 180 degrees"
     else:
         found = _trace_of_interpolation(smap.data, lasco, unobserved, covered)
@@ -163,12 +164,6 @@ def _share_off_grid(empty, lasco):
         total += edges.sum()
         off += edges[(np.arange(1, len(edges) + 1) - first) % BLOCK != 0].sum()
     return off / max(total, 1)
-
-
-def _is_turned(empty, lasco):
-    """Whether the grid of an image that was rotated by 180 degrees on the ground fits better than that of the image."""
-    off = _share_off_grid(empty, lasco)
-    return off > _OFF_GRID and _share_off_grid(empty, replace(lasco, turn=lasco.turn + 180)) < 0.5 * off
 
 
 def _count_tiny(values):
