@@ -21,8 +21,8 @@ import torch
 
 from sunpy_restore import backproj_to_clean, desaturate, enhance, inpaint, synthesize_granulation
 from sunpy_restore.cli.bench import tiled_sample
-from sunpy_restore.core.inputs import read_map
-from sunpy_restore.core.network import load_network
+from sunpy_restore.core.fits.inputs import read_map
+from sunpy_restore.core.inference.network import load_network
 from sunpy_restore.data import sample_path
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
 

@@ -31,7 +31,7 @@ from sunpy_restore.backprojection.scenes import (
 )
 from sunpy_restore.backprojection.sourcetable import source_table
 from sunpy_restore.backprojection.task import TASK
-from sunpy_restore.core.methods import load_method
+from sunpy_restore.core.restoration.methods import load_method
 from sunpy_restore.data import sample_path
 
 ###############################################################################

@@ -17,7 +17,7 @@ import astropy.units as u
 import sunpy.map
 
 from sunpy_restore import enhance
-from sunpy_restore.core.metrics import radial_power_spectrum
+from sunpy_restore.core.numerics.metrics import radial_power_spectrum
 from sunpy_restore.data import sample_path
 from sunpy_restore.enhancement.forward import reconvolve
 

@@ -27,13 +27,13 @@ from torch.utils.data import Dataset
 import sunpy.map
 
 from sunpy_restore import report, tasks
-from sunpy_restore.core import observation
-from sunpy_restore.core.config import TrainingConfig
-from sunpy_restore.core.inference import fill_invalid
-from sunpy_restore.core.methods import Restored
-from sunpy_restore.core.recipe import Recipe, ScoreColumn
+from sunpy_restore.core.numerics.nearest import fill_invalid
+from sunpy_restore.core.recipes.config import TrainingConfig
+from sunpy_restore.core.recipes.recipe import Recipe, ScoreColumn
+from sunpy_restore.core.restoration import observation
+from sunpy_restore.core.restoration.methods import Restored
+from sunpy_restore.core.restoration.verb import run
 from sunpy_restore.core.task import MapFunction, Restoration
-from sunpy_restore.core.verb import run
 from sunpy_restore.data import sample_path
 from sunpy_restore.training import evaluate, train
 

@@ -11,8 +11,8 @@ from sunpy_restore.tasks import FUNCTIONS as _FUNCTIONS
 from sunpy_restore.version import __version__
 
 # "import sunpy_restore" is fast: a function is imported, and sunpy with it, when it is first used
-_attributes = {"core.exceptions": ["RestoreWarning", "WeightsError"], "core.filled": ["filled"]}
-_attributes |= {"core.io": ["load", "save"], "checking": ["report"], "measuring": ["measure"]}
+_attributes = {"core.exceptions": ["RestoreWarning", "WeightsError"], "core.images.filled": ["filled"]}
+_attributes |= {"core.fits.io": ["load", "save"], "checking": ["report"], "measuring": ["measure"]}
 _attributes |= {"archive.restore": ["restore_archive"], "studio.start": ["app"]}
 _attributes |= {_function.module.removeprefix(f"{__name__}."): [_function.name] for _function in _FUNCTIONS}
 __getattr__, __dir__, _names = _lazy.attach(__name__, submod_attrs=_attributes)

@@ -5,9 +5,9 @@ from sunpy_restore.checking import report as report
 from sunpy_restore.citation import __citation__ as __citation__
 from sunpy_restore.core.exceptions import RestoreWarning as RestoreWarning
 from sunpy_restore.core.exceptions import WeightsError as WeightsError
-from sunpy_restore.core.filled import filled as filled
-from sunpy_restore.core.io import load as load
-from sunpy_restore.core.io import save as save
+from sunpy_restore.core.fits.io import load as load
+from sunpy_restore.core.fits.io import save as save
+from sunpy_restore.core.images.filled import filled as filled
 from sunpy_restore.desaturation.verb import desaturate as desaturate
 from sunpy_restore.enhancement.verb import enhance as enhance
 from sunpy_restore.granulation.verb import synthesize_granulation as synthesize_granulation

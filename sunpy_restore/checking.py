@@ -3,9 +3,9 @@
 from sunpy.map import GenericMap
 
 from sunpy_restore import tasks
-from sunpy_restore.core.compare import compare
+from sunpy_restore.core.reports.compare import compare
+from sunpy_restore.core.restoration.verb import refuse_restored
 from sunpy_restore.core.task import MapFunction
-from sunpy_restore.core.verb import refuse_restored
 
 __all__ = ["report"]
 
@@ -34,7 +34,7 @@ def report(restored, original, **options):
 
     Returns
     -------
-    `~sunpy_restore.core.report.Report`
+    `~sunpy_restore.core.reports.report.Report`
         The checks, each with value, limits and meaning. It prints as a table; ``passed``, ``flagged``,
         ``not_checked``, ``to_table()``, ``as_dict()`` and ``plot()`` give more. A check that cannot be made, because
         all pixels are masked for example, is listed with the reason; ``passed`` is False if no check of the restored

@@ -6,13 +6,13 @@ import astropy.units as u
 
 from sunpy.map import GenericMap
 
-from sunpy_restore.core import correlation as correlations
-from sunpy_restore.core.filled import FILLED_KEYWORD, filled
-from sunpy_restore.core.maps import valid_pixels
-from sunpy_restore.core.masks import array_of, refuse_masked
-from sunpy_restore.core.measurement import Measurement
-from sunpy_restore.core.prepared import in_memory
-from sunpy_restore.core.uncertainty import CORRELATION_KEYWORD
+from sunpy_restore.core.images.filled import FILLED_KEYWORD, filled
+from sunpy_restore.core.images.maps import valid_pixels
+from sunpy_restore.core.images.prepared import in_memory
+from sunpy_restore.core.numerics import correlation as correlations
+from sunpy_restore.core.numerics.masks import array_of, refuse_masked
+from sunpy_restore.core.uncertainty.measurement import Measurement
+from sunpy_restore.core.uncertainty.predicted import CORRELATION_KEYWORD
 
 __all__ = ["measure"]
 
@@ -36,7 +36,7 @@ def measure(result, region=None):
 
     Returns
     -------
-    `~sunpy_restore.core.measurement.Measurement`
+    `~sunpy_restore.core.uncertainty.measurement.Measurement`
         ``flux``, ``mean`` and ``centroid`` with ``flux_error``, ``mean_error`` and ``centroid_error``, all 1 sigma, in
         the unit of the Map, that times square arcsec if it is per solid angle, and the coordinate frame of the Map.
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import settings
 
 import sunpy_restore
-from sunpy_restore.core.weights import entry_named, locate
+from sunpy_restore.core.weights.store import entry_named, locate
 
 ROOT = Path(__file__).parents[1]
 FULL_WEIGHTS = ROOT / "full_weights"

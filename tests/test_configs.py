@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import sunpy_restore
-from sunpy_restore.core.configfile import check
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.recipes.configfile import check
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.inpainting.recipe.losses import FINE_TUNING, PRE_TRAINING
 from sunpy_restore.tasks import all_tasks, get_task
 

@@ -18,7 +18,7 @@ from sunpy.map.sources import AIAMap, HMIMap, LASCOMap
 from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_of
 from sunpy_restore.backprojection.measured import open_visibilities, read_visibilities
 from sunpy_restore.backprojection.uvplane import stix_uv
-from sunpy_restore.core.metrics import contrast
+from sunpy_restore.core.numerics.metrics import contrast
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.desaturation.saturation import find_saturation
 from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks

@@ -7,7 +7,7 @@ from urllib.error import URLError
 
 import pytest
 
-from sunpy_restore.core.weights import available, locate, read_metadata
+from sunpy_restore.core.weights.store import available, locate, read_metadata
 
 DOCS = Path(__file__).parents[1] / "docs"
 

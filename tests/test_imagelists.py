@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import sunpy_restore
-from sunpy_restore.core.imagelist import read_list
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.datasets.imagelist import read_list
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.desaturation.recipe import scenes as disks
 from sunpy_restore.enhancement.recipe.listed import LISTS as LISTS_OF_ENHANCE
 from sunpy_restore.enhancement.recipe.listed import OPTIONS

@@ -22,6 +22,22 @@ ALLOWED = {
 }
 """Parts of the package that a part may import."""
 
+ROOMS = (
+    "system",
+    "tiles",
+    "numerics",
+    "weights",
+    "inference",
+    "uncertainty",
+    "images",
+    "fits",
+    "reports",
+    "restoration",
+    "datasets",
+    "recipes",
+)
+"""Folders of the core, each of which imports only from those before it."""
+
 
 def imported(source, package):
     """Absolute names of all modules and names that a source imports, also inside of functions."""
@@ -76,6 +92,16 @@ def test_imports_go_one_way():
     assert {name: parts for name, parts in wrong.items() if parts} == {}
 
 
+def test_imports_of_the_core_go_one_way():
+    folders = {path.name for path in (ROOT / "core").iterdir() if (path / "__init__.py").exists()}
+    assert folders == set(ROOMS)
+    for path in (path for path in FILES if part(path) == "core"):
+        names = {name.split(".")[2] for name in imports_of(path) if name.startswith("sunpy_restore.core.")}
+        room = path.relative_to(ROOT).parts[1]
+        allowed = ROOMS[: ROOMS.index(room) + 1] if room in ROOMS else ()
+        assert names & set(ROOMS) <= set(allowed), name_of(path)
+
+
 def test_networks_import_only_torch():
     for path in (path for path in FILES if part(path) == "networks"):
         outside = {name.split(".")[0] for name in imports_of(path)} - {"sunpy_restore"} - set(sys.stdlib_module_names)
@@ -116,7 +142,7 @@ def test_core_and_training_know_no_function():
 
 def test_only_weights_and_downloads_of_data_touch_the_internet():
     users = {name_of(path) for path in FILES if {name.split(".")[0] for name in imports_of(path)} & INTERNET}
-    assert users == {"core/download.py"}
+    assert users == {"core/weights/download.py"}
     searches = {
         name_of(path) for path in FILES if any(f"{name}.".startswith("sunpy.net.") for name in imports_of(path))
     }
@@ -137,7 +163,7 @@ def test_only_one_module_builds_maps():
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             if name == "_new_instance" or (name.endswith("Map") and len(node.args) + len(node.keywords) > 1):
                 builders.add(name_of(path))
-    assert builders == {"core/maps.py"}
+    assert builders == {"core/images/maps.py"}
 
 
 def of_torch(attribute):
@@ -150,7 +176,7 @@ def test_one_call_unpickles():
         assert not names & {"pickle", "dill", "cloudpickle", "joblib", "torch.load"}, path
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         loads = [node for node in nodes if isinstance(node, ast.Attribute) and node.attr == "load" and of_torch(node)]
-        if name_of(path) != "core/weightsfile.py":
+        if name_of(path) != "core/weights/weightsfile.py":
             assert not loads, path
             continue
         # Files of features only, and these by the unpickler that runs no code
@@ -196,5 +222,5 @@ def test_only_the_command_and_the_top_refer_to_the_studio():
 @pytest.mark.slow
 def test_functions_load_torch_when_they_need_it():
     names = ", ".join(function.name for function in FUNCTIONS)
-    code = f"from sunpy_restore import {names}\nimport sunpy_restore.data, sunpy_restore.core.weights"
+    code = f"from sunpy_restore import {names}\nimport sunpy_restore.data, sunpy_restore.core.weights.store"
     assert loaded(code, ("lightning", "panel", "bokeh", "tensorboard", "torch", "torchmetrics")) == []

@@ -14,14 +14,14 @@ import torch
 import sunpy.map
 
 import sunpy_restore
-from sunpy_restore.core.config import TrainingConfig
-from sunpy_restore.core.filling import harmonic
-from sunpy_restore.core.methods import load_method
-from sunpy_restore.core.network import load_network
-from sunpy_restore.core.recipe import Recipe, ScoreColumn, recipe_of
+from sunpy_restore.core.inference.network import load_network
+from sunpy_restore.core.inference.tilednetwork import TiledNetwork
+from sunpy_restore.core.numerics.filling import harmonic
+from sunpy_restore.core.recipes.config import TrainingConfig
+from sunpy_restore.core.recipes.recipe import Recipe, ScoreColumn, recipe_of
+from sunpy_restore.core.restoration.methods import load_method
 from sunpy_restore.core.task import MapFunction, Restoration, resolve
-from sunpy_restore.core.tilednetwork import TiledNetwork
-from sunpy_restore.core.weights import available, default_for, locate, read_metadata
+from sunpy_restore.core.weights.store import available, default_for, locate, read_metadata
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.tasks import FUNCTIONS, all_tasks, get_task
 

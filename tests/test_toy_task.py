@@ -26,16 +26,16 @@ import sunpy.map
 import sunpy_restore
 from sunpy_restore import tasks
 from sunpy_restore.cli.main import main
-from sunpy_restore.core import observation as base
-from sunpy_restore.core import registry
-from sunpy_restore.core.config import TrainingConfig
 from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.core.inference import fill_invalid
-from sunpy_restore.core.methods import Restored
-from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
-from sunpy_restore.core.report import Check
+from sunpy_restore.core.numerics.nearest import fill_invalid
+from sunpy_restore.core.recipes.config import TrainingConfig
+from sunpy_restore.core.recipes.recipe import Recipe, ScoreColumn, Variant
+from sunpy_restore.core.reports.report import Check
+from sunpy_restore.core.restoration import observation as base
+from sunpy_restore.core.restoration.methods import Restored
+from sunpy_restore.core.restoration.verb import run
 from sunpy_restore.core.task import MapFunction, Option, Restoration
-from sunpy_restore.core.verb import run
+from sunpy_restore.core.weights import registry
 from sunpy_restore.data import sample_path
 
 WIDTH = 1.5  # pixels
@@ -340,7 +340,7 @@ def test_it_is_evaluated_as_users_run_it(registered, data, capsys):
 
 
 def test_weights_say_how_they_were_trained(trained):
-    from sunpy_restore.core.weights import read_metadata
+    from sunpy_restore.core.weights.store import read_metadata
 
     metadata = read_metadata(trained)
     assert metadata["task"] == TASK.name

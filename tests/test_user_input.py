@@ -10,8 +10,8 @@ import torch
 import sunpy.map
 
 import sunpy_restore
-from sunpy_restore.core import memory
-from sunpy_restore.core.prepared import check_header
+from sunpy_restore.core.images.prepared import check_header
+from sunpy_restore.core.system import memory
 from sunpy_restore.core.task import MapFunction, resolve
 from sunpy_restore.data import sample_path
 from sunpy_restore.tasks import FUNCTIONS

@@ -11,8 +11,8 @@ those for all days, stay.
 import argparse
 from pathlib import Path
 
-from sunpy_restore.core.likeness import FOLDER, excess, joint_excess, learn, write_likeness
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.reports.likeness import FOLDER, excess, joint_excess, learn, write_likeness
 from sunpy_restore.core.task import resolve
 from sunpy_restore.tasks import get_task
 
@@ -21,7 +21,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task")
     parser.add_argument("data", type=Path, help="folder of the training data")
-    parser.add_argument("--margin", type=float, default=0.5, help="see sunpy_restore.core.likeness.learn")
+    parser.add_argument("--margin", type=float, default=0.5, help="see sunpy_restore.core.reports.likeness.learn")
     parser.add_argument(
         "--pooled", action="store_true",
         help="do not widen the limit of the combination of properties, for real images of one region only",

@@ -11,7 +11,7 @@ import argparse
 import csv
 from pathlib import Path
 
-from sunpy_restore.core.errorfile import FOLDER, read_models, write_models
+from sunpy_restore.core.uncertainty.errorfile import FOLDER, read_models, write_models
 from sunpy_restore.training.calibration import calibrate
 
 TABLES = Path(__file__).parents[1] / "docs" / "coverage"

@@ -28,9 +28,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from sunpy_restore.core.configfile import changed, parse_changes
-from sunpy_restore.core.made import Made
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.datasets.made import Made
+from sunpy_restore.core.recipes.configfile import changed, parse_changes
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training import evaluate, format_table, train
 

@@ -11,7 +11,7 @@ which count as SHARE. The views of the training days by which the weights are fi
 import argparse
 from pathlib import Path
 
-from sunpy_restore.core.weights import read, write
+from sunpy_restore.core.weights.store import read, write
 from sunpy_restore.desaturation.recipe.mixture import fit_shares, mixture_of, mixture_views, statistics
 
 

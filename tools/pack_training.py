@@ -12,8 +12,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from sunpy_restore.core.imagelist import find_list, read_list
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.datasets.imagelist import find_list, read_list
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.task import resolve
 from sunpy_restore.tasks import get_task
 

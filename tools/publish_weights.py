@@ -29,13 +29,13 @@ import requests
 
 from sunpy_restore import __version__
 from sunpy_restore.core.exceptions import WeightsError
-from sunpy_restore.core.markup import MARKDOWN
-from sunpy_restore.core.modelcard import card
-from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.core.registry import WeightsEntry, available, entry_named
-from sunpy_restore.core.registryupdate import add_urls
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.task import MapFunction
-from sunpy_restore.core.weights import read_metadata, verify
+from sunpy_restore.core.weights.markup import MARKDOWN
+from sunpy_restore.core.weights.modelcard import card
+from sunpy_restore.core.weights.registry import WeightsEntry, available, entry_named
+from sunpy_restore.core.weights.registryupdate import add_urls
+from sunpy_restore.core.weights.store import read_metadata, verify
 from sunpy_restore.tasks import function_of, get_task
 
 ROOT = Path(__file__).parents[1]

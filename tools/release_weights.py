@@ -16,10 +16,10 @@ DATA, also what the recipes measure on the images in it.
 import argparse
 from pathlib import Path
 
-from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.core.registry import available
-from sunpy_restore.core.registryupdate import refresh
-from sunpy_restore.core.weights import read, write
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.weights.registry import available
+from sunpy_restore.core.weights.registryupdate import refresh
+from sunpy_restore.core.weights.store import read, write
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training import evaluate, format_table, scores
 

@@ -10,7 +10,7 @@ writes. The scores are those that ``sunpy-restore evaluate TASK --data DIR`` pri
 from math import sqrt
 from pathlib import Path
 
-from sunpy_restore.core.weights import default_for, locate, read_metadata
+from sunpy_restore.core.weights.store import default_for, locate, read_metadata
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN = "<!-- begin table of scores: written by tools/update_readme.py -->"

@@ -8,7 +8,7 @@ import csv
 import shutil
 from pathlib import Path
 
-from sunpy_restore.core.markup import RESTRUCTUREDTEXT
+from sunpy_restore.core.weights.markup import RESTRUCTUREDTEXT
 from sunpy_restore.tasks import function_of, get_task
 
 __all__ = ["setup"]

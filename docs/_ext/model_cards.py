@@ -10,10 +10,10 @@ import tomllib
 from pathlib import Path
 
 import sunpy_restore
-from sunpy_restore.core.markup import RESTRUCTUREDTEXT
-from sunpy_restore.core.modelcard import card
-from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.core.weights import available, locate, read_metadata
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.weights.markup import RESTRUCTUREDTEXT
+from sunpy_restore.core.weights.modelcard import card
+from sunpy_restore.core.weights.store import available, locate, read_metadata
 from sunpy_restore.tasks import function_of, get_task
 
 __all__ = ["setup"]
@@ -26,7 +26,7 @@ Model cards
 ***********
 
 A card describes a file of weights: what it is for and what it is not for, how accurate it is, and how it was trained.
-The cards are made from the metadata of the files, which `sunpy_restore.core.weights.read_metadata` reads.
+The cards are made from the metadata of the files, which `sunpy_restore.core.weights.store.read_metadata` reads.
 :doc:`/guide/weights` explains which weights are in the package and which ones are downloaded. ``sunpy-restore weights
 list`` lists all weights of the registry.
 """

@@ -87,7 +87,7 @@ def _hashes(tasks, weights):
 
     ``"enhance-continuum-light"`` has those of ``"light"``, and so has its file: the results are the same.
     """
-    from sunpy_restore.core.weights import available, default_for, resolve
+    from sunpy_restore.core.weights.store import available, default_for, resolve
 
     if weights is None:
         return [default_for(task.name).sha256 for task in tasks]

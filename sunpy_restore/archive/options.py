@@ -4,11 +4,11 @@ import inspect
 
 import numpy as np
 
-from sunpy_restore.core.errorfile import check_calibrated
 from sunpy_restore.core.exceptions import WeightsError
-from sunpy_restore.core.methods import Method, check_method
+from sunpy_restore.core.restoration.methods import Method, check_method
+from sunpy_restore.core.restoration.verb import check_choices, check_uncertainty
 from sunpy_restore.core.task import resolve
-from sunpy_restore.core.verb import check_choices, check_uncertainty
+from sunpy_restore.core.uncertainty.errorfile import check_calibrated
 
 __all__ = ["check_options", "of_any", "without_defaults"]
 
@@ -138,7 +138,7 @@ def of_any(items, function):
 
 def _unloaded(task, name, weights):
     """A method without its function."""
-    from sunpy_restore.core.weights import resolve as find_weights
+    from sunpy_restore.core.weights.store import resolve as find_weights
 
     check_method(task, name, weights)
     if name != "network":

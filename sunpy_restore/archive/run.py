@@ -12,7 +12,7 @@ from sunpy_restore.archive.options import check_options, without_defaults
 from sunpy_restore.archive.sinks import sink_of
 from sunpy_restore.archive.sources import sources_of
 from sunpy_restore.archive.work import Outcome, Work
-from sunpy_restore.core.cluster import client_for, completed
+from sunpy_restore.core.system.cluster import client_for, completed
 from sunpy_restore.core.task import MapFunction
 
 __all__ = ["Archive", "opened_archive"]

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from astropy.io import fits
 
 from sunpy_restore.archive.zarrstore import ZarrStore
-from sunpy_restore.core.filenames import FITS_SUFFIXES, result_name
+from sunpy_restore.core.system.filenames import FITS_SUFFIXES, result_name
 
 __all__ = ["KEYWORD", "FitsFolder", "sink_of"]
 
@@ -110,7 +110,7 @@ class FitsFolder:
 
     def write(self, image, frame):
         """Write a Map, in place of an older file."""
-        from sunpy_restore.core.io import save
+        from sunpy_restore.core.fits.io import save
 
         image.meta[KEYWORD.lower()] = frame.key
         target = Path(self.where(frame))

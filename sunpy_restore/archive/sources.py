@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from sunpy_restore.archive.identity import digest, stat_identity
-from sunpy_restore.core.filenames import is_image
+from sunpy_restore.core.system.filenames import is_image
 
 __all__ = ["Source", "local_file", "sources_of"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sunpy_restore.archive.sources import local_file
-from sunpy_restore.core.cluster import device_of_worker
 from sunpy_restore.core.messages import text_of_warning
+from sunpy_restore.core.system.cluster import device_of_worker
 
 __all__ = ["Outcome", "Work", "restored_from", "text_of"]
 
@@ -109,7 +109,7 @@ def restored_from(name, function, options):
     -------
     `~sunpy.map.GenericMap`
     """
-    from sunpy_restore.core.inputs import read_map
+    from sunpy_restore.core.fits.inputs import read_map
     from sunpy_restore.core.task import resolve
 
     with local_file(name) as path:

@@ -85,8 +85,8 @@ class ZarrStore:
         ValueError
             Its shape or data type is not that of the other images.
         """
-        from sunpy_restore.core.cards import fits_header
-        from sunpy_restore.core.filled import FILLED_KEYWORD, filled
+        from sunpy_restore.core.fits.cards import fits_header
+        from sunpy_restore.core.images.filled import FILLED_KEYWORD, filled
 
         group = self._group("r+")
         # An image without its attributes is not complete
@@ -170,8 +170,8 @@ def open_frames(path):
 
     from astropy.nddata import StdDevUncertainty
 
-    from sunpy_restore.core.cards import read_meta
-    from sunpy_restore.core.maps import new_map
+    from sunpy_restore.core.fits.cards import read_meta
+    from sunpy_restore.core.images.maps import new_map
 
     path = os.fspath(path)
     if not Path(path).is_dir():

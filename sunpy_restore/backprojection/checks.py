@@ -26,7 +26,7 @@ import astropy.units as u
 from sunpy_restore.backprojection.agreement import chi_squared, model_visibilities
 from sunpy_restore.backprojection.beam import BEAM
 from sunpy_restore.backprojection.noise import errors_with_model
-from sunpy_restore.core.report import Check
+from sunpy_restore.core.reports.report import Check
 
 __all__ = ["checks"]
 
@@ -49,12 +49,12 @@ def checks(comparison):
 
     Parameters
     ----------
-    comparison : `~sunpy_restore.core.report.Comparison`
+    comparison : `~sunpy_restore.core.reports.report.Comparison`
         The restored image and the observation.
 
     Returns
     -------
-    `list` of `~sunpy_restore.core.report.Check`
+    `list` of `~sunpy_restore.core.reports.report.Check`
         Chi squared of the visibilities, flux of all and of the shortest baselines, offset, negative brightness.
 
     Raises

@@ -15,7 +15,7 @@ from sunpy_restore.backprojection.options import find_used, weighting_of
 from sunpy_restore.backprojection.recognition import filled_corners, refuse_residual, warn_of_outside
 from sunpy_restore.backprojection.units import is_by_idl, unit_of, warn_of_sums
 from sunpy_restore.backprojection.uvplane import SUBCOLLIMATORS, UVPoints, stix_uv, subcollimator_numbers
-from sunpy_restore.core import observation
+from sunpy_restore.core.restoration import observation
 
 __all__ = ["Observation"]
 
@@ -223,7 +223,7 @@ class Observation(observation.Observation):
 
     @classmethod
     def from_pair(cls, smap, filled, *, subcollimators=None, **options):
-        """See `sunpy_restore.core.observation.Observation.from_pair`."""
+        """See `sunpy_restore.core.restoration.observation.Observation.from_pair`."""
         if subcollimators is not None:
             options["subcollimators"] = subcollimator_numbers(subcollimators)
         return super().from_pair(smap, filled, **options)

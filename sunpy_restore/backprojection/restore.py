@@ -14,7 +14,7 @@ from sunpy_restore.backprojection.noise import cleaned_field, errors_of, errors_
 from sunpy_restore.backprojection.scenes import visibilities_of_scene
 from sunpy_restore.backprojection.sourcetable import source_cards
 from sunpy_restore.core.messages import warn_user
-from sunpy_restore.core.methods import Restored
+from sunpy_restore.core.restoration.methods import Restored
 
 __all__ = ["not_negative", "restore", "with_network"]
 
@@ -42,7 +42,7 @@ def restore(observation, method, *, progress=False, residual=False, clean_weight
     ----------
     observation : `~sunpy_restore.backprojection.observation.Observation`
         The observation, of shape ``(ny, nx)``.
-    method : `~sunpy_restore.core.methods.Method`
+    method : `~sunpy_restore.core.restoration.methods.Method`
         The method; it gives the flux per clean beam.
     progress : `bool`
         Show a progress bar.
@@ -51,7 +51,7 @@ def restore(observation, method, *, progress=False, residual=False, clean_weight
 
     Returns
     -------
-    `~sunpy_restore.core.methods.Restored`
+    `~sunpy_restore.core.restoration.methods.Restored`
         Flux per square arcsec, shape ``(ny, nx)``, fitted to the visibilities of the observation if their errors are
         known and the method is not ``"forward-fit"``. The header keywords ``BMAJ``, ``BMIN`` and ``BPA`` describe the
         clean beam; ``RSTCHI0`` and ``RSTCHI2`` are the reduced chi squared before and after the fit, with the
@@ -110,7 +110,7 @@ def with_network(observation, network, *, progress=False):
     ----------
     observation : `~sunpy_restore.backprojection.observation.Observation`
         The observation, of shape ``(ny, nx)``.
-    network : `~sunpy_restore.core.tilednetwork.TiledNetwork`
+    network : `~sunpy_restore.core.inference.tilednetwork.TiledNetwork`
         The network.
     progress : `bool`
         Show a progress bar.

@@ -17,7 +17,7 @@ from sunpy_restore.backprojection.entropy import maximum_entropy
 from sunpy_restore.backprojection.field import gaussians_on, restrict
 from sunpy_restore.backprojection.fourier import back_projection, weights_of
 from sunpy_restore.backprojection.noise import errors_of
-from sunpy_restore.core.evidence import Evidence
+from sunpy_restore.core.uncertainty.evidence import Evidence
 
 __all__ = ["LIMITS", "STRATA", "evidence"]
 
@@ -48,14 +48,14 @@ def evidence(observation, restored, method):
     ----------
     observation : `~sunpy_restore.backprojection.observation.Observation`
         The observation, of shape ``(ny, nx)``.
-    restored : `~sunpy_restore.core.methods.Restored`
+    restored : `~sunpy_restore.core.restoration.methods.Restored`
         The image, per square arcsec.
-    method : `~sunpy_restore.core.methods.Method`
+    method : `~sunpy_restore.core.restoration.methods.Method`
         The method that made it.
 
     Returns
     -------
-    `~sunpy_restore.core.evidence.Evidence`
+    `~sunpy_restore.core.uncertainty.evidence.Evidence`
         Of all pixels. Nothing is known of images without a source, of those from visibilities of other instruments than
         STIX, and outside of the 6.4 arcmin in which sources are searched.
 

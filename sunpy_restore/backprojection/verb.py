@@ -2,8 +2,8 @@
 
 from sunpy_restore.backprojection.task import BACKPROJ_TO_CLEAN
 from sunpy_restore.backprojection.uvplane import subcollimator_numbers
-from sunpy_restore.core.threads import in_one_blas_thread
-from sunpy_restore.core.verb import run
+from sunpy_restore.core.restoration.verb import run
+from sunpy_restore.core.system.threads import in_one_blas_thread
 
 __all__ = ["backproj_to_clean"]
 

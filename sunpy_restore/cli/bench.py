@@ -12,8 +12,8 @@ import numpy as np
 
 from sunpy_restore.backprojection.measured import open_visibilities
 from sunpy_restore.backprojection.verb import backproj_to_clean
-from sunpy_restore.core.inputs import read_map
-from sunpy_restore.core.maps import new_map
+from sunpy_restore.core.fits.inputs import read_map
+from sunpy_restore.core.images.maps import new_map
 from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.verb import desaturate
 from sunpy_restore.enhancement.verb import enhance

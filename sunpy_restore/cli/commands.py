@@ -68,7 +68,7 @@ def report_options():
 def report(args):
     """Check a restored image; the exit code tells whether all checks passed."""
     from sunpy_restore import checking
-    from sunpy_restore.core.inputs import read_map
+    from sunpy_restore.core.fits.inputs import read_map
     from sunpy_restore.core.messages import prefixed
 
     maps = []
@@ -99,7 +99,7 @@ def dataset(args):
         manifest = build_dataset(args.task, args.sources, args.out, fido=args.fido, **options)
     print(format_manifest(manifest))
     if args.export_pairs:
-        from sunpy_restore.core.recipe import recipe_of
+        from sunpy_restore.core.recipes.recipe import recipe_of
 
         counts = recipe_of(task).export_samples(args.out, args.export_pairs)
         print(f"{args.export_pairs}: {', '.join(f'{count} pairs for {split}' for split, count in counts.items())}")
@@ -109,7 +109,7 @@ def train(args):
     """Train a network."""
     # An unknown task is an error before a missing package is
     tasks.get_task(args.task)
-    from sunpy_restore.core.configfile import parse_changes
+    from sunpy_restore.core.recipes.configfile import parse_changes
     from sunpy_restore.training import train as train_network
 
     names = ("config", "resume", "start", "steps", "workers", "devices", "nodes", "accelerator", "minutes")
@@ -121,7 +121,7 @@ def train(args):
 
 def evaluate(args):
     """Score a network and the classical methods."""
-    from sunpy_restore.core.recipe import recipe_of
+    from sunpy_restore.core.recipes.recipe import recipe_of
     from sunpy_restore.training import evaluate as scored
     from sunpy_restore.training import evaluate_observations, format_table
 
@@ -139,8 +139,8 @@ def evaluate(args):
 
 def calibrate(args):
     """Calibrate the uncertainty of methods, and write it beside their weights."""
-    from sunpy_restore.core.errorfile import SUFFIX, write_models
-    from sunpy_restore.core.weights import resolve
+    from sunpy_restore.core.uncertainty.errorfile import SUFFIX, write_models
+    from sunpy_restore.core.weights.store import resolve
     from sunpy_restore.training.calibration import calibrate
     from sunpy_restore.training.coverage import format_coverage
 
@@ -157,7 +157,7 @@ def calibrate(args):
 
 def list_weights(args):
     """List the weights in the registry."""
-    from sunpy_restore.core.weights import available
+    from sunpy_restore.core.weights.store import available
 
     for entry in available():
         here = _place(entry)
@@ -172,7 +172,7 @@ def list_weights(args):
 
 def _place(entry):
     """Where the file of an entry is."""
-    from sunpy_restore.core.weights import cache_folder, locate
+    from sunpy_restore.core.weights.store import cache_folder, locate
 
     path = locate(entry)
     if entry.kind == "compact":
@@ -183,14 +183,14 @@ def _place(entry):
 
 
 def _entries(names):
-    from sunpy_restore.core.weights import available, entries_named
+    from sunpy_restore.core.weights.store import available, entries_named
 
     return list(dict.fromkeys(entry for name in names for entry in entries_named(name))) or available()
 
 
 def fetch_weights(args):
     """Download weights."""
-    from sunpy_restore.core.weights import fetch
+    from sunpy_restore.core.weights.store import fetch
 
     for entry in _entries(args.names):
         print(fetch(entry, progress=sys.stderr.isatty()).path)
@@ -208,7 +208,7 @@ def export_weights(args):
 def verify_weights(args):
     """Check weights on this machine."""
     from sunpy_restore.core.exceptions import WeightsError
-    from sunpy_restore.core.weights import locate, verify
+    from sunpy_restore.core.weights.store import locate, verify
 
     code = 0
     for entry in _entries(args.names):

@@ -10,9 +10,9 @@ import sunpy.map
 
 from sunpy_restore.backprojection.measured import open_visibilities
 from sunpy_restore.backprojection.verb import backproj_to_clean
-from sunpy_restore.core.filled import filled
-from sunpy_restore.core.io import save
-from sunpy_restore.core.metrics import contrast, flux_error, residual_fraction
+from sunpy_restore.core.fits.io import save
+from sunpy_restore.core.images.filled import filled
+from sunpy_restore.core.numerics.metrics import contrast, flux_error, residual_fraction
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.desaturation.report import fringe_residual, fringe_strength
 from sunpy_restore.desaturation.saturation import find_saturation

@@ -4,7 +4,7 @@ import glob
 import os
 from pathlib import Path
 
-from sunpy_restore.core.filenames import FITS_SUFFIXES, result_name
+from sunpy_restore.core.system.filenames import FITS_SUFFIXES, result_name
 
 __all__ = ["is_single", "target_of"]
 

@@ -22,7 +22,7 @@ _SCALE = Option(
     name="scale",
     metavar="VALUE",
     help="side of a pixel on the Sun in km, or with its unit, such as '0.1 arcsec' (default: that of the generator)",
-    read="sunpy_restore.core.inputs:read_quantity",
+    read="sunpy_restore.core.fits.inputs:read_quantity",
 )
 
 

@@ -111,7 +111,7 @@ def restore_files(args, function: MapFunction, complain):
 def _restore_file(args, function, options, complain):
     """Restore one file."""
     from sunpy_restore.archive.work import restored_from, text_of
-    from sunpy_restore.core.io import save
+    from sunpy_restore.core.fits.io import save
 
     (source,) = args.inputs
     target = target_of(Path(source), args.output, function.name, overwrite=args.overwrite or args.skip_existing)

@@ -118,24 +118,26 @@ class Task:
         ``build_network(hyperparameters) -> torch.nn.Module``.
     network_method : reference
         ``network_method(observation, network, *, progress) -> image``: how the network restores an observation. The
-        network is a `~sunpy_restore.core.tilednetwork.TiledNetwork` for a `Restoration`, and else a `torch.nn.Module`
-        in evaluation mode on its device.
+        network is a `~sunpy_restore.core.inference.tilednetwork.TiledNetwork` for a `Restoration`, and else a
+        `torch.nn.Module` in evaluation mode on its device.
     classical : mapping
         Name of each classical method to a reference ``method(observation, *, progress) -> image``.
     restore : reference
         ``restore(observation, method, *, progress, **options) -> Restored``: everything that happens to an observation,
-        whatever the method, which is a `~sunpy_restore.core.methods.Method`. By default the image of the method.
+        whatever the method, which is a `~sunpy_restore.core.restoration.methods.Method`. By default the image of the
+        method.
     recipe : reference
-        Subclass of `~sunpy_restore.core.recipe.Recipe`: how the networks are trained and scored.
+        Subclass of `~sunpy_restore.core.recipes.recipe.Recipe`: how the networks are trained and scored.
     checks : reference, optional
         ``checks(comparison) -> list of Check``: the checks of a restored image that only this task has, see
-        `~sunpy_restore.core.report.Comparison` and `~sunpy_restore.core.report.Check`.
+        `~sunpy_restore.core.reports.report.Comparison` and `~sunpy_restore.core.reports.report.Check`.
     evidence : reference, optional
         ``evidence(observation, restored, method) -> Evidence``: what tells how large the errors of a restored image can
-        be, see `~sunpy_restore.core.evidence.Evidence`. Its module has the names of the kinds of pixels, ``STRATA``.
+        be, see `~sunpy_restore.core.uncertainty.evidence.Evidence`. Its module has the names of the kinds of pixels,
+        ``STRATA``.
     fingerprint : reference, optional
         ``fingerprint(observation) -> dict``: names of properties of an observation to numbers, by which one that is
-        unlike all good ones is told, see `~sunpy_restore.core.likeness`.
+        unlike all good ones is told, see `~sunpy_restore.core.reports.likeness`.
     """
 
     name: str
@@ -146,7 +148,7 @@ class Task:
     network_method: Any
     recipe: Any
     classical: Mapping[str, Any] = field(default_factory=dict)
-    restore: Any = "sunpy_restore.core.methods:restore"
+    restore: Any = "sunpy_restore.core.restoration.methods:restore"
     checks: Any = None
     evidence: Any = None
     fingerprint: Any = None
@@ -224,14 +226,14 @@ class Function:
 @dataclass(frozen=True, kw_only=True)
 class MapFunction(Function):
     """
-    A public function that restores Maps, by `sunpy_restore.core.verb.run`.
+    A public function that restores Maps, by `sunpy_restore.core.restoration.verb.run`.
 
     Parameters
     ----------
     name, module, summary, tasks
         See `~sunpy_restore.core.task.Function`.
     observation : reference
-        Subclass of `~sunpy_restore.core.observation.Observation`.
+        Subclass of `~sunpy_restore.core.restoration.observation.Observation`.
     per_image : mapping
         Keywords that may have one value for each image, each with a reference ``distribute(maps, value) -> list`` that
         gives the value for each Map.

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.filling import biharmonic, harmonic
-from sunpy_restore.core.windows import damaged_windows
+from sunpy_restore.core.numerics.filling import biharmonic, harmonic
+from sunpy_restore.core.tiles.windows import damaged_windows
 from sunpy_restore.desaturation.task import CHANNELS
 
 __all__ = ["MARGIN", "InputWindow", "channels_of", "find_outliers", "input_windows"]

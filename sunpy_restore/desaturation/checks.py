@@ -8,8 +8,8 @@ wider, because the model of the diffraction pattern has errors as well.
 
 import numpy as np
 
-from sunpy_restore.core.report import Check
-from sunpy_restore.core.windows import damaged_windows
+from sunpy_restore.core.reports.report import Check
+from sunpy_restore.core.tiles.windows import damaged_windows
 from sunpy_restore.desaturation.charge import column_charge
 from sunpy_restore.desaturation.correction import GAP, has_bloomed
 from sunpy_restore.desaturation.report import fringe_residual, fringe_strength
@@ -39,12 +39,12 @@ def checks(comparison):
 
     Parameters
     ----------
-    comparison : `~sunpy_restore.core.report.Comparison`
+    comparison : `~sunpy_restore.core.reports.report.Comparison`
         The restored image and the observation.
 
     Returns
     -------
-    `list` of `~sunpy_restore.core.report.Check`
+    `list` of `~sunpy_restore.core.reports.report.Check`
         The saturation level, the charge if it bloomed, and the diffraction fringes. Those that need a saturation level
         or a diffraction pattern that is unknown say that they were not made.
     """

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core import filling
+from sunpy_restore.core.numerics import filling
 from sunpy_restore.desaturation.correction import correct_fill
 
 __all__ = ["biharmonic", "diffraction", "dome_prior"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sunpy_restore.core.windows import damaged_windows
+from sunpy_restore.core.tiles.windows import damaged_windows
 from sunpy_restore.desaturation.charge import column_charge, conserve_charge
 from sunpy_restore.desaturation.diffraction import RADIUS, fit_core
 from sunpy_restore.desaturation.forward import fringes_of_others
@@ -93,7 +93,7 @@ def has_bloomed(observation, cluster):
     ----------
     observation : `~sunpy_restore.desaturation.observation.Observation`
         The observation.
-    cluster : `~sunpy_restore.core.windows.Window`
+    cluster : `~sunpy_restore.core.tiles.windows.Window`
         Window around a core.
 
     Returns

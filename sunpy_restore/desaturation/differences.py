@@ -8,7 +8,7 @@ strongly.
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.cells import normalized_convolution
+from sunpy_restore.core.numerics.cells import normalized_convolution
 
 __all__ = ["BLUR", "GUARD", "comparable", "differences", "differences_adjoint", "local_variance"]
 

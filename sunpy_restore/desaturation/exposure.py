@@ -6,8 +6,8 @@ import numpy as np
 
 import astropy.units as u
 
+from sunpy_restore.core.images.prepared import refuse_unknown_unit
 from sunpy_restore.core.messages import shown, warn_user
-from sunpy_restore.core.prepared import refuse_unknown_unit
 from sunpy_restore.desaturation.forward import FULL_WELL
 from sunpy_restore.desaturation.plateau import find_overshoots
 

@@ -5,11 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
-from sunpy_restore.core import observation
-from sunpy_restore.core.filling import checked_hole
-from sunpy_restore.core.inference import fill_invalid
-from sunpy_restore.core.maps import valid_pixels
+from sunpy_restore.core.images.maps import valid_pixels
 from sunpy_restore.core.messages import warn_user
+from sunpy_restore.core.numerics.filling import checked_hole
+from sunpy_restore.core.numerics.nearest import fill_invalid
+from sunpy_restore.core.restoration import observation
 from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.channels import input_windows
 from sunpy_restore.desaturation.charge import column_runs
@@ -176,7 +176,7 @@ class Observation(observation.Observation):
 
     @classmethod
     def from_pair(cls, smap, filled, **options):
-        """See `sunpy_restore.core.observation.Observation.with_filled`."""
+        """See `sunpy_restore.core.restoration.observation.Observation.with_filled`."""
         return cls.with_filled(smap, filled, **options)
 
     @classmethod

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.filling import checked_hole
+from sunpy_restore.core.numerics.filling import checked_hole
 from sunpy_restore.desaturation.differences import BLUR, GUARD, comparable, differences, local_variance
 from sunpy_restore.desaturation.forward import fringes, fringes_of_others
 

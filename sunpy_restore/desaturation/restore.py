@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sunpy_restore.core.methods import Restored
-from sunpy_restore.core.tilednetwork import TiledNetwork
+from sunpy_restore.core.inference.tilednetwork import TiledNetwork
+from sunpy_restore.core.restoration.methods import Restored
 from sunpy_restore.desaturation.channels import MARGIN
 from sunpy_restore.desaturation.classical import diffraction
 from sunpy_restore.desaturation.correction import correct_fill
@@ -22,7 +22,7 @@ def restore(observation, method, *, consistency=None, progress=False):
     ----------
     observation : `~sunpy_restore.desaturation.observation.Observation`
         The observation, shape ``(ny, nx)``.
-    method : `~sunpy_restore.core.methods.Method`
+    method : `~sunpy_restore.core.restoration.methods.Method`
         The method.
     consistency : ``"diffraction"`` or ``"none"``, optional
         See `sunpy_restore.desaturate`.
@@ -31,7 +31,7 @@ def restore(observation, method, *, consistency=None, progress=False):
 
     Returns
     -------
-    `~sunpy_restore.core.methods.Restored`
+    `~sunpy_restore.core.restoration.methods.Restored`
         The filled image, shape ``(ny, nx)``. The method is, for example, ``"network+diffraction"`` if its fill was
         corrected.
 
@@ -55,7 +55,7 @@ def needs_fringes(method, consistency):
 
     Parameters
     ----------
-    method : `~sunpy_restore.core.methods.Method`
+    method : `~sunpy_restore.core.restoration.methods.Method`
         The method.
     consistency : `str`, optional
         See `sunpy_restore.desaturate`.
@@ -84,7 +84,7 @@ def with_network(observation, network, *, progress=False):
     ----------
     observation : `~sunpy_restore.desaturation.observation.Observation`
         The observation.
-    network : `~sunpy_restore.core.tilednetwork.TiledNetwork`
+    network : `~sunpy_restore.core.inference.tilednetwork.TiledNetwork`
         The network.
     progress : `bool`
         Show a progress bar.

@@ -9,8 +9,8 @@ import astropy.units as u
 
 from sunpy.map.sources import AIAMap
 
-from sunpy_restore.core.maps import check_pixel_scale, valid_pixels
-from sunpy_restore.core.verb import refuse_restored
+from sunpy_restore.core.images.maps import check_pixel_scale, valid_pixels
+from sunpy_restore.core.restoration.verb import refuse_restored
 from sunpy_restore.desaturation.blooming import separate_blooming
 from sunpy_restore.desaturation.exposure import counts_per_unit, is_rate, refuse_scaled
 from sunpy_restore.desaturation.plateau import find_plateau, with_margin

@@ -33,7 +33,7 @@ DESATURATE = MapFunction(
     tasks=(TASK,),
     observation="sunpy_restore.desaturation.observation:Observation",
     per_image={
-        "mask": "sunpy_restore.core.containers:masks_for",
+        "mask": "sunpy_restore.core.images.containers:masks_for",
         "exposure": "sunpy_restore.desaturation.exposure:exposures_for",
     },
     options=(
@@ -41,21 +41,21 @@ DESATURATE = MapFunction(
             "mask",
             "pixels to fill, where it is not zero: FITS image or .npy (default: the saturated pixels are found)",
             "FILE",
-            read="sunpy_restore.core.inputs:read_mask",
+            read="sunpy_restore.core.fits.inputs:read_mask",
         ),
         Option(
             "saturated",
             "value that saturated pixels show, in the unit of the image or with its own (default: found from the full "
             "well; not assumed with --mask)",
             "VALUE",
-            read="sunpy_restore.core.inputs:read_quantity",
+            read="sunpy_restore.core.fits.inputs:read_quantity",
             in_report=True,
         ),
         Option(
             "exposure",
             "exposure time of images in DN/s, in seconds or with its unit (default: EXPTIME in the header)",
             "SECONDS",
-            read="sunpy_restore.core.inputs:read_quantity",
+            read="sunpy_restore.core.fits.inputs:read_quantity",
             in_report=True,
         ),
         Option(

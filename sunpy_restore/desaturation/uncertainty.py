@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.evidence import Evidence
+from sunpy_restore.core.uncertainty.evidence import Evidence
 from sunpy_restore.desaturation.charge import column_charge
 from sunpy_restore.desaturation.differences import BLUR, comparable, differences, local_variance
 from sunpy_restore.desaturation.diffraction import RADIUS
@@ -56,14 +56,14 @@ def evidence(observation, restored, method):
     ----------
     observation : `~sunpy_restore.desaturation.observation.Observation`
         The observation, shape ``(ny, nx)``.
-    restored : `~sunpy_restore.core.methods.Restored`
+    restored : `~sunpy_restore.core.restoration.methods.Restored`
         The filled image.
-    method : `~sunpy_restore.core.methods.Method`
+    method : `~sunpy_restore.core.restoration.methods.Method`
         Not used: the description is the same for all methods.
 
     Returns
     -------
-    `~sunpy_restore.core.evidence.Evidence`
+    `~sunpy_restore.core.uncertainty.evidence.Evidence`
         For the pixels of the mask. The scale is made of the noise and the texture around a region, the differences
         between fills, and the light that a fill lacks according to the charge of its columns and to its fringes.
         Nothing is known about regions with pixels farther than 48 pixels from their border.

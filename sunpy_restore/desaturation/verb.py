@@ -1,7 +1,7 @@
 """The function `sunpy_restore.desaturate`."""
 
-from sunpy_restore.core.threads import in_one_blas_thread
-from sunpy_restore.core.verb import run
+from sunpy_restore.core.restoration.verb import run
+from sunpy_restore.core.system.threads import in_one_blas_thread
 from sunpy_restore.desaturation.task import DESATURATE
 
 __all__ = ["desaturate"]

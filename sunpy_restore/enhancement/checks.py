@@ -9,9 +9,9 @@ weak field.
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.metrics import radial_power_spectrum
-from sunpy_restore.core.pixels import repeated
-from sunpy_restore.core.report import Check
+from sunpy_restore.core.numerics.metrics import radial_power_spectrum
+from sunpy_restore.core.numerics.pixels import repeated
+from sunpy_restore.core.reports.report import Check
 from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, reconvolve
 from sunpy_restore.enhancement.linear import FIELD_APERTURE
 from sunpy_restore.enhancement.noise import estimate_noise
@@ -77,12 +77,12 @@ def checks(comparison):
 
     Parameters
     ----------
-    comparison : `~sunpy_restore.core.report.Comparison`
+    comparison : `~sunpy_restore.core.reports.report.Comparison`
         The restored image and the observation.
 
     Returns
     -------
-    `list` of `~sunpy_restore.core.report.Check`
+    `list` of `~sunpy_restore.core.reports.report.Check`
         Residual of the degraded image for each feature, offset, mean intensity or magnetic flux, and power spectrum.
         Only pixels on the disk and farther from the limb than mu = 0.3 are compared.
     """

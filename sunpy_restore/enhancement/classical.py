@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage, signal
 
-from sunpy_restore.core.pixels import repeated
+from sunpy_restore.core.numerics.pixels import repeated
 from sunpy_restore.enhancement.forward import transfer_kernel
 
 __all__ = ["bicubic", "richardson_lucy", "richardson_lucy_signed"]

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.filling import biharmonic
-from sunpy_restore.core.inference import fill_invalid
+from sunpy_restore.core.numerics.filling import biharmonic
+from sunpy_restore.core.numerics.nearest import fill_invalid
 
 __all__ = ["fill_gaps"]
 

@@ -8,10 +8,10 @@ import astropy.units as u
 
 from sunpy.map.sources import HMIMap
 
-from sunpy_restore.core import observation
-from sunpy_restore.core.maps import valid_pixels
+from sunpy_restore.core.images.maps import valid_pixels
+from sunpy_restore.core.images.prepared import refuse_unknown_unit
 from sunpy_restore.core.messages import shown, warn_user
-from sunpy_restore.core.prepared import refuse_unknown_unit
+from sunpy_restore.core.restoration import observation
 from sunpy_restore.enhancement.gaps import fill_gaps
 from sunpy_restore.enhancement.noise import NOISE_RANGE, estimate_noise
 from sunpy_restore.enhancement.outliers import find_outliers, sharpest_of

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sunpy_restore.core.properties import Property, share
+from sunpy_restore.core.reports.properties import Property, share
 
 __all__ = ["PROPERTIES"]
 

@@ -5,11 +5,11 @@ from functools import partial
 
 import numpy as np
 
-from sunpy_restore.core.inference import apply_tiled
-from sunpy_restore.core.methods import Restored
-from sunpy_restore.core.pixels import repeated
+from sunpy_restore.core.inference.tilednetwork import TiledNetwork
+from sunpy_restore.core.numerics.pixels import repeated
+from sunpy_restore.core.restoration.methods import Restored
 from sunpy_restore.core.task import resolve
-from sunpy_restore.core.tilednetwork import TiledNetwork
+from sunpy_restore.core.tiles.local import apply_tiled
 from sunpy_restore.enhancement.classical import bicubic, richardson_lucy, richardson_lucy_signed
 from sunpy_restore.enhancement.telescope import HMI
 
@@ -34,14 +34,14 @@ def restore(observation, method, *, progress=False):
     ----------
     observation : `~sunpy_restore.enhancement.observation.Observation`
         The observation, shape ``(ny, nx)``.
-    method : `~sunpy_restore.core.methods.Method`
+    method : `~sunpy_restore.core.restoration.methods.Method`
         The method, which restores the normalised image.
     progress : `bool`
         Show a progress bar.
 
     Returns
     -------
-    `~sunpy_restore.core.methods.Restored`
+    `~sunpy_restore.core.restoration.methods.Restored`
         Shape ``(2 * ny, 2 * nx)``, in the unit of the observation: restored on the disk, interpolated off the disk and
         in masked pixels and outliers, and NaN in other pixels without a value.
     """
@@ -62,7 +62,7 @@ def with_network(observation, network, *, progress=False):
     ----------
     observation : `~sunpy_restore.enhancement.observation.Observation`
         The observation, shape ``(ny, nx)``.
-    network : `~sunpy_restore.core.tilednetwork.TiledNetwork`
+    network : `~sunpy_restore.core.inference.tilednetwork.TiledNetwork`
         The network.
     progress : `bool`
         Show a progress bar.

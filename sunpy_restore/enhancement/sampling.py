@@ -4,7 +4,7 @@ import numpy as np
 
 import astropy.units as u
 
-from sunpy_restore.core.maps import check_pixel_scale, roll_angle
+from sunpy_restore.core.images.maps import check_pixel_scale, roll_angle
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.enhancement.optics import HMI_PIXEL
 

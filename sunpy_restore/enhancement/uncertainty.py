@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.evidence import Evidence
-from sunpy_restore.core.pixels import repeated
+from sunpy_restore.core.numerics.pixels import repeated
+from sunpy_restore.core.uncertainty.evidence import Evidence
 from sunpy_restore.enhancement.classical import bicubic
 from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, reconvolve
 from sunpy_restore.enhancement.linear import apply_filter, wiener_filter
@@ -39,14 +39,14 @@ def evidence(observation, restored, method):
     ----------
     observation : `~sunpy_restore.enhancement.observation.Observation`
         The observation, shape ``(ny, nx)``.
-    restored : `~sunpy_restore.core.methods.Restored`
+    restored : `~sunpy_restore.core.restoration.methods.Restored`
         The enhanced image, shape ``(2 * ny, 2 * nx)``, in the unit of the observation.
-    method : `~sunpy_restore.core.methods.Method`
+    method : `~sunpy_restore.core.restoration.methods.Method`
         The method that enhanced it.
 
     Returns
     -------
-    `~sunpy_restore.core.evidence.Evidence`
+    `~sunpy_restore.core.uncertainty.evidence.Evidence`
         Of all pixels that have a value. Those whose values should not be trusted (off the disk, closer to the limb than
         mu = 0.3, masked, or outliers) have an infinite uncertainty.
     """
@@ -73,7 +73,7 @@ def evidence_in_strips(observation, restored, method):
     ------
     rows : `slice`
         Rows of the enhanced image.
-    evidence : `~sunpy_restore.core.evidence.Evidence`
+    evidence : `~sunpy_restore.core.uncertainty.evidence.Evidence`
         Of these rows.
     """
     noise = _noise(observation)

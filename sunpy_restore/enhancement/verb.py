@@ -3,7 +3,7 @@
 import os
 
 from sunpy_restore.core.messages import shown
-from sunpy_restore.core.verb import run
+from sunpy_restore.core.restoration.verb import run
 from sunpy_restore.enhancement.task import ENHANCE, PRODUCTS, TELESCOPE
 
 __all__ = ["enhance"]
@@ -130,7 +130,7 @@ def _of_weights(weights, product):
     """Keywords for images of the telescope that the weights in a file were trained for, if this is not HMI."""
     if not isinstance(weights, str | os.PathLike) or not os.fspath(weights).endswith(".safetensors"):
         return {}
-    from sunpy_restore.core.weightsfile import read_metadata
+    from sunpy_restore.core.weights.weightsfile import read_metadata
     from sunpy_restore.enhancement.telescope import Telescope
 
     metadata = read_metadata(weights)

@@ -6,7 +6,7 @@ from itertools import pairwise, product
 import numpy as np
 from scipy.signal import oaconvolve
 
-from sunpy_restore.core.threads import in_one_thread, single_threaded
+from sunpy_restore.core.system.threads import in_one_thread, single_threaded
 from sunpy_restore.granulation.noise import noise_field
 from sunpy_restore.granulation.texture import Texture
 
@@ -42,7 +42,7 @@ class ConvolutionalField(Texture):
     Parameters
     ----------
     function : callable
-        The generator on arrays, see `~sunpy_restore.core.inference.network_function`.
+        The generator on arrays, see `~sunpy_restore.core.inference.function.network_function`.
     shape : `tuple` of `int`
         Pixels ``(ny, nx)``.
     seed : `int`

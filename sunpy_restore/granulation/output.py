@@ -9,9 +9,9 @@ from tqdm.auto import tqdm
 import astropy.units as u
 from astropy.io import fits
 
-from sunpy_restore.core.atomic import atomic_path
-from sunpy_restore.core.header import Provenance
+from sunpy_restore.core.images.header import Provenance
 from sunpy_restore.core.messages import shown
+from sunpy_restore.core.system.atomic import atomic_path
 from sunpy_restore.granulation.pictures import write_png, write_tiff
 from sunpy_restore.granulation.request import KM_PER_ARCSEC
 
@@ -84,7 +84,7 @@ def texture_header(texture, method, made_by, loaded, seed):
         Method of `sunpy_restore.synthesize_granulation`.
     made_by : `str`
         The method in words, with the way of stitching.
-    loaded : `~sunpy_restore.core.methods.Method`
+    loaded : `~sunpy_restore.core.restoration.methods.Method`
         The method with its weights.
     seed : `int`
         The seed.

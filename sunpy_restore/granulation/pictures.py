@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from sunpy_restore.core.atomic import atomic_path
+from sunpy_restore.core.system.atomic import atomic_path
 
 __all__ = ["BRIGHTEST", "write_png", "write_tiff"]
 

@@ -8,7 +8,7 @@ than memory.
 
 from dataclasses import replace
 
-from sunpy_restore.core.methods import Restored
+from sunpy_restore.core.restoration.methods import Restored
 from sunpy_restore.granulation.fields import ConvolutionalField
 from sunpy_restore.granulation.regrid import at_pixel_size
 from sunpy_restore.granulation.stitching.stitch import stitch
@@ -26,7 +26,7 @@ def restore(request, method, *, progress=False, **changes):
     ----------
     request : `~sunpy_restore.granulation.request.Request`
         The request.
-    method : `~sunpy_restore.core.methods.Method`
+    method : `~sunpy_restore.core.restoration.methods.Method`
         The method.
     progress : `bool`
         Show progress bars.
@@ -35,7 +35,7 @@ def restore(request, method, *, progress=False, **changes):
 
     Returns
     -------
-    `~sunpy_restore.core.methods.Restored`
+    `~sunpy_restore.core.restoration.methods.Restored`
         ``data`` is a `~sunpy_restore.granulation.texture.Texture`, ``method`` the name for the header.
     """
     request = replace(request, **changes)
@@ -62,8 +62,8 @@ def with_convolutional_network(request, network, *, progress=False):
     -------
     `~sunpy_restore.granulation.texture.Texture`
     """
-    from sunpy_restore.core.inference import network_function
-    from sunpy_restore.core.threads import workers_for
+    from sunpy_restore.core.inference.function import network_function
+    from sunpy_restore.core.system.threads import workers_for
     from sunpy_restore.networks.calibration import Calibrated
 
     calibrated, device = Calibrated(network), _device(network)

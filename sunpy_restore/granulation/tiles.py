@@ -31,7 +31,7 @@ class TileSource:
     """
 
     def __init__(self, network, device=None):
-        from sunpy_restore.core.inference import choose_device
+        from sunpy_restore.core.inference.function import choose_device
 
         self.device = choose_device(device)
         self.network = network.eval().to(self.device)

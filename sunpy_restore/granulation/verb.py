@@ -2,9 +2,9 @@
 
 import math
 
-from sunpy_restore.core.maps import new_map
-from sunpy_restore.core.memory import enough_memory
-from sunpy_restore.core.methods import load_method, restore_observation
+from sunpy_restore.core.images.maps import new_map
+from sunpy_restore.core.restoration.methods import load_method, restore_observation
+from sunpy_restore.core.system.memory import enough_memory
 from sunpy_restore.granulation.output import checked_target, texture_header, write_texture
 from sunpy_restore.granulation.request import Request
 from sunpy_restore.granulation.task import METHODS

@@ -26,8 +26,8 @@ Input channels of the networks, see `sunpy_restore.inpainting.task.CHANNELS`.
     of the edge of the occulter, or along the radius, the direction of streamers. On a log-polar grid only; elsewhere
     equal to ``plain`` and ``radial``.
 ``edge_enhancing_diffusion``
-    As ``image``, with the fill of `~sunpy_restore.core.diffusion.edge_enhancing_diffusion`. On a log-polar grid only;
-    elsewhere equal to ``image``.
+    As ``image``, with the fill of `~sunpy_restore.core.numerics.diffusion.edge_enhancing_diffusion`. On a log-polar
+    grid only; elsewhere equal to ``image``.
 ``coherence``
     1 where the lines around a hole have one direction, 0 where there are none or on other grids.
 """

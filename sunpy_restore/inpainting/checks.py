@@ -9,7 +9,7 @@ that differ by up to 2.5 noises, because the corona has structure.
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.report import Check
+from sunpy_restore.core.reports.report import Check
 from sunpy_restore.inpainting.background import find_background
 
 __all__ = ["checks"]
@@ -40,12 +40,12 @@ def checks(comparison):
 
     Parameters
     ----------
-    comparison : `~sunpy_restore.core.report.Comparison`
+    comparison : `~sunpy_restore.core.reports.report.Comparison`
         The restored image and the observation.
 
     Returns
     -------
-    `list` of `~sunpy_restore.core.report.Check`
+    `list` of `~sunpy_restore.core.reports.report.Check`
         Share of guessed pixels; step along the borders, and radial profile, which need a background that can be fitted
         to the image and holes that are large enough.
     """

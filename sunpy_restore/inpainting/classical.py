@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sunpy_restore.core import filling
-from sunpy_restore.core.inference import fill_invalid
+from sunpy_restore.core.numerics import filling
+from sunpy_restore.core.numerics.nearest import fill_invalid
 from sunpy_restore.inpainting.holes import fill_holes
 from sunpy_restore.inpainting.task import NO_NEIGHBOURS
 from sunpy_restore.inpainting.temporal.fill import fill_from_expected

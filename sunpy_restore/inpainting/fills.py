@@ -4,10 +4,10 @@ import numpy as np
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
 
-from sunpy_restore.core.cells import between_cells, cell_sums
-from sunpy_restore.core.diffusion import edge_enhancing_diffusion
-from sunpy_restore.core.filling import harmonic
-from sunpy_restore.core.inference import fill_invalid
+from sunpy_restore.core.numerics.cells import between_cells, cell_sums
+from sunpy_restore.core.numerics.diffusion import edge_enhancing_diffusion
+from sunpy_restore.core.numerics.filling import harmonic
+from sunpy_restore.core.numerics.nearest import fill_invalid
 from sunpy_restore.inpainting.views import LARGEST_DEVIATION
 
 __all__ = ["FILLS", "first_fills", "thin_plate"]
@@ -42,7 +42,7 @@ def first_fills(image, mask, unobserved, unit=None, contrast=None, profile=None,
     -------
     `dict`
         Each name in `FILLS` to an image, zero in unobserved pixels; and ``coherence``, see
-        `~sunpy_restore.core.diffusion.edge_enhancing_diffusion`, zero on other grids.
+        `~sunpy_restore.core.numerics.diffusion.edge_enhancing_diffusion`, zero on other grids.
     """
     empty = mask | unobserved
     image = np.where(empty, 0, image)

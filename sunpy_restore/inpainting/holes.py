@@ -3,7 +3,7 @@
 import numpy as np
 from tqdm.auto import tqdm
 
-from sunpy_restore.core.windows import damaged_windows
+from sunpy_restore.core.tiles.windows import damaged_windows
 
 __all__ = ["fill_holes"]
 
@@ -20,7 +20,7 @@ def fill_holes(observation, fill, *, margin, progress=False):
         The observation.
     fill : callable
         ``fill(window, y, x)`` returns the brightness of the pixels of a
-        `~sunpy_restore.core.windows.Window`, whose rows and columns in the image are ``y`` and ``x``.
+        `~sunpy_restore.core.tiles.windows.Window`, whose rows and columns in the image are ``y`` and ``x``.
     margin : `int`
         Pixels around the holes in a window.
     progress : `bool`

@@ -3,9 +3,9 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.cells import normalized_convolution
-from sunpy_restore.core.pixels import eroded, median_of_nine
-from sunpy_restore.core.properties import Property, share
+from sunpy_restore.core.numerics.cells import normalized_convolution
+from sunpy_restore.core.numerics.pixels import eroded, median_of_nine
+from sunpy_restore.core.reports.properties import Property, share
 from sunpy_restore.inpainting.cells import CELL, cell_medians
 from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE
 from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS

@@ -6,10 +6,10 @@ from functools import cached_property
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core import observation
-from sunpy_restore.core.filling import checked_hole
-from sunpy_restore.core.maps import valid_pixels, with_data
+from sunpy_restore.core.images.maps import valid_pixels, with_data
 from sunpy_restore.core.messages import warn_user
+from sunpy_restore.core.numerics.filling import checked_hole
+from sunpy_restore.core.restoration import observation
 from sunpy_restore.inpainting.cells import cell_medians
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, empty_pixels, obscured, unobserved_pixels
@@ -211,7 +211,7 @@ class Observation(observation.Observation):
 
     @classmethod
     def from_pair(cls, smap, filled, **options):
-        """See `sunpy_restore.core.observation.Observation.with_filled`."""
+        """See `sunpy_restore.core.restoration.observation.Observation.with_filled`."""
         return cls.with_filled(smap, filled, **options)
 
 

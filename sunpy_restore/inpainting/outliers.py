@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.pixels import dilated, relief_at, repeated
+from sunpy_restore.core.numerics.pixels import dilated, relief_at, repeated
 from sunpy_restore.inpainting.background import radial_profile
 from sunpy_restore.inpainting.cells import CELL, cell_medians, on_pixels
 from sunpy_restore.inpainting.noise import noise_in_cells

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sunpy_restore.core.methods import Restored
+from sunpy_restore.core.restoration.methods import Restored
 from sunpy_restore.inpainting.blending import blended
 from sunpy_restore.inpainting.channels import pixel_channels, polar_part
 from sunpy_restore.inpainting.holes import fill_holes
@@ -31,7 +31,7 @@ def restore(observation, method, *, texture=False, progress=False):
     ----------
     observation : `~sunpy_restore.inpainting.observation.Observation`
         The observation, shape ``(ny, nx)``.
-    method : `~sunpy_restore.core.methods.Method`
+    method : `~sunpy_restore.core.restoration.methods.Method`
         The method.
     texture : `bool`
         Add noise to the filled pixels like that of their surroundings.
@@ -40,7 +40,7 @@ def restore(observation, method, *, texture=False, progress=False):
 
     Returns
     -------
-    `~sunpy_restore.core.methods.Restored`
+    `~sunpy_restore.core.restoration.methods.Restored`
         In the unit of the observation, with the header keyword ``RSTGUESS``.
     """
     observation = observation.without_outliers
@@ -62,7 +62,7 @@ def with_network(observation, network, *, progress=False):
     ----------
     observation : `~sunpy_restore.inpainting.observation.Observation`
         The observation.
-    network : `~sunpy_restore.core.tilednetwork.TiledNetwork`
+    network : `~sunpy_restore.core.inference.tilednetwork.TiledNetwork`
         The network; ``view`` of its module is a name in `~sunpy_restore.inpainting.views.VIEWS`.
     progress : `bool`
         Show a progress bar.
@@ -115,12 +115,12 @@ def mirror_averaged(network):
 
     Parameters
     ----------
-    network : `~sunpy_restore.core.tilednetwork.TiledNetwork`
+    network : `~sunpy_restore.core.inference.tilednetwork.TiledNetwork`
         The network.
 
     Returns
     -------
-    `~sunpy_restore.core.tilednetwork.TiledNetwork`
+    `~sunpy_restore.core.inference.tilednetwork.TiledNetwork`
     """
 
     def mean(batch):

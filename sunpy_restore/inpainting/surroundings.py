@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.cells import normalized_convolution
-from sunpy_restore.core.filling import harmonic
+from sunpy_restore.core.numerics.cells import normalized_convolution
+from sunpy_restore.core.numerics.filling import harmonic
 from sunpy_restore.inpainting.background import find_background, radial_profile
 from sunpy_restore.inpainting.cells import CELL, average_near, cell_medians
 from sunpy_restore.inpainting.fills import thin_plate

@@ -38,7 +38,7 @@ INPAINT = MapFunction(
     tasks=(TASK,),
     observation="sunpy_restore.inpainting.observation:Observation",
     per_image={
-        "mask": "sunpy_restore.core.containers:masks_for",
+        "mask": "sunpy_restore.core.images.containers:masks_for",
         "neighbours": "sunpy_restore.inpainting.temporal.sequence:neighbours_for",
     },
     options=(
@@ -46,13 +46,13 @@ INPAINT = MapFunction(
             "mask",
             "pixels to fill, where it is not zero: FITS image or .npy (default: find the missing blocks)",
             "FILE",
-            read="sunpy_restore.core.inputs:read_mask",
+            read="sunpy_restore.core.fits.inputs:read_mask",
         ),
         Option(
             "neighbours",
             "images taken before and after",
             "FILE",
-            read="sunpy_restore.core.inputs:read_maps",
+            read="sunpy_restore.core.fits.inputs:read_maps",
             nargs="+",
         ),
         Option("texture", "add noise like that of the surroundings to the fill, for display", flag=True),

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.cells import normalized_convolution
-from sunpy_restore.core.evidence import Evidence
+from sunpy_restore.core.numerics.cells import normalized_convolution
+from sunpy_restore.core.uncertainty.evidence import Evidence
 from sunpy_restore.inpainting.cells import CELL, average_near
 from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE
 from sunpy_restore.inpainting.lasco.header import FULL
@@ -41,14 +41,14 @@ def evidence(observation, restored, method):
     ----------
     observation : `~sunpy_restore.inpainting.observation.Observation`
         The observation, shape ``(ny, nx)``.
-    restored : `~sunpy_restore.core.methods.Restored`
+    restored : `~sunpy_restore.core.restoration.methods.Restored`
         The filled image, by any method.
-    method : `~sunpy_restore.core.methods.Method`
+    method : `~sunpy_restore.core.restoration.methods.Method`
         The method.
 
     Returns
     -------
-    `~sunpy_restore.core.evidence.Evidence`
+    `~sunpy_restore.core.uncertainty.evidence.Evidence`
         For the filled pixels. Nothing is known in pixels that are more than `FARTHEST` pixels from the nearest observed
         one, within `BORDER` pixels of the border of the detector, or never sent by the instrument, and if no cell of 4
         x 4 pixels is observed.

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from sunpy_restore.core.filenames import is_image
+from sunpy_restore.core.system.filenames import is_image
 
 __all__ = ["Chosen", "is_own_host"]
 

@@ -103,10 +103,10 @@ def power_spectrum(layer, view):
     Returns
     -------
     frequency, power : `numpy.ndarray`
-        In cycles per unit of the frame, see `~sunpy_restore.core.metrics.radial_power_spectrum`; empty if the part is
-        smaller than 16 pixels.
+        In cycles per unit of the frame, see `~sunpy_restore.core.numerics.metrics.radial_power_spectrum`; empty if the
+        part is smaller than 16 pixels.
     """
-    from sunpy_restore.core.metrics import radial_power_spectrum
+    from sunpy_restore.core.numerics.metrics import radial_power_spectrum
 
     corners = np.array([[view.left, view.right, view.left, view.right], [view.bottom, view.bottom, view.top, view.top]])
     x, y = layer.frame.to_pixel(*corners)

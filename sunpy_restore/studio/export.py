@@ -201,7 +201,7 @@ def write_movie(paths, out, reference=None, rate=2.0):
 
 
 def _read(path):
-    from sunpy_restore.core.inputs import read_map
+    from sunpy_restore.core.fits.inputs import read_map
 
     return read_map(path)
 

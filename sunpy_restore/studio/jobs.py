@@ -26,7 +26,7 @@ def inspect(path):
         The file does not open, or contains several images.
     """
     from sunpy_restore import tasks
-    from sunpy_restore.core.inputs import read_map
+    from sunpy_restore.core.fits.inputs import read_map
     from sunpy_restore.core.task import MapFunction, resolve
 
     smap, refusals = read_map(path), []
@@ -64,11 +64,11 @@ def restore(path, out, function, method, weights=None, device=None, uncertainty=
     Returns
     -------
     `dict`
-        ``path`` of the result; ``report``: what `~sunpy_restore.core.report.Report.as_dict` gives, or `None`, and then
-        ``reason`` says why.
+        ``path`` of the result; ``report``: what `~sunpy_restore.core.reports.report.Report.as_dict` gives, or `None`,
+        and then ``reason`` says why.
     """
     from sunpy_restore import report, save, tasks
-    from sunpy_restore.core.inputs import read_map
+    from sunpy_restore.core.fits.inputs import read_map
     from sunpy_restore.core.task import resolve
 
     known = next(one for one in tasks.FUNCTIONS if one.name == function)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sunpy_restore.core.unchanged import kept_while_unchanged
+from sunpy_restore.core.system.unchanged import kept_while_unchanged
 
 __all__ = ["export", "make_mosaic", "make_pool", "refine"]
 
@@ -13,7 +13,7 @@ __all__ = ["export", "make_mosaic", "make_pool", "refine"]
 @functools.lru_cache(maxsize=2)
 def _source(method, device):
     """The generator of a method: its tiles and its calibration."""
-    from sunpy_restore.core.loaded import ready_network
+    from sunpy_restore.core.inference.loaded import ready_network
     from sunpy_restore.granulation.task import METHODS
     from sunpy_restore.granulation.tiles import TileSource
 
@@ -150,7 +150,7 @@ def export(path, out, method, seed, device=None):
     `str`
         ``out``.
     """
-    from sunpy_restore.core.methods import load_method
+    from sunpy_restore.core.restoration.methods import load_method
     from sunpy_restore.granulation.output import checked_target, texture_header, write_texture
     from sunpy_restore.granulation.stitching.mosaic import Mosaic
     from sunpy_restore.granulation.task import METHODS

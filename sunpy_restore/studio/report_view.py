@@ -2,8 +2,8 @@
 
 import html
 
-from sunpy_restore.core.report import Check, Report
-from sunpy_restore.core.reportview import as_html
+from sunpy_restore.core.reports.report import Check, Report
+from sunpy_restore.core.reports.reportview import as_html
 
 __all__ = ["report_html"]
 

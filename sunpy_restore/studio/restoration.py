@@ -138,7 +138,7 @@ class Restoration(JobQueue):
         -------
         `Opened` or `None`
         """
-        from sunpy_restore.core.inputs import read_map
+        from sunpy_restore.core.fits.inputs import read_map
 
         try:
             found = Path(path) if trusted else self.chosen.resolve(path)
@@ -225,7 +225,7 @@ class Restoration(JobQueue):
         """Registered names pass; anything else is a file, which has to be among those that were chosen."""
         if not weights:
             return None
-        from sunpy_restore.core.weights import available
+        from sunpy_restore.core.weights.store import available
 
         if weights in {entry.name for entry in available()}:
             return weights

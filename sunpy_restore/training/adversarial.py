@@ -20,14 +20,14 @@ class AdversarialModule(RestorationModule):
     to the loss of the discriminator (Mescheder et al. 2018). The option ``adversary_rate`` is the learning rate of the
     discriminator (Heusel et al. 2017).
 
-    The discriminator is that of `sunpy_restore.core.recipe.Recipe.build_adversary`. It returns logits, of any shape, of
-    the probability that an image is the truth.
+    The discriminator is that of `sunpy_restore.core.recipes.recipe.Recipe.build_adversary`. It returns logits, of any
+    shape, of the probability that an image is the truth.
 
     Parameters
     ----------
     recipe, sources
         See `~sunpy_restore.training.module.RestorationModule`.
-    config : `~sunpy_restore.core.config.TrainingConfig`
+    config : `~sunpy_restore.core.recipes.config.TrainingConfig`
         The configuration; its ``adversary`` holds the hyperparameters of the discriminator.
 
     Raises

@@ -12,12 +12,12 @@ from importlib import import_module
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core import correlation as correlations
-from sunpy_restore.core.errormodel import ErrorModel, fit_error_model, stratum_factors
-from sunpy_restore.core.evidence import Evidence
-from sunpy_restore.core.methods import load_method, restore_observation
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.numerics import correlation as correlations
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.restoration.methods import load_method, restore_observation
 from sunpy_restore.core.task import resolve
+from sunpy_restore.core.uncertainty.errormodel import ErrorModel, fit_error_model, stratum_factors
+from sunpy_restore.core.uncertainty.evidence import Evidence
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.coverage import case_weights, coverage_table, error_images
 from sunpy_restore.training.folders import training_data
@@ -112,8 +112,8 @@ def calibrate(task, data, *, methods=None, weights=None, device=None, cases=None
 
     Returns
     -------
-    models : `dict` of `str` to `~sunpy_restore.core.errormodel.ErrorModel`
-        Error model of each method, for `~sunpy_restore.core.errorfile.write_models`.
+    models : `dict` of `str` to `~sunpy_restore.core.uncertainty.errormodel.ErrorModel`
+        Error model of each method, for `~sunpy_restore.core.uncertainty.errorfile.write_models`.
     rows : `list` of `dict`
         Coverage in the tests, see `~sunpy_restore.training.coverage.coverage_table`.
 

@@ -43,7 +43,7 @@ class Continuation(callbacks.Callback):
     ----------
     pairs : `Continued`
         Training data.
-    config : `~sunpy_restore.core.config.TrainingConfig`
+    config : `~sunpy_restore.core.recipes.config.TrainingConfig`
         The configuration.
     """
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sunpy_restore.core import correlation as correlations
-from sunpy_restore.core.conformal import LEVELS, risk_bound
+from sunpy_restore.core.numerics import correlation as correlations
+from sunpy_restore.core.uncertainty.conformal import LEVELS, risk_bound
 
 __all__ = ["case_weights", "coverage_table", "error_images", "format_coverage"]
 
@@ -42,7 +42,7 @@ def coverage_table(name, models, samples, images, limits=()):
     ----------
     name : `str`
         Name of the method.
-    models : mapping of `str` to `~sunpy_restore.core.errormodel.ErrorModel`
+    models : mapping of `str` to `~sunpy_restore.core.uncertainty.errormodel.ErrorModel`
         Name of a part of the cases to the model by which it is tested.
     samples : `dict` of `str` to `numpy.ndarray`
         ``values`` of the features, ``errors`` in units of their scale, ``stratum``, ``weights``, number of the
@@ -136,9 +136,9 @@ def error_images(model, evidence, relative):
 
     Parameters
     ----------
-    model : `~sunpy_restore.core.errormodel.ErrorModel`
+    model : `~sunpy_restore.core.uncertainty.errormodel.ErrorModel`
         The error model.
-    evidence : `~sunpy_restore.core.evidence.Evidence`
+    evidence : `~sunpy_restore.core.uncertainty.evidence.Evidence`
         Of ``n`` pixels.
     relative : `numpy.ndarray`
         Their errors in units of the scale, shape ``(n,)``; NaN where they are unknown.

@@ -6,9 +6,9 @@ from collections import Counter
 import numpy as np
 
 from sunpy_restore.core.messages import warn_user
-from sunpy_restore.core.methods import load_method
-from sunpy_restore.core.recipe import Recipe, recipe_of
-from sunpy_restore.core.weights import read_metadata, resolve
+from sunpy_restore.core.recipes.recipe import Recipe, recipe_of
+from sunpy_restore.core.restoration.methods import load_method
+from sunpy_restore.core.weights.store import read_metadata, resolve
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.folders import existing_folder, training_data
 from sunpy_restore.training.summary import together
@@ -30,7 +30,7 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
         Folder of the training data: one that `~sunpy_restore.training.build_dataset` made, or one in the layout that
         the task's recipe describes.
     methods : iterable of `str`, optional
-        Rows of the table, see `sunpy_restore.core.scoring.Scoring.variants`; by default all.
+        Rows of the table, see `sunpy_restore.core.recipes.scoring.Scoring.variants`; by default all.
     weights : `str` or path-like, or `list` of them, optional
         Weights of the network, see `sunpy_restore.enhance`. Each of several has rows with the name of its configuration
         in place of ``"network"``.
@@ -41,8 +41,8 @@ def evaluate(task, data, *, methods=None, weights=None, device=None):
     -------
     `list` of `dict`
         One per source of images and method, with the names ``source`` and ``method`` and the scores that
-        `sunpy_restore.core.scoring.Scoring.measure` gives: the median of the absolute value over the images of the
-        source for names that begin with ``median_``, and the mean for all others. An image without a score does not
+        `sunpy_restore.core.recipes.scoring.Scoring.measure` gives: the median of the absolute value over the images of
+        the source for names that begin with ``median_``, and the mean for all others. An image without a score does not
         count.
 
     Raises
@@ -71,7 +71,7 @@ def score_images(task, data, *, methods=None, weights=None, device=None):
     -------
     `dict`
         Source and method to a `list` with the scores of each image, as
-        `~sunpy_restore.core.scoring.Scoring.measure` gives them.
+        `~sunpy_restore.core.recipes.scoring.Scoring.measure` gives them.
     """
     recipe, found = _recipe(task, weights), {}
     variants = _variants(recipe, methods)
@@ -104,7 +104,8 @@ def evaluate_observations(task, observations, *, methods=None, weights=None, dev
     -------
     `list` of `dict`
         One per observation and method, with the names ``source`` and ``method`` and the scores that
-        `sunpy_restore.core.scoring.Scoring.compare` gives; then one per method with the median over all observations.
+        `sunpy_restore.core.recipes.scoring.Scoring.compare` gives; then one per method with the median over all
+        observations.
 
     Raises
     ------

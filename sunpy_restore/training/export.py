@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 
 from sunpy_restore.core.exceptions import WeightsError
-from sunpy_restore.core.methods import load_method
-from sunpy_restore.core.modelcard import card
-from sunpy_restore.core.network import load_network
-from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.core.registry import WeightsEntry
-from sunpy_restore.core.weights import read, write
+from sunpy_restore.core.inference.network import load_network
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.restoration.methods import load_method
+from sunpy_restore.core.weights.modelcard import card
+from sunpy_restore.core.weights.registry import WeightsEntry
+from sunpy_restore.core.weights.store import read, write
 from sunpy_restore.tasks import function_of, get_task
 from sunpy_restore.training.evaluation import score_images
 from sunpy_restore.training.guards import BAD_BATCH

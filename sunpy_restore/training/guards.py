@@ -8,7 +8,7 @@ from lightning.pytorch import callbacks
 from safetensors.torch import save_file
 
 from sunpy_restore.core.exceptions import TrainingError
-from sunpy_restore.core.memory import is_out_of_memory
+from sunpy_restore.core.system.memory import is_out_of_memory
 
 __all__ = ["BAD_BATCH", "FiniteLoss", "check_weights", "explained_memory"]
 
@@ -111,7 +111,7 @@ def explained_memory(config):
 
     Parameters
     ----------
-    config : `~sunpy_restore.core.config.TrainingConfig`
+    config : `~sunpy_restore.core.recipes.config.TrainingConfig`
         The configuration.
 
     Raises

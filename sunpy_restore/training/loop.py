@@ -9,13 +9,13 @@ import lightning.pytorch as pl
 from lightning.pytorch import callbacks
 from torch.utils.data import DataLoader
 
-from sunpy_restore.core.configfile import changed
-from sunpy_restore.core.imagelist import described_list
-from sunpy_restore.core.made import Made
-from sunpy_restore.core.manifest import described
-from sunpy_restore.core.network import fit
-from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.core.weights import resolve, write
+from sunpy_restore.core.datasets.imagelist import described_list
+from sunpy_restore.core.datasets.made import Made
+from sunpy_restore.core.datasets.manifest import described
+from sunpy_restore.core.inference.network import fit
+from sunpy_restore.core.recipes.configfile import changed
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.weights.store import resolve, write
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.adversarial import AdversarialModule
 from sunpy_restore.training.checkpoints import LAST, Checkpoints, measured
@@ -42,7 +42,7 @@ def train(
 
     Besides the weights file, ``out`` gets ``last.ckpt``, from which a training resumes, ``best.ckpt`` with the best
     validation score so far, and logs. The metadata ``exported`` and ``exported_step`` of the weights file say which
-    weights it has, see ``export`` of `~sunpy_restore.core.config.TrainingConfig`.
+    weights it has, see ``export`` of `~sunpy_restore.core.recipes.config.TrainingConfig`.
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ def train(
         the task's recipe describes.
     out : path-like
         Folder for checkpoints, logs and ``<task>-<config>.safetensors``.
-    config : `str` or `~sunpy_restore.core.config.TrainingConfig`
+    config : `str` or `~sunpy_restore.core.recipes.config.TrainingConfig`
         Configuration, or its name.
     changes : mapping, optional
         Values of the configuration to change, such as ``{"batch_size": 8, "network.width": 16, "options.views": 100}``,
-        see `sunpy_restore.core.configfile.changed`.
+        see `sunpy_restore.core.recipes.configfile.changed`.
     resume : `bool`
         Continue from ``last.ckpt`` in ``out``. The result is the same as without the interruption. Checkpoints are
         pickles, which can run any code: resume only your own.

@@ -4,7 +4,7 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 
-from sunpy_restore.core.configfile import check
+from sunpy_restore.core.recipes.configfile import check
 
 __all__ = ["RestorationModule", "built"]
 
@@ -15,9 +15,9 @@ class RestorationModule(pl.LightningModule):
 
     Parameters
     ----------
-    recipe : `~sunpy_restore.core.recipe.Recipe`
+    recipe : `~sunpy_restore.core.recipes.recipe.Recipe`
         Recipe of the task.
-    config : `~sunpy_restore.core.config.TrainingConfig`
+    config : `~sunpy_restore.core.recipes.config.TrainingConfig`
         The configuration.
     sources : `list` of `str`
         Names of the validation sets, in the order of their loaders.
@@ -118,7 +118,7 @@ def built(build, hyperparameters, table, config):
         A table of the configuration.
     table : `str`
         Its name.
-    config : `~sunpy_restore.core.config.TrainingConfig`
+    config : `~sunpy_restore.core.recipes.config.TrainingConfig`
         The configuration.
 
     Raises

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sunpy_restore.core.enginefiles import free_axes
+from sunpy_restore.core.inference.enginefiles import free_axes
 
 __all__ = ["ONNX_TOLERANCE", "write_onnx"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import bootstrap
 
-from sunpy_restore.core.recipe import ScoreColumn
+from sunpy_restore.core.recipes.recipe import ScoreColumn
 
 __all__ = ["format_table", "intervals", "scores", "together"]
 
@@ -78,8 +78,8 @@ def format_table(rows, columns=None):
     rows : `list` of `dict`
         As `~sunpy_restore.training.evaluate` gives them.
     columns : mapping, optional
-        Name of a score to `~sunpy_restore.core.recipe.ScoreColumn`, such as the ``score_columns`` of a recipe. By
-        default all scores are shown by their names.
+        Name of a score to `~sunpy_restore.core.recipes.recipe.ScoreColumn`, such as the ``score_columns`` of a recipe.
+        By default all scores are shown by their names.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def format_table(rows, columns=None):
 
     Examples
     --------
-    >>> from sunpy_restore.core.recipe import ScoreColumn
+    >>> from sunpy_restore.core.recipes.recipe import ScoreColumn
     >>> from sunpy_restore.training import format_table
     >>> columns = {"psnr": ScoreColumn("PSNR [dB]", "{:.2f}"), "residual": ScoreColumn("residual [%]", "{:.2%}")}
     >>> print(format_table([{"source": "MURaM", "method": "bicubic", "psnr": 30.123, "residual": 0.0123}], columns))

@@ -25,7 +25,7 @@ def make_trainer(
 
     Parameters
     ----------
-    config : `~sunpy_restore.core.config.TrainingConfig`
+    config : `~sunpy_restore.core.recipes.config.TrainingConfig`
         The configuration.
     out : path-like
         Folder of the logs.
@@ -116,7 +116,7 @@ def loader_of(pairs, config, trainer, workers=0):
     ----------
     pairs : `torch.utils.data.Dataset`
         The pairs.
-    config : `~sunpy_restore.core.config.TrainingConfig`
+    config : `~sunpy_restore.core.recipes.config.TrainingConfig`
         The configuration.
     trainer : `lightning.pytorch.Trainer`
         The trainer.

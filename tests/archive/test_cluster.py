@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sunpy_restore.core import cluster
+from sunpy_restore.core.system import cluster
 
 pytest.importorskip("distributed")
 HERE = Path(__file__).parent

@@ -8,7 +8,7 @@ import pytest
 import sunpy_restore
 from sunpy_restore import restore_archive
 from sunpy_restore.archive.options import without_defaults
-from sunpy_restore.core.weights import entry_named
+from sunpy_restore.core.weights.store import entry_named
 from sunpy_restore.data import sample_path
 from sunpy_restore.tasks import FUNCTIONS
 

@@ -14,7 +14,7 @@ from sunpy_restore.backprojection.forward import with_noise
 from sunpy_restore.backprojection.measured import VisibilityTable, open_visibilities
 from sunpy_restore.backprojection.scenes import ellipse, joined, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import stix_uv
-from sunpy_restore.core.maps import with_data
+from sunpy_restore.core.images.maps import with_data
 from sunpy_restore.data import sample_path
 
 FLUX = {"Flux, all baselines", "Flux, shortest baselines"}

@@ -23,7 +23,7 @@ from sunpy_restore.backprojection.scenes import visibilities_of_scene
 from sunpy_restore.backprojection.task import TASK
 from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.core.likeness import score_of
+from sunpy_restore.core.reports.likeness import score_of
 from sunpy_restore.data import sample_path
 
 POINTS = stix_uv()

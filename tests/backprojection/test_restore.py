@@ -17,7 +17,7 @@ from sunpy_restore.backprojection.scenes import ellipse, joined, visibilities_of
 from sunpy_restore.backprojection.task import TASK
 from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.core.methods import load_method, restore_observation
+from sunpy_restore.core.restoration.methods import load_method, restore_observation
 
 POINTS = stix_uv()
 

@@ -18,7 +18,7 @@ from sunpy_restore.backprojection.sources import fit_sources
 from sunpy_restore.backprojection.sourcetable import source_table
 from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.backprojection.verb import backproj_to_clean
-from sunpy_restore.core.io import load, save
+from sunpy_restore.core.fits.io import load, save
 
 POINTS = stix_uv()
 GRID = Grid((129, 129), (2.0, 2.0))

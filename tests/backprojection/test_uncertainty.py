@@ -16,8 +16,8 @@ from sunpy_restore.backprojection.task import TASK
 from sunpy_restore.backprojection.uncertainty import LIMITS, STRATA, evidence
 from sunpy_restore.backprojection.uvplane import UVPoints, stix_uv
 from sunpy_restore.backprojection.verb import backproj_to_clean
-from sunpy_restore.core.errorfile import FOLDER, read_models
-from sunpy_restore.core.methods import load_method, restore_observation
+from sunpy_restore.core.restoration.methods import load_method, restore_observation
+from sunpy_restore.core.uncertainty.errorfile import FOLDER, read_models
 from sunpy_restore.data import sample_path
 
 POINTS = stix_uv()

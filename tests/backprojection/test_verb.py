@@ -21,7 +21,7 @@ from sunpy_restore.backprojection.scenes import ellipse, joined, point, visibili
 from sunpy_restore.backprojection.uvplane import UVPoints, stix_uv
 from sunpy_restore.backprojection.verb import backproj_to_clean
 from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.core.weights import write
+from sunpy_restore.core.weights.store import write
 from sunpy_restore.data import sample_path
 from sunpy_restore.networks.unrolled import UnrolledUNet
 

@@ -201,4 +201,4 @@ def test_files_that_cannot_be_restored(tmp_path):
     path = tmp_path / "net.safetensors"
     save_file({"a": torch.tensor([1.0, math.nan])}, path, METADATA)
     with pytest.raises(WeightsError, match=r"NaN or infinite numbers in a; expected"):
-        sunpy_restore.core.weights.read(path)
+        sunpy_restore.core.weights.store.read(path)

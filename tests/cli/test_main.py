@@ -19,9 +19,9 @@ import sunpy.map
 import sunpy_restore
 from sunpy_restore import filled, load, synthesize_granulation
 from sunpy_restore.cli.main import main
-from sunpy_restore.core import registry
-from sunpy_restore.core.metrics import contrast
-from sunpy_restore.core.weights import available, default_for, locate, write
+from sunpy_restore.core.numerics.metrics import contrast
+from sunpy_restore.core.weights import registry
+from sunpy_restore.core.weights.store import available, default_for, locate, write
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.desaturation.report import fringe_residual
 from sunpy_restore.desaturation.saturation import find_saturation

@@ -8,7 +8,7 @@ import pytest
 from sunpy_restore.cli.main import main
 from sunpy_restore.cli.parser import build_parser
 from sunpy_restore.cli.wording import in_shell
-from sunpy_restore.core.inputs import read_quantity
+from sunpy_restore.core.fits.inputs import read_quantity
 from sunpy_restore.core.task import MapFunction
 from sunpy_restore.data import sample_path
 from sunpy_restore.tasks import FUNCTIONS

@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def weights_environment(monkeypatch, tmp_path):
     """An empty cache, no environment variables of the user, and no waits between rounds."""
-    from sunpy_restore.core import download
+    from sunpy_restore.core.weights import download
 
     monkeypatch.setenv("SUNPY_RESTORE_CACHE", str(tmp_path / "cache"))
     for name in ("SUNPY_RESTORE_WEIGHTS_URL", "SUNPY_RESTORE_WEIGHTS_MIRROR"):
@@ -106,21 +106,21 @@ def good_weights(tmp_path_factory):
     """Path of a weights file of 0.2 MB for the task "enhance"."""
     import torch
 
-    from sunpy_restore.core import weights
+    from sunpy_restore.core.weights import store
 
     path = tmp_path_factory.mktemp("good") / "net.safetensors"
     state = {"kernel": torch.arange(50_000, dtype=torch.float32)}
-    weights.write(path, state, {"task": "enhance", "architecture": "Net", "hyperparameters": {}})
+    store.write(path, state, {"task": "enhance", "architecture": "Net", "hyperparameters": {}})
     return path
 
 
 @pytest.fixture(scope="session")
 def full_entry(good_weights):
     """The registry entry of `good_weights` as full weights that no server is known for."""
-    from sunpy_restore.core import weights
+    from sunpy_restore.core.weights import store
 
     data = good_weights.read_bytes()
-    return weights.WeightsEntry(
+    return store.WeightsEntry(
         name="net-full",
         task="enhance",
         kind="full",

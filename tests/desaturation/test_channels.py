@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sunpy_restore.core.filling import biharmonic, harmonic
+from sunpy_restore.core.numerics.filling import biharmonic, harmonic
 from sunpy_restore.desaturation.channels import channels_of, find_outliers
 
 

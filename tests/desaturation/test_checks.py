@@ -9,8 +9,8 @@ from scipy import ndimage
 import sunpy.map
 
 from sunpy_restore import desaturate, filled, load, report, save
-from sunpy_restore.core.maps import with_data
-from sunpy_restore.core.report import Comparison
+from sunpy_restore.core.images.maps import with_data
+from sunpy_restore.core.reports.report import Comparison
 from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.checks import checks
 from sunpy_restore.desaturation.forward import FULL_WELL, fringes

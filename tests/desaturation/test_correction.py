@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sunpy_restore.core.windows import damaged_windows
+from sunpy_restore.core.tiles.windows import damaged_windows
 from sunpy_restore.desaturation import channels, correction
 from sunpy_restore.desaturation.channels import MARGIN
 from sunpy_restore.desaturation.classical import biharmonic, diffraction, dome_prior

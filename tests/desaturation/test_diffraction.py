@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage, signal
 
-from sunpy_restore.core.filling import harmonic
+from sunpy_restore.core.numerics.filling import harmonic
 from sunpy_restore.desaturation import diffraction
 from sunpy_restore.desaturation.charge import Charge, column_charge, conserve_charge
 from sunpy_restore.desaturation.differences import differences, differences_adjoint

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 import sunpy.map
 
-from sunpy_restore.core.filling import biharmonic
+from sunpy_restore.core.numerics.filling import biharmonic
 from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.channels import channels_of
 from sunpy_restore.desaturation.kriging import fitted_covariance, kriging

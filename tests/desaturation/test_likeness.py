@@ -12,7 +12,7 @@ import sunpy.map
 
 from sunpy_restore import desaturate
 from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.core.likeness import score_of
+from sunpy_restore.core.reports.likeness import score_of
 from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.likeness import fingerprint
 from sunpy_restore.desaturation.observation import Observation

@@ -11,8 +11,8 @@ import astropy.units as u
 import sunpy.map
 
 from sunpy_restore import desaturate, filled
-from sunpy_restore.core.metrics import psnr
-from sunpy_restore.core.weights import available, read_metadata
+from sunpy_restore.core.numerics.metrics import psnr
+from sunpy_restore.core.weights.store import available, read_metadata
 from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes, paper_damage
 from sunpy_restore.desaturation.report import fringe_residual, fringe_strength

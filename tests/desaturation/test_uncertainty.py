@@ -11,8 +11,8 @@ from scipy import ndimage
 import sunpy.map
 
 from sunpy_restore import desaturate, filled
-from sunpy_restore.core.methods import Restored, load_method, restore_observation
-from sunpy_restore.core.uncertainty import find_model, standard_deviation
+from sunpy_restore.core.restoration.methods import Restored, load_method, restore_observation
+from sunpy_restore.core.uncertainty.predicted import find_model, standard_deviation
 from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.forward import bloom, fringes
 from sunpy_restore.desaturation.observation import Observation

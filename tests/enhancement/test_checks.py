@@ -12,7 +12,7 @@ import sunpy.map
 
 from sunpy_restore import enhance, load, report, save
 from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.core.maps import with_data
+from sunpy_restore.core.images.maps import with_data
 from sunpy_restore.enhancement import checks
 from sunpy_restore.enhancement.classical import richardson_lucy
 from sunpy_restore.enhancement.observation import Observation

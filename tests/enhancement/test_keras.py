@@ -12,16 +12,16 @@ from torch.nn import functional
 import sunpy.map
 
 from sunpy_restore import enhance
-from sunpy_restore.core import download, weights
 from sunpy_restore.core.exceptions import WeightsError
-from sunpy_restore.core.filecheck import git_blob_id
-from sunpy_restore.core.keras import read_keras
-from sunpy_restore.core.network import load_network
+from sunpy_restore.core.inference.network import load_network
+from sunpy_restore.core.system.filecheck import git_blob_id
+from sunpy_restore.core.weights import download, store
+from sunpy_restore.core.weights.keras import read_keras
 from sunpy_restore.data import sample_path
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
 from sunpy_restore.networks.papers.enhance import from_keras
 
-ENTRIES = [weights.entry_named(f"{task.name}-diazbaso2018") for task in (CONTINUUM, MAGNETOGRAM)]
+ENTRIES = [store.entry_named(f"{task.name}-diazbaso2018") for task in (CONTINUUM, MAGNETOGRAM)]
 
 
 def layers(blocks, channels, rng):
@@ -113,8 +113,8 @@ def published(tmp_path, monkeypatch):
         path = tmp_path / "cache" / entry.file
         write_keras(path, found, **options)
         new = dataclasses.replace(entry, git_blob=git_blob_id(path))
-        known = tuple(new if other.name == entry.name else other for other in weights.available())
-        monkeypatch.setattr(weights, "available", lambda task=None, *, registry=None: known)
+        known = tuple(new if other.name == entry.name else other for other in store.available())
+        monkeypatch.setattr(store, "available", lambda task=None, *, registry=None: known)
         return path
 
     return make
@@ -144,36 +144,36 @@ def test_enhance_with_the_published_weights(published):
         restored = enhance(observed, weights="diazbaso2018", device="cpu")
         assert restored.data.shape == tuple(2 * length for length in observed.data.shape)
         assert restored.meta["rstmodel"] == entry.name
-        metadata = weights.read_metadata(weights.resolve("diazbaso2018", task=entry.task))
+        metadata = store.read_metadata(store.resolve("diazbaso2018", task=entry.task))
         assert (metadata["licence"], metadata["doi"]) == ("MIT", "10.1051/0004-6361/201731344")
         assert "ef4e71a" in metadata["source"]
 
 
 def test_a_file_is_converted_once(published, tmp_path):
     published(ENTRIES[0], layers(1, 4, np.random.default_rng(5)))
-    first = weights.resolve("diazbaso2018", task=CONTINUUM.name)
+    first = store.resolve("diazbaso2018", task=CONTINUUM.name)
     before = first.path.stat().st_mtime_ns
-    assert weights.resolve("diazbaso2018", task=CONTINUUM.name) == first
+    assert store.resolve("diazbaso2018", task=CONTINUUM.name) == first
     assert first.path.stat().st_mtime_ns == before
     # A damaged one is converted again
     first.path.write_bytes(b"nothing")
-    assert weights.resolve("diazbaso2018", task=CONTINUUM.name) == first
+    assert store.resolve("diazbaso2018", task=CONTINUUM.name) == first
 
 
 def test_another_file_is_not_taken(published, monkeypatch):
     path = published(ENTRIES[0], layers(1, 4, np.random.default_rng(5)))
     path.write_bytes(path.read_bytes() + b" ")
     monkeypatch.setattr(download, "_WAITS", (0,))
-    monkeypatch.setattr(weights, "addresses", lambda entry, base_url: ())
+    monkeypatch.setattr(store, "addresses", lambda entry, base_url: ())
     with pytest.raises(WeightsError, match="is another file than in the registry"):
-        weights.resolve("diazbaso2018", task=CONTINUUM.name)
+        store.resolve("diazbaso2018", task=CONTINUUM.name)
 
 
 def test_layers_of_another_network_are_refused(published):
     found = layers(2, 4, np.random.default_rng(5))
     published(ENTRIES[0], [layer for layer in found if layer[0] != "batch_normalization_2"])
     with pytest.raises(WeightsError, match="Found 8 convolutions and 4 batch normalisations; expected 2 n"):
-        weights.resolve("diazbaso2018", task=CONTINUUM.name)
+        store.resolve("diazbaso2018", task=CONTINUUM.name)
     wrong = [(name, values | {"bias": values["bias"][:-1]} if name == "conv2d_3" else values) for name, values in found]
     with pytest.raises(ValueError, match=r"Found the shape \(3,\) of body\.0\.layers\.3\.bias; expected \(4,\)"):
         from_keras([layer for layer in wrong if layer[1]])
@@ -206,8 +206,8 @@ def test_ids_are_those_of_git(tmp_path):
 def test_the_published_files(entry, monkeypatch, tmp_path):
     pytest.importorskip("h5py", reason="needs the extra 'keras'")
     monkeypatch.setenv("SUNPY_RESTORE_CACHE", str(tmp_path))
-    local = weights.resolve("diazbaso2018", task=entry.task)
-    state, metadata = weights.read(local)
+    local = store.resolve("diazbaso2018", task=entry.task)
+    state, metadata = store.read(local)
     assert metadata["hyperparameters"] == {"architecture": "Enhance", "blocks": 5, "channels": 64, "epsilon": 1e-3}
     assert sum(tensor.numel() for tensor in state.values() if tensor.is_floating_point()) == 446_657
     sample = {"enhance-continuum": "hmi_continuum_quiet", "enhance-magnetogram": "hmi_magnetogram"}[entry.task]

@@ -16,7 +16,7 @@ import sunpy.map
 
 from sunpy_restore import enhance
 from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.core.likeness import likeness_of
+from sunpy_restore.core.reports.likeness import likeness_of
 from sunpy_restore.data import sample_path
 from sunpy_restore.enhancement.classical import richardson_lucy, richardson_lucy_signed
 from sunpy_restore.enhancement.likeness import fingerprint

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sunpy_restore.core.methods import Method
+from sunpy_restore.core.restoration.methods import Method
 from sunpy_restore.enhancement import restore as module
 from sunpy_restore.enhancement.classical import bicubic
 from sunpy_restore.enhancement.observation import Observation

@@ -14,10 +14,10 @@ from astropy.table import Table
 import sunpy.map
 
 from sunpy_restore import enhance
-from sunpy_restore.core.configfile import changed
 from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.core.weights import write
+from sunpy_restore.core.recipes.configfile import changed
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.weights.store import write
 from sunpy_restore.enhancement import forward, linear
 from sunpy_restore.enhancement.classical import richardson_lucy
 from sunpy_restore.enhancement.observation import Observation

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from sunpy_restore import enhance
-from sunpy_restore.core.methods import Method, load_method, restore_observation
-from sunpy_restore.core.uncertainty import find_model, standard_deviation
+from sunpy_restore.core.restoration.methods import Method, load_method, restore_observation
+from sunpy_restore.core.uncertainty.predicted import find_model, standard_deviation
 from sunpy_restore.enhancement import uncertainty as module
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.restore import with_bicubic

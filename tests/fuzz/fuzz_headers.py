@@ -15,7 +15,7 @@ import sunpy.map
 
 with atheris.instrument_imports(include=["sunpy_restore"]):
     import sunpy_restore.tasks
-    from sunpy_restore.core.prepared import check_header
+    from sunpy_restore.core.images.prepared import check_header
     from sunpy_restore.core.task import MapFunction, resolve
 
 from sunpy_restore.data import sample_path

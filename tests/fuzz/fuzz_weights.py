@@ -11,8 +11,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["sunpy_restore"]):
-    from sunpy_restore.core import weightsfile
     from sunpy_restore.core.exceptions import WeightsError
+    from sunpy_restore.core.weights import weightsfile
 
 PATH = Path(tempfile.mkdtemp()) / "net.safetensors"
 HEADER = (

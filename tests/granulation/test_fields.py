@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sunpy_restore.core.inference import network_function
+from sunpy_restore.core.inference.function import network_function
 from sunpy_restore.granulation.classical import spectrum_kernel
 from sunpy_restore.granulation.fields import ConvolutionalField, SpectrumField
 from sunpy_restore.networks.calibration import Calibrated

@@ -12,9 +12,9 @@ import torch
 import astropy.units as u
 
 from sunpy_restore import synthesize_granulation
-from sunpy_restore.core import registry
-from sunpy_restore.core.methods import load_method, restore_observation
-from sunpy_restore.core.weights import write
+from sunpy_restore.core.restoration.methods import load_method, restore_observation
+from sunpy_restore.core.weights import registry
+from sunpy_restore.core.weights.store import write
 from sunpy_restore.granulation.request import Request
 from sunpy_restore.granulation.task import METHODS, STITCHINGS, SYNTHESIZE_GRANULATION
 

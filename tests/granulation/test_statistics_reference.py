@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import astropy.units as u
 
 from sunpy_restore import synthesize_granulation
-from sunpy_restore.core.registry import available
-from sunpy_restore.core.weights import locate, write
+from sunpy_restore.core.weights.registry import available
+from sunpy_restore.core.weights.store import locate, write
 from sunpy_restore.granulation import statistics
 from sunpy_restore.granulation.statistics.granules import areas_distance, searched_area
 from sunpy_restore.granulation.statistics.intensities import ks_statistic, ks_to_quantiles

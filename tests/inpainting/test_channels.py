@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from sunpy_restore.core.filling import harmonic
+from sunpy_restore.core.numerics.filling import harmonic
 from sunpy_restore.inpainting.channels import pixel_channels, polar_channels
 from sunpy_restore.inpainting.observation import Observation
 from sunpy_restore.inpainting.polar import PolarGrid

@@ -11,7 +11,7 @@ import astropy.units as u
 import sunpy.map
 
 from sunpy_restore import filled, inpaint, load, report, save
-from sunpy_restore.core.maps import with_data
+from sunpy_restore.core.images.maps import with_data
 from sunpy_restore.data import sample_path
 from sunpy_restore.inpainting.checks import border_step, profile_difference
 from sunpy_restore.inpainting.forward import draw_losses

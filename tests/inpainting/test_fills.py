@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sunpy_restore.core.diffusion import edge_enhancing_diffusion
-from sunpy_restore.core.filling import harmonic
+from sunpy_restore.core.numerics.diffusion import edge_enhancing_diffusion
+from sunpy_restore.core.numerics.filling import harmonic
 from sunpy_restore.inpainting.channels import CHANNELS, pixel_channels, polar_channels
 from sunpy_restore.inpainting.fills import FILLS, first_fills
 from sunpy_restore.inpainting.observation import Observation

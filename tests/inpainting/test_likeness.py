@@ -9,7 +9,7 @@ from scipy import fft, ndimage
 
 import sunpy.map
 
-from sunpy_restore.core.likeness import FOLDER, read_likeness
+from sunpy_restore.core.reports.likeness import FOLDER, read_likeness
 from sunpy_restore.data import sample_path
 from sunpy_restore.inpainting.likeness import fingerprint
 from sunpy_restore.inpainting.observation import Observation

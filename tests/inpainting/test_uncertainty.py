@@ -8,8 +8,8 @@ import pytest
 import sunpy.map
 
 from sunpy_restore import filled, inpaint
-from sunpy_restore.core.methods import Restored, load_method, restore_observation
-from sunpy_restore.core.uncertainty import find_model, standard_deviation
+from sunpy_restore.core.restoration.methods import Restored, load_method, restore_observation
+from sunpy_restore.core.uncertainty.predicted import find_model, standard_deviation
 from sunpy_restore.data import sample_path
 from sunpy_restore.inpainting.forward import draw_losses
 from sunpy_restore.inpainting.observation import Observation

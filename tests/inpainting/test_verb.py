@@ -14,9 +14,9 @@ from astropy.wcs import WCS
 import sunpy.map
 
 from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.core.filled import filled
-from sunpy_restore.core.io import load, save
-from sunpy_restore.core.weights import write
+from sunpy_restore.core.fits.io import load, save
+from sunpy_restore.core.images.filled import filled
+from sunpy_restore.core.weights.store import write
 from sunpy_restore.data import sample_path
 from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
 from sunpy_restore.inpainting.verb import inpaint

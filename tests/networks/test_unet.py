@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from sunpy_restore.core.inference import apply_tiled, network_function
+from sunpy_restore.core.inference.function import network_function
+from sunpy_restore.core.tiles.local import apply_tiled
 from sunpy_restore.networks.unet import CoronaUNet, FillingUNet
 
 

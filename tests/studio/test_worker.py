@@ -38,7 +38,7 @@ def test_jobs_give_values_and_errors_and_can_be_cancelled(worker, wait_for):
     worker.start("sunpy_restore.core.task:resolve", reference="math:pi")
     (event,) = results(worker, wait_for)
     assert event["event"] == "done"
-    worker.start("sunpy_restore.core.inputs:read_map", path="missing.fits")
+    worker.start("sunpy_restore.core.fits.inputs:read_map", path="missing.fits")
     (event,) = results(worker, wait_for)
     assert event["event"] == "error"
     assert "missing.fits" in event["text"]

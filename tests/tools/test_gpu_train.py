@@ -12,7 +12,7 @@ from scipy import ndimage
 
 pytest.importorskip("lightning")
 
-from sunpy_restore.core.weights import read_metadata
+from sunpy_restore.core.weights.store import read_metadata
 from sunpy_restore.training import build_dataset
 
 TOOLS = Path(__file__).parents[2] / "tools"

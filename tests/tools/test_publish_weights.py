@@ -12,8 +12,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
-from sunpy_restore.core import download, weights
-from sunpy_restore.core.registry import entry_named
+from sunpy_restore.core.weights import download, store
+from sunpy_restore.core.weights.registry import entry_named
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "publish_weights.py"
 NAMES = ["enhance-continuum-paper", "synthesize-gan-paper"]
@@ -139,7 +139,7 @@ def clone(tmp_path):
         task = name.removesuffix("-paper")
         scores = {"a | b": {"network": {"psnr": 30.0}, "wiener": {"psnr": 28.0}}}
         metadata = {"task": task, "architecture": architecture, "hyperparameters": {"width": 2}, "scores": scores}
-        weights.write(path, {"kernel": torch.full((5,), float(len(name)))}, metadata)
+        store.write(path, {"kernel": torch.full((5,), float(len(name)))}, metadata)
         for kind in ("full", "compact") if name == NAMES[0] else ("full",):
             table = {
                 "task": task,
@@ -215,12 +215,12 @@ def test_both_hosts_are_mirrors_of_one_entry(publish, clone, server, hub, tmp_pa
     (clone / "pyproject.toml").unlink()
     monkeypatch.setenv("SUNPY_RESTORE_CACHE", str(tmp_path / "cache"))
     for name in NAMES:
-        local = weights.fetch(entry_named(name, registry=clone / "registry.toml"))
+        local = store.fetch(entry_named(name, registry=clone / "registry.toml"))
         assert local.path.parent == tmp_path / "cache"
         del server.public[f"/records/8/files/{name}.safetensors"]
         local.path.unlink()
         monkeypatch.setattr(download, "_WAITS", (0,))
-        assert weights.fetch(entry_named(name, registry=clone / "registry.toml")) == local
+        assert store.fetch(entry_named(name, registry=clone / "registry.toml")) == local
 
 
 def test_one_is_uploaded_again(publish, clone, server, hub):

@@ -9,9 +9,9 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from sunpy_restore import tasks
-from sunpy_restore.core import observation as base
-from sunpy_restore.core.config import TrainingConfig
-from sunpy_restore.core.recipe import Recipe, ScoreColumn
+from sunpy_restore.core.recipes.config import TrainingConfig
+from sunpy_restore.core.recipes.recipe import Recipe, ScoreColumn
+from sunpy_restore.core.restoration import observation as base
 from sunpy_restore.core.task import Function, Restoration
 
 FILTER = torch.tensor([0.5, 1.0, -0.5, 2.0])

@@ -7,7 +7,7 @@ from torch import nn
 
 pytest.importorskip("lightning", reason="training needs the extra 'train'")
 
-from sunpy_restore.core.weights import read
+from sunpy_restore.core.weights.store import read
 
 
 class Adversary(nn.Module):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sunpy_restore.core.errormodel import ErrorModel
-from sunpy_restore.core.evidence import Case, Evidence
+from sunpy_restore.core.uncertainty.errormodel import ErrorModel
+from sunpy_restore.core.uncertainty.evidence import Case, Evidence
 from sunpy_restore.training import calibration
 from sunpy_restore.training.coverage import coverage_table, format_coverage
 

@@ -9,9 +9,9 @@ import torch
 pytest.importorskip("lightning", reason="evaluation needs the extra 'train'")
 
 from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.core.methods import Restored
-from sunpy_restore.core.recipe import ScoreColumn, Variant
-from sunpy_restore.core.weights import write
+from sunpy_restore.core.recipes.recipe import ScoreColumn, Variant
+from sunpy_restore.core.restoration.methods import Restored
+from sunpy_restore.core.weights.store import write
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training import evaluate, evaluate_observations, format_table, scores
 

@@ -11,10 +11,10 @@ from torch import nn
 
 pytest.importorskip("lightning", reason="export needs the extra 'train'")
 
-from sunpy_restore.core.methods import load_method
-from sunpy_restore.core.network import load_network
-from sunpy_restore.core.registry import available
-from sunpy_restore.core.weights import read, resolve
+from sunpy_restore.core.inference.network import load_network
+from sunpy_restore.core.restoration.methods import load_method
+from sunpy_restore.core.weights.registry import available
+from sunpy_restore.core.weights.store import read, resolve
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training import export_weights
 from sunpy_restore.training.evaluation import score_images

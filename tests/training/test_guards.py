@@ -10,9 +10,9 @@ pytest.importorskip("lightning", reason="training needs the extra 'train'")
 
 from safetensors.torch import load_file
 
-from sunpy_restore.core.config import TrainingConfig
 from sunpy_restore.core.exceptions import TrainingError
-from sunpy_restore.core.weights import read
+from sunpy_restore.core.recipes.config import TrainingConfig
+from sunpy_restore.core.weights.store import read
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.guards import explained_memory
 from sunpy_restore.training.trainer import interruptible as continuable
@@ -238,7 +238,7 @@ def test_pytorch_out_of_memory_on_the_cpu_is_recognised():
 @pytest.mark.parametrize("name", ["enhance-continuum", "desaturate", "inpaint", "backproj", "synthesize-gan"])
 def test_scores_of_validations_of_every_recipe(name):
     """Better images have lower scores, whatever the recipe logs."""
-    from sunpy_restore.core.recipe import recipe_of
+    from sunpy_restore.core.recipes.recipe import recipe_of
 
     recipe = recipe_of(get_task(name))
     truth = torch.rand((4, 1, 64, 64), generator=torch.Generator().manual_seed(1)) + 1

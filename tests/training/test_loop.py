@@ -7,7 +7,7 @@ import torch
 pytest.importorskip("lightning", reason="training needs the extra 'train'")
 
 from sunpy_restore.core.exceptions import RestoreWarning, WeightsError
-from sunpy_restore.core.weights import read
+from sunpy_restore.core.weights.store import read
 from sunpy_restore.training import train, trainer
 
 

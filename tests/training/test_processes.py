@@ -14,7 +14,7 @@ import torch
 pytest.importorskip("lightning", reason="training needs the extra 'train'")
 
 import sunpy_restore
-from sunpy_restore.core.weights import read
+from sunpy_restore.core.weights.store import read
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 
 from sunpy_restore import tasks
-from sunpy_restore.core.config import TrainingConfig
+from sunpy_restore.core.recipes.config import TrainingConfig
 from sunpy_restore.core.task import Function
 from sunpy_restore.training import train
 

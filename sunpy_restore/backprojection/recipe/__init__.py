@@ -16,11 +16,11 @@ from sunpy_restore.backprojection.recipe.calibration import calibration_cases
 from sunpy_restore.backprojection.recipe.flares import compare_images, good_flares, open_flares
 from sunpy_restore.backprojection.recipe.pairs import FlareDataset, SceneDataset, simulated, simulated_flare
 from sunpy_restore.backprojection.recipe.scores import evaluation_pairs, measure
-from sunpy_restore.core.configfile import load_configs
-from sunpy_restore.core.manifest import has_manifest
+from sunpy_restore.core.datasets.manifest import has_manifest
+from sunpy_restore.core.datasets.splits import SPLITS
 from sunpy_restore.core.messages import warn_user
-from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
-from sunpy_restore.core.splits import SPLITS
+from sunpy_restore.core.recipes.configfile import load_configs
+from sunpy_restore.core.recipes.recipe import Recipe, ScoreColumn, Variant
 from sunpy_restore.core.task import network_builder
 
 __all__ = ["BackprojectionRecipe"]
@@ -115,7 +115,7 @@ class BackprojectionRecipe(Recipe):
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.config.TrainingConfig`. The option ``target`` is the image to learn:
+            Name to `~sunpy_restore.core.recipes.config.TrainingConfig`. The option ``target`` is the image to learn:
             ``"truth"``, the scene convolved with the clean beam, or ``"clean"``; ``sides`` are the sides of the fields
             in pixels of 4 arcsec with their probabilities; ``close`` is the fraction of close pairs, ``curvature``
             the weight of the error of the curvature in the loss, and ``flares`` the number of different scenes with
@@ -124,7 +124,7 @@ class BackprojectionRecipe(Recipe):
         return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
 
     def training_data(self, config):
-        """See `sunpy_restore.core.recipe.Recipe.training_data`."""
+        """See `sunpy_restore.core.recipes.recipe.Recipe.training_data`."""
         return _DATA + (_FLARE_DATA if config.name == "guided" else "")
 
     def role_of(self, candidate):
@@ -179,7 +179,7 @@ class BackprojectionRecipe(Recipe):
         return {**network.state_dict(), **state}
 
     def build_adversary(self, hyperparameters):
-        """See `sunpy_restore.core.recipe.Recipe.build_adversary`."""
+        """See `sunpy_restore.core.recipes.recipe.Recipe.build_adversary`."""
         return _build_adversary(hyperparameters)
 
     def content_loss(self, restored, batch, config):

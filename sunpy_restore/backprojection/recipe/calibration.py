@@ -15,7 +15,7 @@ from sunpy_restore.backprojection.recipe.scores import KINDS, simulated_scene
 from sunpy_restore.backprojection.recipe.shapes import SHAPES, draw_shape
 from sunpy_restore.backprojection.scenes import ellipse, image_of, joined, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import stix_uv
-from sunpy_restore.core.evidence import Case
+from sunpy_restore.core.uncertainty.evidence import Case
 
 __all__ = ["calibration_cases", "draw_case"]
 
@@ -56,7 +56,7 @@ def calibration_cases():
 
     Returns
     -------
-    `list` of `~sunpy_restore.core.evidence.Case`
+    `list` of `~sunpy_restore.core.uncertainty.evidence.Case`
         The parts have different scenes. The group is the noise level.
     """
     places = [((index + 0.5) / count, series, index) for series, count in enumerate(_SERIES) for index in range(count)]

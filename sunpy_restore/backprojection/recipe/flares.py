@@ -16,9 +16,9 @@ from sunpy_restore.backprojection.measured import open_visibilities, read_visibi
 from sunpy_restore.backprojection.noise import errors_of
 from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.recipe.maxima import find_sources
-from sunpy_restore.core.filenames import is_fits
-from sunpy_restore.core.io import load
+from sunpy_restore.core.fits.io import load
 from sunpy_restore.core.messages import warn_user
+from sunpy_restore.core.system.filenames import is_fits
 
 __all__ = ["FlareObservation", "compare_images", "good_flares", "open_flares"]
 

@@ -11,8 +11,8 @@ from sunpy_restore.backprojection.beam import BEAM
 from sunpy_restore.backprojection.fourier import Grid, back_projection
 from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.task import TASK
-from sunpy_restore.core.maps import new_map
-from sunpy_restore.core.samples import Pairing, Sample, Splitting
+from sunpy_restore.core.datasets.samples import Pairing, Sample, Splitting
+from sunpy_restore.core.images.maps import new_map
 
 __all__ = ["PAIRING", "PAIRS", "check_pair", "crop_pair", "pair_of", "role_of"]
 
@@ -52,7 +52,7 @@ def role_of(candidate):
 
     Parameters
     ----------
-    candidate : `~sunpy_restore.core.samples.Candidate`
+    candidate : `~sunpy_restore.core.datasets.samples.Candidate`
         The image.
 
     Returns
@@ -101,7 +101,7 @@ def check_pair(observed, truth):
 
     Parameters
     ----------
-    observed, truth : `~sunpy_restore.core.samples.Candidate`
+    observed, truth : `~sunpy_restore.core.datasets.samples.Candidate`
         A back-projection and a CLEAN image; their data are not used.
 
     Raises
@@ -217,12 +217,12 @@ def pair_of(observed, truth):
 
     Parameters
     ----------
-    observed, truth : `~sunpy_restore.core.samples.Candidate`
+    observed, truth : `~sunpy_restore.core.datasets.samples.Candidate`
         The two images.
 
     Returns
     -------
-    `~sunpy_restore.core.samples.Sample`
+    `~sunpy_restore.core.datasets.samples.Sample`
         The CLEAN image is in the unit of the back-projection per square arcsec. Among its values are the visibilities
         of the back-projection, ``agreement``, their correlation with those of the CLEAN image, and ``scale``, the
         factor.

@@ -19,8 +19,8 @@ from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.recipe.maxima import count_invented, find_sources
 from sunpy_restore.backprojection.recipe.own import PAIRS
 from sunpy_restore.backprojection.uvplane import stix_uv
-from sunpy_restore.core.made import Made
-from sunpy_restore.core.manifest import read_manifest
+from sunpy_restore.core.datasets.made import Made
+from sunpy_restore.core.datasets.manifest import read_manifest
 
 __all__ = [
     "OwnPair",
@@ -61,9 +61,9 @@ class OwnPair:
 
     Parameters
     ----------
-    manifest : `~sunpy_restore.core.manifest.Manifest`
+    manifest : `~sunpy_restore.core.datasets.manifest.Manifest`
         The manifest.
-    item : `~sunpy_restore.core.manifest.Item`
+    item : `~sunpy_restore.core.datasets.manifest.Item`
         The pair, see `~sunpy_restore.backprojection.recipe.own.pair_of`.
     """
 
@@ -120,7 +120,7 @@ def observation_of(item):
 
     Parameters
     ----------
-    item : `~sunpy_restore.core.manifest.Item`
+    item : `~sunpy_restore.core.datasets.manifest.Item`
         The pair.
 
     Returns
@@ -147,7 +147,7 @@ class PairedDataset(Dataset):
         The pairs.
     length : `int`
         Number of items.
-    config : `~sunpy_restore.core.config.TrainingConfig`
+    config : `~sunpy_restore.core.recipes.config.TrainingConfig`
         The configuration: ``patch_size`` is the largest side of a field, ``pixel`` of the network its pixel size.
     """
 
@@ -208,7 +208,7 @@ def validation_of_pairs(pairs, config):
     ----------
     pairs : `list` of `OwnPair`
         The pairs that are kept back.
-    config : `~sunpy_restore.core.config.TrainingConfig`
+    config : `~sunpy_restore.core.recipes.config.TrainingConfig`
         The configuration.
 
     Returns

@@ -19,7 +19,7 @@ from sunpy_restore.backprojection.noise import noise_factor
 from sunpy_restore.backprojection.scenes import image_of
 from sunpy_restore.backprojection.task import CHANNELS
 from sunpy_restore.backprojection.uvplane import stix_uv
-from sunpy_restore.core.made import Made
+from sunpy_restore.core.datasets.made import Made
 
 __all__ = ["FlareDataset", "SceneDataset", "simulated", "simulated_flare"]
 

@@ -12,7 +12,7 @@ from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.recipe.maxima import count_invented, find_sources
 from sunpy_restore.backprojection.scenes import Scene, ellipse, image_of, joined, loop, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import stix_uv
-from sunpy_restore.core.methods import restore_observation
+from sunpy_restore.core.restoration.methods import restore_observation
 
 __all__ = ["GRID", "SimulatedObservation", "evaluation_pairs", "fraction_resolved", "measure"]
 
@@ -177,8 +177,8 @@ def fraction_resolved(method, separation, *, level=0.05, count=40):
 
     Parameters
     ----------
-    method : `~sunpy_restore.core.methods.Method`
-        The method, see `~sunpy_restore.core.methods.load_method`.
+    method : `~sunpy_restore.core.restoration.methods.Method`
+        The method, see `~sunpy_restore.core.restoration.methods.load_method`.
     separation : `float`
         Separation of the sources in arcsec.
     level : `float`

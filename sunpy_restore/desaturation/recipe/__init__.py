@@ -7,11 +7,11 @@ from typing import ClassVar
 import torch
 from torch.nn import functional
 
-from sunpy_restore.core.archive import Archive
-from sunpy_restore.core.configfile import load_configs
-from sunpy_restore.core.imagelist import read_list
-from sunpy_restore.core.recipe import Recipe, ScoreColumn, Variant
-from sunpy_restore.core.samples import Splitting
+from sunpy_restore.core.datasets.archive import Archive
+from sunpy_restore.core.datasets.imagelist import read_list
+from sunpy_restore.core.datasets.samples import Splitting
+from sunpy_restore.core.recipes.configfile import load_configs
+from sunpy_restore.core.recipes.recipe import Recipe, ScoreColumn, Variant
 from sunpy_restore.core.task import network_builder
 from sunpy_restore.desaturation.recipe.calibration import calibration_cases
 from sunpy_restore.desaturation.recipe.datasets import training_pairs, validation_pairs
@@ -90,10 +90,10 @@ class DesaturationRecipe(Recipe):
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.config.TrainingConfig`. Options: ``data`` is ``"paper"`` for the pairs of the
-            paper; ``loss`` are the weights of `~sunpy_restore.desaturation.recipe.losses.weighted_l1`; ``patches`` is
-            the number of distinct patches, ``views`` that of views that are made in advance, and ``shares`` are the
-            fractions of the kinds of pairs.
+            Name to `~sunpy_restore.core.recipes.config.TrainingConfig`. Options: ``data`` is ``"paper"`` for the pairs
+            of the paper; ``loss`` are the weights of `~sunpy_restore.desaturation.recipe.losses.weighted_l1`;
+            ``patches`` is the number of distinct patches, ``views`` that of views that are made in advance, and
+            ``shares`` are the fractions of the kinds of pairs.
         """
         return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
 
@@ -106,24 +106,24 @@ class DesaturationRecipe(Recipe):
         return export_samples(directory, out)
 
     def training_data(self, config):
-        """See `sunpy_restore.core.recipe.Recipe.training_data`."""
+        """See `sunpy_restore.core.recipes.recipe.Recipe.training_data`."""
         return read_list(LISTS / f"{self.task.name}.toml").description
 
     def list_name(self, config):
-        """See `sunpy_restore.core.ownimages.OwnImages.list_name`; the option ``data`` is about pairs, not images."""
+        """See `sunpy_restore.core.datasets.ownimages.OwnImages.list_name`; the option ``data`` is about pairs."""
         return self.data_name
 
     def datasets(self, directory, config):
-        """See `sunpy_restore.core.recipe.Recipe.datasets`."""
+        """See `sunpy_restore.core.recipes.recipe.Recipe.datasets`."""
         return training_pairs(directory, config), validation_pairs(directory, config)
 
     def starting_weights(self, network, state):
         """
         Weights of a network without other fills and with one channel of levels.
 
-        See `~sunpy_restore.core.recipe.Recipe.starting_weights`. That channel contained the known level or else the
-        brightest value around the mask. The weights of the two are equal at the start, and those of other fills zero:
-        the results are those of the other network.
+        See `~sunpy_restore.core.recipes.recipe.Recipe.starting_weights`. That channel contained the known level or else
+        the brightest value around the mask. The weights of the two are equal at the start, and those of other fills
+        zero: the results are those of the other network.
         """
         own = {name.removeprefix("general."): part for name, part in state.items() if name.startswith("general.")}
         state = own or state  # of a mixture, the network for pixels of any brightness
@@ -159,11 +159,11 @@ class DesaturationRecipe(Recipe):
         return (10 * logarithm + torch.log1p(_SQUARES * square) + torch.log1p(_FLUXES * flux)).mean()
 
     def build_adversary(self, hyperparameters):
-        """See `sunpy_restore.core.recipe.Recipe.build_adversary`."""
+        """See `sunpy_restore.core.recipes.recipe.Recipe.build_adversary`."""
         return network_builder(MaskDiscriminator="papers.pix2pix")(hyperparameters)
 
     def content_loss(self, restored, batch, config):
-        """See `sunpy_restore.core.recipe.Recipe.content_loss`."""
+        """See `sunpy_restore.core.recipes.recipe.Recipe.content_loss`."""
         observed, truth = batch
         return weighted_l1(restored, truth, _mask(observed), config.options["loss"])
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk
 
-from sunpy_restore.core.evidence import Case
+from sunpy_restore.core.uncertainty.evidence import Case
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes
 from sunpy_restore.desaturation.observation import Observation
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
@@ -69,7 +69,7 @@ def calibration_cases(directory):
 
     Returns
     -------
-    `list` of `~sunpy_restore.core.evidence.Case`
+    `list` of `~sunpy_restore.core.uncertainty.evidence.Case`
         The parts have different bands of columns of the full-disk images, and different images, or columns, of level 1.
     """
     sources = _Sources(directory)

@@ -23,7 +23,7 @@ class PairDataset(Dataset):
 
     Parameters
     ----------
-    views : `~sunpy_restore.core.made.Made` of `tuple`
+    views : `~sunpy_restore.core.datasets.made.Made` of `tuple`
         Input channels, truth, and whether they may be transposed, see
         `~sunpy_restore.desaturation.recipe.views.Views`.
     length : `int`
@@ -64,7 +64,7 @@ def training_pairs(directory, config):
     ----------
     directory : path-like
         Folder with a manifest, or with the files of the list of training images.
-    config : `~sunpy_restore.core.config.TrainingConfig`
+    config : `~sunpy_restore.core.recipes.config.TrainingConfig`
         The configuration.
 
     Returns

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sunpy_restore.core.splits import SPLITS
+from sunpy_restore.core.datasets.splits import SPLITS
 from sunpy_restore.desaturation.forward import edge_mask, paper_damage
 from sunpy_restore.desaturation.recipe.own import OwnDisk
 from sunpy_restore.desaturation.recipe.pairs import paper_tiles

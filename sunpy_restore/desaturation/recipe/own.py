@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sunpy_restore.core.manifest import Images, read_manifest
-from sunpy_restore.core.samples import Sample
+from sunpy_restore.core.datasets.manifest import Images, read_manifest
+from sunpy_restore.core.datasets.samples import Sample
 from sunpy_restore.desaturation.exposure import counts_per_unit
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.saturation import check_aia, find_saturation
@@ -28,12 +28,12 @@ def sample_of(candidate):
 
     Parameters
     ----------
-    candidate : `~sunpy_restore.core.samples.Candidate`
+    candidate : `~sunpy_restore.core.datasets.samples.Candidate`
         The image.
 
     Returns
     -------
-    `~sunpy_restore.core.samples.Sample`
+    `~sunpy_restore.core.datasets.samples.Sample`
         Its value ``channel`` is the wavelength in angstrom.
 
     Raises
@@ -78,7 +78,7 @@ class OwnDisk:
 
     Parameters
     ----------
-    images : `~sunpy_restore.core.manifest.Images`
+    images : `~sunpy_restore.core.datasets.manifest.Images`
         The images of a manifest, on a display scale of 0 to 255.
     index : `int`
         Number of the image.

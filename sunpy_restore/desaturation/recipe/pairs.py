@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk
 
-from sunpy_restore.core.made import Made
+from sunpy_restore.core.datasets.made import Made
 from sunpy_restore.desaturation.channels import channels_of
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes, paper_damage
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
@@ -231,7 +231,7 @@ def paper_views(disks, count, seed):
 
     Returns
     -------
-    `~sunpy_restore.core.made.Made` of `tuple`
+    `~sunpy_restore.core.datasets.made.Made` of `tuple`
         Input channels and truth in half precision, and whether they may be transposed.
     """
     return Made(functools.partial(_paper_view, disks, disk_weights(disks), seed), count)

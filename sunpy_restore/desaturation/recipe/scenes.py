@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from sunpy_restore.core.imagelist import find_list, read_list
-from sunpy_restore.core.manifest import has_manifest
+from sunpy_restore.core.datasets.imagelist import find_list, read_list
+from sunpy_restore.core.datasets.manifest import has_manifest
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.recipe.own import own_images
 from sunpy_restore.desaturation.task import DESATURATE
@@ -67,14 +67,14 @@ def read_images(directory):
 
     Returns
     -------
-    `~sunpy_restore.core.imagelist.ImageList`
+    `~sunpy_restore.core.datasets.imagelist.ImageList`
         Entries with the unit ``"8-bit"`` are images of Helioviewer. Others are level-1 images of ``channels``, their
         option, into which flares are injected to score the networks.
 
     Raises
     ------
     ValueError
-        See `~sunpy_restore.core.imagelist.read_list`; or an entry has another unit, or no channels.
+        See `~sunpy_restore.core.datasets.imagelist.read_list`; or an entry has another unit, or no channels.
     """
     images = read_list(find_list(DESATURATE.name, LISTS, directory), OPTIONS, unused=UNUSED)
     for entry in images.entries:
@@ -106,7 +106,8 @@ def read_disks(directory, split="train"):
     FileNotFoundError
         A file of the list is missing.
     ValueError
-        An image has no date, or another one than in the list; see also `~sunpy_restore.core.imagelist.ImageList.paths`.
+        An image has no date, or another one than in the list; see also
+        `~sunpy_restore.core.datasets.imagelist.ImageList.paths`.
     """
     if has_manifest(directory):
         return own_images(directory, split, _places_of_any_image)

@@ -4,8 +4,8 @@ import numpy as np
 
 from astropy.io import fits
 
-from sunpy_restore.core.manifest import has_manifest
-from sunpy_restore.core.metrics import flux_error, psnr, ssim
+from sunpy_restore.core.datasets.manifest import has_manifest
+from sunpy_restore.core.numerics.metrics import flux_error, psnr, ssim
 from sunpy_restore.desaturation.forward import FULL_WELL
 from sunpy_restore.desaturation.observation import Observation
 from sunpy_restore.desaturation.recipe import own

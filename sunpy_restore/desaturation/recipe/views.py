@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk
 
-from sunpy_restore.core.made import Made
+from sunpy_restore.core.datasets.made import Made
 from sunpy_restore.desaturation.recipe.masks import (
     add_outliers,
     blobs,

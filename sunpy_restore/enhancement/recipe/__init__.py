@@ -7,11 +7,11 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from sunpy_restore.core.configfile import load_configs
-from sunpy_restore.core.imagelist import read_list
-from sunpy_restore.core.manifest import has_manifest, holds
-from sunpy_restore.core.recipe import Recipe, ScoreColumn
-from sunpy_restore.core.samples import Splitting
+from sunpy_restore.core.datasets.imagelist import read_list
+from sunpy_restore.core.datasets.manifest import has_manifest, holds
+from sunpy_restore.core.datasets.samples import Splitting
+from sunpy_restore.core.recipes.configfile import load_configs
+from sunpy_restore.core.recipes.recipe import Recipe, ScoreColumn
 from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.recipe import calibration, good, own, paired, patches
@@ -112,15 +112,15 @@ class EnhancementRecipe(Recipe):
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.config.TrainingConfig`. Options: ``views`` is the number of views of the
-            images that are made in advance, and ``patches`` of distinct patches; ``margin`` are pixels around a patch
-            that the network sees in addition; ``contrast`` and ``band`` are the weights of the errors of the contrast
-            and of small structure, see `~sunpy_restore.enhancement.recipe.losses.restoration_loss`; ``noise`` are the
-            lowest and highest noise, relative to that of `~sunpy_restore.enhancement.forward`; ``correlated`` is the
-            largest share of the noise that a pixel has from each of its neighbours; ``data`` is ``"clean"`` for data
-            with clear terms; ``teacher`` are the weights of a larger network, and ``distillation`` is the share of the
-            loss that its output has (`~sunpy_restore.enhancement.recipe.distillation`). For another telescope than HMI
-            see `~sunpy_restore.enhancement.recipe.instrument.telescope_of`.
+            Name to `~sunpy_restore.core.recipes.config.TrainingConfig`. Options: ``views`` is the number of views of
+            the images that are made in advance, and ``patches`` of distinct patches; ``margin`` are pixels around a
+            patch that the network sees in addition; ``contrast`` and ``band`` are the weights of the errors of the
+            contrast and of small structure, see `~sunpy_restore.enhancement.recipe.losses.restoration_loss`; ``noise``
+            are the lowest and highest noise, relative to that of `~sunpy_restore.enhancement.forward`; ``correlated``
+            is the largest share of the noise that a pixel has from each of its neighbours; ``data`` is ``"clean"`` for
+            data with clear terms; ``teacher`` are the weights of a larger network, and ``distillation`` is the share of
+            the loss that its output has (`~sunpy_restore.enhancement.recipe.distillation`). For another telescope than
+            HMI see `~sunpy_restore.enhancement.recipe.instrument.telescope_of`.
         """
         return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
 
@@ -151,7 +151,7 @@ class EnhancementRecipe(Recipe):
         return ARCHIVES[self.task.name]
 
     def training_data(self, config):
-        """See `sunpy_restore.core.recipe.Recipe.training_data`."""
+        """See `sunpy_restore.core.recipes.recipe.Recipe.training_data`."""
         return read_list(LISTS / f"{self.list_name(config)}.toml").description
 
     def sample_of(self, candidate):
@@ -184,7 +184,7 @@ class EnhancementRecipe(Recipe):
         return sources
 
     def datasets(self, directory, config):
-        """See `sunpy_restore.core.recipe.Recipe.datasets`."""
+        """See `sunpy_restore.core.recipes.recipe.Recipe.datasets`."""
         if holds(directory, self.pairs_name):
             return patches.paired_datasets(self.task, directory, self.pairs_name, config)
         task = self.task.name

@@ -1,6 +1,6 @@
 """HMI images in archives, for training data of `sunpy_restore.enhance`."""
 
-from sunpy_restore.core.archive import Archive
+from sunpy_restore.core.datasets.archive import Archive
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
 
 __all__ = ["ARCHIVES"]

@@ -9,9 +9,9 @@ from functools import lru_cache, partial
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.evidence import Case
-from sunpy_restore.core.imagelist import ImageList
-from sunpy_restore.core.listentry import Entry
+from sunpy_restore.core.datasets.imagelist import ImageList
+from sunpy_restore.core.datasets.listentry import Entry
+from sunpy_restore.core.uncertainty.evidence import Case
 from sunpy_restore.enhancement.gaps import fill_gaps
 from sunpy_restore.enhancement.noise import estimated_share
 from sunpy_restore.enhancement.observation import Observation
@@ -64,7 +64,7 @@ def read_scenes(task):
 
     Returns
     -------
-    `~sunpy_restore.core.imagelist.ImageList`
+    `~sunpy_restore.core.datasets.imagelist.ImageList`
         The ``split`` of its entries is the part that they belong to; regions of the Sun are in one part only.
     """
     path = _FOLDER / f"{task}.toml"
@@ -89,7 +89,7 @@ def cases(task, directory):
 
     Returns
     -------
-    `list` of `~sunpy_restore.core.evidence.Case`
+    `list` of `~sunpy_restore.core.uncertainty.evidence.Case`
     """
     return [
         Case(

@@ -4,8 +4,8 @@ from functools import lru_cache
 
 import torch
 
-from sunpy_restore.core.network import load_network
-from sunpy_restore.core.weights import resolve
+from sunpy_restore.core.inference.network import load_network
+from sunpy_restore.core.weights.store import resolve
 from sunpy_restore.enhancement.task import PRODUCTS
 
 __all__ = ["DISTILLED", "described_teacher", "distilled_loss", "teacher_of"]
@@ -29,7 +29,7 @@ def teacher_of(task, config, device):
     ----------
     task : `~sunpy_restore.core.task.Restoration`
         The task.
-    config : `~sunpy_restore.core.config.TrainingConfig`
+    config : `~sunpy_restore.core.recipes.config.TrainingConfig`
         The configuration.
     device : `torch.device`
         Device of the network.

@@ -10,8 +10,8 @@ import astropy.units as u
 from astropy.io import fits
 from astropy.table import Table
 
-from sunpy_restore.core.filenames import is_fits
 from sunpy_restore.core.messages import warn_user
+from sunpy_restore.core.system.filenames import is_fits
 from sunpy_restore.enhancement.optics import ImagePSF, PointSpreadFunction, RadialPSF
 from sunpy_restore.enhancement.telescope import HMI, Telescope
 

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from astropy.io import fits
 
-from sunpy_restore.core.imagelist import find_list, read_list
+from sunpy_restore.core.datasets.imagelist import find_list, read_list
 from sunpy_restore.enhancement.linear import significance
 from sunpy_restore.enhancement.noise import estimate_noise
 from sunpy_restore.enhancement.recipe.imax import deconvolve, match_spectrum
@@ -103,8 +103,8 @@ def continuum_sources(directory, split="train"):
     FileNotFoundError
         A file is missing.
     ValueError
-        The list is invalid, see `~sunpy_restore.core.imagelist.read_list`; a file is not that of the list, or smaller
-        than the part that is used.
+        The list is invalid, see `~sunpy_restore.core.datasets.imagelist.read_list`; a file is not that of the list, or
+        smaller than the part that is used.
     """
     return _sources("enhance-continuum", directory, split, level=1.0)
 
@@ -196,7 +196,7 @@ def arrays_of(entry, path, continuum):
 
     Parameters
     ----------
-    entry : `~sunpy_restore.core.listentry.Entry`
+    entry : `~sunpy_restore.core.datasets.listentry.Entry`
         The entry.
     path : `pathlib.Path`
         The file: FITS, ``.npy``, ``.npz``, PNG or JPEG 2000.

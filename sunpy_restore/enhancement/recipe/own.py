@@ -5,8 +5,8 @@ from scipy import ndimage
 
 import astropy.units as u
 
-from sunpy_restore.core.manifest import Images, read_manifest
-from sunpy_restore.core.samples import Sample
+from sunpy_restore.core.datasets.manifest import Images, read_manifest
+from sunpy_restore.core.datasets.samples import Sample
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.optics import HMI_PIXEL
 from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu
@@ -40,12 +40,12 @@ def sample_of(task, candidate):
     ----------
     task : `~sunpy_restore.core.task.Restoration`
         The task.
-    candidate : `~sunpy_restore.core.samples.Candidate`
+    candidate : `~sunpy_restore.core.datasets.samples.Candidate`
         The image.
 
     Returns
     -------
-    `~sunpy_restore.core.samples.Sample`
+    `~sunpy_restore.core.datasets.samples.Sample`
         Its unit is the quiet-Sun intensity or kG.
 
     Raises
@@ -182,7 +182,7 @@ def own_sources(task, directory, split, telescope=HMI):
     Raises
     ------
     ValueError
-        See `~sunpy_restore.core.manifest.read_manifest`.
+        See `~sunpy_restore.core.datasets.manifest.read_manifest`.
     """
     manifest = read_manifest(directory, task.name)
     items, level = manifest.split(split), 1.0 if task is CONTINUUM else 0.0

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.samples import Pairing, Sample, Splitting
+from sunpy_restore.core.datasets.samples import Pairing, Sample, Splitting
 from sunpy_restore.enhancement.forward import blurred
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.optics import HMI_PIXEL, airy_psf
@@ -35,7 +35,7 @@ def role_of(task, candidate):
     ----------
     task : `~sunpy_restore.core.task.Restoration`
         The task.
-    candidate : `~sunpy_restore.core.samples.Candidate`
+    candidate : `~sunpy_restore.core.datasets.samples.Candidate`
         The image.
 
     Returns
@@ -72,7 +72,7 @@ def check_pair(observed, truth):
 
     Parameters
     ----------
-    observed, truth : `~sunpy_restore.core.samples.Candidate`
+    observed, truth : `~sunpy_restore.core.datasets.samples.Candidate`
         An HMI image and one of another telescope; their data are not used.
 
     Raises
@@ -120,12 +120,12 @@ def pair_of(task, observed, truth):
     ----------
     task : `~sunpy_restore.core.task.Restoration`
         The task.
-    observed, truth : `~sunpy_restore.core.samples.Candidate`
+    observed, truth : `~sunpy_restore.core.datasets.samples.Candidate`
         The two images.
 
     Returns
     -------
-    `~sunpy_restore.core.samples.Sample`
+    `~sunpy_restore.core.datasets.samples.Sample`
         The common part of the two images, in units of the quiet Sun or kG. Its values are ``shift`` (HMI pixels),
         ``rotation`` (degrees), ``scale``, ``correlation``, ``fine_correlation``, ``gain``, ``offset``, ``corner``, the
         row and the column of the first pixel in the HMI image, and for magnetograms ``noise``.

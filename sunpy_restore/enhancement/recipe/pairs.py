@@ -5,7 +5,7 @@ import torch
 from scipy import ndimage
 from torch.utils.data import Dataset
 
-from sunpy_restore.core.made import Made
+from sunpy_restore.core.datasets.made import Made
 from sunpy_restore.enhancement.noise import estimated_share
 from sunpy_restore.enhancement.recipe.truth import view
 from sunpy_restore.enhancement.telescope import HMI

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from sunpy_restore.core.manifest import read_manifest
+from sunpy_restore.core.datasets.manifest import read_manifest
 
 __all__ = ["PairedPatches", "evaluation_images", "paired_datasets"]
 
@@ -22,9 +22,9 @@ class PairedPatches(Dataset):
     ----------
     task : `~sunpy_restore.core.task.Restoration`
         The task. If its networks are told the noise, it is the second channel of the input.
-    manifest : `~sunpy_restore.core.manifest.Manifest`
+    manifest : `~sunpy_restore.core.datasets.manifest.Manifest`
         Pairs.
-    items : `list` of `~sunpy_restore.core.manifest.Item`
+    items : `list` of `~sunpy_restore.core.datasets.manifest.Item`
         Those of a split; larger ones are drawn more often.
     length : `int`
         Number of items.
@@ -96,8 +96,8 @@ def paired_datasets(task, directory, data, config):
     directory : path-like
         Folder with a manifest of pairs.
     data : `str`
-        What the pairs are for, see `~sunpy_restore.core.manifest.read_manifest`.
-    config : `~sunpy_restore.core.config.TrainingConfig`
+        What the pairs are for, see `~sunpy_restore.core.datasets.manifest.read_manifest`.
+    config : `~sunpy_restore.core.recipes.config.TrainingConfig`
         The configuration.
 
     Returns

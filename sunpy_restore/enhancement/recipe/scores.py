@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.metrics import flux_error, psnr, residual_fraction
+from sunpy_restore.core.numerics.metrics import flux_error, psnr, residual_fraction
 from sunpy_restore.enhancement.telescope import HMI
 
 __all__ = ["measure"]

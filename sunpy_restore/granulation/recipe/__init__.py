@@ -9,11 +9,11 @@ import torch
 from torch.nn import functional
 from torch.utils.data import Subset
 
-from sunpy_restore.core.configfile import load_configs
-from sunpy_restore.core.imagelist import read_list
-from sunpy_restore.core.manifest import has_manifest, read_manifest
-from sunpy_restore.core.recipe import Recipe, Variant
-from sunpy_restore.core.samples import Splitting
+from sunpy_restore.core.datasets.imagelist import read_list
+from sunpy_restore.core.datasets.manifest import has_manifest, read_manifest
+from sunpy_restore.core.datasets.samples import Splitting
+from sunpy_restore.core.recipes.configfile import load_configs
+from sunpy_restore.core.recipes.recipe import Recipe, Variant
 from sunpy_restore.core.task import network_builder
 from sunpy_restore.granulation.fields import CELL
 from sunpy_restore.granulation.recipe import scores
@@ -87,9 +87,9 @@ class GranulationRecipe(Recipe):
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.config.TrainingConfig`. Options: ``data``, ``"clean"`` for an image with clear
-            terms; ``files``, other training images as `~sunpy_restore.granulation.recipe.textures.read_texture` takes
-            them; ``spectrum`` and ``histogram``, the
+            Name to `~sunpy_restore.core.recipes.config.TrainingConfig`. Options: ``data``, ``"clean"`` for an image
+            with clear terms; ``files``, other training images as
+            `~sunpy_restore.granulation.recipe.textures.read_texture` takes them; ``spectrum`` and ``histogram``, the
             weights of the losses in `~sunpy_restore.granulation.recipe.losses`; ``gradient_penalty`` and
             ``adversary_rate``, see `~sunpy_restore.training.adversarial.AdversarialModule`; ``kl``, the weight of the
             divergence in the loss of an autoencoder.
@@ -101,7 +101,7 @@ class GranulationRecipe(Recipe):
         return sample_of(candidate)
 
     def training_data(self, config):
-        """See `sunpy_restore.core.recipe.Recipe.training_data`."""
+        """See `sunpy_restore.core.recipes.recipe.Recipe.training_data`."""
         files = config.options.get("files")
         if files is None:
             return read_list(LISTS / f"{self.list_name(config)}.toml").description
@@ -116,7 +116,7 @@ class GranulationRecipe(Recipe):
         ----------
         directory : path-like
             Folder of the training data.
-        config : `~sunpy_restore.core.config.TrainingConfig`
+        config : `~sunpy_restore.core.recipes.config.TrainingConfig`
             The configuration.
 
         Returns
@@ -162,7 +162,7 @@ class GranulationRecipe(Recipe):
         return (error + config.options["kl"] * divergence) / tiles.numel()
 
     def build_adversary(self, hyperparameters):
-        """See `sunpy_restore.core.recipe.Recipe.build_adversary`."""
+        """See `sunpy_restore.core.recipes.recipe.Recipe.build_adversary`."""
         return _build_discriminator(hyperparameters)
 
     def content_loss(self, restored, batch, config):
@@ -239,7 +239,7 @@ class GranulationRecipe(Recipe):
         Statistics of the part of the first image that was kept back, under ``"reference"``.
 
         `~sunpy_restore.granulation.statistics.reference_statistics` reads them. See also
-        `sunpy_restore.core.recipe.Recipe.metadata`.
+        `sunpy_restore.core.recipes.recipe.Recipe.metadata`.
         """
         files, texture = config.options.get("files"), self._texture(directory, "validation", config)
         if has_manifest(directory):

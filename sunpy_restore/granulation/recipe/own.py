@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.samples import KM_PER_ARCSEC, Sample
+from sunpy_restore.core.datasets.samples import KM_PER_ARCSEC, Sample
 from sunpy_restore.granulation.recipe.textures import SIDE
 
 __all__ = ["sample_of"]
@@ -25,12 +25,12 @@ def sample_of(candidate):
 
     Parameters
     ----------
-    candidate : `~sunpy_restore.core.samples.Candidate`
+    candidate : `~sunpy_restore.core.datasets.samples.Candidate`
         The image.
 
     Returns
     -------
-    `~sunpy_restore.core.samples.Sample`
+    `~sunpy_restore.core.datasets.samples.Sample`
 
     Raises
     ------

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sunpy_restore.core.manifest import has_manifest, read_manifest
-from sunpy_restore.core.methods import restore_observation
-from sunpy_restore.core.recipe import ScoreColumn
+from sunpy_restore.core.datasets.manifest import has_manifest, read_manifest
+from sunpy_restore.core.recipes.recipe import ScoreColumn
+from sunpy_restore.core.restoration.methods import restore_observation
 from sunpy_restore.granulation.recipe.textures import listed_images, read_texture
 from sunpy_restore.granulation.request import Request
 from sunpy_restore.granulation.statistics import compare, diversity
@@ -109,7 +109,7 @@ def synthesize(request, method, options):
     ----------
     request : `ScoredRequest`
         The request.
-    method : `~sunpy_restore.core.methods.Method` or `None`
+    method : `~sunpy_restore.core.restoration.methods.Method` or `None`
         The method; `None` for the training data themselves.
     options : mapping
         Fields of the request that are replaced, see `sunpy_restore.granulation.restore.restore`.

@@ -11,9 +11,9 @@ from torch.utils.data import Dataset
 
 from astropy.io import fits
 
-from sunpy_restore.core.imagelist import find_list, read_list
-from sunpy_restore.core.manifest import has_manifest, read_manifest
-from sunpy_restore.core.samples import KM_PER_ARCSEC
+from sunpy_restore.core.datasets.imagelist import find_list, read_list
+from sunpy_restore.core.datasets.manifest import has_manifest, read_manifest
+from sunpy_restore.core.datasets.samples import KM_PER_ARCSEC
 from sunpy_restore.granulation.regrid import Regridded
 from sunpy_restore.granulation.texture import Texture
 
@@ -72,12 +72,12 @@ def listed_images(directory, name=DATA):
 
     Returns
     -------
-    `~sunpy_restore.core.imagelist.ImageList`
+    `~sunpy_restore.core.datasets.imagelist.ImageList`
 
     Raises
     ------
     ValueError
-        See `~sunpy_restore.core.imagelist.read_list`; or an entry has no pixel size.
+        See `~sunpy_restore.core.datasets.imagelist.read_list`; or an entry has no pixel size.
     """
     images = read_list(find_list(name, LISTS, directory), {}, unused=UNUSED)
     for entry in images.entries:

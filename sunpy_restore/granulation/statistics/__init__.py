@@ -5,7 +5,7 @@ Images are arrays of intensity with shape ``(ny, nx)``; every measure divides th
 Two finite images of the same process differ by chance. Measures with a known sampling error return it.
 """
 
-from sunpy_restore.core.metrics import contrast
+from sunpy_restore.core.numerics.metrics import contrast
 from sunpy_restore.granulation.statistics.granules import granule_areas, granule_distance
 from sunpy_restore.granulation.statistics.intensities import histogram_distance
 from sunpy_restore.granulation.statistics.lags import autocorrelation, largest_repetition, repetition

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import clear_border
 
-from sunpy_restore.core.maps import new_map
+from sunpy_restore.core.images.maps import new_map
 from sunpy_restore.granulation.output import synthetic_header
 from sunpy_restore.granulation.statistics.intensities import ks_statistic, relative
 

@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from sunpy_restore.core.metrics import contrast
-from sunpy_restore.core.weights import read_metadata, resolve
+from sunpy_restore.core.numerics.metrics import contrast
+from sunpy_restore.core.weights.store import read_metadata, resolve
 from sunpy_restore.granulation.statistics.granules import areas_distance, granule_areas, searched_area
 from sunpy_restore.granulation.statistics.intensities import ks_to_quantiles, relative
 from sunpy_restore.granulation.statistics.spectrum import power_distance, power_with_error

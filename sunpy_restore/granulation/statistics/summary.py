@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sunpy_restore.core.metrics import contrast
+from sunpy_restore.core.numerics.metrics import contrast
 from sunpy_restore.granulation.statistics.granules import granule_distance
 from sunpy_restore.granulation.statistics.intensities import histogram_distance
 from sunpy_restore.granulation.statistics.lags import largest_repetition, repetition
@@ -43,7 +43,7 @@ def compare(image, reference, pixel, *, training=None, rows=(), columns=(), peri
         Each group of values is described in the function in parentheses:
 
         ``contrast``, ``contrast_ratio``
-            RMS contrast, and its ratio to that of the reference (`~sunpy_restore.core.metrics.contrast`).
+            RMS contrast, and its ratio to that of the reference (`~sunpy_restore.core.numerics.metrics.contrast`).
         ``histogram_ks``
             `~sunpy_restore.granulation.statistics.histogram_distance`.
         ``spectrum_worst``, ``spectrum_median``, ``spectrum_chi2``, ``spectrum_significance``, ``spectrum_error``

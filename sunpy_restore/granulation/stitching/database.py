@@ -5,7 +5,7 @@ import operator
 import numpy as np
 from tqdm.auto import tqdm
 
-from sunpy_restore.core.tiling import at_least
+from sunpy_restore.core.tiles.tiling import at_least
 from sunpy_restore.granulation.stitching import storage
 from sunpy_restore.granulation.stitching.layout import checked_overlap, edge_strip
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from tqdm.auto import tqdm
 
-from sunpy_restore.core.tiling import at_least
+from sunpy_restore.core.tiles.tiling import at_least
 from sunpy_restore.granulation.stitching.distances import NeighbourDistances
 from sunpy_restore.granulation.stitching.layout import FACING, edge_strip
 from sunpy_restore.granulation.stitching.search import Search, strip_distances

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 import numpy as np
 
-from sunpy_restore.core.tiling import at_least
+from sunpy_restore.core.tiles.tiling import at_least
 from sunpy_restore.granulation.stitching import genetic, storage
 from sunpy_restore.granulation.stitching.blending import BLENDINGS
 from sunpy_restore.granulation.stitching.database import BATCH

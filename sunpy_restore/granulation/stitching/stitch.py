@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sunpy_restore.core.tiling import at_least
+from sunpy_restore.core.tiles.tiling import at_least
 from sunpy_restore.granulation.stitching.database import TileDatabase
 from sunpy_restore.granulation.stitching.greedy import PER_POSITION, check_enough, select_tiles
 from sunpy_restore.granulation.stitching.layout import Layout

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sunpy_restore.core.atomic import atomic_path
+from sunpy_restore.core.system.atomic import atomic_path
 
 __all__ = ["check_source", "read", "write"]
 

@@ -8,7 +8,7 @@ import astropy.units as u
 
 from sunpy.map import GenericMap
 
-from sunpy_restore.core.maps import roll_angle
+from sunpy_restore.core.images.maps import roll_angle
 
 __all__ = ["FULL", "SOLAR_RADIUS", "SUN", "WANDER", "Lasco", "angle_on_ground", "check_lasco"]
 

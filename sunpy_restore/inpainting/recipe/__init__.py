@@ -5,12 +5,12 @@ from typing import ClassVar
 
 import torch
 
-from sunpy_restore.core.archive import Archive
-from sunpy_restore.core.configfile import load_configs
-from sunpy_restore.core.imagelist import read_list
-from sunpy_restore.core.recipe import Recipe, ScoreColumn
-from sunpy_restore.core.samples import Splitting
-from sunpy_restore.core.tilednetwork import TiledNetwork
+from sunpy_restore.core.datasets.archive import Archive
+from sunpy_restore.core.datasets.imagelist import read_list
+from sunpy_restore.core.datasets.samples import Splitting
+from sunpy_restore.core.inference.tilednetwork import TiledNetwork
+from sunpy_restore.core.recipes.configfile import load_configs
+from sunpy_restore.core.recipes.recipe import Recipe, ScoreColumn
 from sunpy_restore.inpainting.recipe.blending import mean_products
 from sunpy_restore.inpainting.recipe.calibration import calibration_cases
 from sunpy_restore.inpainting.recipe.correction import error_in_holes, scored_pixels, weighted_error_in_holes
@@ -94,7 +94,7 @@ class InpaintingRecipe(Recipe):
         Returns
         -------
         `dict`
-            Name to `~sunpy_restore.core.config.TrainingConfig`. Options: ``aimed`` and ``rippled`` are those of
+            Name to `~sunpy_restore.core.recipes.config.TrainingConfig`. Options: ``aimed`` and ``rippled`` are those of
             `~sunpy_restore.inpainting.recipe.mixtures.MixtureDataset`; ``C2`` is the share of that coronagraph;
             ``local`` is the weight of the error of averages over 8 x 8 pixels in the loss; ``gate`` is that of
             `~sunpy_restore.networks.unet.CoronaUNet`; ``views`` is the number of views that are made in advance;
@@ -108,7 +108,7 @@ class InpaintingRecipe(Recipe):
         return sample_of(candidate)
 
     def training_data(self, config):
-        """See `~sunpy_restore.core.recipe.Recipe.training_data`."""
+        """See `~sunpy_restore.core.recipes.recipe.Recipe.training_data`."""
         return read_list(LISTS / f"{self.task.name}.toml").description
 
     def datasets(self, directory, config):
@@ -139,7 +139,7 @@ class InpaintingRecipe(Recipe):
         return error_in_holes(restored, observed, truth)
 
     def scored_pixels(self, observed, truth):
-        """Pixels to fill whose truth is known; see `~sunpy_restore.core.recipe.Recipe.scored_pixels`."""
+        """Pixels to fill whose truth is known; see `~sunpy_restore.core.recipes.recipe.Recipe.scored_pixels`."""
         return scored_pixels(observed, truth)
 
     def calibrate(self, network, directory, config):

@@ -22,7 +22,7 @@ def mean_products(network, directory):
 
     Parameters
     ----------
-    network : `~sunpy_restore.core.tilednetwork.TiledNetwork`
+    network : `~sunpy_restore.core.inference.tilednetwork.TiledNetwork`
         A network whose view is ``"polar"``.
     directory : path-like
         Folder with a manifest, or with the files of the list of training images.

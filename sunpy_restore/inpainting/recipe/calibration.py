@@ -13,11 +13,11 @@ from scipy import ndimage
 
 from astropy.io import fits
 
-from sunpy_restore.core.cells import normalized_convolution
-from sunpy_restore.core.evidence import Case
-from sunpy_restore.core.imagelist import find_list, read_list
-from sunpy_restore.core.manifest import has_manifest
-from sunpy_restore.core.maps import new_map
+from sunpy_restore.core.datasets.imagelist import find_list, read_list
+from sunpy_restore.core.datasets.manifest import has_manifest
+from sunpy_restore.core.images.maps import new_map
+from sunpy_restore.core.numerics.cells import normalized_convolution
+from sunpy_restore.core.uncertainty.evidence import Case
 from sunpy_restore.inpainting.background import radial_profile
 from sunpy_restore.inpainting.forward import draw_losses, lose
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
@@ -76,7 +76,7 @@ def calibration_cases(directory):
 
     Returns
     -------
-    `list` of `~sunpy_restore.core.evidence.Case`
+    `list` of `~sunpy_restore.core.uncertainty.evidence.Case`
         The first ones of the list have all parts, images and kinds of noise.
     """
     kept = read_exposures(directory, "validation")

@@ -27,7 +27,7 @@ def training_and_validation(directory, config):
     ----------
     directory : path-like
         Folder with a manifest, or with the files of the list of training images.
-    config : `~sunpy_restore.core.config.TrainingConfig`
+    config : `~sunpy_restore.core.recipes.config.TrainingConfig`
         The configuration. Its option ``views`` is the number of patches that are made in advance; without it coronas
         are mixed during the training. ``without`` are names of images to leave out.
 

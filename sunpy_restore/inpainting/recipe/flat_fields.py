@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.cells import normalized_convolution
+from sunpy_restore.core.numerics.cells import normalized_convolution
 from sunpy_restore.inpainting.background import find_background
 
 __all__ = ["make_flat_field"]

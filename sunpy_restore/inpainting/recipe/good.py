@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from sunpy_restore.core.cells import cell_sums
+from sunpy_restore.core.numerics.cells import cell_sums
 from sunpy_restore.inpainting.forward import draw_losses, lose
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sunpy_restore.core.manifest import read_manifest
-from sunpy_restore.core.samples import Sample
+from sunpy_restore.core.datasets.manifest import read_manifest
+from sunpy_restore.core.datasets.samples import Sample
 from sunpy_restore.inpainting.lasco.header import FULL, check_lasco
 from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks
 from sunpy_restore.inpainting.task import INPAINT
@@ -20,12 +20,12 @@ def sample_of(candidate):
 
     Parameters
     ----------
-    candidate : `~sunpy_restore.core.samples.Candidate`
+    candidate : `~sunpy_restore.core.datasets.samples.Candidate`
         The image.
 
     Returns
     -------
-    `~sunpy_restore.core.samples.Sample`
+    `~sunpy_restore.core.datasets.samples.Sample`
         Its values are ``detector``, ``level``, ``center`` and ``bias``, see
         `~sunpy_restore.inpainting.lasco.header.Lasco`.
 
@@ -70,7 +70,7 @@ def own_images(directory, split):
 
     Yields
     ------
-    item : `~sunpy_restore.core.manifest.Item`
+    item : `~sunpy_restore.core.datasets.manifest.Item`
         The item.
     image : `numpy.ndarray`
         Its image, shape ``(1024, 1024)``.

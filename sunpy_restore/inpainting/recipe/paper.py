@@ -26,7 +26,7 @@ def loss_of_layers(network, batch, config):
         The network.
     batch : pair of `torch.Tensor`
         Channels and truth.
-    config : `~sunpy_restore.core.config.TrainingConfig`
+    config : `~sunpy_restore.core.recipes.config.TrainingConfig`
         The configuration.
 
     Returns
@@ -49,7 +49,7 @@ def loss_of_layers(network, batch, config):
 
 @cache
 def _features(name, device):
-    from sunpy_restore.core.weights import entry_named, fetch, read_features
+    from sunpy_restore.core.weights.store import entry_named, fetch, read_features
     from sunpy_restore.networks.papers.vgg import OrientedFeatures, VGG19Features
 
     if name == "oriented":

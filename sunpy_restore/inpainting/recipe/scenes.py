@@ -7,8 +7,8 @@ import numpy as np
 
 from astropy.io import fits
 
-from sunpy_restore.core.imagelist import find_list, read_list
-from sunpy_restore.core.manifest import has_manifest
+from sunpy_restore.core.datasets.imagelist import find_list, read_list
+from sunpy_restore.core.datasets.manifest import has_manifest
 from sunpy_restore.inpainting.recipe.own import own_images
 from sunpy_restore.inpainting.task import INPAINT
 
@@ -80,8 +80,8 @@ def read_exposures(directory, split="train"):
     FileNotFoundError
         A file of the list is missing.
     ValueError
-        The list is invalid, see `~sunpy_restore.core.imagelist.read_list`; a file is not that of the list, or has
-        another date.
+        The list is invalid, see `~sunpy_restore.core.datasets.imagelist.read_list`; a file is not that of the list, or
+        has another date.
     """
     if has_manifest(directory):
         return [_own(item, image) for item, image in own_images(directory, split)]

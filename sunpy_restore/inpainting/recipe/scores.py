@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.cells import normalized_convolution
+from sunpy_restore.core.numerics.cells import normalized_convolution
 from sunpy_restore.inpainting.forward import lose
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import BLOCK, OCCULTER_EDGE

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.cells import between_cells, cell_sums, normalized_convolution
+from sunpy_restore.core.numerics.cells import between_cells, cell_sums, normalized_convolution
 from sunpy_restore.inpainting.noise import find_noise
 
 __all__ = ["with_detail"]

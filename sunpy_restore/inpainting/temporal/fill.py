@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.filling import checked_hole, harmonic
-from sunpy_restore.core.windows import damaged_windows
+from sunpy_restore.core.numerics.filling import checked_hole, harmonic
+from sunpy_restore.core.tiles.windows import damaged_windows
 from sunpy_restore.inpainting.temporal.transients import remove_point_sources
 
 __all__ = ["fill_from_expected"]
@@ -18,7 +18,7 @@ def fill_from_expected(image, mask, expected):
     Fill holes with a prediction, made continuous with the surroundings.
 
     The difference between image and prediction is continued into the holes by the harmonic fill, see
-    `~sunpy_restore.core.filling.harmonic`, from a border that is smoothed against noise.
+    `~sunpy_restore.core.numerics.filling.harmonic`, from a border that is smoothed against noise.
 
     Parameters
     ----------

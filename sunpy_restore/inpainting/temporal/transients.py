@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.pixels import dilated, relief_at
+from sunpy_restore.core.numerics.pixels import dilated, relief_at
 
 __all__ = ["blocks", "find_point_sources", "remove_point_sources", "remove_transients"]
 

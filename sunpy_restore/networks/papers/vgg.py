@@ -85,8 +85,8 @@ class VGG19Features(_Frozen):
         ----------
         state : mapping of `str` to `torch.Tensor`
             Weights with torchvision's names, ``features.0.weight`` and so on, such as
-            `sunpy_restore.core.weights.read_features` returns for the entry "vgg19" of the registry. Deeper layers are
-            ignored.
+            `sunpy_restore.core.weights.store.read_features` returns for the entry "vgg19" of the registry. Deeper
+            layers are ignored.
 
         Returns
         -------

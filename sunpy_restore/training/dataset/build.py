@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 import astropy.units as u
 
-from sunpy_restore.core.atomic import atomic_path
-from sunpy_restore.core.manifest import Item, Manifest, has_manifest, read_manifest
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.datasets.manifest import Item, Manifest, has_manifest, read_manifest
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.system.atomic import atomic_path
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.dataset.download import download
 from sunpy_restore.training.dataset.files import candidates, find_files
@@ -67,7 +67,7 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
 
     Returns
     -------
-    `~sunpy_restore.core.manifest.Manifest`
+    `~sunpy_restore.core.datasets.manifest.Manifest`
         What was taken, and why other files were not.
 
     Raises

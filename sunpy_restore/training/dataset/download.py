@@ -25,7 +25,7 @@ def download(recipe, query, folder, *, progress=False):
 
     Parameters
     ----------
-    recipe : `~sunpy_restore.core.recipe.Recipe`
+    recipe : `~sunpy_restore.core.recipes.recipe.Recipe`
         Recipe of the task, which has an ``archive``.
     query : `str`
         See `~sunpy_restore.training.dataset.query.parse_query`.

@@ -15,7 +15,7 @@ from astropy.io import fits
 
 from sunpy.time import parse_time
 
-from sunpy_restore.core.samples import KM_PER_ARCSEC, Candidate
+from sunpy_restore.core.datasets.samples import KM_PER_ARCSEC, Candidate
 
 __all__ = ["candidates", "find_files", "kind_of", "read_notes"]
 
@@ -120,7 +120,7 @@ def candidates(path):
     ------
     part : `str`
         Number of the image in the file, empty if there is one only.
-    candidate : `~sunpy_restore.core.samples.Candidate`
+    candidate : `~sunpy_restore.core.datasets.samples.Candidate`
         The image.
     notes : `dict`
         What the TOML file says.

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from sunpy_restore.core.manifest import Item
+from sunpy_restore.core.datasets.manifest import Item
 
 __all__ = ["Journal"]
 
@@ -22,7 +22,7 @@ class Journal:
     folder : `pathlib.Path`
         Folder of the data set.
     data : `str`
-        What the images are for, see ``data_name`` of `~sunpy_restore.core.recipe.Recipe`.
+        What the images are for, see ``data_name`` of `~sunpy_restore.core.recipes.recipe.Recipe`.
 
     Raises
     ------
@@ -94,7 +94,7 @@ class Journal:
             As for `knows`.
         paths : `list` of `pathlib.Path`
             The file, or the files of a pair.
-        items : `list` of `~sunpy_restore.core.manifest.Item`
+        items : `list` of `~sunpy_restore.core.datasets.manifest.Item`
             Its images that the recipe takes.
         refused : `list` of pairs of `str`
             Names of others, and the reasons.

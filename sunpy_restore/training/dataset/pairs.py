@@ -9,10 +9,10 @@ import numpy as np
 from safetensors.numpy import save
 from tqdm import tqdm
 
-from sunpy_restore.core.atomic import atomic_path
-from sunpy_restore.core.manifest import Item, has_manifest, read_manifest
-from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.core.samples import Candidate
+from sunpy_restore.core.datasets.manifest import Item, has_manifest, read_manifest
+from sunpy_restore.core.datasets.samples import Candidate
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.system.atomic import atomic_path
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.dataset.build import SHARDS, agreed_gap, first_sentence, licence_of, quiet, split_items
 from sunpy_restore.training.dataset.files import candidates, find_files
@@ -64,7 +64,7 @@ def build_pairs(task, sources, out, *, gap=None, progress=False):
 
     Returns
     -------
-    `~sunpy_restore.core.manifest.Manifest`
+    `~sunpy_restore.core.datasets.manifest.Manifest`
         The pairs, and the images without a partner with the reasons.
 
     Raises

@@ -33,7 +33,7 @@ def parse_query(text, archive):
         ``key=value``, several of them with spaces between them. Keys are ``time`` (``START/END``), ``sample`` (time
         between images, such as ``1h``), ``instrument``, ``archive`` (``vso`` or ``jsoc``), for JSOC ``notify`` (a
         registered e-mail address) and ``series``, and those of the task.
-    archive : `~sunpy_restore.core.archive.Archive`
+    archive : `~sunpy_restore.core.datasets.archive.Archive`
         What archives have for the task.
 
     Returns
@@ -97,7 +97,7 @@ def attributes(values, archive):
     ----------
     values : mapping
         See `parse_query`.
-    archive : `~sunpy_restore.core.archive.Archive`
+    archive : `~sunpy_restore.core.datasets.archive.Archive`
         What archives have for the task.
 
     Returns

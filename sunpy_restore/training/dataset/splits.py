@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sunpy_restore.core.splits import SPLITS
+from sunpy_restore.core.datasets.splits import SPLITS
 
 __all__ = ["assign", "duration", "undivided"]
 
@@ -27,18 +27,18 @@ def assign(items, fixed, rule, gap):
 
     Parameters
     ----------
-    items : `list` of `~sunpy_restore.core.manifest.Item`
+    items : `list` of `~sunpy_restore.core.datasets.manifest.Item`
         Images without a split.
-    fixed : `list` of `~sunpy_restore.core.manifest.Item`
+    fixed : `list` of `~sunpy_restore.core.datasets.manifest.Item`
         Images, or regions of them, that have one.
-    rule : `~sunpy_restore.core.samples.Splitting`
+    rule : `~sunpy_restore.core.datasets.samples.Splitting`
         How they are split.
     gap : `float`
         Least time in hours between images of different splits.
 
     Returns
     -------
-    items : `list` of `~sunpy_restore.core.manifest.Item`
+    items : `list` of `~sunpy_restore.core.datasets.manifest.Item`
         All items with their splits, those in ``fixed`` first.
     refused : `list` of pairs
         Items without a split, and the reasons.
@@ -126,7 +126,7 @@ def undivided(items, gap):
 
     Parameters
     ----------
-    items : `list` of `~sunpy_restore.core.manifest.Item`
+    items : `list` of `~sunpy_restore.core.datasets.manifest.Item`
         Images of which none, or too few, are a gap apart.
     gap : `float`
         The gap in hours.

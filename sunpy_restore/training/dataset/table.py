@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from sunpy_restore.core.splits import SPLITS
+from sunpy_restore.core.datasets.splits import SPLITS
 from sunpy_restore.training.dataset.splits import duration, undivided
 
 __all__ = ["check_both_splits", "format_manifest"]
@@ -17,7 +17,7 @@ def format_manifest(manifest):
 
     Parameters
     ----------
-    manifest : `~sunpy_restore.core.manifest.Manifest`
+    manifest : `~sunpy_restore.core.datasets.manifest.Manifest`
         The data set.
 
     Returns
@@ -41,7 +41,7 @@ def check_both_splits(manifest, task, what, files):
 
     Parameters
     ----------
-    manifest : `~sunpy_restore.core.manifest.Manifest`
+    manifest : `~sunpy_restore.core.datasets.manifest.Manifest`
         The data set.
     task, what : `str`
         Name of the task; what the data set contains, such as ``"images"``.

@@ -15,7 +15,7 @@ from sunpy_restore.backprojection.scenes import ellipse, image_of, joined, point
 from sunpy_restore.backprojection.task import TASK
 from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.core.methods import load_method, restore_observation
+from sunpy_restore.core.restoration.methods import load_method, restore_observation
 from sunpy_restore.data import sample_path
 
 POINTS = stix_uv()

@@ -16,8 +16,8 @@ from sunpy_restore.backprojection.recipe.own import check_pair, crop_pair, pair_
 from sunpy_restore.backprojection.recipe.paired import observation_of
 from sunpy_restore.backprojection.scenes import ellipse, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import stix_uv
-from sunpy_restore.core.manifest import Item
-from sunpy_restore.core.samples import Candidate
+from sunpy_restore.core.datasets.manifest import Item
+from sunpy_restore.core.datasets.samples import Candidate
 
 HEADER = {
     "TELESCOP": "SOLO/STIX",

@@ -14,8 +14,8 @@ from sunpy_restore.backprojection.recipe.paired import OwnPair
 from sunpy_restore.backprojection.restore import with_network
 from sunpy_restore.backprojection.scenes import ellipse, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import stix_uv
-from sunpy_restore.core.manifest import Item
-from sunpy_restore.core.samples import Candidate
+from sunpy_restore.core.datasets.manifest import Item
+from sunpy_restore.core.datasets.samples import Candidate
 
 
 @pytest.mark.parametrize(("angle", "pixel"), [(0.0, 4.0), (35.0, 4.0), (125.0, 2.0)])

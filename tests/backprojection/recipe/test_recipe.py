@@ -18,8 +18,8 @@ from sunpy_restore.backprojection.scenes import image_of, visibilities_of_scene
 from sunpy_restore.backprojection.task import CHANNELS, TASK
 from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.core.methods import load_method, restore_observation
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.restoration.methods import load_method, restore_observation
 from sunpy_restore.networks.papers.pix2pix_clean import CleanDiscriminator, CleanPix2Pix
 from sunpy_restore.networks.unrolled import UnrolledUNet
 

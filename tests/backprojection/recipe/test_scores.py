@@ -21,7 +21,7 @@ from sunpy_restore.backprojection.recipe.scores import (
 from sunpy_restore.backprojection.scenes import ellipse, image_of, joined, point, visibilities_of_scene
 from sunpy_restore.backprojection.task import TASK
 from sunpy_restore.backprojection.uvplane import stix_uv
-from sunpy_restore.core.methods import load_method
+from sunpy_restore.core.restoration.methods import load_method
 
 POINTS = stix_uv()
 DOUBLE = joined([ellipse(0.6, 21.3, -14.8, 5, 5, 0), ellipse(0.4, -17.9, 9.1, 8, 8, 0)])

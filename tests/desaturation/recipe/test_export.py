@@ -87,7 +87,7 @@ def test_export_of_a_data_set(tmp_path, folder, capsys):
 
 
 def test_other_tasks_have_no_export(tmp_path, capsys):
-    from sunpy_restore.core.recipe import recipe_of
+    from sunpy_restore.core.recipes.recipe import recipe_of
     from sunpy_restore.tasks import get_task
 
     with pytest.raises(ValueError, match="pairs of inpaint cannot be exported"):

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.desaturation.forward import edge_mask
 from sunpy_restore.desaturation.recipe.losses import edge_band, edge_l1, l1, masked_l1, weighted_l1
 from sunpy_restore.desaturation.task import TASK

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.desaturation.mixture import FEATURES, FILLS
 from sunpy_restore.desaturation.recipe.mixture import fit_shares, mixture_of, statistics
 from sunpy_restore.desaturation.task import CHANNELS, TASK

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sunpy_restore.core.methods import load_method
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.restoration.methods import load_method
 from sunpy_restore.desaturation.observation import Observation
 from sunpy_restore.desaturation.task import TASK
 

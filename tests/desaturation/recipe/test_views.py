@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.desaturation.recipe import masks
 from sunpy_restore.desaturation.recipe.families import FAMILIES, family_masks, tiles
 from sunpy_restore.desaturation.recipe.scenes import Disk

@@ -9,9 +9,9 @@ from PIL import Image
 
 from astropy.io import fits
 
-from sunpy_restore.core.imagelist import read_list
-from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.core.splits import find_list_leak
+from sunpy_restore.core.datasets.imagelist import read_list
+from sunpy_restore.core.datasets.splits import find_list_leak
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.enhancement.recipe import calibration as module
 from sunpy_restore.enhancement.recipe.listed import LISTS
 from sunpy_restore.tasks import get_task

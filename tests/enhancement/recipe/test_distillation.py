@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.core.registry import entry_named
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.weights.registry import entry_named
 from sunpy_restore.enhancement.recipe.distillation import teacher_of
 from sunpy_restore.tasks import get_task
 

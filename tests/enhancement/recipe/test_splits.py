@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from astropy.io import fits
 
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.enhancement import recipe as module
 from sunpy_restore.enhancement.recipe.listed import clean_continuum_sources, continuum_sources, magnetogram_sources
 from sunpy_restore.tasks import get_task

@@ -12,9 +12,9 @@ pytest.importorskip("lightning", reason="training needs the extra 'train'")
 import astropy.units as u
 
 from sunpy_restore import synthesize_granulation
-from sunpy_restore.core.network import load_network
-from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.core.weights import read
+from sunpy_restore.core.inference.network import load_network
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.weights.store import read
 from sunpy_restore.granulation import recipe as module
 from sunpy_restore.granulation.recipe.textures import read_texture
 from sunpy_restore.granulation.statistics import reference_statistics

@@ -11,9 +11,9 @@ from scipy import spatial
 pytest.importorskip("sunkit_image", reason="segmentation needs the extra 'train'")
 pytest.importorskip("lightning", reason="training needs the extra 'train'")
 
-from sunpy_restore.core.methods import load_method
-from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.core.weights import write
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.restoration.methods import load_method
+from sunpy_restore.core.weights.store import write
 from sunpy_restore.granulation.recipe import scores
 from sunpy_restore.granulation.recipe.textures import read_texture
 from sunpy_restore.granulation.statistics import patches

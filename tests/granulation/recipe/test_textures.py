@@ -10,8 +10,8 @@ from skimage.io import imsave
 
 from astropy.io import fits
 
-from sunpy_restore.core.imagelist import read_list
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.datasets.imagelist import read_list
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.granulation.recipe.textures import (
     LISTS,
     SIDE,

@@ -7,7 +7,7 @@ import pytest
 
 from astropy.io import fits
 
-from sunpy_restore.core.imagelist import read_list
+from sunpy_restore.core.datasets.imagelist import read_list
 from sunpy_restore.inpainting.recipe.scenes import LISTS, Exposure
 
 SIDE = 256

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.core.tilednetwork import TiledNetwork
+from sunpy_restore.core.inference.tilednetwork import TiledNetwork
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.inpainting.fills import FILLS
 from sunpy_restore.inpainting.recipe import blending, scores
 from sunpy_restore.inpainting.recipe.blending import mean_products, trials_in_training_images

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from sunpy_restore.core.recipe import recipe_of
-from sunpy_restore.core.weights import default_for, read
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.weights.store import default_for, read
 from sunpy_restore.inpainting.recipe.stages import widened
 from sunpy_restore.inpainting.task import CHANNELS, TASK
 from sunpy_restore.networks.unet import CoronaUNet

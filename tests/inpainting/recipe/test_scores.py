@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sunpy_restore.core.methods import load_method
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.restoration.methods import load_method
 from sunpy_restore.inpainting.noise import find_noise
 from sunpy_restore.inpainting.recipe import scores
 from sunpy_restore.inpainting.recipe.scores import measure, with_hole

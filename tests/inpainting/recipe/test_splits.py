@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.inpainting import forward
 from sunpy_restore.inpainting.recipe import datasets as module
 from sunpy_restore.inpainting.recipe import pairs

@@ -9,7 +9,7 @@ import astropy.units as u
 import sunpy.map
 
 from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.core.filling import harmonic
+from sunpy_restore.core.numerics.filling import harmonic
 from sunpy_restore.inpainting.temporal.fill import fill_from_expected
 from sunpy_restore.inpainting.temporal.neighbours import expected_from_neighbours
 

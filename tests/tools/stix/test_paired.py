@@ -16,7 +16,7 @@ from sunpy_restore.backprojection.fourier import Grid, back_projection, dirty_be
 from sunpy_restore.backprojection.recipe import own
 from sunpy_restore.backprojection.scenes import ellipse, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import stix_uv
-from sunpy_restore.core.samples import Candidate
+from sunpy_restore.core.datasets.samples import Candidate
 
 START = Time("2022-11-10T12:00:00")
 POINTS = stix_uv()

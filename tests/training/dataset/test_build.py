@@ -11,7 +11,7 @@ from astropy.io import fits
 
 pytest.importorskip("lightning")
 
-from sunpy_restore.core.manifest import read_manifest
+from sunpy_restore.core.datasets.manifest import read_manifest
 from sunpy_restore.training import build_dataset, evaluate, format_manifest, train
 from sunpy_restore.training.dataset import build as module
 

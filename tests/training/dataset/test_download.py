@@ -20,7 +20,7 @@ from sunpy.time import parse_time
 
 from sunpy_restore.cli.main import main
 from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training import build_dataset
 from sunpy_restore.training.dataset import download

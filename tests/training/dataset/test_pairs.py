@@ -16,8 +16,8 @@ from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_
 from sunpy_restore.backprojection.scenes import ellipse, visibilities_of_scene
 from sunpy_restore.backprojection.uvplane import stix_uv
 from sunpy_restore.cli.main import main
-from sunpy_restore.core.manifest import read_manifest
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.datasets.manifest import read_manifest
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.enhancement.forward import observe, observe_target, reconvolve
 from sunpy_restore.tasks import get_task
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("lightning")
 
-from sunpy_restore.core.manifest import Item
-from sunpy_restore.core.samples import Splitting
-from sunpy_restore.core.splits import find_leak
+from sunpy_restore.core.datasets.manifest import Item
+from sunpy_restore.core.datasets.samples import Splitting
+from sunpy_restore.core.datasets.splits import find_leak
 from sunpy_restore.training.dataset.splits import assign, duration
 
 START = np.datetime64("2011-02-10T00:00:00", "ms")

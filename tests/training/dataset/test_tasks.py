@@ -8,16 +8,16 @@ import torch
 
 import sunpy.map
 
-from sunpy_restore.core.recipe import recipe_of
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.data import sample_path
 from sunpy_restore.tasks import get_task
 
 pytest.importorskip("lightning")
 
 from sunpy_restore import desaturate, enhance, inpaint, synthesize_granulation
-from sunpy_restore.core.filled import filled
-from sunpy_restore.core.manifest import read_manifest
-from sunpy_restore.core.weights import read_metadata
+from sunpy_restore.core.datasets.manifest import read_manifest
+from sunpy_restore.core.images.filled import filled
+from sunpy_restore.core.weights.store import read_metadata
 from sunpy_restore.desaturation.recipe import scores
 from sunpy_restore.enhancement.telescope import Telescope
 from sunpy_restore.inpainting.recipe import datasets as inpainting_datasets

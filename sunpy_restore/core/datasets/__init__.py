@@ -1,0 +1,1 @@
+"""Images from which networks are trained: lists, folders, splits and samples."""

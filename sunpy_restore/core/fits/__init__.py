@@ -1,0 +1,1 @@
+"""Maps and cubes in FITS files, from which the same images are read."""

@@ -1,0 +1,1 @@
+"""Maps and cubes in memory: their arrays, headers, masks and filled pixels."""

@@ -1,0 +1,1 @@
+"""Networks that are applied to images of any size, and the engines that compute them."""

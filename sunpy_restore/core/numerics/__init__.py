@@ -1,0 +1,1 @@
+"""Arrays of pixels: filling, sums, correlations and metrics."""

@@ -1,0 +1,1 @@
+"""How the networks of a task are trained, scored and calibrated."""

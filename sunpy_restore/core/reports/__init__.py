@@ -1,0 +1,1 @@
+"""Checks of restored images, and images that are unlike those of the training."""

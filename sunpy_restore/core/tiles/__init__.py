@@ -1,0 +1,1 @@
+"""Images cut into tiles and windows, and put together again."""

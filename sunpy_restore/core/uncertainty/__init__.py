@@ -1,0 +1,1 @@
+"""How uncertain restored images are, and what is measured in them."""

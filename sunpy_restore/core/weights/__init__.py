@@ -1,0 +1,1 @@
+"""Weights of networks: their registry, their files, downloads and model cards."""
