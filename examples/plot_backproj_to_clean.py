@@ -17,20 +17,27 @@ import astropy.units as u
 import sunpy.map
 
 from sunpy_restore import backproj_to_clean
-from sunpy_restore.backprojection.agreement import model_visibilities
-from sunpy_restore.backprojection.clean import clean_visibilities
-from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_of
-from sunpy_restore.backprojection.measured import open_visibilities, read_visibilities
-from sunpy_restore.backprojection.recipe.scores import fraction_resolved
-from sunpy_restore.backprojection.scenes import (
+from sunpy_restore.backprojection.fitting.scenes import (
     ellipse,
     image_of,
     joined,
     loop,
     visibilities_of_scene,
 )
-from sunpy_restore.backprojection.sourcetable import source_table
+from sunpy_restore.backprojection.fitting.sourcetable import source_table
+from sunpy_restore.backprojection.imaging.agreement import model_visibilities
+from sunpy_restore.backprojection.imaging.clean import clean_visibilities
+from sunpy_restore.backprojection.recipe.scores import fraction_resolved
 from sunpy_restore.backprojection.task import TASK
+from sunpy_restore.backprojection.visibilities.fourier import (
+    Grid,
+    back_projection,
+    weights_of,
+)
+from sunpy_restore.backprojection.visibilities.measured import (
+    open_visibilities,
+    read_visibilities,
+)
 from sunpy_restore.core.restoration.methods import load_method
 from sunpy_restore.data import sample_path
 

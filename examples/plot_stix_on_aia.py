@@ -19,7 +19,7 @@ import sunpy.map
 from sunpy.coordinates import Helioprojective, get_earth
 
 from sunpy_restore import backproj_to_clean
-from sunpy_restore.backprojection.measured import open_visibilities
+from sunpy_restore.backprojection.visibilities.measured import open_visibilities
 from sunpy_restore.data import sample_path
 
 ###############################################################################

@@ -15,9 +15,9 @@ import sunpy.map
 from sunpy.map import GenericMap
 from sunpy.map.sources import AIAMap, HMIMap, LASCOMap
 
-from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_of
-from sunpy_restore.backprojection.measured import open_visibilities, read_visibilities
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.fourier import Grid, back_projection, weights_of
+from sunpy_restore.backprojection.visibilities.measured import open_visibilities, read_visibilities
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.numerics.metrics import contrast
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.desaturation.saturation import find_saturation

@@ -82,9 +82,9 @@ def lossy():
 def visibilities():
     """Visibilities of the STIX sample."""
     try:
-        from sunpy_restore.backprojection.measured import open_visibilities
+        from sunpy_restore.backprojection.visibilities.measured import open_visibilities
     except ImportError:
-        from sunpy_restore.backprojection.measured import open_visibilities
+        from sunpy_restore.backprojection.visibilities.measured import open_visibilities
     return open_visibilities(sample_path("stix_flare"))
 
 

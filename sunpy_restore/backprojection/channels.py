@@ -19,12 +19,12 @@ Their names are in `sunpy_restore.backprojection.task.CHANNELS`:
 
 import numpy as np
 
-from sunpy_restore.backprojection.beam import BEAM, beam_area
-from sunpy_restore.backprojection.entropy import maximum_entropy
-from sunpy_restore.backprojection.fourier import back_projection
-from sunpy_restore.backprojection.scenes import image_of
-from sunpy_restore.backprojection.sources import fit_sources
+from sunpy_restore.backprojection.fitting.scenes import image_of
+from sunpy_restore.backprojection.fitting.sources import fit_sources
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
+from sunpy_restore.backprojection.imaging.entropy import maximum_entropy
 from sunpy_restore.backprojection.task import CHANNELS
+from sunpy_restore.backprojection.visibilities.fourier import back_projection
 
 __all__ = ["PIXEL", "channels_of"]
 
@@ -43,9 +43,9 @@ def channels_of(visibilities, points, grid, errors=None):
     ----------
     visibilities : `numpy.ndarray` of `complex`
         Visibilities, shape ``(n,)``.
-    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+    points : `~sunpy_restore.backprojection.visibilities.uvplane.UVPoints`
         Their points of the (u, v) plane, with the labels of STIX.
-    grid : `~sunpy_restore.backprojection.fourier.Grid`
+    grid : `~sunpy_restore.backprojection.visibilities.fourier.Grid`
         Pixel grid of the channels.
     errors : `numpy.ndarray`, optional
         Standard deviation of the real part and of the imaginary part of each visibility, shape ``(n,)``. Without them

@@ -23,9 +23,9 @@ import numpy as np
 
 import astropy.units as u
 
-from sunpy_restore.backprojection.agreement import chi_squared, model_visibilities
-from sunpy_restore.backprojection.beam import BEAM
-from sunpy_restore.backprojection.noise import errors_with_model
+from sunpy_restore.backprojection.fitting.noise import errors_with_model
+from sunpy_restore.backprojection.imaging.agreement import chi_squared, model_visibilities
+from sunpy_restore.backprojection.imaging.beam import BEAM
 from sunpy_restore.core.reports.report import Check
 
 __all__ = ["checks"]

@@ -4,14 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sunpy_restore.backprojection.beam import BEAM, beam_area, convolve_with_beam
-from sunpy_restore.backprojection.clean import clean_visibilities
-from sunpy_restore.backprojection.entropy import maximum_entropy
-from sunpy_restore.backprojection.multiscale import multiscale_clean
-from sunpy_restore.backprojection.noise import errors_of
-from sunpy_restore.backprojection.scenes import image_of
-from sunpy_restore.backprojection.sources import FittedSources, fit_sources
-from sunpy_restore.backprojection.variation import squared_variation
+from sunpy_restore.backprojection.fitting.noise import errors_of
+from sunpy_restore.backprojection.fitting.scenes import image_of
+from sunpy_restore.backprojection.fitting.sources import FittedSources, fit_sources
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area, convolve_with_beam
+from sunpy_restore.backprojection.imaging.clean import clean_visibilities
+from sunpy_restore.backprojection.imaging.entropy import maximum_entropy
+from sunpy_restore.backprojection.imaging.multiscale import multiscale_clean
+from sunpy_restore.backprojection.imaging.variation import squared_variation
 
 __all__ = [
     "FittedImage",
@@ -31,7 +31,7 @@ class FittedImage(NamedTuple):
     ----------
     image : `numpy.ndarray`
         Flux per clean beam, shape ``(ny, nx)``.
-    sources : `~sunpy_restore.backprojection.sources.FittedSources`
+    sources : `~sunpy_restore.backprojection.fitting.sources.FittedSources`
         The sources, along the axes of the image.
     """
 
@@ -76,7 +76,8 @@ def clean_observation(
 
 def multiscale_observation(observation, *, progress=False):
     """
-    Restore an observation by multi-scale CLEAN, see `~sunpy_restore.backprojection.multiscale.multiscale_clean`.
+    Restore an observation by multi-scale CLEAN, see
+    `~sunpy_restore.backprojection.imaging.multiscale.multiscale_clean`.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def multiscale_observation(observation, *, progress=False):
 
 def mem_observation(observation, *, progress=False):
     """
-    Restore an observation by maximum entropy, see `~sunpy_restore.backprojection.entropy.maximum_entropy`.
+    Restore an observation by maximum entropy, see `~sunpy_restore.backprojection.imaging.entropy.maximum_entropy`.
 
     Parameters
     ----------
@@ -114,7 +115,8 @@ def mem_observation(observation, *, progress=False):
 
 def variation_observation(observation, *, progress=False):
     """
-    Restore an observation by total squared variation, see `~sunpy_restore.backprojection.variation.squared_variation`.
+    Restore an observation by total squared variation, see
+    `~sunpy_restore.backprojection.imaging.variation.squared_variation`.
 
     Parameters
     ----------
@@ -138,7 +140,8 @@ def _in_beams(method, observation):
 
 def forward_fit(observation, *, progress=False):
     """
-    Restore an observation by a fit of one to three Gaussian sources, see `sunpy_restore.backprojection.sources`.
+    Restore an observation by a fit of one to three Gaussian sources, see
+    `sunpy_restore.backprojection.fitting.sources`.
 
     Parameters
     ----------

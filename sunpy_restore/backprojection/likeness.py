@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sunpy_restore.backprojection.fourier import visibilities_of_image
-from sunpy_restore.backprojection.noise import cleaned_field, noise_factor
+from sunpy_restore.backprojection.fitting.noise import cleaned_field, noise_factor
+from sunpy_restore.backprojection.visibilities.fourier import visibilities_of_image
 from sunpy_restore.core.reports.properties import Property
 
 __all__ = ["PROPERTIES", "fingerprint"]

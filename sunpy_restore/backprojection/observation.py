@@ -6,15 +6,15 @@ import numpy as np
 
 import astropy.units as u
 
-from sunpy_restore.backprojection.fourier import Grid, weights_of
-from sunpy_restore.backprojection.geometry import map_center, points_in_pixels, scale_matrix
-from sunpy_restore.backprojection.inversion import find_orientations
-from sunpy_restore.backprojection.matching import match_inversions
-from sunpy_restore.backprojection.noise import warn_of_small_errors
-from sunpy_restore.backprojection.options import find_used, weighting_of
-from sunpy_restore.backprojection.recognition import filled_corners, refuse_residual, warn_of_outside
-from sunpy_restore.backprojection.units import is_by_idl, unit_of, warn_of_sums
-from sunpy_restore.backprojection.uvplane import SUBCOLLIMATORS, UVPoints, stix_uv, subcollimator_numbers
+from sunpy_restore.backprojection.fitting.noise import warn_of_small_errors
+from sunpy_restore.backprojection.provenance.geometry import map_center, points_in_pixels, scale_matrix
+from sunpy_restore.backprojection.provenance.inversion import find_orientations
+from sunpy_restore.backprojection.provenance.matching import match_inversions
+from sunpy_restore.backprojection.provenance.options import find_used, weighting_of
+from sunpy_restore.backprojection.provenance.recognition import filled_corners, refuse_residual, warn_of_outside
+from sunpy_restore.backprojection.provenance.units import is_by_idl, unit_of, warn_of_sums
+from sunpy_restore.backprojection.visibilities.fourier import Grid, weights_of
+from sunpy_restore.backprojection.visibilities.uvplane import SUBCOLLIMATORS, UVPoints, stix_uv, subcollimator_numbers
 from sunpy_restore.core.restoration import observation
 
 __all__ = ["Observation"]
@@ -45,7 +45,7 @@ class Observation(observation.Observation):
     ----------
     visibilities : `numpy.ndarray` of `complex`
         Visibilities with the centre of the image as phase centre, shape ``(n,)``.
-    points : `~sunpy_restore.backprojection.uvplane.UVPoints`
+    points : `~sunpy_restore.backprojection.visibilities.uvplane.UVPoints`
         Their points of the (u, v) plane along the axes of the instrument.
     matrix : `numpy.ndarray`
         Steps from pixel to pixel in arcsec along the x and y axes of the instrument, shape ``(2, 2)``: the first column
@@ -91,8 +91,8 @@ class Observation(observation.Observation):
 
         Returns
         -------
-        points : `~sunpy_restore.backprojection.uvplane.UVPoints`
-        grid : `~sunpy_restore.backprojection.fourier.Grid`
+        points : `~sunpy_restore.backprojection.visibilities.uvplane.UVPoints`
+        grid : `~sunpy_restore.backprojection.visibilities.fourier.Grid`
 
         Raises
         ------
@@ -134,7 +134,7 @@ class Observation(observation.Observation):
         ----------
         smap : `~sunpy.map.GenericMap`
             Any Map.
-        visibilities : `~sunpy_restore.backprojection.measured.MeasuredVisibilities`, optional
+        visibilities : `~sunpy_restore.backprojection.visibilities.measured.MeasuredVisibilities`, optional
             Measured visibilities; the Map may then be that of any instrument.
         subcollimators, weighting, instrument
             See `sunpy_restore.backproj_to_clean`.
@@ -185,7 +185,7 @@ class Observation(observation.Observation):
         -----
         ~sunpy_restore.core.exceptions.RestoreWarning
             The Map was binned, is a cutout without the brightest source, or the errors are too small; or see
-            `~sunpy_restore.backprojection.options.find_used`.
+            `~sunpy_restore.backprojection.provenance.options.find_used`.
         """
         try:
             return cls._inverted(smap, visibilities, subcollimators, weighting)

@@ -5,14 +5,14 @@ from scipy import ndimage
 
 import astropy.units as u
 
-from sunpy_restore.backprojection.agreement import chi_squared, fit_to_visibilities, model_visibilities
-from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.channels import PIXEL, channels_of
 from sunpy_restore.backprojection.classical import FittedImage
-from sunpy_restore.backprojection.fourier import Grid, back_projection, shift_phase_center, weights_of
-from sunpy_restore.backprojection.noise import cleaned_field, errors_of, errors_with_model
-from sunpy_restore.backprojection.scenes import visibilities_of_scene
-from sunpy_restore.backprojection.sourcetable import source_cards
+from sunpy_restore.backprojection.fitting.noise import cleaned_field, errors_of, errors_with_model
+from sunpy_restore.backprojection.fitting.scenes import visibilities_of_scene
+from sunpy_restore.backprojection.fitting.sourcetable import source_cards
+from sunpy_restore.backprojection.imaging.agreement import chi_squared, fit_to_visibilities, model_visibilities
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
+from sunpy_restore.backprojection.visibilities.fourier import Grid, back_projection, shift_phase_center, weights_of
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.restoration.methods import Restored
 
@@ -55,8 +55,8 @@ def restore(observation, method, *, progress=False, residual=False, clean_weight
         Flux per square arcsec, shape ``(ny, nx)``, fitted to the visibilities of the observation if their errors are
         known and the method is not ``"forward-fit"``. The header keywords ``BMAJ``, ``BMIN`` and ``BPA`` describe the
         clean beam; ``RSTCHI0`` and ``RSTCHI2`` are the reduced chi squared before and after the fit, with the
-        errors of `~sunpy_restore.backprojection.noise.errors_of`; for those of
-        sources see `~sunpy_restore.backprojection.sourcetable.source_table`.
+        errors of `~sunpy_restore.backprojection.fitting.noise.errors_of`; for those of
+        sources see `~sunpy_restore.backprojection.fitting.sourcetable.source_table`.
 
     Raises
     ------

@@ -36,20 +36,20 @@ BACKPROJ_TO_CLEAN = MapFunction(
     summary="remove the dirty beam from STIX back-projections",
     tasks=(TASK,),
     observation="sunpy_restore.backprojection.observation:Observation",
-    per_image={"visibilities": "sunpy_restore.backprojection.measured:visibilities_for"},
+    per_image={"visibilities": "sunpy_restore.backprojection.visibilities.measured:visibilities_for"},
     options=(
         Option(
             "visibilities",
             "FITS file with a VISIBILITIES table that the image is fitted to",
             "FILE",
-            read="sunpy_restore.backprojection.measured:open_visibilities",
+            read="sunpy_restore.backprojection.visibilities.measured:open_visibilities",
             in_report=True,
         ),
         Option(
             "subcollimators",
             "sub-collimators that were used, such as 3-10 or 3,4,7 (default: recognized)",
             "N",
-            read="sunpy_restore.backprojection.uvplane:subcollimators_of",
+            read="sunpy_restore.backprojection.visibilities.uvplane:subcollimators_of",
             in_report=True,
         ),
         Option(

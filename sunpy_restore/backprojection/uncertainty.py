@@ -10,13 +10,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from sunpy_restore.backprojection.agreement import chi_squared, model_visibilities
-from sunpy_restore.backprojection.beam import BEAM, beam_area, convolve_with_beam
-from sunpy_restore.backprojection.clean import clean, wide_beam
-from sunpy_restore.backprojection.entropy import maximum_entropy
-from sunpy_restore.backprojection.field import gaussians_on, restrict
-from sunpy_restore.backprojection.fourier import back_projection, weights_of
-from sunpy_restore.backprojection.noise import errors_of
+from sunpy_restore.backprojection.fitting.noise import errors_of
+from sunpy_restore.backprojection.imaging.agreement import chi_squared, model_visibilities
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area, convolve_with_beam
+from sunpy_restore.backprojection.imaging.clean import clean, wide_beam
+from sunpy_restore.backprojection.imaging.entropy import maximum_entropy
+from sunpy_restore.backprojection.imaging.field import gaussians_on, restrict
+from sunpy_restore.backprojection.visibilities.fourier import back_projection, weights_of
 from sunpy_restore.core.uncertainty.evidence import Evidence
 
 __all__ = ["LIMITS", "STRATA", "evidence"]

@@ -1,7 +1,7 @@
 """The function `sunpy_restore.backproj_to_clean`."""
 
 from sunpy_restore.backprojection.task import BACKPROJ_TO_CLEAN
-from sunpy_restore.backprojection.uvplane import subcollimator_numbers
+from sunpy_restore.backprojection.visibilities.uvplane import subcollimator_numbers
 from sunpy_restore.core.restoration.verb import run
 from sunpy_restore.core.system.threads import in_one_blas_thread
 
@@ -110,7 +110,7 @@ def backproj_to_clean(
     visibilities with errors are given also ``RSTCHI0`` and ``RSTCHI2``, the reduced chi squared of the image before and
     after the fit, with the clean beam divided out and with the errors that were used: larger ones if those given are
     too small. ``method="forward-fit"`` is not changed by a fit; it adds the
-    parameters of the sources, see `~sunpy_restore.backprojection.sourcetable.source_table`.
+    parameters of the sources, see `~sunpy_restore.backprojection.fitting.sourcetable.source_table`.
 
     ``RSTLIKE`` is how far the image is from those that the method was trained and tested with; more than 1 is unusual.
     With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, and ``RSTUNKN`` is

@@ -10,8 +10,8 @@ from time import perf_counter
 
 import numpy as np
 
-from sunpy_restore.backprojection.measured import open_visibilities
 from sunpy_restore.backprojection.verb import backproj_to_clean
+from sunpy_restore.backprojection.visibilities.measured import open_visibilities
 from sunpy_restore.core.fits.inputs import read_map
 from sunpy_restore.core.images.maps import new_map
 from sunpy_restore.data import sample_path

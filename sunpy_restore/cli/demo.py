@@ -8,8 +8,8 @@ from scipy import ndimage
 
 import sunpy.map
 
-from sunpy_restore.backprojection.measured import open_visibilities
 from sunpy_restore.backprojection.verb import backproj_to_clean
+from sunpy_restore.backprojection.visibilities.measured import open_visibilities
 from sunpy_restore.core.fits.io import save
 from sunpy_restore.core.images.filled import filled
 from sunpy_restore.core.numerics.metrics import contrast, flux_error, residual_fraction

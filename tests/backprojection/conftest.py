@@ -5,8 +5,8 @@ import pytest
 
 import sunpy.map
 
-from sunpy_restore.backprojection.scenes import ellipse, joined, point, visibilities_of_scene
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.fitting.scenes import ellipse, joined, point, visibilities_of_scene
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 
 MINIMAL = {
     "CTYPE1": "HPLN-TAN",

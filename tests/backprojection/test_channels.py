@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.channels import channels_of
-from sunpy_restore.backprojection.entropy import maximum_entropy
-from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_of
-from sunpy_restore.backprojection.scenes import ellipse, image_of, joined, point, visibilities_of_scene
+from sunpy_restore.backprojection.fitting.scenes import ellipse, image_of, joined, point, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
+from sunpy_restore.backprojection.imaging.entropy import maximum_entropy
 from sunpy_restore.backprojection.task import CHANNELS
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.fourier import Grid, back_projection, weights_of
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 
 GRID = Grid((40, 45), (4.0, 4.0))
 SCENE = joined([point(2, 20, -15), ellipse(5, -22, 8, 30, 14, 0.7)])

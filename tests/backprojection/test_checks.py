@@ -10,10 +10,10 @@ import sunpy.map
 
 from sunpy_restore import backproj_to_clean, load, report, save
 from sunpy_restore.backprojection.checks import _factor_at_zero
-from sunpy_restore.backprojection.forward import with_noise
-from sunpy_restore.backprojection.measured import VisibilityTable, open_visibilities
-from sunpy_restore.backprojection.scenes import ellipse, joined, visibilities_of_scene
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.fitting.forward import with_noise
+from sunpy_restore.backprojection.fitting.scenes import ellipse, joined, visibilities_of_scene
+from sunpy_restore.backprojection.visibilities.measured import VisibilityTable, open_visibilities
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.images.maps import with_data
 from sunpy_restore.data import sample_path
 

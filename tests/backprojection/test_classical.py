@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from sunpy_restore.backprojection.beam import BEAM, beam_area, convolve_with_beam
 from sunpy_restore.backprojection.classical import (
     clean_observation,
     forward_fit,
@@ -11,13 +10,14 @@ from sunpy_restore.backprojection.classical import (
     multiscale_observation,
     variation_observation,
 )
-from sunpy_restore.backprojection.clean import clean_visibilities
-from sunpy_restore.backprojection.fourier import Grid
-from sunpy_restore.backprojection.geometry import rotation
-from sunpy_restore.backprojection.noise import errors_of
+from sunpy_restore.backprojection.fitting.noise import errors_of
+from sunpy_restore.backprojection.fitting.scenes import image_of, point, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area, convolve_with_beam
+from sunpy_restore.backprojection.imaging.clean import clean_visibilities
 from sunpy_restore.backprojection.observation import Observation
-from sunpy_restore.backprojection.scenes import image_of, point, visibilities_of_scene
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.provenance.geometry import rotation
+from sunpy_restore.backprojection.visibilities.fourier import Grid
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 
 POINTS = stix_uv()
 PEAK = (20.0, -15.0)

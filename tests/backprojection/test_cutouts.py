@@ -10,11 +10,11 @@ import astropy.units as u
 import sunpy.map
 
 from sunpy_restore import backproj_to_clean, report
-from sunpy_restore.backprojection.geometry import rotation
-from sunpy_restore.backprojection.inversion import find_orientations, find_visibilities
-from sunpy_restore.backprojection.measured import open_visibilities
-from sunpy_restore.backprojection.scenes import ellipse, joined, visibilities_of_scene
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.fitting.scenes import ellipse, joined, visibilities_of_scene
+from sunpy_restore.backprojection.provenance.geometry import rotation
+from sunpy_restore.backprojection.provenance.inversion import find_orientations, find_visibilities
+from sunpy_restore.backprojection.visibilities.measured import open_visibilities
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.data import sample_path
 

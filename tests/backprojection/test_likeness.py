@@ -13,15 +13,15 @@ from scipy import ndimage
 
 import sunpy.map
 
-from sunpy_restore.backprojection.forward import with_noise
-from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_of
+from sunpy_restore.backprojection.fitting.forward import with_noise
+from sunpy_restore.backprojection.fitting.scenes import visibilities_of_scene
 from sunpy_restore.backprojection.likeness import fingerprint
 from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.recipe.calibration import draw_case
 from sunpy_restore.backprojection.recipe.scores import simulated_scene
-from sunpy_restore.backprojection.scenes import visibilities_of_scene
 from sunpy_restore.backprojection.task import TASK
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.fourier import Grid, back_projection, weights_of
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.reports.likeness import score_of
 from sunpy_restore.data import sample_path

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 import astropy.units as u
 
-from sunpy_restore.backprojection.fourier import shift_phase_center
-from sunpy_restore.backprojection.geometry import scale_matrix
-from sunpy_restore.backprojection.measured import MeasuredVisibilities
+from sunpy_restore.backprojection.fitting.scenes import ellipse, visibilities_of_scene
 from sunpy_restore.backprojection.observation import Observation
-from sunpy_restore.backprojection.scenes import ellipse, visibilities_of_scene
-from sunpy_restore.backprojection.uvplane import UVPoints, stix_uv
+from sunpy_restore.backprojection.provenance.geometry import scale_matrix
+from sunpy_restore.backprojection.visibilities.fourier import shift_phase_center
+from sunpy_restore.backprojection.visibilities.measured import MeasuredVisibilities
+from sunpy_restore.backprojection.visibilities.uvplane import UVPoints, stix_uv
 from sunpy_restore.core.exceptions import RestoreWarning
 
 POINTS = stix_uv()

@@ -8,14 +8,14 @@ import pytest
 
 import astropy.units as u
 
-from sunpy_restore.backprojection.agreement import chi_squared, model_visibilities
-from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.classical import clean_observation, forward_fit
+from sunpy_restore.backprojection.fitting.scenes import ellipse, joined, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.agreement import chi_squared, model_visibilities
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
 from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.restore import not_negative
-from sunpy_restore.backprojection.scenes import ellipse, joined, visibilities_of_scene
 from sunpy_restore.backprojection.task import TASK
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.restoration.methods import load_method, restore_observation
 

@@ -7,15 +7,15 @@ import pytest
 
 import sunpy.map
 
-from sunpy_restore.backprojection.beam import BEAM, beam_area
-from sunpy_restore.backprojection.fourier import Grid
+from sunpy_restore.backprojection.fitting.scenes import image_of, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
 from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.recipe.calibration import draw_case
-from sunpy_restore.backprojection.scenes import image_of, visibilities_of_scene
 from sunpy_restore.backprojection.task import TASK
 from sunpy_restore.backprojection.uncertainty import LIMITS, STRATA, evidence
-from sunpy_restore.backprojection.uvplane import UVPoints, stix_uv
 from sunpy_restore.backprojection.verb import backproj_to_clean
+from sunpy_restore.backprojection.visibilities.fourier import Grid
+from sunpy_restore.backprojection.visibilities.uvplane import UVPoints, stix_uv
 from sunpy_restore.core.restoration.methods import load_method, restore_observation
 from sunpy_restore.core.uncertainty.errorfile import FOLDER, read_models
 from sunpy_restore.data import sample_path

@@ -13,13 +13,13 @@ import astropy.units as u
 
 import sunpy.map
 
-from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.channels import PIXEL
-from sunpy_restore.backprojection.fourier import shift_phase_center
-from sunpy_restore.backprojection.measured import VisibilityTable, open_visibilities
-from sunpy_restore.backprojection.scenes import ellipse, joined, point, visibilities_of_scene
-from sunpy_restore.backprojection.uvplane import UVPoints, stix_uv
+from sunpy_restore.backprojection.fitting.scenes import ellipse, joined, point, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
 from sunpy_restore.backprojection.verb import backproj_to_clean
+from sunpy_restore.backprojection.visibilities.fourier import shift_phase_center
+from sunpy_restore.backprojection.visibilities.measured import VisibilityTable, open_visibilities
+from sunpy_restore.backprojection.visibilities.uvplane import UVPoints, stix_uv
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.weights.store import write
 from sunpy_restore.data import sample_path

@@ -6,12 +6,12 @@ import torch
 
 from astropy.stats import gaussian_sigma_to_fwhm
 
-from sunpy_restore.backprojection.beam import BEAM
 from sunpy_restore.backprojection.channels import PIXEL, channels_of
-from sunpy_restore.backprojection.forward import draw_scene, noisy_visibilities
-from sunpy_restore.backprojection.fourier import Grid
-from sunpy_restore.backprojection.scenes import ellipse, image_of, joined, loop, point, visibilities_of_scene
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.fitting.forward import draw_scene, noisy_visibilities
+from sunpy_restore.backprojection.fitting.scenes import ellipse, image_of, joined, loop, point, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.beam import BEAM
+from sunpy_restore.backprojection.visibilities.fourier import Grid
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.networks.acceleration import accelerate
 from sunpy_restore.networks.unrolled import GuidedUNet, UnrolledUNet
 

@@ -9,9 +9,9 @@ import astropy.units as u
 import sunpy.map
 from sunpy.map import GenericMap
 
-from sunpy_restore.backprojection.clean import clean_visibilities
-from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_of
-from sunpy_restore.backprojection.measured import read_visibilities
+from sunpy_restore.backprojection.imaging.clean import clean_visibilities
+from sunpy_restore.backprojection.visibilities.fourier import Grid, back_projection, weights_of
+from sunpy_restore.backprojection.visibilities.measured import read_visibilities
 from .attitude import sky_header
 
 __all__ = ["Pair", "normalized", "paired"]

@@ -7,14 +7,14 @@ import numpy as np
 
 from astropy.stats import gaussian_fwhm_to_sigma
 
-from sunpy_restore.backprojection.beam import BEAM, beam_area
-from sunpy_restore.backprojection.forward import draw_flare, draw_scene, draw_subcollimators
-from sunpy_restore.backprojection.fourier import Grid, shift_phase_center, visibilities_of_image
+from sunpy_restore.backprojection.fitting.forward import draw_flare, draw_scene, draw_subcollimators
+from sunpy_restore.backprojection.fitting.scenes import ellipse, image_of, joined, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
 from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.recipe.scores import KINDS, simulated_scene
 from sunpy_restore.backprojection.recipe.shapes import SHAPES, draw_shape
-from sunpy_restore.backprojection.scenes import ellipse, image_of, joined, visibilities_of_scene
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.fourier import Grid, shift_phase_center, visibilities_of_image
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.uncertainty.evidence import Case
 
 __all__ = ["calibration_cases", "draw_case"]

@@ -10,12 +10,12 @@ from astropy.io import fits
 
 from sunpy.map import GenericMap
 
-from sunpy_restore.backprojection.agreement import chi_squared, model_visibilities
-from sunpy_restore.backprojection.field import restrict
-from sunpy_restore.backprojection.measured import open_visibilities, read_visibilities
-from sunpy_restore.backprojection.noise import errors_of
+from sunpy_restore.backprojection.fitting.noise import errors_of
+from sunpy_restore.backprojection.imaging.agreement import chi_squared, model_visibilities
+from sunpy_restore.backprojection.imaging.field import restrict
 from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.recipe.maxima import find_sources
+from sunpy_restore.backprojection.visibilities.measured import open_visibilities, read_visibilities
 from sunpy_restore.core.fits.io import load
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.system.filenames import is_fits
@@ -55,7 +55,7 @@ def open_flares(directory):
     ----------
     directory : path-like
         Folder with FITS files: back-projections as `sunpy_restore.backproj_to_clean` accepts them, which may have a
-        table ``VISIBILITIES``, see `~sunpy_restore.backprojection.measured.open_visibilities`.
+        table ``VISIBILITIES``, see `~sunpy_restore.backprojection.visibilities.measured.open_visibilities`.
 
     Yields
     ------

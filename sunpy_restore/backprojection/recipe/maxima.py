@@ -28,7 +28,7 @@ def find_sources(image, grid, *, faintest=_FAINTEST_SOURCE, dip=_DIP):
     ----------
     image : `numpy.ndarray`
         Image, shape ``(ny, nx)``.
-    grid : `~sunpy_restore.backprojection.fourier.Grid`
+    grid : `~sunpy_restore.backprojection.visibilities.fourier.Grid`
         Its pixel grid.
     faintest : `float`
         Smallest brightness of a local maximum that is a source, relative to the maximum of the image.

@@ -6,11 +6,11 @@ import astropy.units as u
 
 from sunpy.time import parse_time
 
-from sunpy_restore.backprojection.agreement import beam_transfer, model_visibilities
-from sunpy_restore.backprojection.beam import BEAM
-from sunpy_restore.backprojection.fourier import Grid, back_projection
+from sunpy_restore.backprojection.imaging.agreement import beam_transfer, model_visibilities
+from sunpy_restore.backprojection.imaging.beam import BEAM
 from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.task import TASK
+from sunpy_restore.backprojection.visibilities.fourier import Grid, back_projection
 from sunpy_restore.core.datasets.samples import Pairing, Sample, Splitting
 from sunpy_restore.core.images.maps import new_map
 

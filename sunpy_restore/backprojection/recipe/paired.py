@@ -10,15 +10,15 @@ from torch.utils.data import Dataset, TensorDataset
 
 import astropy.units as u
 
-from sunpy_restore.backprojection.agreement import chi_squared, model_visibilities
-from sunpy_restore.backprojection.beam import beam_area
 from sunpy_restore.backprojection.channels import PIXEL, channels_of
-from sunpy_restore.backprojection.fourier import Grid, shift_phase_center
-from sunpy_restore.backprojection.noise import errors_of
+from sunpy_restore.backprojection.fitting.noise import errors_of
+from sunpy_restore.backprojection.imaging.agreement import chi_squared, model_visibilities
+from sunpy_restore.backprojection.imaging.beam import beam_area
 from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.recipe.maxima import count_invented, find_sources
 from sunpy_restore.backprojection.recipe.own import PAIRS
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.fourier import Grid, shift_phase_center
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.datasets.made import Made
 from sunpy_restore.core.datasets.manifest import read_manifest
 

@@ -4,21 +4,21 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.channels import PIXEL, channels_of
-from sunpy_restore.backprojection.clean import clean, wide_beam
-from sunpy_restore.backprojection.forward import (
+from sunpy_restore.backprojection.fitting.forward import (
     draw_flare,
     draw_scene,
     draw_subcollimators,
     flare_visibilities,
     noisy_visibilities,
 )
-from sunpy_restore.backprojection.fourier import Grid
-from sunpy_restore.backprojection.noise import noise_factor
-from sunpy_restore.backprojection.scenes import image_of
+from sunpy_restore.backprojection.fitting.noise import noise_factor
+from sunpy_restore.backprojection.fitting.scenes import image_of
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
+from sunpy_restore.backprojection.imaging.clean import clean, wide_beam
 from sunpy_restore.backprojection.task import CHANNELS
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.fourier import Grid
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.datasets.made import Made
 
 __all__ = ["FlareDataset", "SceneDataset", "simulated", "simulated_flare"]
@@ -134,7 +134,7 @@ def simulated(rng, side, close=0.0):
     side : `int`
         Rows and columns of the field.
     close : `float`
-        Fraction of close pairs, see `~sunpy_restore.backprojection.forward.draw_scene`.
+        Fraction of close pairs, see `~sunpy_restore.backprojection.fitting.forward.draw_scene`.
 
     Returns
     -------

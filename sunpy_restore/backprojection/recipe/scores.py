@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sunpy_restore.backprojection.agreement import chi_squared, model_visibilities
-from sunpy_restore.backprojection.beam import BEAM, beam_area
-from sunpy_restore.backprojection.forward import with_noise
-from sunpy_restore.backprojection.fourier import Grid
+from sunpy_restore.backprojection.fitting.forward import with_noise
+from sunpy_restore.backprojection.fitting.scenes import Scene, ellipse, image_of, joined, loop, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.agreement import chi_squared, model_visibilities
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
 from sunpy_restore.backprojection.observation import Observation
 from sunpy_restore.backprojection.recipe.maxima import count_invented, find_sources
-from sunpy_restore.backprojection.scenes import Scene, ellipse, image_of, joined, loop, visibilities_of_scene
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.fourier import Grid
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.restoration.methods import restore_observation
 
 __all__ = ["GRID", "SimulatedObservation", "evaluation_pairs", "fraction_resolved", "measure"]
@@ -39,7 +39,7 @@ class SimulatedObservation(Observation):
     ----------
     visibilities, points, matrix, shape, unit, errors
         See `~sunpy_restore.backprojection.observation.Observation`.
-    scene : `~sunpy_restore.backprojection.scenes.Scene`
+    scene : `~sunpy_restore.backprojection.fitting.scenes.Scene`
         The sources.
     noise : `float`
         Standard deviation of the real and of the imaginary part of the visibilities.
@@ -68,7 +68,7 @@ def simulated_scene(kind, rng, *, separation=None):
 
     Returns
     -------
-    `~sunpy_restore.backprojection.scenes.Scene`
+    `~sunpy_restore.backprojection.fitting.scenes.Scene`
         The total flux is 1.
     """
     angle = rng.uniform(0, 2 * np.pi)

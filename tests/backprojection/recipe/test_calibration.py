@@ -5,12 +5,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from sunpy_restore.backprojection.agreement import model_visibilities
-from sunpy_restore.backprojection.beam import BEAM, beam_area
-from sunpy_restore.backprojection.fourier import Grid, visibilities_of_image
+from sunpy_restore.backprojection.imaging.agreement import model_visibilities
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
 from sunpy_restore.backprojection.recipe.calibration import calibration_cases, draw_case
 from sunpy_restore.backprojection.recipe.shapes import SHAPES, draw_shape
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.fourier import Grid, visibilities_of_image
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import pytest
 
 import sunpy.map
 
-from sunpy_restore.backprojection.agreement import chi_squared
-from sunpy_restore.backprojection.beam import BEAM, beam_area
+from sunpy_restore.backprojection.fitting.scenes import ellipse, image_of, joined, point, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.agreement import chi_squared
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
 from sunpy_restore.backprojection.recipe.flares import FlareObservation, compare_images, open_flares
-from sunpy_restore.backprojection.scenes import ellipse, image_of, joined, point, visibilities_of_scene
 from sunpy_restore.backprojection.task import TASK
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.restoration.methods import load_method, restore_observation
 from sunpy_restore.data import sample_path

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sunpy_restore.backprojection.beam import BEAM
-from sunpy_restore.backprojection.fourier import Grid
+from sunpy_restore.backprojection.fitting.scenes import ellipse, image_of, joined, point
+from sunpy_restore.backprojection.imaging.beam import BEAM
 from sunpy_restore.backprojection.recipe.maxima import count_invented, find_sources
 from sunpy_restore.backprojection.recipe.scores import GRID, simulated_scene
-from sunpy_restore.backprojection.scenes import ellipse, image_of, joined, point
+from sunpy_restore.backprojection.visibilities.fourier import Grid
 
 DOUBLE = joined([ellipse(0.6, 21.3, -14.8, 5, 5, 0), ellipse(0.4, -17.9, 9.1, 8, 8, 0)])
 

@@ -10,12 +10,12 @@ from astropy.coordinates import SkyCoord
 
 import sunpy.map
 
-from sunpy_restore.backprojection.clean import clean_visibilities
-from sunpy_restore.backprojection.fourier import Grid
+from sunpy_restore.backprojection.fitting.scenes import ellipse, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.clean import clean_visibilities
 from sunpy_restore.backprojection.recipe.own import check_pair, crop_pair, pair_of, role_of
 from sunpy_restore.backprojection.recipe.paired import observation_of
-from sunpy_restore.backprojection.scenes import ellipse, visibilities_of_scene
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.fourier import Grid
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.datasets.manifest import Item
 from sunpy_restore.core.datasets.samples import Candidate
 

@@ -5,15 +5,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sunpy_restore.backprojection.beam import beam_area
-from sunpy_restore.backprojection.clean import clean_visibilities
-from sunpy_restore.backprojection.fourier import Grid
-from sunpy_restore.backprojection.geometry import points_in_pixels, rotation
+from sunpy_restore.backprojection.fitting.scenes import ellipse, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.beam import beam_area
+from sunpy_restore.backprojection.imaging.clean import clean_visibilities
+from sunpy_restore.backprojection.provenance.geometry import points_in_pixels, rotation
 from sunpy_restore.backprojection.recipe.own import pair_of
 from sunpy_restore.backprojection.recipe.paired import OwnPair
 from sunpy_restore.backprojection.restore import with_network
-from sunpy_restore.backprojection.scenes import ellipse, visibilities_of_scene
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.fourier import Grid
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.datasets.manifest import Item
 from sunpy_restore.core.datasets.samples import Candidate
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.channels import PIXEL, channels_of
-from sunpy_restore.backprojection.clean import clean_visibilities
-from sunpy_restore.backprojection.forward import draw_scene, draw_subcollimators, noisy_visibilities
-from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_of
+from sunpy_restore.backprojection.fitting.forward import draw_scene, draw_subcollimators, noisy_visibilities
+from sunpy_restore.backprojection.fitting.scenes import image_of, point, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
+from sunpy_restore.backprojection.imaging.clean import clean_visibilities
 from sunpy_restore.backprojection.recipe.pairs import (
     FlareDataset,
     SceneDataset,
@@ -16,9 +16,9 @@ from sunpy_restore.backprojection.recipe.pairs import (
     simulated,
     simulated_flare,
 )
-from sunpy_restore.backprojection.scenes import image_of, point, visibilities_of_scene
 from sunpy_restore.backprojection.task import CHANNELS
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.fourier import Grid, back_projection, weights_of
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 
 OPTIONS = {"target": "truth", "sides": {"24": 0.5, "32": 0.5}}
 

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.channels import PIXEL
 from sunpy_restore.backprojection.classical import clean_observation
+from sunpy_restore.backprojection.fitting.scenes import image_of, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
 from sunpy_restore.backprojection.recipe import BackprojectionRecipe
 from sunpy_restore.backprojection.recipe.paired import PairedObservation
 from sunpy_restore.backprojection.recipe.pairs import SceneDataset, simulated
 from sunpy_restore.backprojection.recipe.scores import GRID, SimulatedObservation, simulated_scene
-from sunpy_restore.backprojection.scenes import image_of, visibilities_of_scene
 from sunpy_restore.backprojection.task import CHANNELS, TASK
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.restoration.methods import load_method, restore_observation

@@ -6,8 +6,9 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from sunpy_restore.backprojection.beam import BEAM, beam_area
 from sunpy_restore.backprojection.classical import clean_observation
+from sunpy_restore.backprojection.fitting.scenes import ellipse, image_of, joined, point, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
 from sunpy_restore.backprojection.recipe.scores import (
     GRID,
     KINDS,
@@ -18,9 +19,8 @@ from sunpy_restore.backprojection.recipe.scores import (
     measure,
     simulated_scene,
 )
-from sunpy_restore.backprojection.scenes import ellipse, image_of, joined, point, visibilities_of_scene
 from sunpy_restore.backprojection.task import TASK
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.restoration.methods import load_method
 
 POINTS = stix_uv()

@@ -11,11 +11,11 @@ from astropy.time import Time
 
 from sunpy.coordinates import HeliographicStonyhurst
 
-from sunpy_restore.backprojection.clean import clean
-from sunpy_restore.backprojection.fourier import Grid, back_projection, dirty_beam, weights_of
+from sunpy_restore.backprojection.fitting.scenes import ellipse, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.clean import clean
 from sunpy_restore.backprojection.recipe import own
-from sunpy_restore.backprojection.scenes import ellipse, visibilities_of_scene
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.visibilities.fourier import Grid, back_projection, dirty_beam, weights_of
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.datasets.samples import Candidate
 
 START = Time("2022-11-10T12:00:00")

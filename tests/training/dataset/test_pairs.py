@@ -11,10 +11,10 @@ from astropy.io import fits
 
 import sunpy.map
 
-from sunpy_restore.backprojection.clean import clean_visibilities
-from sunpy_restore.backprojection.fourier import Grid, back_projection, weights_of
-from sunpy_restore.backprojection.scenes import ellipse, visibilities_of_scene
-from sunpy_restore.backprojection.uvplane import stix_uv
+from sunpy_restore.backprojection.fitting.scenes import ellipse, visibilities_of_scene
+from sunpy_restore.backprojection.imaging.clean import clean_visibilities
+from sunpy_restore.backprojection.visibilities.fourier import Grid, back_projection, weights_of
+from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.cli.main import main
 from sunpy_restore.core.datasets.manifest import read_manifest
 from sunpy_restore.core.recipes.recipe import recipe_of

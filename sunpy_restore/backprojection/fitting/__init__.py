@@ -1,0 +1,1 @@
+"""Gaussian sources: simulated, and fitted to visibilities."""

@@ -1,0 +1,1 @@
+"""Images of visibilities: CLEAN, maximum entropy and regularised images."""

@@ -1,0 +1,1 @@
+"""How a back-projection was made, found in its header and its pixels."""

@@ -1,0 +1,179 @@
+"""How a back-projection was made: sub-collimators and weighting that its header does not contain."""
+
+import numpy as np
+from scipy import ndimage
+
+from sunpy_restore.backprojection.fitting.noise import noise_factor
+from sunpy_restore.backprojection.imaging.field import restrict
+from sunpy_restore.backprojection.visibilities.fourier import Grid, back_projection, weights_of
+from sunpy_restore.core.messages import warn_user
+
+__all__ = ["filled_corners", "recognized_weighting", "refuse_residual", "unused_points", "warn_of_outside"]
+
+_UNUSED, _USED = 1e-4, 0.05
+"""Amplitudes of unused and of used sub-collimators, relative to the largest one; those of smooth sources decrease more
+slowly from one sub-collimator to the next."""
+_UNUSED_IDL = 0.01
+"""Largest amplitude of an unused sub-collimator in a file of the IDL software, whose interpolation causes less."""
+_SMALLEST_COARSE_AMPLITUDE = 0.6
+"""Ratio of the amplitude of the two coarsest sub-collimators to the largest one below which no source is positive."""
+_UNIFORM, _UNCLEAR = 0.9, 1.2
+"""Ratios of the noise with uniform to that with natural weights below which the former are likely or possible."""
+_DEEPEST_MINIMUM = 0.65
+"""Largest ratio of minus the minimum to the maximum of the back-projection of a positive source."""
+_LARGEST_FILLED_PART = 0.55
+"""Largest part of a frame that is outside of an image that was rotated in it."""
+_LEAST_POINTS = 18
+"""Number of visibilities from which that holds."""
+_SMALL_FIELD = 192.0
+"""Side in arcsec of an image below which sources outside of it are searched."""
+_SURROUNDINGS = Grid((65, 65), (4.0, 4.0))
+"""Pixel grid on which they are searched."""
+_BRIGHTER = 1.1
+"""Ratio of the maximum of the back-projection outside to that inside from which the source is outside."""
+
+
+def unused_points(visibilities, points, *, by_idl=False):
+    """
+    Find sub-collimators that a back-projection was not made from.
+
+    Parameters
+    ----------
+    visibilities : `numpy.ndarray` of `complex`
+        Visibilities that were found with all sub-collimators that may have been used, shape ``(n,)``.
+    points : `~sunpy_restore.backprojection.visibilities.uvplane.UVPoints`
+        Their points of the (u, v) plane, with the labels of STIX.
+    by_idl : `bool`
+        Whether the image was interpolated, as those of the IDL software are.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        True for points that were not used, shape ``(n,)``.
+    """
+    numbers = points.subcollimators
+    largest = {number: np.abs(visibilities[numbers == number]).max() for number in numbers}
+    sizes = np.array([largest[number] for number in numbers]) / max(*largest.values(), np.finfo(float).tiny)
+    if by_idl:
+        return sizes <= _UNUSED_IDL
+    unused = sizes <= _UNUSED
+    # An amplitude between both means that a smooth source is resolved
+    return unused & ((sizes >= _USED) | unused).all()
+
+
+def recognized_weighting(visibilities, points, grid):
+    """
+    Weighting of a back-projection, from the visibilities that natural weights give.
+
+    The amplitudes of a positive brightness are largest at low frequencies. If the weights were proportional to the
+    frequency, those that natural weights give are too small there and the visibilities look noisy.
+
+    Parameters
+    ----------
+    visibilities : `numpy.ndarray` of `complex`
+        Visibilities for natural weights, with the centre of the image as phase centre, shape ``(n,)``.
+    points : `~sunpy_restore.backprojection.visibilities.uvplane.UVPoints`
+        Their points of the (u, v) plane along the axes of the image.
+    grid : `~sunpy_restore.backprojection.visibilities.fourier.Grid`
+        Pixel grid of the image.
+
+    Returns
+    -------
+    weighting : ``"natural"`` or ``"uniform"``
+        The more likely weighting.
+    certain : `bool`
+        Whether the other one is unlikely.
+    """
+    if not visibilities.any():
+        return "natural", True
+    amplitudes, frequencies = np.abs(visibilities), np.unique(points.frequency.round(4))
+    coarse = points.frequency < frequencies[min(6, len(frequencies)) - 1] + 1e-4
+    uniform = visibilities * weights_of(points) / weights_of(points, "uniform")
+    noises = [
+        noise_factor(values, np.ones(len(values)), points, grid) / np.abs(values).mean()
+        for values in (visibilities, uniform)
+    ]
+    ratio = noises[1] / max(noises[0], np.finfo(float).tiny)
+    if amplitudes[coarse].max() < _SMALLEST_COARSE_AMPLITUDE * amplitudes.max():
+        return "uniform", ratio < _UNIFORM
+    return ("uniform", True) if ratio < _UNIFORM else ("natural", ratio > _UNCLEAR)
+
+
+def refuse_residual(visibilities, points, grid):
+    """
+    Refuse visibilities that are not those of a positive source, such as those of a residual map of CLEAN.
+
+    Parameters
+    ----------
+    visibilities, points, grid
+        See `recognized_weighting`.
+
+    Raises
+    ------
+    ValueError
+        The negative values of the back-projection are almost as large as the positive ones.
+    """
+    if len(visibilities) < _LEAST_POINTS or not visibilities.any():
+        return
+    field = restrict(visibilities, points, grid)
+    dirty = back_projection(field.visibilities, points, field.grid, weights_of(points))
+    depth = -dirty.min() / dirty.max()
+    if not (dirty.max() > 0 and depth < _DEEPEST_MINIMUM):
+        raise ValueError(
+            f"Found a minimum of {-depth:.2f} times the maximum; expected more than {-_DEEPEST_MINIMUM}, because a "
+            "source has a positive brightness. Give the back-projection and not the residual map of CLEAN. If it is a "
+            "back-projection, the source may be outside of the image: make one that contains it."
+        )
+
+
+def warn_of_outside(visibilities, points, grid):
+    """
+    Warn of a cutout that does not contain the brightest source.
+
+    Parameters
+    ----------
+    visibilities, points, grid
+        See `recognized_weighting`.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        The back-projection around a small image is larger than in it.
+    """
+    halves = [abs(size) * n / 2 for size, n in zip(grid.pixel, grid.shape, strict=True)]
+    if 2 * min(halves) >= _SMALL_FIELD:
+        return
+    around = _SURROUNDINGS
+    dirty = back_projection(visibilities, points, around, weights_of(points))
+    inside = np.outer(abs(around.y) <= halves[0], abs(around.x) <= halves[1])
+    if inside.all() or dirty[~inside].max() <= _BRIGHTER * dirty[inside].max():
+        return
+    row, column = np.unravel_index(np.argmax(np.where(inside, -np.inf, dirty)), dirty.shape)
+    warn_user(
+        f"The brightest source appears to be outside of the image of {2 * halves[1]:.0f} x {2 * halves[0]:.0f} arcsec, "
+        f"about {np.hypot(around.x[column], around.y[row]):.0f} arcsec from its centre: most of the image may be "
+        "sidelobes of that source. Restore the whole image and cut out the result."
+    )
+
+
+def filled_corners(data):
+    """
+    Zeros that software that rotates images fills in, in regions that touch the border.
+
+    Other zeros are values: those of CLEAN components, or of an image that is cut at a threshold.
+
+    Parameters
+    ----------
+    data : `numpy.ndarray`
+        Image, shape ``(ny, nx)``.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        True where zeros were filled in, shape ``(ny, nx)``.
+    """
+    labels, _ = ndimage.label(data == 0)
+    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    corners = np.isin(labels, border[border > 0])
+    is_rotated = corners.mean() <= _LARGEST_FILLED_PART and (data < 0).any()
+    return corners if is_rotated else np.zeros_like(corners)

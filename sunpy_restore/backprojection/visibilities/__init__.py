@@ -1,0 +1,1 @@
+"""Visibilities: points of the (u, v) plane, transforms to images, and measured ones."""
