@@ -1,17 +1,19 @@
 """
 Calibrate the uncertainty of a task, and put it into the package.
 
-    python tools/calibrate_uncertainty.py TASK DATA [--method NAME] [--cases N]
+    python tools/calibrate_uncertainty.py TASK DATA [--method NAME] [--weights NAME] [--cases N]
 
 It writes the error models of the methods to sunpy_restore/data/uncertainty/TASK.safetensors, those of other methods in
-it are kept, and the coverage in the tests to docs/coverage/TASK.csv.
+it are kept, and the coverage in the tests to docs/coverage/TASK.csv. Those of other weights than the default ones are
+written beside them, and their coverage to docs/coverage/TASK-WEIGHTS.csv.
 """
 
 import argparse
 import csv
 from pathlib import Path
 
-from sunpy_restore.core.uncertainty.errorfile import FOLDER, read_models, write_models
+from sunpy_restore.core.uncertainty.errorfile import FOLDER, SUFFIX, read_models, write_models
+from sunpy_restore.core.weights.store import resolve
 from sunpy_restore.training.calibration import calibrate
 
 TABLES = Path(__file__).parents[1] / "docs" / "coverage"
@@ -45,17 +47,22 @@ def main():
     parser.add_argument("task")
     parser.add_argument("data", type=Path, help="folder of the training data")
     parser.add_argument("--method", action="append", metavar="NAME", help="only this method; may be repeated")
+    parser.add_argument("--weights", metavar="NAME", help="weights in the registry, by default those of the task")
     parser.add_argument("--cases", type=int, help="largest number of cases of each part")
     arguments = parser.parse_args()
     models, rows = calibrate(
-        arguments.task, arguments.data, methods=arguments.method, cases=arguments.cases, progress=True
-    )
+        arguments.task, arguments.data, methods=arguments.method, weights=arguments.weights, cases=arguments.cases,
+        progress=True,
+    )  # fmt: skip
     for row in rows:
         print("  ".join(f"{shown(row[key]):>12}" for key in COLUMNS))
-    path = FOLDER / f"{arguments.task}.safetensors"
+    name, path = arguments.task, FOLDER / f"{arguments.task}.safetensors"
+    if arguments.weights is not None:
+        local = resolve(arguments.weights, task=arguments.task)
+        name, path = local.name, local.path.with_suffix(SUFFIX)
     path.parent.mkdir(exist_ok=True)
     write_models(path, arguments.task, (read_models(path) if path.is_file() else {}) | models)
-    write_table(TABLES / f"{arguments.task}.csv", rows)
+    write_table(TABLES / f"{name}.csv", rows)
     print(f"wrote {path}, {path.stat().st_size / 1e3:.0f} kB")
 
 
