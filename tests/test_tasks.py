@@ -21,12 +21,14 @@ from sunpy_restore.core.recipes.config import TrainingConfig
 from sunpy_restore.core.recipes.recipe import Recipe, ScoreColumn, recipe_of
 from sunpy_restore.core.restoration.methods import load_method
 from sunpy_restore.core.task import MapFunction, Restoration, resolve
+from sunpy_restore.core.uncertainty.errorfile import check_calibrated
 from sunpy_restore.core.weights.store import available, default_for, locate, read_metadata
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.tasks import FUNCTIONS, all_tasks, get_task
 
 TASKS = all_tasks()
 RESTORATIONS = [task for task in TASKS if isinstance(task, Restoration)]
+COMPACT = [entry for entry in available() if entry.kind == "compact"]
 MAP_FUNCTIONS = [function for function in FUNCTIONS if isinstance(function, MapFunction)]
 
 
@@ -470,3 +472,12 @@ def test_unknown_methods_and_weights_of_classical_ones_are_refused(task):
         load_method(task, "magic")
     with pytest.raises(ValueError, match="only method='network' uses weights"):
         load_method(task, task.methods[1], weights="x.safetensors")
+
+
+@pytest.mark.parametrize(
+    "entry", [entry for entry in available() if entry.kind == "compact"], ids=lambda entry: entry.name
+)
+def test_uncertainty_is_calibrated_for_all_weights_of_the_package(entry):
+    task = get_task(entry.task)
+    if isinstance(task, Restoration) and task.evidence is not None:
+        check_calibrated(load_method(task, "network", weights=entry.name))

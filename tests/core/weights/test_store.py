@@ -38,7 +38,7 @@ def registry(entry, good, tmp_path):
     lines = ['base_url = ""', 'folder = "packaged"']
     for kind in ("compact", "full"):
         table = vars(entry) | {"kind": kind, "default": kind == "compact"}
-        lines += [f"[store.net-{kind}]"]
+        lines += [f"[weights.net-{kind}]"]
         lines += [f"{key} = {json.dumps(value)}" for key, value in table.items() if key not in ("name", "folder")]
     path = tmp_path / "registry.toml"
     path.write_text("\n".join(lines))
@@ -295,7 +295,7 @@ def test_damaged_features(features, server):
 
 def test_features_are_no_weights_of_a_task(registry, features):
     table = vars(features)
-    lines = ["", "[store.vgg]"]
+    lines = ["", "[weights.vgg]"]
     lines += [f"{key} = {json.dumps(value)}" for key, value in table.items() if key not in ("name", "task", "folder")]
     registry.write_text(registry.read_text() + "\n".join(lines))
     message = error_of(store.resolve, "vgg", task="enhance", registry=registry, kind=ValueError)
@@ -359,7 +359,7 @@ def test_concurrent_downloads(entry, good, server):
 def test_killed_download(registry, good, server):
     server.files[FILE], server.plan["a"] = good.read_bytes(), ["stalls"]
     code = "import sys; from sunpy_restore.core.weights import download, store; download._TIMEOUT = (5, 60); "
-    code += "weights.resolve('net-full', task='enhance', registry=sys.argv[1], base_url=sys.argv[2])"
+    code += "store.resolve('net-full', task='enhance', registry=sys.argv[1], base_url=sys.argv[2])"
     with subprocess.Popen([sys.executable, "-c", code, str(registry), server.base("a")]) as process:
         deadline = time.monotonic() + 120
         while not any(path.stat().st_size for path in store.cache_folder().glob("*")):
@@ -375,6 +375,6 @@ def test_killed_download(registry, good, server):
 @pytest.mark.slow
 def test_torch_is_not_loaded_for_metadata(good):
     code = "import sys; from sunpy_restore.core.weights import store; store.available(); "
-    code += "weights.read_metadata(sys.argv[1]); print(sys.modules.keys() & {'torch', 'lightning'})"
+    code += "store.read_metadata(sys.argv[1]); print(sys.modules.keys() & {'torch', 'lightning'})"
     output = subprocess.run([sys.executable, "-c", code, good], capture_output=True, text=True, check=True).stdout
     assert output.split() == ["set()"]
