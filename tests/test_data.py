@@ -224,7 +224,7 @@ def test_every_file_is_a_sample():
     assert {path.name for path in here.iterdir() if path.name.endswith(".fits")} == {f"{name}.fits" for name in SAMPLES}
 
 
-@pytest.mark.parametrize("name", ["hmi_magnetogram.fits", "", "../core/registry", None])
+@pytest.mark.parametrize("name", ["hmi_magnetogram.fits", "", "../core/weights/registry", None])
 def test_unknown_names_are_refused(name):
     with pytest.raises(
         ValueError, match=f"Unknown sample {name!r}; expected one of hmi_magnetogram, hmi_continuum_spot"

@@ -43,7 +43,7 @@ def networks(monkeypatch, tmp_path_factory):
     defaults = {entry.file: path for entry in available() if entry.default and (path := locate(entry)) is not None}
     for name, path in defaults.items():
         (folder / name).symlink_to(path)
-    text = registry.REGISTRY.read_text(encoding="utf-8").replace('"../data/weights"', json.dumps(str(folder)))
+    text = registry.REGISTRY.read_text(encoding="utf-8").replace('"../../data/weights"', json.dumps(str(folder)))
     heads = re.split(r"^(?=\[weights\.)", text, flags=re.MULTILINE)
     kept = [part for part in heads[1:] if re.search('file = "(.*)"', part)[1] in defaults]
     # All of them in the one folder, as those of the package are
