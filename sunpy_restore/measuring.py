@@ -11,8 +11,9 @@ from sunpy_restore.core.images.maps import valid_pixels
 from sunpy_restore.core.images.prepared import in_memory
 from sunpy_restore.core.numerics import correlation as correlations
 from sunpy_restore.core.numerics.masks import array_of, refuse_masked
+from sunpy_restore.core.uncertainty.evidence import recorded_sums
 from sunpy_restore.core.uncertainty.measurement import Measurement
-from sunpy_restore.core.uncertainty.predicted import CORRELATION_KEYWORD
+from sunpy_restore.core.uncertainty.predicted import CORRELATION_KEYWORD, StatedErrors
 
 __all__ = ["measure"]
 
@@ -22,8 +23,9 @@ def measure(result, region=None):
     Measure flux, mean and centroid of a region of a restored image, with their errors.
 
     The errors include the correlation of the errors of neighbouring pixels, as it was found in the calibration of the
-    uncertainty; the error of a sum is much larger than that of independent pixels. They hold for what the restoration
-    changes, and not for the calibration of the instrument.
+    uncertainty; the error of a sum is much larger than that of independent pixels. Where `sunpy_restore.desaturate` has
+    conserved the charge in bloomed columns, the sum over a column is known to 1 %, and its errors cancel. The errors
+    hold for what the restoration changes, and not for the calibration of the instrument.
 
     Parameters
     ----------
@@ -50,9 +52,9 @@ def measure(result, region=None):
 
     Notes
     -----
-    Header keywords that are read: ``RSTCORR`` and ``RSTFILL``. Pixels that were observed and not restored count with
-    the uncertainty of the input, if it had one, and as exact otherwise; ``unstated`` is their number. If no pixel has
-    an uncertainty, the errors are NaN.
+    Header keywords that are read: ``RSTCORR``, ``RSTSUMS`` and ``RSTFILL``. Pixels that were observed and not
+    restored count with the uncertainty of the input, if it had one, and as exact otherwise; ``unstated`` is their
+    number. If no pixel has an uncertainty, the errors are NaN.
 
     Examples
     --------
@@ -79,18 +81,18 @@ def measure(result, region=None):
         raise ValueError(
             "Found no pixel with a value in the region; expected at least one. Masked pixels do not count."
         )
-    rows, columns = np.nonzero(inside)
-    window = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    sums = recorded_sums(result)
+    window = _window(inside, sums)
+    sums = sums.within(window, inside)
     sigma = np.asarray(result.uncertainty.array, dtype=float)
     restored = filled(result) if FILLED_KEYWORD in result.meta else np.ones(inside.shape, bool)
     unknown = int(np.count_nonzero(np.isinf(sigma[inside])))
-    stated = np.where(np.isfinite(sigma), sigma, 0.0)[window]
     values, inside, restored = result.data.astype(float)[window], inside[window], restored[window]
-    correlation = correlations.from_text(result.meta[CORRELATION_KEYWORD])
+    stated = StatedErrors(values, sigma[window], correlations.from_text(result.meta[CORRELATION_KEYWORD]), sums)
     total, position, derivatives = _moments(values, inside)
     # Along the axes of the frame, which can be rotated with respect to the pixels
     derivatives[1:] = np.tensordot(_pixel_matrix(result), derivatives[1:], axes=1)
-    errors = np.sqrt([_variance(part * stated, restored, correlation) for part in derivatives])
+    errors = np.sqrt([stated.variance(part, restored) for part in derivatives])
     unstated = int(np.count_nonzero(np.isnan(sigma[window]) & inside))
     if unknown:
         errors[:] = np.inf
@@ -158,6 +160,15 @@ def _inside(smap, region):
     return array
 
 
+def _window(inside, sums):
+    """Slices around a region and the runs of known sum that it touches."""
+    rows, columns = np.nonzero(inside)
+    runs = [(first, last) for x, first, last in sums.runs if inside[first:last, x].any()]
+    low = min([rows.min(), *(first for first, _ in runs)])
+    high = max([rows.max() + 1, *(last for _, last in runs)])
+    return np.s_[low:high, columns.min() : columns.max() + 1]
+
+
 def _are_regions(region):
     several = isinstance(region, list | tuple) or hasattr(region, "regions")
     return several and len(region) > 0 and all(hasattr(one, "contains") for one in region)
@@ -176,12 +187,6 @@ def _moments(values, inside):
     derivatives = [inside.astype(float)]
     derivatives += [sign * (axis - mean) / total for axis, mean in zip((x, y), position, strict=True)]
     return float(values.sum()), position, np.array(derivatives)
-
-
-def _variance(errors, restored, correlation):
-    """Variance of a sum whose terms have these errors; those of observed pixels are independent."""
-    together = np.where(restored, errors, 0.0)
-    return (together * correlations.correlated_with(together, correlation)).sum() + (errors[~restored] ** 2).sum()
 
 
 def _pixel_matrix(smap):

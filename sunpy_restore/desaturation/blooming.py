@@ -14,9 +14,13 @@ pixels of the run. The width s is measured next to the patch, in columns without
 import numpy as np
 from scipy import ndimage, signal, special
 
+from sunpy_restore.core.messages import warn_user
 from sunpy_restore.desaturation.plateau import with_margin
 
-__all__ = ["separate_blooming"]
+__all__ = ["OUTCOMES", "separate_blooming"]
+
+OUTCOMES = ("bloomed", "clipped")
+"""What can happen to the charge above the full well: it moves along the column, or is lost."""
 
 _SHARPEST = 1.0  # pixels; standard deviation of the core of AIA's point spread function
 _TYPICAL = 2.25  # z of a source of 1.9 full wells, used where the width can't be measured
@@ -24,10 +28,12 @@ _STRONGEST = 100.0  # full wells; brighter than any flare
 _TALL = 3  # pixels; shortest run that shows whether charge bloomed
 _FRAGMENT = 2  # pixels
 _DECISIVE = 0.8  # misfit of a bloomed source relative to that of a clipped one, below which charge bloomed
+_UNDECIDED = (0.7, 2.5)  # the same, between which weakly saturated flares are taken for either
+_MATTERS = 5  # pixels; shortest of the longest runs for which it makes a difference
 _FWHM = np.sqrt(8 * np.log(2))
 
 
-def separate_blooming(saturated, image, level):
+def separate_blooming(saturated, image, level, excess=None, *, warn=False):
     """
     Find the saturated pixels that were saturated by incident light.
 
@@ -44,15 +50,33 @@ def separate_blooming(saturated, image, level):
         Shape ``(ny, nx)``, any unit.
     level : `float`
         Saturation level, in the unit of the image.
+    excess : ``"bloomed"`` or ``"clipped"``, optional
+        What happened to the charge above the full well. By default the light above and below the runs decides.
+    warn : `bool`
+        Whether to warn if it does not.
 
     Returns
     -------
     primary : `numpy.ndarray` of `bool`
         Subset of ``saturated``, shape ``(ny, nx)``. The other saturated pixels bloomed.
+
+    Raises
+    ------
+    ValueError
+        Another excess.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        Both explain the light nearly as well.
     """
+    if excess not in (None, *OUTCOMES):
+        raise ValueError(f"Unknown excess {excess!r}; expected {' or '.join(map(repr, OUTCOMES))}, or None.")
     columns = np.flatnonzero(saturated.any(axis=0))
     if not columns.size:
         return np.zeros_like(saturated)
+    if excess == "clipped":
+        return saturated.copy()
     column, start, stop = _runs(saturated)
     patch = ndimage.label(saturated, np.ones((3, 3)))[0][start, column]
     width, base = np.empty(len(patch)), np.empty(len(patch))
@@ -64,7 +88,13 @@ def separate_blooming(saturated, image, level):
     width = np.where(measured, np.maximum(width, _SHARPEST), height / (2 * _TYPICAL))
     z = height / (2 * width)
     peak = _peak(z)
-    if not _has_bloomed(image, saturated, (column, start, stop), z, width, np.where(measured, base, np.nan), level):
+    if excess is None:
+        base = np.where(measured, base, np.nan)
+        misfit = _misfit(image, saturated, (column, start, stop), z, width, base, level)
+        excess = "bloomed" if misfit["bloomed"] < _DECISIVE * misfit["clipped"] else "clipped"
+        if warn and _is_undecided(misfit, height):
+            warn_user(_DOUBT[excess].format(np.count_nonzero(saturated)))
+    if excess == "clipped":
         return saturated.copy()
     lit = np.clip(2 * width * np.sqrt(2 * np.log(np.maximum(peak, 1))), 1, height)
     middle = (start + stop - 1) / 2
@@ -121,8 +151,27 @@ def _profile(image, saturated, column, start, stop):
     return (np.median(widths), np.median(bases)) if widths else (np.nan, np.nan)
 
 
-def _has_bloomed(image, saturated, runs, z, width, base, level):
-    """Whether the light beyond the runs fits a bloomed source, and not the slope of a clipped one."""
+_DOUBT = {
+    "bloomed": "The light around the {} saturated pixels does not show clearly whether their charge bloomed along the "
+    "columns or was clipped. It is assumed to have bloomed: the charge in the columns determines the flux. If it was "
+    "clipped, pass excess='clipped'; if you know, pass excess='bloomed'.",
+    "clipped": "The light around the {} saturated pixels does not show clearly whether their charge bloomed along the "
+    "columns or was clipped. It is assumed to have been clipped: all of them are filled with at least the full well, "
+    "and the charge is not used. If it bloomed, as usual in AIA images, pass excess='bloomed'; if you know that it was "
+    "clipped, pass excess='clipped'.",
+}
+
+
+def _is_undecided(misfit, height):
+    """Whether both explain the light nearly as well; runs of a few pixels hold little charge."""
+    low, high = _UNDECIDED
+    return height.max() >= _MATTERS and not (
+        misfit["bloomed"] < low * misfit["clipped"] or misfit["bloomed"] > high * misfit["clipped"]
+    )
+
+
+def _misfit(image, saturated, runs, z, width, base, level):
+    """How much the light beyond the runs deviates from that of a bloomed source and from the slope of a clipped one."""
     column, start, stop = runs
     # Interpolation in both axes mixes the pixels next to a patch with taller columns, which looks like a slope
     mixed = with_margin(saturated)
@@ -143,7 +192,7 @@ def _has_bloomed(image, saturated, runs, z, width, base, level):
         light = np.where(weight > 0, light, 0)
         misfit["clipped"] += weight @ np.where(impossible[ok], 1, np.abs(light - clipped[ok]))
         misfit["bloomed"] += weight @ np.abs(light - bloomed[ok])
-    return misfit["bloomed"] < _DECISIVE * misfit["clipped"]
+    return misfit
 
 
 def _distance_to_clear(mixed, column, edge, step):

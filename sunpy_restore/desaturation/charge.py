@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["Charge", "column_charge", "column_runs", "conserve_charge"]
+__all__ = ["Charge", "column_charge", "column_properties", "column_runs", "conserve_charge"]
 
 _LARGEST_FACTOR = 3.0  # by which light above the lower bound is scaled to conserve charge
 
@@ -92,3 +92,39 @@ def conserve_charge(charge, least, filled):
     factor = np.clip(charge.totals - fixed, 0, _LARGEST_FACTOR * free) / np.maximum(free, np.finfo(float).tiny)
     factor = np.concatenate([[1], factor])
     return np.where(charge.segments > 0, least + factor[charge.segments] * above, filled)
+
+
+def column_properties(observation, window, restored):
+    """
+    Properties of each pixel of a window that concern saturation.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.desaturation.observation.Observation`
+        The observation.
+    window : `~sunpy_restore.desaturation.channels.InputWindow`
+        Window around the damage.
+    restored : `numpy.ndarray`
+        Filled image in the window, in units of its scale.
+
+    Returns
+    -------
+    saturated, primary, height, ratio, bloomed, gap : `numpy.ndarray` or `float`
+        Whether a pixel is saturated, and by light; logarithms of the height of its saturated run and of the restored
+        light in its column segment over the charge; share of bloomed pixels; and missing charge per pixel.
+    """
+    place = window.place
+    saturated, primary = observation.saturated[place], observation.primary[place]
+    charge = column_charge(observation.image[place] / window.scale, ~(window["mask"] == 0), saturated)
+    count = len(charge.totals) + 1
+    labels = charge.segments
+
+    def total(image):
+        return np.bincount(labels.ravel(), image.ravel(), minlength=count)[1:]
+
+    height = np.log1p(total(saturated.astype(float)))
+    ratio = np.log(np.maximum(total(restored), 0.1) / np.maximum(charge.totals, 0.1))
+    bloomed = np.count_nonzero(saturated & ~primary) / max(np.count_nonzero(saturated), 1)
+    gap = np.abs(total(restored) - charge.totals) / np.maximum(total(np.ones(labels.shape)), 1)
+    height, ratio, gap = (np.concatenate([[0.0], values])[labels] for values in (height, ratio, gap))
+    return saturated.astype(float), primary.astype(float), height, ratio, bloomed, gap

@@ -8,10 +8,8 @@ wider, because the model of the diffraction pattern has errors as well.
 
 import numpy as np
 
-from sunpy_restore.core.reports.report import Check
-from sunpy_restore.core.tiles.windows import damaged_windows
-from sunpy_restore.desaturation.charge import column_charge
-from sunpy_restore.desaturation.correction import GAP, has_bloomed
+from sunpy_restore.core.reports.report import check_maker
+from sunpy_restore.desaturation.correction import bloomed_charge
 from sunpy_restore.desaturation.report import fringe_residual, fringe_strength
 
 __all__ = ["checks"]
@@ -31,6 +29,7 @@ _MEANINGS = {
     _FRINGE_STRENGTH: "Observed strength of the fringes relative to that predicted; above 1 the core contains too "
     "little light.",
 }
+_check = check_maker(_MEANINGS)
 
 
 def checks(comparison):
@@ -52,69 +51,39 @@ def checks(comparison):
     mask, found = observation.mask, []
     if observation.level is None:
         reason = "the saturation level is unknown; give saturated if the core is saturated"
-        found += [_not_checked(name, reason) for name in (_LOWEST, _CHARGE_NAME)]
+        found += [_check(name, reason=reason) for name in (_LOWEST, _CHARGE_NAME)]
     else:
         if observation.primary.any():
             lowest = restored[observation.primary].min() / observation.level
-            found.append(
-                Check(
-                    name=_LOWEST,
-                    value=float(lowest),
-                    low=1 - _ROUNDING,
-                    unit="full well",
-                    meaning=_MEANINGS[_LOWEST],
-                )
-            )
+            found.append(_check(_LOWEST, lowest, low=1 - _ROUNDING, unit="full well"))
         charge = _charge(observation, restored)
         if charge is not None:
-            found.append(
-                Check(
-                    name=_CHARGE_NAME,
-                    value=charge,
-                    low=-_CHARGE,
-                    high=_CHARGE,
-                    unit="%",
-                    meaning=_MEANINGS[_CHARGE_NAME],
-                )
-            )
+            found.append(_check(_CHARGE_NAME, charge, low=-_CHARGE, high=_CHARGE, unit="%"))
     reason = None
     if observation.channel is None:
         reason = "the diffraction pattern of this instrument and wavelength is unknown"
     elif not np.isfinite(restored[mask]).all():
         reason = "filled pixels have no finite value"
     if reason is not None:
-        return [*found, *(_not_checked(name, reason) for name in (_FRINGES, _FRINGE_STRENGTH))]
+        return [*found, *(_check(name, reason=reason) for name in (_FRINGES, _FRINGE_STRENGTH))]
     return [*found, *_fringes(observation, restored)]
-
-
-def _not_checked(name, reason):
-    return Check(name=name, not_checked=reason, meaning=_MEANINGS[name])
 
 
 def _charge(observation, restored):
     """Excess of the fill over the charge of all cores that bloomed, in per cent; `None` if none did."""
     held = filled = 0.0
-    for cluster in damaged_windows(observation.mask, 0, gap=GAP):
-        box = cluster.place
-        if has_bloomed(observation, cluster):
-            charge = column_charge(observation.image[box], cluster.own, observation.enclosed[box])
-            held += charge.totals.sum()
-            filled += restored[box][charge.segments > 0].sum()
+    for cluster, charge in bloomed_charge(observation):
+        held += charge.totals.sum()
+        filled += restored[cluster.place][charge.segments > 0].sum()
     return 100 * (filled / held - 1) if held > 0 else None
 
 
 def _fringes(observation, restored):
     residual = fringe_residual(restored, observation.mask, observation.channel)
-    yield Check(
-        name=_FRINGES,
-        value=residual,
-        low=0,
-        high=_RESIDUAL,
-        meaning=_MEANINGS[_FRINGES],
-    )
+    yield _check(_FRINGES, residual, low=0, high=_RESIDUAL)
     if observation.level is None:
         # A core that is not saturated has fringes too faint for their strength
-        yield _not_checked(_FRINGE_STRENGTH, "the saturation level is unknown")
+        yield _check(_FRINGE_STRENGTH, reason="the saturation level is unknown")
         return
     try:
         strength = fringe_strength(restored, observation.mask, observation.channel)
@@ -122,10 +91,4 @@ def _fringes(observation, restored):
         # A fill without light predicts no fringes
         strength = np.nan
     low, high = _STRENGTH
-    yield Check(
-        name=_FRINGE_STRENGTH,
-        value=strength,
-        low=low,
-        high=high,
-        meaning=_MEANINGS[_FRINGE_STRENGTH],
-    )
+    yield _check(_FRINGE_STRENGTH, strength, low=low, high=high)

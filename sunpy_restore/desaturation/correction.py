@@ -1,17 +1,19 @@
 """Correction of a fill with the diffraction fringes around the saturated core and the charge in bloomed columns."""
 
 import numpy as np
+from scipy import ndimage
 
 from sunpy_restore.core.tiles.windows import damaged_windows
 from sunpy_restore.desaturation.charge import column_charge, conserve_charge
 from sunpy_restore.desaturation.diffraction import RADIUS, fit_core
 from sunpy_restore.desaturation.forward import fringes_of_others
 
-__all__ = ["GAP", "correct_fill", "has_bloomed"]
+__all__ = ["GAP", "bloomed_charge", "conserved_runs", "correct_fill", "has_bloomed"]
 
 GAP = 64
 """Pixels; cores closer than this are fitted together."""
 _BLOOMED = 0.03  # share of bloomed pixels above which the charge of a core is used
+_CONSERVED = 1e-3  # of the charge of a column, to which a fill conserves it
 _LOST = 1.6  # ratio of the light that the fringes imply to the charge, above which charge was lost
 
 
@@ -83,6 +85,56 @@ def _surroundings(observation, result, cluster):
     image = image - fringes_of_others(scene, own, valid, observation.channel, RADIUS)
     inner = np.s_[RADIUS:-RADIUS, RADIUS:-RADIUS]
     return image[inner], valid[inner]
+
+
+def bloomed_charge(observation):
+    """
+    Find the charge of all cores that bloomed.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.desaturation.observation.Observation`
+        The observation.
+
+    Yields
+    ------
+    cluster : `~sunpy_restore.core.tiles.windows.Window`
+        Window around a core.
+    charge : `~sunpy_restore.desaturation.charge.Charge`
+        The charge in its columns.
+    """
+    for cluster in damaged_windows(observation.mask, 0, gap=GAP):
+        if has_bloomed(observation, cluster):
+            box = cluster.place
+            yield cluster, column_charge(observation.image[box], cluster.own, observation.enclosed[box])
+
+
+def conserved_runs(observation, filled):
+    """
+    Find the columns of a fill that contain the charge that was read out in them.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.desaturation.observation.Observation`
+        The observation.
+    filled : `numpy.ndarray`
+        Filled image, shape ``(ny, nx)``.
+
+    Returns
+    -------
+    `list` of `tuple` of `int`
+        Column, first row, and row after the last.
+    """
+    runs = []
+    for cluster, charge in bloomed_charge(observation):
+        segments, box = charge.segments, cluster.place
+        held = np.bincount(segments.ravel(), filled[box].ravel(), minlength=len(charge.totals) + 1)[1:]
+        kept = np.abs(held - charge.totals) <= _CONSERVED * charge.totals
+        for (rows, columns), is_kept in zip(ndimage.find_objects(segments), kept, strict=True):
+            if is_kept:
+                top = box[0].start + rows.start
+                runs.append((box[1].start + columns.start, top, top + rows.stop - rows.start))
+    return sorted(runs)
 
 
 def has_bloomed(observation, cluster):

@@ -10,7 +10,15 @@ from scipy import ndimage
 
 from sunpy_restore.core.numerics.cells import normalized_convolution
 
-__all__ = ["BLUR", "GUARD", "comparable", "differences", "differences_adjoint", "local_variance"]
+__all__ = [
+    "BLUR",
+    "GUARD",
+    "comparable",
+    "differences",
+    "differences_adjoint",
+    "local_mean_and_spread",
+    "local_variance",
+]
 
 BLUR = 0.7
 """Standard deviation in pixels of the Gaussian blur before the comparison, which suppresses the noise of pixels."""
@@ -111,3 +119,27 @@ def local_variance(values, trusted):
     floor = 1e-3 * np.sum(size) / max(np.sum(trusted), 1)
     # The standard deviation of a normal variable is 1.25 times its mean absolute deviation
     return (1.25 * np.maximum(spread, floor)) ** 2
+
+
+def local_mean_and_spread(image, valid, size):
+    """
+    Mean and standard deviation of the valid pixels in a box around each pixel.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``.
+    valid : `numpy.ndarray` of `bool`
+        Pixels that are used.
+    size : `int`
+        Side of the box in pixels.
+
+    Returns
+    -------
+    mean, spread : `numpy.ndarray`
+        Shape ``(ny, nx)``; 0 where a box has no valid pixel.
+    """
+    share = ndimage.uniform_filter(valid.astype(float), size)
+    known = np.where(valid, image, 0)
+    mean, square = (ndimage.uniform_filter(part, size) / np.maximum(share, 1e-6) for part in (known, known**2))
+    return mean, np.sqrt(np.maximum(square - mean**2, 0))

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from sunpy_restore.desaturation.plateau import EXCESS, MOST_EXCESS, SCATTER
+from sunpy_restore.core.messages import warn_user
+from sunpy_restore.desaturation.plateau import EXCESS, MOST_EXCESS, SCATTER, with_margin
 
-__all__ = ["at_level", "on_plateau", "refuse_low"]
+__all__ = ["at_level", "on_plateau", "refuse_low", "warn_of_lost"]
 
 _ROUNDING = 1e-6  # of a saturation level, in single precision
 _SPIKES = 2  # pixels that may have any value
@@ -78,4 +79,29 @@ def refuse_low(data, valid, saturated, level):
         raise ValueError(
             f"Found saturated={saturated}, but {len(above)} pixels are more than {EXCESS - 1:.0%} brighter, up to "
             f"{above.max():.6g}; expected the value that saturated pixels have, which no other pixels exceed."
+        )
+
+
+def warn_of_lost(lost, saturated, level):
+    """
+    Warn of what is not known of the saturated pixels: neighbours without a value, and those beyond the edge.
+
+    Parameters
+    ----------
+    lost, saturated : `numpy.ndarray` of `bool`
+        Pixels without a value, and those at the full well, shape ``(ny, nx)``.
+    level : `float`
+        Saturation level, in the unit of the image.
+    """
+    number = np.count_nonzero(lost & with_margin(saturated))
+    if number:
+        warn_user(
+            f"{number} pixels in and next to saturated ones have no value and are not filled. To fill them as well, "
+            f"pass mask= with True in all pixels to fill, and saturated={level:.6g}."
+        )
+    if saturated[[0, -1]].any() or saturated[:, [0, -1]].any():
+        warn_user(
+            "Saturated pixels lie at the edge of the image, so that a part of the core, of the charge that bloomed and "
+            "of the diffraction pattern is not seen, and the fill can be far from the truth. Use a larger part of the "
+            "image."
         )

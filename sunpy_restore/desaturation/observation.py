@@ -15,7 +15,7 @@ from sunpy_restore.desaturation.channels import input_windows
 from sunpy_restore.desaturation.charge import column_runs
 from sunpy_restore.desaturation.display import is_display
 from sunpy_restore.desaturation.exposure import counts_per_unit, level_in_unit_of, refuse_scaled
-from sunpy_restore.desaturation.levels import at_level, on_plateau, refuse_low
+from sunpy_restore.desaturation.levels import at_level, on_plateau, refuse_low, warn_of_lost
 from sunpy_restore.desaturation.negative import refuse_negative
 from sunpy_restore.desaturation.plateau import find_plateau, with_margin
 from sunpy_restore.desaturation.psf import EUV_CHANNELS
@@ -63,7 +63,7 @@ class Observation(observation.Observation):
     channel: int | None = None
 
     @classmethod
-    def check(cls, smap, *, mask=None, saturated=None, exposure=None):
+    def check(cls, smap, *, mask=None, saturated=None, exposure=None, excess=None):
         """
         Refuse a Map that cannot be desaturated.
 
@@ -77,6 +77,8 @@ class Observation(observation.Observation):
             See `sunpy_restore.desaturate`.
         exposure : `float`, optional
             Exposure time in seconds. It is not used if ``mask`` or ``saturated`` is given.
+        excess : `str`, optional
+            See `sunpy_restore.desaturate`.
 
         Raises
         ------
@@ -88,6 +90,11 @@ class Observation(observation.Observation):
             level is known, or a saturation level that is not positive, has another unit or that no masked pixel has.
         """
         check_aia(smap)
+        if excess is not None and mask is not None and saturated is None:
+            raise ValueError(
+                f"Found excess={excess!r} with a mask, of whose pixels nothing is assumed; expected it for saturated "
+                "pixels. Pass saturated= as well, or leave it out."
+            )
         level = level_in_unit_of(smap, saturated)
         if level is None and mask is None:
             counts = counts_per_unit(smap, exposure)
@@ -108,7 +115,7 @@ class Observation(observation.Observation):
         refuse_negative(smap, valid if mask is None else valid & ~np.asarray(mask))
 
     @classmethod
-    def from_map(cls, smap, *, mask=None, saturated=None, exposure=None):
+    def from_map(cls, smap, *, mask=None, saturated=None, exposure=None, excess=None):
         """
         Read the observation in a Map.
 
@@ -122,6 +129,8 @@ class Observation(observation.Observation):
             See `sunpy_restore.desaturate`. By default a mask does not imply that its pixels are saturated.
         exposure : `float`, optional
             See `check`.
+        excess : `str`, optional
+            See `sunpy_restore.desaturate`.
 
         Returns
         -------
@@ -135,7 +144,8 @@ class Observation(observation.Observation):
         Warns
         -----
         ~sunpy_restore.core.exceptions.RestoreWarning
-            The image is rotated by more than 2 degrees with respect to the detector.
+            The image is rotated by more than 2 degrees with respect to the detector, or it is not clear whether the
+            charge bloomed or was clipped.
         """
         image, valid = _valid_data(smap)
         given, saturation = mask is not None, {}
@@ -145,7 +155,7 @@ class Observation(observation.Observation):
             mask = with_margin(full) & valid if mask is None else mask
             saturation = {"saturated": full, "level": level}
         elif mask is None:
-            found = find_saturation(smap, exposure)
+            found = find_saturation(smap, exposure, excess)
             mask = found.mask
             saturation = {"saturated": found.saturated, "primary": found.primary, "level": found.level}
         if not (given or (valid & ~mask).any()):
@@ -161,12 +171,14 @@ class Observation(observation.Observation):
         linear = "primary" in saturation or not is_display(smap.data, valid & ~mask)
         if level is not None:
             data = np.where(full & ~valid, level, data)
-            exposure = np.where(full, level, data)
-            saturation["primary"] = separate_blooming(full, exposure, level) if linear else full
+            primary = full
+            if linear:
+                primary = separate_blooming(full, np.where(full, level, data), level, excess, warn=True)
+            saturation["primary"] = primary
         if not given:
             # The mask of a Map tells on purpose which pixels have no value
             lost = ~np.isfinite(smap.data) if smap.mask is None else ~np.isfinite(smap.data) & ~np.asarray(smap.mask)
-            _warn_of_lost(lost, saturation["saturated"], saturation["level"])
+            warn_of_lost(lost, saturation["saturated"], saturation["level"])
         wavelength = channel_of(smap)
         along = is_along_detector(smap)
         if not along and mask.any():
@@ -277,19 +289,3 @@ def _valid_data(smap):
     """The data of a Map with NaN in invalid pixels, and which pixels are valid: finite and not masked."""
     valid = valid_pixels(smap)
     return np.where(valid, smap.data, np.nan), valid
-
-
-def _warn_of_lost(lost, saturated, level):
-    """Warn of what is not known of the saturated pixels: neighbours without a value, and those beyond the edge."""
-    number = np.count_nonzero(lost & with_margin(saturated))
-    if number:
-        warn_user(
-            f"{number} pixels in and next to saturated ones have no value and are not filled. To fill them as well, "
-            f"pass mask= with True in all pixels to fill, and saturated={level:.6g}."
-        )
-    if saturated[[0, -1]].any() or saturated[:, [0, -1]].any():
-        warn_user(
-            "Saturated pixels lie at the edge of the image, so that a part of the core, of the charge that bloomed and "
-            "of the diffraction pattern is not seen, and the fill can be far from the truth. Use a larger part of the "
-            "image."
-        )

@@ -178,7 +178,7 @@ def is_along_detector(smap):
     return abs(detector_roll(smap)) <= _LARGEST_ROLL
 
 
-def find_saturation(smap, exposure=None):
+def find_saturation(smap, exposure=None, excess=None):
     """
     Find the saturated pixels of an AIA image.
 
@@ -188,6 +188,8 @@ def find_saturation(smap, exposure=None):
         Image in DN or DN/s, shape ``(ny, nx)``. It is not changed. The full well is one of DN per exposure.
     exposure : `float`, optional
         Exposure time in seconds of an image in DN/s. By default that in the header.
+    excess : ``"bloomed"`` or ``"clipped"``, optional
+        What happened to the charge above the full well, see `sunpy_restore.desaturate`.
 
     Returns
     -------
@@ -201,6 +203,11 @@ def find_saturation(smap, exposure=None):
     ValueError
         See `check_aia`, `~sunpy_restore.desaturation.exposure.counts_per_unit` and
         `~sunpy_restore.desaturation.exposure.refuse_scaled`; also for a Map that was desaturated already.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        It is not clear whether the charge bloomed or was clipped.
 
     Examples
     --------
@@ -222,5 +229,5 @@ def find_saturation(smap, exposure=None):
     image = np.asarray(smap.data, dtype=np.result_type(smap.data.dtype.newbyteorder("="), np.float32)) * counts
     refuse_scaled(image, valid_pixels(smap))
     saturated, level = find_plateau(image)
-    primary = separate_blooming(saturated, image, level)
+    primary = separate_blooming(saturated, image, level, excess, warn=True)
     return Saturation(with_margin(saturated) & np.isfinite(image), primary, saturated & ~primary, level / counts)

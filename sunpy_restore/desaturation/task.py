@@ -59,6 +59,13 @@ DESATURATE = MapFunction(
             in_report=True,
         ),
         Option(
+            "excess",
+            "whether the charge above the full well bloomed along the columns or was clipped (default: decided by the "
+            "light around the saturated pixels)",
+            choices=("bloomed", "clipped"),
+            in_report=True,
+        ),
+        Option(
             "consistency",
             "correct the fill with the diffraction fringes and the charge (default: with the network, where the "
             "diffraction pattern is known)",

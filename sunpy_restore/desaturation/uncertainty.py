@@ -3,15 +3,16 @@
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.uncertainty.evidence import Evidence
-from sunpy_restore.desaturation.charge import column_charge
-from sunpy_restore.desaturation.differences import BLUR, comparable, differences, local_variance
+from sunpy_restore.core.uncertainty.evidence import Evidence, KnownSums
+from sunpy_restore.desaturation.charge import column_properties
+from sunpy_restore.desaturation.correction import conserved_runs
+from sunpy_restore.desaturation.differences import BLUR, comparable, differences, local_mean_and_spread, local_variance
 from sunpy_restore.desaturation.diffraction import RADIUS
 from sunpy_restore.desaturation.forward import fringes
 from sunpy_restore.desaturation.mixture import OF_REGION, regions
 from sunpy_restore.desaturation.psf import fringe_kernel
 
-__all__ = ["STRATA", "evidence"]
+__all__ = ["STRATA", "evidence", "known_sums"]
 
 STRATA = (
     "saturated core",
@@ -37,6 +38,8 @@ _BLURRED = 4.0  # number of differences in one independent one
 _FLOOR = 1e-3  # units of the scale, added before a logarithm
 _BOX = 7  # pixels; side of the box in which the texture is measured
 _NEAR = 14  # pixels from a region in which the noise is measured
+_CHARGE_ERROR = 0.01  # linearity and flat field of the detector
+_ALONG_COLUMNS = {4.0: 1.0}  # correlation of errors before they cancel: cores that are too compact or too extended
 _FROM_REGION = (
     "rim over middle ring",
     "lower quartile of rim over bright part of outer ring",
@@ -100,6 +103,24 @@ def evidence(observation, restored, method):
     )
 
 
+def known_sums(observation, restored, method):
+    """
+    Find the columns of a fill that contain the charge that was read out in them.
+
+    Parameters
+    ----------
+    observation, restored, method
+        See `evidence`.
+
+    Returns
+    -------
+    `~sunpy_restore.core.uncertainty.evidence.KnownSums` or `None`
+        `None` if there are none: no charge bloomed, or the fill does not conserve it.
+    """
+    runs = conserved_runs(observation, restored.data)
+    return KnownSums(runs=runs, error=_CHARGE_ERROR, correlation=_ALONG_COLUMNS) if runs else None
+
+
 def _stratum(observation, features):
     where = observation.mask
     if observation.level is None:
@@ -124,10 +145,10 @@ class _Images:
         self.nearest = tuple(
             np.clip(part[inner] - 1, 0, length - 1) for part, length in zip(nearest, self.image.shape, strict=True)
         )
-        self.mean, self.texture = _mean_and_spread(self.image, self.valid)
-        self.rough = _mean_and_spread(self.restored, np.ones_like(self.valid))[1]
+        self.mean, self.texture = local_mean_and_spread(self.image, self.valid, _BOX)
+        self.rough = local_mean_and_spread(self.restored, np.ones_like(self.valid), _BOX)[1]
         self.residual = _high_pass(self.image, self.valid)
-        self.segments = _segments(observation, window, self.restored) if self.level else None
+        self.segments = column_properties(observation, window, self.restored) if self.level else None
 
     def describe(self, region, own, missing):
         """Of the pixels of a region, the scale of their errors and their features."""
@@ -264,37 +285,6 @@ def _surroundings(window, region, shape):
         middle = part.start + (inner.start + min(inner.stop, part.stop - part.start)) / 2
         shares.append((min(middle + RADIUS, length) - max(middle - RADIUS, 0)) / (2 * RADIUS))
     return np.prod(shares)
-
-
-def _segments(observation, window, restored):
-    """
-    Properties of each pixel that concern saturation.
-
-    Saturated, by light, height of its saturated run, charge of its column segment, bloomed share, and missing charge.
-    """
-    place = window.place
-    saturated, primary = observation.saturated[place], observation.primary[place]
-    charge = column_charge(observation.image[place] / window.scale, ~(window["mask"] == 0), saturated)
-    count = len(charge.totals) + 1
-    labels = charge.segments
-
-    def total(image):
-        return np.bincount(labels.ravel(), image.ravel(), minlength=count)[1:]
-
-    height = np.log1p(total(saturated.astype(float)))
-    ratio = np.log(np.maximum(total(restored), 0.1) / np.maximum(charge.totals, 0.1))
-    bloomed = np.count_nonzero(saturated & ~primary) / max(np.count_nonzero(saturated), 1)
-    gap = np.abs(total(restored) - charge.totals) / np.maximum(total(np.ones(labels.shape)), 1)
-    height, ratio, gap = (np.concatenate([[0.0], values])[labels] for values in (height, ratio, gap))
-    return saturated.astype(float), primary.astype(float), height, ratio, bloomed, gap
-
-
-def _mean_and_spread(image, valid):
-    """Mean and standard deviation of the valid pixels in a box around each pixel."""
-    share = ndimage.uniform_filter(valid.astype(float), _BOX)
-    known = np.where(valid, image, 0)
-    mean, square = (ndimage.uniform_filter(part, _BOX) / np.maximum(share, 1e-6) for part in (known, known**2))
-    return mean, np.sqrt(np.maximum(square - mean**2, 0))
 
 
 def _high_pass(image, valid):

@@ -14,6 +14,7 @@ def desaturate(
     mask=None,
     saturated=None,
     exposure=None,
+    excess=None,
     method="network",
     consistency=None,
     weights=None,
@@ -48,6 +49,10 @@ def desaturate(
         Exposure time of images in DN/s, in seconds; for several images one for all, or one for each. By default
         ``EXPTIME`` in the header. It is required if this was set to 1 when the image was divided by the exposure time,
         and not used with ``mask`` or ``saturated``.
+    excess : ``"bloomed"`` or ``"clipped"``, optional
+        What happened to the charge above the full well: it bloomed along the column, so that the sum over the column is
+        conserved, or it was clipped and is lost. By default the light above and below the saturated pixels decides.
+        It cannot be given with ``mask`` alone.
     method : ``"network"``, ``"biharmonic"`` or ``"diffraction"``
         Network; biharmonic continuation of the surroundings; or inverse diffraction without a network.
     consistency : ``"diffraction"`` or ``"none"``, optional
@@ -91,7 +96,8 @@ def desaturate(
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        No pixel is saturated; or the image is rotated with respect to the detector; or the image is unlike those that
+        No pixel is saturated; or it is not clear whether the charge of saturated pixels bloomed or was clipped; or the
+        image is rotated with respect to the detector; or the image is unlike those that
         the method was trained and tested with; or the uncertainty of some pixels is infinite.
 
     Notes
@@ -100,8 +106,8 @@ def desaturate(
     ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``, ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line are added.
 
     ``RSTLIKE`` is how far the image is from those that the method was trained and tested with; more than 1 is unusual.
-    With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, and ``RSTUNKN`` is
-    the number of pixels where it is infinite.
+    With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, ``RSTSUMS`` the
+    columns whose sum is known from their charge, and ``RSTUNKN`` is the number of pixels where it is infinite.
 
     Pixels that were saturated by incident light are never filled with less than the full well.
 
@@ -130,6 +136,6 @@ def desaturate(
         progress=progress,
         uncertainty=uncertainty,
         samples=samples,
-        observing={"mask": mask, "saturated": saturated, "exposure": exposure},
+        observing={"mask": mask, "saturated": saturated, "exposure": exposure, "excess": excess},
         restoring={"consistency": consistency},
     )

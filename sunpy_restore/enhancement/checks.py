@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from sunpy_restore.core.numerics.metrics import radial_power_spectrum
 from sunpy_restore.core.numerics.pixels import repeated
-from sunpy_restore.core.reports.report import Check
+from sunpy_restore.core.reports.report import Check, check_maker
 from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, reconvolve
 from sunpy_restore.enhancement.linear import FIELD_APERTURE
 from sunpy_restore.enhancement.noise import estimate_noise
@@ -69,6 +69,7 @@ _MEANINGS = {
     "Field strength": "Mean excess of the degraded field over the observed one, by a linear fit.",
     "Power spectrum": "Power of the degraded image relative to the observation.",
 }
+_check = check_maker(_MEANINGS)
 
 
 def checks(comparison):
@@ -105,26 +106,17 @@ def checks(comparison):
     pixel = observation.telescope.pixel_scale
     for axis, offset, error in zip("yx", offsets, errors[1:], strict=True):
         limit = (_OFFSET + 3 * error) * pixel
-        found.append(
-            Check(
-                name=f"Offset along {axis}",
-                value=offset * pixel,
-                low=-limit,
-                high=limit,
-                unit="arcsec",
-                meaning=_MEANINGS[f"Offset along {axis}"],
-            )
-        )
+        found.append(_check(f"Offset along {axis}", offset * pixel, low=-limit, high=limit, unit="arcsec"))
     if usable.all():
         return [*found, *_spectra(degraded, observed, noise, pixel)]
-    return [*found, Check(name=_POWER_SPECTRUM, not_checked="pixels are masked", meaning=_MEANINGS[_POWER_SPECTRUM])]
+    return [*found, _check(_POWER_SPECTRUM, reason="pixels are masked")]
 
 
 def _not_checked(observation, reason):
     """All checks of an image that has no pixels to compare."""
     of_product = ("Mean intensity",) if observation.noise is None else (*_FLUXES, "Field strength")
     names = ("Degraded again", *of_product, "Offset along y", "Offset along x", _POWER_SPECTRUM)
-    return [Check(name=name, not_checked=reason, meaning=_MEANINGS[name]) for name in names]
+    return [_check(name, reason=reason) for name in names]
 
 
 def _degraded(comparison):
@@ -158,15 +150,8 @@ def _aligned(degraded, observed, usable):
 
 
 def _residual(name, difference, tolerance, feature):
-    value = float(np.sqrt(np.mean((difference / tolerance)[feature] ** 2)))
-    return Check(
-        name=f"Degraded again, {name}",
-        value=value,
-        low=0,
-        high=_RESIDUAL,
-        unit="noise",
-        meaning=_MEANINGS["Degraded again"],
-    )
+    value = np.sqrt(np.mean((difference / tolerance)[feature] ** 2))
+    return _check(f"Degraded again, {name}", value, low=0, high=_RESIDUAL, unit="noise")
 
 
 def _continuum_noise(observed, usable):
@@ -186,13 +171,7 @@ def _of_continuum(degraded, observed, usable, noise):
         if np.count_nonzero(feature & usable) >= _LEAST
     ]
     mean = 100 * (degraded[usable].mean() / observed[usable].mean() - 1)
-    return [
-        *found,
-        Check(
-            name="Mean intensity", value=float(mean), low=-_MEAN, high=_MEAN, unit="%",
-            meaning=_MEANINGS["Mean intensity"],
-        ),
-    ]  # fmt: skip
+    return [*found, _check("Mean intensity", mean, low=-_MEAN, high=_MEAN, unit="%")]
 
 
 def _of_magnetogram(degraded, observed, usable, noise):
@@ -207,37 +186,20 @@ def _of_magnetogram(degraded, observed, usable, noise):
     ]
     if np.count_nonzero(strong) < _LEAST:
         reason = f"fewer than {_LEAST} pixels have strong field"
-        unknown = (Check(name=name, not_checked=reason, meaning=_MEANINGS[name]) for name in _FLUXES)
-        return [*found, *unknown]
+        return [*found, *(_check(name, reason=reason) for name in _FLUXES)]
     total = np.abs(observed[strong]).sum()
     error = 300 * noise * np.sqrt(np.count_nonzero(strong)) / total
     net = 100 * (degraded - observed)[strong].sum() / total
     unsigned = 100 * (np.abs(degraded[strong]).sum() / total - 1)
     for name, value, limit in zip(_FLUXES, (net, unsigned), (_NET, _UNSIGNED), strict=True):
-        found.append(
-            Check(
-                name=name,
-                value=float(value),
-                low=-limit - error,
-                high=limit + error,
-                unit="%",
-                meaning=_MEANINGS[name],
-            )
-        )
+        found.append(_check(name, value, low=-limit - error, high=limit + error, unit="%"))
     return found
 
 
 def _field_strength(slope, error):
     value = 100 * (1 / slope - 1) if slope else np.nan
     limit = _STRENGTH + 100 * _SPREAD * error
-    return Check(
-        name="Field strength",
-        value=float(value),
-        low=-limit,
-        high=limit,
-        unit="%",
-        meaning=_MEANINGS["Field strength"],
-    )
+    return _check("Field strength", value, low=-limit, high=limit, unit="%")
 
 
 def _spectra(degraded, observed, noise, pixel):

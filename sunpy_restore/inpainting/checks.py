@@ -9,7 +9,7 @@ that differ by up to 2.5 noises, because the corona has structure.
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.core.reports.report import Check
+from sunpy_restore.core.reports.report import check_maker
 from sunpy_restore.inpainting.background import find_background
 
 __all__ = ["checks"]
@@ -27,11 +27,13 @@ _NEAR = 16
 _LEAST = 32
 """Least number of pixels along the border of a hole, and of filled and observed pixels in a ring."""
 _MEANINGS = {
+    "Guessed pixels": "Share of the filled pixels with more missing than observed pixels around them.",
     "Border step": "Step of the brightness along the border, a root mean square over the holes; larger ones are "
     "visible.",
     "Radial profile": "Mean brightness of filled pixels minus that of observed ones near them, a root mean square over "
     "rings around the Sun.",
 }
+_check = check_maker(_MEANINGS)
 
 
 def checks(comparison):
@@ -51,36 +53,29 @@ def checks(comparison):
     """
     observation = comparison.observation
     hole = observation.mask
-    found = [
-        Check(
-            name="Guessed pixels", value=float(100 * observation.guessed / max(np.count_nonzero(hole), 1)),
-            low=0, high=_GUESSED, unit="%", of_values=False,
-            meaning="Share of the filled pixels with more missing than observed pixels around them.",
-        )
-    ]  # fmt: skip
+    guessed = 100 * observation.guessed / max(np.count_nonzero(hole), 1)
+    found = [_check("Guessed pixels", guessed, low=0, high=_GUESSED, unit="%", of_values=False)]
     observation = observation.without_outliers
     above = observation.image - observation.bias
     try:
         background = find_background(above, observation.valid, observation.center, observation.flat_field)
     except ValueError:
         reason = "the image has too few observed pixels for a smooth background"
-        return [*found, *(Check(name=name, not_checked=reason, meaning=text) for name, text in _MEANINGS.items())]
+        return [*found, *(_check(name, reason=reason) for name in ("Border step", "Radial profile"))]
     image = np.where(hole, np.nan_to_num(comparison.restored) - observation.bias, above)
     deviation = (image - background.level) / background.noise
     step = border_step(deviation, hole, observation.valid)
     profile = profile_difference(deviation, hole, observation.valid, observation.center)
+    shared = {"low": 0, "unit": "noise per pixel"}
+    no_border, no_ring = (
+        f"no hole borders on {_LEAST} observed pixels",
+        f"no ring around the Sun has {_LEAST} filled pixels",
+    )
     return [
         *found,
-        _measured("Border step", step, _STEP, f"no hole borders on {_LEAST} observed pixels"),
-        _measured("Radial profile", profile, _PROFILE, f"no ring around the Sun has {_LEAST} filled pixels"),
+        _check("Border step", step, high=_STEP, reason=no_border, **shared),
+        _check("Radial profile", profile, high=_PROFILE, reason=no_ring, **shared),
     ]
-
-
-def _measured(name, value, limit, reason):
-    """A check in noises per pixel, or why it could not be made."""
-    if value is None:
-        return Check(name=name, not_checked=reason, meaning=_MEANINGS[name])
-    return Check(name=name, value=value, low=0, high=limit, unit="noise per pixel", meaning=_MEANINGS[name])
 
 
 def border_step(deviation, hole, observed):

@@ -109,7 +109,7 @@ def test_a_mask_needs_no_exposure_time(rate):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         desaturate(smap, mask=mask, method="biharmonic")
-        desaturate(smap, saturated=float(smap.data.max()), method="biharmonic")
+        desaturate(smap, saturated=float(smap.data.max()), excess="bloomed", method="biharmonic")
 
 
 @pytest.mark.parametrize("factor", [1.9, 2.1, 2.3, 2.5])

@@ -10,6 +10,8 @@ import astropy.units as u
 
 import sunpy.map
 
+from sunpy_restore import desaturate
+from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation import blooming
 from sunpy_restore.desaturation.blooming import separate_blooming
@@ -154,6 +156,60 @@ def test_every_run_of_saturated_pixels_has_primary_saturation(peak, width, stret
     assert not (primary & ~saturated).any()
     runs = ndimage.label(saturated, [[0, 1, 0], [0, 1, 0], [0, 1, 0]])[0]
     assert np.isin(runs[saturated], runs[primary]).all()
+
+
+# Uniform along most of its length: its width next to the patch is not that of its columns
+WEAK = ribbon(1.3, 12, 2.5, 30) + np.roll(0.6 * ribbon(1.3, 9, 2, 40), (9, 3), (0, 1))
+
+
+def registered(image):
+    """As bilinear interpolation leaves an image that is shifted along both axes."""
+    return ndimage.shift(image, (0.3, 0.4), order=1, mode="nearest")
+
+
+def test_it_is_told_if_blooming_cannot_be_told_from_clipping():
+    smap = aia_map(registered(exposure(WEAK)[0]).astype(np.float32))
+    with pytest.warns(RestoreWarning, match=r"does not show clearly.*assumed to have been clipped.*excess='bloomed'"):
+        assumed = find_saturation(smap)
+    assert not assumed.blooming.any()
+    # What the user tells is not overruled
+    assert find_saturation(smap, excess="bloomed").blooming.any()
+    assert not find_saturation(smap, excess="clipped").blooming.any()
+
+
+@pytest.mark.filterwarnings("error:The light around")
+@pytest.mark.parametrize("name", [name for name in SOURCES if "1.3" not in name and name not in ("two", "round 2")])
+@pytest.mark.parametrize("change", [np.asarray, registered])
+def test_blooming_that_is_clear_is_not_doubted(name, change):
+    image = change(exposure(SOURCES[name])[0])
+    saturated, level = find_plateau(image)
+    separate_blooming(saturated, image, level, warn=True)
+
+
+@pytest.mark.filterwarnings("error:The light around")
+@pytest.mark.parametrize("sample", ["aia_193_flare", "aia_171_quiet"])
+def test_samples_are_not_doubted(sample):
+    find_saturation(sunpy.map.Map(sample_path(sample)))
+
+
+@pytest.mark.filterwarnings("error:The light around")
+@pytest.mark.parametrize("excess", ["bloomed", "clipped"])
+def test_what_is_told_overrules_the_light(excess):
+    image, _ = exposure(SOURCES["round 5"])
+    saturated, level = find_plateau(image)
+    primary = separate_blooming(saturated, image, level, excess)
+    assert np.array_equal(primary, saturated) == (excess == "clipped")
+
+
+def test_unknown_words_for_the_excess_are_refused():
+    image, _ = exposure(SOURCES["round 5"])
+    with pytest.raises(ValueError, match="Unknown excess 'lost'; expected 'bloomed' or 'clipped'"):
+        find_saturation(aia_map(image.astype(np.float32)), excess="lost")
+    with pytest.raises(ValueError, match="Unknown excess 'lost'"):
+        desaturate(aia_map(image.astype(np.float32)), excess="lost")
+    mask = image > WELL / 2
+    with pytest.raises(ValueError, match=r"Found excess='bloomed' with a mask.*Pass saturated= as well"):
+        desaturate(aia_map(image.astype(np.float32)), mask=mask, excess="bloomed")
 
 
 def test_separation_commutes_with_cutouts_and_reflections():

@@ -14,7 +14,8 @@ from sunpy_restore.core.images.filled import FILLED_KEYWORD, filled, record_fill
 from sunpy_restore.core.images.header import update_header
 from sunpy_restore.core.numerics import correlation as correlations
 from sunpy_restore.core.numerics.pixels import repeated
-from sunpy_restore.core.uncertainty.predicted import CORRELATION_KEYWORD, draw
+from sunpy_restore.core.uncertainty.evidence import recorded_sums
+from sunpy_restore.core.uncertainty.predicted import CORRELATION_KEYWORD, StatedErrors
 
 __all__ = [
     "check_pixel_scale",
@@ -142,7 +143,8 @@ def drawn_map(smap, seed):
     fill = filled(smap) if FILLED_KEYWORD in smap.meta else np.ones(sigma.shape, bool)
     # Errors of two images are independent, and those of one are the same in every run
     random = np.random.default_rng([seed, zlib.crc32(np.ascontiguousarray(smap.data))])
-    data = draw(smap.data.astype(float), np.where(fill, sigma, 0.0), correlation, random)
+    errors = StatedErrors(smap.data, np.where(fill, sigma, 0.0), correlation, recorded_sums(smap))
+    data = np.where(np.isposinf(sigma), np.nan, smap.data.astype(float) + errors.draw(random))
     kind = np.result_type(smap.data.dtype, np.float32)
     result = with_data(smap, np.where(fill, data, smap.data).astype(kind))
     result.meta["rstdraw"] = seed + 1

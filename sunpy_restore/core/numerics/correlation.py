@@ -6,8 +6,10 @@ from scipy import ndimage, optimize
 __all__ = [
     "WIDTHS",
     "autocorrelation",
+    "cancelling",
     "correlated_field",
     "correlated_with",
+    "correlation_at",
     "fit_correlation",
     "from_text",
     "to_text",
@@ -23,6 +25,8 @@ is subtracted. Sums of such errors over large areas vanish, as those of a deconv
 
 _LARGEST_LAG = 48
 _ROUNDING = 1e-10
+_ROUNDS = 20  # of the fit of the amplitudes of errors that cancel
+_LARGEST_AMPLITUDE = 10.0  # uncertainties
 _REACH = 5  # standard deviations at which Gaussians are cut off
 
 
@@ -111,6 +115,25 @@ def _smoothed_noise(lags, width):
     return sum(height * np.exp(-(lags**2) / (2 * sigma**2)) for sigma, height in _terms(width))
 
 
+def correlation_at(lags, correlation):
+    """
+    Evaluate a correlation at distances between pixels.
+
+    Parameters
+    ----------
+    lags : `numpy.ndarray`
+        Distances in pixels.
+    correlation : mapping of `float` to `float`
+        See `fit_correlation`.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        In the shape of ``lags``; 1 at zero.
+    """
+    return sum(share * _smoothed_noise(lags, width) for width, share in correlation.items()) / sum(correlation.values())
+
+
 def correlated_field(shape, correlation, random):
     """
     Draw a random field of zero mean and unit variance.
@@ -179,6 +202,36 @@ def correlated_with(values, correlation):
                 part = ndimage.convolve1d(part, kernel, axis=axis, mode="constant")
             result += share / total * height * part
     return result
+
+
+def cancelling(sigma, correlation, error):
+    """
+    Describe errors whose sum is known as correlated errors from which shares of their sum are subtracted.
+
+    Parameters
+    ----------
+    sigma : `numpy.ndarray`
+        Uncertainty of each of ``n`` pixels.
+    correlation : `numpy.ndarray`
+        Correlation before the subtraction, shape ``(n, n)``.
+    error : `float`
+        Uncertainty of the sum.
+
+    Returns
+    -------
+    amplitude, share : `numpy.ndarray`
+        Standard deviations before the subtraction, with which the errors scatter by ``sigma`` afterwards; and the
+        shares, for which they scatter least. Shape ``(n,)``.
+    """
+    amplitude = sigma
+    for _ in range(_ROUNDS):
+        with_sum = amplitude * (correlation @ amplitude)
+        share = with_sum / with_sum.sum()
+        variance = np.maximum(amplitude**2 - share * with_sum, 0) + (share * error) ** 2
+        ratio = np.sqrt(variance) / sigma
+        amplitude = np.clip(amplitude / np.maximum(ratio, 1 / _LARGEST_AMPLITUDE), 0, _LARGEST_AMPLITUDE * sigma)
+    with_sum = amplitude * (correlation @ amplitude)
+    return amplitude, with_sum / with_sum.sum()
 
 
 def to_text(correlation):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Check", "Comparison", "Report"]
+__all__ = ["Check", "Comparison", "Report", "check_maker"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +87,41 @@ class Check:
         if not np.isfinite(self.low):
             return f"at most {high}"
         return f"{low} to {high}" if np.isfinite(self.high) else f"at least {low}"
+
+
+def check_maker(meanings):
+    """
+    Return a function that makes the checks of a task, whose meanings are in a table.
+
+    Parameters
+    ----------
+    meanings : mapping of `str` to `str`
+        Name of a check to its meaning. Checks of several features share one: ``"Residual, limb"`` has that of
+        ``"Residual"`` unless it has its own.
+
+    Returns
+    -------
+    callable
+        ``make(name, value=None, *, reason="", **fields)`` returns a `Check` with this value and the other fields of
+        `Check`; without a value, it was not made for this ``reason``.
+
+    Examples
+    --------
+    >>> from sunpy_restore.core.reports.report import check_maker
+    >>> make = check_maker({"Mean": "Change of the mean."})
+    >>> make("Mean", 1.2, high=0.5, unit="%").outcome
+    '1.2 % (expected at most 0.5)'
+    >>> make("Mean", reason="all pixels are masked").outcome
+    'not checked: all pixels are masked'
+    """
+
+    def make(name, value=None, *, reason="", **fields):
+        meaning = meanings.get(name) or meanings[name.partition(",")[0]]
+        if value is None:
+            return Check(name=name, not_checked=reason, meaning=meaning)
+        return Check(name=name, value=float(value), meaning=meaning, **fields)
+
+    return make
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,18 @@
 """What is known about the error of a restored image before the truth is known."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Case", "Evidence"]
+from sunpy_restore.core.numerics import correlation as correlations
+
+__all__ = ["SUMS_KEYWORD", "Case", "Evidence", "KnownSums", "recorded_sums"]
+
+SUMS_KEYWORD = "rstsums"
+"""Keyword of the column runs whose sums were observed, in lower case."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +61,127 @@ class Evidence:
             Shape ``(n, len(features))``.
         """
         return np.stack([np.asarray(values, np.float32) for values in self.features.values()], axis=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownSums:
+    """
+    Runs of restored pixels along columns whose sums were observed: within a run, errors cancel.
+
+    The module of a task's function for `Evidence` can have another one, ``known_sums``, with the same parameters, which
+    returns them, or `None` if there are none.
+
+    Parameters
+    ----------
+    runs : sequence of `tuple` of `int`
+        Column, first row, and row after the last of each run. Runs do not overlap.
+    error : `float`
+        1-sigma error of the sums relative to their values, common to all of them.
+    correlation : mapping of `float` to `float`
+        Correlation of the errors within runs before they are made to cancel, see
+        `~sunpy_restore.core.numerics.correlation.fit_correlation`.
+    """
+
+    runs: Sequence[tuple[int, int, int]]
+    error: float
+    correlation: Mapping[float, float]
+
+    def to_text(self):
+        """
+        Write the sums as a value for a FITS header.
+
+        Returns
+        -------
+        `str`
+
+        Examples
+        --------
+        >>> from sunpy_restore.core.uncertainty.evidence import KnownSums
+        >>> KnownSums(runs=[(7, 20, 31), (8, 18, 32)], error=0.01, correlation={4.0: 1.0}).to_text()
+        '0.01; 4:1; 7:20-31 8:18-32'
+        """
+        runs = " ".join(f"{column}:{first}-{last}" for column, first, last in self.runs)
+        return f"{self.error:g}; {correlations.to_text(self.correlation)}; {runs}"
+
+    @classmethod
+    def from_text(cls, text):
+        """
+        Read the value in a FITS header.
+
+        Parameters
+        ----------
+        text : `str`
+            See `to_text`.
+
+        Returns
+        -------
+        `KnownSums`
+
+        Raises
+        ------
+        ValueError
+            The text is none of `to_text`.
+        """
+        try:
+            error, correlation, runs = text.split(";")
+            runs = [tuple(map(int, re.fullmatch(r"(\d+):(\d+)-(\d+)", run).groups())) for run in runs.split()]
+            return cls(runs=runs, error=float(error), correlation=correlations.from_text(correlation))
+        except (AttributeError, ValueError) as problem:
+            raise ValueError(
+                f"Found the known sums {text!r}; expected a text like '0.01; 4:1; 7:20-31 8:18-32'. Restore the image "
+                "again."
+            ) from problem
+
+    def within(self, window, touched):
+        """
+        Select the runs that contain a pixel of a region.
+
+        Parameters
+        ----------
+        window : pair of `slice`
+            Part of the image, which contains the region and the runs.
+        touched : `numpy.ndarray` of `bool`
+            True in the region, in the shape of the image.
+
+        Returns
+        -------
+        `KnownSums`
+            With positions relative to the window.
+        """
+        top, left = (part.start for part in window)
+        runs = [(x - left, first - top, last - top) for x, first, last in self.runs if touched[first:last, x].any()]
+        return replace(self, runs=runs)
+
+
+def recorded_sums(smap):
+    """
+    Read which sums of a restored Map were observed.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.GenericMap`
+        The Map.
+
+    Returns
+    -------
+    `~sunpy_restore.core.uncertainty.evidence.KnownSums`
+        Without runs if none was.
+
+    Raises
+    ------
+    ValueError
+        The header does not belong to the image.
+    """
+    if SUMS_KEYWORD not in smap.meta:
+        return KnownSums(runs=(), error=0.0, correlation={0.0: 1.0})
+    sums = KnownSums.from_text(smap.meta[SUMS_KEYWORD])
+    ny, nx = smap.data.shape
+    if any(x >= nx or last > ny for x, _, last in sums.runs):
+        raise ValueError(
+            f"Found {SUMS_KEYWORD.upper()} with columns beyond the image of shape {(ny, nx)}; expected the whole "
+            "restored image, as desaturate() returned it. Restore it again."
+        )
+    return sums
 
 
 @dataclass(frozen=True, kw_only=True)

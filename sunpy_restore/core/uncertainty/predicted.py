@@ -10,13 +10,15 @@ from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.numerics import correlation as correlations
 from sunpy_restore.core.task import resolve
 from sunpy_restore.core.uncertainty.errorfile import error_model
+from sunpy_restore.core.uncertainty.evidence import SUMS_KEYWORD
 
 __all__ = [
     "CORRELATION_KEYWORD",
     "UNKNOWN_KEYWORD",
+    "StatedErrors",
     "check_draws",
-    "draw",
     "find_model",
+    "find_sums",
     "standard_deviation",
     "uncertain",
 ]
@@ -98,16 +100,36 @@ def _strips(observation, restored, method):
     )
 
 
-def uncertain(result, sigma, correlation, before=None):
+def find_sums(observation, restored, method):
+    """
+    Find sums of restored pixels that were observed.
+
+    Parameters
+    ----------
+    observation, restored, method
+        See `standard_deviation`.
+
+    Returns
+    -------
+    `~sunpy_restore.core.uncertainty.evidence.KnownSums` or `None`
+    """
+    function = getattr(sys.modules[resolve(method.task.evidence).__module__], "known_sums", None)
+    return None if function is None else function(observation, restored, method)
+
+
+def uncertain(result, sigma, correlation, sums=None, before=None):
     """
     Put the uncertainty on a restored Map.
 
     Parameters
     ----------
     result : `~sunpy.map.GenericMap`
-        The restored Map, which is changed: its uncertainty and the header keywords ``RSTCORR`` and ``RSTUNKN``.
+        The restored Map, which is changed: its uncertainty and the header keywords ``RSTCORR``, ``RSTUNKN`` and
+        ``RSTSUMS``.
     sigma, correlation
         See `standard_deviation`.
+    sums : `~sunpy_restore.core.uncertainty.evidence.KnownSums`, optional
+        Sums that were observed.
     before : `~astropy.nddata.NDUncertainty`, optional
         Uncertainty of the observed Map, which pixels that were not restored keep.
     """
@@ -118,6 +140,8 @@ def uncertain(result, sigma, correlation, before=None):
     result.uncertainty = StdDevUncertainty(sigma.astype(np.float32))
     result.meta[CORRELATION_KEYWORD] = correlations.to_text(correlation)
     result.meta[UNKNOWN_KEYWORD] = unknown
+    if sums is not None:
+        result.meta[SUMS_KEYWORD] = sums.to_text()
     if unknown:
         warn_user(
             f"Nothing can be known about the error of {unknown} restored pixels (off the disk, masked, or far from any "
@@ -162,25 +186,95 @@ def check_draws(number):
         raise ValueError(f"Found samples={number}; expected from 1 to {_MOST_DRAWS}. {advice}.")
 
 
-def draw(values, sigma, correlation, random):
+class StatedErrors:
     """
-    Draw a plausible restoration.
+    Errors of a restored image: how large, how correlated, and which of them cancel.
+
+    Errors in a run with a known sum are those of a correlated field, whose sum over the run is subtracted: from each
+    pixel the share that makes the remaining variance smallest. The amplitude of the field is chosen so that the
+    standard deviation of each pixel stays that stated.
 
     Parameters
     ----------
     values, sigma : `numpy.ndarray`
-        Restored values and their uncertainty, in one shape.
+        Restored values and their uncertainty, shape ``(ny, nx)``; pixels whose uncertainty is infinite, NaN or 0 have
+        no error.
     correlation : mapping of `float` to `float`
         Correlation of the errors, see `~sunpy_restore.core.numerics.correlation.fit_correlation`.
-    random : `numpy.random.Generator`
-        Source of random numbers.
-
-    Returns
-    -------
-    `numpy.ndarray`
-        The values with errors as large and as smooth as they are expected; those without an uncertainty unchanged, and
-        NaN where it is infinite.
+    sums : `~sunpy_restore.core.uncertainty.evidence.KnownSums`
+        Sums that were observed. Runs that contain pixels of unknown uncertainty are not used.
     """
-    stated = np.where(np.isfinite(sigma), sigma, 0.0)
-    drawn = values + stated * correlations.correlated_field(np.shape(values), correlation, random)
-    return np.where(np.isposinf(sigma), np.nan, drawn)
+
+    def __init__(self, values, sigma, correlation, sums):
+        self.correlation, self.sums = correlation, sums
+        self._sigma = np.where(np.isfinite(sigma), sigma, 0.0)
+        self._share, self._label = np.zeros(sigma.shape), np.zeros(sigma.shape, dtype=int)
+        totals = [0.0]
+        along = correlations.correlation_at(np.arange(len(sigma), dtype=float), sums.correlation)
+        for column, first, last in sums.runs:
+            run = np.s_[first:last, column]
+            if not (self._sigma[run] > 0).all():
+                continue
+            self._label[run] = len(totals)
+            totals.append(sums.error * float(np.sum(values[run], dtype=float)))
+            distance = np.abs(np.subtract.outer(*2 * [np.arange(last - first)]))
+            self._sigma[run], self._share[run] = correlations.cancelling(self._sigma[run], along[distance], totals[-1])
+        self._totals = np.array(totals)
+
+    def variance(self, derivative, restored):
+        """
+        Variance of a linear function of the image.
+
+        Parameters
+        ----------
+        derivative : `numpy.ndarray`
+            Its derivative by each value, shape ``(ny, nx)``.
+        restored : `numpy.ndarray` of `bool`
+            Pixels that were restored; the errors of others are independent.
+
+        Returns
+        -------
+        `float`
+        """
+        shares = self._per_run(derivative * self._share)
+        errors = (derivative - shares[self._label]) * self._sigma
+        variance = (errors[~restored] ** 2).sum() + (shares @ self._totals) ** 2
+        for own, correlation in self._kinds():
+            together = np.where(own & restored, errors, 0.0)
+            variance += (together * correlations.correlated_with(together, correlation)).sum()
+        return float(variance)
+
+    def draw(self, random):
+        """
+        Draw errors as large and as smooth as they are expected.
+
+        Parameters
+        ----------
+        random : `numpy.random.Generator`
+            Source of random numbers.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Shape ``(ny, nx)``.
+        """
+        errors = np.zeros(self._sigma.shape)
+        for own, correlation in self._kinds():
+            field = self._sigma * correlations.correlated_field(errors.shape, correlation, random)
+            errors = np.where(own, field, errors)
+        if len(self._totals) == 1:
+            return errors
+        wrong = self._totals * random.standard_normal() - self._per_run(errors)
+        return errors + wrong[self._label] * self._share
+
+    def _kinds(self):
+        """Pixels outside and within the runs, with the correlation of their errors."""
+        yield self._label == 0, self.correlation
+        if len(self._totals) > 1:
+            yield self._label > 0, self.sums.correlation
+
+    def _per_run(self, values):
+        """Sums over the runs, from the second on."""
+        sums = np.bincount(self._label.ravel(), values.ravel(), minlength=len(self._totals))
+        sums[0] = 0
+        return sums
