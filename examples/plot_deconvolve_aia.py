@@ -21,7 +21,7 @@ import sunpy.map
 
 from sunpy_restore import desaturate, filled
 from sunpy_restore.data import sample_path
-from sunpy_restore.desaturation.psf import mesh_psf
+from sunpy_restore.desaturation.fringes.psf import mesh_psf
 
 ###############################################################################
 # The sample is a flare with a saturated core. Deconvolution comes second: it changes
@@ -35,9 +35,9 @@ print(f"to at most {desaturated.data.max():.0f} DN")
 
 ###############################################################################
 # `aiapy.psf.psf` computes the PSF for full-disk images, which takes minutes. For a
-# cutout, `~sunpy_restore.desaturation.psf.mesh_psf` evaluates the same formula on fewer
-# pixels. The image is continued at its edges by half of its width, because the
-# convolution is periodic. Light from outside of the cutout is not known, and neither is
+# cutout, `~sunpy_restore.desaturation.fringes.psf.mesh_psf` evaluates the same
+# formula on fewer pixels. The image is continued at its edges by half of its width,
+# because the convolution is periodic. Light from outside of the cutout is not known, and neither is
 # where the light went that left it.
 
 side = observed.data.shape[0]

@@ -21,9 +21,9 @@ import sunpy.map
 
 from sunpy_restore import desaturate, filled
 from sunpy_restore.data import sample_path
+from sunpy_restore.desaturation.detection.saturation import find_saturation
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes
-from sunpy_restore.desaturation.report import fringe_residual, fringe_strength
-from sunpy_restore.desaturation.saturation import find_saturation
+from sunpy_restore.desaturation.fringes.report import fringe_residual, fringe_strength
 
 ###############################################################################
 # The sample is a flare of 2014-10-26 at 193 Å with a saturated core. Some pixels show

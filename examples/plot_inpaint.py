@@ -19,7 +19,7 @@ from sunpy.coordinates import sun
 
 from sunpy_restore import inpaint
 from sunpy_restore.data import sample_path
-from sunpy_restore.inpainting.background import find_background
+from sunpy_restore.inpainting.corona.background import find_background
 from sunpy_restore.inpainting.forward import draw_losses, lose
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.header import check_lasco

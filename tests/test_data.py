@@ -20,7 +20,7 @@ from sunpy_restore.backprojection.visibilities.measured import open_visibilities
 from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.numerics.metrics import contrast
 from sunpy_restore.data import SAMPLES, sample_path
-from sunpy_restore.desaturation.saturation import find_saturation
+from sunpy_restore.desaturation.detection.saturation import find_saturation
 from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks
 
 CONTINUUM = ("hmi_continuum_spot", "hmi_continuum_quiet")

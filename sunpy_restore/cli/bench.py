@@ -190,7 +190,7 @@ def _deconvolution(folder, installed):
         return ours, None
     from aiapy.psf import deconvolve
 
-    from sunpy_restore.desaturation.psf import mesh_psf
+    from sunpy_restore.desaturation.fringes.psf import mesh_psf
 
     # Of even size, as aiapy takes it
     half = len(flare.data) // 2

@@ -14,14 +14,14 @@ from sunpy_restore.core.fits.io import save
 from sunpy_restore.core.images.filled import filled
 from sunpy_restore.core.numerics.metrics import contrast, flux_error, residual_fraction
 from sunpy_restore.data import SAMPLES, sample_path
-from sunpy_restore.desaturation.report import fringe_residual, fringe_strength
-from sunpy_restore.desaturation.saturation import find_saturation
+from sunpy_restore.desaturation.detection.saturation import find_saturation
+from sunpy_restore.desaturation.fringes.report import fringe_residual, fringe_strength
 from sunpy_restore.desaturation.verb import desaturate
 from sunpy_restore.enhancement.forward import reconvolve
 from sunpy_restore.enhancement.verb import enhance
 from sunpy_restore.granulation.statistics.reference import reference_statistics
 from sunpy_restore.granulation.verb import synthesize_granulation
-from sunpy_restore.inpainting.background import find_background
+from sunpy_restore.inpainting.corona.background import find_background
 from sunpy_restore.inpainting.forward import draw_losses
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.header import check_lasco

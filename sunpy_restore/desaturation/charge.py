@@ -102,7 +102,7 @@ def column_properties(observation, window, restored):
     ----------
     observation : `~sunpy_restore.desaturation.observation.Observation`
         The observation.
-    window : `~sunpy_restore.desaturation.channels.InputWindow`
+    window : `~sunpy_restore.desaturation.filling.channels.InputWindow`
         Window around the damage.
     restored : `numpy.ndarray`
         Filled image in the window, in units of its scale.

@@ -9,8 +9,8 @@ wider, because the model of the diffraction pattern has errors as well.
 import numpy as np
 
 from sunpy_restore.core.reports.report import check_maker
-from sunpy_restore.desaturation.correction import bloomed_charge
-from sunpy_restore.desaturation.report import fringe_residual, fringe_strength
+from sunpy_restore.desaturation.fringes.correction import bloomed_charge
+from sunpy_restore.desaturation.fringes.report import fringe_residual, fringe_strength
 
 __all__ = ["checks"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage, signal
 from skimage.morphology import disk
 
-from sunpy_restore.desaturation.psf import RADIUS, fringe_kernel
+from sunpy_restore.desaturation.fringes.psf import RADIUS, fringe_kernel
 
 __all__ = ["FULL_WELL", "bloom", "edge_mask", "expose", "fringes", "fringes_of_others", "paper_damage"]
 

@@ -4,9 +4,9 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.reports.properties import Property, share
+from sunpy_restore.desaturation.detection.plateau import with_margin
 from sunpy_restore.desaturation.display import is_display
 from sunpy_restore.desaturation.forward import FULL_WELL
-from sunpy_restore.desaturation.plateau import with_margin
 
 __all__ = ["PROPERTIES", "fingerprint"]
 

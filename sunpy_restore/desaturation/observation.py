@@ -10,22 +10,22 @@ from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.numerics.filling import checked_hole
 from sunpy_restore.core.numerics.nearest import fill_invalid
 from sunpy_restore.core.restoration import observation
-from sunpy_restore.desaturation.blooming import separate_blooming
-from sunpy_restore.desaturation.channels import input_windows
 from sunpy_restore.desaturation.charge import column_runs
-from sunpy_restore.desaturation.display import is_display
-from sunpy_restore.desaturation.exposure import counts_per_unit, level_in_unit_of, refuse_scaled
-from sunpy_restore.desaturation.levels import at_level, on_plateau, refuse_low, warn_of_lost
-from sunpy_restore.desaturation.negative import refuse_negative
-from sunpy_restore.desaturation.plateau import find_plateau, with_margin
-from sunpy_restore.desaturation.psf import EUV_CHANNELS
-from sunpy_restore.desaturation.saturation import (
+from sunpy_restore.desaturation.detection.blooming import separate_blooming
+from sunpy_restore.desaturation.detection.exposure import counts_per_unit, level_in_unit_of, refuse_scaled
+from sunpy_restore.desaturation.detection.levels import at_level, on_plateau, refuse_low, warn_of_lost
+from sunpy_restore.desaturation.detection.negative import refuse_negative
+from sunpy_restore.desaturation.detection.plateau import find_plateau, with_margin
+from sunpy_restore.desaturation.detection.saturation import (
     channel_of,
     check_aia,
     detector_roll,
     find_saturation,
     is_along_detector,
 )
+from sunpy_restore.desaturation.display import is_display
+from sunpy_restore.desaturation.filling.channels import input_windows
+from sunpy_restore.desaturation.fringes.psf import EUV_CHANNELS
 
 __all__ = ["Observation"]
 
@@ -233,7 +233,7 @@ class Observation(observation.Observation):
 
     @cached_property
     def windows(self):
-        """Input channels around the damage, a `list` of `~sunpy_restore.desaturation.channels.InputWindow`."""
+        """Input channels around the damage, a `list` of `~sunpy_restore.desaturation.filling.channels.InputWindow`."""
         return input_windows(self.image, self.mask, self.saturated, self.level)
 
     @cached_property
@@ -249,7 +249,7 @@ class Observation(observation.Observation):
         ----------
         method : callable
             ``method(window) -> numpy.ndarray``: the filled image in an
-            `~sunpy_restore.desaturation.channels.InputWindow`, in units of its scale.
+            `~sunpy_restore.desaturation.filling.channels.InputWindow`, in units of its scale.
 
         Returns
         -------

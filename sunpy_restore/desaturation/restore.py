@@ -4,11 +4,11 @@ import numpy as np
 
 from sunpy_restore.core.inference.tilednetwork import TiledNetwork
 from sunpy_restore.core.restoration.methods import Restored
-from sunpy_restore.desaturation.channels import MARGIN
-from sunpy_restore.desaturation.classical import diffraction
-from sunpy_restore.desaturation.correction import correct_fill
-from sunpy_restore.desaturation.mixture import limited, mixed, with_kriging
-from sunpy_restore.desaturation.psf import EUV_CHANNELS
+from sunpy_restore.desaturation.filling.channels import MARGIN
+from sunpy_restore.desaturation.filling.classical import diffraction
+from sunpy_restore.desaturation.filling.mixture import limited, mixed, with_kriging
+from sunpy_restore.desaturation.fringes.correction import correct_fill
+from sunpy_restore.desaturation.fringes.psf import EUV_CHANNELS
 from sunpy_restore.networks.mixture import FillMixture
 
 __all__ = ["needs_fringes", "restore", "with_network"]
@@ -77,8 +77,8 @@ def with_network(observation, network, *, progress=False):
 
     Of a `~sunpy_restore.networks.mixture.FillMixture`, one network is used where a saturation level is known: that for
     saturated pixels on a linear scale, and the general one in display images. Otherwise the fill of the general one,
-    `~sunpy_restore.desaturation.mixture.limited` by the surroundings, the biharmonic one and kriging are averaged, see
-    `~sunpy_restore.desaturation.mixture.mixed`.
+    `~sunpy_restore.desaturation.filling.mixture.limited` by the surroundings, the biharmonic one and kriging are
+    averaged, see `~sunpy_restore.desaturation.filling.mixture.mixed`.
 
     Parameters
     ----------

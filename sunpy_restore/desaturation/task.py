@@ -5,7 +5,7 @@ from sunpy_restore.core.task import MapFunction, Option, Restoration, network_bu
 __all__ = ["CHANNELS", "DESATURATE", "TASK"]
 
 CHANNELS = ("image", "mask", "level", "brightest", "biharmonic")
-"""Input channels of the networks, see `~sunpy_restore.desaturation.channels.channels_of`."""
+"""Input channels of the networks, see `~sunpy_restore.desaturation.filling.channels.channels_of`."""
 
 TASK = Restoration(
     name="desaturate",
@@ -16,8 +16,8 @@ TASK = Restoration(
     build_network=network_builder(FillingUNet="unet", FillMixture="mixture", MaskPix2Pix="papers.pix2pix"),
     network_method="sunpy_restore.desaturation.restore:with_network",
     classical={
-        "biharmonic": "sunpy_restore.desaturation.classical:biharmonic",
-        "diffraction": "sunpy_restore.desaturation.classical:diffraction",
+        "biharmonic": "sunpy_restore.desaturation.filling.classical:biharmonic",
+        "diffraction": "sunpy_restore.desaturation.filling.classical:diffraction",
     },
     restore="sunpy_restore.desaturation.restore:restore",
     recipe="sunpy_restore.desaturation.recipe:DesaturationRecipe",
@@ -34,7 +34,7 @@ DESATURATE = MapFunction(
     observation="sunpy_restore.desaturation.observation:Observation",
     per_image={
         "mask": "sunpy_restore.core.images.containers:masks_for",
-        "exposure": "sunpy_restore.desaturation.exposure:exposures_for",
+        "exposure": "sunpy_restore.desaturation.detection.exposure:exposures_for",
     },
     options=(
         Option(

@@ -5,12 +5,18 @@ from scipy import ndimage
 
 from sunpy_restore.core.uncertainty.evidence import Evidence, KnownSums
 from sunpy_restore.desaturation.charge import column_properties
-from sunpy_restore.desaturation.correction import conserved_runs
-from sunpy_restore.desaturation.differences import BLUR, comparable, differences, local_mean_and_spread, local_variance
-from sunpy_restore.desaturation.diffraction import RADIUS
+from sunpy_restore.desaturation.filling.mixture import OF_REGION, regions
 from sunpy_restore.desaturation.forward import fringes
-from sunpy_restore.desaturation.mixture import OF_REGION, regions
-from sunpy_restore.desaturation.psf import fringe_kernel
+from sunpy_restore.desaturation.fringes.correction import conserved_runs
+from sunpy_restore.desaturation.fringes.differences import (
+    BLUR,
+    comparable,
+    differences,
+    local_mean_and_spread,
+    local_variance,
+)
+from sunpy_restore.desaturation.fringes.diffraction import RADIUS
+from sunpy_restore.desaturation.fringes.psf import fringe_kernel
 
 __all__ = ["STRATA", "evidence", "known_sums"]
 

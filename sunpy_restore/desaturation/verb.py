@@ -40,7 +40,7 @@ def desaturate(
         True for the pixels to fill, shape ``(ny, nx)``; for several images one mask for all, or one for each. The
         values of masked pixels are not used, nothing is assumed about them, and the result is proportional to the
         image. By default the saturated pixels are found from the full well of 16383 DN, see
-        `~sunpy_restore.desaturation.saturation.find_saturation`.
+        `~sunpy_restore.desaturation.detection.saturation.find_saturation`.
     saturated : `float` or `~astropy.units.Quantity`, optional
         Value that saturated pixels show; a number is in the unit of the Map. Masked pixels with this value or a larger
         one, or NaN, are then known to be saturated; without ``mask`` all such pixels are filled, and a margin of 2

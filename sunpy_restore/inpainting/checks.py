@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.reports.report import check_maker
-from sunpy_restore.inpainting.background import find_background
+from sunpy_restore.inpainting.corona.background import find_background
 
 __all__ = ["checks"]
 
@@ -55,6 +55,7 @@ def checks(comparison):
     hole = observation.mask
     guessed = 100 * observation.guessed / max(np.count_nonzero(hole), 1)
     found = [_check("Guessed pixels", guessed, low=0, high=_GUESSED, unit="%", of_values=False)]
+    restored = observation.without_edge_response(comparison.restored)
     observation = observation.without_outliers
     above = observation.image - observation.bias
     try:
@@ -62,7 +63,7 @@ def checks(comparison):
     except ValueError:
         reason = "the image has too few observed pixels for a smooth background"
         return [*found, *(_check(name, reason=reason) for name in ("Border step", "Radial profile"))]
-    image = np.where(hole, np.nan_to_num(comparison.restored) - observation.bias, above)
+    image = np.where(hole, np.nan_to_num(restored) - observation.bias, above)
     deviation = (image - background.level) / background.noise
     step = border_step(deviation, hole, observation.valid)
     profile = profile_difference(deviation, hole, observation.valid, observation.center)

@@ -6,10 +6,10 @@ from scipy import ndimage
 from sunpy_restore.core.numerics.cells import normalized_convolution
 from sunpy_restore.core.numerics.pixels import eroded, median_of_nine
 from sunpy_restore.core.reports.properties import Property, share
-from sunpy_restore.inpainting.cells import CELL, cell_medians
+from sunpy_restore.inpainting.corona.cells import CELL, cell_medians
+from sunpy_restore.inpainting.corona.noise import noise_in_cells
 from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE
 from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS
-from sunpy_restore.inpainting.noise import noise_in_cells
 
 __all__ = ["PROPERTIES", "fingerprint"]
 

@@ -10,13 +10,14 @@ from sunpy_restore.core.images.maps import valid_pixels, with_data
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.numerics.filling import checked_hole
 from sunpy_restore.core.restoration import observation
-from sunpy_restore.inpainting.cells import cell_medians
+from sunpy_restore.inpainting.corona.cells import cell_medians
+from sunpy_restore.inpainting.corona.outliers import find_outliers
+from sunpy_restore.inpainting.corona.surroundings import Surroundings
+from sunpy_restore.inpainting.lasco.detector_edge import edge_response, unusual, without_response
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, empty_pixels, obscured, unobserved_pixels
 from sunpy_restore.inpainting.lasco.header import check_lasco
 from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
-from sunpy_restore.inpainting.outliers import find_outliers
-from sunpy_restore.inpainting.surroundings import Surroundings
 from sunpy_restore.inpainting.temporal.neighbours import check_neighbours, expected_from_neighbours
 
 __all__ = ["Observation"]
@@ -64,7 +65,7 @@ class Observation(observation.Observation):
         Number of missing pixels with more missing than valid pixels around.
     outliers : `numpy.ndarray` of `bool`, optional
         Observed pixels that do not show the corona and that no fill uses, see
-        `~sunpy_restore.inpainting.outliers.find_outliers`.
+        `~sunpy_restore.inpainting.corona.outliers.find_outliers`.
     mask_given : `bool`
         Whether the mask was given and not found.
     without_data : `int`
@@ -109,11 +110,25 @@ class Observation(observation.Observation):
         return self.mask if self.never_sent is None else self.mask | self.never_sent
 
     @cached_property
+    def edge_response(self):
+        """See `~sunpy_restore.inpainting.lasco.detector_edge.edge_response`; `None` at level 1."""
+        known = ~(self.mask | self.unobserved)
+        return None if self.level >= 1 else edge_response(self.image - self.bias, known, self.binning)
+
+    def without_edge_response(self, image):
+        """An image in the unit of the observation, divided by the response of the outermost rows and columns."""
+        return without_response(image, self.edge_response, self.bias)
+
+    @cached_property
     def without_outliers(self):
-        """The observation with its ``outliers``, see `~sunpy_restore.inpainting.outliers.find_outliers`."""
-        whole = replace(self, outliers=None)
-        above = self.image - self.bias
-        return replace(self, outliers=find_outliers(above, whole.valid, self.center, self.flat_field))
+        """The observation with its ``outliers``, and without the response of the outermost rows and columns."""
+        image, response = self.without_edge_response(self.image), self.edge_response
+        whole, neighbours = replace(self, outliers=None), self.neighbours
+        outliers = find_outliers(image - self.bias, whole.valid, self.center, self.flat_field)
+        if response is not None:
+            outliers |= unusual(response) & whole.valid
+            neighbours = None if neighbours is None else np.where(response == 1, neighbours, np.nan)
+        return replace(self, image=image, outliers=outliers, neighbours=neighbours)
 
     @cached_property
     def surroundings(self):

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from sunpy_restore.core.restoration.methods import Restored
-from sunpy_restore.inpainting.blending import blended
-from sunpy_restore.inpainting.channels import pixel_channels, polar_part
-from sunpy_restore.inpainting.holes import fill_holes
-from sunpy_restore.inpainting.polar import PolarGrid
+from sunpy_restore.inpainting.filling.blending import blended
+from sunpy_restore.inpainting.filling.channels import pixel_channels, polar_part
+from sunpy_restore.inpainting.filling.holes import fill_holes
+from sunpy_restore.inpainting.filling.polar import PolarGrid
+from sunpy_restore.inpainting.filling.texture import with_texture
+from sunpy_restore.inpainting.filling.views import VIEWS
 from sunpy_restore.inpainting.task import CHANNELS
 from sunpy_restore.inpainting.temporal.detail import with_detail
-from sunpy_restore.inpainting.texture import with_texture
-from sunpy_restore.inpainting.views import VIEWS
 
 __all__ = ["POLAR_MARGIN", "mirror_averaged", "restore", "with_network"]
 
@@ -43,12 +43,15 @@ def restore(observation, method, *, texture=False, progress=False):
     `~sunpy_restore.core.restoration.methods.Restored`
         In the unit of the observation, with the header keyword ``RSTGUESS``.
     """
-    observation = observation.without_outliers
+    original, observation = observation, observation.without_outliers
     filled = method(observation, progress=progress)
     added = None
     if texture:
         textured = with_texture(filled, observation)
         filled, added = textured, textured - filled
+    if (response := original.edge_response) is not None:
+        filled = np.where(original.mask, original.bias + (filled - original.bias) * response, original.image)
+        added = None if added is None else added * response
     if observation.never_sent is not None:
         filled = np.where(observation.never_sent, observation.empty_value, filled)
     return Restored(data=filled, filled=observation.filled, cards={"rstguess": observation.guessed}, added=added)
@@ -63,7 +66,7 @@ def with_network(observation, network, *, progress=False):
     observation : `~sunpy_restore.inpainting.observation.Observation`
         The observation.
     network : `~sunpy_restore.core.inference.tilednetwork.TiledNetwork`
-        The network; ``view`` of its module is a name in `~sunpy_restore.inpainting.views.VIEWS`.
+        The network; ``view`` of its module is a name in `~sunpy_restore.inpainting.filling.views.VIEWS`.
     progress : `bool`
         Show a progress bar.
 

@@ -6,7 +6,7 @@ __all__ = ["CHANNELS", "INPAINT", "NO_NEIGHBOURS", "TASK"]
 
 CHANNELS = ("image", "mask", "unobserved", "flat_field", "noise", "neighbours", "seen", "plain", "radial", "plate",
             "radial_plate", "rings", "rays", "edge_enhancing_diffusion", "coherence")  # fmt: skip
-"""Names of the input channels of a network, see `sunpy_restore.inpainting.channels`."""
+"""Names of the input channels of a network, see `sunpy_restore.inpainting.filling.channels`."""
 
 NO_NEIGHBOURS = "Found no neighbours; method 'temporal' expects some. Pass neighbours=[before, after]."
 """Message of the error for ``method="temporal"`` without neighbours."""
@@ -20,9 +20,9 @@ TASK = Restoration(
     build_network=network_builder(CoronaUNet="unet", LayeredPartialUNet="papers.partialconv"),
     network_method="sunpy_restore.inpainting.restore:with_network",
     classical={
-        **{name: f"sunpy_restore.inpainting.classical:{name}" for name in ("harmonic", "biharmonic", "radial")},
-        "fuzzy": "sunpy_restore.inpainting.fuzzy:fuzzy",
-        "temporal": "sunpy_restore.inpainting.classical:temporal",
+        **{name: f"sunpy_restore.inpainting.filling.classical:{name}" for name in ("harmonic", "biharmonic", "radial")},
+        "fuzzy": "sunpy_restore.inpainting.filling.fuzzy:fuzzy",
+        "temporal": "sunpy_restore.inpainting.filling.classical:temporal",
     },
     restore="sunpy_restore.inpainting.restore:restore",
     recipe="sunpy_restore.inpainting.recipe:InpaintingRecipe",

@@ -5,10 +5,11 @@ from scipy import ndimage
 
 from sunpy_restore.core.numerics.cells import normalized_convolution
 from sunpy_restore.core.uncertainty.evidence import Evidence
-from sunpy_restore.inpainting.cells import CELL, average_near
+from sunpy_restore.inpainting.corona.cells import CELL, average_near
+from sunpy_restore.inpainting.corona.surroundings import LAGS, LARGEST, cell_means
+from sunpy_restore.inpainting.lasco.detector_edge import BORDER
 from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE
 from sunpy_restore.inpainting.lasco.header import FULL
-from sunpy_restore.inpainting.surroundings import LAGS, LARGEST, cell_means
 
 __all__ = ["BORDER", "FARTHEST", "FEATURES", "STRATA", "evidence"]
 
@@ -25,9 +26,6 @@ FEATURES = (
 
 FARTHEST = 160
 """Pixels from the nearest observed pixel beyond which nothing is known; holes of 8 x 8 blocks were measured."""
-
-BORDER = 5
-"""Pixels along the border of a full frame that show no corona, and that the calibration to level 1 discards."""
 
 _LEAST = 0.05  # noises; added before logarithms
 _STRONG = 1.0  # noises; smallest gradient over 16 pixels of a streamer or front
@@ -61,7 +59,8 @@ def evidence(observation, restored, method):
             stratum=np.zeros(count, dtype=int), unknown=np.ones(count, dtype=bool),
         )  # fmt: skip
     values = [*_of_place(scene), *_of_surroundings(scene), *_of_neighbours(scene)]
-    values += _of_fill(scene, restored.data if restored.added is None else restored.data - restored.added)
+    filled = restored.data if restored.added is None else restored.data - restored.added
+    values += _of_fill(scene, observation.without_edge_response(filled))
     unknown = (scene.distance > FARTHEST) | _at_border(scene)
     if observation.never_sent is not None:
         unknown |= observation.never_sent[where]

@@ -23,8 +23,8 @@ from sunpy_restore.core.numerics.metrics import contrast
 from sunpy_restore.core.weights import registry
 from sunpy_restore.core.weights.store import available, default_for, locate, write
 from sunpy_restore.data import SAMPLES, sample_path
-from sunpy_restore.desaturation.report import fringe_residual
-from sunpy_restore.desaturation.saturation import find_saturation
+from sunpy_restore.desaturation.detection.saturation import find_saturation
+from sunpy_restore.desaturation.fringes.report import fringe_residual
 from sunpy_restore.enhancement.forward import reconvolve
 from sunpy_restore.granulation.statistics import reference_statistics
 from sunpy_restore.tasks import FUNCTIONS, all_tasks

@@ -6,7 +6,7 @@ from scipy import signal
 
 import sunpy.map
 
-from sunpy_restore.desaturation.psf import mesh_psf
+from sunpy_restore.desaturation.fringes.psf import mesh_psf
 
 WELL = 16383.0
 HEADER = {

@@ -14,8 +14,8 @@ from sunpy_restore.core.reports.report import Comparison
 from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.checks import checks
 from sunpy_restore.desaturation.forward import FULL_WELL, fringes
+from sunpy_restore.desaturation.fringes.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.observation import Observation
-from sunpy_restore.desaturation.psf import EUV_CHANNELS
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from sunpy_restore.desaturation.forward import FULL_WELL, bloom, edge_mask, expose, fringes, paper_damage
-from sunpy_restore.desaturation.psf import EUV_CHANNELS, fringe_kernel, mesh_psf
+from sunpy_restore.desaturation.fringes.psf import EUV_CHANNELS, fringe_kernel, mesh_psf
 
 
 def distance_to(mask):

@@ -14,9 +14,9 @@ from sunpy_restore import desaturate, filled
 from sunpy_restore.core.numerics.metrics import psnr
 from sunpy_restore.core.weights.store import available, read_metadata
 from sunpy_restore.data import sample_path
+from sunpy_restore.desaturation.detection.saturation import find_saturation
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes, paper_damage
-from sunpy_restore.desaturation.report import fringe_residual, fringe_strength
-from sunpy_restore.desaturation.saturation import find_saturation
+from sunpy_restore.desaturation.fringes.report import fringe_residual, fringe_strength
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.desaturation import observation
+from sunpy_restore.desaturation.detection.saturation import find_saturation
 from sunpy_restore.desaturation.observation import Observation
-from sunpy_restore.desaturation.saturation import find_saturation
 
 WELL = 16383.0
 

@@ -5,9 +5,9 @@ import pytest
 from scipy import ndimage
 
 from sunpy_restore import desaturate, filled
+from sunpy_restore.desaturation.detection.plateau import find_overshoots
+from sunpy_restore.desaturation.detection.saturation import find_saturation
 from sunpy_restore.desaturation.forward import bloom
-from sunpy_restore.desaturation.plateau import find_overshoots
-from sunpy_restore.desaturation.saturation import find_saturation
 
 WELL = 16383.0
 HIGHEST = 1.08 * WELL

@@ -6,7 +6,7 @@ from scipy import signal
 
 from sunpy_restore import desaturate, filled, load, measure, save
 from sunpy_restore.core.uncertainty.evidence import KnownSums, recorded_sums
-from sunpy_restore.desaturation.psf import mesh_psf
+from sunpy_restore.desaturation.fringes.psf import mesh_psf
 
 WELL = 16383.0
 

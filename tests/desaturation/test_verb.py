@@ -14,7 +14,7 @@ from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.fits.io import load, save
 from sunpy_restore.core.images.filled import filled
 from sunpy_restore.data import sample_path
-from sunpy_restore.desaturation.saturation import find_saturation
+from sunpy_restore.desaturation.detection.saturation import find_saturation
 from sunpy_restore.desaturation.verb import desaturate
 
 WELL = 16383.0

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from sunpy_restore.core.restoration.methods import load_method
 from sunpy_restore.core.weights.store import write
-from sunpy_restore.inpainting.noise import find_noise
+from sunpy_restore.inpainting.corona.noise import find_noise
 from sunpy_restore.inpainting.observation import Observation
 from sunpy_restore.inpainting.restore import restore
 from sunpy_restore.inpainting.task import TASK

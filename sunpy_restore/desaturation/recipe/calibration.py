@@ -10,8 +10,8 @@ from skimage.morphology import disk
 
 from sunpy_restore.core.uncertainty.evidence import Case
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes
+from sunpy_restore.desaturation.fringes.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.observation import Observation
-from sunpy_restore.desaturation.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.recipe import masks
 from sunpy_restore.desaturation.recipe.families import FAMILIES
 from sunpy_restore.desaturation.recipe.scenes import Disk, crop, flare, read_disks

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from sunpy_restore.desaturation.mixture import FEATURES, FILLS, limited, regions, with_kriging
+from sunpy_restore.desaturation.filling.mixture import FEATURES, FILLS, limited, regions, with_kriging
 from sunpy_restore.desaturation.recipe.scenes import read_disks
 from sunpy_restore.desaturation.recipe.views import Views
 from sunpy_restore.desaturation.task import CHANNELS

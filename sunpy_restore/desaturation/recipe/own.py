@@ -4,9 +4,9 @@ import numpy as np
 
 from sunpy_restore.core.datasets.manifest import Images, read_manifest
 from sunpy_restore.core.datasets.samples import Sample
-from sunpy_restore.desaturation.exposure import counts_per_unit
-from sunpy_restore.desaturation.psf import EUV_CHANNELS
-from sunpy_restore.desaturation.saturation import check_aia, find_saturation
+from sunpy_restore.desaturation.detection.exposure import counts_per_unit
+from sunpy_restore.desaturation.detection.saturation import check_aia, find_saturation
+from sunpy_restore.desaturation.fringes.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.task import DESATURATE
 
 __all__ = ["EIGHT_BIT", "LEVEL_1", "OwnDisk", "own_exposures", "own_images", "sample_of"]

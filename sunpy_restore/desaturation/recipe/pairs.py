@@ -8,9 +8,9 @@ from scipy import ndimage
 from skimage.morphology import disk
 
 from sunpy_restore.core.datasets.made import Made
-from sunpy_restore.desaturation.channels import channels_of
+from sunpy_restore.desaturation.filling.channels import channels_of
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes, paper_damage
-from sunpy_restore.desaturation.psf import EUV_CHANNELS
+from sunpy_restore.desaturation.fringes.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.recipe.masks import add_outliers
 from sunpy_restore.desaturation.recipe.scenes import crop, flare
 
@@ -36,7 +36,7 @@ def pair_of(image, mask, truth, **saturation):
     Parameters
     ----------
     image, mask, **saturation
-        See `~sunpy_restore.desaturation.channels.channels_of`.
+        See `~sunpy_restore.desaturation.filling.channels.channels_of`.
     truth : `numpy.ndarray`
         Shape ``(ny, nx)``.
 

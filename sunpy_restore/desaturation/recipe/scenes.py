@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from sunpy_restore.core.datasets.imagelist import find_list, read_list
 from sunpy_restore.core.datasets.manifest import has_manifest
-from sunpy_restore.desaturation.psf import EUV_CHANNELS
+from sunpy_restore.desaturation.fringes.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.recipe.own import own_images
 from sunpy_restore.desaturation.task import DESATURATE
 

@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 import numpy as np
 from scipy import ndimage
 
+from sunpy_restore.inpainting.lasco.block_shapes import forms_squares
 from sunpy_restore.inpainting.lasco.header import FULL, SUN, WANDER
 
 __all__ = ["BLOCK", "MARGIN", "OCCULTER_EDGE", "block_grid", "detector_pixels", "empty_pixels", "obscured",
@@ -52,13 +53,16 @@ _DISCS = {"C2": (60, 200), "C3": (50, 100)}
 _STOPS = {"C2": (480, 620), "C3": (500, 570)}
 _RING = 0.9
 
+_SHRINKAGE = 4  # pixels by which the interpolation to level 1 makes a block smaller
+
 MARGIN = 5
 """Pixels around the mask of the calibration that do not count as lost: the Sun and the pylon move relative to it."""
 
 
 def empty_pixels(data, lasco):
     """
-    Find pixels without data: not finite, ``BLANK``, zero, or the value of masked pixels at level 1.
+    Find pixels without data: not finite, ``BLANK``, zero, the value of masked pixels at level 1, or the smallest value
+    of the image if its pixels form squares of the size of telemetry blocks.
 
     Parameters
     ----------
@@ -86,7 +90,11 @@ def empty_pixels(data, lasco):
         values, counts = np.unique(sample[::4], return_counts=True)
         if counts.size and counts.max() > 0.5 * counts.sum():
             empty |= data == values[counts.argmax()]
-    return empty
+    side = BLOCK - _SHRINKAGE * (lasco.level == 1)
+    lowest = ~empty & (data == np.min(data[~empty], initial=data.max()))
+    if lasco.binned_on_ground or lowest.sum() < side**2:
+        return empty
+    return empty | lowest if forms_squares(lowest & ~obscured(data.shape, lasco, MARGIN), side) else empty
 
 
 def unobserved_pixels(data, lasco, empty=None):

@@ -45,11 +45,11 @@ def find_missing_blocks(smap):
     """
     Find the missing telemetry blocks of an image of LASCO.
 
-    A block is missing if all of its pixels have no data: zero, NaN, ``BLANK``, or at level 1 the value that all masked
-    pixels share. In a full frame of level 0.5 the blocks are those of the grid. In other images they are any squares of
-    32 pixels, or of 28 pixels at level 1, where the correction of the distortion moves their borders. The edge of a
-    cutout may cut a block. Pixels behind the occulter and the pylon and outside of the field of view are unobserved and
-    not missing.
+    A block is missing if all of its pixels have no data: zero, NaN, ``BLANK``, at level 1 the value that all masked
+    pixels share, or the smallest value of the image if its pixels form blocks. In a full frame of level 0.5 the blocks
+    are those of the grid. In other images they are any squares of 32 pixels, or of 28 pixels at level 1, where the
+    correction of the distortion moves their borders. The edge of a cutout may cut a block. Pixels behind the occulter
+    and the pylon and outside of the field of view are unobserved and not missing.
 
     Parameters
     ----------

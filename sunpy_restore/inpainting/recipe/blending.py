@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from sunpy_restore.inpainting.blending import trial
-from sunpy_restore.inpainting.channels import polar_part
-from sunpy_restore.inpainting.polar import PolarGrid
+from sunpy_restore.inpainting.filling.blending import trial
+from sunpy_restore.inpainting.filling.channels import polar_part
+from sunpy_restore.inpainting.filling.polar import PolarGrid
+from sunpy_restore.inpainting.filling.views import VIEWS
 from sunpy_restore.inpainting.recipe.pairs import flat_fields_of
 from sunpy_restore.inpainting.recipe.scenes import read_exposures
 from sunpy_restore.inpainting.recipe.scores import holes_of, with_hole
 from sunpy_restore.inpainting.restore import POLAR_MARGIN, mirror_averaged
-from sunpy_restore.inpainting.views import VIEWS
 
 __all__ = ["mean_products", "trials_in_training_images"]
 
@@ -30,7 +30,7 @@ def mean_products(network, directory):
     Returns
     -------
     `numpy.ndarray`
-        Mean of ``products`` of `~sunpy_restore.inpainting.blending.Trial`, for holes of the sizes, and with the
+        Mean of ``products`` of `~sunpy_restore.inpainting.filling.blending.Trial`, for holes of the sizes, and with the
         structure across them, of `~sunpy_restore.inpainting.recipe.scores.evaluation_pairs`.
     """
     network = mirror_averaged(network)
@@ -52,7 +52,7 @@ def trials_in_training_images(network, directory):
     ------
     kind : `str`
         See `~sunpy_restore.inpainting.recipe.scores.holes_of`.
-    trial : `~sunpy_restore.inpainting.blending.Trial`
+    trial : `~sunpy_restore.inpainting.filling.blending.Trial`
         The errors.
     """
     exposures = read_exposures(directory)

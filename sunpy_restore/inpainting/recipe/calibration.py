@@ -2,8 +2,8 @@
 Cases from which the uncertainty of filled pixels is learned: images that were kept back, with holes of all sizes.
 
 The truth of a filled pixel is its observed value, noise included. Stars, planets and cosmic rays in holes are left out:
-no fill contains them, see `~sunpy_restore.inpainting.outliers.find_outliers`. Images of the list are split by position
-angle: 12 sectors of 30 degrees belong to three parts in turn.
+no fill contains them, see `~sunpy_restore.inpainting.corona.outliers.find_outliers`. Images of the list are split by
+position angle: 12 sectors of 30 degrees belong to three parts in turn.
 """
 
 from functools import cache, partial
@@ -18,14 +18,14 @@ from sunpy_restore.core.datasets.manifest import has_manifest
 from sunpy_restore.core.images.maps import new_map
 from sunpy_restore.core.numerics.cells import normalized_convolution
 from sunpy_restore.core.uncertainty.evidence import Case
-from sunpy_restore.inpainting.background import radial_profile
+from sunpy_restore.inpainting.corona.background import radial_profile
+from sunpy_restore.inpainting.corona.noise import find_noise
+from sunpy_restore.inpainting.corona.outliers import find_outliers
 from sunpy_restore.inpainting.forward import draw_losses, lose
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import BLOCK, OCCULTER_EDGE
 from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS, Lasco
-from sunpy_restore.inpainting.noise import find_noise
 from sunpy_restore.inpainting.observation import Observation
-from sunpy_restore.inpainting.outliers import find_outliers
 from sunpy_restore.inpainting.recipe.pairs import STRENGTHS, simulated_neighbours
 from sunpy_restore.inpainting.recipe.scenes import LISTS, UNUSED, read_exposures
 from sunpy_restore.inpainting.recipe.structure import front_through, streamer_through, structure

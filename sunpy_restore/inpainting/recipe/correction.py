@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from sunpy_restore.inpainting.fills import FILLS
+from sunpy_restore.inpainting.filling.fills import FILLS
 from sunpy_restore.inpainting.task import CHANNELS
 
 __all__ = ["error_in_holes", "scored_pixels", "weighted_error_in_holes"]

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.numerics.cells import normalized_convolution
-from sunpy_restore.inpainting.background import find_background
+from sunpy_restore.inpainting.corona.background import find_background
 
 __all__ = ["make_flat_field"]
 

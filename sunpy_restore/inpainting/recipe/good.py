@@ -5,11 +5,11 @@ from functools import partial
 import numpy as np
 
 from sunpy_restore.core.numerics.cells import cell_sums
+from sunpy_restore.inpainting.corona.noise import find_noise
 from sunpy_restore.inpainting.forward import draw_losses, lose
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE
 from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS, Lasco
-from sunpy_restore.inpainting.noise import find_noise
 from sunpy_restore.inpainting.observation import Observation
 from sunpy_restore.inpainting.recipe.pairs import STRENGTHS
 from sunpy_restore.inpainting.recipe.scenes import read_exposures

@@ -7,15 +7,15 @@ import torch
 from scipy import ndimage
 from torch.utils.data import Dataset
 
-from sunpy_restore.inpainting.channels import LEAST_NOISE
-from sunpy_restore.inpainting.fills import FILLS, first_fills
+from sunpy_restore.inpainting.filling.channels import LEAST_NOISE
+from sunpy_restore.inpainting.filling.fills import FILLS, first_fills
+from sunpy_restore.inpainting.filling.polar import ROWS, STEPS, PolarGrid
+from sunpy_restore.inpainting.filling.views import VIEWS
 from sunpy_restore.inpainting.forward import draw_losses
 from sunpy_restore.inpainting.observation import Observation
-from sunpy_restore.inpainting.polar import ROWS, STEPS, PolarGrid
 from sunpy_restore.inpainting.recipe.pairs import STRENGTHS
 from sunpy_restore.inpainting.recipe.structure import structure_fields
 from sunpy_restore.inpainting.task import CHANNELS
-from sunpy_restore.inpainting.views import VIEWS
 
 __all__ = ["MixtureDataset", "PolarExposure", "polar_exposure"]
 
@@ -51,16 +51,16 @@ class PolarExposure(NamedTuple):
     ----------
     detector : ``"C2"`` or ``"C3"``
         The coronagraph.
-    grid : `~sunpy_restore.inpainting.polar.PolarGrid`
+    grid : `~sunpy_restore.inpainting.filling.polar.PolarGrid`
         The grid.
     image : `numpy.ndarray`
         Deviation from the background in its unit, 0 where unknown.
     known : `numpy.ndarray` of `bool`
         Where it is known.
     flat_field, noise : `numpy.ndarray`
-        See `sunpy_restore.inpainting.channels`.
+        See `sunpy_restore.inpainting.filling.channels`.
     unit, contrast : `numpy.ndarray`
-        See `~sunpy_restore.inpainting.views.View`.
+        See `~sunpy_restore.inpainting.filling.views.View`.
     """
 
     detector: str

@@ -7,14 +7,14 @@ import torch
 from scipy import ndimage
 from torch.utils.data import Dataset
 
-from sunpy_restore.inpainting.channels import pixel_channels, polar_channels
+from sunpy_restore.inpainting.filling.channels import pixel_channels, polar_channels
+from sunpy_restore.inpainting.filling.polar import PolarGrid
+from sunpy_restore.inpainting.filling.views import VIEWS
 from sunpy_restore.inpainting.forward import draw_losses, lose
 from sunpy_restore.inpainting.observation import Observation
-from sunpy_restore.inpainting.polar import PolarGrid
 from sunpy_restore.inpainting.recipe.flat_fields import make_flat_field
 from sunpy_restore.inpainting.recipe.structure import structure
 from sunpy_restore.inpainting.task import CHANNELS
-from sunpy_restore.inpainting.views import VIEWS
 
 __all__ = ["STRENGTHS", "Pair", "PatchDataset", "flat_fields_of", "patches_of", "simulate_pair", "simulated_neighbours"]
 

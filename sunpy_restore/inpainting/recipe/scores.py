@@ -6,11 +6,11 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.numerics.cells import normalized_convolution
+from sunpy_restore.inpainting.corona.noise import find_noise
 from sunpy_restore.inpainting.forward import lose
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import BLOCK, OCCULTER_EDGE
 from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS, Lasco
-from sunpy_restore.inpainting.noise import find_noise
 from sunpy_restore.inpainting.observation import Observation
 from sunpy_restore.inpainting.recipe.scenes import read_exposures
 from sunpy_restore.inpainting.recipe.structure import front_through, streamer_through

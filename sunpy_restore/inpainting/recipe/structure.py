@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import expit
 
-from sunpy_restore.inpainting.polar import ROWS, STEPS
+from sunpy_restore.inpainting.filling.polar import ROWS, STEPS
 
 __all__ = ["front_through", "streamer_through", "structure", "structure_fields"]
 

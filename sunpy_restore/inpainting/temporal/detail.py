@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.numerics.cells import between_cells, cell_sums, normalized_convolution
-from sunpy_restore.inpainting.noise import find_noise
+from sunpy_restore.inpainting.corona.noise import find_noise
 
 __all__ = ["with_detail"]
 

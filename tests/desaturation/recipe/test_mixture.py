@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sunpy_restore.core.recipes.recipe import recipe_of
-from sunpy_restore.desaturation.mixture import FEATURES, FILLS
+from sunpy_restore.desaturation.filling.mixture import FEATURES, FILLS
 from sunpy_restore.desaturation.recipe.mixture import fit_shares, mixture_of, statistics
 from sunpy_restore.desaturation.task import CHANNELS, TASK
 from sunpy_restore.networks.unet import FillingUNet

@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+import sunpy.map
+
 from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
 
 BZERO = np.float32(3.2501e-9)
@@ -31,6 +33,10 @@ EVERY_LOSS = pytest.mark.parametrize(
 def slow(*values):
     """A parameter in the slow tier."""
     return pytest.param(*values, marks=pytest.mark.slow)
+
+
+def new_map(data, smap):
+    return sunpy.map.Map(data, smap.meta)
 
 
 def box(shape, rows, columns):
@@ -90,6 +96,32 @@ def test_missing_blocks_of_level_1_are_found(make_lasco, make_blocks, hidden_at_
     assert not (found.mask & found.unobserved).any()
     # All pixels without data are in one of the two masks
     assert (found.mask | found.unobserved)[lost | hidden_at_level_1(detector)].all()
+
+
+@pytest.mark.parametrize(
+    ("detector", "level", "difference"), [("C2", 0.5, False), ("C3", 1, False), slow("C2", 1, False), ("C3", 1, True)]
+)
+def test_blocks_with_the_smallest_value_are_missing(make_lasco, make_blocks, detector, level, difference):
+    lost = make_blocks([(6, 23), (6, 24), (21, 8), (25, 16)])
+    smap = make_lasco(detector, level)
+    data = smap.data.astype(np.float32)
+    seen = ~find_missing_blocks(smap).unobserved
+    if difference:
+        data = np.where(seen, data - np.median(data[seen]), data)
+    assert not find_missing_blocks(new_map(data, smap)).mask.any()
+    data = np.where(lost & seen, data[seen].min(), data)
+    found = find_missing_blocks(new_map(data, smap))
+    assert found.mask[lost & seen].all()
+    # Pixels of difference images next to a block can be darker than their surroundings
+    near = ndimage.binary_dilation(lost, np.ones((5, 5))) if difference else lost
+    assert not (found.mask & ~near).any()
+
+
+def test_a_clipped_corona_is_not_missing(make_lasco):
+    smap = make_lasco("C2")
+    smooth = ndimage.gaussian_filter(smap.data.astype(float), 4)
+    clipped = np.where(smap.data == 0, 0, np.maximum(smooth, np.percentile(smooth, 60)))
+    assert not find_missing_blocks(new_map(clipped, smap)).mask.any()
 
 
 def _warped(image):

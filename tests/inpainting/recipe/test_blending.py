@@ -6,7 +6,7 @@ import torch
 
 from sunpy_restore.core.inference.tilednetwork import TiledNetwork
 from sunpy_restore.core.recipes.recipe import recipe_of
-from sunpy_restore.inpainting.fills import FILLS
+from sunpy_restore.inpainting.filling.fills import FILLS
 from sunpy_restore.inpainting.recipe import blending, scores
 from sunpy_restore.inpainting.recipe.blending import mean_products, trials_in_training_images
 from sunpy_restore.inpainting.task import CHANNELS, TASK

@@ -7,7 +7,7 @@ import pytest
 
 from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.restoration.methods import load_method, restore_observation
-from sunpy_restore.inpainting.noise import find_noise
+from sunpy_restore.inpainting.corona.noise import find_noise
 from sunpy_restore.inpainting.recipe import calibration as module
 from sunpy_restore.inpainting.recipe.calibration import NOISES, make_case
 from sunpy_restore.inpainting.task import TASK

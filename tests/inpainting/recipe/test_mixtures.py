@@ -5,12 +5,12 @@ import pytest
 import torch
 from scipy import ndimage
 
-from sunpy_restore.inpainting.fills import FILLS
+from sunpy_restore.inpainting.filling.fills import FILLS
+from sunpy_restore.inpainting.filling.views import LARGEST_DEVIATION
 from sunpy_restore.inpainting.recipe import mixtures
 from sunpy_restore.inpainting.recipe.correction import weighted_error_in_holes
 from sunpy_restore.inpainting.recipe.mixtures import MixtureDataset, polar_exposure
 from sunpy_restore.inpainting.task import CHANNELS
-from sunpy_restore.inpainting.views import LARGEST_DEVIATION
 
 SIDE, ITEMS = 64, range(8)
 

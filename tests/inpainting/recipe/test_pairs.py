@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from sunpy_restore.inpainting import forward, polar
+from sunpy_restore.inpainting import forward
+from sunpy_restore.inpainting.filling import polar
+from sunpy_restore.inpainting.filling.views import VIEWS
 from sunpy_restore.inpainting.recipe import pairs as module
 from sunpy_restore.inpainting.recipe.flat_fields import make_flat_field
 from sunpy_restore.inpainting.recipe.pairs import PatchDataset, flat_fields_of, patches_of, simulate_pair
 from sunpy_restore.inpainting.task import CHANNELS
-from sunpy_restore.inpainting.views import VIEWS
 
 SEEDS = range(10)
 VIEWS_OF_NETWORKS = ("pixel", "equalized", pytest.param("polar", marks=pytest.mark.slow))

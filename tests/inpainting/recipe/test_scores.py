@@ -7,7 +7,7 @@ import pytest
 
 from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.restoration.methods import load_method
-from sunpy_restore.inpainting.noise import find_noise
+from sunpy_restore.inpainting.corona.noise import find_noise
 from sunpy_restore.inpainting.recipe import scores
 from sunpy_restore.inpainting.recipe.scores import measure, with_hole
 from sunpy_restore.inpainting.task import TASK

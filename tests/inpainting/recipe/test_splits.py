@@ -138,7 +138,7 @@ def test_pairs_have_the_shapes_of_the_task(made):
 
 @pytest.mark.slow
 def test_polar_pairs_have_the_shapes_of_the_task(folder, config, recipe, monkeypatch):
-    monkeypatch.setattr("sunpy_restore.inpainting.polar.ROWS", 260)
+    monkeypatch.setattr("sunpy_restore.inpainting.filling.polar.ROWS", 260)
     training, _ = recipe.datasets(folder, replace(config, network=config.network | {"view": "polar"}))
     for index in range(8):
         check_shapes(*training[index])

@@ -1,0 +1,208 @@
+"""
+Separation of saturated pixels into primary saturation, by incident light, and blooming.
+
+Charge that a pixel can't hold moves up and down its column in equal parts until it finds room. Charge is conserved, so
+the mean of the light over a run of saturated pixels is the full well. For a source whose profile along the column is a
+Gaussian of standard deviation s, on any uniform background, a run of height 2 s z comes from a peak of
+
+    p = z / (sqrt(pi / 2) erf(z / sqrt(2)))
+
+in full wells, both above the background. The light itself exceeds the full well in the central ``2 s sqrt(2 ln p)``
+pixels of the run. The width s is measured next to the patch, in columns without saturated pixels or bloomed charge.
+"""
+
+import numpy as np
+from scipy import ndimage, signal, special
+
+from sunpy_restore.core.messages import warn_user
+from sunpy_restore.desaturation.detection.plateau import with_margin
+
+__all__ = ["OUTCOMES", "separate_blooming"]
+
+OUTCOMES = ("bloomed", "clipped")
+"""What can happen to the charge above the full well: it moves along the column, or is lost."""
+
+_SHARPEST = 1.0  # pixels; standard deviation of the core of AIA's point spread function
+_TYPICAL = 2.25  # z of a source of 1.9 full wells, used where the width can't be measured
+_STRONGEST = 100.0  # full wells; brighter than any flare
+_TALL = 3  # pixels; shortest run that shows whether charge bloomed
+_FRAGMENT = 2  # pixels
+_DECISIVE = 0.8  # misfit of a bloomed source relative to that of a clipped one, below which charge bloomed
+_UNDECIDED = (0.7, 2.5)  # the same, between which weakly saturated flares are taken for either
+_MATTERS = 5  # pixels; shortest of the longest runs for which it makes a difference
+_FWHM = np.sqrt(8 * np.log(2))
+
+
+def separate_blooming(saturated, image, level, excess=None, *, warn=False):
+    """
+    Find the saturated pixels that were saturated by incident light.
+
+    Charge blooms along columns only, so every run of saturated pixels in a column contains at least one pixel that was
+    saturated by incident light, near the middle of the run. If the light above and below the runs falls off as smoothly
+    as next to them, no charge bloomed (the analog-to-digital converter clipped below the full well), and all pixels
+    were saturated by incident light.
+
+    Parameters
+    ----------
+    saturated : `numpy.ndarray` of `bool`
+        Shape ``(ny, nx)``, the saturated pixels; columns of the camera lie along the first axis.
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``, any unit.
+    level : `float`
+        Saturation level, in the unit of the image.
+    excess : ``"bloomed"`` or ``"clipped"``, optional
+        What happened to the charge above the full well. By default the light above and below the runs decides.
+    warn : `bool`
+        Whether to warn if it does not.
+
+    Returns
+    -------
+    primary : `numpy.ndarray` of `bool`
+        Subset of ``saturated``, shape ``(ny, nx)``. The other saturated pixels bloomed.
+
+    Raises
+    ------
+    ValueError
+        Another excess.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        Both explain the light nearly as well.
+    """
+    if excess not in (None, *OUTCOMES):
+        raise ValueError(f"Unknown excess {excess!r}; expected {' or '.join(map(repr, OUTCOMES))}, or None.")
+    columns = np.flatnonzero(saturated.any(axis=0))
+    if not columns.size:
+        return np.zeros_like(saturated)
+    if excess == "clipped":
+        return saturated.copy()
+    column, start, stop = _runs(saturated)
+    patch = ndimage.label(saturated, np.ones((3, 3)))[0][start, column]
+    width, base = np.empty(len(patch)), np.empty(len(patch))
+    for index in np.unique(patch):
+        members = patch == index
+        width[members], base[members] = _profile(image, saturated, column[members], start[members], stop[members])
+    height = stop - start
+    measured = np.isfinite(width)
+    width = np.where(measured, np.maximum(width, _SHARPEST), height / (2 * _TYPICAL))
+    z = height / (2 * width)
+    peak = _peak(z)
+    if excess is None:
+        base = np.where(measured, base, np.nan)
+        misfit = _misfit(image, saturated, (column, start, stop), z, width, base, level)
+        excess = "bloomed" if misfit["bloomed"] < _DECISIVE * misfit["clipped"] else "clipped"
+        if warn and _is_undecided(misfit, height):
+            warn_user(_DOUBT[excess].format(np.count_nonzero(saturated)))
+    if excess == "clipped":
+        return saturated.copy()
+    lit = np.clip(2 * width * np.sqrt(2 * np.log(np.maximum(peak, 1))), 1, height)
+    middle = (start + stop - 1) / 2
+    primary = np.zeros_like(saturated)
+    for x, first, last in zip(column, np.ceil(middle - lit / 2), np.floor(middle + lit / 2), strict=True):
+        primary[int(first) : int(last) + 1, x] = True
+    return _without_fragments(primary & saturated, saturated)
+
+
+def _without_fragments(primary, saturated):
+    """Drop isolated pieces of one or two pixels, which registration cuts off because it mixes columns."""
+    patches = ndimage.label(saturated, np.ones((3, 3)))[0]
+    pieces, count = ndimage.label(primary, np.ones((3, 3)))
+    if not count:
+        return primary
+    sizes = np.bincount(pieces.ravel())[1:]
+    patch = ndimage.maximum(patches, pieces, np.arange(1, count + 1)).astype(int)
+    largest = np.zeros(patches.max() + 1, dtype=int)
+    np.maximum.at(largest, patch, sizes)
+    kept = (sizes > _FRAGMENT) | (sizes == largest[patch])
+    return np.concatenate([[False], kept])[pieces]
+
+
+def _runs(saturated):
+    """Column, first row, and row after the last of every vertical run."""
+    edges = np.diff(np.pad(saturated.T.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    column, start = np.nonzero(edges == 1)
+    return column, start, np.nonzero(edges == -1)[1]
+
+
+def _peak(z):
+    """Peak in full wells of the source that saturated a run of half height ``z`` standard deviations."""
+    return z / (np.sqrt(np.pi / 2) * special.erf(z / np.sqrt(2)))
+
+
+def _profile(image, saturated, column, start, stop):
+    """Standard deviation along the columns of the light next to a patch, and the background level under it."""
+    widths, bases = [], []
+    tallest = (stop - start).max()
+    for edge, side in ((column.min(), -1), (column.max(), 1)):
+        at = column == edge
+        first, last = start[at].min(), stop[at].max()
+        low, high = max(first - 2 * tallest - 8, 0), last + 2 * tallest + 8
+        for x in (edge + side, edge + 2 * side):
+            if not 0 <= x < image.shape[1] or saturated[first:last, x].any():
+                continue
+            profile = np.nan_to_num(image[low:high, x].astype(float))
+            peaks, properties = signal.find_peaks(profile, prominence=0, wlen=None)
+            near = (peaks + low >= first - 2) & (peaks + low < last + 2)
+            if near.any():
+                best = peaks[near][np.argmax(profile[peaks[near]])]
+                widths.append(signal.peak_widths(profile, [best], 0.5)[0][0] / _FWHM)
+                bases.append(profile[best] - properties["prominences"][peaks == best][0])
+    return (np.median(widths), np.median(bases)) if widths else (np.nan, np.nan)
+
+
+_DOUBT = {
+    "bloomed": "The light around the {} saturated pixels does not show clearly whether their charge bloomed along the "
+    "columns or was clipped. It is assumed to have bloomed: the charge in the columns determines the flux. If it was "
+    "clipped, pass excess='clipped'; if you know, pass excess='bloomed'.",
+    "clipped": "The light around the {} saturated pixels does not show clearly whether their charge bloomed along the "
+    "columns or was clipped. It is assumed to have been clipped: all of them are filled with at least the full well, "
+    "and the charge is not used. If it bloomed, as usual in AIA images, pass excess='bloomed'; if you know that it was "
+    "clipped, pass excess='clipped'.",
+}
+
+
+def _is_undecided(misfit, height):
+    """Whether both explain the light nearly as well; runs of a few pixels hold little charge."""
+    low, high = _UNDECIDED
+    return height.max() >= _MATTERS and not (
+        misfit["bloomed"] < low * misfit["clipped"] or misfit["bloomed"] > high * misfit["clipped"]
+    )
+
+
+def _misfit(image, saturated, runs, z, width, base, level):
+    """How much the light beyond the runs deviates from that of a bloomed source and from the slope of a clipped one."""
+    column, start, stop = runs
+    # Interpolation in both axes mixes the pixels next to a patch with taller columns, which looks like a slope
+    mixed = with_margin(saturated)
+    # A slope that implies an impossible peak excludes clipping, whatever the light beyond the run
+    impossible = z**2 / 2 > np.log(_STRONGEST)
+    misfit = {"clipped": 0.0, "bloomed": 0.0}
+    for edge, step in ((start, -1), (stop - 1, 1)):
+        distance = _distance_to_clear(mixed, column, edge, step)
+        rows = edge + step * distance
+        beyond = (distance - 0.5) / width + z
+        clipped = np.exp((z**2 - beyond**2) / 2)
+        bloomed = _peak(z) * np.exp(-(beyond**2) / 2)
+        ok = (rows >= 0) & (rows < len(image)) & (stop - start >= _TALL) & np.isfinite(base) & (base < level)
+        row, x = rows[ok], column[ok]
+        light = (image[row, x] - base[ok]) / (level - base[ok])
+        # Tall runs have more weight: at the sides of a patch the two hardly differ
+        weight = np.where(np.isfinite(light), (stop - start)[ok], 0)
+        light = np.where(weight > 0, light, 0)
+        misfit["clipped"] += weight @ np.where(impossible[ok], 1, np.abs(light - clipped[ok]))
+        misfit["bloomed"] += weight @ np.abs(light - bloomed[ok])
+    return misfit
+
+
+def _distance_to_clear(mixed, column, edge, step):
+    """Pixels from the end of each run to the first one beyond it that is clear of the interpolation."""
+    distance = np.ones(len(edge), dtype=int)
+    for _ in range(len(mixed)):
+        row = edge + step * distance
+        inside = (row >= 0) & (row < len(mixed))
+        blocked = inside & mixed[np.where(inside, row, 0), column]
+        if not blocked.any():
+            break
+        distance += blocked
+    return distance

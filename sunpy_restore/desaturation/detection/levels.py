@@ -1,0 +1,107 @@
+"""Saturation levels that the user tells."""
+
+import numpy as np
+
+from sunpy_restore.core.messages import warn_user
+from sunpy_restore.desaturation.detection.plateau import EXCESS, MOST_EXCESS, SCATTER, with_margin
+
+__all__ = ["at_level", "on_plateau", "refuse_low", "warn_of_lost"]
+
+_ROUNDING = 1e-6  # of a saturation level, in single precision
+_SPIKES = 2  # pixels that may have any value
+
+
+def at_level(data, candidates, level):
+    """
+    Find pixels that show the saturation level or more, or no number.
+
+    Parameters
+    ----------
+    data : `numpy.ndarray`
+        Shape ``(ny, nx)``.
+    candidates : `numpy.ndarray` of `bool`
+        Pixels that are searched.
+    level : `float`
+        The level, in the unit of the data.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        Shape ``(ny, nx)``.
+    """
+    return candidates & ~(np.asarray(data) < (1 - _ROUNDING) * level)
+
+
+def on_plateau(data, candidates, level):
+    """
+    Find pixels at the saturation level, which a flat field may have scattered.
+
+    Parameters
+    ----------
+    data, candidates, level
+        See `at_level`.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        The pixels of `at_level`, if most of those that are not more than 4 % fainter have exactly the level or no
+        number; otherwise all of these. Shape ``(ny, nx)``.
+    """
+    near = at_level(data, candidates, (1 - SCATTER) * level)
+    scattered = near & (np.abs(np.asarray(data) - level) > _ROUNDING * level)
+    is_exact = 2 * np.count_nonzero(scattered) < np.count_nonzero(near)
+    return at_level(data, near, level) if is_exact else near
+
+
+def refuse_low(data, valid, saturated, level):
+    """
+    Refuse a saturation level that many brighter pixels contradict.
+
+    Parameters
+    ----------
+    data : `numpy.ndarray`
+        Shape ``(ny, nx)``.
+    valid : `numpy.ndarray` of `bool`
+        Pixels that have a value.
+    saturated : `float` or `~astropy.units.Quantity`
+        The level as the user told it.
+    level : `float`
+        The level, in the unit of the data.
+
+    Raises
+    ------
+    ValueError
+        More than 5 % of the pixels with at least this value, and more than two, are more than 15 % brighter.
+    """
+    values = data[valid & (data >= level)]
+    above = values[values > EXCESS * level]
+    if len(above) > max(_SPIKES, MOST_EXCESS * len(values)):
+        raise ValueError(
+            f"Found saturated={saturated}, but {len(above)} pixels are more than {EXCESS - 1:.0%} brighter, up to "
+            f"{above.max():.6g}; expected the value that saturated pixels have, which no other pixels exceed."
+        )
+
+
+def warn_of_lost(lost, saturated, level):
+    """
+    Warn of what is not known of the saturated pixels: neighbours without a value, and those beyond the edge.
+
+    Parameters
+    ----------
+    lost, saturated : `numpy.ndarray` of `bool`
+        Pixels without a value, and those at the full well, shape ``(ny, nx)``.
+    level : `float`
+        Saturation level, in the unit of the image.
+    """
+    number = np.count_nonzero(lost & with_margin(saturated))
+    if number:
+        warn_user(
+            f"{number} pixels in and next to saturated ones have no value and are not filled. To fill them as well, "
+            f"pass mask= with True in all pixels to fill, and saturated={level:.6g}."
+        )
+    if saturated[[0, -1]].any() or saturated[:, [0, -1]].any():
+        warn_user(
+            "Saturated pixels lie at the edge of the image, so that a part of the core, of the charge that bloomed and "
+            "of the diffraction pattern is not seen, and the fill can be far from the truth. Use a larger part of the "
+            "image."
+        )

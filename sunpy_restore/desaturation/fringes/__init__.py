@@ -1,0 +1,1 @@
+"""Diffraction fringes around saturated cores, and what they tell about the cores."""

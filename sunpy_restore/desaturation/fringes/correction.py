@@ -1,0 +1,159 @@
+"""Correction of a fill with the diffraction fringes around the saturated core and the charge in bloomed columns."""
+
+import numpy as np
+from scipy import ndimage
+
+from sunpy_restore.core.tiles.windows import damaged_windows
+from sunpy_restore.desaturation.charge import column_charge, conserve_charge
+from sunpy_restore.desaturation.forward import fringes_of_others
+from sunpy_restore.desaturation.fringes.diffraction import RADIUS, fit_core
+
+__all__ = ["GAP", "bloomed_charge", "conserved_runs", "correct_fill", "has_bloomed"]
+
+GAP = 64
+"""Pixels; cores closer than this are fitted together."""
+_BLOOMED = 0.03  # share of bloomed pixels above which the charge of a core is used
+_CONSERVED = 1e-3  # of the charge of a column, to which a fill conserves it
+_LOST = 1.6  # ratio of the light that the fringes imply to the charge, above which charge was lost
+
+
+def correct_fill(observation, filled, *, damping=True):
+    """
+    Correct a fill until it agrees with the fringes and, where charge bloomed, with the charge in the columns.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.desaturation.observation.Observation`
+        The observation, of a channel whose diffraction pattern is known.
+    filled : `numpy.ndarray`
+        Filled image, shape ``(ny, nx)``. It is not changed.
+    damping : `bool`
+        Whether to reduce the correction where coronal structure hides the fringes, see
+        `~sunpy_restore.desaturation.fringes.diffraction.fit_core`.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Corrected image, shape ``(ny, nx)``; pixels outside of the mask keep their values.
+    """
+    result = filled.copy()
+    clusters = damaged_windows(observation.mask, 0, gap=GAP)
+    # Each core lies in the fringes of the others, which are only known after those were fitted
+    for _ in range(min(len(clusters), 2)):
+        for cluster in clusters:
+            fitted = _fit_cluster(observation, filled, result, cluster, damping)
+            result[cluster.place][cluster.own] = fitted[cluster.own]
+    return observation.raised_to_level(result)
+
+
+def _fit_cluster(observation, filled, result, cluster, damping):
+    """The corrected fill of one cluster of cores; ``result`` is the current estimate of the whole image."""
+    box, base = cluster.place, observation.harmonic_fill[cluster.place]
+    image, valid = _surroundings(observation, result, cluster)
+    arguments = image, valid, filled[box], base, cluster.own, observation.channel
+    fitted = fit_core(*arguments, damping=damping)
+    if not has_bloomed(observation, cluster):
+        return fitted
+    if fitted[cluster.own].sum() >= _LOST * observation.image[box][cluster.own].sum():
+        return fitted
+    charge = column_charge(observation.image[box], cluster.own, observation.enclosed[box])
+    fitted = fit_core(*arguments, charge=charge, damping=damping)
+    least = np.where(observation.primary[box], observation.level, np.minimum(base, fitted))
+    return conserve_charge(charge, least, fitted)
+
+
+def _surroundings(observation, result, cluster):
+    """
+    The image within `RADIUS` of a cluster, without the fringes of all other sources; and which of its pixels are valid.
+
+    The rest of the flare, just outside of the mask, is nearly as bright as the core, and its fringes would be taken for
+    those of the core.
+    """
+    outer, before = [], []
+    for part, length in zip(cluster.place, observation.mask.shape, strict=True):
+        first, last = part.start - 2 * RADIUS, part.stop + 2 * RADIUS
+        outer.append(slice(max(first, 0), min(last, length)))
+        before.append((max(-first, 0), max(last - length, 0)))
+    outer = tuple(outer)
+    valid = ~observation.mask[outer]
+    scene = result[outer]
+    scene = np.pad(scene, before, constant_values=np.median(scene[valid]))
+    image = np.pad(np.where(valid, observation.image[outer], 0), before)
+    valid = np.pad(valid, before)
+    own = np.zeros(scene.shape, dtype=bool)
+    own[2 * RADIUS : -2 * RADIUS, 2 * RADIUS : -2 * RADIUS] = cluster.own
+    image = image - fringes_of_others(scene, own, valid, observation.channel, RADIUS)
+    inner = np.s_[RADIUS:-RADIUS, RADIUS:-RADIUS]
+    return image[inner], valid[inner]
+
+
+def bloomed_charge(observation):
+    """
+    Find the charge of all cores that bloomed.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.desaturation.observation.Observation`
+        The observation.
+
+    Yields
+    ------
+    cluster : `~sunpy_restore.core.tiles.windows.Window`
+        Window around a core.
+    charge : `~sunpy_restore.desaturation.charge.Charge`
+        The charge in its columns.
+    """
+    for cluster in damaged_windows(observation.mask, 0, gap=GAP):
+        if has_bloomed(observation, cluster):
+            box = cluster.place
+            yield cluster, column_charge(observation.image[box], cluster.own, observation.enclosed[box])
+
+
+def conserved_runs(observation, filled):
+    """
+    Find the columns of a fill that contain the charge that was read out in them.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.desaturation.observation.Observation`
+        The observation.
+    filled : `numpy.ndarray`
+        Filled image, shape ``(ny, nx)``.
+
+    Returns
+    -------
+    `list` of `tuple` of `int`
+        Column, first row, and row after the last.
+    """
+    runs = []
+    for cluster, charge in bloomed_charge(observation):
+        segments, box = charge.segments, cluster.place
+        held = np.bincount(segments.ravel(), filled[box].ravel(), minlength=len(charge.totals) + 1)[1:]
+        kept = np.abs(held - charge.totals) <= _CONSERVED * charge.totals
+        for (rows, columns), is_kept in zip(ndimage.find_objects(segments), kept, strict=True):
+            if is_kept:
+                top = box[0].start + rows.start
+                runs.append((box[1].start + columns.start, top, top + rows.stop - rows.start))
+    return sorted(runs)
+
+
+def has_bloomed(observation, cluster):
+    """
+    Whether charge above the full well bloomed into other pixels of its column.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.desaturation.observation.Observation`
+        The observation.
+    cluster : `~sunpy_restore.core.tiles.windows.Window`
+        Window around a core.
+
+    Returns
+    -------
+    `bool`
+    """
+    if observation.level is None:
+        return False
+    box = cluster.place
+    saturated, primary = observation.saturated[box] & cluster.own, observation.primary[box]
+    return bool(np.count_nonzero(saturated & ~primary) > _BLOOMED * np.count_nonzero(saturated))
