@@ -37,8 +37,8 @@ print(f"to at most {desaturated.data.max():.0f} DN")
 # `aiapy.psf.psf` computes the PSF for full-disk images, which takes minutes. For a
 # cutout, `~sunpy_restore.desaturation.fringes.psf.mesh_psf` evaluates the same
 # formula on fewer pixels. The image is continued at its edges by half of its width,
-# because the convolution is periodic. Light from outside of the cutout is not known, and neither is
-# where the light went that left it.
+# because the convolution is periodic. Light from outside of the cutout is not known,
+# and neither is where the light went that left it.
 
 side = observed.data.shape[0]
 pad = side // 2
