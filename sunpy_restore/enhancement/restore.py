@@ -20,8 +20,8 @@ __all__ = ["restore", "with_bicubic", "with_network", "with_richardson_lucy", "w
 _NOISE_REDUCED = ("network", "richardson-lucy")
 """Methods for continuum images that restore an image with the noise of the training images."""
 
-_MOST_NOISE = 0.01
-"""White noise of a continuum image, in units of the quiet-Sun intensity, up to which its uncertainty is calibrated."""
+_MOST_NOISE = 0.015
+"""White noise of a continuum image, in units of the quiet-Sun intensity; the uncertainty is calibrated up to 0.01."""
 
 _ROWS = 512
 """Rows of the input that are converted together; it bounds the memory for temporary arrays."""
@@ -67,8 +67,8 @@ def _cards(observation, method):
     if noise > _MOST_NOISE:
         warn_user(
             f"Found white noise of {100 * noise:.2g} % of the quiet-Sun intensity; expected at most "
-            f"{100 * _MOST_NOISE:g} %, for which the uncertainty is calibrated. The image is smoothed before it is "
-            "restored. Average several images, or check their calibration."
+            f"{100 * _MOST_NOISE:g} %. The image is smoothed before it is restored, and its uncertainty is not "
+            "calibrated for so much noise. Average several images, or check their calibration."
         )
     return {"RSTNOISE": round(100 * noise, 3)} if noise > CONTINUUM_NOISE else {}
 
