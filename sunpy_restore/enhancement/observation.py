@@ -1,6 +1,7 @@
 """HMI observations: the checks of a Map, and its image, solar disk and quiet-Sun intensity as arrays."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from sunpy_restore.core.images.maps import valid_pixels
 from sunpy_restore.core.images.prepared import refuse_unknown_unit
 from sunpy_restore.core.messages import shown, warn_user
 from sunpy_restore.core.restoration import observation
+from sunpy_restore.enhancement.denoising import reduce_noise, white_noise
 from sunpy_restore.enhancement.gaps import fill_gaps
 from sunpy_restore.enhancement.noise import NOISE_RANGE, estimate_noise
 from sunpy_restore.enhancement.outliers import find_outliers, sharpest_of
@@ -105,6 +107,22 @@ class Observation(observation.Observation):
             Shape ``(ny, nx)``.
         """
         return self.data / (self.level * self.limb_darkening).astype(self.data.dtype)
+
+    @cached_property
+    def white_noise(self):
+        """1-sigma white noise of a continuum image, in units of the quiet-Sun intensity."""
+        return white_noise(self.normalised(), self.valid & self.on_disk)
+
+    def denoised(self):
+        """
+        Normalise a continuum image, and reduce white noise to that of the training images.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            Shape ``(ny, nx)``.
+        """
+        return reduce_noise(self.normalised(), self.valid & self.on_disk, self.white_noise)
 
     def channels(self):
         """

@@ -6,14 +6,22 @@ from functools import partial
 import numpy as np
 
 from sunpy_restore.core.inference.tilednetwork import TiledNetwork
+from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.numerics.pixels import repeated
 from sunpy_restore.core.restoration.methods import Restored
 from sunpy_restore.core.task import resolve
 from sunpy_restore.core.tiles.local import apply_tiled
 from sunpy_restore.enhancement.classical import bicubic, richardson_lucy, richardson_lucy_signed
+from sunpy_restore.enhancement.forward import CONTINUUM_NOISE
 from sunpy_restore.enhancement.telescope import HMI
 
 __all__ = ["restore", "with_bicubic", "with_network", "with_richardson_lucy", "with_richardson_lucy_signed"]
+
+_NOISE_REDUCED = ("network", "richardson-lucy")
+"""Methods for continuum images that restore an image with the noise of the training images."""
+
+_MOST_NOISE = 0.015
+"""White noise of a continuum image, in units of the quiet-Sun intensity; the uncertainty is calibrated up to 0.01."""
 
 _ROWS = 512
 """Rows of the input that are converted together; it bounds the memory for temporary arrays."""
@@ -48,10 +56,21 @@ def restore(observation, method, *, progress=False):
     restored = method(observation, progress=progress)
     untrusted = observation.untrusted
     mask = repeated(untrusted, 2) if untrusted is not None and untrusted.any() else None
-    # The classical methods do not use it
-    told = method.name == "network" and observation.noise is not None
-    cards = {"RSTNOISE": round(1e3 * observation.noise, 2)} if told else {}
-    return Restored(data=_denormalised(restored, observation), mask=mask, cards=cards)
+    return Restored(data=_denormalised(restored, observation), mask=mask, cards=_cards(observation, method))
+
+
+def _cards(observation, method):
+    """Header cards of the noise that a method used, in Gauss or per cent of the quiet-Sun intensity."""
+    if observation.noise is not None:
+        return {"RSTNOISE": round(1e3 * observation.noise, 2)} if method.name == "network" else {}
+    noise = observation.white_noise if method.name in _NOISE_REDUCED else 0.0
+    if noise > _MOST_NOISE:
+        warn_user(
+            f"Found white noise of {100 * noise:.2g} % of the quiet-Sun intensity; expected at most "
+            f"{100 * _MOST_NOISE:g} %. The image is smoothed before it is restored, and its uncertainty is not "
+            "calibrated for so much noise. Average several images, or check their calibration."
+        )
+    return {"RSTNOISE": round(100 * noise, 3)} if noise > CONTINUUM_NOISE else {}
 
 
 def with_network(observation, network, *, progress=False):
@@ -75,7 +94,8 @@ def with_network(observation, network, *, progress=False):
     if observation.telescope != HMI:
         consistent = partial(resolve(network.task.data_consistency), telescope=observation.telescope)
         network = TiledNetwork.of(replace(network.task, data_consistency=consistent), network.module, network.device)
-    return network(observation.channels(), active=observation.on_disk, progress=progress)
+    channels = observation.denoised() if observation.noise is None else observation.channels()
+    return network(channels, active=observation.on_disk, progress=progress)
 
 
 def with_bicubic(observation, *, progress=False):
@@ -100,7 +120,8 @@ def with_richardson_lucy(observation, *, progress=False):
         As for `with_network`.
     """
     kernel = observation.telescope.transfer_kernel()
-    return _tiled(partial(richardson_lucy, kernel=kernel), _RICHARDSON_LUCY_RADIUS, observation, progress)
+    function = partial(richardson_lucy, kernel=kernel)
+    return _tiled(function, _RICHARDSON_LUCY_RADIUS, observation, progress, observation.denoised())
 
 
 def with_richardson_lucy_signed(observation, *, progress=False):
@@ -116,10 +137,11 @@ def with_richardson_lucy_signed(observation, *, progress=False):
     return _tiled(partial(richardson_lucy_signed, kernel=kernel), _RICHARDSON_LUCY_RADIUS, observation, progress)
 
 
-def _tiled(function, radius, observation, progress):
-    """Apply a function of an image, with a receptive radius in pixels, to the normalised image."""
+def _tiled(function, radius, observation, progress, image=None):
+    """Apply a function of an image, with a receptive radius in pixels, to the normalised image or another one."""
+    image = observation.normalised() if image is None else image
     return apply_tiled(
-        lambda batch: np.stack([function(tile[0])[None] for tile in batch]), observation.normalised(), scale=2,
+        lambda batch: np.stack([function(tile[0])[None] for tile in batch]), image, scale=2,
         halo=radius, tile=384, batch=1, active=observation.on_disk, progress=progress, description="enhance",
     )  # fmt: skip
 

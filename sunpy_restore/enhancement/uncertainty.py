@@ -8,7 +8,6 @@ from sunpy_restore.core.uncertainty.evidence import Evidence
 from sunpy_restore.enhancement.classical import bicubic
 from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, reconvolve
 from sunpy_restore.enhancement.linear import apply_filter, wiener_filter
-from sunpy_restore.enhancement.noise import estimate_noise
 
 __all__ = ["STRATA", "evidence", "evidence_in_strips"]
 
@@ -107,12 +106,8 @@ def evidence_in_strips(observation, restored, method):
 
 
 def _noise(observation):
-    """Noise of the normalised image: that of a magnetogram, or that measured in the quiet Sun."""
-    if observation.noise is not None:
-        return observation.noise
-    observed = observation.normalised().astype(float)
-    quiet = observation.valid & observation.on_disk & (_smooth(observed, _KIND) > _SPOT)
-    return max(estimate_noise(observed, quiet, (CONTINUUM_NOISE, 1.0)), CONTINUUM_NOISE)
+    """Noise of the normalised image: that of a magnetogram, or white noise that was measured."""
+    return max(observation.white_noise, CONTINUUM_NOISE) if observation.noise is None else observation.noise
 
 
 def _described(observation, image, observed, around, noise, edges):

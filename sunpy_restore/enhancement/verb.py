@@ -87,8 +87,9 @@ def enhance(
     -----
     Header keywords that change: ``CRPIX`` (to ``2 * (CRPIX - 0.5) + 0.5``), ``CDELT`` or ``CD`` (halved) and ``NAXIS``
     (doubled). Statistics of the pixel values are removed. Added: ``RESTORED``, ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``,
-    ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line; for magnetograms that a network enhances ``RSTNOISE``, the noise in
-    Gauss that was assumed.
+    ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line; ``RSTNOISE``, for magnetograms that a network enhances the noise in
+    Gauss that was assumed, and for continuum images with more white noise than those of HMI the noise in per cent of
+    the quiet-Sun intensity, with which they were filtered before.
 
     ``RSTLIKE`` is how far the image is from those that the method was trained and tested with; more than 1 is unusual.
     With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, and ``RSTUNKN`` is
