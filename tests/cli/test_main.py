@@ -848,9 +848,30 @@ def test_weights_are_exported(run, monkeypatch, tmp_path):
     monkeypatch.setattr(
         training, "export_weights", lambda *arguments, **options: calls.append((arguments, options)) or ["a", "b"]
     )
-    options = ["--out", "O", "--name", "mine", "--data", "D", "--method", "network", "--onnx", "--device", "cpu"]
+    options = [
+        "--out",
+        "O",
+        "--name",
+        "mine",
+        "--licence",
+        "CC0-1.0",
+        "--data",
+        "D",
+        "--method",
+        "network",
+        "--onnx",
+        "--device",
+        "cpu",
+    ]
     assert run("weights", "export", "R", *options) == (0, "a\nb\n", "")
-    expected = {"name": "mine", "data": "D", "methods": ["network"], "onnx": True, "device": "cpu"}
+    expected = {
+        "name": "mine",
+        "licence": "CC0-1.0",
+        "data": "D",
+        "methods": ["network"],
+        "onnx": True,
+        "device": "cpu",
+    }
     assert calls == [(("R", "O"), expected)]
 
 
