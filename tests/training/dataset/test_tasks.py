@@ -72,7 +72,7 @@ def test_enhance_continuum(tmp_path, sample, write, granules):
     spot, header = sample("hmi_continuum_spot")
     for day in (1, 2, 3):
         write(f"own/day/{day}.bin", np.roll(spot, day, axis=1), header, DATE_OBS=f"2013-01-0{day}T00:00:00")
-    np.save(tmp_path / "own" / "other.npy", granules((160, 400), 0))
+    np.save(tmp_path / "own" / "other.npy", granules((420, 400), 0))
     (tmp_path / "own" / "other.toml").write_text('pixel_scale = 0.1\nunit = "DN"\ninstrument = "Other"\n')
     manifest = build_dataset("enhance-continuum", tmp_path / "own", tmp_path / "data")
     assert described(manifest) == {
