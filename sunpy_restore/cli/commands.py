@@ -200,7 +200,7 @@ def export_weights(args):
     """Write the weights of a training with a model card."""
     from sunpy_restore.training import export_weights as exported
 
-    options = {name: getattr(args, name) for name in ("name", "data", "onnx", "device")}
+    options = {name: getattr(args, name) for name in ("name", "licence", "data", "onnx", "device")}
     for path in exported(args.run_folder, args.out, methods=args.method, **options):
         print(path)
 

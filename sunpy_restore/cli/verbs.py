@@ -152,15 +152,14 @@ def _restore_archive(args, function, options, shown, complain):
             complain(error if error.startswith(f"{frame.source}: ") else f"{frame.source}: {error}")
             if args.debug:
                 tqdm.write(trace or "", file=sys.stderr)
+        total = archive.total + archive.left_out + len(archive.missing)
         earlier = ((archive.done, "restored before"), (archive.left_out, "left out, because their outputs exist"))
         for number, what in earlier:
             if number:
-                complain(f"{number} of {archive.total + archive.left_out} files were {what}", kind="note")
+                complain(f"{number} of {total} files were {what}", kind="note")
         failed = archive.failed()
         if failed:
-            complain(
-                f"{len(failed)} of {archive.total + len(archive.missing)} files were not restored: {', '.join(failed)}"
-            )
+            complain(f"{len(failed)} of {total} files were not restored: {', '.join(failed)}")
     return 1 if failed else 0
 
 

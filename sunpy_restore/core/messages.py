@@ -9,7 +9,7 @@ import astropy.units as u
 
 from sunpy_restore.core.exceptions import RestoreWarning
 
-__all__ = ["named_image", "prefixed", "shown", "text_of_warning", "warn_user"]
+__all__ = ["named_image", "prefixed", "shown", "text_of_numpy", "text_of_warning", "warn_user"]
 
 _PACKAGE = __name__.partition(".")[0]
 _LONGEST = 80  # characters of a value in an error
@@ -37,6 +37,22 @@ def prefixed(prefix):
         raise kind(f"{prefix}{error}") from error
     finally:
         _prefix.reset(token)
+
+
+def text_of_numpy(error):
+    """
+    Text of an error of `numpy.load`, whose advice to load files unsafely is not for users of the package.
+
+    Parameters
+    ----------
+    error : `Exception`
+        The error.
+
+    Returns
+    -------
+    `str`
+    """
+    return "it contains no NumPy arrays, or Python objects" if "pickle" in str(error) else str(error)
 
 
 def named_image(index, count):

@@ -7,7 +7,7 @@ weak field.
 """
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, special
 
 from sunpy_restore.core.numerics.metrics import radial_power_spectrum
 from sunpy_restore.core.numerics.pixels import repeated
@@ -52,6 +52,12 @@ Largest deviation of the ratio of power spectra from 1.
 
 On the samples, it is 0.78 to 1.10 for fine structure that is restored, and below 0.1 for interpolated images.
 """
+_FITTED = 5.0
+"""
+Least root mean square field in units of the noise from which strength, offset and, in strong field, flux are compared.
+
+A network removes noise, which a fit to a weaker field takes for a change of its strength by more than 1 %.
+"""
 _SIGNIFICANT = 100.0
 """Ratio of the power of an observation to that of its noise from which its power spectrum is compared."""
 _FLUXES, _POWER_SPECTRUM = ("Signed flux", "Unsigned flux"), "Power spectrum"
@@ -65,7 +71,8 @@ _MEANINGS = {
     "Mean intensity": "Change of the mean intensity on the disk; a deconvolution moves light and keeps its sum.",
     "Signed flux": "Change of the signed flux in strong field relative to the unsigned flux there, "
     f"{_AT_ITS_RESOLUTION}",
-    "Unsigned flux": f"Change of the unsigned flux in strong field, {_AT_ITS_RESOLUTION}",
+    "Unsigned flux": "Change of the unsigned flux in strong field, apart from that by the noise that was removed, "
+    f"{_AT_ITS_RESOLUTION}",
     "Field strength": "Mean excess of the degraded field over the observed one, by a linear fit.",
     "Power spectrum": "Power of the degraded image relative to the observation.",
 }
@@ -102,6 +109,10 @@ def checks(comparison):
     else:
         noise = observation.noise
         found = _of_magnetogram(degraded, observed, usable, noise)
+        signal = np.sqrt(max(np.mean(observed[usable] ** 2) / noise**2 - 1, 0))
+        if signal < _FITTED:
+            spectra = _spectra(degraded, observed, noise, observation.telescope.pixel_scale) if usable.all() else []
+            return [*found, *_not_fitted(("Field strength", "Offset along y", "Offset along x"), signal), *spectra]
         found.append(_field_strength(slope, errors[0]))
     pixel = observation.telescope.pixel_scale
     for axis, offset, error in zip("yx", offsets, errors[1:], strict=True):
@@ -117,6 +128,18 @@ def _not_checked(observation, reason):
     of_product = ("Mean intensity",) if observation.noise is None else (*_FLUXES, "Field strength")
     names = ("Degraded again", *of_product, "Offset along y", "Offset along x", _POWER_SPECTRUM)
     return [_check(name, reason=reason) for name in names]
+
+
+def _not_fitted(names, signal):
+    """Checks by a fit that the noise of a magnetogram would bias."""
+    reason = f"the root mean square field is {signal:.2g} times the noise, too weak for a fit"
+    return [Check(name=name, not_checked=reason, meaning=_MEANINGS[name]) for name in names]
+
+
+def _rectified(field, noise):
+    """Increase of the absolute value of a field by Gaussian noise, on average."""
+    ratio = field / (noise * np.sqrt(2))
+    return noise * np.sqrt(2 / np.pi) * np.exp(-(ratio**2)) - np.abs(field) * special.erfc(np.abs(ratio))
 
 
 def _degraded(comparison):
@@ -184,13 +207,16 @@ def _of_magnetogram(degraded, observed, usable, noise):
         for name, feature in features.items()
         if np.count_nonzero(feature) >= _LEAST
     ]
+    # Weaker pixels were selected because of their noise
+    strong &= np.sum(observed[strong] ** 2) >= (_FITTED * noise) ** 2 * np.count_nonzero(strong)
     if np.count_nonzero(strong) < _LEAST:
         reason = f"fewer than {_LEAST} pixels have strong field"
         return [*found, *(_check(name, reason=reason) for name in _FLUXES)]
     total = np.abs(observed[strong]).sum()
     error = 300 * noise * np.sqrt(np.count_nonzero(strong)) / total
     net = 100 * (degraded - observed)[strong].sum() / total
-    unsigned = 100 * (np.abs(degraded[strong]).sum() / total - 1)
+    lost = min(np.sqrt(np.mean((degraded - observed)[strong] ** 2)), _RESIDUAL * noise)
+    unsigned = 100 * ((np.abs(degraded) + _rectified(degraded, max(lost, 1e-9)))[strong].sum() / total - 1)
     for name, value, limit in zip(_FLUXES, (net, unsigned), (_NET, _UNSIGNED), strict=True):
         found.append(_check(name, value, low=-limit - error, high=limit + error, unit="%"))
     return found

@@ -20,7 +20,7 @@ from sunpy_restore.enhancement.outliers import find_outliers, sharpest_of
 from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu, quiet_sun
 from sunpy_restore.enhancement.product import check_unit, task_of_product
 from sunpy_restore.enhancement.sampling import check_coordinates, warn_of_interpolation
-from sunpy_restore.enhancement.scaling import refuse_display_scale
+from sunpy_restore.enhancement.scaling import raise_incredible, refuse_display_scale
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM, PRODUCTS
 from sunpy_restore.enhancement.telescope import HMI, Telescope
 
@@ -233,11 +233,7 @@ class Observation(observation.Observation):
             noise = min(found, NOISE_RANGE[1]) if noise is None else noise.to_value(u.kG)
         outliers = find_outliers(data / (level * darkening), inner, sharpest=sharpest_of(telescope), **limits)
         if outliers[on_disk].all():
-            low, high = limits["limits"]
-            raise ValueError(
-                f"Found no credible value on the disk; expected {low:g} to {high:g} in units of {task.unit}. Check "
-                "BUNIT in the header."
-            )
+            raise_incredible(data[on_disk], [level * limit for limit in limits["limits"]], smap)
         if outliers.any():
             _warn_of_outliers(outliers)
             data, valid = fill_gaps(data, valid & ~outliers)

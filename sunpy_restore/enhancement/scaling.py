@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["refuse_display_scale"]
+__all__ = ["raise_incredible", "refuse_display_scale"]
 
 _WEAK = 10.0  # G; the noise of HMI, 6 to 10 G, makes both stronger and weaker pixels of both signs
 _LEAST_PIXELS = 400
@@ -63,3 +63,31 @@ def _gray_levels(levels, shares):
     if step > _LARGEST_STEP and np.allclose(steps / step, np.round(steps / step), atol=0.01):
         return f"only multiples of {step:.3g} G"
     return ""
+
+
+def raise_incredible(values, limits, smap):
+    """
+    Raise an error for an image without a credible value.
+
+    Parameters
+    ----------
+    values : `numpy.ndarray`
+        Its values on the disk, in the unit of the Map.
+    limits : pair of `float`
+        Smallest and largest credible value in this unit.
+    smap : `~sunpy.map.GenericMap`
+        The Map.
+
+    Raises
+    ------
+    ValueError
+        Always.
+    """
+    unit = f" {smap.unit}" if smap.unit is not None else ""
+    low, high = limits
+    content = smap.meta.get("content")
+    raise ValueError(
+        f"Found no credible value on the disk, but {values.min():.4g} to {values.max():.4g}{unit}; expected values "
+        f"between {low:.4g} and {high:.4g}{unit}. Check the unit (BUNIT) and the product (CONTENT = {content!r}) in "
+        "the header."
+    )

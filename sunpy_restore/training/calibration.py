@@ -13,13 +13,13 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.numerics import correlation as correlations
-from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.restoration.methods import load_method, restore_observation
 from sunpy_restore.core.task import resolve
 from sunpy_restore.core.uncertainty.errormodel import ErrorModel, fit_error_model, stratum_factors
 from sunpy_restore.core.uncertainty.evidence import Evidence
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.coverage import case_weights, coverage_table, error_images
+from sunpy_restore.training.evaluation import recipe_for
 from sunpy_restore.training.folders import training_data
 
 __all__ = ["calibrate"]
@@ -97,7 +97,8 @@ def calibrate(task, data, *, methods=None, weights=None, device=None, cases=None
     task : `str`
         Name of the task, such as ``"enhance-continuum"``.
     data : path-like
-        Folder of the training data, see `~sunpy_restore.training.evaluate`.
+        Folder of the training data, see `~sunpy_restore.training.evaluate`. Of own images, those kept back for
+        validation are used; the cases of ``backproj`` are simulated, whatever the folder contains.
     methods : iterable of `str`, optional
         Names of the methods as in the header of results (``RSTMETH``); by default all, or with ``weights`` those of the
         network.
@@ -125,7 +126,7 @@ def calibrate(task, data, *, methods=None, weights=None, device=None, cases=None
         The data are missing.
     """
     record = get_task(task)
-    recipe = recipe_of(record)
+    recipe = recipe_for(task, weights)
     if record.evidence is None:
         raise ValueError(f"The {task} task has no uncertainty; expected another task.")
     variants = recipe.calibrated()

@@ -13,7 +13,7 @@ from sunpy_restore.tasks import get_task
 from sunpy_restore.training.folders import existing_folder, training_data
 from sunpy_restore.training.summary import together
 
-__all__ = ["evaluate", "evaluate_observations", "score_images"]
+__all__ = ["evaluate", "evaluate_observations", "recipe_for", "score_images"]
 
 
 def evaluate(task, data, *, methods=None, weights=None, device=None):
@@ -73,7 +73,7 @@ def score_images(task, data, *, methods=None, weights=None, device=None):
         Source and method to a `list` with the scores of each image, as
         `~sunpy_restore.core.recipes.scoring.Scoring.measure` gives them.
     """
-    recipe, found = _recipe(task, weights), {}
+    recipe, found = recipe_for(task, weights), {}
     variants = _variants(recipe, methods)
     with training_data(data, task) as folder:
         loaded = _loaded(recipe, variants, weights, device)
@@ -121,7 +121,7 @@ def evaluate_observations(task, observations, *, methods=None, weights=None, dev
     ~sunpy_restore.core.exceptions.RestoreWarning
         A file is no observation, or a method does not restore one; it is left out.
     """
-    recipe, directory = _recipe(task, weights), existing_folder(observations, "observations")
+    recipe, directory = recipe_for(task, weights), existing_folder(observations, "observations")
     methods = recipe.task.methods if methods is None else methods
     loaded = _loaded(recipe, _variants(recipe, methods), weights, device)
     rows = []
@@ -163,8 +163,21 @@ def _variants(recipe, methods):
     return {method: known[method] for method in methods}
 
 
-def _recipe(task, weights):
-    """The recipe of a task, for the networks of given weights."""
+def recipe_for(task, weights):
+    """
+    The recipe of a task, for the networks of given weights.
+
+    Parameters
+    ----------
+    task : `str`
+        Name of the task.
+    weights : weights, `list` of them, or `None`
+        See `evaluate`.
+
+    Returns
+    -------
+    `~sunpy_restore.core.recipes.recipe.Recipe`
+    """
     recipe = recipe_of(get_task(task))
     if weights is None or type(recipe).for_networks is Recipe.for_networks:
         return recipe

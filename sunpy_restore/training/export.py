@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 from sunpy_restore.core.exceptions import WeightsError
@@ -9,7 +10,7 @@ from sunpy_restore.core.inference.network import load_network
 from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.restoration.methods import load_method
 from sunpy_restore.core.weights.modelcard import card
-from sunpy_restore.core.weights.registry import WeightsEntry
+from sunpy_restore.core.weights.registry import WeightsEntry, available
 from sunpy_restore.core.weights.store import read, write
 from sunpy_restore.tasks import function_of, get_task
 from sunpy_restore.training.evaluation import score_images
@@ -22,7 +23,7 @@ __all__ = ["export_weights"]
 _UNSCORED = "These weights were not scored on images that were kept back from training."
 
 
-def export_weights(run, out, *, name=None, data=None, methods=None, onnx=False, device=None):
+def export_weights(run, out, *, name=None, licence=None, data=None, methods=None, onnx=False, device=None):
     """
     Export the weights of a training.
 
@@ -37,7 +38,11 @@ def export_weights(run, out, *, name=None, data=None, methods=None, onnx=False, 
     out : path-like
         Folder for the files.
     name : `str`, optional
-        Name in the registry; by default ``<task>-<configuration>``.
+        Name in the registry; by default ``<task>-<configuration>``, or ``<task>-<folder>`` with the name of the folder
+        of the training where the package has weights of that name.
+    licence : `str`, optional
+        SPDX identifier of the licence under which you share the weights, such as ``"CC-BY-4.0"``; by default the one in
+        the metadata, or "not stated". The terms of the training data are in the metadata and in the card.
     data : path-like, optional
         Folder of the training data, see `~sunpy_restore.training.evaluate`; by default the scores in the metadata are
         kept, if there are some.
@@ -80,7 +85,8 @@ def export_weights(run, out, *, name=None, data=None, methods=None, onnx=False, 
         rows = [{"source": place, "method": label} | together(images) for (place, label), images in found.items()]
         metadata |= {"scores": scores(rows), "intervals": intervals(found)}
     metadata |= {"intended_use": recipe.intended_use or _use(task), "limits": _limits(recipe, metadata)}
-    name = name or f"{task.name}-{metadata.get('config', 'own')}"
+    metadata |= {} if licence is None else {"licence": licence}
+    name = name or _name(source, task, metadata)
     out.mkdir(parents=True, exist_ok=True)
     target = out / f"{name}.safetensors"
     write(target, state, metadata)
@@ -109,6 +115,14 @@ def _weights_of(run):
     return found[0]
 
 
+def _name(source, task, metadata):
+    """A name that the package has no weights of."""
+    taken = {entry.name for entry in available()}
+    folder = re.sub(r"\W+", "-", source.resolve().parent.name, flags=re.ASCII).strip("-")
+    names = [f"{task.name}-{part}" for part in (metadata.get("config", "own"), folder or "own", f"{folder}-own")]
+    return next(name for name in names if name not in taken)
+
+
 def _use(task):
     return f"{task.title}, with sunpy_restore.{function_of(task).name}."
 
@@ -131,7 +145,7 @@ def _entry(name, path, task, metadata):
             file=path.name,
             sha256=hashlib.sha256(data).hexdigest(),
             size=len(data),
-            licence=metadata.get("licence", "unknown"),
+            licence=metadata.get("licence", "not stated"),
             doi=metadata.get("doi", task.doi),
             description=f"{architecture}, configuration {metadata.get('config', 'own')}; input in {task.unit}.",
             trained_on=" ".join(metadata.get("training_data", "unknown").split()),

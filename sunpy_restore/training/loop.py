@@ -87,8 +87,8 @@ def train(
     Raises
     ------
     ValueError
-        Unknown task or configuration, a value of the configuration is invalid, the checkpoint is of another
-        configuration, or a batch cannot be divided among the devices.
+        Unknown task or configuration, a value of the configuration or ``minutes`` is invalid, the checkpoint is of
+        another configuration, or a batch cannot be divided among the devices.
     FileNotFoundError
         The data or the checkpoint are missing.
     ~sunpy_restore.core.exceptions.WeightsError
@@ -99,6 +99,8 @@ def train(
         The loss is NaN or infinite, and its batch is kept in ``bad_batch.safetensors``; the weights are not finite; or
         the memory is too small.
     """
+    if minutes is not None and not minutes > 0:
+        raise ValueError(f"Found minutes = {minutes:g}; expected a positive number.")
     started, task = time.monotonic(), get_task(task)
     recipe = recipe_of(task)
     config = _configuration(recipe, config, (changes or {}) | ({} if steps is None else {"steps": steps}))
@@ -217,6 +219,5 @@ def _metadata(recipe, config, trainer, seconds):
         "wall_time": f"{seconds:.0f} s",
         "device": str(trainer.strategy.root_device),
         "precision": str(trainer.precision),
-        "licence": "BSD-3-Clause",
         "doi": task.doi,
     }

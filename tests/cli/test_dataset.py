@@ -21,7 +21,7 @@ def test_dataset_prints_what_was_taken(tmp_path, capsys):
     assert main([*arguments, "--gap", "3 h"]) == 0
     found = capsys.readouterr().out.splitlines()
     assert found[1].split() == ["HMI", "1", "(1", "regions)", "1", "(1", "regions)", "0.504", *["2011-02-14T20:34"] * 2]
-    assert "at least 3 h apart" in found[2]
+    assert found[2] == "Training and validation are different regions of images."
     assert "own/1: Found pixels of 0.599 arcsec" in found[-1]
     assert main([*arguments, "--gap", "soon"]) == 1
     assert "--gap 'soon'" in capsys.readouterr().err

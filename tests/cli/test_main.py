@@ -357,6 +357,24 @@ def test_existing_results_are_skipped(run, fails, tmp_path):
     fails(*bicubic(SAMPLE), "-o", folder, *both, texts=["not allowed with"], code=2)
 
 
+def test_a_file_of_several_planes_is_refused_and_files_are_counted_once(run, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "link.fits").symlink_to(tmp_path / "nothing")
+    shutil.copy(SAMPLE, folder / "good.fits")
+    with fits.open(SAMPLE) as hdus:
+        hdu = next(hdu for hdu in hdus if hdu.data is not None)
+        fits.writeto(folder / "cube.fits", np.stack([hdu.data] * 3), hdu.header)
+        fits.writeto(folder / "flat.fits", hdu.data[None], hdu.header)
+    code, out, err = run(*bicubic(folder), "-o", tmp_path / "out")
+    assert (code, len(out.splitlines())) == (1, 2)
+    assert "cube.fits: Found an image of 3 planes (3 x 200 x 200); expected one plane" in err
+    assert "2 of 4 files were not restored" in err
+    code, _, err = run(*bicubic(folder), "-o", tmp_path / "out")
+    assert "2 of 4 files were restored before" in err
+    assert "2 of 4 files were not restored" in err
+
+
 def test_a_link_to_nothing_is_told(run, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
@@ -848,9 +866,30 @@ def test_weights_are_exported(run, monkeypatch, tmp_path):
     monkeypatch.setattr(
         training, "export_weights", lambda *arguments, **options: calls.append((arguments, options)) or ["a", "b"]
     )
-    options = ["--out", "O", "--name", "mine", "--data", "D", "--method", "network", "--onnx", "--device", "cpu"]
+    options = [
+        "--out",
+        "O",
+        "--name",
+        "mine",
+        "--licence",
+        "CC0-1.0",
+        "--data",
+        "D",
+        "--method",
+        "network",
+        "--onnx",
+        "--device",
+        "cpu",
+    ]
     assert run("weights", "export", "R", *options) == (0, "a\nb\n", "")
-    expected = {"name": "mine", "data": "D", "methods": ["network"], "onnx": True, "device": "cpu"}
+    expected = {
+        "name": "mine",
+        "licence": "CC0-1.0",
+        "data": "D",
+        "methods": ["network"],
+        "onnx": True,
+        "device": "cpu",
+    }
     assert calls == [(("R", "O"), expected)]
 
 

@@ -181,3 +181,38 @@ def test_an_image_close_to_the_limb_is_not_checked(samples, name):
         assert {check.not_checked for check in found.not_checked} == {"all pixels are masked"}
     restored = enhance(samples[name], method="richardson-lucy")
     assert not report(restored, samples[name]).not_checked
+
+
+def magnetogram_of(samples, field):
+    smap = samples["hmi_magnetogram"]
+    return with_data(smap, field.astype(np.float32))
+
+
+@pytest.mark.parametrize("correlated", [0, 0.5])
+@pytest.mark.parametrize("signal", [0, 6])
+def test_a_field_below_the_noise_is_not_fitted(samples, signal, correlated):
+    rng, shape = np.random.default_rng(3), samples["hmi_magnetogram"].data.shape
+    field, noise = ndimage.gaussian_filter(rng.normal(size=shape), 1.5), rng.normal(size=shape)
+    noise = ndimage.gaussian_filter(noise, correlated) if correlated else noise
+    smap = magnetogram_of(samples, signal * field / field.std() + 8 * noise / noise.std())
+    found = report(enhance(smap), smap)
+    names = {"Field strength", "Offset along x", "Offset along y"}
+    assert names <= {check.name for check in found.not_checked}
+    assert "times the noise" in found["Field strength"].not_checked
+    # That the image is unlike those that the networks know is another matter
+    assert {check.name for check in found.flagged} <= {"Distance from good images"}
+
+
+@pytest.mark.parametrize("noise", [3, 10, 15])
+def test_flux_is_not_flagged_for_removed_noise(samples, noise):
+    rng, shape = np.random.default_rng(4), samples["hmi_magnetogram"].data.shape
+    y, x = np.indices(shape)
+    field = np.zeros(shape)
+    for _ in range(60):
+        row, column = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
+        field += rng.choice([-500, 500]) * np.exp(-((y - row) ** 2 + (x - column) ** 2) / 2)
+    added = ndimage.gaussian_filter(rng.normal(size=shape), 0.5)
+    smap = magnetogram_of(samples, field + noise * added / added.std())
+    found = report(enhance(smap), smap)
+    assert found["Unsigned flux"].passed, found
+    assert found["Signed flux"].passed, found

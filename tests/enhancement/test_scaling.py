@@ -4,6 +4,7 @@ import pytest
 import sunpy.map
 
 from sunpy_restore import enhance
+from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.data import sample_path
 from sunpy_restore.enhancement.scaling import refuse_display_scale
 
@@ -83,3 +84,13 @@ def test_the_unit_of_the_map_counts(magnetogram):
     kilogauss = sunpy.map.Map(1e-3 * magnetogram.data, dict(magnetogram.meta) | {"bunit": "kG"})
     expected = enhance(magnetogram, method="bicubic").data
     np.testing.assert_allclose(1e3 * enhance(kilogauss, method="bicubic").data, expected, rtol=1e-4, atol=1e-2)
+
+
+def test_intensities_labelled_as_a_field_are_told_in_their_unit(magnetogram):
+    values = np.random.default_rng(0).uniform(40000, 60000, magnetogram.data.shape)
+    smap = sunpy.map.Map(values, dict(magnetogram.meta))
+    with (
+        pytest.warns(RestoreWarning, match="noise"),
+        pytest.raises(ValueError, match=r"but 4e\+04 to 6e\+04 G; expected values between -8000 and 8000 G.*CONTENT"),
+    ):
+        enhance(smap, method="bicubic")

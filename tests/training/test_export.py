@@ -3,6 +3,7 @@
 import hashlib
 import sys
 import tomllib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from sunpy_restore.core.restoration.methods import load_method
 from sunpy_restore.core.weights.registry import available
 from sunpy_restore.core.weights.store import read, resolve
 from sunpy_restore.tasks import get_task
-from sunpy_restore.training import export_weights
+from sunpy_restore.training import export, export_weights
 from sunpy_restore.training.evaluation import score_images
 from sunpy_restore.training.export import _inputs
 from sunpy_restore.training.onnxfile import ONNX_TOLERANCE, write_onnx
@@ -57,10 +58,29 @@ def test_the_entry_is_one_of_a_registry(run, tmp_path):
     registry = tmp_path / "registry.toml"
     registry.write_text(f'base_url = ""\nfolder = "."\n\n{entry.read_text(encoding="utf-8")}', encoding="utf-8")
     (found,) = available("toy", registry=registry)
-    assert (found.name, found.kind, found.doi, found.licence) == ("toy-mine", "full", "10.1000/182", "BSD-3-Clause")
+    assert (found.name, found.kind, found.doi, found.licence) == ("toy-mine", "full", "10.1000/182", "not stated")
     local = resolve("toy-mine", task="toy", registry=registry, mirror=tmp_path / "out")
     assert local.path == weights
     assert tomllib.loads(entry.read_text(encoding="utf-8"))["weights"]["toy-mine"]["size"] == weights.stat().st_size
+
+
+def test_the_licence_is_the_choice_of_the_user(run, tmp_path):
+    weights, entry, card = export_weights(tmp_path / "run", tmp_path / "out", licence="CC-BY-4.0")
+    assert read(weights)[1]["licence"] == "CC-BY-4.0"
+    assert tomllib.loads(entry.read_text(encoding="utf-8"))["weights"]["toy-compact"]["licence"] == "CC-BY-4.0"
+    assert "CC-BY-4.0" in card.read_text(encoding="utf-8")
+    again, *_ = export_weights(weights, tmp_path / "again")
+    assert read(again)[1]["licence"] == "CC-BY-4.0"
+
+
+def test_the_default_name_is_not_one_of_the_package(run, tmp_path, monkeypatch):
+    taken = ["toy-compact"]
+    monkeypatch.setattr(export, "available", lambda: [SimpleNamespace(name=name) for name in taken])
+    assert export_weights(tmp_path / "run", tmp_path / "out")[0].name == "toy-run.safetensors"
+    assert export_weights(tmp_path / "run" / "toy-compact.safetensors", tmp_path / "out")[0].stem == "toy-run"
+    taken.append("toy-run")
+    assert export_weights(tmp_path / "run", tmp_path / "out")[0].stem == "toy-run-own"
+    assert export_weights(tmp_path / "run", tmp_path / "out", name="toy-compact")[0].stem == "toy-compact"
 
 
 def test_weights_without_scores_say_so(run, tmp_path):

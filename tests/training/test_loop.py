@@ -183,7 +183,7 @@ def test_logs_and_metadata(run, toy, tmp_path):
     assert metadata["training_data"] == "Noise of seed 3."
     assert metadata["recipe"]["steps"] == 12
     assert metadata["recipe"]["options"] == {"margin": 0}
-    assert metadata["licence"] == "BSD-3-Clause"
+    assert "licence" not in metadata
     assert metadata["commit"]
 
 
@@ -318,3 +318,9 @@ def test_each_step_draws_numbers_of_its_own(run, toy, monkeypatch):
         run("parts", interrupt=8)
     run("parts", resume=True)
     assert drawn[-7:] == whole[5:]
+
+
+@pytest.mark.parametrize("minutes", [-1, 0, float("nan")])
+def test_minutes_are_positive(minutes, tmp_path):
+    with pytest.raises(ValueError, match=r"Found minutes = .*; expected a positive number"):
+        train("toy", tmp_path, tmp_path / "out", minutes=minutes)

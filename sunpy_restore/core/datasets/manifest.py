@@ -126,6 +126,25 @@ class Manifest:
             )
         return found
 
+    def separation(self, gap):
+        """
+        State how the splits are kept apart.
+
+        Parameters
+        ----------
+        gap : `str`
+            The gap, with its unit.
+
+        Returns
+        -------
+        `str`
+            Such as ``"at least 2 h apart"``, or ``"different regions of images"`` where no image is split by time.
+        """
+        by_time = any(item.columns is None for item in self.items)
+        by_region = any(item.columns is not None for item in self.items)
+        found = [f"at least {gap} apart"] * by_time + ["different regions of images"] * by_region
+        return ", or ".join(found)
+
     def read(self, item, name="image", scale=1):
         """
         Read the image of an item.
@@ -295,5 +314,5 @@ def described(directory):
         span = f", {days[0]} to {days[-1]}" if days else ""
         parts.append(f"{group}: {counts}{span}")
     terms = sorted({text for item in manifest.items for text in (item.licence, item.credit) if text})
-    text = f"Own images. {'; '.join(parts)}. Least time between the splits: {manifest.gap:g} h."
+    text = f"Own images. {'; '.join(parts)}. Training and validation: {manifest.separation(f'{manifest.gap:g} h')}."
     return {"training_data": " ".join([text, *(["Terms and credits: " + "; ".join(terms) + "."] if terms else [])])}

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sunpy_restore.core.messages import text_of_numpy
+
 __all__ = ["read_map", "read_maps", "read_mask", "read_quantity"]
 
 
@@ -24,12 +26,13 @@ def read_map(path):
     Raises
     ------
     ValueError
-        The file cannot be opened as a Map, or contains several images.
+        The file cannot be opened as a Map, or contains several images or an image of several planes.
     """
     from sunpy.map import GenericMap
 
     from sunpy_restore.core.fits.io import load
 
+    _refuse_planes(path)
     try:
         found = load(path)
     except (ImportError, ValueError) as error:
@@ -39,6 +42,27 @@ def read_map(path):
         return found
     kind = f"{len(found)} images" if isinstance(found, list | tuple) else f"a {type(found).__name__}"
     raise ValueError(f"Found {kind}; expected one image. Save each image as a file of its own.")
+
+
+def _refuse_planes(path):
+    """Refuse an image with several planes, of which `sunpy.map.Map` would take the first one without an error."""
+    from astropy.io import fits
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with fits.open(path) as hdus:
+                shapes = [hdu.shape for hdu in hdus if hdu.is_image]
+    # Reading it as a Map tells what is wrong
+    except Exception:  # noqa: BLE001
+        return
+    images = [shape for shape in shapes if len(shape) >= 2]
+    if len(images) == 1 and np.prod(images[0][:-2]) > 1:
+        shape = " x ".join(map(str, images[0]))
+        raise ValueError(
+            f"Found an image of {np.prod(images[0][:-2])} planes ({shape}); expected one plane. Save each as a file of "
+            "its own."
+        )
 
 
 def _reason(path, error):
@@ -123,7 +147,8 @@ def read_mask(path):
     # Damaged files fail in many ways
     except Exception as error:
         raise ValueError(
-            f"{path} cannot be opened as a mask ({error}); expected a .npy file, or a FITS file with an image."
+            f"{path} cannot be opened as a mask ({text_of_numpy(error)}); expected a .npy file, or a FITS file with "
+            "an image."
         ) from error
     if len(images) != 1:
         raise ValueError(f"{path}: found {len(images)} images; expected one, the mask.")

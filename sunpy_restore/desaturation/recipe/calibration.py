@@ -8,19 +8,25 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk
 
+from sunpy_restore.core.datasets.manifest import has_manifest, read_manifest
 from sunpy_restore.core.uncertainty.evidence import Case
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes
 from sunpy_restore.desaturation.fringes.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.observation import Observation
 from sunpy_restore.desaturation.recipe import masks
 from sunpy_restore.desaturation.recipe.families import FAMILIES
-from sunpy_restore.desaturation.recipe.scenes import Disk, crop, flare, read_disks
+from sunpy_restore.desaturation.recipe.own import LEVEL_1, displayed_image
+from sunpy_restore.desaturation.recipe.scenes import Disk, crop, flare, places_of_any_image, read_disks
 from sunpy_restore.desaturation.recipe.scores import level_1_exposures
 from sunpy_restore.desaturation.recipe.views import displayed
+from sunpy_restore.desaturation.task import DESATURATE
 
 __all__ = ["calibration_cases"]
 
 _KINDS = ("mask", "flare", "flare", "mask", "flare", "level told", "flare")
+_OWN = 12  # images of a folder with a manifest
+_LEAST = 256  # columns of a band of them
+_TRIES = 1000  # with other random numbers
 _PARTS = ("first", "second", "first", "third")  # of successive cases of a kind
 _CASES = 224
 _MANY = 32  # images with holes that a user masks
@@ -71,8 +77,14 @@ def calibration_cases(directory):
     -------
     `list` of `~sunpy_restore.core.uncertainty.evidence.Case`
         The parts have different bands of columns of the full-disk images, and different images, or columns, of level 1.
+        Of own images, bands serve as both, and as many as are spread over the validation images.
+
+    Raises
+    ------
+    ValueError
+        There are own images for fewer than three parts.
     """
-    sources = _Sources(directory)
+    sources = _OwnSources(directory) if has_manifest(directory) else _Sources(directory)
     cases, counts = [], dict.fromkeys((*_KINDS, "holes"), 0)
     for index in range(_CASES + _MANY):
         kind = _KINDS[index % len(_KINDS)] if index < _CASES else "holes"
@@ -96,8 +108,8 @@ class _Sources:
         names, days = list(bands), {}
         for full in read_disks(self.directory, "validation"):
             shift = days.setdefault(full.date[:10], len(days))
-            for number, first in enumerate(range(0, full.image.shape[1], _BAND)):
-                band = _band(full, first)
+            for number, columns in enumerate(_columns(full.image)):
+                band = _band(full, columns)
                 if band.places:
                     bands[names[(number + shift) % len(names)]].append(band)
         return bands
@@ -117,32 +129,72 @@ class _Sources:
         return found
 
 
-def _band(full, first):
+class _OwnSources:
+    """The images of each part in a folder with a manifest."""
+
+    def __init__(self, directory):
+        self.disks = {part: [] for part in dict.fromkeys(_PARTS)}
+        self.exposures = {part: [] for part in self.disks}
+        names, days, manifest = list(self.disks), {}, read_manifest(directory, DESATURATE.name)
+        kept = manifest.split("validation")
+        for index in sorted({round(index) for index in np.linspace(0, len(kept) - 1, _OWN)}):
+            item, image = kept[index], manifest.read(kept[index])
+            shown, date = displayed_image(image), item.time or item.origin
+            shift = days.setdefault(date[:10], len(days))
+            width = max(_LEAST, min(_BAND, image.shape[1] // len(names)))
+            for number, columns in enumerate(_columns(image, width)):
+                part, band = names[(number + shift) % len(names)], shown[:, columns]
+                self.disks[part].append(Disk(item.origin, date, band, places_of_any_image(band)))
+                if item.group == LEVEL_1:
+                    self.exposures[part].append(image[:, columns])
+        if not all(self.disks.values()):
+            raise ValueError(
+                f"Found validation images for {sum(map(bool, self.disks.values()))} of {len(names)} parts in "
+                f"{directory}; expected some for each, because each is tested with the errors of the others. Add "
+                f"images of at least {len(names) * _LEAST} columns, which have all parts, or of other days."
+            )
+
+
+def _columns(image, width=_BAND):
+    """Columns of the bands of an image; a narrow rest belongs to the last one."""
+    edges = [*range(0, max(image.shape[1] - width, 0) + 1, width), image.shape[1]]
+    return [slice(*pair) for pair in pairwise(edges)]
+
+
+def _band(full, columns):
     places = {}
     for level, centres in full.places.items():
-        inside = (centres[:, 1] >= first) & (centres[:, 1] < first + _BAND)
+        inside = (centres[:, 1] >= columns.start) & (centres[:, 1] < columns.stop)
         if inside.any():
-            places[level] = centres[inside] - [0, first]
-    return Disk(full.name, full.date, full.image[:, first : first + _BAND], places)
+            places[level] = centres[inside] - [0, columns.start]
+    return Disk(full.name, full.date, full.image[:, columns], places)
 
 
 def _made(sources, kind, part, level, index):
     rng = np.random.default_rng([index, 18])
     function = {"mask": _masked, "flare": _flare, "level told": _told, "holes": _with_holes}[kind]
-    while (found := function(sources, part, level, rng)) is None:
+    for _ in range(_TRIES):
+        if (found := function(sources, part, level, rng)) is not None:
+            return found
+    # No mask of this kind fits the images of the folder
+    while (found := _with_holes(sources, part, level, rng)) is None:
         pass
     return found
 
 
 def _display(sources, part, rng, **options):
-    bands = sources.disks[part]
-    return crop(bands[rng.integers(len(bands))], rng, _SIDE, **options)
+    return _crop(_any(sources.disks[part], rng), rng, _SIDE, **options)
+
+
+def _crop(band, rng, side, **options):
+    """A square of a band, not larger than it."""
+    return crop(band, rng, min(side, *(length // 2 * 2 for length in band.image.shape)), **options)
 
 
 def _masked(sources, part, level, rng):
     linear = rng.random() < 0.4
     if linear and rng.random() < 0.5:
-        image = _cut(_any(sources.exposures[part], rng), _SIDE, rng) * np.exp(rng.uniform(*np.log(_EXPOSURES)))
+        image = _cut(_exposure(sources, part, rng), _SIDE, rng) * np.exp(rng.uniform(*np.log(_EXPOSURES)))
         image = _noisy(image, level, rng)
     else:
         shown = _display(sources, part, rng, anywhere=rng.random() < 0.3)
@@ -162,7 +214,7 @@ def _masked(sources, part, level, rng):
 
 def _with_holes(sources, part, level, rng):
     if rng.random() < 0.7:
-        image = _cut(_any(sources.exposures[part], rng), _HOLED, rng) * np.exp(rng.uniform(*np.log(_EXPOSURES)))
+        image = _cut(_exposure(sources, part, rng), _HOLED, rng) * np.exp(rng.uniform(*np.log(_EXPOSURES)))
     else:
         image = _linear(_cut(_any(sources.disks[part], rng).image, _HOLED, rng) / _BITS, rng)
     image = _noisy(image, level, rng)
@@ -210,10 +262,9 @@ def _flare(sources, part, level, rng):
     peak = FULL_WELL * np.exp(rng.uniform(*np.log(_PEAKS)))
     kind = rng.random()
     if kind < 0.5:
-        scene = _cut(_any(sources.exposures[part], rng), side, rng)
+        scene = _cut(_exposure(sources, part, rng), side, rng)
     else:
-        bands = sources.disks[part]
-        scene = _linear(crop(bands[rng.integers(len(bands))], rng, side), rng)
+        scene = _linear(_crop(_any(sources.disks[part], rng), rng, side), rng)
     scene = scene * min(np.exp(rng.uniform(*np.log(_EXPOSURES))), 0.8 * FULL_WELL / scene.max())
     core = _amplified(scene, rng) if kind > 0.8 else flare(scene.shape, rng)
     core = peak * core / max(core.max(), 1e-30)
@@ -235,6 +286,13 @@ def _amplified(scene, rng):
     knee = max(np.quantile(scene, rng.uniform(0.95, 0.998)), 1.0)
     core = np.maximum(scene, 0) * (np.maximum(scene / knee, 1) ** rng.uniform(1.0, 4.0) - 1)
     return ndimage.gaussian_filter(core, rng.uniform(0.7, 1.5))
+
+
+def _exposure(sources, part, rng):
+    """A level-1 image, or a display image on a linear scale where there is none."""
+    if sources.exposures[part]:
+        return _any(sources.exposures[part], rng)
+    return _linear(_any(sources.disks[part], rng).image / _BITS, rng)
 
 
 def _any(images, rng):

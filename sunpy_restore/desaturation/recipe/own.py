@@ -9,7 +9,7 @@ from sunpy_restore.desaturation.detection.saturation import check_aia, find_satu
 from sunpy_restore.desaturation.fringes.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.task import DESATURATE
 
-__all__ = ["EIGHT_BIT", "LEVEL_1", "OwnDisk", "own_exposures", "own_images", "sample_of"]
+__all__ = ["EIGHT_BIT", "LEVEL_1", "OwnDisk", "displayed_image", "own_exposures", "own_images", "sample_of"]
 
 EIGHT_BIT, LEVEL_1 = "AIA, 8-bit", "AIA, level 1"
 """Groups of images: those in the scaling of Helioviewer, and exposures in DN."""
@@ -119,11 +119,23 @@ def own_images(directory, split, find_places):
     `list` of `OwnDisk`
     """
     manifest = read_manifest(directory, DESATURATE.name)
-    images = Images(manifest, manifest.split(split), _displayed)
+    images = Images(manifest, manifest.split(split), displayed_image)
     return [OwnDisk(images, index, find_places) for index in range(len(images))]
 
 
-def _displayed(image):
+def displayed_image(image):
+    """
+    Transform an exposure to a logarithmic display scale of 0 to 255; a display image is returned as it is.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``.
+
+    Returns
+    -------
+    `numpy.ndarray`
+    """
     if image.dtype == np.uint8:
         return image
     depth = np.maximum(image, 0) / max(float(np.median(image)), 1.0)

@@ -14,7 +14,10 @@ from sunpy_restore.desaturation.fringes.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.recipe.own import own_images
 from sunpy_restore.desaturation.task import DESATURATE
 
-__all__ = ["EIGHT_BIT", "LISTS", "OPTIONS", "UNUSED", "Disk", "crop", "flare", "read_disks", "read_images"]
+__all__ = [
+    "EIGHT_BIT", "LISTS", "OPTIONS", "UNUSED", "Disk", "crop", "flare", "places_of_any_image", "read_disks",
+    "read_images",
+]  # fmt: skip
 
 LISTS = Path(__file__).with_name("data")
 """Folder with the list of the package."""
@@ -110,7 +113,7 @@ def read_disks(directory, split="train"):
         `~sunpy_restore.core.datasets.imagelist.ImageList.paths`.
     """
     if has_manifest(directory):
-        return own_images(directory, split, _places_of_any_image)
+        return own_images(directory, split, places_of_any_image)
     images = read_images(directory)
     entries = [entry for entry in images.split(split) if entry.unit == EIGHT_BIT]
     return [_disk(path, entry) for entry in entries for path in images.paths(entry, directory)]
@@ -141,8 +144,20 @@ def _bright_places(image, levels=(204, 150, 110), block=_BLOCK, edge=_EDGE):
     return places
 
 
-def _places_of_any_image(image):
-    """Bright places of an image that may be a cutout, or of the quiet Sun."""
+def places_of_any_image(image):
+    """
+    Bright places of an image that may be a cutout, or of the quiet Sun.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        On a display scale of 0 to 255, shape ``(ny, nx)``.
+
+    Returns
+    -------
+    `dict`
+        See `Disk`.
+    """
     edge = min(_EDGE, min(image.shape) // 2 - _BLOCK)
     places = _bright_places(image, edge=edge)
     if not places:

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from sunpy_restore.core.datasets.imagelist import read_list
-from sunpy_restore.core.datasets.manifest import has_manifest, holds
+from sunpy_restore.core.datasets.manifest import MANIFEST, has_manifest, holds
 from sunpy_restore.core.datasets.samples import Splitting
 from sunpy_restore.core.recipes.configfile import load_configs
 from sunpy_restore.core.recipes.recipe import Recipe, ScoreColumn
 from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE
 from sunpy_restore.enhancement.observation import Observation
-from sunpy_restore.enhancement.recipe import calibration, good, own, paired, patches
+from sunpy_restore.enhancement.recipe import calibration, good, own, owncases, paired, patches
 from sunpy_restore.enhancement.recipe.archives import ARCHIVES
 from sunpy_restore.enhancement.recipe.distillation import DISTILLED, described_teacher, distilled_loss, teacher_of
 from sunpy_restore.enhancement.recipe.instrument import OPTIONS, telescope_of
@@ -228,7 +228,14 @@ class EnhancementRecipe(Recipe):
                 yield source.name, Observation.from_array(observed, self.task, telescope), truth
 
     def calibration(self, directory):
-        """See `sunpy_restore.enhancement.recipe.calibration.cases`."""
+        """See `~sunpy_restore.enhancement.recipe.owncases.own_cases`, and ``calibration.cases`` without a manifest."""
+        if has_manifest(directory):
+            return owncases.own_cases(self.task, directory, self.pairs_name, self.telescope)
+        if self.telescope != HMI:
+            raise ValueError(
+                f"Found weights for a telescope with pixels of {self.telescope.pixel_scale:.4g} arcsec, and the folder "
+                f"{directory} without {MANIFEST}; expected one that 'sunpy-restore dataset' made."
+            )
         return calibration.cases(self.task.name, directory)
 
     def good_images(self, directory):

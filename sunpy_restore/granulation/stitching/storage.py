@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sunpy_restore.core.messages import text_of_numpy
 from sunpy_restore.core.system.atomic import atomic_path
 
 __all__ = ["check_source", "read", "write"]
@@ -59,7 +60,9 @@ def read(path, kind):
         raise
     # AttributeError: a file with a single array has no names
     except (AttributeError, EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"The file {path} is damaged or something else ({error}); expected a {kind}.") from error
+        raise ValueError(
+            f"The file {path} is damaged or something else ({text_of_numpy(error)}); expected a {kind}."
+        ) from error
     if found != kind:
         raise ValueError(f"Found a {found} in the file {path}; expected a {kind}.")
     return arrays

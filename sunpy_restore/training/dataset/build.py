@@ -40,7 +40,7 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
     All files below the folders are considered, whatever their names. The header decides whether the recipe of the task
     takes an image; its quality keywords are checked, and images with the same pixels are taken once. The images are
     split into those for training and those for validation by time, with a gap between them; where there is only one
-    image, or only images of one time, by region.
+    image, or only images of one time, by region. An image has the licences and credits of all its copies.
 
     The folder ``out`` then contains one file per image in ``shards/``, and ``manifest.json``, which
     `~sunpy_restore.training.train` and `~sunpy_restore.training.evaluate` read. If it has a manifest already, files
@@ -198,6 +198,23 @@ def licence_of(header):
     return next((str(header[key]) for key in _TERMS if header.get(key) and str(header[key]) != key), "")
 
 
+def _terms(items):
+    """Licences and credits of all copies of each image, by its hash."""
+    terms = {}
+    for item in items:
+        own = terms.setdefault(item.sha256, {"licence": {}, "credit": {}})
+        for name, known in own.items():
+            if getattr(item, name):
+                known[getattr(item, name)] = None
+    return {sha256: {name: "; ".join(known) for name, known in own.items()} for sha256, own in terms.items()}
+
+
+def _with_terms(item, terms):
+    """An image with the licence and credit that any of its copies states."""
+    stated = {name: text for name, text in terms.get(item.sha256, {}).items() if text}
+    return replace(item, **stated)
+
+
 def first_sentence(error):
     """What was found and expected: the message of an error up to its first full stop."""
     text = " ".join(str(error).split())
@@ -206,7 +223,8 @@ def first_sentence(error):
 
 def split_items(journal, earlier, out, data_name, splitting, gap):
     """Manifest of the items of a journal: those of an earlier manifest keep their splits, others get one."""
-    fixed = [] if earlier is None else earlier.items
+    terms = _terms(journal.items)
+    fixed = [] if earlier is None else [_with_terms(item, terms) for item in earlier.items]
     seen = {item.sha256: item.origin for item in fixed}
     new, refused = [], list(journal.refused)
     for item in journal.items:
@@ -215,7 +233,7 @@ def split_items(journal, earlier, out, data_name, splitting, gap):
         if item.sha256 in seen:
             continue
         seen[item.sha256] = item.origin
-        new.append(replace(item, split=""))
+        new.append(replace(_with_terms(item, terms), split=""))
     items, others = assign(new, fixed, splitting, gap)
     refused += [(item.origin, reason) for item, reason in others]
     return Manifest(out, data_name, gap, items, sorted(refused))

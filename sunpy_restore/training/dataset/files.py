@@ -16,6 +16,7 @@ from astropy.io import fits
 from sunpy.time import parse_time
 
 from sunpy_restore.core.datasets.samples import KM_PER_ARCSEC, Candidate
+from sunpy_restore.core.messages import text_of_numpy
 
 __all__ = ["candidates", "find_files", "kind_of", "read_notes"]
 
@@ -139,7 +140,7 @@ def candidates(path):
         arrays = list({"fits": _read_fits, "jp2": _read_jp2, "npy": _read_npy}[kind](path))
     # Damaged files raise errors of many kinds
     except Exception as error:
-        raise ValueError(f"Found a file that cannot be read ({error}); expected an image.") from error
+        raise ValueError(f"Found a file that cannot be read ({text_of_numpy(error)}); expected an image.") from error
     if not arrays:
         raise ValueError("Found no image in the file; expected one of two axes, or a series of them.")
     several = len(arrays) > 1

@@ -28,7 +28,7 @@ def format_manifest(manifest):
     rows = [head, *(_row(manifest, group) for group in sorted({item.group for item in manifest.items}))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines.append(f"Training and validation are at least {duration(manifest.gap)} apart, or different regions.")
+    lines.append(f"Training and validation are {manifest.separation(duration(manifest.gap))}.")
     if manifest.refused:
         lines += ["", "not taken"]
     lines += [f"{count:5d}  {text}" for count, text in _reasons(manifest)]

@@ -1,5 +1,6 @@
 """Mosaics of tiles."""
 
+import pickle
 from dataclasses import fields
 
 import numpy as np
@@ -207,3 +208,12 @@ def test_wrong_options_are_refused_before_tiles_are_generated(source, options, m
 def test_latent_stitching_requires_features(noise):
     with pytest.raises(ValueError, match="Choose another stitching"):
         stitch(noise, (60, 60), stitching="latent", overlap=8)
+
+
+def test_errors_do_not_advise_to_load_files_unsafely(tmp_path):
+    path = tmp_path / "bad.npz"
+    for content in (b"nothing", b"", pickle.dumps([1])):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="is damaged or something else") as caught:
+            Mosaic.load(path, None)
+        assert "pickle" not in str(caught.value)

@@ -11,7 +11,7 @@ from astropy.io import fits
 
 pytest.importorskip("lightning")
 
-from sunpy_restore.core.datasets.manifest import read_manifest
+from sunpy_restore.core.datasets.manifest import described, read_manifest
 from sunpy_restore.training import build_dataset, evaluate, format_manifest, train
 from sunpy_restore.training.dataset import build as module
 
@@ -165,3 +165,22 @@ def test_errors(tmp_path, magnetogram):
             run("enhance-continuum", tmp_path / "data", **options)
     with pytest.raises(ValueError, match="for enhance-magnetogram"):
         build_dataset("enhance-continuum", tmp_path / "own", tmp_path / "data")
+
+
+def test_an_image_has_the_terms_of_all_its_copies(tmp_path, granules):
+    (tmp_path / "own").mkdir()
+    image, card = granules((160, 400), 0), 'pixel_scale = 0.1\nunit = "DN"\n'
+    for name, terms in (("a", ""), ("b", 'licence = "CC0"\ncredit = "B"\n'), ("c", 'licence = "CC0"\ncredit = "C"\n')):
+        np.save(tmp_path / f"own/{name}.npy", image)
+        (tmp_path / f"own/{name}.toml").write_text(card + terms)
+    manifest = build_dataset("enhance-continuum", tmp_path / "own", tmp_path / "data")
+    assert {(item.origin, item.licence, item.credit) for item in manifest.items} == {("own/a.npy", "CC0", "B; C")}
+    np.save(tmp_path / "own/d.npy", image)
+    (tmp_path / "own/d.toml").write_text(card + 'licence = "CC-BY-4.0"\n')
+    manifest = build_dataset("enhance-continuum", tmp_path / "own", tmp_path / "data")
+    assert {item.licence for item in manifest.items} == {"CC0; CC-BY-4.0"}
+    text = described(tmp_path / "data")["training_data"]
+    assert "CC0; CC-BY-4.0" in text
+    # No image has a time
+    assert "different regions of images" in text
+    assert "apart" not in format_manifest(manifest)

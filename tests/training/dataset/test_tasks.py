@@ -23,6 +23,7 @@ from sunpy_restore.enhancement.telescope import Telescope
 from sunpy_restore.inpainting.recipe import datasets as inpainting_datasets
 from sunpy_restore.inpainting.recipe import scores as inpainting_scores
 from sunpy_restore.training import build_dataset, evaluate, train
+from sunpy_restore.training.calibration import calibrate
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +52,13 @@ def trained(task, tmp_path, config):
     return path
 
 
+def check_calibration(task, tmp_path, path, cases):
+    models, rows = calibrate(task, tmp_path / "data", weights=path, cases=cases)
+    assert list(models) == ["network"]
+    assert rows[0]["cases"] == 3 * cases
+    assert 0.2 < rows[0]["within_1"] < 0.95
+
+
 def described(manifest):
     """Files of each split."""
     return {
@@ -64,7 +72,7 @@ def test_enhance_continuum(tmp_path, sample, write, granules):
     spot, header = sample("hmi_continuum_spot")
     for day in (1, 2, 3):
         write(f"own/day/{day}.bin", np.roll(spot, day, axis=1), header, DATE_OBS=f"2013-01-0{day}T00:00:00")
-    np.save(tmp_path / "own" / "other.npy", granules((160, 400), 0))
+    np.save(tmp_path / "own" / "other.npy", granules((420, 400), 0))
     (tmp_path / "own" / "other.toml").write_text('pixel_scale = 0.1\nunit = "DN"\ninstrument = "Other"\n')
     manifest = build_dataset("enhance-continuum", tmp_path / "own", tmp_path / "data")
     assert described(manifest) == {
@@ -80,6 +88,7 @@ def test_enhance_continuum(tmp_path, sample, write, granules):
         (source, method) for source in ("HMI", "Other") for method in ("network", "bicubic")
     }
     assert all(row["psnr"] > 15 for row in rows)
+    check_calibration("enhance-continuum", tmp_path, path, 6)
     result = enhance(sunpy.map.Map(sample_path("hmi_continuum_quiet")), weights=path)
     assert result.meta["rstmodel"] == path.name
 
@@ -199,6 +208,9 @@ def test_desaturate(tmp_path, sample, write, write_jp2, monkeypatch):
     rows = evaluate("desaturate", tmp_path / "data", methods=["network"], weights=path)
     sources = {row["source"] for row in rows}
     assert {"injected flares", "level 1, random boxes", "random boxes"} <= sources
+    # One day, and images that are too narrow for three bands
+    with pytest.raises(ValueError, match=r"1 of 3 parts.*at least 768 columns"):
+        calibrate("desaturate", tmp_path / "data", weights=path)
     result = desaturate(sunpy.map.Map(sample_path("aia_193_flare")), weights=path)
     assert result.meta["rstmodel"] == path.name
 
@@ -232,6 +244,7 @@ def test_inpaint(tmp_path, sample, write, monkeypatch):
     monkeypatch.setattr(inpainting_scores, "_LEAST_CROSSED", 0)
     rows = evaluate("inpaint", tmp_path / "data", methods=["network", "harmonic"], weights=path)
     assert ("C3, level 0.5: 64 px", "network") in {(row["source"], row["method"]) for row in rows}
+    check_calibration("inpaint", tmp_path, path, 3)
     result = inpaint(sunpy.map.Map(lost, dict(header)), weights=path)
     assert result.meta["rstmodel"] == path.name
     assert filled(result).sum() == 2 * 32 * 32
