@@ -30,17 +30,19 @@ LIGHT = entry_named("enhance-continuum-light")
         ({"method": "bicubic", "weights": "light"}, ValueError, "Found weights for method='bicubic'"),
         ({"weights": "inpaint-compact"}, ValueError, "Found weights for the task 'inpaint'"),
         ({"weights": 3}, TypeError, "Found weights of type int"),
-        ({"weights": "light", "uncertainty": True}, ValueError, "uncertainty of the weights 'enhance-continuum-light'"),
-        (
-            {"weights": LIGHT.name, "uncertainty": True},
-            ValueError,
-            "expected it in enhance-continuum-light.uncertainty",
-        ),
     ],
 )
 def test_refused_before_any_work(tmp_path, options, error, message):
     with pytest.raises(error, match=re.escape(message)):
         restore_archive("enhance", [SPOT, MAGNETOGRAM], tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_without_a_calibration_are_refused_before_any_work(tmp_path):
+    own = tmp_path / "mine.safetensors"
+    own.write_bytes((LIGHT.folder / LIGHT.file).read_bytes())
+    with pytest.raises(ValueError, match=r"uncertainty of the weights 'mine.*expected it in mine\.uncertainty"):
+        restore_archive("enhance", SPOT, tmp_path / "out", weights=own, uncertainty=True)
     assert not (tmp_path / "out").exists()
 
 

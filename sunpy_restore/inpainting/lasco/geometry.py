@@ -62,7 +62,7 @@ MARGIN = 5
 def empty_pixels(data, lasco):
     """
     Find pixels without data: not finite, ``BLANK``, zero, the value of masked pixels at level 1, or the smallest value
-    of the image if its pixels form squares of the size of telemetry blocks.
+    of the image if its pixels form squares of the size of telemetry blocks and are at most half of the image.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def empty_pixels(data, lasco):
             empty |= data == values[counts.argmax()]
     side = BLOCK - _SHRINKAGE * (lasco.level == 1)
     lowest = ~empty & (data == np.min(data[~empty], initial=data.max()))
-    if lasco.binned_on_ground or lowest.sum() < side**2:
+    if lasco.binned_on_ground or not side**2 <= lowest.sum() <= data.size / 2:
         return empty
     return empty | lowest if forms_squares(lowest & ~obscured(data.shape, lasco, MARGIN), side) else empty
 
