@@ -81,9 +81,8 @@ def measure(result, region=None):
         raise ValueError(
             "Found no pixel with a value in the region; expected at least one. Masked pixels do not count."
         )
-    sums = recorded_sums(result)
-    window = _window(inside, sums)
-    sums = sums.within(window, inside)
+    window = _window(inside)
+    sums = recorded_sums(result).within(window, inside)
     sigma = np.asarray(result.uncertainty.array, dtype=float)
     restored = filled(result) if FILLED_KEYWORD in result.meta else np.ones(inside.shape, bool)
     unknown = int(np.count_nonzero(np.isinf(sigma[inside])))
@@ -160,13 +159,10 @@ def _inside(smap, region):
     return array
 
 
-def _window(inside, sums):
-    """Slices around a region and the runs of known sum that it touches."""
+def _window(inside):
+    """Slices around a region."""
     rows, columns = np.nonzero(inside)
-    runs = [(first, last) for x, first, last in sums.runs if inside[first:last, x].any()]
-    low = min([rows.min(), *(first for first, _ in runs)])
-    high = max([rows.max() + 1, *(last for _, last in runs)])
-    return np.s_[low:high, columns.min() : columns.max() + 1]
+    return np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
 
 
 def _are_regions(region):

@@ -1,5 +1,6 @@
 """What the extensions of the documentation write."""
 
+import csv
 import importlib.util
 import tomllib
 from pathlib import Path
@@ -53,6 +54,16 @@ def test_licences_of_the_training_data_are_named(cards):
     )
     assert "`https://github.com/HelioML/HelioML <https://github.com/HelioML/HelioML>`__" in text
     assert "MIT, " in text
+
+
+@pytest.mark.parametrize("path", sorted((DOCS / "coverage").glob("*.csv")), ids=lambda path: path.stem)
+def test_every_table_of_coverage_has_a_page(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    text = load("coverage").page(path.stem, rows)
+    for method in {row["method"] for row in rows}:
+        assert f"\nMethod ``{method}``\n" in text
+    assert ("light weights" in text) == ("light" in path.stem)
 
 
 def test_inventories_that_cannot_be_read_are_left_out(monkeypatch):

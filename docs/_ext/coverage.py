@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from sunpy_restore.core.weights.markup import RESTRUCTUREDTEXT
+from sunpy_restore.core.weights.store import available
 from sunpy_restore.tasks import function_of, get_task
 
 __all__ = ["setup"]
@@ -64,11 +65,12 @@ def numbers(row):
 
 
 def page(name, rows):
-    """The tables of a task."""
-    task = get_task(name)
-    title = task.title
+    """The tables of a task with its default weights, or of other weights."""
+    weights = {entry.name: entry for entry in available()}.get(name)
+    task = get_task(weights.task if weights else name)
+    title = f"{task.title}: {weights.short_name} weights" if weights else task.title
     lines = [f".. _coverage-{name}:", "", "*" * len(title), title, "*" * len(title), ""]
-    lines += [f"Function: `sunpy_restore.{function_of(task).name}`. Task: ``{name}``.", ""]
+    lines += [f"Function: `sunpy_restore.{function_of(task).name}`. Task: ``{task.name}``.", ""]
     overall = [row for row in rows if row["stratum"] == row["group"] == "all"]
     divided = [f"``{row['method']}``" for row in overall if not row.get("sources")]
     if divided:

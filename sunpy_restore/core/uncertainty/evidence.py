@@ -132,15 +132,17 @@ class KnownSums:
                 "again."
             ) from problem
 
-    def within(self, window, touched):
+    def within(self, window, region):
         """
-        Select the runs that contain a pixel of a region.
+        Select the runs that lie in a region.
+
+        The errors of a part of a run are not known better because that of its sum is.
 
         Parameters
         ----------
         window : pair of `slice`
-            Part of the image, which contains the region and the runs.
-        touched : `numpy.ndarray` of `bool`
+            Part of the image, which contains the region.
+        region : `numpy.ndarray` of `bool`
             True in the region, in the shape of the image.
 
         Returns
@@ -149,7 +151,7 @@ class KnownSums:
             With positions relative to the window.
         """
         top, left = (part.start for part in window)
-        runs = [(x - left, first - top, last - top) for x, first, last in self.runs if touched[first:last, x].any()]
+        runs = [(x - left, first - top, last - top) for x, first, last in self.runs if region[first:last, x].all()]
         return replace(self, runs=runs)
 
 
