@@ -110,8 +110,9 @@ class Observation(observation.Observation):
 
     @cached_property
     def white_noise(self):
-        """1-sigma white noise of a continuum image, in units of the quiet-Sun intensity."""
-        return white_noise(self.normalised(), self.valid & self.on_disk)
+        """1-sigma white noise of an HMI continuum image in units of the quiet-Sun intensity; 0 for other telescopes."""
+        # The optics of another telescope may transmit the frequencies at which noise is measured
+        return white_noise(self.normalised(), self.valid & self.on_disk) if self.telescope == HMI else 0.0
 
     def denoised(self):
         """

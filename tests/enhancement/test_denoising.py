@@ -1,5 +1,7 @@
 """White noise of continuum images, and restorations of noisy ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,12 @@ def test_images_of_hmi_are_not_filtered(samples, name):
     assert observation.white_noise < 0.5 * CONTINUUM_NOISE
     np.testing.assert_array_equal(observation.denoised(), observation.normalised())
     assert "rstnoise" not in enhance(samples[name], method="richardson-lucy").meta
+
+
+def test_images_of_other_telescopes_are_not_filtered(observed):
+    image = noisy(observed, 0.01)
+    observation = Observation.from_array(image, telescope=replace(HMI, aperture=1.1 * HMI.aperture))
+    np.testing.assert_array_equal(observation.denoised(), image)
 
 
 def test_pixels_that_are_not_usable_do_not_matter(observed):
