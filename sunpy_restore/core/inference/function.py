@@ -47,7 +47,7 @@ def choose_device(device=None):
 
 def network_function(module, device=None, **options):
     """
-    Wrap a network as a function of arrays for `apply_tiled`.
+    Wrap a network as a function of arrays for `~sunpy_restore.core.tiles.local.apply_tiled`.
 
     Parameters
     ----------
