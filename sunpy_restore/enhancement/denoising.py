@@ -7,13 +7,13 @@ from scipy import ndimage, signal
 
 from sunpy_restore.core.numerics.nearest import fill_invalid
 from sunpy_restore.enhancement.forward import CONTINUUM_NOISE
+from sunpy_restore.enhancement.noise import noise_of_differences
 
 __all__ = ["noise_filter", "power_spectrum", "reduce_noise", "white_noise"]
 
 _ORDER = 8
 """Order of the differences along both axes, which are below 0.04 % in granulation that HMI observes without noise."""
 
-_MAD = 1.4826  # ratio of the standard deviation to the median absolute deviation of a normal distribution
 _LEAST = 400  # pixels
 _SEGMENT = 64  # pixels, the largest side of the parts whose power spectra are averaged
 _RADIUS = 16  # pixels, of the filter
@@ -46,8 +46,7 @@ def white_noise(image, usable=None):
         return 0.0
     taps = np.array([(-1.0) ** k * comb(_ORDER, k) for k in range(_ORDER + 1)])
     taps /= np.linalg.norm(taps)
-    differences = ndimage.convolve1d(ndimage.convolve1d(np.asarray(image, float), taps, axis=0), taps, axis=1)
-    return float(_MAD * np.median(np.abs(differences[inner])))
+    return float(noise_of_differences(np.asarray(image, float), taps, inner))
 
 
 def power_spectrum(image, usable=None):

@@ -1,11 +1,11 @@
-"""Noise of magnetograms, measured in the image itself."""
+"""Noise of HMI images, measured in the image itself."""
 
 import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.enhancement.forward import MAGNETOGRAM_NOISE
 
-__all__ = ["NOISE_RANGE", "estimate_noise", "estimated_share"]
+__all__ = ["NOISE_RANGE", "estimate_noise", "estimated_share", "noise_of_differences"]
 
 NOISE_RANGE = (2e-3, 4e-2)
 """Smallest and largest noise, in kG, of the magnetograms that the networks are trained with."""
@@ -46,10 +46,31 @@ def estimate_noise(field, usable=None, limits=NOISE_RANGE):
     usable = ndimage.binary_erosion(usable, np.ones((3, 3), bool))
     if np.count_nonzero(usable) < _LEAST:
         return MAGNETOGRAM_NOISE
-    rough = ndimage.convolve1d(ndimage.convolve1d(field, _DIFFERENCE, axis=0), _DIFFERENCE, axis=1)
     strength = ndimage.gaussian_filter(field, 2) ** 2
     quiet = usable & (strength <= np.percentile(strength[usable], _QUIET))
-    return float(np.clip(_MAD * np.median(np.abs(rough[quiet])), *limits))
+    return float(np.clip(noise_of_differences(field, _DIFFERENCE, quiet), *limits))
+
+
+def noise_of_differences(image, taps, where):
+    """
+    Measure noise by differences along both axes, which suppress structure.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``.
+    taps : `numpy.ndarray`
+        Weights of a pixel and its neighbours along an axis, which keep the standard deviation of white noise.
+    where : `numpy.ndarray` of `bool`
+        Differences that are used.
+
+    Returns
+    -------
+    `float`
+        Standard deviation of the noise, from the median absolute difference.
+    """
+    rough = ndimage.convolve1d(ndimage.convolve1d(image, taps, axis=0), taps, axis=1)
+    return _MAD * np.median(np.abs(rough[where]))
 
 
 def estimated_share(taps):
