@@ -34,7 +34,7 @@ _MAGNETOGRAM_OUTLIERS = {"excess": 0.2, "limits": (-8.0, 8.0)}
 """See `find_outliers`; in units of the quiet-Sun intensity, and in kG."""
 
 _OUTLYING = 8.0
-"""Smallest difference of outliers from the surroundings of a magnetogram, in units of its noise."""
+"""Smallest difference of outliers from their surroundings, in units of the noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,17 +221,15 @@ class Observation(observation.Observation):
         if task is CONTINUUM:
             _check_positive(data[on_disk])
             level, darkening = quiet_sun(np.where(valid, data, np.nan), mu)
-            darkening, limits = darkening(mu), _CONTINUUM_OUTLIERS
+            darkening = darkening(mu)
+            found = white_noise(data / (level * darkening), inner) if telescope == HMI else 0.0
         else:
             level, darkening = smap.unit.to(u.kG) ** -1, np.ones_like(mu)
             if telescope == HMI:
                 refuse_display_scale(1000 / level * data[inner].astype(float))
-            # Outliers hardly change the measured noise, because it is a median
             found = estimate_noise(data / level, inner, (NOISE_RANGE[0], np.inf))
-            limits = _MAGNETOGRAM_OUTLIERS | {"excess": max(_MAGNETOGRAM_OUTLIERS["excess"], _OUTLYING * found)}
-            if noise is None and found > NOISE_RANGE[1]:
-                _warn_of_noise(found)
-            noise = min(found, NOISE_RANGE[1]) if noise is None else noise.to_value(u.kG)
+            noise = _noise_within(found) if noise is None else noise.to_value(u.kG)
+        limits = _outlier_limits(task, found)
         outliers = find_outliers(data / (level * darkening), inner, sharpest=sharpest_of(telescope), **limits)
         if outliers[on_disk].all():
             raise_incredible(data[on_disk], [level * limit for limit in limits["limits"]], smap)
@@ -248,6 +246,19 @@ class Observation(observation.Observation):
             untrusted=untrusted, gaps=~(valid | masked | outliers), noise=noise,
             telescope=telescope,
         )  # fmt: skip
+
+
+def _outlier_limits(task, noise):
+    """Limits of outliers for an image with noise; outliers hardly change the measured noise, because it is a median."""
+    limits = _CONTINUUM_OUTLIERS if task is CONTINUUM else _MAGNETOGRAM_OUTLIERS
+    return limits | {"excess": max(limits["excess"], _OUTLYING * noise)}
+
+
+def _noise_within(noise):
+    """Noise of a magnetogram within the range of the training images."""
+    if noise > NOISE_RANGE[1]:
+        _warn_of_noise(noise)
+    return min(noise, NOISE_RANGE[1])
 
 
 def _warn_of_limb(untrusted):

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import sunpy.map
+
 from sunpy_restore import enhance
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.restoration.methods import load_method
@@ -111,3 +113,15 @@ def test_very_noisy_images_are_told(observed):
     method = load_method(CONTINUUM, "richardson-lucy")
     with pytest.warns(RestoreWarning, match=r"white noise of (1\.9|2|2\.1) %.*expected at most 1\.5 %"):
         restore(Observation.from_array(noisy(observed, 0.02)), method)
+
+
+@pytest.mark.filterwarnings("ignore::sunpy_restore.core.exceptions.RestoreWarning")
+@pytest.mark.parametrize("noise", [0.02, 0.05, 0.1])
+def test_noise_is_not_taken_for_outliers(samples, noise):
+    smap = samples["hmi_continuum_spot"]
+    level = Observation.from_map(smap).level
+    data = noisy(smap.data.astype(float) / level, noise)
+    data[60, 70] += 20 * noise
+    observation = Observation.from_map(sunpy.map.Map(np.abs(data) * level, smap.meta))
+    assert np.argwhere(~observation.valid).tolist() == [[60, 70]]
+    assert observation.white_noise == pytest.approx(noise, rel=0.07)
