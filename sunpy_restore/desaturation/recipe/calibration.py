@@ -8,30 +8,23 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk
 
-from sunpy_restore.core.datasets.manifest import has_manifest, read_manifest
+from sunpy_restore.core.datasets.manifest import has_manifest
 from sunpy_restore.core.uncertainty.evidence import Case
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes
 from sunpy_restore.desaturation.fringes.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.observation import Observation
 from sunpy_restore.desaturation.recipe import masks
 from sunpy_restore.desaturation.recipe.families import FAMILIES
-from sunpy_restore.desaturation.recipe.own import LEVEL_1, displayed_image
-from sunpy_restore.desaturation.recipe.scenes import Disk, crop, flare, places_of_any_image, read_disks
-from sunpy_restore.desaturation.recipe.scores import level_1_exposures
+from sunpy_restore.desaturation.recipe.parts import PARTS, OwnImages, PackageImages
+from sunpy_restore.desaturation.recipe.scenes import crop, flare
 from sunpy_restore.desaturation.recipe.views import displayed
-from sunpy_restore.desaturation.task import DESATURATE
 
 __all__ = ["calibration_cases"]
 
 _KINDS = ("mask", "flare", "flare", "mask", "flare", "level told", "flare")
-_OWN = 12  # images of a folder with a manifest
-_LEAST = 256  # columns of a band of them
 _TRIES = 1000  # with other random numbers
-_PARTS = ("first", "second", "first", "third")  # of successive cases of a kind
 _CASES = 224
 _MANY = 32  # images with holes that a user masks
-_BAND = 512  # columns of a full-disk image that belong to one part
-_WIDE = 224  # pixels; least width of the part of a level-1 image
 _SIDE = 384  # pixels of an image with masks
 _BLOCK = 192  # pixels, about, of a part of it that has a mask of its own
 _FLARE_SIDES = (192, 192, 320)
@@ -84,90 +77,16 @@ def calibration_cases(directory):
     ValueError
         There are own images for fewer than three parts.
     """
-    sources = _OwnSources(directory) if has_manifest(directory) else _Sources(directory)
+    sources = OwnImages(directory) if has_manifest(directory) else PackageImages(directory)
     cases, counts = [], dict.fromkeys((*_KINDS, "holes"), 0)
     for index in range(_CASES + _MANY):
         kind = _KINDS[index % len(_KINDS)] if index < _CASES else "holes"
         turn = counts[kind]
         counts[kind] += 1
-        part, level = _PARTS[turn % len(_PARTS)], (turn // len(_PARTS)) % len(_GROUPS)
+        part, level = PARTS[turn % len(PARTS)], (turn // len(PARTS)) % len(_GROUPS)
         make = functools.partial(_made, sources, kind, part, level, index)
         cases.append(Case(name=f"{kind} {index}", part=part, make=make, group=_GROUPS[level]))
     return cases
-
-
-class _Sources:
-    """The images of each part."""
-
-    def __init__(self, directory):
-        self.directory = directory
-
-    @functools.cached_property
-    def disks(self):
-        bands = {part: [] for part in dict.fromkeys(_PARTS)}
-        names, days = list(bands), {}
-        for full in read_disks(self.directory, "validation"):
-            shift = days.setdefault(full.date[:10], len(days))
-            for number, columns in enumerate(_columns(full.image)):
-                band = _band(full, columns)
-                if band.places:
-                    bands[names[(number + shift) % len(names)]].append(band)
-        return bands
-
-    @functools.cached_property
-    def exposures(self):
-        found = {part: [] for part in dict.fromkeys(_PARTS)}
-        names = list(found)
-        distinct = {id(image): image for _, image in level_1_exposures(self.directory)}
-        for number, image in enumerate(distinct.values()):
-            width = image.shape[1] // len(names)
-            for turn, part in enumerate(names):
-                if width >= _WIDE:
-                    found[part].append(image[:, turn * width : (turn + 1) * width])
-                elif part == names[number % len(names)]:
-                    found[part].append(image)
-        return found
-
-
-class _OwnSources:
-    """The images of each part in a folder with a manifest."""
-
-    def __init__(self, directory):
-        self.disks = {part: [] for part in dict.fromkeys(_PARTS)}
-        self.exposures = {part: [] for part in self.disks}
-        names, days, manifest = list(self.disks), {}, read_manifest(directory, DESATURATE.name)
-        kept = manifest.split("validation")
-        for index in sorted({round(index) for index in np.linspace(0, len(kept) - 1, _OWN)}):
-            item, image = kept[index], manifest.read(kept[index])
-            shown, date = displayed_image(image), item.time or item.origin
-            shift = days.setdefault(date[:10], len(days))
-            width = max(_LEAST, min(_BAND, image.shape[1] // len(names)))
-            for number, columns in enumerate(_columns(image, width)):
-                part, band = names[(number + shift) % len(names)], shown[:, columns]
-                self.disks[part].append(Disk(item.origin, date, band, places_of_any_image(band)))
-                if item.group == LEVEL_1:
-                    self.exposures[part].append(image[:, columns])
-        if not all(self.disks.values()):
-            raise ValueError(
-                f"Found validation images for {sum(map(bool, self.disks.values()))} of {len(names)} parts in "
-                f"{directory}; expected some for each, because each is tested with the errors of the others. Add "
-                f"images of at least {len(names) * _LEAST} columns, which have all parts, or of other days."
-            )
-
-
-def _columns(image, width=_BAND):
-    """Columns of the bands of an image; a narrow rest belongs to the last one."""
-    edges = [*range(0, max(image.shape[1] - width, 0) + 1, width), image.shape[1]]
-    return [slice(*pair) for pair in pairwise(edges)]
-
-
-def _band(full, columns):
-    places = {}
-    for level, centres in full.places.items():
-        inside = (centres[:, 1] >= columns.start) & (centres[:, 1] < columns.stop)
-        if inside.any():
-            places[level] = centres[inside] - [0, columns.start]
-    return Disk(full.name, full.date, full.image[:, columns], places)
 
 
 def _made(sources, kind, part, level, index):

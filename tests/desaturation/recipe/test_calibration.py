@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from sunpy_restore.desaturation.forward import FULL_WELL
-from sunpy_restore.desaturation.recipe import calibration
+from sunpy_restore.desaturation.recipe import calibration, parts
 from sunpy_restore.desaturation.recipe.scenes import Disk
 
 PARTS = ("first", "second", "third")
@@ -24,11 +24,11 @@ def disk(day, seed, shape=(512, 2048)):
 @pytest.fixture(scope="module")
 def sources():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calibration, "read_disks", lambda *_: [disk("2014-02-03", 0), disk("2022-01-01", 1)])
+        patch.setattr(parts, "read_disks", lambda *_: [disk("2014-02-03", 0), disk("2022-01-01", 1)])
         rng = np.random.default_rng(2)
         wide, narrow = rng.uniform(100, 200, (300, 900)), [rng.uniform(100, 200, (300, 300)) for _ in range(3)]
         exposures = [(131, wide), (171, wide), (94, narrow[0]), (193, narrow[1]), (304, narrow[2])]
-        patch.setattr(calibration, "level_1_exposures", lambda _: exposures)
+        patch.setattr(parts, "level_1_exposures", lambda _: exposures)
         yield calibration.calibration_cases("")
 
 
