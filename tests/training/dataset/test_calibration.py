@@ -8,6 +8,7 @@ import pytest
 from sunpy_restore.core.datasets.manifest import Item, Manifest
 from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.desaturation.recipe import calibration as desaturation
+from sunpy_restore.desaturation.recipe import parts
 from sunpy_restore.desaturation.recipe.own import EIGHT_BIT, LEVEL_1
 from sunpy_restore.enhancement.recipe import owncases
 from sunpy_restore.enhancement.task import CONTINUUM
@@ -107,7 +108,7 @@ def fake_manifest(monkeypatch, tmp_path, images, groups):
             return images[int(item.origin)]
 
     monkeypatch.setattr(desaturation, "has_manifest", lambda _: True)
-    monkeypatch.setattr(desaturation, "read_manifest", lambda *_: Read(tmp_path, "desaturate", 2.0, items, []))
+    monkeypatch.setattr(parts, "read_manifest", lambda *_: Read(tmp_path, "desaturate", 2.0, items, []))
 
 
 @pytest.mark.parametrize("levels", [(EIGHT_BIT, EIGHT_BIT), (LEVEL_1, EIGHT_BIT)])
