@@ -13,7 +13,7 @@ from sunpy_restore.core.restoration import observation
 from sunpy_restore.desaturation.charge import column_runs
 from sunpy_restore.desaturation.detection.blooming import separate_blooming
 from sunpy_restore.desaturation.detection.exposure import counts_per_unit, level_in_unit_of, refuse_scaled
-from sunpy_restore.desaturation.detection.levels import at_level, on_plateau, refuse_low, warn_of_lost
+from sunpy_restore.desaturation.detection.levels import at_level, on_plateau, refuse_low, warn_of_full, warn_of_lost
 from sunpy_restore.desaturation.detection.negative import refuse_negative
 from sunpy_restore.desaturation.detection.plateau import find_plateau, with_margin
 from sunpy_restore.desaturation.detection.saturation import (
@@ -175,6 +175,8 @@ class Observation(observation.Observation):
             if linear:
                 primary = separate_blooming(full, np.where(full, level, data), level, excess, warn=True)
             saturation["primary"] = primary
+        elif given and linear:
+            warn_of_full(smap, mask, exposure)
         if not given:
             # The mask of a Map tells on purpose which pixels have no value
             lost = ~np.isfinite(smap.data) if smap.mask is None else ~np.isfinite(smap.data) & ~np.asarray(smap.mask)

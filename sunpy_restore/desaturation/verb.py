@@ -96,9 +96,10 @@ def desaturate(
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        No pixel is saturated; or it is not clear whether the charge of saturated pixels bloomed or was clipped; or the
-        image is rotated with respect to the detector; or the image is unlike those that
-        the method was trained and tested with; or the uncertainty of some pixels is infinite.
+        No pixel is saturated; or ``mask`` covers saturated pixels and ``saturated`` is not given; or it is not clear
+        whether the charge of saturated pixels bloomed or was clipped; or the image is rotated with respect to the
+        detector; or the image is unlike those that the method was trained and tested with; or the uncertainty of some
+        pixels is infinite.
 
     Notes
     -----

@@ -1,5 +1,6 @@
 """`desaturate` on AIA Maps: pixels that are kept, pixels that are filled, and Maps that are refused."""
 
+import re
 import warnings
 
 import numpy as np
@@ -16,6 +17,9 @@ from sunpy_restore.core.images.filled import filled
 from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.detection.saturation import find_saturation
 from sunpy_restore.desaturation.verb import desaturate
+
+COVERED = pytest.mark.filterwarnings("ignore:.*masked pixels have the value of saturated ones")
+"""For masks over saturated pixels, without a saturation level."""
 
 WELL = 16383.0
 METHODS = ("biharmonic", "diffraction")
@@ -71,6 +75,7 @@ def test_inverse_diffraction_recovers_hidden_flux(make_map, make_flare):
     assert ratios["diffraction"] == pytest.approx(1, abs=0.2)
 
 
+@COVERED
 @pytest.mark.parametrize("factor", [0.5, 3, 1000])
 @pytest.mark.parametrize("method", EACH_METHOD)
 @pytest.mark.filterwarnings("ignore:The image is unlike")
@@ -82,6 +87,7 @@ def test_result_is_proportional_to_the_image_for_a_given_mask(make_map, flaring,
     np.testing.assert_allclose(found, expected, rtol=1e-6 if method == "biharmonic" else 1e-2)
 
 
+@COVERED
 @pytest.mark.parametrize("rubbish", [0.0, -1e9, 1e9, np.nan, np.inf])
 @pytest.mark.parametrize("method", EACH_METHOD)
 def test_values_in_a_given_mask_are_not_used(make_map, flaring, hole, method, rubbish):
@@ -91,6 +97,7 @@ def test_values_in_a_given_mask_are_not_used(make_map, flaring, hole, method, ru
     np.testing.assert_array_equal(filled(found), hole)
 
 
+@COVERED
 def test_a_given_mask_is_not_changed(flaring, hole):
     before = hole.copy()
     result = desaturate(flaring, mask=hole, method="biharmonic")
@@ -160,6 +167,7 @@ def test_sequences_are_returned_as_the_same_kind(make_map, make_flare, flaring, 
         np.testing.assert_array_equal(filled(result), filled(expected))
 
 
+@COVERED
 def test_one_mask_for_all_images_or_one_for_each(make_map, flaring, hole):
     other = np.roll(hole, 40, axis=1)
     both = [hole, other]
@@ -402,6 +410,7 @@ def test_images_without_valid_or_unsaturated_pixels(make_map, flaring):
             desaturate(make_map(np.full((40, 40), 16383.0)), method="biharmonic", **options)
 
 
+@COVERED
 def test_a_map_is_a_mask(flaring, hole):
     mask = sunpy.map.Map(hole.astype(np.uint8), flaring.meta)
     expected = desaturate(flaring, mask=hole, method="biharmonic")
@@ -465,3 +474,17 @@ def test_cores_at_the_edge_are_warned_of(flare, found):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         desaturate(flare, method="biharmonic")
+
+
+@pytest.mark.parametrize("rate", [False, True])
+def test_saturated_pixels_under_a_mask_are_told(flare, found, rate):
+    seconds = flare.exposure_time.to_value(u.s) if rate else 1.0
+    smap = sunpy.map.Map(flare.data / seconds, flare.meta | ({"bunit": "DN / s", "pixlunit": "DN / s"} if rate else {}))
+    with pytest.warns(RestoreWarning, match="masked pixels have the value of saturated ones") as told:
+        desaturate(smap, mask=found.mask, method="biharmonic")
+    level = float(re.search(r"pass saturated=([\d.]+)", str(told[0].message))[1])
+    assert level == pytest.approx(found.level / seconds, rel=1e-5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RestoreWarning)
+        desaturate(smap, mask=found.mask, saturated=level, method="biharmonic")
+        desaturate(smap, mask=np.roll(found.mask, 60, axis=1) & ~found.mask, method="biharmonic", consistency="none")

@@ -11,7 +11,7 @@ from sunpy_restore.core.messages import shown, warn_user
 from sunpy_restore.desaturation.detection.plateau import find_overshoots
 from sunpy_restore.desaturation.forward import FULL_WELL
 
-__all__ = ["counts_per_unit", "exposures_for", "is_rate", "level_in_unit_of", "refuse_scaled"]
+__all__ = ["counts_per_unit", "exposure_time", "exposures_for", "is_rate", "level_in_unit_of", "refuse_scaled"]
 
 _COMMANDED_TOLERANCE = 0.1  # of the exposure time; the shutter is exact to a millisecond
 _HIGHEST = 1.08  # full wells; saturated pixels of level 1 show 0.92 to 1.00, and their flat field scatters by 4 %
@@ -138,7 +138,7 @@ def counts_per_unit(smap, exposure=None):
         if doubt:
             warn_user(f"Found exposure={exposure:g} s{doubt} in the header. The given exposure time is used.")
         return exposure
-    seconds = _exposure_time(smap)
+    seconds = exposure_time(smap)
     if not (np.isfinite(seconds) and seconds > 0):
         raise ValueError(
             f"Found an image in {smap.unit} with the exposure time {smap.exposure_time}; expected EXPTIME in seconds, "
@@ -161,7 +161,7 @@ def _check_counts(smap, exposure):
             f"Found exposure={exposure:g} for an image in DN, whose full well does not depend on it; expected it for "
             "images in DN / s only. Leave it out, or correct BUNIT if the image was divided by the exposure time."
         )
-    seconds = _exposure_time(smap)
+    seconds = exposure_time(smap)
     doubt = _doubt(smap, seconds)
     if doubt:
         raise ValueError(
@@ -177,7 +177,8 @@ def _check_counts(smap, exposure):
         )
 
 
-def _exposure_time(smap):
+def exposure_time(smap):
+    """The exposure time in the header in seconds, NaN if there is none."""
     exposure = smap.exposure_time
     return np.nan if exposure is None else float(exposure.to_value(u.s))
 

@@ -3,12 +3,14 @@
 import numpy as np
 
 from sunpy_restore.core.messages import warn_user
-from sunpy_restore.desaturation.detection.plateau import EXCESS, MOST_EXCESS, SCATTER, with_margin
+from sunpy_restore.desaturation.detection.exposure import exposure_time, is_rate
+from sunpy_restore.desaturation.detection.plateau import EXCESS, MOST_EXCESS, SCATTER, find_plateau, with_margin
 
-__all__ = ["at_level", "on_plateau", "refuse_low", "warn_of_lost"]
+__all__ = ["at_level", "on_plateau", "refuse_low", "warn_of_full", "warn_of_lost"]
 
 _ROUNDING = 1e-6  # of a saturation level, in single precision
 _SPIKES = 2  # pixels that may have any value
+_LEAST_FULL = 4  # saturated pixels of a flare; cosmic rays have fewer
 
 
 def at_level(data, candidates, level):
@@ -104,4 +106,32 @@ def warn_of_lost(lost, saturated, level):
             "Saturated pixels lie at the edge of the image, so that a part of the core, of the charge that bloomed and "
             "of the diffraction pattern is not seen, and the fill can be far from the truth. Use a larger part of the "
             "image."
+        )
+
+
+def warn_of_full(smap, mask, exposure=None):
+    """
+    Warn of saturated pixels in a mask of whose pixels nothing is assumed.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.sources.AIAMap`
+        Image in DN or DN/s, shape ``(ny, nx)``.
+    mask : `numpy.ndarray` of `bool`
+        Pixels to fill.
+    exposure : `float`, optional
+        Exposure time in seconds of an image in DN/s. By default that in the header; without one, nothing is known.
+    """
+    counts = 1.0
+    if is_rate(smap):
+        counts = exposure_time(smap) if exposure is None else exposure
+        if not counts > 0:
+            return
+    saturated, level = find_plateau(counts * np.asarray(smap.data, float))
+    number = np.count_nonzero(saturated & mask)
+    if number >= _LEAST_FULL:
+        warn_user(
+            f"{number} of {np.count_nonzero(mask)} masked pixels have the value of saturated ones, but nothing is "
+            "assumed of masked pixels, so that the fill can be far too faint. If the mask covers a saturated core, "
+            f"pass saturated={level / counts:.6g} as well, or leave mask= out."
         )
