@@ -13,16 +13,16 @@ from sunpy_restore.core.images.maps import valid_pixels
 from sunpy_restore.core.images.prepared import refuse_unknown_unit
 from sunpy_restore.core.messages import shown, warn_user
 from sunpy_restore.core.restoration import observation
-from sunpy_restore.enhancement.denoising import reduce_noise, white_noise
-from sunpy_restore.enhancement.gaps import fill_gaps
-from sunpy_restore.enhancement.noise import NOISE_RANGE, estimate_noise
-from sunpy_restore.enhancement.outliers import find_outliers, sharpest_of
-from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu, quiet_sun
-from sunpy_restore.enhancement.product import check_unit, task_of_product
-from sunpy_restore.enhancement.sampling import check_coordinates, warn_of_interpolation
-from sunpy_restore.enhancement.scaling import raise_incredible, refuse_display_scale
+from sunpy_restore.enhancement.detector.denoising import reduce_noise, white_noise
+from sunpy_restore.enhancement.detector.gaps import fill_gaps
+from sunpy_restore.enhancement.detector.noise import NOISE_RANGE, estimate_noise
+from sunpy_restore.enhancement.detector.outliers import find_outliers, sharpest_of
+from sunpy_restore.enhancement.hmi.photosphere import LIMB_MU, heliocentric_mu, quiet_sun
+from sunpy_restore.enhancement.hmi.product import check_unit, task_of_product
+from sunpy_restore.enhancement.hmi.sampling import check_coordinates, warn_of_interpolation
+from sunpy_restore.enhancement.hmi.scaling import raise_incredible, refuse_display_scale
+from sunpy_restore.enhancement.optics.telescope import HMI, Telescope
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM, PRODUCTS
-from sunpy_restore.enhancement.telescope import HMI, Telescope
 
 __all__ = ["Observation"]
 
@@ -58,7 +58,7 @@ class Observation(observation.Observation):
         Pixels without a value in the input that are not masked; they have none in the result.
     noise : `float`, optional
         1-sigma noise of a magnetogram in kG.
-    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+    telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
         The telescope.
     """
 
@@ -84,7 +84,7 @@ class Observation(observation.Observation):
         task : `~sunpy_restore.core.task.Restoration`, optional
             `~sunpy_restore.enhancement.task.MAGNETOGRAM`, whose noise is measured; by default
             `~sunpy_restore.enhancement.task.CONTINUUM`.
-        telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+        telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
             The telescope.
 
         Returns
@@ -148,7 +148,7 @@ class Observation(observation.Observation):
             The Map.
         product, noise : optional
             See `sunpy_restore.enhance`.
-        telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+        telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
             The telescope that the network was trained for.
 
         Returns
@@ -198,7 +198,7 @@ class Observation(observation.Observation):
         ValueError
             No valid pixel lies on the solar disk; a continuum image has negative values or a quiet-Sun intensity that
             is not positive; or the values of a magnetogram are no field strengths, see
-            `~sunpy_restore.enhancement.scaling.refuse_display_scale`.
+            `~sunpy_restore.enhancement.hmi.scaling.refuse_display_scale`.
 
         Warns
         -----
