@@ -19,7 +19,7 @@ import sunpy.map
 from sunpy_restore import enhance
 from sunpy_restore.core.numerics.metrics import radial_power_spectrum
 from sunpy_restore.data import sample_path
-from sunpy_restore.enhancement.forward import reconvolve
+from sunpy_restore.enhancement.optics.forward import reconvolve
 
 ###############################################################################
 # The sample is an HMI continuum image of a sunspot. A single call enhances it.

@@ -22,21 +22,34 @@ ALLOWED = {
 }
 """Parts of the package that a part may import."""
 
-ROOMS = (
-    "system",
-    "tiles",
-    "numerics",
-    "weights",
-    "inference",
-    "uncertainty",
-    "images",
-    "fits",
-    "reports",
-    "restoration",
-    "datasets",
-    "recipes",
-)
-"""Folders of the core, each of which imports only from those before it."""
+ROOMS = {
+    "core": (
+        "system",
+        "tiles",
+        "numerics",
+        "weights",
+        "inference",
+        "uncertainty",
+        "images",
+        "fits",
+        "reports",
+        "restoration",
+        "datasets",
+        "recipes",
+    ),
+    "backprojection": ("visibilities", "imaging", "fitting", "provenance", "recipe"),
+    "enhancement": ("optics", "deconvolution", "detector", "hmi", "recipe"),
+    "studio": ("display", "jobs", "state", "tabs"),
+}
+"""Folders of a part, each of which imports only from those before it."""
+
+BEFORE_ROOMS = {
+    "core": {"exceptions", "messages", "task"},
+    "backprojection": set(),
+    "enhancement": {"task"},
+    "studio": set(),
+}
+"""Modules outside of the folders that the folders may import, except for ``recipe``."""
 
 
 def imported(source, package):
@@ -92,14 +105,26 @@ def test_imports_go_one_way():
     assert {name: parts for name, parts in wrong.items() if parts} == {}
 
 
-def test_imports_of_the_core_go_one_way():
-    folders = {path.name for path in (ROOT / "core").iterdir() if (path / "__init__.py").exists()}
-    assert folders == set(ROOMS)
-    for path in (path for path in FILES if part(path) == "core"):
-        names = {name.split(".")[2] for name in imports_of(path) if name.startswith("sunpy_restore.core.")}
+def members(names, folder):
+    """Modules and folders of a part, among names."""
+    return {name.split(".")[2] for name in names if name.startswith(f"sunpy_restore.{folder}.")}
+
+
+@pytest.mark.parametrize("folder", ROOMS)
+def test_imports_of_folders_go_one_way(folder):
+    rooms = ROOMS[folder]
+    assert {path.name for path in (ROOT / folder).iterdir() if (path / "__init__.py").exists()} == set(rooms)
+    flat = {path.stem for path in (ROOT / folder).glob("*.py")}
+    for path in (path for path in FILES if part(path) == folder):
         room = path.relative_to(ROOT).parts[1]
-        allowed = ROOMS[: ROOMS.index(room) + 1] if room in ROOMS else ()
-        assert names & set(ROOMS) <= set(allowed), name_of(path)
+        if room not in rooms:
+            later = rooms if folder == "core" else ("recipe",)
+            assert not members(imports_of(path), folder) & set(later), name_of(path)
+            continue
+        used = members(imports_of(path) | references(path), folder)
+        assert used & set(rooms) <= set(rooms[: rooms.index(room) + 1]), name_of(path)
+        if room != "recipe":
+            assert used & flat <= BEFORE_ROOMS[folder], name_of(path)
 
 
 def test_networks_import_only_torch():

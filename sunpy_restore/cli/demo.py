@@ -17,7 +17,7 @@ from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.desaturation.detection.saturation import find_saturation
 from sunpy_restore.desaturation.fringes.report import fringe_residual, fringe_strength
 from sunpy_restore.desaturation.verb import desaturate
-from sunpy_restore.enhancement.forward import reconvolve
+from sunpy_restore.enhancement.optics.forward import reconvolve
 from sunpy_restore.enhancement.verb import enhance
 from sunpy_restore.granulation.statistics.reference import reference_statistics
 from sunpy_restore.granulation.verb import synthesize_granulation

@@ -12,9 +12,9 @@ from scipy import ndimage, special
 from sunpy_restore.core.numerics.metrics import radial_power_spectrum
 from sunpy_restore.core.numerics.pixels import repeated
 from sunpy_restore.core.reports.report import Check, check_maker
-from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, reconvolve
-from sunpy_restore.enhancement.linear import FIELD_APERTURE
-from sunpy_restore.enhancement.noise import estimate_noise
+from sunpy_restore.enhancement.deconvolution.linear import FIELD_APERTURE
+from sunpy_restore.enhancement.detector.noise import estimate_noise
+from sunpy_restore.enhancement.optics.forward import CONTINUUM_NOISE, reconvolve
 
 __all__ = ["checks"]
 

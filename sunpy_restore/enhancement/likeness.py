@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.enhancement.noise import NOISE_RANGE, estimate_noise
+from sunpy_restore.enhancement.detector.noise import NOISE_RANGE, estimate_noise
 from sunpy_restore.enhancement.properties import PROPERTIES
 
 __all__ = ["PROPERTIES", "fingerprint"]

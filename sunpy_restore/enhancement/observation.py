@@ -11,23 +11,27 @@ from sunpy.map.sources import HMIMap
 
 from sunpy_restore.core.images.maps import valid_pixels
 from sunpy_restore.core.images.prepared import refuse_unknown_unit
-from sunpy_restore.core.messages import shown, warn_user
 from sunpy_restore.core.restoration import observation
-from sunpy_restore.enhancement.denoising import reduce_noise, white_noise
-from sunpy_restore.enhancement.gaps import fill_gaps
-from sunpy_restore.enhancement.noise import NOISE_RANGE, estimate_noise
-from sunpy_restore.enhancement.outliers import find_outliers, sharpest_of
-from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu, quiet_sun
-from sunpy_restore.enhancement.product import check_unit, task_of_product
-from sunpy_restore.enhancement.sampling import check_coordinates, warn_of_interpolation
-from sunpy_restore.enhancement.scaling import raise_incredible, refuse_display_scale
+from sunpy_restore.enhancement.detector.denoising import reduce_noise, white_noise
+from sunpy_restore.enhancement.detector.gaps import fill_gaps
+from sunpy_restore.enhancement.detector.noise import NOISE_RANGE, estimate_noise
+from sunpy_restore.enhancement.detector.outliers import find_outliers, sharpest_of
+from sunpy_restore.enhancement.hmi.photosphere import LIMB_MU, heliocentric_mu, quiet_sun
+from sunpy_restore.enhancement.hmi.product import check_unit, task_of_product
+from sunpy_restore.enhancement.hmi.requirements import (
+    check_noise,
+    check_on_disk,
+    check_positive,
+    noise_within_range,
+    warn_of_limb,
+    warn_of_outliers,
+)
+from sunpy_restore.enhancement.hmi.sampling import check_coordinates, warn_of_interpolation
+from sunpy_restore.enhancement.hmi.scaling import raise_incredible, refuse_display_scale
+from sunpy_restore.enhancement.optics.telescope import HMI, Telescope
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM, PRODUCTS
-from sunpy_restore.enhancement.telescope import HMI, Telescope
 
 __all__ = ["Observation"]
-
-_NEGATIVE_SHARE = 0.01
-"""Largest share of negative pixels on the disk of a continuum image."""
 
 _CONTINUUM_OUTLIERS = {"excess": 0.1, "limits": (0.0, 3.0)}
 _MAGNETOGRAM_OUTLIERS = {"excess": 0.2, "limits": (-8.0, 8.0)}
@@ -58,7 +62,7 @@ class Observation(observation.Observation):
         Pixels without a value in the input that are not masked; they have none in the result.
     noise : `float`, optional
         1-sigma noise of a magnetogram in kG.
-    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+    telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
         The telescope.
     """
 
@@ -84,7 +88,7 @@ class Observation(observation.Observation):
         task : `~sunpy_restore.core.task.Restoration`, optional
             `~sunpy_restore.enhancement.task.MAGNETOGRAM`, whose noise is measured; by default
             `~sunpy_restore.enhancement.task.CONTINUUM`.
-        telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+        telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
             The telescope.
 
         Returns
@@ -148,7 +152,7 @@ class Observation(observation.Observation):
             The Map.
         product, noise : optional
             See `sunpy_restore.enhance`.
-        telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+        telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
             The telescope that the network was trained for.
 
         Returns
@@ -174,7 +178,7 @@ class Observation(observation.Observation):
         check_coordinates(smap, telescope)
         refuse_unknown_unit(smap, "Gauss" if task is MAGNETOGRAM else "a unit of intensity, such as DN / s")
         check_unit(smap.unit, task)
-        _check_noise(noise, task)
+        check_noise(noise, task)
         return task.name
 
     @classmethod
@@ -198,7 +202,7 @@ class Observation(observation.Observation):
         ValueError
             No valid pixel lies on the solar disk; a continuum image has negative values or a quiet-Sun intensity that
             is not positive; or the values of a magnetogram are no field strengths, see
-            `~sunpy_restore.enhancement.scaling.refuse_display_scale`.
+            `~sunpy_restore.enhancement.hmi.scaling.refuse_display_scale`.
 
         Warns
         -----
@@ -211,40 +215,31 @@ class Observation(observation.Observation):
         task, mu = _task_of(smap, product, telescope), heliocentric_mu(smap)
         data, valid = fill_gaps(smap.data, valid_pixels(smap))
         on_disk = (mu > 0) & valid
-        if not on_disk.any():
-            raise ValueError(
-                "Found no valid pixel on the solar disk; expected at least one. Check the pointing in the header."
-            )
+        check_on_disk(on_disk)
         # The steep edge of the Sun is neither noise nor an outlier
         inner = on_disk & (mu > LIMB_MU)
         # Limb darkening is constant off the disk, so that the normalised image has no step at the limb
         if task is CONTINUUM:
-            _check_positive(data[on_disk])
-            level, darkening = quiet_sun(np.where(valid, data, np.nan), mu)
-            darkening = darkening(mu)
+            level, darkening = _continuum_level(data, valid, on_disk, mu)
             found = white_noise(data / (level * darkening), inner) if telescope == HMI else 0.0
         else:
-            level, darkening = smap.unit.to(u.kG) ** -1, np.ones_like(mu)
-            if telescope == HMI:
-                refuse_display_scale(1000 / level * data[inner].astype(float))
+            level, darkening = _magnetogram_level(data[inner], smap.unit, telescope), np.ones_like(mu)
             found = estimate_noise(data / level, inner, (NOISE_RANGE[0], np.inf))
-            noise = _noise_within(found) if noise is None else noise.to_value(u.kG)
+            noise = noise_within_range(found) if noise is None else noise.to_value(u.kG)
         limits = _outlier_limits(task, found)
         outliers = find_outliers(data / (level * darkening), inner, sharpest=sharpest_of(telescope), **limits)
         if outliers[on_disk].all():
             raise_incredible(data[on_disk], [level * limit for limit in limits["limits"]], smap)
         if outliers.any():
-            _warn_of_outliers(outliers)
+            warn_of_outliers(outliers)
             data, valid = fill_gaps(data, valid & ~outliers)
             on_disk &= valid
         masked = np.zeros_like(valid) if smap.mask is None else np.broadcast_to(smap.mask, valid.shape)
         untrusted = ~on_disk | (mu < LIMB_MU)
-        if np.any(on_disk & (mu < LIMB_MU)):
-            _warn_of_limb(untrusted)
+        warn_of_limb(on_disk, untrusted)
         return cls(
             data=data, valid=valid, on_disk=on_disk, limb_darkening=darkening, level=level,
-            untrusted=untrusted, gaps=~(valid | masked | outliers), noise=noise,
-            telescope=telescope,
+            untrusted=untrusted, gaps=~(valid | masked | outliers), noise=noise, telescope=telescope,
         )  # fmt: skip
 
 
@@ -254,73 +249,21 @@ def _outlier_limits(task, noise):
     return limits | {"excess": max(limits["excess"], _OUTLYING * noise)}
 
 
-def _noise_within(noise):
-    """Noise of a magnetogram within the range of the training images."""
-    if noise > NOISE_RANGE[1]:
-        _warn_of_noise(noise)
-    return min(noise, NOISE_RANGE[1])
+def _continuum_level(data, valid, on_disk, mu):
+    """Quiet-Sun intensity at disk centre, and that of each pixel relative to it."""
+    check_positive(data[on_disk])
+    level, darkening = quiet_sun(np.where(valid, data, np.nan), mu)
+    return level, darkening(mu)
 
 
-def _warn_of_limb(untrusted):
-    part, pixels = "Part of the image", "These pixels are flagged in the mask of the result."
-    if untrusted.all():
-        part = "The whole image"
-        pixels = "Every pixel of the result is masked: plots of it are empty; its values are in result.data."
-    warn_user(
-        f"{part} lies closer to the limb than mu = {LIMB_MU}, where foreshortening is stronger than in the training "
-        f"data. {pixels}"
-    )
-
-
-def _warn_of_outliers(outliers):
-    count = np.count_nonzero(outliers)
-    pixels = "1 pixel stands" if count == 1 else f"{count} pixels stand"
-    row, column = np.argwhere(outliers)[0]
-    warn_user(
-        f"{pixels} out from the neighbours more than the optics of HMI allow, such as the one at row {row}, column "
-        f"{column}: cosmic rays, hot or dead pixels. The values are not used, and the pixels are flagged in the mask "
-        "of the result."
-    )
+def _magnetogram_level(values, unit, telescope):
+    """1 kG in the unit of a magnetogram; its values have to be field strengths."""
+    level = unit.to(u.kG) ** -1
+    if telescope == HMI:
+        refuse_display_scale(1000 / level * values.astype(float))
+    return level
 
 
 def _task_of(smap, product, telescope):
     """The task of a Map; other telescopes than HMI do not name the product as HMI does."""
     return task_of_product(smap, product) if telescope == HMI else PRODUCTS[product]
-
-
-def _warn_of_noise(noise):
-    warn_user(
-        f"Found a noise of {1e3 * noise:.3g} G; the networks are trained with {1e3 * NOISE_RANGE[0]:g} to "
-        f"{1e3 * NOISE_RANGE[1]:g} G, as HMI has. Check BUNIT in the header and where the image comes from."
-    )
-
-
-def _check_noise(noise, task):
-    if noise is None:
-        return
-    if task is CONTINUUM:
-        raise ValueError(
-            f"Found noise={noise} and a continuum image; expected a magnetogram. Leave noise out: that of continuum "
-            "images is known."
-        )
-    if not (
-        isinstance(noise, u.Quantity)
-        and noise.isscalar
-        and noise.unit.is_equivalent(u.G)
-        and np.isfinite(noise.value)
-        and noise.value > 0
-    ):
-        raise ValueError(
-            f"Found noise={shown(noise)}; expected one positive magnetic field with its unit, such as 10 G."
-        )
-    if not NOISE_RANGE[0] <= noise.to_value(u.kG) <= NOISE_RANGE[1]:
-        _warn_of_noise(noise.to_value(u.kG))
-
-
-def _check_positive(intensity):
-    share = np.mean(intensity < 0)
-    if share > _NEGATIVE_SHARE:
-        raise ValueError(
-            f"Found a continuum image with negative values in {100 * share:.0f} % of its pixels on the disk; expected "
-            "intensities. Check CONTENT in the header, or product: it may be a magnetogram or a difference."
-        )

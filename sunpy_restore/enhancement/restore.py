@@ -11,9 +11,9 @@ from sunpy_restore.core.numerics.pixels import repeated
 from sunpy_restore.core.restoration.methods import Restored
 from sunpy_restore.core.task import resolve
 from sunpy_restore.core.tiles.local import apply_tiled
-from sunpy_restore.enhancement.classical import bicubic, richardson_lucy, richardson_lucy_signed
-from sunpy_restore.enhancement.forward import CONTINUUM_NOISE
-from sunpy_restore.enhancement.telescope import HMI
+from sunpy_restore.enhancement.deconvolution.classical import bicubic, richardson_lucy, richardson_lucy_signed
+from sunpy_restore.enhancement.optics.forward import CONTINUUM_NOISE
+from sunpy_restore.enhancement.optics.telescope import HMI
 
 __all__ = ["restore", "with_bicubic", "with_network", "with_richardson_lucy", "with_richardson_lucy_signed"]
 
@@ -100,7 +100,7 @@ def with_network(observation, network, *, progress=False):
 
 def with_bicubic(observation, *, progress=False):
     """
-    Interpolate the normalised image with `~sunpy_restore.enhancement.classical.bicubic`; see `with_network`.
+    Interpolate the normalised image with `~sunpy_restore.enhancement.deconvolution.classical.bicubic`.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def with_bicubic(observation, *, progress=False):
 
 def with_richardson_lucy(observation, *, progress=False):
     """
-    Deconvolve the normalised image with `~sunpy_restore.enhancement.classical.richardson_lucy`; see `with_network`.
+    Deconvolve the normalised image with `~sunpy_restore.enhancement.deconvolution.classical.richardson_lucy`.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def with_richardson_lucy(observation, *, progress=False):
 
 def with_richardson_lucy_signed(observation, *, progress=False):
     """
-    Deconvolve a magnetogram with `~sunpy_restore.enhancement.classical.richardson_lucy_signed`; see `with_network`.
+    Deconvolve a magnetogram with `~sunpy_restore.enhancement.deconvolution.classical.richardson_lucy_signed`.
 
     Parameters
     ----------

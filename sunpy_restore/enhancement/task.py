@@ -5,7 +5,7 @@ from sunpy_restore.core.task import MapFunction, Option, Restoration, network_bu
 __all__ = ["CONTINUUM", "ENHANCE", "MAGNETOGRAM", "PRODUCTS", "TELESCOPE"]
 
 TELESCOPE = "telescope"
-"""Hyperparameter of networks for another telescope than HMI, see `~sunpy_restore.enhancement.telescope.Telescope`."""
+"""Hyperparameter of networks for other telescopes, see `~sunpy_restore.enhancement.optics.telescope.Telescope`."""
 
 _build = network_builder(Enhance="papers.enhance", ResidualRestorer="residual")
 
@@ -18,8 +18,8 @@ def _build_network(hyperparameters):
     own = {key: value for key, value in hyperparameters.items() if key not in (*filter_options, TELESCOPE)}
     network = _build(own)
     if filter_options:
-        from sunpy_restore.enhancement.linear import wiener_filter
-        from sunpy_restore.enhancement.telescope import Telescope
+        from sunpy_restore.enhancement.deconvolution.linear import wiener_filter
+        from sunpy_restore.enhancement.optics.telescope import Telescope
 
         telescope = Telescope.from_description(hyperparameters.get(TELESCOPE))
         network.set_filter(wiener_filter(**filter_options, telescope=telescope))
@@ -29,7 +29,7 @@ def _build_network(hyperparameters):
 _COMMON = {
     "doi": "10.1051/0004-6361/201731344",
     "scale": 2,
-    "consistency_radius": "sunpy_restore.enhancement.linear:CONSISTENCY_RADIUS",
+    "consistency_radius": "sunpy_restore.enhancement.deconvolution.linear:CONSISTENCY_RADIUS",
     "build_network": _build_network,
     "network_method": "sunpy_restore.enhancement.restore:with_network",
     "restore": "sunpy_restore.enhancement.restore:restore",
@@ -47,7 +47,7 @@ CONTINUUM = Restoration(
         "bicubic": "sunpy_restore.enhancement.restore:with_bicubic",
         "richardson-lucy": "sunpy_restore.enhancement.restore:with_richardson_lucy",
     },
-    data_consistency="sunpy_restore.enhancement.linear:consistent_continuum",
+    data_consistency="sunpy_restore.enhancement.deconvolution.linear:consistent_continuum",
     **_COMMON,
 )
 
@@ -60,7 +60,7 @@ MAGNETOGRAM = Restoration(
         "bicubic": "sunpy_restore.enhancement.restore:with_bicubic",
         "richardson-lucy": "sunpy_restore.enhancement.restore:with_richardson_lucy_signed",
     },
-    data_consistency="sunpy_restore.enhancement.linear:consistent_magnetogram",
+    data_consistency="sunpy_restore.enhancement.deconvolution.linear:consistent_magnetogram",
     **_COMMON,
 )
 

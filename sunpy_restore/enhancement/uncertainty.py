@@ -5,9 +5,9 @@ from scipy import ndimage
 
 from sunpy_restore.core.numerics.pixels import repeated
 from sunpy_restore.core.uncertainty.evidence import Evidence
-from sunpy_restore.enhancement.classical import bicubic
-from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, reconvolve
-from sunpy_restore.enhancement.linear import apply_filter, wiener_filter
+from sunpy_restore.enhancement.deconvolution.classical import bicubic
+from sunpy_restore.enhancement.deconvolution.linear import apply_filter, wiener_filter
+from sunpy_restore.enhancement.optics.forward import CONTINUUM_NOISE, reconvolve
 
 __all__ = ["STRATA", "evidence", "evidence_in_strips"]
 

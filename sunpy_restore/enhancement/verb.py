@@ -37,7 +37,7 @@ def enhance(
         ``'HMI observable'``. By default the product that ``CONTENT`` names.
     noise : `~astropy.units.Quantity`, optional
         1-sigma noise of magnetograms, for example ``10 * u.G``. By default it is measured in each image, see
-        `~sunpy_restore.enhancement.noise.estimate_noise`. The network smooths the field where noise dominates it.
+        `~sunpy_restore.enhancement.detector.noise.estimate_noise`. The network smooths the field where noise dominates.
     method : ``"network"``, ``"bicubic"`` or ``"richardson-lucy"``
         Neural network, bicubic interpolation, or Richardson-Lucy deconvolution with the same point spread function.
     weights : `str` or path-like, optional
@@ -132,7 +132,7 @@ def _of_weights(weights, product):
     if not isinstance(weights, str | os.PathLike) or not os.fspath(weights).endswith(".safetensors"):
         return {}
     from sunpy_restore.core.weights.weightsfile import read_metadata
-    from sunpy_restore.enhancement.telescope import Telescope
+    from sunpy_restore.enhancement.optics.telescope import Telescope
 
     metadata = read_metadata(weights)
     description = metadata["hyperparameters"].get(TELESCOPE)

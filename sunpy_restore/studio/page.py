@@ -2,10 +2,10 @@
 
 import panel as pn
 
-from sunpy_restore.studio.mosaic import Granulation
-from sunpy_restore.studio.mosaic_tab import MosaicTab
-from sunpy_restore.studio.restoration import Restoration
-from sunpy_restore.studio.restore_tab import RestoreTab
+from sunpy_restore.studio.state.mosaic import Granulation
+from sunpy_restore.studio.state.restoration import Restoration
+from sunpy_restore.studio.tabs.mosaic import MosaicTab
+from sunpy_restore.studio.tabs.restoration import RestoreTab
 
 __all__ = ["STYLE", "build_page"]
 

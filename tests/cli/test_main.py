@@ -25,7 +25,7 @@ from sunpy_restore.core.weights.store import available, default_for, locate, wri
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.desaturation.detection.saturation import find_saturation
 from sunpy_restore.desaturation.fringes.report import fringe_residual
-from sunpy_restore.enhancement.forward import reconvolve
+from sunpy_restore.enhancement.optics.forward import reconvolve
 from sunpy_restore.granulation.statistics import reference_statistics
 from sunpy_restore.tasks import FUNCTIONS, all_tasks
 

@@ -14,10 +14,10 @@ from sunpy_restore import enhance, load, report, save
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.images.maps import with_data
 from sunpy_restore.enhancement import checks
-from sunpy_restore.enhancement.classical import richardson_lucy
+from sunpy_restore.enhancement.deconvolution.classical import richardson_lucy
 from sunpy_restore.enhancement.observation import Observation
-from sunpy_restore.enhancement.optics import PointSpreadFunction
-from sunpy_restore.enhancement.telescope import Telescope
+from sunpy_restore.enhancement.optics.psf import PointSpreadFunction
+from sunpy_restore.enhancement.optics.telescope import Telescope
 
 pytestmark = pytest.mark.filterwarnings("ignore:The image is unlike those")
 

@@ -18,7 +18,7 @@ from sunpy_restore import enhance
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.reports.likeness import likeness_of
 from sunpy_restore.data import sample_path
-from sunpy_restore.enhancement.classical import richardson_lucy, richardson_lucy_signed
+from sunpy_restore.enhancement.deconvolution.classical import richardson_lucy, richardson_lucy_signed
 from sunpy_restore.enhancement.likeness import fingerprint
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from sunpy_restore.core.exceptions import RestoreWarning
-from sunpy_restore.enhancement.gaps import fill_gaps
+from sunpy_restore.enhancement.detector.gaps import fill_gaps
+from sunpy_restore.enhancement.hmi.photosphere import heliocentric_mu, limb_darkening
 from sunpy_restore.enhancement.observation import Observation
-from sunpy_restore.enhancement.photosphere import heliocentric_mu, limb_darkening
 
 
 @pytest.mark.parametrize(

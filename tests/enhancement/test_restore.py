@@ -7,7 +7,7 @@ import pytest
 
 from sunpy_restore.core.restoration.methods import Method
 from sunpy_restore.enhancement import restore as module
-from sunpy_restore.enhancement.classical import bicubic
+from sunpy_restore.enhancement.deconvolution.classical import bicubic
 from sunpy_restore.enhancement.observation import Observation
 from sunpy_restore.enhancement.restore import restore, with_bicubic, with_network
 from sunpy_restore.enhancement.task import CONTINUUM

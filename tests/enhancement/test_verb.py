@@ -16,7 +16,7 @@ import sunpy.map
 from sunpy_restore import enhance
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.numerics.metrics import contrast
-from sunpy_restore.enhancement.forward import reconvolve, transfer_kernel
+from sunpy_restore.enhancement.optics.forward import reconvolve, transfer_kernel
 
 pytestmark = pytest.mark.filterwarnings("ignore:The image is unlike those")
 

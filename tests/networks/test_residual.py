@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sunpy_restore.enhancement.linear import apply_filter, wiener_filter
+from sunpy_restore.enhancement.deconvolution.linear import apply_filter, wiener_filter
 from sunpy_restore.networks.residual import ResidualRestorer
 
 

@@ -12,8 +12,9 @@ from sunpy_restore.core.datasets.manifest import MANIFEST, has_manifest, holds
 from sunpy_restore.core.datasets.samples import Splitting
 from sunpy_restore.core.recipes.configfile import load_configs
 from sunpy_restore.core.recipes.recipe import Recipe, ScoreColumn
-from sunpy_restore.enhancement.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE
 from sunpy_restore.enhancement.observation import Observation
+from sunpy_restore.enhancement.optics.forward import CONTINUUM_NOISE, MAGNETOGRAM_NOISE
+from sunpy_restore.enhancement.optics.telescope import HMI, Telescope
 from sunpy_restore.enhancement.recipe import calibration, good, own, owncases, paired, patches
 from sunpy_restore.enhancement.recipe.archives import ARCHIVES
 from sunpy_restore.enhancement.recipe.distillation import DISTILLED, described_teacher, distilled_loss, teacher_of
@@ -29,7 +30,6 @@ from sunpy_restore.enhancement.recipe.pairs import PairDataset
 from sunpy_restore.enhancement.recipe.scores import measure
 from sunpy_restore.enhancement.recipe.truth import seen
 from sunpy_restore.enhancement.task import TELESCOPE
-from sunpy_restore.enhancement.telescope import HMI, Telescope
 
 __all__ = ["EnhancementRecipe"]
 
@@ -116,11 +116,11 @@ class EnhancementRecipe(Recipe):
             the images that are made in advance, and ``patches`` of distinct patches; ``margin`` are pixels around a
             patch that the network sees in addition; ``contrast`` and ``band`` are the weights of the errors of the
             contrast and of small structure, see `~sunpy_restore.enhancement.recipe.losses.restoration_loss`; ``noise``
-            are the lowest and highest noise, relative to that of `~sunpy_restore.enhancement.forward`; ``correlated``
-            is the largest share of the noise that a pixel has from each of its neighbours; ``data`` is ``"clean"`` for
-            data with clear terms; ``teacher`` are the weights of a larger network, and ``distillation`` is the share of
-            the loss that its output has (`~sunpy_restore.enhancement.recipe.distillation`). For another telescope than
-            HMI see `~sunpy_restore.enhancement.recipe.instrument.telescope_of`.
+            are the lowest and highest noise, relative to that of `~sunpy_restore.enhancement.optics.forward`;
+            ``correlated`` is the largest share of the noise that a pixel has from each of its neighbours; ``data`` is
+            ``"clean"`` for data with clear terms; ``teacher`` are the weights of a larger network, and ``distillation``
+            is the share of the loss that its output has (`~sunpy_restore.enhancement.recipe.distillation`). For another
+            telescope than HMI see `~sunpy_restore.enhancement.recipe.instrument.telescope_of`.
         """
         return load_configs(Path(__file__).with_name("configs") / self.task.name, self.options)
 

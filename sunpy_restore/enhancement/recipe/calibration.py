@@ -12,7 +12,8 @@ from scipy import ndimage
 from sunpy_restore.core.datasets.imagelist import ImageList
 from sunpy_restore.core.datasets.listentry import Entry
 from sunpy_restore.core.uncertainty.evidence import Case
-from sunpy_restore.enhancement.optics import HMI_PIXEL
+from sunpy_restore.enhancement.optics.psf import HMI_PIXEL
+from sunpy_restore.enhancement.optics.telescope import HMI
 from sunpy_restore.enhancement.recipe.degradation import (
     CONTEXT,
     NOISES,
@@ -27,7 +28,6 @@ from sunpy_restore.enhancement.recipe.degradation import (
 from sunpy_restore.enhancement.recipe.listed import LISTS, arrays_of
 from sunpy_restore.enhancement.recipe.truth import Source, lane_field
 from sunpy_restore.enhancement.task import MAGNETOGRAM
-from sunpy_restore.enhancement.telescope import HMI
 
 __all__ = ["cases", "read_scenes"]
 

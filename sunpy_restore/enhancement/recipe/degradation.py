@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage
 
-from sunpy_restore.enhancement.gaps import fill_gaps
-from sunpy_restore.enhancement.noise import estimated_share
+from sunpy_restore.enhancement.detector.gaps import fill_gaps
+from sunpy_restore.enhancement.detector.noise import estimated_share
 from sunpy_restore.enhancement.observation import Observation
-from sunpy_restore.enhancement.optics import HMI_DIAMETER, HMI_PIXEL, HMI_PSF, PointSpreadFunction, airy_psf
+from sunpy_restore.enhancement.optics.psf import HMI_DIAMETER, HMI_PIXEL, HMI_PSF, PointSpreadFunction, airy_psf
+from sunpy_restore.enhancement.optics.telescope import HMI
 from sunpy_restore.enhancement.recipe.truth import seen, view
 from sunpy_restore.enhancement.task import MAGNETOGRAM
-from sunpy_restore.enhancement.telescope import HMI
 
 __all__ = [
     "CONTEXT", "NOISES", "VIEWS", "described", "near_spots", "seen_by_chance", "sharpened", "with_noise",
@@ -78,7 +78,7 @@ def with_noise(task, observed, truth, noise, rng, telescope=HMI):
         Noise in units of the quiet Sun, or in kG.
     rng : `numpy.random.Generator`
         Random number generator.
-    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+    telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
         The telescope.
 
     Returns
@@ -118,14 +118,14 @@ def with_other_psf(telescope, rng):
 
     Parameters
     ----------
-    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+    telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
         The telescope. Other point spread functions than its own are known for HMI only.
     rng : `numpy.random.Generator`
         Random number generator.
 
     Returns
     -------
-    `~sunpy_restore.enhancement.telescope.Telescope`
+    `~sunpy_restore.enhancement.optics.telescope.Telescope`
     """
     if telescope != HMI:
         return telescope

@@ -12,8 +12,8 @@ from astropy.table import Table
 
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.system.filenames import is_fits
-from sunpy_restore.enhancement.optics import ImagePSF, PointSpreadFunction, RadialPSF
-from sunpy_restore.enhancement.telescope import HMI, Telescope
+from sunpy_restore.enhancement.optics.psf import ImagePSF, PointSpreadFunction, RadialPSF
+from sunpy_restore.enhancement.optics.telescope import HMI, Telescope
 
 __all__ = ["OPTIONS", "read_psf", "telescope_of"]
 
@@ -33,12 +33,12 @@ def telescope_of(options):
     ----------
     options : mapping
         ``psf`` is a file, see `read_psf`, by default the formula of
-        `~sunpy_restore.enhancement.optics.PointSpreadFunction` for the aperture; ``aperture`` is in m, ``pixel_scale``
-        in arcsec and ``wavelength`` in angstrom, by default those of HMI.
+        `~sunpy_restore.enhancement.optics.psf.PointSpreadFunction` for the aperture; ``aperture`` is in m,
+        ``pixel_scale`` in arcsec and ``wavelength`` in angstrom, by default those of HMI.
 
     Returns
     -------
-    `~sunpy_restore.enhancement.telescope.Telescope`
+    `~sunpy_restore.enhancement.optics.telescope.Telescope`
 
     Raises
     ------
@@ -85,12 +85,12 @@ def read_psf(path, telescope):
     path : path-like
         A FITS image, whose ``CDELT1`` is its pixel size in the unit ``CUNIT1``; or a table of two columns, angle and
         value, in FITS, ECSV or another text format. Angles are in arcsec unless the column has a unit.
-    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+    telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
         Its pixels and the radius at which the function is truncated.
 
     Returns
     -------
-    `~sunpy_restore.enhancement.optics.ImagePSF` or `~sunpy_restore.enhancement.optics.RadialPSF`
+    `~sunpy_restore.enhancement.optics.psf.ImagePSF` or `~sunpy_restore.enhancement.optics.psf.RadialPSF`
 
     Raises
     ------

@@ -9,8 +9,8 @@ from scipy import ndimage
 from astropy.io import fits
 
 from sunpy_restore.core.datasets.imagelist import find_list, read_list
-from sunpy_restore.enhancement.linear import significance
-from sunpy_restore.enhancement.noise import estimate_noise
+from sunpy_restore.enhancement.deconvolution.linear import significance
+from sunpy_restore.enhancement.detector.noise import estimate_noise
 from sunpy_restore.enhancement.recipe.imax import deconvolve, match_spectrum
 from sunpy_restore.enhancement.recipe.truth import Source, lane_field, quiet_level
 

@@ -5,7 +5,7 @@ import functools
 import torch
 from torch.nn import functional
 
-from sunpy_restore.enhancement.optics import HMI_PIXEL
+from sunpy_restore.enhancement.optics.psf import HMI_PIXEL
 
 __all__ = ["restoration_loss"]
 

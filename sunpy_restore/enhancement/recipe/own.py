@@ -7,12 +7,12 @@ import astropy.units as u
 
 from sunpy_restore.core.datasets.manifest import Images, read_manifest
 from sunpy_restore.core.datasets.samples import Sample
+from sunpy_restore.enhancement.hmi.photosphere import LIMB_MU, heliocentric_mu
 from sunpy_restore.enhancement.observation import Observation
-from sunpy_restore.enhancement.optics import HMI_PIXEL
-from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu
+from sunpy_restore.enhancement.optics.psf import HMI_PIXEL
+from sunpy_restore.enhancement.optics.telescope import HMI
 from sunpy_restore.enhancement.recipe.truth import Source, quiet_level
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM
-from sunpy_restore.enhancement.telescope import HMI
 
 __all__ = ["check_quality", "fine_image", "inside", "own_sources", "sample_of"]
 
@@ -171,7 +171,7 @@ def own_sources(task, directory, split, telescope=HMI):
         The folder.
     split : ``"train"`` or ``"validation"``
         The split.
-    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+    telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
         The telescope whose observations are simulated. HMI images are used as images of its target telescope.
 
     Returns

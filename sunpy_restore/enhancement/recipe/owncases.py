@@ -15,6 +15,7 @@ import numpy as np
 from sunpy_restore.core.datasets.manifest import holds, read_manifest
 from sunpy_restore.core.uncertainty.evidence import Case
 from sunpy_restore.enhancement.observation import Observation
+from sunpy_restore.enhancement.optics.telescope import HMI
 from sunpy_restore.enhancement.recipe.degradation import (
     CONTEXT,
     NOISES,
@@ -28,7 +29,6 @@ from sunpy_restore.enhancement.recipe.degradation import (
 )
 from sunpy_restore.enhancement.recipe.own import own_sources
 from sunpy_restore.enhancement.task import MAGNETOGRAM
-from sunpy_restore.enhancement.telescope import HMI
 
 __all__ = ["PARTS", "own_cases"]
 
@@ -72,7 +72,7 @@ def own_cases(task, directory, pairs, telescope=HMI):
         The folder.
     pairs : `str`
         What the manifest of a folder with pairs says that they are for.
-    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+    telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
         The telescope whose observations are simulated.
 
     Returns

@@ -4,10 +4,10 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.datasets.samples import Pairing, Sample, Splitting
-from sunpy_restore.enhancement.forward import blurred
+from sunpy_restore.enhancement.hmi.photosphere import LIMB_MU, heliocentric_mu
 from sunpy_restore.enhancement.observation import Observation
-from sunpy_restore.enhancement.optics import HMI_PIXEL, airy_psf
-from sunpy_restore.enhancement.photosphere import LIMB_MU, heliocentric_mu
+from sunpy_restore.enhancement.optics.forward import blurred
+from sunpy_restore.enhancement.optics.psf import HMI_PIXEL, airy_psf
 from sunpy_restore.enhancement.recipe.own import check_quality, fine_image, inside
 from sunpy_restore.enhancement.recipe.registration import Affine, align, prepared
 from sunpy_restore.enhancement.task import MAGNETOGRAM

@@ -6,9 +6,9 @@ from scipy import ndimage
 from torch.utils.data import Dataset
 
 from sunpy_restore.core.datasets.made import Made
-from sunpy_restore.enhancement.noise import estimated_share
+from sunpy_restore.enhancement.detector.noise import estimated_share
+from sunpy_restore.enhancement.optics.telescope import HMI
 from sunpy_restore.enhancement.recipe.truth import view
-from sunpy_restore.enhancement.telescope import HMI
 
 __all__ = ["PairDataset"]
 
@@ -30,7 +30,7 @@ class PairDataset(Dataset):
         Side of a patch, and width of the surroundings on each side of the input, in input pixels.
     noise : pair of `float`
         Range of the 1-sigma noise of the input, in its unit, as
-        `~sunpy_restore.enhancement.noise.estimate_noise` measures it. Its logarithm is distributed uniformly.
+        `~sunpy_restore.enhancement.detector.noise.estimate_noise` measures it. Its logarithm is distributed uniformly.
     views : `int`
         Number of simulated observations from which the patches are cut.
     seed : `int`
@@ -41,7 +41,7 @@ class PairDataset(Dataset):
         Whether the noise is a second channel of the input, with an error of 5 %.
     correlated : `float`
         Largest share of the noise that a pixel takes from each of its neighbours along an axis.
-    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+    telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
         The telescope. Pairs are rotated and mirrored if its point spread function is round.
     """
 

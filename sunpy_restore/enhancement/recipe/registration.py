@@ -6,8 +6,8 @@ import numpy as np
 from scipy import ndimage, optimize
 from skimage.feature import match_template
 
-from sunpy_restore.enhancement.forward import blurred
-from sunpy_restore.enhancement.optics import HMI_PIXEL, hmi_psf
+from sunpy_restore.enhancement.optics.forward import blurred
+from sunpy_restore.enhancement.optics.psf import HMI_PIXEL, hmi_psf
 from sunpy_restore.enhancement.recipe.own import inside
 
 __all__ = ["Affine", "Alignment", "Fine", "align", "prepared"]

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.numerics.metrics import flux_error, psnr, residual_fraction
-from sunpy_restore.enhancement.telescope import HMI
+from sunpy_restore.enhancement.optics.telescope import HMI
 
 __all__ = ["measure"]
 
@@ -35,7 +35,7 @@ def measure(task, observed, restored, truth, telescope=HMI):
         HMI observation with noise, shape ``(ny, nx)``.
     restored, truth : `numpy.ndarray`
         Shape ``(2 * ny, 2 * nx)``, in the unit of ``observed``.
-    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+    telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
         The telescope of the observation.
 
     Returns

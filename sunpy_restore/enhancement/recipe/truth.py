@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, signal
 
-from sunpy_restore.enhancement.optics import HMI_PIXEL
-from sunpy_restore.enhancement.telescope import HMI
+from sunpy_restore.enhancement.optics.psf import HMI_PIXEL
+from sunpy_restore.enhancement.optics.telescope import HMI
 
 __all__ = ["Source", "lane_field", "quiet_level", "seen", "view"]
 
@@ -117,7 +117,7 @@ def view(source, rng, size, telescope=HMI):
         Random number generator.
     size : `int`
         Side in pixels of the observation.
-    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+    telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
         The telescope.
 
     Returns
@@ -149,7 +149,7 @@ def seen(image, pixel_scale, telescope=HMI):
         The scene, shape ``(ny, nx)``.
     pixel_scale : `float` or `None`
         Its pixel size in arcsec; `None` for an image of the target telescope.
-    telescope : `~sunpy_restore.enhancement.telescope.Telescope`
+    telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
         The telescope.
 
     Returns

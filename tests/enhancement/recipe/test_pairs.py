@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sunpy_restore.enhancement.forward import reconvolve
+from sunpy_restore.enhancement.optics.forward import reconvolve
 from sunpy_restore.enhancement.recipe.pairs import PairDataset
 from sunpy_restore.enhancement.recipe.truth import Source
 

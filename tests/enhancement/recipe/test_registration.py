@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from sunpy_restore.enhancement.forward import observe
-from sunpy_restore.enhancement.optics import HMI_PIXEL
+from sunpy_restore.enhancement.optics.forward import observe
+from sunpy_restore.enhancement.optics.psf import HMI_PIXEL
 from sunpy_restore.enhancement.recipe.registration import Affine, align, prepared
 
 PIXEL = 0.12

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from sunpy_restore.enhancement.forward import reconvolve
+from sunpy_restore.enhancement.optics.forward import reconvolve
+from sunpy_restore.enhancement.optics.telescope import HMI
 from sunpy_restore.enhancement.recipe.losses import restoration_loss
 from sunpy_restore.enhancement.recipe.scores import BANDS, EDGE, measure
-from sunpy_restore.enhancement.telescope import HMI
 
 TASK = "enhance-continuum"
 

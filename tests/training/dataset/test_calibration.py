@@ -10,9 +10,9 @@ from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.desaturation.recipe import calibration as desaturation
 from sunpy_restore.desaturation.recipe import parts
 from sunpy_restore.desaturation.recipe.own import EIGHT_BIT, LEVEL_1
+from sunpy_restore.enhancement.optics.telescope import HMI
 from sunpy_restore.enhancement.recipe import owncases
 from sunpy_restore.enhancement.task import CONTINUUM
-from sunpy_restore.enhancement.telescope import HMI
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training import build_dataset
 

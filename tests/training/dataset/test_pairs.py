@@ -18,7 +18,7 @@ from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.cli.main import main
 from sunpy_restore.core.datasets.manifest import read_manifest
 from sunpy_restore.core.recipes.recipe import recipe_of
-from sunpy_restore.enhancement.forward import observe, observe_target, reconvolve
+from sunpy_restore.enhancement.optics.forward import observe, observe_target, reconvolve
 from sunpy_restore.tasks import get_task
 
 pytest.importorskip("lightning")

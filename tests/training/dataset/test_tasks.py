@@ -19,7 +19,7 @@ from sunpy_restore.core.datasets.manifest import read_manifest
 from sunpy_restore.core.images.filled import filled
 from sunpy_restore.core.weights.store import read_metadata
 from sunpy_restore.desaturation.recipe import scores
-from sunpy_restore.enhancement.telescope import Telescope
+from sunpy_restore.enhancement.optics.telescope import Telescope
 from sunpy_restore.inpainting.recipe import datasets as inpainting_datasets
 from sunpy_restore.inpainting.recipe import scores as inpainting_scores
 from sunpy_restore.training import build_dataset, evaluate, train

@@ -1,0 +1,1 @@
+"""Restoration without networks: classical methods, linear filters and data consistency."""

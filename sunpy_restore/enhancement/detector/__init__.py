@@ -1,0 +1,1 @@
+"""Noise, outliers and gaps of HMI images."""

@@ -1,0 +1,1 @@
+"""Knowledge of HMI Maps: product, coordinates, pixels, solar disk and scale of the values."""

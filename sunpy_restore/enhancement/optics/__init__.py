@@ -1,0 +1,1 @@
+"""Telescopes: point spread functions, and the forward model of HMI and of other telescopes."""

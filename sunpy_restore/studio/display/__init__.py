@@ -1,0 +1,1 @@
+"""Images, differences and curves as a page shows them."""

@@ -1,0 +1,1 @@
+"""Computations in a process of their own, and their queue."""

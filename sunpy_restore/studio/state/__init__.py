@@ -1,0 +1,1 @@
+"""What the tabs have opened and made. No page in here."""
