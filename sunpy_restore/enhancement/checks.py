@@ -104,7 +104,7 @@ def checks(comparison):
         return _not_checked(observation, f"fewer than {_LEAST} pixels are {_MARGIN} pixels away from masked ones")
     slope, offsets, errors = _aligned(degraded, observed, usable)
     if observation.noise is None:
-        noise = _continuum_noise(observed, usable)
+        noise = max(_continuum_noise(observed, usable), observation.white_noise)
         found = _of_continuum(degraded, observed, usable, noise)
     else:
         noise = observation.noise

@@ -11,6 +11,7 @@ from sunpy.map.sources import HMIMap
 
 from sunpy_restore.core.images.maps import valid_pixels
 from sunpy_restore.core.images.prepared import refuse_unknown_unit
+from sunpy_restore.core.numerics.nearest import fill_invalid
 from sunpy_restore.core.restoration import observation
 from sunpy_restore.enhancement.detector.denoising import reduce_noise, white_noise
 from sunpy_restore.enhancement.detector.gaps import fill_gaps
@@ -127,7 +128,10 @@ class Observation(observation.Observation):
         `numpy.ndarray`
             Shape ``(ny, nx)``.
         """
-        return reduce_noise(self.normalised(), self.valid & self.on_disk, self.white_noise)
+        image, beyond = self.normalised(), self.valid & ~self.on_disk
+        # The limb is a step that the filter would smear
+        known = fill_invalid(image, ~beyond)[0] if beyond.any() else image
+        return np.where(beyond, image, reduce_noise(known, self.valid & self.on_disk, self.white_noise))
 
     def channels(self):
         """

@@ -124,6 +124,14 @@ def test_noisier_images_pass_and_errors_beyond_the_noise_are_flagged(samples, no
     assert "Mean intensity" in flagged(with_data(restored, 1.03 * restored.data), original)
 
 
+@pytest.mark.parametrize("noise", [0.0015, 0.0025, 0.0035])
+def test_the_residual_of_a_perfect_restoration_is_the_noise(deconvolved, samples, noise):
+    name = "hmi_continuum_quiet"
+    added = noise * Observation.from_map(samples[name]).level * np.random.default_rng(2).normal(size=(40, 128))
+    found = report(deconvolved[name], with_data(samples[name], samples[name].data + added))
+    assert found["Degraded again, quiet Sun"].value == pytest.approx(1, abs=0.2)
+
+
 def test_large_images_are_compared_in_parts(deconvolved, samples, monkeypatch):
     expected = report(deconvolved["hmi_continuum_spot"], samples["hmi_continuum_spot"])
     monkeypatch.setattr(checks, "_ROWS", 37)

@@ -5,17 +5,20 @@ from math import comb
 import numpy as np
 from scipy import ndimage, signal
 
-from sunpy_restore.core.numerics.nearest import fill_invalid
 from sunpy_restore.enhancement.detector.noise import noise_of_differences
 from sunpy_restore.enhancement.optics.forward import CONTINUUM_NOISE
 
 __all__ = ["noise_filter", "power_spectrum", "reduce_noise", "white_noise"]
 
-_ORDER = 8
-"""Order of the differences along both axes, which are below 0.04 % in granulation that HMI observes without noise."""
+_DIFFERENCES = ((8, 400, 0.0), (6, 400, 0.0), (4, 64, 7e-4))
+"""
+Orders of the differences along both axes, their least number, and what they find in granulation without noise.
 
-_LEAST = 400  # pixels
+The higher the order, the less structure is left (0.02, 0.03 and 0.07 % in HMI images), but the more pixels it takes.
+"""
+
 _SEGMENT = 64  # pixels, the largest side of the parts whose power spectra are averaged
+_SHARE = 0.5  # of the pixels of a part, which are measured
 _RADIUS = 16  # pixels, of the filter
 _BINS = 24  # of the radial spectrum, up to the corner of the Fourier plane
 
@@ -24,9 +27,10 @@ def white_noise(image, usable=None):
     """
     Measure the white noise of a continuum image.
 
-    The differences of the eighth order along both axes only contain spatial frequencies near the corners of the Fourier
-    plane, which the optics of HMI do not transmit. The median of their absolute values is that of the noise. Noise that
-    is correlated between neighbouring pixels, as in images that were interpolated, is underestimated.
+    Differences of a high order along both axes only contain spatial frequencies near the corners of the Fourier plane,
+    which the optics of HMI do not transmit. The median of their absolute values is that of the noise. The order is 8,
+    or 6 or 4 if gaps or a small image leave fewer than 400 differences. Noise that is correlated between neighbouring
+    pixels, as in images that were interpolated, is underestimated.
 
     Parameters
     ----------
@@ -38,15 +42,17 @@ def white_noise(image, usable=None):
     Returns
     -------
     `float`
-        1-sigma noise in units of the quiet-Sun intensity; 0 if fewer than 400 differences can be measured.
+        1-sigma noise in units of the quiet-Sun intensity; 0 if fewer than 64 differences of order 4 can be measured, as
+        in images with a side of less than 12 pixels.
     """
     usable = np.ones(image.shape, bool) if usable is None else np.asarray(usable, bool)
-    inner = ndimage.binary_erosion(usable, np.ones((_ORDER + 1, _ORDER + 1), bool))
-    if np.count_nonzero(inner) < _LEAST:
-        return 0.0
-    taps = np.array([(-1.0) ** k * comb(_ORDER, k) for k in range(_ORDER + 1)])
-    taps /= np.linalg.norm(taps)
-    return float(noise_of_differences(np.asarray(image, float), taps, inner))
+    for order, least, structure in _DIFFERENCES:
+        inner = ndimage.binary_erosion(usable, np.ones((order + 1, order + 1), bool))
+        if np.count_nonzero(inner) >= least:
+            taps = np.array([(-1.0) ** k * comb(order, k) for k in range(order + 1)])
+            found = noise_of_differences(np.asarray(image, float), taps / np.linalg.norm(taps), inner)
+            return float(np.sqrt(max(found**2 - structure**2, 0)))
+    return 0.0
 
 
 def power_spectrum(image, usable=None):
@@ -55,8 +61,10 @@ def power_spectrum(image, usable=None):
 
     Parameters
     ----------
-    image, usable
-        As for `white_noise`.
+    image : `numpy.ndarray`
+        Image in units of the quiet-Sun intensity, shape ``(ny, nx)``, finite, with smooth values in gaps.
+    usable : `numpy.ndarray` of `bool`, optional
+        Pixels that are measured, by default all. The power in each part of the image is relative to their number.
 
     Returns
     -------
@@ -67,19 +75,20 @@ def power_spectrum(image, usable=None):
     sides = [min(_SEGMENT, length) for length in image.shape]
     window = np.outer(*(signal.windows.hann(side, sym=False) for side in sides))
     window /= np.linalg.norm(window)
-    total, count = np.zeros(sides), 0
-    starts = [np.arange(0, n - side + 1, max(side // 2, 1)) for n, side in zip(image.shape, sides, strict=True)]
-    for y in starts[0]:
-        for x in starts[1]:
-            part = np.s_[y : y + sides[0], x : x + sides[1]]
-            if usable[part].all():
-                values = np.asarray(image[part], float)
-                total += np.abs(np.fft.fft2((values - values.mean()) * window)) ** 2
-                count += 1
+    starts = [
+        {*range(0, n - side, max(side // 2, 1)), n - side} for n, side in zip(image.shape, sides, strict=True)
+    ]  # fmt: skip
+    parts = [np.s_[y : y + sides[0], x : x + sides[1]] for y in starts[0] for x in starts[1]]
+    shares = [np.sum(window**2 * usable[part]) for part in parts]
+    chosen = [pair for pair in zip(parts, shares, strict=True) if pair[1] >= min(_SHARE, max(shares)) > 0]
+    total = np.zeros(sides)
+    for part, share in chosen:
+        values = np.asarray(image[part], float)
+        total += np.abs(np.fft.fft2((values - values.mean()) * window)) ** 2 / share
     radius = np.hypot(*np.meshgrid(*map(np.fft.fftfreq, sides), indexing="ij"))
     bins = np.minimum((radius / np.sqrt(0.5) * _BINS).astype(int), _BINS - 1)
     number = np.bincount(bins.ravel(), minlength=_BINS)
-    power = np.bincount(bins.ravel(), total.ravel() / max(count, 1), minlength=_BINS) / np.maximum(number, 1)
+    power = np.bincount(bins.ravel(), total.ravel() / max(len(chosen), 1), minlength=_BINS) / np.maximum(number, 1)
     frequency = np.bincount(bins.ravel(), radius.ravel(), minlength=_BINS) / np.maximum(number, 1)
     kept = (number > 0) & (power > 0)
     return frequency[kept], power[kept]
@@ -122,22 +131,16 @@ def reduce_noise(image, usable, noise):
     Parameters
     ----------
     image, usable
-        As for `white_noise`; both are needed.
+        As for `power_spectrum`; both are needed.
     noise : `float`
         1-sigma white noise of the image.
 
     Returns
     -------
     `numpy.ndarray`
-        The image, filtered where it is usable; the image itself if the noise is not larger than that of the training
-        images, or if no part of it is large enough to measure its power spectrum.
+        The filtered image; the image itself if the noise is not larger than that of the training images.
     """
     if noise <= CONTINUUM_NOISE:
         return image
-    frequency, power = power_spectrum(image, usable)
-    if not power.size:
-        return image
-    known = image if usable.all() else fill_invalid(image, usable)[0]
-    kernel = noise_filter(frequency, power, noise).astype(image.dtype)
-    smooth = signal.oaconvolve(np.pad(known, _RADIUS, mode="symmetric"), kernel, mode="valid")
-    return np.where(usable, smooth, image).astype(image.dtype)
+    kernel = noise_filter(*power_spectrum(image, usable), noise).astype(image.dtype)
+    return signal.oaconvolve(np.pad(image, _RADIUS, mode="symmetric"), kernel, mode="valid").astype(image.dtype)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 import sunpy.map
 
@@ -56,24 +57,61 @@ def test_images_of_other_telescopes_are_not_filtered(observed):
     np.testing.assert_array_equal(observation.denoised(), image)
 
 
-def test_pixels_that_are_not_usable_do_not_matter(observed):
+def test_pixels_off_the_disk_do_not_matter(observed):
     image = noisy(observed, 0.004)
-    usable = np.ones(image.shape, bool)
-    usable[:, :20] = False
+    on_disk = np.ones(image.shape, bool)
+    on_disk[:, :20] = False
     other = image.copy()
-    other[~usable] = 50 * np.random.default_rng(1).random(np.count_nonzero(~usable))
-    assert white_noise(image, usable) == white_noise(other, usable)
-    ours, theirs = (reduce_noise(data, usable, 0.004) for data in (image, other))
-    np.testing.assert_allclose(ours[usable], theirs[usable], rtol=1e-5)
-    np.testing.assert_array_equal(theirs[~usable], other[~usable])
+    other[~on_disk] = 50 * np.random.default_rng(1).random(np.count_nonzero(~on_disk))
+    ours, theirs = (replace(Observation.from_array(data), on_disk=on_disk) for data in (image, other))
+    assert ours.white_noise == theirs.white_noise
+    np.testing.assert_allclose(ours.denoised()[on_disk], theirs.denoised()[on_disk], rtol=1e-5)
+    np.testing.assert_array_equal(theirs.denoised()[~on_disk], other[~on_disk])
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.1])
+def test_noise_is_measured_between_gaps(observed, share):
+    usable = np.random.default_rng(2).random(observed.shape) >= share
+    image, other = noisy(observed, 0.004), np.where(usable, noisy(observed, 0.004), 5.0)
+    assert white_noise(image, usable) == white_noise(other, usable) == pytest.approx(0.004, rel=0.15)
+
+
+@pytest.mark.parametrize("size", [12, 16, 20, 28])
+def test_noise_of_small_images_is_measured(observed, size):
+    """On average, because few pixels tell the noise of one image to a third only."""
+    corners = np.random.default_rng(3).integers(0, 128 - size, (50, 2))
+    found = [
+        white_noise(noisy(observed[y : y + size, x : x + size], 0.005, seed)) for seed, (y, x) in enumerate(corners)
+    ]
+    assert np.mean(found) == pytest.approx(0.005, rel=0.15)
 
 
 def test_too_few_pixels_have_no_noise(observed):
-    assert white_noise(noisy(observed[:24, :24], 0.01)) == 0
+    assert white_noise(noisy(observed[:11, :11], 0.01)) == 0
     usable = np.zeros(observed.shape, bool)
     usable[::3] = True
     assert white_noise(noisy(observed, 0.01), usable) == 0
-    np.testing.assert_array_equal(reduce_noise(observed, usable, 0.01), observed)
+    np.testing.assert_array_equal(reduce_noise(observed, usable, 0), observed)
+
+
+GAPS = {"block": np.s_[17:23, 60:66], "pixels": np.s_[4:36:8, 8:120:8]}
+
+
+@pytest.mark.filterwarnings("ignore::sunpy_restore.core.exceptions.RestoreWarning")
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("noise", [0.005, 0.01])
+def test_gaps_do_not_prevent_the_filter(samples, gap, noise):
+    """A small image, of which no part of 40 x 64 pixels is without a gap."""
+    smap = samples[QUIET]
+    level = Observation.from_map(smap).level
+    data = noisy(smap.data.astype(float), noise * level)
+    with_gaps = data.copy()
+    with_gaps[GAPS[gap]] = np.nan
+    whole, parted = (Observation.from_map(sunpy.map.Map(values, smap.meta)) for values in (data, with_gaps))
+    assert parted.white_noise == pytest.approx(whole.white_noise, rel=0.25)
+    away = ~ndimage.binary_dilation(np.isnan(with_gaps), iterations=2)
+    changed = np.std((whole.denoised() - whole.normalised())[away])
+    assert np.std((parted.denoised() - whole.denoised())[away]) < 0.35 * changed
 
 
 def test_spectrum_of_white_noise_is_its_variance():
