@@ -3,7 +3,12 @@
 import numpy as np
 
 from sunpy_restore.backprojection.provenance.inversion import find_visibilities
-from sunpy_restore.backprojection.provenance.recognition import missing_points, recognized_weighting, unused_points
+from sunpy_restore.backprojection.provenance.recognition import (
+    has_other_weights,
+    missing_points,
+    recognized_weighting,
+    unused_points,
+)
 from sunpy_restore.backprojection.visibilities.fourier import weights_of
 from sunpy_restore.backprojection.visibilities.uvplane import SUBCOLLIMATORS, stix_uv
 from sunpy_restore.core.messages import warn_user
@@ -100,13 +105,21 @@ def weighting_of(observation, given=None, *, by_idl=False):
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        The given weighting does not explain the visibilities, or none is given and it is not natural or not certain.
+        The given weighting does not explain the visibilities, or none is given and it is not natural or not certain, or
+        it is neither of both.
     """
     if by_idl and given is None:
         return "natural"
     points, grid = observation.own_axes()
     used = ~unused_points(observation.visibilities, observation.points, by_idl=by_idl)
-    weighting, certain = recognized_weighting(observation.visibilities[used], points.only(used), grid)
+    part = observation.visibilities[used], points.only(used), grid
+    weighting, certain = recognized_weighting(*part)
+    if has_other_weights(*part):
+        warn_user(
+            "Neither natural nor uniform weights explain the back-projection, and no others are supported: the flux is "
+            f"probably wrong. {given or weighting!r} is used. Make the back-projection with natural weights."
+        )
+        return given or weighting
     if given is not None:
         if certain and given != weighting:
             warn_user(

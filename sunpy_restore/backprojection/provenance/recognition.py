@@ -10,6 +10,7 @@ from sunpy_restore.core.messages import warn_user
 
 __all__ = [
     "filled_corners",
+    "has_other_weights",
     "missing_points",
     "recognized_weighting",
     "refuse_residual",
@@ -35,6 +36,11 @@ _SMALLEST_COARSE_AMPLITUDE = 0.6
 """Ratio of the amplitude of the two coarsest sub-collimators to the largest one below which no source is positive."""
 _UNIFORM, _UNCLEAR = 0.9, 1.2
 """Ratios of the noise with uniform to that with natural weights below which the former are likely or possible."""
+_OTHER = 1.25
+"""Ratio of the noise with the better of both to that with the square root of uniform weights from which these are more
+likely; of 240 scenes with natural or uniform weights and 2 to 20 % noise it was 1.18 or less."""
+_CERTAINLY_NATURAL = 3.0
+"""Ratio of the noise with uniform to that with natural weights from which the latter are certain."""
 _DEEPEST_MINIMUM = 0.65
 """Largest ratio of minus the minimum to the maximum of the back-projection of a positive source."""
 _LARGEST_FILLED_PART = 0.55
@@ -132,17 +138,54 @@ def recognized_weighting(visibilities, points, grid):
     """
     if not visibilities.any():
         return "natural", True
-    amplitudes, frequencies = np.abs(visibilities), np.unique(points.frequency.round(4))
-    coarse = points.frequency < frequencies[min(6, len(frequencies)) - 1] + 1e-4
-    uniform = visibilities * weights_of(points) / weights_of(points, "uniform")
-    noises = [
-        noise_factor(values, np.ones(len(values)), points, grid) / np.abs(values).mean()
-        for values in (visibilities, uniform)
-    ]
-    ratio = noises[1] / max(noises[0], np.finfo(float).tiny)
-    if amplitudes[coarse].max() < _SMALLEST_COARSE_AMPLITUDE * amplitudes.max():
+    natural, uniform = _noises(visibilities, points, grid, (0, 1))
+    ratio = uniform / max(natural, np.finfo(float).tiny)
+    if _is_faint_at_low_frequencies(visibilities, points):
         return "uniform", ratio < _UNIFORM
     return ("uniform", True) if ratio < _UNIFORM else ("natural", ratio > _UNCLEAR)
+
+
+def has_other_weights(visibilities, points, grid):
+    """
+    Whether neither natural nor uniform weights explain a back-projection.
+
+    Parameters
+    ----------
+    visibilities, points, grid
+        See `recognized_weighting`.
+
+    Returns
+    -------
+    `bool`
+        Whether no positive brightness has these amplitudes with either, or weights between both leave less noise.
+    """
+    if not visibilities.any() or len(visibilities) < _LEAST_POINTS:
+        return False
+    if _is_faint_at_low_frequencies(_with_weights(visibilities, points, 1), points):
+        return True
+    natural, uniform = _noises(visibilities, points, grid, (0, 1))
+    if uniform > _CERTAINLY_NATURAL * natural:
+        return False
+    return min(natural, uniform) > _OTHER * _noises(visibilities, points, grid, (0.5,))[0]
+
+
+def _noises(visibilities, points, grid, powers):
+    """Noise relative to the mean amplitude if the weights are powers of the frequency."""
+    with_each = [_with_weights(visibilities, points, power) for power in powers]
+    return [noise_factor(values, np.ones(len(values)), points, grid) / np.abs(values).mean() for values in with_each]
+
+
+def _with_weights(visibilities, points, power):
+    """Visibilities if the weights are a power of the frequency, from those that natural weights give."""
+    weights = points.frequency**power
+    return visibilities * weights.mean() / weights
+
+
+def _is_faint_at_low_frequencies(visibilities, points):
+    """Whether no positive brightness has these amplitudes."""
+    amplitudes, frequencies = np.abs(visibilities), np.unique(points.frequency.round(4))
+    coarse = points.frequency < frequencies[min(6, len(frequencies)) - 1] + 1e-4
+    return amplitudes[coarse].max() < _SMALLEST_COARSE_AMPLITUDE * amplitudes.max()
 
 
 def refuse_residual(visibilities, points, grid):
