@@ -432,6 +432,18 @@ def test_centre_of_a_large_image_does_not_change_the_result(make_backprojection,
     assert_close(result, np.roll(centred, (rows, columns), axis=(0, 1)))
 
 
+@pytest.mark.filterwarnings("ignore:The back-projection has no signal at 1 of 24 points")
+@pytest.mark.parametrize("method", ["network", "mem", "forward-fit"])
+def test_flux_does_not_depend_on_single_visibilities_that_are_missing(make_backprojection, scene, method):
+    """The network is the default one."""
+    found, _ = noisy(scene, 0.02)
+    expected = flux(backproj_to_clean(make_backprojection(found), method=method))
+    for place in range(0, 24, 3):
+        kept = np.arange(24) != place
+        image = make_backprojection(found[kept], POINTS.only(kept))
+        assert flux(backproj_to_clean(image, method=method)) == pytest.approx(expected, rel=0.03)
+
+
 @pytest.mark.filterwarnings("ignore:The image does not agree")
 @pytest.mark.parametrize("method", METHODS)
 def test_sample_agrees_with_its_visibilities(options, method):
