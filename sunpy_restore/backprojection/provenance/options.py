@@ -159,7 +159,7 @@ def _warn_of_missing(missing, points):
         warn_user(
             f"The back-projection has no signal at {len(missing.labels)} of {len(points.labels)} points of the (u, v) "
             f"plane, {', '.join(missing.labels)}: it appears to be made without the visibilities there, which are left "
-            "out. Give visibilities= if they were measured."
+            "out. Make the image with them if they were measured."
         )
 
 
