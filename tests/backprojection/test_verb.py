@@ -441,7 +441,7 @@ def test_flux_does_not_depend_on_single_visibilities_that_are_missing(make_backp
     for place in range(0, 24, 3):
         kept = np.arange(24) != place
         image = make_backprojection(found[kept], POINTS.only(kept))
-        assert flux(backproj_to_clean(image, method=method)) == pytest.approx(expected, rel=0.03)
+        assert flux(backproj_to_clean(image, method=method)) == pytest.approx(expected, rel=0.04)
 
 
 @pytest.mark.filterwarnings("ignore:The image does not agree")
