@@ -7,7 +7,8 @@ Their names are in `sunpy_restore.backprojection.task.CHANNELS`:
     Back-projection of all visibilities with natural weights, divided by its maximum.
 ``subcollimator1``, ``subcollimator2``, ... ``subcollimator10``
     Back-projection of the visibilities of one sub-collimator, the mean over its orientations, in the same unit; 0 where
-    the sub-collimator is not used.
+    the sub-collimator is not used. The networks know three orientations: one that is missing is that of the fitted
+    sources or of the image by maximum entropy, as in ``forward-fit``.
 ``pixel``
     Pixel size in arcsec, the same everywhere.
 ``mem``, ``forward-fit``
@@ -19,12 +20,14 @@ Their names are in `sunpy_restore.backprojection.task.CHANNELS`:
 
 import numpy as np
 
-from sunpy_restore.backprojection.fitting.scenes import image_of
+from sunpy_restore.backprojection.fitting.scenes import image_of, visibilities_of_scene
 from sunpy_restore.backprojection.fitting.sources import fit_sources
+from sunpy_restore.backprojection.imaging.agreement import model_visibilities
 from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
 from sunpy_restore.backprojection.imaging.entropy import maximum_entropy
 from sunpy_restore.backprojection.task import CHANNELS
 from sunpy_restore.backprojection.visibilities.fourier import back_projection
+from sunpy_restore.backprojection.visibilities.uvplane import UVPoints, stix_uv
 
 __all__ = ["PIXEL", "channels_of"]
 
@@ -58,6 +61,22 @@ def channels_of(visibilities, points, grid, errors=None):
     unit : `float`
         Maximum of the back-projection in the unit of the visibilities, which is the unit of the channels.
     """
+    guides = np.zeros((3, *grid.shape))
+    if errors is not None:
+        sources = fit_sources(visibilities, errors, points, grid).scene
+        sources = sources if len(sources.flux) <= _MOST_SOURCES else None
+        smooth = maximum_entropy(visibilities, errors, points, grid)
+        guides[0] = beam_area() * smooth
+        guides[1] = guides[0] if sources is None else image_of(sources, grid, BEAM)
+        guides[2] = np.mean(errors)
+        missing = _missing(points)
+        if missing.labels:
+            of_model = (
+                model_visibilities(smooth, missing, grid)
+                if sources is None
+                else visibilities_of_scene(sources, missing)
+            )
+            visibilities, points = np.concatenate([visibilities, of_model]), _joined(points, missing)
     count = len(points.labels)
     own = points.subcollimators[:, np.newaxis] == _SUBCOLLIMATORS
     # A row of weights for each channel: the mean of its own visibilities
@@ -66,11 +85,17 @@ def channels_of(visibilities, points, grid, errors=None):
     images = back_projection(visibilities * weights, points, grid, np.ones(count))
     unit = images[CHANNELS.index("image")].max()
     constant = np.ones((1, *grid.shape))
-    guides = np.zeros((3, *grid.shape))
-    if errors is not None:
-        sources = fit_sources(visibilities, errors, points, grid).scene
-        guides[0] = beam_area() * maximum_entropy(visibilities, errors, points, grid)
-        guides[1] = image_of(sources, grid, BEAM) if len(sources.flux) <= _MOST_SOURCES else guides[0]
-        guides[2] = np.mean(errors)
     size = np.sqrt(grid.area) * constant
     return np.concatenate([images / unit, size, guides / unit]).astype(np.float32), unit
+
+
+def _missing(points):
+    """Points of STIX that are missing in sub-collimators of which others are there."""
+    complete = stix_uv(sorted(set(points.subcollimators.tolist())))
+    return complete.only(np.array([label not in points.labels for label in complete.labels]))
+
+
+def _joined(points, others):
+    return UVPoints(
+        np.concatenate([points.u, others.u]), np.concatenate([points.v, others.v]), points.labels + others.labels
+    )

@@ -6,7 +6,7 @@ import numpy as np
 
 import astropy.units as u
 
-from sunpy_restore.backprojection.fitting.noise import warn_of_small_errors
+from sunpy_restore.backprojection.fitting.noise import measured_points, warn_of_wrong_errors
 from sunpy_restore.backprojection.provenance.geometry import map_center, points_in_pixels, scale_matrix
 from sunpy_restore.backprojection.provenance.inversion import find_orientations
 from sunpy_restore.backprojection.provenance.matching import match_inversions
@@ -184,8 +184,9 @@ class Observation(observation.Observation):
         Warns
         -----
         ~sunpy_restore.core.exceptions.RestoreWarning
-            The Map was binned, is a cutout without the brightest source, or the errors are too small; or see
-            `~sunpy_restore.backprojection.provenance.options.find_used`.
+            The Map was binned, is a cutout without the brightest source, or the errors are too small or much too large;
+            or see `~sunpy_restore.backprojection.provenance.options.find_used` and
+            `~sunpy_restore.backprojection.provenance.matching.match_inversions`.
         """
         try:
             return cls._inverted(smap, visibilities, subcollimators, weighting)
@@ -204,6 +205,9 @@ class Observation(observation.Observation):
             points, errors = visibilities.points, visibilities.errors
             inversions, _ = find_orientations(data, world, points, weights_of(points))
             found, matrix = match_inversions(visibilities, inversions, data.shape, center, weighting)
+            if errors is not None:
+                kept = measured_points(errors, points)
+                points, found, errors = points.only(kept), found[kept], errors[kept]
         else:
             warn_of_sums(smap)
             points, found, matrix = find_used(data, world, subcollimators, by_idl=by_idl)
@@ -218,7 +222,7 @@ class Observation(observation.Observation):
             unit=unit_of(smap, visibilities), errors=errors, world=world, center=center,
         )  # fmt: skip
         warn_of_outside(found, *result.own_axes())
-        warn_of_small_errors(result.with_surroundings()[0])
+        warn_of_wrong_errors(result.with_surroundings()[0])
         return result
 
     @classmethod

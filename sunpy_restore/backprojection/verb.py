@@ -41,14 +41,16 @@ def backproj_to_clean(
         keV cm2): the maximum of a point source is its flux. The Maps are not changed.
     visibilities : ``xrayvision.visibility.Visibilities``, or `list` of them with one for each image, optional
         Visibilities that the image is the back-projection of. If they have errors, the result is fitted to them within
-        these errors and is not negative; errors that are too small are scaled to the noise. With
-        ``method="clean"`` they may be those of another Fourier imager, such as RHESSI.
+        these errors and is not negative; errors that are too small or far too large are scaled to the noise, and
+        visibilities with an error of more than 100 times the median are left out. Their phase centre is moved to that
+        of the image. With ``method="clean"`` they may be those of another Fourier imager, such as RHESSI.
     subcollimators : `int` or iterable of `int`, optional
         Sub-collimators from 1 to 10 that the back-projection was made from, if the visibilities are not given. By
         default those of 3 to 10, or else of 1 to 10, that explain the image; others than 3 to 10 cause a warning.
     weighting : ``"natural"`` or ``"uniform"``, optional
         Weighting of the visibilities in the back-projection. By default the one that fits the visibilities or, if they
-        are not given, explains the image; if that is not natural or not certain, there is a warning.
+        are not given, explains the image; if that is not natural or not certain, there is a warning. Others are not
+        supported.
     instrument : ``"STIX"``, optional
         Instrument of Maps whose header names none, such as those by xrayvision.
     residual : `bool`
@@ -83,10 +85,12 @@ def backproj_to_clean(
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
         The sub-collimators are not 3 to 10 or the weighting is not natural, and they are not given; or given ones
-        contradict the image; or the rotation of the visibilities in a small image is not certain, or its brightest
-        source is outside; or the errors of the visibilities are too small; or the result does not agree with the
-        visibilities, if their errors are given or the method is ``"forward-fit"``; or the image is unlike those that
-        the method was trained and tested with; or the uncertainty of some pixels is infinite.
+        contradict the image; or the image was made without single visibilities; or neither weighting explains it; or
+        the given visibilities differ from it by a shift or a scale; or the rotation of the visibilities in a small
+        image is not certain, or its brightest source is outside; or the errors of the visibilities are too small or too
+        large, or some are huge; or the result does not agree with the visibilities, if their errors are given or the
+        method is ``"forward-fit"``; or the image is unlike those that the method was trained and tested with; or the
+        uncertainty of some pixels is infinite.
 
     Raises
     ------

@@ -56,6 +56,22 @@ def test_channel_with_a_missing_point_is_the_mean_over_the_others():
     np.testing.assert_allclose(unit * channels[4], expected, atol=1e-6 * unit)
 
 
+@pytest.mark.parametrize("places", [(4,), (2, 21), (9, 10)])
+@pytest.mark.parametrize("scene", [SCENE, joined([SCENE, point(3, -20, -55), point(3, 60, 40)])])
+def test_points_that_are_missing_are_those_of_the_fitted_image(places, scene):
+    """The networks would take them as measured zeros."""
+    points, kept = stix_uv(), ~np.isin(np.arange(24), places)
+    visibilities, errors = visibilities_of_scene(scene, points), np.full(24, 0.02)
+    expected, unit = channels_of(visibilities, points, GRID, errors)
+    numbers = [0, *(int(points.labels[place][:-1]) for place in places)]
+
+    def error(known):
+        channels, own_unit = channels_of(visibilities[kept], points.only(kept), GRID, known)
+        return np.sqrt(np.mean(np.square(own_unit * channels[numbers] - unit * expected[numbers])))
+
+    assert error(errors[kept]) < 0.5 * error(None)
+
+
 def test_channels_do_not_depend_on_the_unit_of_the_visibilities():
     points = stix_uv()
     visibilities = visibilities_of_scene(SCENE, points)

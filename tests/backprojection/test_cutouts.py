@@ -49,6 +49,7 @@ def test_restored_cutouts_are_cutouts_of_the_restored_sample(sample, restored, b
     assert np.abs(found - expected).max() < 0.1 * expected.max()
 
 
+@pytest.mark.filterwarnings("ignore:The Map is shifted by .* Unless the Map was cut out")
 @pytest.mark.parametrize("box", BOXES[:3])
 def test_cutouts_agree_with_measured_visibilities(sample, box):
     measured = open_visibilities(sample_path("stix_flare"))

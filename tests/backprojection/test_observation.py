@@ -215,6 +215,55 @@ def test_sub_collimators_are_recognized(make_backprojection, scene, numbers):
     assert_same(observation.visibilities, told.visibilities)
 
 
+MISSING = [(place,) for place in range(24)] + [(4, 17), (0, 1, 2), (7, 23), (3, 9, 20)]
+
+
+@pytest.mark.parametrize("weighting", ["natural", "uniform"])
+@pytest.mark.parametrize("places", MISSING)
+def test_single_visibilities_that_are_missing_are_left_out(make_backprojection, scene, places, weighting):
+    """The back-projection is the mean over the others, in single precision."""
+    missing = np.isin(np.arange(24), places)
+    part = POINTS.only(~missing)
+    exact = visibilities_of_scene(scene, part)
+    noise = 0.05 * np.abs(exact).mean() * np.random.default_rng(1).normal(size=(2, len(exact)))
+    smap = make_backprojection(exact + noise[0] + 1j * noise[1], part, weighting=weighting)
+    smap = with_data(smap, smap.data.astype("f4"))
+    names = ", ".join(POINTS.only(missing).labels)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        observation = Observation.from_map(smap)
+        told = Observation.from_map(smap, subcollimators=range(3, 11), weighting=weighting)
+    messages = [str(one.message) for one in caught]
+    if places != (0, 1, 2):
+        assert sum(f"no signal at {len(places)} of 24 points of the (u, v) plane, {names}:" in m for m in messages) == 2
+        assert told.points.labels == part.labels
+    assert any("'uniform', which is used" in message for message in messages) == (weighting == "uniform")
+    assert observation.points.labels == part.labels
+    assert_same(observation.visibilities, exact + noise[0] + 1j * noise[1], 1e-5)
+
+
+@pytest.mark.parametrize("weighting", [None, "natural"])
+def test_other_weights_cause_a_warning(make_backprojection, truth, weighting):
+    weights = POINTS.frequency**0.5
+    rng = np.random.default_rng(3)
+    noisy = truth + 0.02 * np.abs(truth).mean() * (rng.normal(size=24) + 1j * rng.normal(size=24))
+    smap = make_backprojection(noisy * weights / weights.mean())
+    with pytest.warns(RestoreWarning, match=r"Neither natural nor uniform weights .*is used\. Make the"):
+        Observation.from_map(smap, weighting=weighting)
+
+
+def test_visibilities_with_a_huge_error_are_left_out(make_backprojection, truth):
+    """The Map may be made with them."""
+    errors = np.full(24, 0.05)
+    errors[5] *= 1e6
+    given = MeasuredVisibilities(POINTS, truth, errors, UNIT, (0.0, 0.0))
+    with pytest.warns(RestoreWarning, match=rf"errors of 1 of 24 visibilities, {POINTS.labels[5]}, are more than 100"):
+        observation = Observation.from_map(make_backprojection(truth), visibilities=given)
+    assert observation.points.labels == POINTS.only(np.arange(24) != 5).labels
+    np.testing.assert_array_equal(observation.visibilities, np.delete(truth, 5))
+    np.testing.assert_array_equal(observation.errors, np.full(23, 0.05))
+
+
 @pytest.mark.parametrize("numbers", [range(3, 11), range(7, 11)])
 def test_uniform_weights_are_recognized(make_backprojection, scene, numbers):
     smap = make_backprojection(scene, stix_uv(numbers), weighting="uniform")

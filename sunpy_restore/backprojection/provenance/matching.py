@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize
 
+from sunpy_restore.backprojection.provenance.alignment import align, fit_alignment
 from sunpy_restore.backprojection.provenance.geometry import points_in_pixels
 from sunpy_restore.backprojection.visibilities.fourier import (
     WEIGHTINGS,
@@ -53,6 +54,11 @@ def match_inversions(measured, inversions, shape, center, weighting=None):
     matrix : `numpy.ndarray`
         That of the chosen inversion.
 
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        The phase centre or the scale differs from that of the Map.
+
     Raises
     ------
     ValueError
@@ -60,7 +66,7 @@ def match_inversions(measured, inversions, shape, center, weighting=None):
     """
     points, tried = measured.points, []
     for inversion in inversions:
-        values = {name: inversion.visibilities * weights_of(points) / weights_of(points, name) for name in WEIGHTINGS}
+        values = _weighted(inversion, points)
         matches = {name: _best_shift(measured, one, center) for name, one in values.items()}
         if min(match.difference for match in matches.values()) > _LARGEST_DIFFERENCE:
             # A small image hardly constrains long waves, which then differ without any effect on its pixels
@@ -75,7 +81,12 @@ def match_inversions(measured, inversions, shape, center, weighting=None):
             break
     inversion, matches = min(tried, key=lambda one: min(match.difference for match in one[1].values()))
     extent = np.linalg.norm(inversion.matrix, axis=0) * shape[::-1]
-    return _accepted(measured, matches, weighting, extent), inversion.matrix
+    chosen = _accepted(measured, matches, weighting, extent)
+    shift = np.array(matches[chosen].shift)
+    moved = shift_phase_center(measured.visibilities, points, *shift)
+    alignment = fit_alignment(moved, _weighted(inversion, points)[chosen], points, inversion.matrix, shape, chosen)
+    offset = min((shift - known for known in _known_shifts(measured, center)), key=np.linalg.norm)
+    return align(moved, alignment, points, offset), inversion.matrix
 
 
 def match_phase_center(measured, visibilities, center, weighting=None):
@@ -105,14 +116,25 @@ def match_phase_center(measured, visibilities, center, weighting=None):
         The Map is not their back-projection for any phase centre.
     """
     matches = {name: _best_shift(measured, values, center) for name, values in visibilities.items()}
-    return _accepted(measured, matches, weighting)
+    shift = matches[_accepted(measured, matches, weighting)].shift
+    return shift_phase_center(measured.visibilities, measured.points, *shift)
+
+
+def _weighted(inversion, points):
+    """Visibilities of an inversion for each weighting that the Map may have been made with."""
+    return {name: inversion.visibilities * weights_of(points) / weights_of(points, name) for name in WEIGHTINGS}
+
+
+def _known_shifts(measured, center):
+    """Shifts of the phase centre to the centre of the Map: it is there already, or where the header says."""
+    return (0.0, 0.0), (center[0] - measured.phase_center[0], center[1] - measured.phase_center[1])
 
 
 def _accepted(measured, matches, weighting, extent=None):
-    """Measured visibilities with the phase centre of a match for each weighting, unless none is good enough."""
+    """The weighting whose match is used, unless none is good enough."""
     fitting = min(matches, key=lambda name: matches[name].difference)
     chosen = weighting or fitting
-    shift, difference = matches[chosen]
+    difference = matches[chosen].difference
     if difference > _LARGEST_DIFFERENCE:
         if matches[fitting].difference <= _LARGEST_DIFFERENCE:
             advice = f"The Map was made with weighting={fitting!r}."
@@ -130,7 +152,7 @@ def _accepted(measured, matches, weighting, extent=None):
             f"The Map is not the back-projection of these visibilities in {measured.unit} with {chosen} weights: for "
             f"any phase centre they differ by {difference:.0%} from those of the Map. {advice}"
         )
-    return shift_phase_center(measured.visibilities, measured.points, *shift)
+    return chosen
 
 
 def _image_difference(measured, visibilities, name, match, inversion, shape):
@@ -152,8 +174,7 @@ def _best_shift(measured, visibilities, center):
         shifted = shift_phase_center(measured.visibilities, measured.points, *shift)
         return np.sqrt(np.mean(np.abs(shifted - visibilities) ** 2)) / size
 
-    away = center[0] - measured.phase_center[0], center[1] - measured.phase_center[1]
-    best = min(((0.0, 0.0), away), key=difference)
+    best = min(_known_shifts(measured, center), key=difference)
     if difference(best) > _LARGEST_DIFFERENCE:
         best = _alignment(measured, visibilities, difference)
     return _Match(best, float(difference(best)))

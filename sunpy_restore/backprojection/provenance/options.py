@@ -1,7 +1,14 @@
 """Sub-collimators and weighting of a back-projection: given ones are checked, others are recognized."""
 
+import numpy as np
+
 from sunpy_restore.backprojection.provenance.inversion import find_visibilities
-from sunpy_restore.backprojection.provenance.recognition import recognized_weighting, unused_points
+from sunpy_restore.backprojection.provenance.recognition import (
+    has_other_weights,
+    missing_points,
+    recognized_weighting,
+    unused_points,
+)
 from sunpy_restore.backprojection.visibilities.fourier import weights_of
 from sunpy_restore.backprojection.visibilities.uvplane import SUBCOLLIMATORS, stix_uv
 from sunpy_restore.core.messages import warn_user
@@ -34,7 +41,8 @@ def find_used(data, world, subcollimators=None, *, by_idl=False):
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        Given sub-collimators were not used, or those that were used are not 3 to 10 and not given.
+        Given sub-collimators were not used, or those that were used are not 3 to 10 and not given, or the image was
+        made without single visibilities of them, which are left out.
 
     Raises
     ------
@@ -60,16 +68,20 @@ def find_used(data, world, subcollimators=None, *, by_idl=False):
             "Found no signal of any sub-collimator in the valid pixels; expected a back-projection with a source. Use "
             "the whole image, or check its mask."
         )
+    missing = np.zeros(len(used), dtype=bool)
+    missing[used] = missing_points(found[used], part)
+    _warn_of_missing(points.only(missing), part)
     if subcollimators is not None:
         _warn_of_unused(points, part)
-        return points, found, matrix
-    if not by_idl and _numbers(part) != list(SUBCOLLIMATORS):
+        used = ~missing
+    elif not by_idl and _numbers(part) != list(SUBCOLLIMATORS):
         warn_user(
             f"The image appears to be made from the sub-collimators {_listed(part)}, which are used. "
             "Give subcollimators= to avoid this warning, or if it was made from others."
         )
+    used = used & ~missing
     # The back-projection is a mean over fewer visibilities, which are smaller accordingly
-    return part, found[used] * used.mean(), matrix
+    return points.only(used), found[used] * used.mean(), matrix
 
 
 def weighting_of(observation, given=None, *, by_idl=False):
@@ -93,13 +105,21 @@ def weighting_of(observation, given=None, *, by_idl=False):
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        The given weighting does not explain the visibilities, or none is given and it is not natural or not certain.
+        The given weighting does not explain the visibilities, or none is given and it is not natural or not certain, or
+        it is neither of both.
     """
     if by_idl and given is None:
         return "natural"
     points, grid = observation.own_axes()
     used = ~unused_points(observation.visibilities, observation.points, by_idl=by_idl)
-    weighting, certain = recognized_weighting(observation.visibilities[used], points.only(used), grid)
+    part = observation.visibilities[used], points.only(used), grid
+    weighting, certain = recognized_weighting(*part)
+    if has_other_weights(*part):
+        warn_user(
+            "Neither natural nor uniform weights explain the back-projection, and no others are supported: the flux is "
+            f"probably wrong. {given or weighting!r} is used. Make the back-projection with natural weights."
+        )
+        return given or weighting
     if given is not None:
         if certain and given != weighting:
             warn_user(
@@ -131,6 +151,15 @@ def _warn_of_unused(points, part):
             f"Found no signal of some of the given sub-collimators {_listed(points)} in the back-projection: it "
             f"appears to be made from {_listed(part)}. All given ones are used, so that the flux is probably wrong. "
             f"subcollimators={tuple(_numbers(part))} fits the image."
+        )
+
+
+def _warn_of_missing(missing, points):
+    if missing.labels:
+        warn_user(
+            f"The back-projection has no signal at {len(missing.labels)} of {len(points.labels)} points of the (u, v) "
+            f"plane, {', '.join(missing.labels)}: it appears to be made without the visibilities there, which are left "
+            "out. Make the image with them if they were measured."
         )
 
 

@@ -8,17 +8,39 @@ from sunpy_restore.backprojection.imaging.field import restrict
 from sunpy_restore.backprojection.visibilities.fourier import Grid, back_projection, weights_of
 from sunpy_restore.core.messages import warn_user
 
-__all__ = ["filled_corners", "recognized_weighting", "refuse_residual", "unused_points", "warn_of_outside"]
+__all__ = [
+    "filled_corners",
+    "has_other_weights",
+    "missing_points",
+    "recognized_weighting",
+    "refuse_residual",
+    "unused_points",
+    "warn_of_outside",
+]
 
 _UNUSED, _USED = 1e-4, 0.05
 """Amplitudes of unused and of used sub-collimators, relative to the largest one; those of smooth sources decrease more
 slowly from one sub-collimator to the next."""
 _UNUSED_IDL = 0.01
 """Largest amplitude of an unused sub-collimator in a file of the IDL software, whose interpolation causes less."""
+_MISSING = 2e-5
+"""
+Largest amplitude of a missing point, relative to the largest one: single precision causes 1e-8 to 7e-6 in images of 130
+arcsec and more. Of 9,500 scenes with 1 to 10 % noise, a measured amplitude was smaller in none where more was expected.
+"""
+_EXPECTED = 1e-4
+"""Amplitude from which a point is expected to have a signal, relative to the largest one."""
+_LEAST_KNOWN = 8
+"""Least number of points from which the expected amplitude of others is estimated."""
 _SMALLEST_COARSE_AMPLITUDE = 0.6
 """Ratio of the amplitude of the two coarsest sub-collimators to the largest one below which no source is positive."""
 _UNIFORM, _UNCLEAR = 0.9, 1.2
 """Ratios of the noise with uniform to that with natural weights below which the former are likely or possible."""
+_OTHER = 1.25
+"""Ratio of the noise with the better of both to that with the square root of uniform weights from which these are more
+likely; of 240 scenes with natural or uniform weights and 2 to 20 % noise it was 1.18 or less."""
+_CERTAINLY_NATURAL = 3.0
+"""Ratio of the noise with uniform to that with natural weights from which the latter are certain."""
 _DEEPEST_MINIMUM = 0.65
 """Largest ratio of minus the minimum to the maximum of the back-projection of a positive source."""
 _LARGEST_FILLED_PART = 0.55
@@ -61,6 +83,36 @@ def unused_points(visibilities, points, *, by_idl=False):
     return unused & ((sizes >= _USED) | unused).all()
 
 
+def missing_points(visibilities, points):
+    """
+    Find single visibilities that a back-projection was made without.
+
+    Their amplitudes are zero within rounding errors, although a Gaussian fitted to the other amplitudes in the (u, v)
+    plane predicts a signal. The exact amplitudes of a wide source without noise, which vanish as well, agree with it.
+
+    Parameters
+    ----------
+    visibilities : `numpy.ndarray` of `complex`
+        Visibilities that were found with all points of the sub-collimators that were used, shape ``(n,)``.
+    points : `~sunpy_restore.backprojection.visibilities.uvplane.UVPoints`
+        Their points of the (u, v) plane.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        True for points that were not used, shape ``(n,)``.
+    """
+    amplitudes = np.abs(visibilities)
+    largest = amplitudes.max(initial=0)
+    zero = amplitudes <= _MISSING * largest
+    if not zero.any() or np.count_nonzero(~zero) < _LEAST_KNOWN:
+        return np.zeros_like(zero)
+    along_u, along_v = points.u / points.frequency.max(), points.v / points.frequency.max()
+    terms = np.stack([np.ones(len(along_u)), along_u**2, along_u * along_v, along_v**2], axis=1)
+    fitted, *_ = np.linalg.lstsq(terms[~zero], np.log(amplitudes[~zero] / largest), rcond=None)
+    return zero & (terms @ fitted > np.log(_EXPECTED))
+
+
 def recognized_weighting(visibilities, points, grid):
     """
     Weighting of a back-projection, from the visibilities that natural weights give.
@@ -86,17 +138,54 @@ def recognized_weighting(visibilities, points, grid):
     """
     if not visibilities.any():
         return "natural", True
-    amplitudes, frequencies = np.abs(visibilities), np.unique(points.frequency.round(4))
-    coarse = points.frequency < frequencies[min(6, len(frequencies)) - 1] + 1e-4
-    uniform = visibilities * weights_of(points) / weights_of(points, "uniform")
-    noises = [
-        noise_factor(values, np.ones(len(values)), points, grid) / np.abs(values).mean()
-        for values in (visibilities, uniform)
-    ]
-    ratio = noises[1] / max(noises[0], np.finfo(float).tiny)
-    if amplitudes[coarse].max() < _SMALLEST_COARSE_AMPLITUDE * amplitudes.max():
+    natural, uniform = _noises(visibilities, points, grid, (0, 1))
+    ratio = uniform / max(natural, np.finfo(float).tiny)
+    if _is_faint_at_low_frequencies(visibilities, points):
         return "uniform", ratio < _UNIFORM
     return ("uniform", True) if ratio < _UNIFORM else ("natural", ratio > _UNCLEAR)
+
+
+def has_other_weights(visibilities, points, grid):
+    """
+    Whether neither natural nor uniform weights explain a back-projection.
+
+    Parameters
+    ----------
+    visibilities, points, grid
+        See `recognized_weighting`.
+
+    Returns
+    -------
+    `bool`
+        Whether no positive brightness has these amplitudes with either, or weights between both leave less noise.
+    """
+    if not visibilities.any() or len(visibilities) < _LEAST_POINTS:
+        return False
+    if _is_faint_at_low_frequencies(_with_weights(visibilities, points, 1), points):
+        return True
+    natural, uniform = _noises(visibilities, points, grid, (0, 1))
+    if uniform > _CERTAINLY_NATURAL * natural:
+        return False
+    return min(natural, uniform) > _OTHER * _noises(visibilities, points, grid, (0.5,))[0]
+
+
+def _noises(visibilities, points, grid, powers):
+    """Noise relative to the mean amplitude if the weights are powers of the frequency."""
+    with_each = [_with_weights(visibilities, points, power) for power in powers]
+    return [noise_factor(values, np.ones(len(values)), points, grid) / np.abs(values).mean() for values in with_each]
+
+
+def _with_weights(visibilities, points, power):
+    """Visibilities if the weights are a power of the frequency, from those that natural weights give."""
+    weights = points.frequency**power
+    return visibilities * weights.mean() / weights
+
+
+def _is_faint_at_low_frequencies(visibilities, points):
+    """Whether no positive brightness has these amplitudes."""
+    amplitudes, frequencies = np.abs(visibilities), np.unique(points.frequency.round(4))
+    coarse = points.frequency < frequencies[min(6, len(frequencies)) - 1] + 1e-4
+    return amplitudes[coarse].max() < _SMALLEST_COARSE_AMPLITUDE * amplitudes.max()
 
 
 def refuse_residual(visibilities, points, grid):

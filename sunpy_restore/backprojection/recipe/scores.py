@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.distance import pdist
 
 from sunpy_restore.backprojection.fitting.forward import with_noise
 from sunpy_restore.backprojection.fitting.scenes import Scene, ellipse, image_of, joined, loop, visibilities_of_scene
@@ -14,7 +15,7 @@ from sunpy_restore.backprojection.visibilities.fourier import Grid
 from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.restoration.methods import restore_observation
 
-__all__ = ["GRID", "SimulatedObservation", "evaluation_pairs", "fraction_resolved", "measure"]
+__all__ = ["GRID", "TRIPLE", "SimulatedObservation", "evaluation_pairs", "fraction_resolved", "measure"]
 
 GRID = Grid((129, 129), (2.0, 2.0))
 """Pixel grid on which images are compared."""
@@ -22,10 +23,14 @@ GRID = Grid((129, 129), (2.0, 2.0))
 LEVELS = (0.02, 0.05, 0.1, 0.2)
 """Noise levels of the visibilities, relative to the mean amplitude."""
 KINDS = ("single", "off-centre", "double", "unequal", "extended", "broad", "loop")
-"""Kinds of scenes, see `simulated_scene`."""
+"""Kinds of scenes that the networks are scored with, see `simulated_scene`."""
+TRIPLE = "triple"
+"""Another kind, with which the methods are compared in the guide."""
 
 _SCENES = 20
 """Number of scenes of each kind and noise level."""
+_LEAST_SEPARATION = 30.0
+"""Smallest separation in arcsec of three sources."""
 _LARGEST_DISTANCE = 8.0
 """Largest distance in arcsec of a source in an image from the true source."""
 
@@ -60,7 +65,8 @@ def simulated_scene(kind, rng, *, separation=None):
         two sources of 3 to 12 arcsec that are 15 to 70 arcsec apart, the fainter one with 0.3 to 1 of the flux of the
         other; ``"unequal"``: the same with a flux ratio of 1:5, at least 25 arcsec apart; ``"extended"``: a source of
         30 to 70 arcsec; ``"broad"``: a round source of 40 to 60 arcsec; ``"loop"``: a loop of 40 to 80 arcsec with two
-        footpoints.
+        footpoints; ``"triple"``: three sources of 3 to 12 arcsec that are at least 30 arcsec apart, with fluxes of
+        1:0.4 at most.
     rng : `numpy.random.Generator`
         Random number generator.
     separation : `float`, optional
@@ -75,6 +81,8 @@ def simulated_scene(kind, rng, *, separation=None):
     direction = np.array([np.cos(angle), np.sin(angle)])
     if kind == "loop":
         return _loop_with_footpoints(rng, angle)
+    if kind == TRIPLE:
+        return _three_sources(rng)
     if kind in ("double", "unequal"):
         middle, ratio = rng.uniform(-50, 50, 2), rng.uniform(0.3, 1) if kind == "double" else 0.2
         half = (rng.uniform(15 if kind == "double" else 25, 70) if separation is None else separation) / 2 * direction
@@ -96,9 +104,23 @@ def _loop_with_footpoints(rng, angle):
     return scene._replace(flux=scene.flux / scene.flux.sum())
 
 
-def evaluation_pairs():
+def _three_sources(rng):
+    places = rng.uniform(-50, 50, (3, 2))
+    while pdist(places).min() < _LEAST_SEPARATION:
+        places = rng.uniform(-50, 50, (3, 2))
+    fluxes, widths = rng.uniform(0.4, 1, 3), rng.uniform(3, 12, 3)
+    parts = zip(fluxes / fluxes.sum(), places, widths, strict=True)
+    return joined([ellipse(flux, *place, width, width, 0.0) for flux, place, width in parts])
+
+
+def evaluation_pairs(kinds=KINDS):
     """
     Simulated observations with seeds that no training uses.
+
+    Parameters
+    ----------
+    kinds : iterable of `str`
+        Kinds of scenes.
 
     Yields
     ------
@@ -109,7 +131,8 @@ def evaluation_pairs():
     truth : `numpy.ndarray`
         The scene convolved with the clean beam, per square arcsec, in the shape of `GRID`.
     """
-    for number, kind in enumerate(KINDS):
+    for kind in kinds:
+        number = (*KINDS, TRIPLE).index(kind)
         for level in LEVELS:
             for index in range(_SCENES):
                 rng = np.random.default_rng([2026, number, round(1000 * level), index])

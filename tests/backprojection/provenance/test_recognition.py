@@ -6,7 +6,13 @@ import pytest
 from sunpy_restore.backprojection.fitting.forward import with_noise
 from sunpy_restore.backprojection.fitting.scenes import ellipse, joined, loop, visibilities_of_scene
 from sunpy_restore.backprojection.imaging.clean import clean_visibilities
-from sunpy_restore.backprojection.provenance.recognition import recognized_weighting, refuse_residual, unused_points
+from sunpy_restore.backprojection.provenance.recognition import (
+    has_other_weights,
+    missing_points,
+    recognized_weighting,
+    refuse_residual,
+    unused_points,
+)
 from sunpy_restore.backprojection.visibilities.fourier import Grid, invert_back_projection, weights_of
 from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 
@@ -52,6 +58,43 @@ def test_unused_sub_collimators_are_found(truth, numbers, by_idl):
 def test_sub_collimators_that_resolve_a_source_are_used(width):
     """The exact amplitudes of a wide source vanish at high frequencies."""
     assert not unused_points(visibilities_of_scene(ellipse(1, 10, 20, width, width, 0), POINTS), POINTS).any()
+
+
+@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("count", [1, 2])
+def test_missing_points_are_found(name, count):
+    """Rounding to single precision leaves amplitudes of up to 7e-6 of the mean at them."""
+    visibilities, _ = observed(name)
+    for first in range(24):
+        missing = np.isin(np.arange(24), (first + 5 * np.arange(count)) % 24)
+        found = np.where(missing, 7e-6 * np.abs(visibilities).mean(), visibilities)
+        np.testing.assert_array_equal(missing_points(found, POINTS), missing)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.01, 0.1])
+@pytest.mark.parametrize("width", [20, 50, 90, 150])
+def test_measured_points_are_not_missing(width, level):
+    """The exact amplitudes of a wide source vanish, and noise hardly ever makes one small."""
+    for seed in range(20):
+        scene = ellipse(1, 10, 20, width, width * (0.3 + 0.035 * seed), 0.3 * seed)
+        visibilities, _ = with_noise(visibilities_of_scene(scene, POINTS), level, np.random.default_rng(seed))
+        assert not missing_points(visibilities, POINTS).any()
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_weights_that_are_neither_natural_nor_uniform_are_found(name):
+    for seed in range(5):
+        visibilities, _ = observed(name, seed=seed)
+        for power, others in ((0, False), (0.5, True), (1, False)):
+            weights = POINTS.frequency**power
+            seen = visibilities * weights / weights.mean()
+            assert has_other_weights(seen, POINTS, GRID) == others
+    assert not has_other_weights(np.zeros(24), POINTS, GRID)
+
+
+def test_weights_that_emphasize_high_frequencies_more_than_uniform_ones_are_found():
+    visibilities, _ = observed("double")
+    assert has_other_weights(visibilities * POINTS.frequency**2 / 1e-4, POINTS, GRID)
 
 
 @pytest.mark.parametrize("name", SCENES)

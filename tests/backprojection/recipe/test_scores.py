@@ -13,6 +13,7 @@ from sunpy_restore.backprojection.recipe.scores import (
     GRID,
     KINDS,
     LEVELS,
+    TRIPLE,
     SimulatedObservation,
     evaluation_pairs,
     fraction_resolved,
@@ -107,6 +108,12 @@ def test_scenes_have_the_properties_of_their_kind():
         assert unequal.flux[1] / unequal.flux[0] == pytest.approx(0.2)
         assert loop.flux.sum() == pytest.approx(1)
         assert len(loop.flux) > 5
+        triple = simulated_scene(TRIPLE, rng)
+        places = np.stack([triple.x, triple.y], axis=1)
+        assert min(np.hypot(*(places[one] - places[other])) for one, other in ((0, 1), (0, 2), (1, 2))) >= 30
+        assert abs(places).max() <= 50
+        assert triple.flux.sum() == pytest.approx(1)
+        assert 0.4 <= triple.flux.min() / triple.flux.max() <= 1
         away = simulated_scene("off-centre", rng)
         assert np.hypot(away.x, away.y)[0] == pytest.approx(60)
         broad = simulated_scene("broad", rng)
@@ -140,6 +147,13 @@ def test_observations_of_all_kinds_and_noise_levels():
         assert np.mean(np.abs(noise) ** 2) / 2 == pytest.approx(1, rel=0.05)
         mean = np.abs(true).mean(axis=1)
         np.testing.assert_allclose([one.noise * np.sqrt(2) for one in chosen], level * mean, rtol=1e-9)
+
+
+def test_kinds_can_be_chosen_without_a_change_of_the_scenes():
+    chosen = next(evaluation_pairs(("double",)))[1]
+    same = next(one for source, one, _ in evaluation_pairs() if source.startswith("double"))
+    np.testing.assert_array_equal(chosen.visibilities, same.visibilities)
+    assert [source for source, _, _ in islice(evaluation_pairs((TRIPLE,)), 1)] == ["triple, noise 2%"]
 
 
 def test_errors_of_an_observation_are_not_known_to_the_methods():
