@@ -86,7 +86,7 @@ zoomed = {name: panels[name] for name in ("Wiener filter", "Network")}
 show(zoomed, "Intensity / quiet Sun", left, (0.1, 1.2), part=part)
 change = sunpy.map.Map((network.data - wiener.data) / quiet, network.meta)
 title = "Network - Wiener filter"
-show({title: change}, label, right, (-0.1, 0.1), part=part, cmap="RdBu_r")
+show({title: change}, label, right, (-0.05, 0.05), part=part, cmap="RdBu_r")
 
 figure = plt.figure(figsize=(5.6, 4.2), layout="constrained")
 change = sunpy.map.Map((network.data - bicubic.data) / quiet, network.meta)

@@ -93,8 +93,9 @@ for column, (method, smap) in enumerate(results.items(), start=1):
             figure, (2, 4, 4 + column), zoom(smap, difference), title, **stretch
         )
 observed = show(figure, (2, 4, 5), zoom(spot), "HMI", cmap="gray", vmin=0.2, vmax=1.1)
-figure.colorbar(image, ax=figure.axes[:4], label="Intensity / quiet Sun", shrink=0.6)
-figure.colorbar(change, ax=figure.axes[:4], label="Difference / quiet Sun", shrink=0.6)
+panels = figure.axes
+figure.colorbar(image, ax=panels, label="Intensity / quiet Sun", shrink=0.6)
+figure.colorbar(change, ax=panels, label="Difference / quiet Sun", shrink=0.6)
 
 ###############################################################################
 # The report degrades each result by the instrument again and compares it with the
