@@ -5,8 +5,9 @@ Enhancing HMI continuum images and magnetograms
 
 `sunpy_restore.enhance` corrects HMI images for the point spread function and the pixel
 response, and doubles their sampling. This example enhances a sunspot and the
-magnetogram of an active region, compares the network with Richardson-Lucy
-deconvolution, and checks both against the observation.
+magnetogram of an active region, compares the network with the best classical method
+for each, a Wiener filter and Richardson-Lucy deconvolution, and checks the results
+against the observation.
 """
 
 import matplotlib.pyplot as plt
@@ -27,15 +28,15 @@ from sunpy_restore.enhancement.optics.forward import reconvolve
 
 spot = sunpy.map.Map(sample_path("hmi_continuum_spot"))
 network = enhance(spot)
-lucy = enhance(spot, method="richardson-lucy")
+wiener = enhance(spot, method="wiener")
 bicubic = enhance(spot, method="bicubic")
 
 ###############################################################################
 # The first figure shows the central part of the observation, the result of the network
-# and the Richardson-Lucy deconvolution on the same intensity scale, in units of the
-# quiet Sun. The network and Richardson-Lucy deconvolution look alike. The second figure
-# therefore zooms in on the umbra, and shows what the network adds to bicubic
-# interpolation and to the deconvolution, on two scales.
+# and that of the Wiener filter on the same intensity scale, in units of the quiet Sun.
+# The two results look alike. The second figure therefore zooms in on the umbra, and
+# shows what the network adds to bicubic interpolation and to the Wiener filter, on two
+# scales.
 
 quiet = np.median(spot.data)
 
@@ -74,18 +75,18 @@ figure = plt.figure(figsize=(13, 4.8), layout="constrained")
 panels = {
     "HMI": relative(spot),
     "Network": relative(network),
-    "Richardson-Lucy": relative(lucy),
+    "Wiener filter": relative(wiener),
 }
 show(panels, "Intensity / quiet Sun", figure, (0.1, 1.2), part=0.5)
 
 whole = plt.figure(figsize=(14, 4.4), layout="constrained")
 left, right = whole.subfigures(1, 2, width_ratios=(2, 1.15))
 part, label = 0.2, "Difference / quiet Sun"
-zoomed = {name: panels[name] for name in ("Richardson-Lucy", "Network")}
+zoomed = {name: panels[name] for name in ("Wiener filter", "Network")}
 show(zoomed, "Intensity / quiet Sun", left, (0.1, 1.2), part=part)
-change = sunpy.map.Map((network.data - lucy.data) / quiet, network.meta)
-title = "Network - Richardson-Lucy"
-show({title: change}, label, right, (-0.1, 0.1), part=part, cmap="RdBu_r")
+change = sunpy.map.Map((network.data - wiener.data) / quiet, network.meta)
+title = "Network - Wiener filter"
+show({title: change}, label, right, (-0.05, 0.05), part=part, cmap="RdBu_r")
 
 figure = plt.figure(figsize=(5.6, 4.2), layout="constrained")
 change = sunpy.map.Map((network.data - bicubic.data) / quiet, network.meta)
@@ -101,7 +102,7 @@ show({title: change}, label, figure, (-0.4, 0.4), part=part, cmap="RdBu_r")
 figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 for title, smap, width in (
     ("HMI", spot, 40),
-    ("Richardson-Lucy", lucy, 80),
+    ("Wiener filter", wiener, 80),
     ("Network", network, 80),
 ):
     corner = smap.data[-width:, -width:] / quiet
@@ -124,7 +125,7 @@ ax.legend()
 inner = (slice(13, -13), slice(13, -13))
 for title, smap in (
     ("Network", network),
-    ("Richardson-Lucy", lucy),
+    ("Wiener filter", wiener),
     ("Bicubic", bicubic),
 ):
     difference = (reconvolve(smap.data) - spot.data)[inner]

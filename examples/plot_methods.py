@@ -40,13 +40,13 @@ spot = sunpy.map.Map(sample_path("hmi_continuum_spot"))
 spot = spot.submap([16, 16] * u.pix, top_right=[111, 111] * u.pix)
 enhance(spot)
 results, seconds = {}, {}
-for method in ("bicubic", "richardson-lucy", "network"):
+for method in ("bicubic", "richardson-lucy", "wiener", "network"):
     start = time.perf_counter()
     results[method] = enhance(spot, method=method)
     seconds[method] = time.perf_counter() - start
 
 ###############################################################################
-# Seen as a whole, the three images look alike. The upper panels therefore show a part
+# Seen as a whole, the images look alike. The upper panels therefore show a part
 # of the penumbra only, on one intensity scale, and the lower panels the difference from
 # the first method, on another one.
 
@@ -81,20 +81,21 @@ def show(figure, position, smap, title, **options):
     return image
 
 
-figure = plt.figure(figsize=(10, 6.6), layout="constrained")
+figure = plt.figure(figsize=(12.5, 6.4), layout="constrained")
 for column, (method, smap) in enumerate(results.items(), start=1):
     stretch = {"cmap": "gray", "vmin": 0.2, "vmax": 1.1}
-    image = show(figure, (2, 3, column), zoom(smap), method, **stretch)
+    image = show(figure, (2, 4, column), zoom(smap), method, **stretch)
     if column > 1:
         difference = smap.data - results["bicubic"].data
         stretch = {"cmap": "RdBu_r", "vmin": -0.25, "vmax": 0.25}
         title = f"{method} - bicubic"
         change = show(
-            figure, (2, 3, 3 + column), zoom(smap, difference), title, **stretch
+            figure, (2, 4, 4 + column), zoom(smap, difference), title, **stretch
         )
-observed = show(figure, (2, 3, 4), zoom(spot), "HMI", cmap="gray", vmin=0.2, vmax=1.1)
-figure.colorbar(image, ax=figure.axes[:4], label="Intensity / quiet Sun", shrink=0.6)
-figure.colorbar(change, ax=figure.axes[:4], label="Difference / quiet Sun", shrink=0.6)
+observed = show(figure, (2, 4, 5), zoom(spot), "HMI", cmap="gray", vmin=0.2, vmax=1.1)
+panels = figure.axes
+figure.colorbar(image, ax=panels, label="Intensity / quiet Sun", shrink=0.6)
+figure.colorbar(change, ax=panels, label="Difference / quiet Sun", shrink=0.6)
 
 ###############################################################################
 # The report degrades each result by the instrument again and compares it with the

@@ -430,7 +430,9 @@ def test_every_function_restores_its_samples(function):
     assert found
     smap, options = found[0]
     before, meta = smap.data.copy(), copy.deepcopy(smap.meta)
-    for method in (name for name in function.methods if name in variant_methods(function)):
+    # Some methods are for one of the tasks of a function only
+    of_sample = get_task(resolve(function.observation).check(smap) or function.tasks[0].name).methods
+    for method in (name for name in of_sample if name in variant_methods(function)):
         result = getattr(sunpy_restore, function.name)(smap, method=method, **options)
         np.testing.assert_array_equal(smap.data, before)
         assert smap.meta == meta

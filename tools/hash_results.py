@@ -93,6 +93,7 @@ def cases():
     for name in ("hmi_magnetogram", "hmi_continuum_spot", "hmi_continuum_quiet"):
         for method in ("network", "bicubic", "richardson-lucy"):
             yield f"enhance {name} {method}", partial(enhance, sample(name), method=method)
+    yield "enhance hmi_continuum_spot wiener", partial(enhance, sample("hmi_continuum_spot"), method="wiener")
     yield "enhance list", lambda: enhance([sample("hmi_magnetogram"), sample("hmi_continuum_quiet")])
     masked = sample("hmi_continuum_spot")
     masked.mask = boxes(masked.data.shape)

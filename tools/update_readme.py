@@ -19,6 +19,7 @@ END = "<!-- end table of scores -->"
 HEADS = ("Function", "Test images", "Error", "Network", "Best classical method")
 NAMES = {
     "richardson-lucy": "Richardson-Lucy",
+    "wiener": "Wiener filter",
     "diffraction": "inverse diffraction",
     "clean": "CLEAN",
     "mem": "maximum entropy",

@@ -12,12 +12,20 @@ from sunpy_restore.core.restoration.methods import Restored
 from sunpy_restore.core.task import resolve
 from sunpy_restore.core.tiles.local import apply_tiled
 from sunpy_restore.enhancement.deconvolution.classical import bicubic, richardson_lucy, richardson_lucy_signed
+from sunpy_restore.enhancement.deconvolution.linear import CONTINUUM_RADIUS, apply_filter, continuum_filter
 from sunpy_restore.enhancement.optics.forward import CONTINUUM_NOISE
 from sunpy_restore.enhancement.optics.telescope import HMI
 
-__all__ = ["restore", "with_bicubic", "with_network", "with_richardson_lucy", "with_richardson_lucy_signed"]
+__all__ = [
+    "restore",
+    "with_bicubic",
+    "with_network",
+    "with_richardson_lucy",
+    "with_richardson_lucy_signed",
+    "with_wiener",
+]
 
-_NOISE_REDUCED = ("network", "richardson-lucy")
+_NOISE_REDUCED = ("network", "richardson-lucy", "wiener")
 """Methods for continuum images that restore an image with the noise of the training images."""
 
 _MOST_NOISE = 0.015
@@ -122,6 +130,20 @@ def with_richardson_lucy(observation, *, progress=False):
     kernel = observation.telescope.transfer_kernel()
     function = partial(richardson_lucy, kernel=kernel)
     return _tiled(function, _RICHARDSON_LUCY_RADIUS, observation, progress, observation.denoised())
+
+
+def with_wiener(observation, *, progress=False):
+    """
+    Filter the normalised image with `~sunpy_restore.enhancement.deconvolution.linear.continuum_filter`.
+
+    Parameters
+    ----------
+    observation, progress
+        As for `with_network`.
+    """
+    filters = continuum_filter(observation.white_noise, observation.telescope)
+    function = partial(apply_filter, filters=filters)
+    return _tiled(function, CONTINUUM_RADIUS, observation, progress, observation.denoised())
 
 
 def with_richardson_lucy_signed(observation, *, progress=False):

@@ -46,6 +46,7 @@ CONTINUUM = Restoration(
     classical={
         "bicubic": "sunpy_restore.enhancement.restore:with_bicubic",
         "richardson-lucy": "sunpy_restore.enhancement.restore:with_richardson_lucy",
+        "wiener": "sunpy_restore.enhancement.restore:with_wiener",
     },
     data_consistency="sunpy_restore.enhancement.deconvolution.linear:consistent_continuum",
     **_COMMON,

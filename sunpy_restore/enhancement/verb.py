@@ -38,8 +38,9 @@ def enhance(
     noise : `~astropy.units.Quantity`, optional
         1-sigma noise of magnetograms, for example ``10 * u.G``. By default it is measured in each image, see
         `~sunpy_restore.enhancement.detector.noise.estimate_noise`. The network smooths the field where noise dominates.
-    method : ``"network"``, ``"bicubic"`` or ``"richardson-lucy"``
-        Neural network, bicubic interpolation, or Richardson-Lucy deconvolution with the same point spread function.
+    method : ``"network"``, ``"bicubic"``, ``"richardson-lucy"`` or ``"wiener"``
+        Neural network, bicubic interpolation, or Richardson-Lucy deconvolution or, for continuum images only, a Wiener
+        filter with the same point spread function.
     weights : `str` or path-like, optional
         Name of weights in the registry, or a ``.safetensors`` file. By default those that come with the package. With
         weights that were trained for another telescope, Maps of any class with its pixels are accepted, and ``product``

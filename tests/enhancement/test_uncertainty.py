@@ -105,8 +105,15 @@ def test_pixels_without_value_have_no_evidence():
     assert missing[0, 30] > missing[30, 30]
 
 
-@pytest.mark.parametrize("name", ["hmi_continuum_quiet", "hmi_magnetogram"])
-@pytest.mark.parametrize("method", ["network", "bicubic", "richardson-lucy"])
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        (name, method)
+        for name in ("hmi_continuum_quiet", "hmi_magnetogram")
+        for method in ("network", "bicubic", "richardson-lucy")
+    ]
+    + [("hmi_continuum_quiet", "wiener")],
+)
 def test_truth_is_covered(samples, part, name, method):
     """An HMI image is used as the truth, with pixels of half the size; the shares are those of a single small image."""
     smap = part(samples[name], size=100, start=10)

@@ -55,7 +55,8 @@ def _north_limb(samples, size=160, fill=np.nan):
         )
         for name in NAMES
         for method in METHODS
-    ],
+    ]
+    + [("hmi_continuum_spot", "wiener"), ("hmi_continuum_quiet", "wiener")],
 )
 def test_map_in_map_out(samples, part, name, method):
     smap = part(samples[name], 40, 0)
@@ -83,7 +84,7 @@ def test_coordinates_follow_resample(samples, enhanced, name):
     assert u.allclose(u.Quantity(enhanced[name].scale), u.Quantity(expected.scale), rtol=1e-9)
 
 
-@pytest.mark.parametrize("method", ["bicubic", RICHARDSON_LUCY, "network"])
+@pytest.mark.parametrize("method", ["bicubic", "wiener", RICHARDSON_LUCY, "network"])
 def test_a_point_stays_where_it_is_on_the_sky(samples, part, method):
     """The centroid of a bright point moves by less than 0.05 output pixels on the sky."""
     smap = part(samples["hmi_continuum_quiet"], 40, 0)

@@ -26,6 +26,7 @@ from sunpy_restore.enhancement.optics import forward
 from sunpy_restore.enhancement.optics.telescope import HMI, Telescope
 from sunpy_restore.enhancement.recipe.instrument import telescope_of
 from sunpy_restore.enhancement.recipe.truth import Source, seen, view
+from sunpy_restore.enhancement.restore import with_wiener
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM, PRODUCTS
 
 PIXEL, SIGMA = 0.3, 0.35  # arcsec
@@ -163,6 +164,17 @@ def test_richardson_lucy_of_the_telescope_is_better_than_that_of_hmi(telescope):
         for kernel in (telescope.transfer_kernel(), forward.transfer_kernel())
     ]
     assert errors[0] < 0.8 * errors[1]
+
+
+def test_wiener_filter_of_the_telescope_is_better_than_that_of_hmi(telescope):
+    observed, truth = seen(granules(), 0.06, telescope)
+    inner = np.s_[12:-12, 12:-12]
+    errors = [
+        np.std((with_wiener(Observation.from_array(observed, telescope=one)) - truth)[inner])
+        for one in (telescope, HMI)
+    ]
+    assert errors[0] < 0.8 * errors[1]
+    assert errors[0] < 0.3 * truth.std()
 
 
 def test_pairs_are_of_the_telescope(telescope):
