@@ -289,7 +289,7 @@ def _fitted(observed, splines, place, center, start, mask):
         moved = _moved(place, center, parameters * units)
         parts = [_sampled(spline, moved, columns, rows) for spline in splines]
         design = np.stack([part - part.mean() for part in parts], axis=1)
-        return design @ np.linalg.lstsq(design, wanted)[0] - wanted
+        return design @ np.linalg.lstsq(design, wanted, rcond=None)[0] - wanted
 
     found = optimize.least_squares(difference, start / units, diff_step=1e-3, xtol=1e-6, ftol=1e-8)
     return found.x * units
