@@ -17,7 +17,7 @@ STRATA = ("quiet corona", "streamer", "front", "occulter's edge")
 """Kinds of filled pixels, by what is around the hole."""
 
 FEATURES = (
-    "distance", "size", "open", "unobserved", "radius", "relative noise",
+    "distance", "size", "open", "unobserved", "ring", "radius", "relative noise",
     *(f"variation over {CELL * lag} pixels" for lag in LAGS), "radial gradient", "azimuthal gradient", "border",
     "plate - harmonic", "radial - harmonic", "neighbours", "mismatch of neighbours", "fill - harmonic", "fill - plate",
     "fill - neighbours", "step",
@@ -91,6 +91,7 @@ def _of_place(scene):
         np.log(scene.distance),
         np.log(scene.blocks) / 2,
         *map(scene.at, scene.shares),
+        scene.at(scene.ring),
         np.log(np.maximum(scene.radius, 0.1)),
         np.log(scene.relative_noise),
     ]

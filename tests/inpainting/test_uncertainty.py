@@ -60,6 +60,17 @@ def test_features_do_not_depend_on_the_unit(unit):
     np.testing.assert_allclose(other.matrix(), one.matrix(), atol=0.03)
 
 
+def test_the_observed_share_of_a_ring_is_known():
+    radius, azimuth = radius_and_azimuth()
+    for place, expected in ((np.s_[96:104, 96:104], 0.95), (azimuth > 0, 0.45)):
+        observation = observe(place=place)
+        share = described(observation).features["ring"]
+        middle = np.argmin(np.abs(radius[observation.mask] - 350))
+        ring = np.abs(radius - radius[observation.mask][middle]) < 8
+        assert share[middle] == pytest.approx(np.mean(~observation.mask[ring]), abs=0.07)
+        assert share[middle] == pytest.approx(expected, abs=0.1)
+
+
 def test_kinds_of_pixels():
     radius, azimuth = radius_and_azimuth()
     ray = 0.2 * np.exp(-0.5 * (azimuth / 0.03) ** 2)

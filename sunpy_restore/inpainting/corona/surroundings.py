@@ -30,6 +30,7 @@ LARGEST = 200.0
 _FLOOR = 1e-3  # of the median brightness; smallest brightness under square roots
 _LEAST_NOISE = 0.3  # of the median; lossy compression removes the noise in places
 _MISMATCH = 8  # cells between the places whose difference from the prediction is compared
+_RING = 2  # cells; half of the width of the ring around the Sun in which pixels are observed or not
 _MOSTLY = 0.5  # share of the pixels of a cell with a prediction from neighbours
 
 
@@ -116,6 +117,16 @@ class Surroundings:
         x, y = self.observation.center
         pixels = self.observation.binning * np.hypot(self.x - x, self.y - y)
         return pixels / SOLAR_RADIUS[self.observation.detector]
+
+    @cached_property
+    def ring(self):
+        """Known share of the cells at about the same distance from the Sun as each cell."""
+        y, x = (CELL * places + (CELL - 1) / 2 for places in np.indices(self.known.shape, sparse=True))
+        column, row = self.observation.center
+        rings = (np.hypot(x - column, y - row) / CELL).astype(int)
+        known, used = (np.bincount(rings.ravel(), flags.ravel()) for flags in (self.known, self.used))
+        known, used = (ndimage.gaussian_filter1d(counts, _RING, mode="constant") for counts in (known, used))
+        return (known / np.maximum(used, 1))[rings]
 
     @cached_property
     def shares(self):

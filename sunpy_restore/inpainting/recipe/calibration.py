@@ -24,7 +24,7 @@ from sunpy_restore.inpainting.corona.outliers import find_outliers
 from sunpy_restore.inpainting.forward import draw_losses, lose
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import BLOCK, OCCULTER_EDGE
-from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS, Lasco
+from sunpy_restore.inpainting.lasco.header import FULL, SOLAR_RADIUS, Lasco
 from sunpy_restore.inpainting.observation import Observation
 from sunpy_restore.inpainting.recipe.pairs import STRENGTHS, simulated_neighbours
 from sunpy_restore.inpainting.recipe.scenes import LISTS, UNUSED, read_exposures
@@ -52,6 +52,7 @@ _GAP = 40  # pixels between holes, so that each is filled by itself
 _MOST_UNOBSERVED = 0.4  # of a hole
 _BEHIND = 0.8  # of the radius at which the edge of the occulter begins
 _TRIES = 60  # places for a hole
+_ROWS = 0.75  # share of bands along rows
 _HOLES = {
     "pixels": (3, lambda rng: _rectangle(rng, 3, 24, 1)),
     "one block": (7, lambda rng: _rectangle(rng, 1, 1, BLOCK)),
@@ -59,8 +60,9 @@ _HOLES = {
     "row": (1, lambda rng: np.ones((BLOCK, BLOCK * rng.integers(4, 17)), dtype=bool)),
     "cluster": (1, lambda rng: _cluster(rng)),
     "many blocks": (2, lambda rng: _rectangle(rng, 4, 8, BLOCK)),
+    "band": (1 / 3, lambda rng: _band(rng)),
 }
-"""Kinds of holes, and how many of each are in an image."""
+"""Kinds of holes, and how many of each are in an image on average."""
 
 _AIMS = {"anywhere": 0.45, "edge": 0.3, "structure": 0.25}
 
@@ -197,12 +199,12 @@ def _holes(exposure, own, image, rng):
     aims = _aims(exposure, own, image)
     mask, blocked, middles = np.zeros_like(own), np.zeros_like(own), []
     for kind, (count, draw) in reversed(_HOLES.items()):
-        for _ in range(count):
+        for _ in range(int(count + rng.random())):
             shape = draw(rng)
             aim = aims[list(_AIMS)[rng.choice(len(_AIMS), p=list(_AIMS.values()))]]
             for _ in range(_TRIES if len(aim) else 0):
                 middle = aim[rng.integers(len(aim))]
-                corner = middle - rng.integers(0, shape.shape)
+                corner = np.where(np.equal(shape.shape, mask.shape), 0, middle - rng.integers(0, shape.shape))
                 if kind != "pixels":
                     corner = BLOCK * np.round(corner / BLOCK).astype(int)
                 if (corner < 0).any() or (corner + shape.shape > mask.shape).any():
@@ -283,3 +285,9 @@ def _cluster(rng):
         place = np.clip(place + ((0, 1), (0, -1), (1, 0), (-1, 0))[rng.integers(4)], 0, side - 1)
     rows, columns = (slice(found.min(), found.max() + 1) for found in np.nonzero(grid))
     return np.kron(grid[rows, columns], np.ones((BLOCK, BLOCK), dtype=bool))
+
+
+def _band(rng):
+    """Adjacent rows or columns of blocks, over the whole frame."""
+    band = np.ones((BLOCK * rng.integers(3, 9), FULL), dtype=bool)
+    return band if rng.random() < _ROWS else band.T

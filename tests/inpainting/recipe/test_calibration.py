@@ -46,6 +46,15 @@ def test_truth_is_the_image_and_holes_are_lost(made):
         assert observation.mask.any()
 
 
+def test_some_cases_have_bands_through_the_whole_frame(exposure):
+    found = []
+    for index in range(8):
+        mask = make_case(exposure, "first", index, 1.0)[0].mask | exposure.unobserved
+        found.append(max(np.count_nonzero(mask.mean(axis=axis) > 0.99) for axis in (0, 1)))
+    assert 0 < np.count_nonzero(found) < 8
+    assert max(found) > 64
+
+
 def test_parts_have_no_pixel_in_common(made):
     known = [np.isfinite(truth) for _, truth in made.values()]
     assert not (known[0] & known[1]).any()
