@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from ndcube import NDCube
+from scipy import ndimage
 
 import astropy.units as u
 from astropy.wcs import WCS
@@ -198,6 +199,57 @@ def test_masked_pixels_that_are_never_sent_become_zero(full, unobserved_table, o
     assert (result.data[mask & ~table] > 600).all()
     np.testing.assert_array_equal(filled(result), mask)
     np.testing.assert_array_equal(result.data[~mask], full.data[~mask])
+
+
+MIDDLE = [(15, 15), (15, 16), (16, 15), (16, 16), (16, 17), (17, 15), (17, 16)]
+
+
+@pytest.mark.parametrize("rubbish", [None, 0, -7])
+@pytest.mark.parametrize("cells", [[(16, 17)], [(16, 17), (16, 18), (17, 17), (17, 18)], MIDDLE])
+def test_masked_blocks_behind_the_occulter_that_are_sent_are_filled(make_lasco, make_blocks, cells, rubbish):
+    """They are sent in most images of C3, although they can be set to zero like those in the corners."""
+    smap, mask = make_lasco("C3"), make_blocks(cells)
+    expected = inpaint(smap, mask=mask, method="harmonic")
+    np.testing.assert_array_equal(filled(expected), mask)
+    around = smap.data[ndimage.binary_dilation(mask) & ~mask]
+    assert around.min() > 398
+    assert expected.data[mask].min() >= around.min()
+    if rubbish is not None:
+        found = inpaint(make_lasco("C3", lost=mask, fill=rubbish), mask=mask, method="harmonic")
+        np.testing.assert_array_equal(found.data, np.where(mask, expected.data, smap.data))
+
+
+def test_masked_blocks_in_the_middle_of_the_occulter_of_c2_are_filled_if_they_are_sent(make_lasco, make_blocks):
+    """Blocks that are set to zero surround them."""
+    mask = make_blocks([(15, 15)])
+    with pytest.warns(RestoreWarning, match="more missing than valid pixels"):
+        result = inpaint(make_lasco("C2"), mask=mask, method="harmonic")
+    assert result.data[mask].min() > 598
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_lost_block_in_the_middle_of_the_occulter(make_lasco, make_blocks, given):
+    """It is found and filled if others were sent, and stays zero otherwise."""
+    lost, middle = make_blocks([(16, 16)]), make_blocks(MIDDLE)
+    result = inpaint(make_lasco("C3", lost=lost), mask=lost if given else None, method="harmonic")
+    np.testing.assert_array_equal(filled(result), lost)
+    assert result.data[lost].min() > 398
+    unsent, hole = make_lasco("C3", lost=middle), lost | make_blocks([(9, 9)])
+    unsent = with_data(unsent, np.where(hole, 0, unsent.data))
+    result = inpaint(unsent, mask=hole if given else None, method="harmonic")
+    assert not result.data[middle].any()
+    assert result.data[hole & ~middle].min() > 398
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_masked_blocks_of_a_corner_are_filled_only_if_they_are_sent(make_lasco, make_blocks, sent):
+    corner, mask = make_blocks([(3, 4)]), make_blocks([(3, 4), (3, 5)])
+    smap = make_lasco("C3", lost=corner, fill=450 * sent)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RestoreWarning)
+        result = inpaint(smap, mask=mask, method="harmonic")
+    assert (result.data[corner] > 398).all() if sent else not result.data[corner].any()
+    np.testing.assert_array_equal(filled(result), mask)
 
 
 def test_mask_over_blocks_that_are_never_sent_only(full, unobserved_table):
