@@ -19,7 +19,8 @@ from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, empty_pixels,
 from sunpy_restore.inpainting.lasco.header import check_lasco
 from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
 from sunpy_restore.inpainting.lasco.never_sent import masked_never_sent, never_sent_pixels
-from sunpy_restore.inpainting.temporal.neighbours import check_neighbours, expected_from_neighbours
+from sunpy_restore.inpainting.temporal.neighbours import check_neighbours
+from sunpy_restore.inpainting.temporal.usable import usable_prediction
 
 __all__ = ["Observation"]
 
@@ -200,7 +201,7 @@ class Observation(observation.Observation):
         -----
         ~sunpy_restore.core.exceptions.RestoreWarning
             Some missing pixels are far from all valid pixels or have more missing than valid pixels around; or see
-            `~sunpy_restore.inpainting.temporal.neighbours.expected_from_neighbours`.
+            `~sunpy_restore.inpainting.temporal.usable.usable_prediction`.
         """
         original, smap = smap, _without_masked(smap, mask)
         lasco = check_lasco(smap)
@@ -217,12 +218,24 @@ class Observation(observation.Observation):
             own["guessed"] = _count_guessed(missing, unobserved, np.count_nonzero(missing | never_sent))
             own["flat_field"] = flat_field(smap.data.shape, lasco, empty_pixels(smap.data, lasco))
             if neighbours is not None:
-                own["neighbours"] = expected_from_neighbours(smap, neighbours, valid=~nothing)
+                own["neighbours"] = usable_prediction(smap, neighbours, missing, ~nothing, cls._complete)
         if never_sent.any():
             own |= {"never_sent": never_sent, "empty_value": _most_frequent(smap.data[unobserved])}
         return cls(
             image=np.where(nothing, 0, smap.data).astype(float), mask=missing, unobserved=unobserved | never_sent,
             center=lasco.center, detector=lasco.detector, level=lasco.level, bias=lasco.bias, **own,
+        )  # fmt: skip
+
+    @classmethod
+    def _complete(cls, smap):
+        """The observation in a neighbour, in which nothing is to be filled."""
+        lasco = check_lasco(smap)
+        empty = empty_pixels(smap.data, lasco)
+        unobserved = empty | ~valid_pixels(smap)
+        return cls(
+            image=np.where(unobserved, 0, smap.data).astype(float), mask=np.zeros_like(unobserved),
+            unobserved=unobserved, center=lasco.center, detector=lasco.detector, level=lasco.level, bias=lasco.bias,
+            flat_field=flat_field(smap.data.shape, lasco, empty), binning=lasco.binning,
         )  # fmt: skip
 
     @classmethod

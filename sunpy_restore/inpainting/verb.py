@@ -86,8 +86,9 @@ def inpaint(
     ~sunpy_restore.core.exceptions.RestoreWarning
         The image has no missing pixels, or pixels without data that are no complete blocks, or was binned after it was
         sent; or some filled pixels are more than 160 pixels from the nearest valid pixel or have more missing than
-        valid pixels around, so their values are little more than a guess; or the image is unlike those that the method was trained and tested with; or the uncertainty
-        of some pixels is infinite.
+        valid pixels around, so their values are little more than a guess; or a neighbour is a difference or a ratio of
+        images and is left out, or the neighbours have no data in the missing pixels; or the image is unlike those that
+        the method was trained and tested with; or the uncertainty of some pixels is infinite.
 
     Notes
     -----

@@ -471,6 +471,58 @@ def test_neighbours_improve_the_fill(whole, lossy, hole):
     np.testing.assert_array_equal(one.data[~hole], lossy.data[~hole])
 
 
+@pytest.fixture(scope="module")
+def real():
+    """An image with a hole, and a later one."""
+    smap, later = (sunpy.map.Map(sample_path(f"lasco_c3_{name}")) for name in ("cme", "later"))
+    data = smap.data.copy()
+    data[640:704, 384:448] = 0
+    return with_data(smap, data), later, smap
+
+
+DERIVED = {
+    "running difference": lambda later, image: later - image,
+    "integer difference": lambda later, image: (later - image).astype("i2"),
+    "ratio": lambda later, image: later / np.where(image == 0, 1, image),
+    "base ratio": lambda later, image: np.where(image == 0, 0, (later - image) / np.where(image == 0, 1, image)),
+}
+
+
+@pytest.mark.parametrize("kind", [slow(name) if name.startswith("b") else name for name in DERIVED])
+def test_differences_and_ratios_are_no_neighbours(real, kind):
+    """They are left out with a warning that names them."""
+    lossy, later, whole = real
+    derived = with_data(later, DERIVED[kind](later.data.astype(float), whole.data.astype(float)))
+    with pytest.warns(RestoreWarning, match="Neighbour 2 is left out.* a difference or a ratio") as warned:
+        found = inpaint(lossy, method="temporal", neighbours=[later, derived])
+    assert {warning.filename for warning in warned} == {__file__}
+    np.testing.assert_array_equal(found.data, inpaint(lossy, method="temporal", neighbours=later).data)
+    with pytest.warns(RestoreWarning, match="Neighbour 1 is left out"):
+        alone = inpaint(lossy, method="temporal", neighbours=derived)
+    np.testing.assert_allclose(alone.data, inpaint(lossy, method="harmonic").data, rtol=1e-5)
+
+
+def test_noisy_and_binned_neighbours_are_used(real):
+    lossy, later, _ = real
+    plain = inpaint(lossy, method="temporal", neighbours=later).data
+    bias, rng = later.meta["offset"], np.random.default_rng(0)
+    noisy = np.where(later.data == 0, 0, bias + rng.poisson((later.data.astype(float) - bias).clip(0)) / 2)
+    for one in (with_data(later, noisy), later.superpixel([2, 2] * u.pix, func=np.mean)):
+        found = inpaint(lossy, method="temporal", neighbours=one).data
+        assert 0 < np.median(np.abs(found / plain.clip(1) - 1)[lossy.data != found]) < 0.02
+
+
+@pytest.mark.parametrize("method", ["temporal", "harmonic"])
+def test_neighbours_with_the_same_holes_give_a_warning(real, method):
+    lossy, later, whole = real
+    empty = with_data(later, np.where(lossy.data == whole.data, later.data, 0))
+    with pytest.warns(RestoreWarning, match="no data in the missing pixels and add nothing") as warned:
+        inpaint(lossy, method=method, neighbours=empty)
+    assert {warning.filename for warning in warned} == {__file__}
+    # One with the same holes does no harm beside another one
+    inpaint(lossy, method=method, neighbours=[later, with_data(empty, empty.data, **{"time-obs": "09:00:00"})])
+
+
 def test_distant_neighbours_give_a_warning_at_the_line_of_the_user(whole, lossy):
     distant = neighbour(whole, -3, 1, **{"date-obs": "2010/01/15"})
     with pytest.warns(RestoreWarning, match="Neighbour 1 was taken 69 hours") as warned:

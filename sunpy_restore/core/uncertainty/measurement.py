@@ -50,10 +50,11 @@ class Measurement:
     def __str__(self):
         unit = self.centroid_error.unit
         position = (self.centroid.spherical.lon.wrap_at("180d"), self.centroid.spherical.lat)
+        centroid = ", ".join(f"{angle.to_value(unit):.3f}" for angle in position)
         lines = [
             f"flux      {_with_error(f'{self.flux.value:.5g}', self.flux_error)}",
             f"mean      {_with_error(f'{self.mean.value:.5g}', self.mean_error)}",
-            f"centroid  {_with_error(', '.join(f'{angle.to_value(unit):.3f}' for angle in position), self.centroid_error)}",
+            f"centroid  {_with_error(centroid, self.centroid_error)}",
             f"pixels    {self.pixels}, {100 * self.restored:.0f} % of them restored",
         ]
         if self.unknown:

@@ -228,7 +228,7 @@ def test_half_an_image_is_mostly_lost_except_near_its_border():
     unobserved = np.zeros((512, 512), dtype=bool)
     mask = box(unobserved.shape, slice(256), slice(None))
     found = mostly_lost(mask, unobserved)
-    # A box of 2 x 362 pixels around row 125 contains 256 missing and 232 valid rows, and one around row 126 contains 233
+    # A box of 2 x 362 pixels around row 125 contains 256 missing and 232 valid rows, around row 126 one valid row more
     assert found[:126].all()
     assert not found[126:].any()
     assert not (found & ~mask).any()
