@@ -14,6 +14,8 @@ from sunpy_restore.cli.wording import complain as complain_with
 
 __all__ = ["main"]
 
+_CLOSED_PIPE = 141  # as of programs that end by SIGPIPE, which not all systems have
+
 _EXTRA = {"lightning", "pytorch_lightning", "tensorboard", "tensorboardX", "torchmetrics"}
 _EXTRA |= {"onnx", "onnxruntime", "onnxscript"}
 _APP = {"bokeh", "panel", "tornado"}
@@ -31,8 +33,23 @@ def main(argv=None):
     Returns
     -------
     `int`
-        Exit code: 0, or 1 after an error.
+        Exit code: 0; 1 after an error or if a check is flagged; 141 if the reader of the output has closed the pipe;
+        130 and 143 after an interruption.
     """
+    try:
+        try:
+            return _main(argv)
+        finally:
+            # At exit, a closed pipe would be an error
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has closed the pipe; nothing is left to flush at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _CLOSED_PIPE
+
+
+def _main(argv):
     args = build_parser().parse_args(argv)
     complain = partial(complain_with, options=args.options)
     if args.command != "weights":
@@ -43,10 +60,6 @@ def main(argv=None):
         try:
             with _cleaning_up():
                 return _run(args, complain)
-        except BrokenPipeError:
-            # The reader has closed the pipe; nothing is left to flush at exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
         except _Terminated as error:
             return complain(_ended("terminated", error), code=128 + signal.SIGTERM)
         except KeyboardInterrupt as error:

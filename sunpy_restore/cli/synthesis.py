@@ -20,8 +20,9 @@ _TILES = (
 
 _SCALE = Option(
     name="scale",
-    metavar="VALUE",
-    help="side of a pixel on the Sun in km, or with its unit, such as '0.1 arcsec' (default: that of the generator)",
+    metavar="KM",
+    help="side of a pixel on the Sun: a number is in km, '0.1 arcsec' and '0.1 Mm' have their unit (default: that of "
+    "the generator)",
     read="sunpy_restore.core.fits.inputs:read_quantity",
 )
 

@@ -13,6 +13,7 @@ __all__ = ["named_image", "prefixed", "shown", "text_of_numpy", "text_of_warning
 
 _PACKAGE = __name__.partition(".")[0]
 _LONGEST = 80  # characters of a value in an error
+_IN_COMMENTARY = "commentary cards may only contain printable ASCII"  # astropy on HISTORY and COMMENT
 _prefix = ContextVar("prefix", default="")
 
 
@@ -88,12 +89,13 @@ def text_of_warning(message, category):
     -------
     `str`
         It is empty for a part of astropy's report on a header that says nothing: the report is several warnings, of
-        which the errors say what is wrong.
+        which the errors say what is wrong. Characters in ``HISTORY`` and ``COMMENT`` that the standard does not allow,
+        such as the tabs in files of LASCO, change no value and are no error.
     """
     text = str(message).strip()
     if category.__name__ != "VerifyWarning":
         return text
-    return f"FITS header: {text}" if "error:" in text else ""
+    return f"FITS header: {text}" if "error:" in text and _IN_COMMENTARY not in text else ""
 
 
 def shown(value):

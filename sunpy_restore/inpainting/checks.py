@@ -17,7 +17,7 @@ __all__ = ["checks"]
 _STEP, _PROFILE = 1.0, 3.0
 """Largest step and largest difference of the profiles, in noises per pixel."""
 _GUESSED = 50.0
-"""Largest share of filled pixels with more missing than observed pixels around, in per cent."""
+"""Largest share of filled pixels that are far from observed pixels or have more missing ones around, in per cent."""
 _CLIPPED_STEP, _CLIPPED_PROFILE = 3.0, 5.0
 """Noises to which differences and deviations are clipped, so that stars and streamers do not count."""
 _RING = 8
@@ -27,7 +27,8 @@ _NEAR = 16
 _LEAST = 32
 """Least number of pixels along the border of a hole, and of filled and observed pixels in a ring."""
 _MEANINGS = {
-    "Guessed pixels": "Share of the filled pixels with more missing than observed pixels around them.",
+    "Guessed pixels": "Share of the filled pixels that are far from all observed pixels or have more missing than "
+    "observed pixels around them.",
     "Border step": "Step of the brightness along the border, a root mean square over the holes; larger ones are "
     "visible.",
     "Radial profile": "Mean brightness of filled pixels minus that of observed ones near them, a root mean square over "

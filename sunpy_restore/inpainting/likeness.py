@@ -5,13 +5,15 @@ from scipy import ndimage
 
 from sunpy_restore.core.numerics.cells import normalized_convolution
 from sunpy_restore.core.numerics.pixels import eroded, median_of_nine
+from sunpy_restore.core.reports.likeness import likeness_of
 from sunpy_restore.core.reports.properties import Property, share
 from sunpy_restore.inpainting.corona.cells import CELL, cell_medians
 from sunpy_restore.inpainting.corona.noise import noise_in_cells
 from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE
 from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS
+from sunpy_restore.inpainting.task import TASK
 
-__all__ = ["PROPERTIES", "fingerprint"]
+__all__ = ["PROPERTIES", "fingerprint", "unlike_a_corona"]
 
 _LEAST = 1e-5  # smallest share in logarithms
 _FLOOR = 1e-3  # of the median brightness
@@ -24,6 +26,7 @@ _FEW = 12  # cells or lines
 _SCREEN = 0.85  # of the radius of the edge of the occulter; inside of it there is no corona
 _RESPONSE = 0.05  # least standard deviation of a flat field that can be recognised
 _WIDTH = 8.0  # cells; detail of the flat field is finer
+_BELOW_BIAS = 0.01  # of the pixels; images with another exposure time or interpolated edges have less
 
 _NAMES = (
     "noise relative to brightness", "slope of noise with brightness", "coarse noise along rows",
@@ -35,6 +38,7 @@ _NAMES = (
 )  # fmt: skip
 
 
+_OF_CORONA = ("share below the bias", "step at the occulter", "structure over 32 pixels", "radial slope")
 _RATIOS = {
     "coarse noise along rows": "noise over two pixels relative to single ones, along rows",
     "coarse noise along columns": "noise over two pixels relative to single ones, along columns",
@@ -98,6 +102,33 @@ def fingerprint(observation):
     found |= _corona(np.log(level), radius, known, seen, observation)
     found |= _structure(np.sqrt(level), known, spread)
     return {name: float(found[name]) for name in _NAMES}
+
+
+def unlike_a_corona(observation):
+    """
+    Tell images that do not show the brightness of the corona, such as differences and ratios of two images.
+
+    Unlike `fingerprint`, the noise does not count: images with a shorter exposure time or after binning are good.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.inpainting.observation.Observation`
+        The observation.
+
+    Returns
+    -------
+    `str`
+        What is unlike good images; empty if nothing is.
+    """
+    found, likeness = fingerprint(observation), likeness_of(TASK)
+    ranges = {name: limits for name, *limits in zip(likeness.names, likeness.low, likeness.high, strict=True)}
+    ranges["share below the bias"] = -np.inf, np.log10(_BELOW_BIAS)
+    for name in _OF_CORONA:
+        low, high = ranges[name]
+        # It is NaN if too few pixels are valid
+        if found[name] < low or found[name] > high:
+            return PROPERTIES["inpaint"].get(name, Property(name)).reason(found[name], low, high)
+    return ""
 
 
 def _radii(observation, size):

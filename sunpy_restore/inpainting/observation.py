@@ -15,10 +15,12 @@ from sunpy_restore.inpainting.corona.outliers import find_outliers
 from sunpy_restore.inpainting.corona.surroundings import Surroundings
 from sunpy_restore.inpainting.lasco.detector_edge import edge_response, unusual, without_response
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
-from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, empty_pixels, obscured, unobserved_pixels
+from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, empty_pixels, obscured
 from sunpy_restore.inpainting.lasco.header import check_lasco
 from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
-from sunpy_restore.inpainting.temporal.neighbours import check_neighbours, expected_from_neighbours
+from sunpy_restore.inpainting.lasco.never_sent import masked_never_sent, never_sent_pixels
+from sunpy_restore.inpainting.temporal.neighbours import check_neighbours
+from sunpy_restore.inpainting.temporal.usable import usable_prediction
 
 __all__ = ["Observation"]
 
@@ -57,12 +59,12 @@ class Observation(observation.Observation):
     neighbours : `numpy.ndarray`, optional
         Prediction of the image from the images before and after it, in its unit; NaN where it is unknown.
     never_sent : `numpy.ndarray` of `bool`, optional
-        Unobserved pixels under a given mask that the instrument sets to zero on board. They get the value
+        Unobserved pixels under a given mask that the instrument sets to zero on board in this image. They get the value
         ``empty_value``.
     empty_value : `float`
         Usual value of unobserved pixels in this image.
     guessed : `int`
-        Number of missing pixels with more missing than valid pixels around.
+        Number of missing pixels far from all valid pixels, or with more missing than valid pixels around.
     outliers : `numpy.ndarray` of `bool`, optional
         Observed pixels that do not show the corona and that no fill uses, see
         `~sunpy_restore.inpainting.corona.outliers.find_outliers`.
@@ -174,8 +176,8 @@ class Observation(observation.Observation):
             Another coronagraph or level; no valid pixel; a mask of another shape, or one that leaves no valid pixel; an
             8-bit image without a mask; neighbours of another kind.
         """
-        smap = _without_masked(smap, mask)
-        _missing_pixels(smap, check_lasco(smap), mask)
+        original, smap = smap, _without_masked(smap, mask)
+        _missing_pixels(smap, check_lasco(smap), mask, original)
         if neighbours is not None:
             check_neighbours(smap, neighbours)
 
@@ -198,12 +200,12 @@ class Observation(observation.Observation):
         Warns
         -----
         ~sunpy_restore.core.exceptions.RestoreWarning
-            Some missing pixels have more missing than valid pixels around; or see
-            `~sunpy_restore.inpainting.temporal.neighbours.expected_from_neighbours`.
+            Some missing pixels are far from all valid pixels or have more missing than valid pixels around; or see
+            `~sunpy_restore.inpainting.temporal.usable.usable_prediction`.
         """
-        smap = _without_masked(smap, mask)
+        original, smap = smap, _without_masked(smap, mask)
         lasco = check_lasco(smap)
-        missing, unobserved, never_sent = _missing_pixels(smap, lasco, mask)
+        missing, unobserved, never_sent = _missing_pixels(smap, lasco, mask, original)
         nothing = missing | unobserved
         own = {"mask_given": mask is not None, "binning": lasco.binning}
         if mask is None:
@@ -216,12 +218,24 @@ class Observation(observation.Observation):
             own["guessed"] = _count_guessed(missing, unobserved, np.count_nonzero(missing | never_sent))
             own["flat_field"] = flat_field(smap.data.shape, lasco, empty_pixels(smap.data, lasco))
             if neighbours is not None:
-                own["neighbours"] = expected_from_neighbours(smap, neighbours, valid=~nothing)
+                own["neighbours"] = usable_prediction(smap, neighbours, missing, ~nothing, cls._complete)
         if never_sent.any():
             own |= {"never_sent": never_sent, "empty_value": _most_frequent(smap.data[unobserved])}
         return cls(
             image=np.where(nothing, 0, smap.data).astype(float), mask=missing, unobserved=unobserved | never_sent,
             center=lasco.center, detector=lasco.detector, level=lasco.level, bias=lasco.bias, **own,
+        )  # fmt: skip
+
+    @classmethod
+    def _complete(cls, smap):
+        """The observation in a neighbour, in which nothing is to be filled."""
+        lasco = check_lasco(smap)
+        empty = empty_pixels(smap.data, lasco)
+        unobserved = empty | ~valid_pixels(smap)
+        return cls(
+            image=np.where(unobserved, 0, smap.data).astype(float), mask=np.zeros_like(unobserved),
+            unobserved=unobserved, center=lasco.center, detector=lasco.detector, level=lasco.level, bias=lasco.bias,
+            flat_field=flat_field(smap.data.shape, lasco, empty), binning=lasco.binning,
         )  # fmt: skip
 
     @classmethod
@@ -237,23 +251,18 @@ def _without_masked(smap, mask):
     return with_data(smap, np.where(mask, 0, smap.data).astype(smap.data.dtype))
 
 
-def _missing_pixels(smap, lasco, mask):
+def _missing_pixels(smap, lasco, mask, original):
     """Missing pixels, other unobserved pixels, and missing pixels that the instrument never sends."""
     if mask is None:
         missing = find_missing_blocks(smap)
         return missing.mask, missing.unobserved, np.zeros_like(missing.mask)
-    valid = valid_pixels(smap) & ~empty_pixels(smap.data, lasco)
+    empty = empty_pixels(smap.data, lasco)
+    valid = valid_pixels(smap) & ~empty
     mask = checked_hole(np.where(valid, smap.data, np.nan), mask)
-    never_sent = _never_sent(smap.data, lasco)
-    # If the pixels of this kind outside of the mask have data, so had those under it
-    has_none = (never_sent & ~mask & ~valid).any()
-    return mask, ~valid & ~mask, never_sent & mask if has_none else np.zeros_like(mask)
-
-
-def _never_sent(data, lasco):
-    """Pixels that are hidden or set to zero in all images of the kind, and without data in this one."""
-    empty = empty_pixels(data, lasco)
-    return empty & obscured(data.shape, lasco) if lasco.level >= 1 else unobserved_pixels(data, lasco, empty)
+    unobserved = ~valid & ~mask
+    # Whether pixels under the mask were sent shows in the data, although their values are not used
+    never_sent = never_sent_pixels(smap.data, lasco, empty & ~(mask & ~empty_pixels(original.data, lasco)))
+    return mask, unobserved, masked_never_sent(never_sent, mask, unobserved, lasco)
 
 
 def _count_without_data(smap, lasco, missing):
@@ -261,7 +270,7 @@ def _count_without_data(smap, lasco, missing):
     data = smap.data
     # The blocks that are zero on board are not those of a binned image
     empty = ~np.isfinite(data) if lasco.binned_on_ground else empty_pixels(data, lasco)
-    hidden = obscured(data.shape, lasco, MARGIN) if lasco.level >= 1 else _never_sent(data, lasco)
+    hidden = obscured(data.shape, lasco, MARGIN) if lasco.level >= 1 else never_sent_pixels(data, lasco, empty)
     gone = empty & ~missing & ~hidden
     if smap.mask is not None:
         gone &= ~np.asarray(smap.mask, dtype=bool)
@@ -283,12 +292,13 @@ def _not_filled(count):
 
 
 def _count_guessed(missing, unobserved, filled):
-    """Number of missing pixels with more missing than valid pixels around, with a warning."""
+    """Number of missing pixels whose values are little more than a guess, with a warning."""
     guessed = int(np.count_nonzero(mostly_lost(missing, unobserved)))
     if guessed:
         warn_user(
-            f"{guessed} of {filled} filled pixels have more missing than valid pixels around, so their values are "
-            "little more than a guess. sunpy_restore.inpainting.lasco.missing_blocks.mostly_lost finds these pixels."
+            f"{guessed} of {filled} filled pixels are far from all valid pixels or have more missing than valid pixels "
+            "around, so their values are little more than a guess. "
+            "sunpy_restore.inpainting.lasco.missing_blocks.mostly_lost finds these pixels."
         )
     return guessed
 

@@ -35,7 +35,8 @@ def inpaint(
         are not changed.
     mask : `numpy.ndarray` of `bool` or `~sunpy.map.GenericMap`, or `list` of them, optional
         True for the pixels to fill, shape ``(ny, nx)``; for several images one mask for all, or one each. Values under
-        the mask are ignored. By default the missing blocks are found, see
+        the mask are ignored, except that they show whether blocks that are often set to zero on board were sent. By
+        default the missing blocks are found, see
         `~sunpy_restore.inpainting.lasco.missing_blocks.find_missing_blocks`.
     neighbours : `~sunpy.map.GenericMap`, `list` or `tuple` of Maps, or ``"sequence"``, optional
         Images of the same detector, filter and polariser that were taken before and after, with any exposure time and
@@ -84,21 +85,25 @@ def inpaint(
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
         The image has no missing pixels, or pixels without data that are no complete blocks, or was binned after it was
-        sent; or some filled pixels have more missing than valid pixels around, so their values are little
-        more than a guess; or the image is unlike those that the method was trained and tested with; or the uncertainty
-        of some pixels is infinite.
+        sent; or some filled pixels are more than 160 pixels from the nearest valid pixel or have more missing than
+        valid pixels around, so their values are little more than a guess; or a neighbour is a difference or a ratio of
+        images and is left out, or the neighbours have no data in the missing pixels; or the image is unlike those that
+        the method was trained and tested with; or the uncertainty of some pixels is infinite.
 
     Notes
     -----
     Header keywords: statistics of the pixel values (``DATAMAX``, ``DATAP50``, ...) are dropped; ``RESTORED``,
     ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``, ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line are added; also ``RSTGUESS``,
-    the number of filled pixels with more missing than valid pixels around.
+    the number of filled pixels whose values are little more than a guess, see
+    `~sunpy_restore.inpainting.lasco.missing_blocks.mostly_lost`.
 
     ``RSTLIKE`` is how far the image is from those that the method was trained and tested with; more than 1 is unusual.
     With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, and ``RSTUNKN`` is
     the number of pixels where it is infinite.
 
-    Pixels under a mask that the instrument sets to zero on board get the value of the other pixels of this kind.
+    The instrument sets the blocks in the corners and behind the occulter to zero on board; those in the middle of the
+    occulter are sent in most images. What the image shows decides: masked pixels in blocks without data keep the value
+    of the other pixels of this kind, and those in blocks that were sent are filled.
 
     References
     ----------

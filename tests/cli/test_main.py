@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -252,18 +253,26 @@ def test_several_files_go_to_a_folder(run, tmp_path):
 
 
 @pytest.mark.filterwarnings("always")
-def test_a_card_that_breaks_the_standard_is_one_line(run, tmp_path):
-    """Real LASCO files have a tab in a card, which astropy reports in four warnings."""
+@pytest.mark.parametrize("key", ["history", "comment"])
+def test_a_tab_in_a_commentary_card_is_not_reported(run, tmp_path, key):
+    """Real LASCO files have one, which changes nothing and which astropy reports in four warnings."""
     corona, file = sunpy.map.Map(CORONA), tmp_path / "tab.fits"
     header = corona.fits_header
-    header.add_history("offset_bias.pro #1.23")
+    header[key] = "offset_bias.pro #1.23"
     fits.writeto(file, corona.data, header)
     file.write_bytes(file.read_bytes().replace(b"offset_bias.pro #", b"offset_bias.pro \t"))
     code, _, err = run("inpaint", file, "-o", tmp_path / "filled.fits", "--method", "radial")
     assert code == 0
-    lines = [line for line in err.splitlines() if "missing pixels" not in line]
-    assert len(lines) == 1
-    assert lines[0].startswith("sunpy-restore: warning: FITS header: Unfixable error: Unprintable string")
+    assert [line for line in err.splitlines() if "missing pixels" not in line] == []
+
+
+def test_a_reader_that_closes_the_pipe_is_no_error():
+    """The code differs from those of an error and of a flagged report."""
+    arguments = [sys.executable, "-m", "sunpy_restore", "weights", "list"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 141
 
 
 def test_one_file_into_a_folder(run, tmp_path):

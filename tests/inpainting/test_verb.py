@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from ndcube import NDCube
+from scipy import ndimage
 
 import astropy.units as u
 from astropy.wcs import WCS
@@ -198,6 +199,57 @@ def test_masked_pixels_that_are_never_sent_become_zero(full, unobserved_table, o
     assert (result.data[mask & ~table] > 600).all()
     np.testing.assert_array_equal(filled(result), mask)
     np.testing.assert_array_equal(result.data[~mask], full.data[~mask])
+
+
+MIDDLE = [(15, 15), (15, 16), (16, 15), (16, 16), (16, 17), (17, 15), (17, 16)]
+
+
+@pytest.mark.parametrize("rubbish", [None, 0, -7])
+@pytest.mark.parametrize("cells", [[(16, 17)], [(16, 17), (16, 18), (17, 17), (17, 18)], MIDDLE])
+def test_masked_blocks_behind_the_occulter_that_are_sent_are_filled(make_lasco, make_blocks, cells, rubbish):
+    """They are sent in most images of C3, although they can be set to zero like those in the corners."""
+    smap, mask = make_lasco("C3"), make_blocks(cells)
+    expected = inpaint(smap, mask=mask, method="harmonic")
+    np.testing.assert_array_equal(filled(expected), mask)
+    around = smap.data[ndimage.binary_dilation(mask) & ~mask]
+    assert around.min() > 398
+    assert expected.data[mask].min() >= around.min()
+    if rubbish is not None:
+        found = inpaint(make_lasco("C3", lost=mask, fill=rubbish), mask=mask, method="harmonic")
+        np.testing.assert_array_equal(found.data, np.where(mask, expected.data, smap.data))
+
+
+def test_masked_blocks_in_the_middle_of_the_occulter_of_c2_are_filled_if_they_are_sent(make_lasco, make_blocks):
+    """Blocks that are set to zero surround them."""
+    mask = make_blocks([(15, 15)])
+    with pytest.warns(RestoreWarning, match="more missing than valid pixels"):
+        result = inpaint(make_lasco("C2"), mask=mask, method="harmonic")
+    assert result.data[mask].min() > 598
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_lost_block_in_the_middle_of_the_occulter(make_lasco, make_blocks, given):
+    """It is found and filled if others were sent, and stays zero otherwise."""
+    lost, middle = make_blocks([(16, 16)]), make_blocks(MIDDLE)
+    result = inpaint(make_lasco("C3", lost=lost), mask=lost if given else None, method="harmonic")
+    np.testing.assert_array_equal(filled(result), lost)
+    assert result.data[lost].min() > 398
+    unsent, hole = make_lasco("C3", lost=middle), lost | make_blocks([(9, 9)])
+    unsent = with_data(unsent, np.where(hole, 0, unsent.data))
+    result = inpaint(unsent, mask=hole if given else None, method="harmonic")
+    assert not result.data[middle].any()
+    assert result.data[hole & ~middle].min() > 398
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_masked_blocks_of_a_corner_are_filled_only_if_they_are_sent(make_lasco, make_blocks, sent):
+    corner, mask = make_blocks([(3, 4)]), make_blocks([(3, 4), (3, 5)])
+    smap = make_lasco("C3", lost=corner, fill=450 * sent)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RestoreWarning)
+        result = inpaint(smap, mask=mask, method="harmonic")
+    assert (result.data[corner] > 398).all() if sent else not result.data[corner].any()
+    np.testing.assert_array_equal(filled(result), mask)
 
 
 def test_mask_over_blocks_that_are_never_sent_only(full, unobserved_table):
@@ -417,6 +469,58 @@ def test_neighbours_improve_the_fill(whole, lossy, hole):
     one = inpaint(lossy, method="temporal", neighbours=frames[0])
     assert np.std(one.data[hole] / whole.data[hole] - 1) < 0.02
     np.testing.assert_array_equal(one.data[~hole], lossy.data[~hole])
+
+
+@pytest.fixture(scope="module")
+def real():
+    """An image with a hole, and a later one."""
+    smap, later = (sunpy.map.Map(sample_path(f"lasco_c3_{name}")) for name in ("cme", "later"))
+    data = smap.data.copy()
+    data[640:704, 384:448] = 0
+    return with_data(smap, data), later, smap
+
+
+DERIVED = {
+    "running difference": lambda later, image: later - image,
+    "integer difference": lambda later, image: (later - image).astype("i2"),
+    "ratio": lambda later, image: later / np.where(image == 0, 1, image),
+    "base ratio": lambda later, image: np.where(image == 0, 0, (later - image) / np.where(image == 0, 1, image)),
+}
+
+
+@pytest.mark.parametrize("kind", [slow(name) if name.startswith("b") else name for name in DERIVED])
+def test_differences_and_ratios_are_no_neighbours(real, kind):
+    """They are left out with a warning that names them."""
+    lossy, later, whole = real
+    derived = with_data(later, DERIVED[kind](later.data.astype(float), whole.data.astype(float)))
+    with pytest.warns(RestoreWarning, match="Neighbour 2 is left out.* a difference or a ratio") as warned:
+        found = inpaint(lossy, method="temporal", neighbours=[later, derived])
+    assert {warning.filename for warning in warned} == {__file__}
+    np.testing.assert_array_equal(found.data, inpaint(lossy, method="temporal", neighbours=later).data)
+    with pytest.warns(RestoreWarning, match="Neighbour 1 is left out"):
+        alone = inpaint(lossy, method="temporal", neighbours=derived)
+    np.testing.assert_allclose(alone.data, inpaint(lossy, method="harmonic").data, rtol=1e-5)
+
+
+def test_noisy_and_binned_neighbours_are_used(real):
+    lossy, later, _ = real
+    plain = inpaint(lossy, method="temporal", neighbours=later).data
+    bias, rng = later.meta["offset"], np.random.default_rng(0)
+    noisy = np.where(later.data == 0, 0, bias + rng.poisson((later.data.astype(float) - bias).clip(0)) / 2)
+    for one in (with_data(later, noisy), later.superpixel([2, 2] * u.pix, func=np.mean)):
+        found = inpaint(lossy, method="temporal", neighbours=one).data
+        assert 0 < np.median(np.abs(found / plain.clip(1) - 1)[lossy.data != found]) < 0.02
+
+
+@pytest.mark.parametrize("method", ["temporal", "harmonic"])
+def test_neighbours_with_the_same_holes_give_a_warning(real, method):
+    lossy, later, whole = real
+    empty = with_data(later, np.where(lossy.data == whole.data, later.data, 0))
+    with pytest.warns(RestoreWarning, match="no data in the missing pixels and add nothing") as warned:
+        inpaint(lossy, method=method, neighbours=empty)
+    assert {warning.filename for warning in warned} == {__file__}
+    # One with the same holes does no harm beside another one
+    inpaint(lossy, method=method, neighbours=[later, with_data(empty, empty.data, **{"time-obs": "09:00:00"})])
 
 
 def test_distant_neighbours_give_a_warning_at_the_line_of_the_user(whole, lossy):

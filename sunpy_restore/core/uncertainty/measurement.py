@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 import astropy.units as u
 from astropy.coordinates import SkyCoord
 
@@ -46,12 +48,13 @@ class Measurement:
     unstated: int = 0
 
     def __str__(self):
+        unit = self.centroid_error.unit
+        position = (self.centroid.spherical.lon.wrap_at("180d"), self.centroid.spherical.lat)
+        centroid = ", ".join(f"{angle.to_value(unit):.3f}" for angle in position)
         lines = [
-            f"flux      {self.flux.value:.5g} +- {self.flux_error:.2g}",
-            f"mean      {self.mean.value:.5g} +- {self.mean_error:.2g}",
-            f"centroid  {self.centroid.spherical.lon.wrap_at('180d').to(self.centroid_error.unit).value:.3f}, "
-            f"{self.centroid.spherical.lat.to(self.centroid_error.unit).value:.3f} +- "
-            f"{self.centroid_error[0].value:.2g}, {self.centroid_error[1]:.2g}",
+            f"flux      {_with_error(f'{self.flux.value:.5g}', self.flux_error)}",
+            f"mean      {_with_error(f'{self.mean.value:.5g}', self.mean_error)}",
+            f"centroid  {_with_error(centroid, self.centroid_error)}",
             f"pixels    {self.pixels}, {100 * self.restored:.0f} % of them restored",
         ]
         if self.unknown:
@@ -94,3 +97,11 @@ class Measurement:
                 else [value]
             )
         return QTable(columns)
+
+
+def _with_error(text, error):
+    """A measured number, or several, with the errors, of which an infinite one or NaN is unknown."""
+    *others, last = error.reshape(-1)
+    if not all(np.isfinite(part) for part in (*others, last)):
+        return f"{text} {error.unit}".rstrip() + " (error unknown)"
+    return f"{text} +- {', '.join([*(f'{part.value:.2g}' for part in others), f'{last:.2g}'])}"

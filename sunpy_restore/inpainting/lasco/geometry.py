@@ -7,6 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.inpainting.lasco.block_shapes import forms_squares
+from sunpy_restore.inpainting.lasco.block_tables import middle_blocks, zeroed_blocks
 from sunpy_restore.inpainting.lasco.header import FULL, SUN, WANDER
 
 __all__ = ["BLOCK", "MARGIN", "OCCULTER_EDGE", "block_grid", "detector_pixels", "empty_pixels", "obscured",
@@ -19,22 +20,6 @@ OCCULTER_EDGE = {"C2": (2.0, 2.7), "C3": (3.7, 5.0)}
 """Radii of the edge of the occulter and the diffraction rings around it, in solar radii."""
 
 _BZERO = np.float32(3.2501e-9)  # pixels without data in C3 at level 1, where the stored integer is 0
-
-# Blocks that the instrument sets to zero on board, the same in the frames of 2000 to 2010: 61 of C2 and 99 of C3, and
-# the 4 and 7 in the middle of the occulter, which are sent sometimes. One word for each row of blocks, the lowest row
-# first, the leftmost block in the highest bit.
-_BLOCKS = {
-    "C2": """
-        c0000003 80000001 00000000 00000000 00000000 00000000 00000000 00000000
-        00000000 00000000 00000000 00000000 0007c000 0007e000 000ff000 000ff000
-        000ff000 000ff000 0007e000 0003c000 00000000 00000000 00000000 00000000
-        00000000 00000000 00000000 00000000 00000000 00000000 80000001 c0000003""",
-    "C3": """
-        ff0000ff fc00003f f800001f f8000007 f8000003 c0000003 80000001 80000000
-        00000000 00000000 00000000 00000000 00000000 00000000 00000000 00018000
-        0001c000 00018000 00000000 00000000 00000000 00000000 00000000 00000000
-        00000000 80000000 80000001 c0000001 e0000003 f0000007 f800000f fc00003f""",
-}
 
 # Pixels that c3_cl_mask_lvl1.fts hides at level 1, from a frame of 2002, in detector pixels counted from 0. The edges
 # of the pylon are given along its axis from the centre of the Sun.
@@ -101,9 +86,10 @@ def unobserved_pixels(data, lasco, empty=None):
     """
     Find pixels that the instrument or the calibration hides, and that have no data in this image.
 
-    At level 0.5 these are the blocks behind the occulter and in the corners, which are set to zero on board. At level 1
-    they are the pixels that the calibration masks: the occulter, the pylon, and pixels outside of the field of view.
-    Discs and fields of view that a user has masked around the centre of the Sun are found at both levels.
+    At level 0.5 these are the blocks behind the occulter and in the corners, which are set to zero on board. Those in
+    the middle of the occulter are sent together in most images; if one of them has data, none of them is hidden. At
+    level 1 they are the pixels that the calibration masks: the occulter, the pylon, and pixels outside of the field of
+    view. Discs and fields of view that a user has masked around the centre of the Sun are found at both levels.
 
     Parameters
     ----------
@@ -126,15 +112,19 @@ def unobserved_pixels(data, lasco, empty=None):
         return hidden | (empty & obscured(data.shape, lasco, MARGIN)) | (~(data > 0) & _zeroed(data.shape, lasco, 0))
     rows, columns = (np.arange(n) - first for n, first in zip(data.shape, block_grid(empty, lasco), strict=True))
     rows, columns = rows // BLOCK, columns // BLOCK
-    table = _table(lasco.detector, lasco.binning)
-    table = table[::-1, ::-1] if lasco.turn % 360 == 180 else table
+    table, middle = (blocks(lasco.detector, lasco.binning) for blocks in (zeroed_blocks, middle_blocks))
+    if lasco.turn % 360 == 180:
+        table, middle = table[::-1, ::-1], middle[::-1, ::-1]
     inside = [(index >= 0) & (index < len(table)) for index in (rows, columns)]
     blocks = np.zeros(data.shape, dtype=bool)
     blocks[np.ix_(*inside)] = table[np.ix_(rows[inside[0]], columns[inside[1]])]
     number = (rows[:, np.newaxis] * len(table) + columns)[blocks]
     # The last word of a frame may lie in a block of a corner
-    share = np.bincount(number, empty[blocks]) / np.maximum(np.bincount(number), 1)
-    hidden[blocks] |= share[number] > 0.9
+    zeroed = np.bincount(number, empty[blocks]) > 0.9 * np.maximum(np.bincount(number), 1)
+    middle = np.intersect1d(np.flatnonzero(middle), number)
+    if not zeroed[middle].all():
+        zeroed[middle] = False
+    hidden[blocks] |= zeroed[number]
     return hidden
 
 
@@ -261,17 +251,8 @@ def _zeroed(shape, lasco, margin):
 
 @cache
 def _table_pixels(detector, margin):
-    pixels = np.kron(_table(detector), np.ones((BLOCK, BLOCK), dtype=bool))
+    pixels = np.kron(zeroed_blocks(detector), np.ones((BLOCK, BLOCK), dtype=bool))
     return np.pad(ndimage.maximum_filter(pixels, 2 * margin + 1), 1)
-
-
-@cache
-def _table(detector, binning=1):
-    """True for blocks that are set to zero on board, in a binned image if all of their pixels are; cached."""
-    words = [int(word, 16) for word in _BLOCKS[detector].split()]
-    table = np.array([[bool(word >> (31 - column) & 1) for column in range(BLOCK)] for word in words])
-    number = len(table) // binning
-    return table.reshape(number, binning, number, binning).all(axis=(1, 3))
 
 
 def _masked_rings(empty, lasco):

@@ -57,7 +57,7 @@ def check_neighbours(smap, neighbours):
     return list(neighbours)
 
 
-def expected_from_neighbours(smap, neighbours, *, valid, invalid=None):
+def expected_from_neighbours(smap, neighbours, *, valid, invalid=None, left_out=()):
     """
     Predict the image from the images taken before and after it.
 
@@ -76,6 +76,8 @@ def expected_from_neighbours(smap, neighbours, *, valid, invalid=None):
     invalid : `list` of `numpy.ndarray` of `bool`, optional
         For each neighbour an array that is True in invalid pixels, in its own shape, or `None`. Pixels without data,
         and pixels that are masked in its Map, are always invalid.
+    left_out : collection of `int`
+        Indices of neighbours that are not used.
 
     Returns
     -------
@@ -116,6 +118,8 @@ def expected_from_neighbours(smap, neighbours, *, valid, invalid=None):
     radius = distances(smap)
     images = []
     for index, (neighbour, bad) in enumerate(zip(neighbours, invalid, strict=True)):
+        if index in left_out:
+            continue
         own, hour = check_lasco(neighbour), _hours_after(smap, neighbour, index)
         calm = remove_point_sources(_observed(neighbour, own, bad))
         on_image, turned = aligned(calm, (neighbour, own), (smap, lasco))

@@ -168,6 +168,20 @@ def test_where_nothing_is_known_it_is_infinite_and_flagged():
 
 
 @pytest.mark.filterwarnings("ignore:Nothing can be known")
+def test_unknown_errors_are_printed_in_words():
+    """A pixel of infinite uncertainty makes those of all sums infinite."""
+    result, region = restored(smap(), uncertainty=True), np.zeros((32, 48), bool)
+    region[4, 4] = True
+    assert "unknown" not in str(measure(result, region))
+    region[0, 3] = True
+    flux, mean, centroid, *_ = str(measure(result, region)).splitlines()
+    assert flux.endswith("DN / s (error unknown)")
+    assert mean.endswith("DN / s (error unknown)")
+    assert centroid.endswith(" arcsec (error unknown)")
+    assert "inf" not in flux + mean + centroid
+
+
+@pytest.mark.filterwarnings("ignore:Nothing can be known")
 def test_it_is_saved_and_loaded(tmp_path):
     result = restored(smap(), uncertainty=True)
     save(result, tmp_path / "result.fits")

@@ -39,6 +39,27 @@ def test_blocks_that_were_sent_are_observed(make_lasco, unobserved_table, make_b
     np.testing.assert_array_equal(unobserved_pixels(smap.data, check_lasco(smap)), unobserved_table("C2") & ~sent)
 
 
+MIDDLE = {
+    "C2": [(15, 15), (15, 16), (16, 15), (16, 16)],
+    "C3": [(15, 15), (15, 16), (16, 15), (16, 16), (16, 17), (17, 15), (17, 16)],
+}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("detector", ["C2", "C3"])
+def test_blocks_in_the_middle_of_the_occulter_are_sent_together(
+    make_lasco, unobserved_table, make_blocks, detector, turned
+):
+    """Those without data are unobserved only if all of them have none."""
+    table, middle = unobserved_table(detector), MIDDLE[detector]
+    for number, expected in ((1, table), (len(middle) - 1, table), (len(middle), table | make_blocks(middle))):
+        smap = make_lasco(detector, lost=make_blocks(middle[:number]))
+        if turned:
+            crpix = {f"crpix{axis}": 1025 - smap.meta[f"crpix{axis}"] for axis in (1, 2)}
+            smap, expected = make_lasco(detector, data=smap.data[::-1, ::-1], **crpix), expected[::-1, ::-1]
+        np.testing.assert_array_equal(unobserved_pixels(smap.data, check_lasco(smap)), expected)
+
+
 @pytest.mark.parametrize(("detector", "number"), [("C2", 8), ("C3", 17)])
 def test_binned_images_have_fewer_unobserved_blocks(make_lasco, unobserved_table, detector, number):
     smap = make_lasco(detector, binning=2)
