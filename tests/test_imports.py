@@ -38,6 +38,7 @@ ROOMS = {
         "recipes",
     ),
     "backprojection": ("visibilities", "imaging", "fitting", "provenance", "recipe"),
+    "inpainting": ("lasco", "corona", "temporal", "filling", "recipe"),
     "enhancement": ("optics", "deconvolution", "detector", "hmi", "recipe"),
     "studio": ("display", "jobs", "state", "tabs"),
 }
@@ -46,6 +47,7 @@ ROOMS = {
 BEFORE_ROOMS = {
     "core": {"exceptions", "messages", "task"},
     "backprojection": set(),
+    "inpainting": {"likeness", "task"},
     "enhancement": {"task"},
     "studio": set(),
 }

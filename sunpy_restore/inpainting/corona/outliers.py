@@ -11,7 +11,7 @@ from sunpy_restore.core.numerics.pixels import dilated, relief_at, repeated
 from sunpy_restore.inpainting.corona.background import radial_profile
 from sunpy_restore.inpainting.corona.cells import CELL, cell_medians, on_pixels
 from sunpy_restore.inpainting.corona.noise import noise_in_cells
-from sunpy_restore.inpainting.temporal.transients import find_point_sources
+from sunpy_restore.inpainting.corona.transients import find_point_sources
 
 __all__ = ["find_outliers"]
 

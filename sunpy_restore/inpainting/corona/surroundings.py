@@ -12,10 +12,10 @@ from scipy import ndimage
 
 from sunpy_restore.core.numerics.cells import normalized_convolution
 from sunpy_restore.core.numerics.filling import harmonic
+from sunpy_restore.core.numerics.plate import thin_plate
 from sunpy_restore.inpainting.corona.background import find_background, radial_profile
 from sunpy_restore.inpainting.corona.cells import CELL, average_near, cell_medians
 from sunpy_restore.inpainting.corona.noise import find_noise
-from sunpy_restore.inpainting.filling.fills import thin_plate
 from sunpy_restore.inpainting.lasco.geometry import BLOCK
 from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS
 

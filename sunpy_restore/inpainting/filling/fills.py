@@ -1,25 +1,22 @@
 """First fills of holes, which a network combines and corrects."""
 
 import numpy as np
-from scipy import ndimage, sparse
-from scipy.sparse.linalg import splu
 
 from sunpy_restore.core.numerics.cells import between_cells, cell_sums
 from sunpy_restore.core.numerics.diffusion import edge_enhancing_diffusion
 from sunpy_restore.core.numerics.filling import harmonic
 from sunpy_restore.core.numerics.nearest import fill_invalid
+from sunpy_restore.core.numerics.plate import thin_plate
 from sunpy_restore.inpainting.filling.views import LARGEST_DEVIATION
 
-__all__ = ["FILLS", "first_fills", "thin_plate"]
+__all__ = ["FILLS", "first_fills"]
 
 FILLS = ("image", "plain", "radial", "plate", "radial_plate", "rings", "rays", "edge_enhancing_diffusion")
 """Names of the first fills, which are channels of a network; see `sunpy_restore.inpainting.filling.channels`."""
 
 _CELL = 3  # pixels; thin plates are fitted to averages over cells, whose slopes have less noise
-_PLATE_TENSION = 0.1  # per cell; without it a plate diverges in holes wider than about 1 / tension cells
 _TENSION_ACROSS = {"rings": 0.04, "rays": 0.01}  # of directional fills; fronts are not exactly circular
 _FARTHEST = 120.0  # noises from the harmonic fill; a comet at the border of a hole is not a line that continues
-_REGULARIZATION = 1e-9  # stiffness of a plate towards zero, which fixes parts without any connection to a valid cell
 
 
 def first_fills(image, mask, unobserved, unit=None, contrast=None, profile=None, *, polar=False):
@@ -93,53 +90,3 @@ def _plates(images, mask, unobserved):
     return np.stack([
         between_cells(fill_invalid(cells, sure | hole)[0], _CELL, 1, mask.shape) for cells in values
     ])  # fmt: skip
-
-
-def thin_plate(values, used, hole):
-    """
-    Fill holes with the values that minimise the squared Laplacian plus the squared gradient times the squared tension.
-
-    Terms whose stencil leaves the used cells are dropped (free boundary).
-
-    Parameters
-    ----------
-    values : `numpy.ndarray`
-        Images, shape ``(count, ny, nx)``, finite in the used cells.
-    used, hole : `numpy.ndarray` of `bool`
-        Cells that are known or filled; cells that are filled.
-
-    Returns
-    -------
-    `numpy.ndarray`
-        Shape ``(count, ny, nx)``.
-    """
-    number = np.full(used.shape, -1)
-    number[used] = np.arange(used.sum())
-    around = np.pad(number, 1, constant_values=-1)
-    here, near = number[used], ndimage.binary_dilation(hole, iterations=2)[used]
-    left, right, above, below = (
-        around[1 + row : 1 + row + used.shape[0], 1 + column : 1 + column + used.shape[1]][used]
-        for row, column in ((0, -1), (0, 1), (-1, 0), (1, 0))
-    )
-    whole = near & (np.minimum(np.minimum(left, right), np.minimum(above, below)) >= 0)
-    laplacian = _rows([here, left, right, above, below], [-4, 1, 1, 1, 1], whole, here.size)
-    energy = laplacian.T @ laplacian
-    for other in (right, below):
-        slope = _rows([here, other], [-_PLATE_TENSION, _PLATE_TENSION], near & (other >= 0), here.size)
-        energy = energy + slope.T @ slope
-    inside = hole[used]
-    energy = energy.tocsr()[inside]
-    stiffness = (energy[:, inside] + _REGULARIZATION * sparse.eye(inside.sum())).tocsc()
-    load = -(energy[:, ~inside] @ values[:, used][:, ~inside].T)
-    solved = splu(stiffness, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(load)
-    values = values.copy()
-    values[:, hole] = solved.T
-    return values
-
-
-def _rows(columns, weights, chosen, size):
-    """A sparse matrix with one row of these weights for each chosen cell."""
-    count = np.count_nonzero(chosen)
-    entries = np.repeat(np.array(weights, dtype=float), count)
-    places = np.tile(np.arange(count), len(weights)), np.concatenate([column[chosen] for column in columns])
-    return sparse.coo_matrix((entries, places), shape=(count, size)).tocsr()

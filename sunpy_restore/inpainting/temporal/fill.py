@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from sunpy_restore.core.numerics.filling import checked_hole, harmonic
 from sunpy_restore.core.tiles.windows import damaged_windows
-from sunpy_restore.inpainting.temporal.transients import remove_point_sources
+from sunpy_restore.inpainting.corona.transients import remove_point_sources
 
 __all__ = ["fill_from_expected"]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sunpy_restore.inpainting.temporal.transients import blocks
+from sunpy_restore.inpainting.corona.transients import blocks
 
 __all__ = ["match_brightness"]
 

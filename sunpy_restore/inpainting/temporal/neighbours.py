@@ -5,11 +5,11 @@ import numpy as np
 from sunpy.map import GenericMap
 
 from sunpy_restore.core.messages import warn_user
+from sunpy_restore.inpainting.corona.transients import remove_point_sources, remove_transients
 from sunpy_restore.inpainting.lasco.geometry import empty_pixels
 from sunpy_restore.inpainting.lasco.header import check_lasco
 from sunpy_restore.inpainting.temporal.matching import match_brightness
 from sunpy_restore.inpainting.temporal.registration import aligned, distances
-from sunpy_restore.inpainting.temporal.transients import remove_point_sources, remove_transients
 
 __all__ = ["SIMULTANEOUS", "check_neighbours", "expected_from_neighbours", "has_time", "kind_of"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sunpy_restore.inpainting.temporal.transients import blocks, remove_point_sources, remove_transients
+from sunpy_restore.inpainting.corona.transients import blocks, remove_point_sources, remove_transients
 
 
 def sky(seed, shape=(100, 130)):
