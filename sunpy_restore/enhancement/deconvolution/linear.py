@@ -12,6 +12,8 @@ __all__ = [
     "CONSISTENCY_RADIUS",
     "CONTINUUM_RADIUS",
     "FIELD_APERTURE",
+    "FILTER_SIZE",
+    "apply_filter",
     "consistent_continuum",
     "consistent_magnetogram",
     "continuum_filter",
