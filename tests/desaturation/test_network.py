@@ -119,6 +119,7 @@ def test_outliers_near_a_mask_change_the_fill_by_less_than_the_noise(quiet, kind
 @pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.01, 3.0])
 @pytest.mark.filterwarnings("ignore:The image is unlike")
+@pytest.mark.filterwarnings("ignore:.*masked pixels have the value of saturated ones")
 def test_result_is_proportional_to_the_image_for_a_given_mask(quiet, factor):
     smap, _ = injected(quiet, 4.0, 1)
     mask = find_saturation(smap).mask
@@ -137,6 +138,7 @@ def test_commutes_with_a_cutout(quiet):
     np.testing.assert_allclose(part.data, whole.data, rtol=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore:.*masked pixels have the value of saturated ones")
 def test_networks_of_the_table_in_the_paper_run(quiet, full_weights):
     smap, _ = injected(quiet, 2.0, 1)
     names = [entry.name for entry in available("desaturate") if "table3" in entry.name]

@@ -29,7 +29,8 @@ def test_saturation_is_found_without_a_mask(flaring):
 
 
 def test_saturation_is_unknown_for_a_given_mask(flaring, hole):
-    observed = Observation.from_map(flaring, mask=hole)
+    with pytest.warns(RestoreWarning, match="masked pixels have the value of saturated ones"):
+        observed = Observation.from_map(flaring, mask=hole)
     assert (observed.saturated, observed.primary, observed.level, observed.channel) == (None, None, None, 193)
     np.testing.assert_array_equal(observed.mask, hole)
 

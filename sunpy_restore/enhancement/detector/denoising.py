@@ -20,6 +20,7 @@ The higher the order, the less structure is left (0.02, 0.03 and 0.07 % in HMI i
 _SEGMENT = 64  # pixels, the largest side of the parts whose power spectra are averaged
 _SHARE = 0.5  # of the pixels of a part, which are measured
 _RADIUS = 16  # pixels, of the filter
+_LEAST_SUM = 0.5  # of its values; 0.9 in granulation
 _BINS = 24  # of the radial spectrum, up to the corner of the Fourier plane
 
 
@@ -120,8 +121,11 @@ def noise_filter(frequency, power, noise, assumed=CONTINUUM_NOISE):
     kernel = np.fft.fftshift(np.fft.ifft2(gain).real)
     middle = (slice(side // 2 - _RADIUS, side // 2 + _RADIUS + 1),) * 2
     taper = signal.windows.hann(2 * _RADIUS + 3)[1:-1]
-    kernel = kernel[middle] * np.outer(taper, taper)
-    return kernel / kernel.sum()
+    taper = np.outer(taper, taper)
+    kernel = kernel[middle] * taper
+    # If noise hides all structure, the gain and its sum are close to 0, but the mean is kept
+    kernel /= max(kernel.sum(), _LEAST_SUM)
+    return kernel + (1 - kernel.sum()) * taper / taper.sum()
 
 
 def reduce_noise(image, usable, noise):

@@ -133,6 +133,14 @@ def test_filter_is_the_ratio_of_two_wiener_filters():
     assert same[16, 16] == pytest.approx(1)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_without_structure_is_not_amplified(seed):
+    image = noisy(np.ones((150, 61)), 0.05, seed)
+    smooth = reduce_noise(image, np.ones(image.shape, bool), white_noise(image))
+    assert np.std(smooth) < 0.4 * 0.05
+    assert np.mean(smooth) == pytest.approx(np.mean(image), abs=2e-3)
+
+
 @pytest.mark.parametrize("method", ["network", "richardson-lucy"])
 def test_noisy_images_are_restored_with_less_error(observed, truth, method, monkeypatch):
     loaded, observation = load_method(CONTINUUM, method), Observation.from_array(noisy(observed, 0.005))
