@@ -10,6 +10,7 @@ from sunpy_restore.inpainting.corona.surroundings import LAGS, LARGEST, cell_mea
 from sunpy_restore.inpainting.lasco.detector_edge import BORDER
 from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE
 from sunpy_restore.inpainting.lasco.header import FULL
+from sunpy_restore.inpainting.lasco.missing_blocks import FARTHEST
 
 __all__ = ["BORDER", "FARTHEST", "FEATURES", "STRATA", "evidence"]
 
@@ -23,9 +24,6 @@ FEATURES = (
     "fill - neighbours", "step",
 )  # fmt: skip
 """Names of the features."""
-
-FARTHEST = 160
-"""Pixels from the nearest observed pixel beyond which nothing is known; holes of 8 x 8 blocks were measured."""
 
 _LEAST = 0.05  # noises; added before logarithms
 _STRONG = 1.0  # noises; smallest gradient over 16 pixels of a streamer or front

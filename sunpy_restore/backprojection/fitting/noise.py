@@ -164,33 +164,23 @@ def _correction(observation):
 
 
 def _estimated_ratio(observation):
-    """Ratio of the estimated noise to given errors, or 1 if they are neither too small nor large and too large."""
-    factor = _underestimation(observation)
-    if factor > 1 or observation.errors is None or not observation.visibilities.any():
-        return factor
-    relative = np.mean(observation.errors) / np.abs(observation.visibilities).mean()
-    if relative <= _LARGE_ERROR:
-        return 1.0
-    factor = noise_factor(observation.visibilities, observation.errors, *observation.own_axes())
-    return min(max(factor, _LEAST_NOISE / relative), 1.0)
-
-
-def _underestimation(observation):
     """
-    Ratio of the estimated noise to given errors, or 1 if that is smaller.
+    Ratio of the estimated noise to given errors, or 1 if they are neither too small nor large and too large.
 
-    It is the smaller one of the estimate by `noise_factor`, which is too large for broad sources with little noise, and
-    the residual of fitted Gaussian sources, which is too large if sources have other shapes.
+    Of errors that are too small, it is the smaller one of the estimate by `noise_factor`, which is too large for broad
+    sources with little noise, and the residual of fitted Gaussian sources, which is too large if sources have other
+    shapes.
     """
     visibilities, errors = observation.visibilities, observation.errors
     if errors is None or not visibilities.any():
         return 1.0
     points, grid = observation.own_axes()
     factor = noise_factor(visibilities, errors, points, grid)
-    if factor <= _SCALED:
-        return 1.0
-    scatter = _scatter_of_fit(np.asarray(errors, dtype=float).tobytes(), *_as_keys(visibilities, points, grid))
-    return max(min(factor, scatter), 1.0)
+    if factor > _SCALED:
+        scatter = _scatter_of_fit(np.asarray(errors, dtype=float).tobytes(), *_as_keys(visibilities, points, grid))
+        return max(min(factor, scatter), 1.0)
+    relative = np.mean(errors) / np.abs(visibilities).mean()
+    return 1.0 if relative <= _LARGE_ERROR else min(max(factor, _LEAST_NOISE / relative), 1.0)
 
 
 def noise_factor(visibilities, errors, points, grid):

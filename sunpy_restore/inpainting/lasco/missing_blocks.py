@@ -8,7 +8,10 @@ from scipy import ndimage
 from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, block_grid, empty_pixels, obscured, unobserved_pixels
 from sunpy_restore.inpainting.lasco.header import FULL, angle_on_ground, check_lasco
 
-__all__ = ["MissingBlocks", "find_missing_blocks", "mostly_lost"]
+__all__ = ["FARTHEST", "MissingBlocks", "find_missing_blocks", "mostly_lost"]
+
+FARTHEST = 160
+"""Pixels from the nearest observed pixel beyond which nothing is known; holes of 8 x 8 blocks were measured."""
 
 _SHRINKAGE = 4  # pixels by which interpolation makes a block smaller
 _EMPTY_SHARE = 0.99  # of the pixels of a missing block; single words may have been written into it
@@ -21,7 +24,6 @@ _LARGEST_ANGLE = 2.0  # degrees between the axes of an image and those of the de
 _ROLL_ERROR = 0.01  # degrees
 _OFF_GRID = 0.1  # of the edges of empty regions; blocks of an image in the axes of the detector have none
 _MAJORITY = 1.1  # missing over valid pixels; the unobserved blocks make two halves of a frame differ by 5 %
-_FARTHEST = 160  # pixels from the nearest valid one, beyond which the uncertainty is infinite
 _DARK_SHARE = 0.1  # of the pixels at the borders; with fewer dark pixels, the image was not interpolated
 
 
@@ -294,5 +296,5 @@ def mostly_lost(mask, unobserved):
     result = np.zeros_like(mask)
     result[mask] = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left] > 0
     if valid.any() and mask.any():
-        result |= mask & (ndimage.distance_transform_edt(~valid) > _FARTHEST)
+        result |= mask & (ndimage.distance_transform_edt(~valid) > FARTHEST)
     return result
