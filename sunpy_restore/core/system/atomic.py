@@ -53,8 +53,10 @@ def atomic_path(path):
     target = Path(os.path.realpath(path))
     try:
         _remove_abandoned(target.parent)
-        temporary, lock = _create(target)
+        temporary, lock = target.with_name(f"{_PREFIX}{secrets.token_hex(8)}{_suffix(target)}"), None
+        # A signal may come as soon as the file is there
         try:
+            lock = _create(temporary)
             yield temporary
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -80,21 +82,24 @@ def _reason(error):
     return error if reason.errno is None else reason
 
 
-def _create(target):
-    """An empty temporary file and the descriptor that locks it, `None` where there are no locks."""
-    suffix = target.suffix if target.suffix != ".gz" else Path(target.stem).suffix + target.suffix
+def _suffix(target):
+    """The suffix by which writers choose a format."""
+    return target.suffix if target.suffix != ".gz" else Path(target.stem).suffix + target.suffix
+
+
+def _create(temporary):
+    """Create an empty file; returns the descriptor that locks it, `None` where there are no locks."""
     while True:
-        temporary = target.with_name(f"{_PREFIX}{secrets.token_hex(8)}{suffix}")
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
         if fcntl is None:
             os.close(descriptor)
-            return temporary, None
+            return None
         # Some network file systems have no locks. A file that cannot be locked is not removed either.
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         # Another process may have taken it for abandoned before it was locked.
         if temporary.exists():
-            return temporary, descriptor
+            return descriptor
         os.close(descriptor)
 
 

@@ -2,10 +2,10 @@
 
 import contextlib
 import json
-import os
 from pathlib import Path
 
 from sunpy_restore.core.exceptions import WeightsError
+from sunpy_restore.core.system.atomic import atomic_path
 from sunpy_restore.core.system.filecheck import other_content
 
 __all__ = ["PICKLES", "read", "read_features", "read_metadata", "with_ordered_metadata", "write"]
@@ -158,12 +158,8 @@ def write(path, state_dict, metadata):
     # safetensors accepts neither the channels_last layout nor tensors that share memory
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in state_dict.items()}
     data = with_ordered_metadata(save(tensors), texts)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with atomic_path(path) as temporary:
         temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def with_ordered_metadata(data, texts):

@@ -1,12 +1,14 @@
 """Laws of files that are written whole or not at all, with processes that are killed and disks that are full."""
 
 import errno
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import pytest
 import sunpy.map
 
 from sunpy_restore.core.fits.io import load, save
+from sunpy_restore.core.system import atomic
 from sunpy_restore.core.system.atomic import atomic_path
 
 KILLS = int(os.environ.get("SUNPY_RESTORE_TEST_KILLS", "8"))
@@ -91,6 +94,42 @@ def test_error_leaves_the_old_file(error, tmp_path):
         write()
     assert (tmp_path / "file").read_text() == "old"
     assert names(tmp_path) == ["file"]
+
+
+@contextmanager
+def interrupted_at(number):
+    """Raise `KeyboardInterrupt` where the ``number``-th line of the module begins, as a signal may."""
+    lines = itertools.count()
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename != atomic.__file__:
+            return None
+        if event == "line" and next(lines) == number:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_interrupted_at_any_line(tmp_path):
+    for number in range(100):
+        (tmp_path / "file").write_text("old")
+        try:
+            with interrupted_at(number), atomic_path(tmp_path / "file") as temporary:
+                temporary.write_text("new")
+        except KeyboardInterrupt:
+            assert (tmp_path / "file").read_text() in {"old", "new"}
+            assert names(tmp_path) == ["file"], number
+        else:
+            break
+    assert 10 < number < 99
+    assert (tmp_path / "file").read_text() == "new"
 
 
 def test_errors_of_the_system_name_the_file(tmp_path):
