@@ -11,18 +11,21 @@ _build = network_builder(Enhance="papers.enhance", ResidualRestorer="residual")
 
 
 def _build_network(hyperparameters):
-    """Build a network from its hyperparameters; some of them define the linear filter of a residual network."""
-    filter_options = {
-        key: hyperparameters[key] for key in ("noise_to_signal", "spectral_index") if key in hyperparameters
-    }
-    own = {key: value for key, value in hyperparameters.items() if key not in (*filter_options, TELESCOPE)}
+    """Build a network from its hyperparameters; some of them define the linear filters of a residual network."""
+    given = {key: hyperparameters[key] for key in ("noise_to_signal", "power", "spectral_index") if key in hyperparameters}
+    own = {key: value for key, value in hyperparameters.items() if key not in (*given, TELESCOPE)}
     network = _build(own)
-    if filter_options:
+    if given:
+        import numpy as np
+
         from sunpy_restore.enhancement.deconvolution.linear import wiener_filter
         from sunpy_restore.enhancement.optics.telescope import Telescope
 
         telescope = Telescope.from_description(hyperparameters.get(TELESCOPE))
-        network.set_filter(wiener_filter(**filter_options, telescope=telescope))
+        ratios = [given["noise_to_signal"]] if "power" not in given else [n**2 / given["power"] for n in network.levels]
+        size, index = network.filter.shape[-1], given["spectral_index"]
+        filters = [wiener_filter(ratio, index, size, telescope=telescope) for ratio in ratios]
+        network.set_filter(np.concatenate(filters))
     return network
 
 
@@ -43,6 +46,7 @@ CONTINUUM = Restoration(
     name="enhance-continuum",
     title="Deconvolution and x2 super-resolution of HMI continuum images",
     unit="quiet-Sun intensity",
+    channels=("image", "noise"),
     classical={
         "bicubic": "sunpy_restore.enhancement.restore:with_bicubic",
         "richardson-lucy": "sunpy_restore.enhancement.restore:with_richardson_lucy",

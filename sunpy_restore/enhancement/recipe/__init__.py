@@ -87,7 +87,7 @@ class EnhancementRecipe(Recipe):
     )
 
     options: ClassVar = frozenset(
-        {"band", "contrast", "correlated", "data", "margin", "noise", "patches", "views", *DISTILLED, *OPTIONS}
+        {"band", "contrast", "correlated", "data", "margin", "noise", "patches", "reduced", "views", *DISTILLED, *OPTIONS}
     )
 
     telescope = HMI
@@ -203,6 +203,7 @@ class EnhancementRecipe(Recipe):
             seed=config.seed,
             distinct=options.get("patches"),
             correlated=options.get("correlated", 0.0),
+            reduced=options.get("reduced", False),
             **common,
         )
         validation = {
@@ -256,7 +257,11 @@ class EnhancementRecipe(Recipe):
         observed, truth = batch
         restored = self.predict(network, observed, config).float()
         options = config.options
-        loss = restoration_loss(restored, truth, contrast=options["contrast"], band=options.get("band", 0.0))
+        # Contrast that noise hides would have to be invented
+        noisy = self.task.name == "enhance-continuum" and getattr(network, "noise", False)
+        share = (CONTINUUM_NOISE / observed[:, 1].mean(dim=(1, 2))).clamp(max=1) if noisy else 1.0
+        weights = {"contrast": options["contrast"], "band": options.get("band", 0.0)}
+        loss = restoration_loss(restored, truth, **weights, share=share)
         teacher = teacher_of(self.task, config, observed.device)
         if teacher is None:
             return loss

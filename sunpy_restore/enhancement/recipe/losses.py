@@ -17,7 +17,7 @@ Below, a linear filter restores granulation as well as a network does; above, HM
 """
 
 
-def restoration_loss(restored, truth, *, contrast=0.0, band=0.0):
+def restoration_loss(restored, truth, *, contrast=0.0, band=0.0, share=1.0):
     """
     Mean squared error, plus the weighted squared errors of the contrast and of the smallest structure.
 
@@ -32,6 +32,8 @@ def restoration_loss(restored, truth, *, contrast=0.0, band=0.0):
         Weight of the squared error of the contrast of each patch.
     band : `float`
         Additional weight of the squared error at 0.7 to 1.3 cycles per arcsec.
+    share : `float` or `torch.Tensor`
+        Share of the weight of the contrast that each patch has, shape ``(batch,)``.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def restoration_loss(restored, truth, *, contrast=0.0, band=0.0):
     if contrast:
         with torch.no_grad():
             expected = _fine_contrast(truth)
-        error = error + contrast * ((_fine_contrast(restored) - expected) ** 2).mean()
+        error = error + contrast * (share * (_fine_contrast(restored) - expected) ** 2).mean()
     if band:
         error = error + band * _in_band(restored - truth)
     return 100 * error

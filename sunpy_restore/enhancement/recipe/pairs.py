@@ -6,6 +6,7 @@ from scipy import ndimage
 from torch.utils.data import Dataset
 
 from sunpy_restore.core.datasets.made import Made
+from sunpy_restore.enhancement.detector.denoising import reduce_noise
 from sunpy_restore.enhancement.detector.noise import estimated_share
 from sunpy_restore.enhancement.optics.telescope import HMI
 from sunpy_restore.enhancement.recipe.truth import view
@@ -41,17 +42,21 @@ class PairDataset(Dataset):
         Whether the noise is a second channel of the input, with an error of 5 %.
     correlated : `float`
         Largest share of the noise that a pixel takes from each of its neighbours along an axis.
+    reduced : `bool`
+        Whether the noise of the input is reduced as that of continuum images, see
+        `~sunpy_restore.enhancement.detector.denoising.reduce_noise`.
     telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
         The telescope. Pairs are rotated and mirrored if its point spread function is round.
     """
 
     def __init__(
         self, sources, length, *, patch_size, margin, noise, views, seed, distinct=None, told=False, correlated=0.0,
-        telescope=HMI,
+        reduced=False, telescope=HMI,
     ):  # fmt: skip
         self.length, self.patch_size, self.margin, self.noise = length, patch_size, margin, noise
         self.seed, self.distinct = seed, distinct or length
         self.told, self.correlated, self.telescope = told, correlated, telescope
+        self.reduced = reduced
         self.sources = sources
         weights = np.array([source.weight for source in sources])
         self.odds = weights / weights.sum()
@@ -87,12 +92,15 @@ class PairDataset(Dataset):
         truth = truth[row : row + 2 * inner, col : col + 2 * inner]
         noise, level = self._noise(observed.shape, rng)
         turns, mirrored = rng.integers(4), rng.integers(2)
+        told = level * np.exp(_ERROR * rng.standard_normal()) if self.told else level
+        observed = observed + noise
+        if self.reduced:
+            observed = reduce_noise(observed, np.ones(observed.shape, bool), told)
         if not self.telescope.psf.is_symmetric:
             turns = mirrored = 0
-        pair = [np.rot90(image, turns) for image in (observed + noise, truth)]
+        pair = [np.rot90(image, turns) for image in (observed, truth)]
         pair = [image[:, ::-1] if mirrored else image for image in pair]
         observed, truth = (torch.from_numpy(np.ascontiguousarray(image))[None] for image in pair)
         if self.told:
-            told = torch.full_like(observed, level * np.exp(_ERROR * rng.standard_normal()))
-            observed = torch.cat([observed, told])
+            observed = torch.cat([observed, torch.full_like(observed, told)])
         return observed, truth
