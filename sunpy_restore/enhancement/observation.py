@@ -29,6 +29,7 @@ from sunpy_restore.enhancement.hmi.requirements import (
 )
 from sunpy_restore.enhancement.hmi.sampling import check_coordinates, warn_of_interpolation
 from sunpy_restore.enhancement.hmi.scaling import raise_incredible, refuse_display_scale
+from sunpy_restore.enhancement.optics.forward import CONTINUUM_NOISE
 from sunpy_restore.enhancement.optics.telescope import HMI, Telescope
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM, PRODUCTS
 
@@ -140,10 +141,13 @@ class Observation(observation.Observation):
         Returns
         -------
         `numpy.ndarray`
-            The normalised image, shape ``(ny, nx)``; for magnetograms the image and its noise, shape ``(2, ny, nx)``.
+            The normalised image and its noise, shape ``(2, ny, nx)``. The noise of a continuum image is reduced, but
+            its noise is the measured one; where it cannot be measured, it is that of
+            `~sunpy_restore.enhancement.optics.forward`.
         """
-        image = self.normalised()
-        return image if self.noise is None else np.stack([image, np.full_like(image, self.noise)])
+        image = self.denoised() if self.noise is None else self.normalised()
+        noise = (self.white_noise or CONTINUUM_NOISE) if self.noise is None else self.noise
+        return np.stack([image, np.full_like(image, noise)])
 
     @classmethod
     def check(cls, smap, *, product=None, noise=None, telescope=HMI):

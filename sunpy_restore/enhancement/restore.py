@@ -102,8 +102,7 @@ def with_network(observation, network, *, progress=False):
     if observation.telescope != HMI:
         consistent = partial(resolve(network.task.data_consistency), telescope=observation.telescope)
         network = TiledNetwork.of(replace(network.task, data_consistency=consistent), network.module, network.device)
-    channels = observation.denoised() if observation.noise is None else observation.channels()
-    return network(channels, active=observation.on_disk, progress=progress)
+    return network(observation.channels(), active=observation.on_disk, progress=progress)
 
 
 def with_bicubic(observation, *, progress=False):

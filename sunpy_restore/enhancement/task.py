@@ -9,10 +9,13 @@ TELESCOPE = "telescope"
 
 _build = network_builder(Enhance="papers.enhance", ResidualRestorer="residual")
 
+_FILTER = ("noise_to_signal", "power", "spectral_index")
+"""Hyperparameters of the linear filters of residual networks."""
+
 
 def _build_network(hyperparameters):
-    """Build a network from its hyperparameters; some of them define the linear filters of a residual network."""
-    given = {key: hyperparameters[key] for key in ("noise_to_signal", "power", "spectral_index") if key in hyperparameters}
+    """Build a network from its hyperparameters."""
+    given = {key: value for key, value in hyperparameters.items() if key in _FILTER}
     own = {key: value for key, value in hyperparameters.items() if key not in (*given, TELESCOPE)}
     network = _build(own)
     if given:

@@ -1,6 +1,7 @@
 """Residual network that corrects a linear restoration."""
 
 import math
+from itertools import pairwise
 
 import torch
 from scipy.fft import next_fast_len
@@ -172,7 +173,7 @@ class ResidualRestorer(nn.Module):
         noise = torch.log(noise.float().clamp(lowest, self.highest) / lowest)
         start = starts[:, :4]
         knots = [math.log(level / lowest) for level in self.levels]
-        for index, (low, high) in enumerate(zip(knots[:-1], knots[1:], strict=True), start=1):
+        for index, (low, high) in enumerate(pairwise(knots), start=1):
             share = ((noise - low) / (high - low)).clamp(0, 1)
             start = start + share * (starts[:, 4 * index : 4 * index + 4] - starts[:, 4 * index - 4 : 4 * index])
         return start, [noise]

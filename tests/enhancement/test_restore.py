@@ -75,7 +75,7 @@ def test_methods_restore_the_normalised_image(image, limb):
 
 def test_network_is_applied_to_the_normalised_disk(limb):
     def network(channels, *, active, progress):
-        np.testing.assert_array_equal(channels, limb.denoised())
+        np.testing.assert_array_equal(channels, limb.channels())
         assert active is limb.on_disk
         return progress
 

@@ -233,14 +233,16 @@ def _smooth(image, width):
     return ndimage.gaussian_filter(image, width, mode="reflect", radius=3 * _SMOOTHING)
 
 
-def consistent_continuum(restored, observed, telescope=HMI):
+def consistent_continuum(restored, channels, telescope=HMI):
     """
     Make a restored continuum image consistent with the observation.
 
     Parameters
     ----------
-    restored, observed : `numpy.ndarray`
-        Shapes ``(2 * ny, 2 * nx)`` and ``(ny, nx)``, in units of the quiet-Sun intensity.
+    restored : `numpy.ndarray`
+        Shape ``(2 * ny, 2 * nx)``, in units of the quiet-Sun intensity.
+    channels : `numpy.ndarray`
+        Observed image and its 1-sigma noise in the same unit, shape ``(2, ny, nx)``. The noise is not used.
     telescope : `~sunpy_restore.enhancement.optics.telescope.Telescope`
         The telescope of the observation.
 
@@ -250,7 +252,7 @@ def consistent_continuum(restored, observed, telescope=HMI):
         Shape ``(2 * ny, 2 * nx)``.
     """
     filters = wiener_filter(0.3, 1.0, telescope=telescope)
-    return data_consistency(restored, observed, filters, telescope.transfer_kernel())
+    return data_consistency(restored, channels[0], filters, telescope.transfer_kernel())
 
 
 def consistent_magnetogram(restored, channels, telescope=HMI):

@@ -87,7 +87,19 @@ class EnhancementRecipe(Recipe):
     )
 
     options: ClassVar = frozenset(
-        {"band", "contrast", "correlated", "data", "margin", "noise", "patches", "reduced", "views", *DISTILLED, *OPTIONS}
+        {
+            "band",
+            "contrast",
+            "correlated",
+            "data",
+            "margin",
+            "noise",
+            "patches",
+            "reduced",
+            "views",
+            *DISTILLED,
+            *OPTIONS,
+        }
     )
 
     telescope = HMI
@@ -117,7 +129,8 @@ class EnhancementRecipe(Recipe):
             patch that the network sees in addition; ``contrast`` and ``band`` are the weights of the errors of the
             contrast and of small structure, see `~sunpy_restore.enhancement.recipe.losses.restoration_loss`; ``noise``
             are the lowest and highest noise, relative to that of `~sunpy_restore.enhancement.optics.forward`;
-            ``correlated`` is the largest share of the noise that a pixel has from each of its neighbours; ``data`` is
+            ``correlated`` is the largest share of the noise that a pixel has from each of its neighbours; ``reduced``
+            is whether noise is reduced as `sunpy_restore.enhance` does for continuum images; ``data`` is
             ``"clean"`` for data with clear terms; ``teacher`` are the weights of a larger network, and ``distillation``
             is the share of the loss that its output has (`~sunpy_restore.enhancement.recipe.distillation`). For another
             telescope than HMI see `~sunpy_restore.enhancement.recipe.instrument.telescope_of`.
@@ -190,9 +203,11 @@ class EnhancementRecipe(Recipe):
         task = self.task.name
         options = config.options
         telescope = Telescope.from_description(config.network.get(TELESCOPE))
+        # As in observations, noise is not measured in continuum images of other telescopes
+        measured = telescope == HMI or task == "enhance-magnetogram"
         common = {
-            "patch_size": config.patch_size, "margin": options["margin"], "told": "noise" in self.task.channels,
-            "telescope": telescope,
+            "patch_size": config.patch_size, "margin": options["margin"], "told": measured or CONTINUUM_NOISE,
+            "reduced": options.get("reduced", False) and measured, "telescope": telescope,
         }  # fmt: skip
         lowest, highest = options.get("noise", (1.0, 1.0))
         train = PairDataset(
@@ -203,7 +218,6 @@ class EnhancementRecipe(Recipe):
             seed=config.seed,
             distinct=options.get("patches"),
             correlated=options.get("correlated", 0.0),
-            reduced=options.get("reduced", False),
             **common,
         )
         validation = {

@@ -38,8 +38,8 @@ class PairDataset(Dataset):
         Seed of the random number generators.
     distinct : `int`, optional
         Number of different items, which then repeat; by default all items differ.
-    told : `bool`
-        Whether the noise is a second channel of the input, with an error of 5 %.
+    told : `bool` or `float`
+        Whether the noise is a second channel of the input, with an error of 5 %; a number instead is always told.
     correlated : `float`
         Largest share of the noise that a pixel takes from each of its neighbours along an axis.
     reduced : `bool`
@@ -92,7 +92,7 @@ class PairDataset(Dataset):
         truth = truth[row : row + 2 * inner, col : col + 2 * inner]
         noise, level = self._noise(observed.shape, rng)
         turns, mirrored = rng.integers(4), rng.integers(2)
-        told = level * np.exp(_ERROR * rng.standard_normal()) if self.told else level
+        told = level * np.exp(_ERROR * rng.standard_normal()) if self.told is True else self.told
         observed = observed + noise
         if self.reduced:
             observed = reduce_noise(observed, np.ones(observed.shape, bool), told)
@@ -102,5 +102,5 @@ class PairDataset(Dataset):
         pair = [image[:, ::-1] if mirrored else image for image in pair]
         observed, truth = (torch.from_numpy(np.ascontiguousarray(image))[None] for image in pair)
         if self.told:
-            observed = torch.cat([observed, torch.full_like(observed, told)])
+            observed = torch.cat([observed, torch.full_like(observed, float(told))])
         return observed, truth

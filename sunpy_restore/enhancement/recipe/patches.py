@@ -7,6 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from sunpy_restore.core.datasets.manifest import read_manifest
+from sunpy_restore.enhancement.observation import Observation
 
 __all__ = ["PairedPatches", "evaluation_images", "paired_datasets"]
 
@@ -21,7 +22,7 @@ class PairedPatches(Dataset):
     Parameters
     ----------
     task : `~sunpy_restore.core.task.Restoration`
-        The task. If its networks are told the noise, it is the second channel of the input.
+        The task, whose networks are told the noise: that of the manifest, or, for continuum images, the measured one.
     manifest : `~sunpy_restore.core.datasets.manifest.Manifest`
         Pairs.
     items : `list` of `~sunpy_restore.core.datasets.manifest.Item`
@@ -40,8 +41,7 @@ class PairedPatches(Dataset):
     """
 
     def __init__(self, task, manifest, items, length, *, patch_size, margin, seed):
-        self.told = "noise" in task.channels
-        self.manifest, self.length, self.seed = manifest, length, seed
+        self.task, self.manifest, self.length, self.seed = task, manifest, length, seed
         self.patch_size, self.margin = patch_size, margin
         side = patch_size + 2 * margin
         self.items = [item for item in items if min(_shape(item)) >= side]
@@ -60,24 +60,26 @@ class PairedPatches(Dataset):
 
     def _fresh(self, number):
         item = self.items[number]
-        return self.manifest.read(item), self.manifest.read(item, "truth", 2)
+        observed = self.manifest.read(item)
+        if "noise" in item.values:
+            channels = np.stack([observed, np.full_like(observed, item.values["noise"])])
+        else:
+            channels = Observation.from_array(observed, self.task).channels()
+        return channels, self.manifest.read(item, "truth", 2)
 
     def __getitem__(self, index):
         rng = np.random.default_rng((self.seed, index))
         number = int(rng.choice(len(self.items), p=self.odds))
         observed, truth = self._read(number)
         inner, side = self.patch_size, self.patch_size + 2 * self.margin
-        row, column = (int(rng.integers(length - side + 1)) for length in observed.shape)
-        observed = observed[row : row + side, column : column + side]
+        row, column = (int(rng.integers(length - side + 1)) for length in observed.shape[1:])
+        observed = observed[:, row : row + side, column : column + side]
         row, column = 2 * (row + self.margin), 2 * (column + self.margin)
         truth = truth[row : row + 2 * inner, column : column + 2 * inner]
         turns, mirrored = rng.integers(4), rng.integers(2)
-        pair = [np.rot90(image, turns) for image in (observed, truth)]
-        pair = [image[:, ::-1] if mirrored else image for image in pair]
-        observed, truth = (torch.from_numpy(np.ascontiguousarray(image))[None] for image in pair)
-        if self.told:
-            observed = torch.cat([observed, torch.full_like(observed, self.items[number].values["noise"])])
-        return observed, truth
+        pair = [np.rot90(image, turns, axes=(1, 2)) for image in (observed, truth[None])]
+        pair = [image[..., ::-1] if mirrored else image for image in pair]
+        return tuple(torch.from_numpy(np.ascontiguousarray(image)) for image in pair)
 
 
 def _shape(item):

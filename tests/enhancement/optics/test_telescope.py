@@ -148,7 +148,7 @@ def test_consistent_images_stay_and_others_approach_the_observation(telescope, t
     consistent = linear.consistent_continuum if task is CONTINUUM else linear.consistent_magnetogram
     truth = granules((120, 130), pixel=PIXEL / 2) - (task is MAGNETOGRAM)
     observed = forward.reconvolve(truth, telescope.transfer_kernel(1.0 if task is CONTINUUM else 0.4 / 0.28))
-    channels = observed if task is CONTINUUM else np.stack([observed, np.full_like(observed, 1e-4)])
+    channels = np.stack([observed, np.full_like(observed, 1e-4)])
     np.testing.assert_allclose(consistent(truth, channels, telescope), truth, atol=2e-3)
     flat = np.full_like(truth, truth.mean())
     before = np.std(forward.reconvolve(flat, telescope.transfer_kernel()) - observed)
