@@ -30,13 +30,13 @@ from sunpy_restore.backprojection.task import CHANNELS
 from sunpy_restore.backprojection.visibilities.fourier import back_projection
 from sunpy_restore.backprojection.visibilities.uvplane import UVPoints, stix_uv
 
-__all__ = ["LARGEST_CHI_SQUARED", "PIXEL", "channels_of", "separate_sources"]
+__all__ = ["PIXEL", "channels_of", "separate_sources"]
 
 PIXEL = 4.0
 """Pixel size of the networks' images in arcsec: a third of the shortest period that the clean beam transmits."""
 
-LARGEST_CHI_SQUARED = 2.0
-"""Chi squared per degree of freedom up to which sources describe the visibilities: that of simulated ones is less."""
+_LARGEST_CHI_SQUARED = 2.0
+"""Chi squared per degree of freedom up to which three or more sources are used."""
 _PIECES = 3
 """Number of sources from which they may be the pieces of another shape."""
 _SUBCOLLIMATORS = np.array([int(name.removeprefix("subcollimator")) for name in CHANNELS if name.startswith("sub")])
@@ -60,7 +60,7 @@ def separate_sources(visibilities, points, grid, errors):
     sources = average_sources(visibilities, errors, points, grid)
     best = sources.scenes[0] if sources.scenes else None
     if best is not None and len(best.flux) >= _PIECES:
-        if longest_row(best) >= _PIECES or sources.chi_squared > LARGEST_CHI_SQUARED:
+        if longest_row(best) >= _PIECES or sources.chi_squared > _LARGEST_CHI_SQUARED:
             return sources._replace(scenes=[], weights=np.zeros(0))
     return sources
 

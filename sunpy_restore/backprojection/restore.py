@@ -5,7 +5,7 @@ from scipy import ndimage
 
 import astropy.units as u
 
-from sunpy_restore.backprojection.channels import LARGEST_CHI_SQUARED, PIXEL, channels_of, separate_sources
+from sunpy_restore.backprojection.channels import PIXEL, channels_of, separate_sources
 from sunpy_restore.backprojection.classical import FittedImage
 from sunpy_restore.backprojection.fitting.average import longest_row
 from sunpy_restore.backprojection.fitting.noise import cleaned_field, errors_of, errors_with_model
@@ -33,6 +33,8 @@ _ADVICE = "Compare it with the images of other methods, and check the visibiliti
 _FIT_ADVICE = "Up to three Gaussian sources do not describe the flare: use method='mem' or 'network'."
 _WEIGHT_OF_SOURCES = 0.75
 """Weight of the fitted sources, where they describe the visibilities, in the mean with the image of the network."""
+_LARGEST_OF_SOURCES = 1.5
+"""Chi squared per degree of freedom up to which sources describe the visibilities."""
 _EDGE, _EDGE_SHARE = 20.0, 0.02
 """Width of the edge of an image in arcsec, and the share of the light in it from which there is a source."""
 
@@ -199,7 +201,7 @@ def _field(observation, x, y, pixel):
 
 def _describes(sources):
     """Whether sources describe the visibilities, and are apart: two that touch may be a loop."""
-    if not sources.scenes or sources.chi_squared > LARGEST_CHI_SQUARED:
+    if not sources.scenes or sources.chi_squared > _LARGEST_OF_SOURCES:
         return False
     return longest_row(sources.scenes[0]) == 1
 

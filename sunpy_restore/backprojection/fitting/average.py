@@ -22,6 +22,8 @@ _INSIDE, _APART = 0.6, 1.3
 Separations of two sources, relative to their width, below which one is inside of the other and above which they are
 apart; in between they touch, as the pieces of a loop do.
 """
+_WIDEST_PIECE = 36.0 / gaussian_sigma_to_fwhm
+"""Largest standard deviation in arcsec across a piece of a loop; a halo around compact sources is wider."""
 
 
 class WeightedSources(NamedTuple):
@@ -112,7 +114,8 @@ def longest_row(scene):
     Returns
     -------
     `int`
-        1 if all sources are apart, or inside of one another, such as a core and its halo.
+        1 if all sources are apart, or inside of one another, such as a core and its halo. Sources of more than 36
+        arcsec (FWHM along the minor axis) touch no others.
     """
     steps = np.stack([np.subtract.outer(along, along) for along in (scene.x, scene.y)])
     apart = np.hypot(*steps)
@@ -121,6 +124,8 @@ def longest_row(scene):
     # Variance of each source in the direction of the other one
     own = (scene.major * (x * cosine + y * sine)) ** 2 + (scene.minor * (y * cosine - x * sine)) ** 2
     widths = np.sqrt(gaussian_sigma_to_fwhm**2 * (own + own.T) + BEAM**2)
-    touching = (apart > _INSIDE * widths) & (apart < _APART * widths) | np.eye(len(scene.x), dtype=bool)
+    touching = (apart > _INSIDE * widths) & (apart < _APART * widths)
+    narrow = scene.minor <= _WIDEST_PIECE
+    touching = touching & np.outer(narrow, narrow) | np.eye(len(scene.x), dtype=bool)
     rows = np.linalg.matrix_power(touching.astype(int), len(scene.x)) > 0
     return int(rows.sum(axis=1).max(initial=0))
