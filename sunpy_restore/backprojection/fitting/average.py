@@ -17,7 +17,7 @@ _MOST = 4
 """Largest number of sources."""
 _LEAST_WEIGHT = 0.01
 """Smallest weight of a model that is used, relative to the best one."""
-_INSIDE, _APART = 0.6, 1.3
+_INSIDE, _APART = 0.6, 1.5
 """
 Separations of two sources, relative to their width, below which one is inside of the other and above which they are
 apart; in between they touch, as the pieces of a loop do.
