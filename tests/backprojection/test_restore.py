@@ -9,8 +9,8 @@ from scipy.ndimage import map_coordinates
 
 import astropy.units as u
 
-from sunpy_restore.backprojection.classical import clean_observation, forward_fit
 from sunpy_restore.backprojection.channels import channels_of
+from sunpy_restore.backprojection.classical import clean_observation, forward_fit
 from sunpy_restore.backprojection.fitting.scenes import ellipse, joined, visibilities_of_scene
 from sunpy_restore.backprojection.imaging.agreement import chi_squared, model_visibilities
 from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
