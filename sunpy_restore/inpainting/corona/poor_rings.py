@@ -10,7 +10,7 @@ import numpy as np
 from sunpy_restore.core.numerics.cells import cell_sums
 from sunpy_restore.inpainting.corona.cells import CELL
 
-__all__ = ["PoorRings", "RING", "coordinates"]
+__all__ = ["RING", "PoorRings", "coordinates"]
 
 RING = 4
 """Pixels between the radii of the profile."""
@@ -36,8 +36,9 @@ class PoorRings:
     Attributes
     ----------
     gram, moment : `numpy.ndarray`
-        Normal equations of the waves in azimuth for the missing cells of these rings, which have the values of the mean
-        corona there. A cell counts as much as an observed one in a ring that is not observed at all, and less in others.
+        Normal equations of the waves in azimuth for the missing cells of these rings, in which the mean corona stands
+        in for the observation. In a ring that is not observed at all a cell has the weight of an observed one, in
+        others less.
     """
 
     def __init__(self, mean_corona, known, missing, center):
