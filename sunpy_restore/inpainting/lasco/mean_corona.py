@@ -12,7 +12,7 @@ __all__ = ["WAVES", "MeanCorona", "mean_corona"]
 WAVES = ("cos", "sin", "cos2", "sin2")
 """Waves in azimuth, in the order of `MeanCorona.waves`; the azimuth is counted from x to y."""
 
-_SLOPE = -2.5  # of level 1 in double logarithms; the F corona falls as r^-2.25 at the equator and r^-2.47 at the poles
+_SLOPE = -2.5  # exponent of the power law of level 1; that of the F corona in Skylab images is -2.7
 _FLATTENING = 0.28  # of level 1; amplitude of the cosine of twice the azimuth, as in C3 at level 0.5
 _REFERENCE = 256.0  # pixels of the detector; the profile of level 1 is 0 there
 _TURNED = np.array([-1, -1, 1, 1])  # sign of the waves after half a turn
@@ -50,8 +50,8 @@ def mean_corona(detector, level, binning=1, turn=0.0):
     Mean corona as a detector sees it.
 
     At level 0.5 it contains the mean vignetting and the rings around the occulter, and comes from the training images
-    of 2000 to 2010, see `~sunpy_restore.inpainting.recipe.mean_coronas.make_mean_corona`. At level 1 it is a power law
-    with the slope and the flattening of the F corona (Koutchmy & Lamy 1985).
+    of 2000 to 2010, see `~sunpy_restore.inpainting.recipe.mean_coronas.make_mean_corona`. At level 1, of
+    which there are no training images, it is a power law with about the exponent and the flattening of the F corona.
 
     Parameters
     ----------
@@ -68,6 +68,14 @@ def mean_corona(detector, level, binning=1, turn=0.0):
     Returns
     -------
     `MeanCorona`
+
+    Notes
+    -----
+    The F corona is the larger part of the brightness except close to the Sun, and hardly changes with the solar cycle.
+
+    References
+    ----------
+    * Morgan & Habbal 2007, https://doi.org/10.1051/0004-6361:20078071
 
     Examples
     --------
