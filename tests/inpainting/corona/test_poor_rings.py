@@ -5,10 +5,12 @@ import pytest
 
 import sunpy.map
 
+from sunpy_restore import inpaint
 from sunpy_restore.data import sample_path
 from sunpy_restore.inpainting.corona.background import find_background
 from sunpy_restore.inpainting.corona.outliers import find_outliers
 from sunpy_restore.inpainting.corona.poor_rings import PoorRings
+from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.header import SOLAR_RADIUS, check_lasco
 from sunpy_restore.inpainting.lasco.mean_corona import MeanCorona
 from sunpy_restore.inpainting.observation import Observation
@@ -94,20 +96,35 @@ def test_profiles_are_blended_by_the_observed_share():
     assert (np.diff(found) > 0.05).all()
 
 
-@pytest.mark.parametrize("axis", [0, 1])
-def test_bands_through_a_real_image_have_the_right_flux(axis):
-    """Of 2002; the mean corona comes from other years."""
+def real_band(axis):
+    """A map of 2002 (the mean corona comes from other years), missing pixels, and pixels of the corona by radius."""
     smap = sunpy.map.Map(sample_path("lasco_c3_cme"))
-    lasco = check_lasco(smap)
+    lasco, seen = check_lasco(smap), smap.data > 0
     band = np.zeros(smap.data.shape, dtype=bool)
     band[384:640] = True
-    missing = (band if axis == 0 else band.T) & (smap.data > 0)
-    observation = Observation.from_map(smap, mask=missing).without_outliers
-    seen, brightness = smap.data > 0, np.where(smap.data > 0, smap.data - lasco.bias, 0)
+    missing = (band if axis == 0 else band.T) & seen
+    brightness = np.where(seen, smap.data - lasco.bias, 0)
     # Without a planet and its trail
-    shown = missing & ~find_outliers(brightness, seen, lasco.center, observation.flat_field)
-    y, x = np.indices(smap.data.shape)
+    shown = missing & ~find_outliers(brightness, seen, lasco.center, flat_field(seen.shape, lasco))
+    y, x = np.indices(seen.shape)
     radius = np.hypot(x - lasco.center[0], y - lasco.center[1]) / SOLAR_RADIUS["C3"]
+    return smap, missing, brightness, np.where(shown, radius, 0)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_background_of_a_real_image_is_right_in_bands(axis):
+    smap, missing, brightness, radius = real_band(axis)
+    background = Observation.from_map(smap, mask=missing).without_outliers.background
     for low, high in ((5, 6), (6, 7), (7, 10)):
-        ring = shown & (radius > low) & (radius < high)
-        assert observation.background.level[ring].sum() == pytest.approx(brightness[ring].sum(), rel=0.06)
+        ring = (radius > low) & (radius < high)
+        assert background.level[ring].sum() == pytest.approx(brightness[ring].sum(), rel=0.06)
+
+
+@pytest.mark.slow
+def test_the_network_has_the_right_flux_in_bands():
+    smap, missing, brightness, radius = real_band(1)
+    filled = inpaint(smap, mask=missing).data - check_lasco(smap).bias
+    assert filled[radius > 4].sum() == pytest.approx(brightness[radius > 4].sum(), rel=0.03)
+    assert filled[(radius > 4) & (radius < 7)].sum() == pytest.approx(
+        brightness[(radius > 4) & (radius < 7)].sum(), rel=0.06
+    )
