@@ -10,6 +10,7 @@ from sunpy_restore.core.images.maps import valid_pixels, with_data
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.numerics.filling import checked_hole
 from sunpy_restore.core.restoration import observation
+from sunpy_restore.inpainting.corona.background import find_background
 from sunpy_restore.inpainting.corona.cells import cell_medians
 from sunpy_restore.inpainting.corona.outliers import find_outliers
 from sunpy_restore.inpainting.corona.surroundings import Surroundings
@@ -17,6 +18,7 @@ from sunpy_restore.inpainting.lasco.detector_edge import edge_response, unusual,
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, empty_pixels, obscured
 from sunpy_restore.inpainting.lasco.header import check_lasco
+from sunpy_restore.inpainting.lasco.mean_corona import mean_corona
 from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
 from sunpy_restore.inpainting.lasco.never_sent import masked_never_sent, never_sent_pixels
 from sunpy_restore.inpainting.temporal.neighbours import check_neighbours
@@ -76,6 +78,8 @@ class Observation(observation.Observation):
         Whether the image was binned after it was sent.
     binning : `int`
         Pixels of the detector along each axis of an image pixel.
+    turn : `float`
+        Angle in degrees by which the image was rotated on the ground.
     """
 
     image: np.ndarray
@@ -95,6 +99,7 @@ class Observation(observation.Observation):
     without_data: int = 0
     binned_on_ground: bool = False
     binning: int = 1
+    turn: float = 0.0
 
     @property
     def holes(self):
@@ -131,6 +136,17 @@ class Observation(observation.Observation):
             outliers |= unusual(response) & whole.valid
             neighbours = None if neighbours is None else np.where(response == 1, neighbours, np.nan)
         return replace(self, image=image, outliers=outliers, neighbours=neighbours)
+
+    @cached_property
+    def background(self):
+        """See `~sunpy_restore.inpainting.corona.background.find_background`."""
+        # The background is fitted without the flat field where that is unknown, in corners for instance
+        flat_field = None if self.flat_field is None else np.nan_to_num(self.flat_field)
+        expected = mean_corona(self.detector, self.level, self.binning, self.turn)
+        return find_background(
+            np.where(self.valid, self.image - self.bias, 0), self.valid, self.center, flat_field,
+            mean_corona=expected, missing=self.holes & ~self.unobserved,
+        )  # fmt: skip
 
     @cached_property
     def surroundings(self):
@@ -207,7 +223,7 @@ class Observation(observation.Observation):
         lasco = check_lasco(smap)
         missing, unobserved, never_sent = _missing_pixels(smap, lasco, mask, original)
         nothing = missing | unobserved
-        own = {"mask_given": mask is not None, "binning": lasco.binning}
+        own = {"mask_given": mask is not None, "binning": lasco.binning, "turn": lasco.turn}
         if mask is None:
             own["without_data"] = _count_without_data(smap, lasco, missing)
             own["binned_on_ground"] = lasco.binned_on_ground
@@ -235,7 +251,7 @@ class Observation(observation.Observation):
         return cls(
             image=np.where(unobserved, 0, smap.data).astype(float), mask=np.zeros_like(unobserved),
             unobserved=unobserved, center=lasco.center, detector=lasco.detector, level=lasco.level, bias=lasco.bias,
-            flat_field=flat_field(smap.data.shape, lasco, empty), binning=lasco.binning,
+            flat_field=flat_field(smap.data.shape, lasco, empty), binning=lasco.binning, turn=lasco.turn,
         )  # fmt: skip
 
     @classmethod
