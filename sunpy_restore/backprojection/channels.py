@@ -12,16 +12,17 @@ Their names are in `sunpy_restore.backprojection.task.CHANNELS`:
 ``pixel``
     Pixel size in arcsec, the same everywhere.
 ``mem``, ``forward-fit``
-    Images by maximum entropy and of one or two fitted Gaussian sources, per clean beam in the same unit. Three fitted
-    sources are mostly a loop, which they cut into pieces: then both are the image by maximum entropy.
+    Images by maximum entropy and of one to four fitted Gaussian sources, per clean beam in the same unit. Three or more
+    sources that touch in a row are mostly a loop, which the fit cuts into pieces: then both are the image by maximum
+    entropy.
 ``noise``
     Mean standard deviation of the real part of a visibility in the same unit, the same everywhere.
 """
 
 import numpy as np
 
+from sunpy_restore.backprojection.fitting.average import average_sources, longest_row
 from sunpy_restore.backprojection.fitting.scenes import image_of, visibilities_of_scene
-from sunpy_restore.backprojection.fitting.sources import fit_sources
 from sunpy_restore.backprojection.imaging.agreement import model_visibilities
 from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
 from sunpy_restore.backprojection.imaging.entropy import maximum_entropy
@@ -29,16 +30,42 @@ from sunpy_restore.backprojection.task import CHANNELS
 from sunpy_restore.backprojection.visibilities.fourier import back_projection
 from sunpy_restore.backprojection.visibilities.uvplane import UVPoints, stix_uv
 
-__all__ = ["PIXEL", "channels_of"]
+__all__ = ["PIXEL", "channels_of", "separate_sources"]
 
 PIXEL = 4.0
 """Pixel size of the networks' images in arcsec: a third of the shortest period that the clean beam transmits."""
 
-_MOST_SOURCES = 2
+_LARGEST_CHI_SQUARED = 2.0
+"""Chi squared per degree of freedom up to which three or more sources are used."""
+_PIECES = 3
+"""Number of sources from which they may be the pieces of another shape."""
 _SUBCOLLIMATORS = np.array([int(name.removeprefix("subcollimator")) for name in CHANNELS if name.startswith("sub")])
 
 
-def channels_of(visibilities, points, grid, errors=None):
+def separate_sources(visibilities, points, grid, errors):
+    """
+    Fit sources, unless they appear to be the pieces into which a fit cuts another shape.
+
+    Parameters
+    ----------
+    visibilities, points, grid, errors
+        See `channels_of`.
+
+    Returns
+    -------
+    `~sunpy_restore.backprojection.fitting.average.WeightedSources`
+        Without models if none explains the visibilities, or if the best one has three or more sources that touch one
+        another in a row or do not describe the visibilities.
+    """
+    sources = average_sources(visibilities, errors, points, grid)
+    best = sources.scenes[0] if sources.scenes else None
+    if best is not None and len(best.flux) >= _PIECES:
+        if longest_row(best) >= _PIECES or sources.chi_squared > _LARGEST_CHI_SQUARED:
+            return sources._replace(scenes=[], weights=np.zeros(0))
+    return sources
+
+
+def channels_of(visibilities, points, grid, errors=None, sources=None):
     """
     Make the input channels of a network from visibilities.
 
@@ -53,6 +80,8 @@ def channels_of(visibilities, points, grid, errors=None):
     errors : `numpy.ndarray`, optional
         Standard deviation of the real part and of the imaginary part of each visibility, shape ``(n,)``. Without them
         the channels that need them are 0.
+    sources : `~sunpy_restore.backprojection.fitting.average.WeightedSources`, optional
+        Result of `separate_sources`, if it is known.
 
     Returns
     -------
@@ -63,18 +92,16 @@ def channels_of(visibilities, points, grid, errors=None):
     """
     guides = np.zeros((3, *grid.shape))
     if errors is not None:
-        sources = fit_sources(visibilities, errors, points, grid).scene
-        sources = sources if len(sources.flux) <= _MOST_SOURCES else None
+        sources = separate_sources(visibilities, points, grid, errors) if sources is None else sources
+        best = sources.scenes[0] if sources.scenes else None
         smooth = maximum_entropy(visibilities, errors, points, grid)
         guides[0] = beam_area() * smooth
-        guides[1] = guides[0] if sources is None else image_of(sources, grid, BEAM)
+        guides[1] = guides[0] if best is None else image_of(best, grid, BEAM)
         guides[2] = np.mean(errors)
         missing = _missing(points)
         if missing.labels:
             of_model = (
-                model_visibilities(smooth, missing, grid)
-                if sources is None
-                else visibilities_of_scene(sources, missing)
+                model_visibilities(smooth, missing, grid) if best is None else visibilities_of_scene(best, missing)
             )
             visibilities, points = np.concatenate([visibilities, of_model]), _joined(points, missing)
     count = len(points.labels)

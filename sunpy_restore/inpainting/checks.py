@@ -10,7 +10,6 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.reports.report import check_maker
-from sunpy_restore.inpainting.corona.background import find_background
 
 __all__ = ["checks"]
 
@@ -60,7 +59,7 @@ def checks(comparison):
     observation = observation.without_outliers
     above = observation.image - observation.bias
     try:
-        background = find_background(above, observation.valid, observation.center, observation.flat_field)
+        background = observation.background
     except ValueError:
         reason = "the image has too few observed pixels for a smooth background"
         return [*found, *(_check(name, reason=reason) for name in ("Border step", "Radial profile"))]

@@ -4,21 +4,27 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy import ndimage
 
-from sunpy_restore.core.images.maps import valid_pixels, with_data
+from sunpy_restore.core.images.maps import valid_pixels
 from sunpy_restore.core.messages import warn_user
-from sunpy_restore.core.numerics.filling import checked_hole
 from sunpy_restore.core.restoration import observation
+from sunpy_restore.inpainting.corona.background import find_background
 from sunpy_restore.inpainting.corona.cells import cell_medians
 from sunpy_restore.inpainting.corona.outliers import find_outliers
 from sunpy_restore.inpainting.corona.surroundings import Surroundings
 from sunpy_restore.inpainting.lasco.detector_edge import edge_response, unusual, without_response
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
-from sunpy_restore.inpainting.lasco.geometry import BLOCK, MARGIN, empty_pixels, obscured
+from sunpy_restore.inpainting.lasco.geometry import BLOCK, empty_pixels
 from sunpy_restore.inpainting.lasco.header import check_lasco
-from sunpy_restore.inpainting.lasco.missing_blocks import find_missing_blocks, mostly_lost
-from sunpy_restore.inpainting.lasco.never_sent import masked_never_sent, never_sent_pixels
+from sunpy_restore.inpainting.lasco.mean_corona import mean_corona
+from sunpy_restore.inpainting.lasco.missing_pixels import (
+    count_guessed,
+    count_without_data,
+    missing_pixels,
+    most_frequent,
+    not_filled,
+    without_masked,
+)
 from sunpy_restore.inpainting.temporal.neighbours import check_neighbours
 from sunpy_restore.inpainting.temporal.usable import usable_prediction
 
@@ -28,8 +34,6 @@ _BINNED = (
     f"The image was binned after it was sent, and missing blocks of less than {BLOCK} x {BLOCK} pixels are not found. "
     "Inpaint the image before it is binned or resampled, or pass mask= with True in the pixels to fill."
 )
-
-_NARROW = 3  # pixels; narrower regions of zeros may be data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +80,8 @@ class Observation(observation.Observation):
         Whether the image was binned after it was sent.
     binning : `int`
         Pixels of the detector along each axis of an image pixel.
+    turn : `float`
+        Angle in degrees by which the image was rotated on the ground.
     """
 
     image: np.ndarray
@@ -95,6 +101,7 @@ class Observation(observation.Observation):
     without_data: int = 0
     binned_on_ground: bool = False
     binning: int = 1
+    turn: float = 0.0
 
     @property
     def holes(self):
@@ -133,6 +140,17 @@ class Observation(observation.Observation):
         return replace(self, image=image, outliers=outliers, neighbours=neighbours)
 
     @cached_property
+    def background(self):
+        """See `~sunpy_restore.inpainting.corona.background.find_background`."""
+        # The background is fitted without the flat field where that is unknown, in corners for instance
+        flat_field = None if self.flat_field is None else np.nan_to_num(self.flat_field)
+        expected = mean_corona(self.detector, self.level, self.binning, self.turn)
+        return find_background(
+            np.where(self.valid, self.image - self.bias, 0), self.valid, self.center, flat_field,
+            mean_corona=expected, missing=self.holes & ~self.unobserved,
+        )  # fmt: skip
+
+    @cached_property
     def surroundings(self):
         """What surrounds the holes; `None` if no cell of 4 x 4 pixels has half of its pixels valid."""
         return Surroundings(self) if cell_medians(self.image, self.valid)[1].any() else None
@@ -149,7 +167,7 @@ class Observation(observation.Observation):
             "pixels to fill."
         )
         if self.without_data:
-            found, hint = "Found no missing blocks", _not_filled(self.without_data)
+            found, hint = "Found no missing blocks", not_filled(self.without_data)
         if self.binned_on_ground:
             hint = f"{hint} {_BINNED}" if self.without_data else _BINNED
         return f"{found}; the image is returned unchanged. {hint}"
@@ -176,8 +194,8 @@ class Observation(observation.Observation):
             Another coronagraph or level; no valid pixel; a mask of another shape, or one that leaves no valid pixel; an
             8-bit image without a mask; neighbours of another kind.
         """
-        original, smap = smap, _without_masked(smap, mask)
-        _missing_pixels(smap, check_lasco(smap), mask, original)
+        original, smap = smap, without_masked(smap, mask)
+        missing_pixels(smap, check_lasco(smap), mask, original)
         if neighbours is not None:
             check_neighbours(smap, neighbours)
 
@@ -203,24 +221,24 @@ class Observation(observation.Observation):
             Some missing pixels are far from all valid pixels or have more missing than valid pixels around; or see
             `~sunpy_restore.inpainting.temporal.usable.usable_prediction`.
         """
-        original, smap = smap, _without_masked(smap, mask)
+        original, smap = smap, without_masked(smap, mask)
         lasco = check_lasco(smap)
-        missing, unobserved, never_sent = _missing_pixels(smap, lasco, mask, original)
+        missing, unobserved, never_sent = missing_pixels(smap, lasco, mask, original)
         nothing = missing | unobserved
-        own = {"mask_given": mask is not None, "binning": lasco.binning}
+        own = {"mask_given": mask is not None, "binning": lasco.binning, "turn": lasco.turn}
         if mask is None:
-            own["without_data"] = _count_without_data(smap, lasco, missing)
+            own["without_data"] = count_without_data(smap, lasco, missing)
             own["binned_on_ground"] = lasco.binned_on_ground
             if lasco.binned_on_ground and missing.any():
                 warn_user(_BINNED)
         if missing.any():
             missing &= ~never_sent
-            own["guessed"] = _count_guessed(missing, unobserved, np.count_nonzero(missing | never_sent))
+            own["guessed"] = count_guessed(missing, unobserved, np.count_nonzero(missing | never_sent))
             own["flat_field"] = flat_field(smap.data.shape, lasco, empty_pixels(smap.data, lasco))
             if neighbours is not None:
                 own["neighbours"] = usable_prediction(smap, neighbours, missing, ~nothing, cls._complete)
         if never_sent.any():
-            own |= {"never_sent": never_sent, "empty_value": _most_frequent(smap.data[unobserved])}
+            own |= {"never_sent": never_sent, "empty_value": most_frequent(smap.data[unobserved])}
         return cls(
             image=np.where(nothing, 0, smap.data).astype(float), mask=missing, unobserved=unobserved | never_sent,
             center=lasco.center, detector=lasco.detector, level=lasco.level, bias=lasco.bias, **own,
@@ -235,75 +253,10 @@ class Observation(observation.Observation):
         return cls(
             image=np.where(unobserved, 0, smap.data).astype(float), mask=np.zeros_like(unobserved),
             unobserved=unobserved, center=lasco.center, detector=lasco.detector, level=lasco.level, bias=lasco.bias,
-            flat_field=flat_field(smap.data.shape, lasco, empty), binning=lasco.binning,
+            flat_field=flat_field(smap.data.shape, lasco, empty), binning=lasco.binning, turn=lasco.turn,
         )  # fmt: skip
 
     @classmethod
     def from_pair(cls, smap, filled, **options):
         """See `sunpy_restore.core.restoration.observation.Observation.with_filled`."""
         return cls.with_filled(smap, filled, **options)
-
-
-def _without_masked(smap, mask):
-    """The Map with zeros under a given mask; an invalid mask is refused later."""
-    if mask is None or np.shape(mask) != smap.data.shape or np.asarray(mask).dtype != bool:
-        return smap
-    return with_data(smap, np.where(mask, 0, smap.data).astype(smap.data.dtype))
-
-
-def _missing_pixels(smap, lasco, mask, original):
-    """Missing pixels, other unobserved pixels, and missing pixels that the instrument never sends."""
-    if mask is None:
-        missing = find_missing_blocks(smap)
-        return missing.mask, missing.unobserved, np.zeros_like(missing.mask)
-    empty = empty_pixels(smap.data, lasco)
-    valid = valid_pixels(smap) & ~empty
-    mask = checked_hole(np.where(valid, smap.data, np.nan), mask)
-    unobserved = ~valid & ~mask
-    # Whether pixels under the mask were sent shows in the data, although their values are not used
-    never_sent = never_sent_pixels(smap.data, lasco, empty & ~(mask & ~empty_pixels(original.data, lasco)))
-    return mask, unobserved, masked_never_sent(never_sent, mask, unobserved, lasco)
-
-
-def _count_without_data(smap, lasco, missing):
-    """Number of pixels without data for another reason than that they are missing, masked or hidden."""
-    data = smap.data
-    # The blocks that are zero on board are not those of a binned image
-    empty = ~np.isfinite(data) if lasco.binned_on_ground else empty_pixels(data, lasco)
-    hidden = obscured(data.shape, lasco, MARGIN) if lasco.level >= 1 else never_sent_pixels(data, lasco, empty)
-    gone = empty & ~missing & ~hidden
-    if smap.mask is not None:
-        gone &= ~np.asarray(smap.mask, dtype=bool)
-    if not gone.any():
-        return 0
-    # A single zero may be a datum of an image from which another one was subtracted
-    gone &= ~np.isfinite(data) | ndimage.binary_opening(empty, np.ones((_NARROW, _NARROW)))
-    count = int(np.count_nonzero(gone))
-    if count and missing.any():
-        warn_user(_not_filled(count))
-    return count
-
-
-def _not_filled(count):
-    return (
-        f"{count} pixels without data (zero or without a finite value) are no complete blocks and are not filled. Pass "
-        "mask= with True in all pixels to fill."
-    )
-
-
-def _count_guessed(missing, unobserved, filled):
-    """Number of missing pixels whose values are little more than a guess, with a warning."""
-    guessed = int(np.count_nonzero(mostly_lost(missing, unobserved)))
-    if guessed:
-        warn_user(
-            f"{guessed} of {filled} filled pixels are far from all valid pixels or have more missing than valid pixels "
-            "around, so their values are little more than a guess. "
-            "sunpy_restore.inpainting.lasco.missing_blocks.mostly_lost finds these pixels."
-        )
-    return guessed
-
-
-def _most_frequent(values):
-    """The most frequent value, NaN if none is finite."""
-    found, counts = np.unique(values[np.isfinite(values)], return_counts=True)
-    return found[counts.argmax()] if found.size else np.nan

@@ -5,16 +5,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
 
 import astropy.units as u
 
+from sunpy_restore.backprojection.channels import channels_of
 from sunpy_restore.backprojection.classical import clean_observation, forward_fit
 from sunpy_restore.backprojection.fitting.scenes import ellipse, joined, visibilities_of_scene
 from sunpy_restore.backprojection.imaging.agreement import chi_squared, model_visibilities
 from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
 from sunpy_restore.backprojection.observation import Observation
-from sunpy_restore.backprojection.restore import not_negative
+from sunpy_restore.backprojection.restore import not_negative, with_network
 from sunpy_restore.backprojection.task import TASK
+from sunpy_restore.backprojection.visibilities.fourier import Grid
 from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.restoration.methods import load_method, restore_observation
@@ -85,3 +88,81 @@ def test_forward_fit_that_does_not_describe_the_flare_is_warned_of(errors):
 
 def test_negative_values_of_a_network_are_set_to_zero():
     np.testing.assert_array_equal(not_negative(np.array([[-1.0, 0.0, 2.0]]), None), [[0, 0, 2]])
+
+
+def drawn(kind, seed, noise=0.05):
+    """An observation of circular sources, and its true image per square arcsec, from closed forms of their own."""
+    rng = np.random.default_rng([seed, round(1000 * noise)])
+    places = {
+        "two": [(-32, 10), (28, -14)],
+        "three": [(-35, -20), (30, -28), (5, 34)],
+        "four": [(-38, -30), (34, -26), (30, 36), (-34, 32)],
+        "halo": [(10, -8), (18, 0)],
+        "arc": [(36 * np.cos(angle), 36 * np.sin(angle)) for angle in np.linspace(-1.2, 1.2, 41)],
+    }[kind]
+    x, y = (np.array(places) + rng.uniform(-6, 6, (1 if kind in ("arc", "halo") else len(places), 2))).T
+    width = {"arc": np.full(41, 8.0), "halo": np.array([45.0, 7.0])}.get(kind, rng.uniform(3, 12, len(x))) / 2.3548
+    flux = np.ones(41) / 41 if kind == "arc" else np.array([1, 0.7, 0.8, 0.6])[: len(x)] / 3
+    along, across = POINTS.u[:, np.newaxis], POINTS.v[:, np.newaxis]
+    waves = np.exp(2j * np.pi * (along * x + across * y) - 2 * (np.pi * width) ** 2 * (along**2 + across**2))
+    true = (flux * waves).sum(axis=1)
+    error = noise * np.abs(true).mean() / np.sqrt(2)
+    observation = Observation(
+        visibilities=true + error * (rng.normal(size=24) + 1j * rng.normal(size=24)), points=POINTS,
+        matrix=3 * np.eye(2), shape=(80, 84), unit=u.ct,
+    )  # fmt: skip
+    _, grid = observation.own_axes()
+    variance = width**2 + (BEAM / 2.3548) ** 2
+    distance = (grid.x[:, np.newaxis] - x) ** 2 + (grid.y[:, np.newaxis, np.newaxis] - y) ** 2
+    return observation, (flux * np.exp(-distance / (2 * variance)) / (2 * np.pi * variance)).sum(axis=-1)
+
+
+def mean_error(kind, method, noise):
+    """Mean RMS error of the images, relative to the RMS of the truth."""
+    errors = []
+    for seed in range(3):
+        observation, truth = drawn(kind, seed, noise)
+        restored = restore_observation(observation, load_method(TASK, method)).data
+        errors.append(np.sqrt(np.mean(np.square(restored - truth)) / np.mean(np.square(truth))))
+    return np.mean(errors)
+
+
+@pytest.mark.filterwarnings("ignore:The image does not agree")
+@pytest.mark.parametrize("noise", [0.05, 0.1])
+@pytest.mark.parametrize("kind", ["two", "three", "four", "halo", "arc"])
+def test_network_is_as_good_as_the_best_classical_method(kind, noise):
+    network, fit, mem, clean = (mean_error(kind, name, noise) for name in ("network", "forward-fit", "mem", "clean"))
+    assert network < 1.15 * min(fit, mem, clean)
+
+
+@pytest.mark.parametrize("kind", ["three", "four"])
+def test_network_follows_sources_that_are_apart(kind):
+    assert mean_error(kind, "network", 0.05) < 0.6 * mean_error(kind, "mem", 0.05)
+
+
+def test_four_sources_are_those_of_the_image_in_pixels_that_are_rotated():
+    """The axes of the sources are those of the instrument."""
+    straight, _ = drawn("four", 0)
+    angle = 0.6
+    turned = replace(straight, matrix=3 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]))
+    results = [restore_observation(one, load_method(TASK, "network")).data for one in (straight, turned)]
+    (x, y), step = turned.offsets(), 3
+    expected = map_coordinates(results[0], [y / step + 39.5, x / step + 41.5], order=3)
+    inside = (abs(x) < 100) & (abs(y) < 100)
+    assert np.abs(results[1] - expected)[inside].max() < 0.02 * expected.max()
+
+
+def test_other_networks_are_not_averaged_with_sources():
+    """Only a network that takes the images of classical methods knows how far to follow them."""
+    observation, _ = drawn("two", 0)
+
+    class Doubled:
+        module = object()
+
+        def __call__(self, channels, progress=False):
+            return 2 * channels[0]
+
+    points, _ = observation.own_axes()
+    result = with_network(observation, Doubled())
+    channels, unit = channels_of(observation.visibilities, points, Grid((64, 64), (4.0, 4.0)))
+    assert result.max() == pytest.approx(2 * unit * channels[0].max(), rel=0.02)

@@ -6,7 +6,7 @@ import numpy as np
 
 from astropy.stats import gaussian_sigma_to_fwhm
 
-__all__ = ["Scene", "ellipse", "image_of", "joined", "loop", "point", "visibilities_of_scene"]
+__all__ = ["Scene", "brightness_at", "ellipse", "image_of", "joined", "loop", "point", "visibilities_of_scene"]
 
 
 class Scene(NamedTuple):
@@ -172,15 +172,36 @@ def image_of(scene, grid, beam):
     `numpy.ndarray`
         Flux per beam at the centres of the pixels, shape ``(ny, nx)``: the maximum of a point source is its flux.
     """
+    return brightness_at(scene, grid.x, grid.y[:, np.newaxis], beam)
+
+
+def brightness_at(scene, x, y, beam):
+    """
+    Brightness of a scene convolved with a Gaussian beam.
+
+    Parameters
+    ----------
+    scene : `Scene`
+        The sources.
+    x, y : `numpy.ndarray`
+        Positions in arcsec from the phase centre, of shapes that broadcast together.
+    beam : `float`
+        Full width at half maximum of the beam in arcsec.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Flux per beam.
+    """
     sigma = beam / gaussian_sigma_to_fwhm
     cosine, sine = np.cos(scene.angle), np.sin(scene.angle)
     major, minor = scene.major**2 + sigma**2, scene.minor**2 + sigma**2
     # Inverse of the covariance
     xx, yy = cosine**2 / major + sine**2 / minor, sine**2 / major + cosine**2 / minor
     xy = cosine * sine * (1 / major - 1 / minor)
-    image = np.zeros(grid.shape)
+    image = np.zeros(np.broadcast_shapes(np.shape(x), np.shape(y)))
     for part, a, b, c in zip(zip(*scene, strict=True), xx, xy, yy, strict=True):
-        dx, dy = grid.x - part[1], (grid.y - part[2])[:, np.newaxis]
+        dx, dy = x - part[1], y - part[2]
         height = part[0] * sigma**2 / np.sqrt((part[3] ** 2 + sigma**2) * (part[4] ** 2 + sigma**2))
         image += height * np.exp(-0.5 * (a * dx**2 + 2 * b * dx * dy + c * dy**2))
     return image

@@ -15,7 +15,15 @@ from sunpy_restore.backprojection.visibilities.fourier import Grid
 from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
 from sunpy_restore.core.restoration.methods import restore_observation
 
-__all__ = ["GRID", "TRIPLE", "SimulatedObservation", "evaluation_pairs", "fraction_resolved", "measure"]
+__all__ = [
+    "FURTHER_KINDS",
+    "GRID",
+    "TRIPLE",
+    "SimulatedObservation",
+    "evaluation_pairs",
+    "fraction_resolved",
+    "measure",
+]
 
 GRID = Grid((129, 129), (2.0, 2.0))
 """Pixel grid on which images are compared."""
@@ -25,7 +33,8 @@ LEVELS = (0.02, 0.05, 0.1, 0.2)
 KINDS = ("single", "off-centre", "double", "unequal", "extended", "broad", "loop")
 """Kinds of scenes that the networks are scored with, see `simulated_scene`."""
 TRIPLE = "triple"
-"""Another kind, with which the methods are compared in the guide."""
+FURTHER_KINDS = (TRIPLE, "quadruple", "halo")
+"""Other kinds, with which the methods are compared in the guide."""
 
 _SCENES = 20
 """Number of scenes of each kind and noise level."""
@@ -65,8 +74,9 @@ def simulated_scene(kind, rng, *, separation=None):
         two sources of 3 to 12 arcsec that are 15 to 70 arcsec apart, the fainter one with 0.3 to 1 of the flux of the
         other; ``"unequal"``: the same with a flux ratio of 1:5, at least 25 arcsec apart; ``"extended"``: a source of
         30 to 70 arcsec; ``"broad"``: a round source of 40 to 60 arcsec; ``"loop"``: a loop of 40 to 80 arcsec with two
-        footpoints; ``"triple"``: three sources of 3 to 12 arcsec that are at least 30 arcsec apart, with fluxes of
-        1:0.4 at most.
+        footpoints; ``"triple"`` and ``"quadruple"``: three and four sources of 3 to 12 arcsec that are at least 30
+        arcsec apart, with fluxes of 1:0.4 at most; ``"halo"``: a source of 3 to 12 arcsec in one of 35 to 65 arcsec
+        with 1 to 5 times its flux.
     rng : `numpy.random.Generator`
         Random number generator.
     separation : `float`, optional
@@ -81,8 +91,10 @@ def simulated_scene(kind, rng, *, separation=None):
     direction = np.array([np.cos(angle), np.sin(angle)])
     if kind == "loop":
         return _loop_with_footpoints(rng, angle)
-    if kind == TRIPLE:
-        return _three_sources(rng)
+    if kind in (TRIPLE, "quadruple"):
+        return _several_sources(rng, 3 if kind == TRIPLE else 4)
+    if kind == "halo":
+        return _core_in_halo(rng, angle)
     if kind in ("double", "unequal"):
         middle, ratio = rng.uniform(-50, 50, 2), rng.uniform(0.3, 1) if kind == "double" else 0.2
         half = (rng.uniform(15 if kind == "double" else 25, 70) if separation is None else separation) / 2 * direction
@@ -104,11 +116,19 @@ def _loop_with_footpoints(rng, angle):
     return scene._replace(flux=scene.flux / scene.flux.sum())
 
 
-def _three_sources(rng):
-    places = rng.uniform(-50, 50, (3, 2))
+def _core_in_halo(rng, angle):
+    place, width, core = rng.uniform(-40, 40, 2), rng.uniform(35, 65), rng.uniform(3, 12)
+    flux, shift = rng.uniform(0.2, 1), rng.normal(0, width / 4, 2)
+    halo = ellipse(1.0, *place, width, width * rng.uniform(0.6, 1), angle)
+    scene = joined([halo, ellipse(flux, *(place + shift), core, core, 0.0)])
+    return scene._replace(flux=scene.flux / scene.flux.sum())
+
+
+def _several_sources(rng, count):
+    places = rng.uniform(-50, 50, (count, 2))
     while pdist(places).min() < _LEAST_SEPARATION:
-        places = rng.uniform(-50, 50, (3, 2))
-    fluxes, widths = rng.uniform(0.4, 1, 3), rng.uniform(3, 12, 3)
+        places = rng.uniform(-50, 50, (count, 2))
+    fluxes, widths = rng.uniform(0.4, 1, count), rng.uniform(3, 12, count)
     parts = zip(fluxes / fluxes.sum(), places, widths, strict=True)
     return joined([ellipse(flux, *place, width, width, 0.0) for flux, place, width in parts])
 
@@ -132,7 +152,7 @@ def evaluation_pairs(kinds=KINDS):
         The scene convolved with the clean beam, per square arcsec, in the shape of `GRID`.
     """
     for kind in kinds:
-        number = (*KINDS, TRIPLE).index(kind)
+        number = (*KINDS, *FURTHER_KINDS).index(kind)
         for level in LEVELS:
             for index in range(_SCENES):
                 rng = np.random.default_rng([2026, number, round(1000 * level), index])

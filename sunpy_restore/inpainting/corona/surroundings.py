@@ -13,7 +13,7 @@ from scipy import ndimage
 from sunpy_restore.core.numerics.cells import normalized_convolution
 from sunpy_restore.core.numerics.filling import harmonic
 from sunpy_restore.core.numerics.plate import thin_plate
-from sunpy_restore.inpainting.corona.background import find_background, radial_profile
+from sunpy_restore.inpainting.corona.background import radial_profile
 from sunpy_restore.inpainting.corona.cells import CELL, average_near, cell_medians
 from sunpy_restore.inpainting.corona.noise import find_noise
 from sunpy_restore.inpainting.lasco.geometry import BLOCK
@@ -58,9 +58,8 @@ class Surroundings:
     def __init__(self, observation):
         self.observation = observation
         valid = observation.valid
-        flat_field = None if observation.flat_field is None else np.nan_to_num(observation.flat_field)
         above = np.where(valid, observation.image - observation.bias, 0).astype(np.float32)
-        level = find_background(above, valid, observation.center, flat_field).level
+        level = observation.background.level
         self.floor = _FLOOR * np.median(np.abs(above[valid]))
         # The noise of the square root is about the same in bright and faint pixels
         noise = find_noise(np.sqrt(np.maximum(above, self.floor)), valid, order=3)

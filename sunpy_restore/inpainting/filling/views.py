@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sunpy_restore.inpainting.corona.background import find_background, radial_profile
+from sunpy_restore.inpainting.corona.background import radial_profile
 
 __all__ = ["LARGEST_DEVIATION", "VIEWS", "View", "brightness_view", "profile_view"]
 
@@ -64,11 +64,7 @@ def profile_view(observation):
 
 def deviation_view(observation):
     """The deviation from a smooth background in units of the noise."""
-    valid, bias = observation.valid, observation.bias
-    # The background is fitted without the flat field where that is unknown, in corners for instance
-    flat_field = None if observation.flat_field is None else np.nan_to_num(observation.flat_field)
-    above = np.where(valid, observation.image - bias, 0)
-    background = find_background(above, valid, observation.center, flat_field)
+    valid, bias, background = observation.valid, observation.bias, observation.background
     level, unit = background.level, background.unit
 
     def forward(image):
@@ -79,7 +75,7 @@ def deviation_view(observation):
 
     return _view(observation, forward, back)._replace(
         noise=np.log(background.noise / unit), unit=unit, contrast=level / unit,
-        profile=radial_profile(above, valid, observation.center),
+        profile=radial_profile(np.where(valid, observation.image - bias, 0), valid, observation.center),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from scipy import ndimage
 from sunpy_restore.core.numerics.cells import normalized_convolution
 from sunpy_restore.inpainting.corona.background import find_background
 
-__all__ = ["make_flat_field"]
+__all__ = ["epochs_of", "make_flat_field"]
 
 _FLOOR = 1e-3  # of the median brightness; smallest brightness in logarithms
 _SIGMAS = (1.0, 2.0, 4.0, 8.0)  # pixels; of the Gaussians between which structure is separated from noise
@@ -34,13 +34,34 @@ def make_flat_field(exposures):
     """
     flat_field = None
     for _ in range(_ITERATIONS):
-        epochs = {}
-        for exposure in exposures:
-            epochs.setdefault(_epoch(exposure, exposures), []).append(_response(exposure, flat_field))
+        epochs = {
+            epoch: [_response(exposure, flat_field) for exposure in group]
+            for epoch, group in epochs_of(exposures).items()
+        }
         with np.errstate(invalid="ignore"):
             means = np.stack([_of_finite(np.nanmedian, np.stack(group)) for group in epochs.values()])
         flat_field = _of_finite(np.nanmedian, means)
     return _denoised(flat_field)
+
+
+def epochs_of(exposures):
+    """
+    Group images that show the same corona.
+
+    Parameters
+    ----------
+    exposures : `list` of `~sunpy_restore.inpainting.recipe.scenes.Exposure`
+        Images.
+
+    Returns
+    -------
+    `dict` of `list`
+        The images of each epoch by its first day.
+    """
+    epochs = {}
+    for exposure in exposures:
+        epochs.setdefault(_epoch(exposure, exposures), []).append(exposure)
+    return epochs
 
 
 def _epoch(exposure, exposures):

@@ -5,11 +5,13 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 
 from sunpy_restore.backprojection.classical import clean_observation
 from sunpy_restore.backprojection.fitting.scenes import ellipse, image_of, joined, point, visibilities_of_scene
 from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
 from sunpy_restore.backprojection.recipe.scores import (
+    FURTHER_KINDS,
     GRID,
     KINDS,
     LEVELS,
@@ -108,12 +110,18 @@ def test_scenes_have_the_properties_of_their_kind():
         assert unequal.flux[1] / unequal.flux[0] == pytest.approx(0.2)
         assert loop.flux.sum() == pytest.approx(1)
         assert len(loop.flux) > 5
-        triple = simulated_scene(TRIPLE, rng)
-        places = np.stack([triple.x, triple.y], axis=1)
-        assert min(np.hypot(*(places[one] - places[other])) for one, other in ((0, 1), (0, 2), (1, 2))) >= 30
-        assert abs(places).max() <= 50
-        assert triple.flux.sum() == pytest.approx(1)
-        assert 0.4 <= triple.flux.min() / triple.flux.max() <= 1
+        for kind, count in ((TRIPLE, 3), ("quadruple", 4)):
+            several = simulated_scene(kind, rng)
+            places = np.stack([several.x, several.y], axis=1)
+            assert len(places) == count
+            assert pdist(places).min() >= 30
+            assert abs(places).max() <= 50
+            assert several.flux.sum() == pytest.approx(1)
+            assert 0.4 <= several.flux.min() / several.flux.max() <= 1
+        halo = simulated_scene("halo", rng)
+        assert halo.flux.sum() == pytest.approx(1)
+        assert 0.2 <= halo.flux[1] / halo.flux[0] <= 1
+        assert halo.minor[0] > halo.major[1]
         away = simulated_scene("off-centre", rng)
         assert np.hypot(away.x, away.y)[0] == pytest.approx(60)
         broad = simulated_scene("broad", rng)
@@ -153,7 +161,8 @@ def test_kinds_can_be_chosen_without_a_change_of_the_scenes():
     chosen = next(evaluation_pairs(("double",)))[1]
     same = next(one for source, one, _ in evaluation_pairs() if source.startswith("double"))
     np.testing.assert_array_equal(chosen.visibilities, same.visibilities)
-    assert [source for source, _, _ in islice(evaluation_pairs((TRIPLE,)), 1)] == ["triple, noise 2%"]
+    for kind in FURTHER_KINDS:
+        assert [source for source, _, _ in islice(evaluation_pairs((kind,)), 1)] == [f"{kind}, noise 2%"]
 
 
 def test_errors_of_an_observation_are_not_known_to_the_methods():
