@@ -4,13 +4,14 @@ import math
 from itertools import pairwise
 
 import torch
-from scipy.fft import next_fast_len
 from torch import nn
 from torch.nn import functional
 
 from sunpy_restore.networks.fused import add_convolution, convolution_relu
 
 __all__ = ["ResidualRestorer"]
+
+_MULTIPLE = 32  # of which the sides of Fourier transforms are
 
 
 class _Block(nn.Module):
@@ -183,6 +184,7 @@ def _correlate(image, filters):
     """As `torch.nn.functional.conv2d` of one channel, by Fourier transforms."""
     shape, size = image.shape[-2:], filters.shape[-1]
     rows, columns = (length - size + 1 for length in shape)
-    fast = [next_fast_len(length, real=True) for length in shape]
+    # Fourier transforms of lengths with large prime factors are slow
+    fast = [_MULTIPLE * -(-length // _MULTIPLE) for length in shape]
     spectrum = torch.fft.rfft2(image, s=fast) * torch.fft.rfft2(filters[:, 0], s=fast).conj()
     return torch.fft.irfft2(spectrum, s=fast)[..., :rows, :columns]

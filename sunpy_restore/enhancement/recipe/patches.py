@@ -61,7 +61,7 @@ class PairedPatches(Dataset):
     def _fresh(self, number):
         item = self.items[number]
         observed = self.manifest.read(item)
-        if "noise" in item.values:
+        if item.values.get("noise") is not None:
             channels = np.stack([observed, np.full_like(observed, item.values["noise"])])
         else:
             channels = Observation.from_array(observed, self.task).channels()
