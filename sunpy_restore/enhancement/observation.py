@@ -29,7 +29,7 @@ from sunpy_restore.enhancement.hmi.requirements import (
 )
 from sunpy_restore.enhancement.hmi.sampling import check_coordinates, warn_of_interpolation
 from sunpy_restore.enhancement.hmi.scaling import raise_incredible, refuse_display_scale
-from sunpy_restore.enhancement.optics.forward import CONTINUUM_NOISE
+from sunpy_restore.enhancement.optics.forward import CONTINUUM_NOISE, LEAST_NOISE
 from sunpy_restore.enhancement.optics.telescope import HMI, Telescope
 from sunpy_restore.enhancement.task import CONTINUUM, MAGNETOGRAM, PRODUCTS
 
@@ -120,6 +120,18 @@ class Observation(observation.Observation):
         # The optics of another telescope may transmit the frequencies at which noise is measured
         return white_noise(self.normalised(), self.valid & self.on_disk) if self.telescope == HMI else 0.0
 
+    @property
+    def assumed_noise(self):
+        """
+        1-sigma noise of the normalised image that methods assume.
+
+        For continuum images it is the measured noise, but at least 0.03 % of the quiet-Sun intensity, and 0.1 % where
+        noise cannot be measured.
+        """
+        if self.noise is not None:
+            return self.noise
+        return max(self.white_noise, LEAST_NOISE) if self.white_noise > 0 else CONTINUUM_NOISE
+
     def denoised(self):
         """
         Normalise a continuum image, and reduce white noise to that of the training images.
@@ -141,13 +153,11 @@ class Observation(observation.Observation):
         Returns
         -------
         `numpy.ndarray`
-            The normalised image and its noise, shape ``(2, ny, nx)``. The noise of a continuum image is reduced, but
-            its noise is the measured one; where it cannot be measured, it is that of
-            `~sunpy_restore.enhancement.optics.forward`.
+            The normalised image and `assumed_noise`, shape ``(2, ny, nx)``. High noise of a continuum image is reduced;
+            the second channel is the noise before that.
         """
         image = self.denoised() if self.noise is None else self.normalised()
-        noise = (self.white_noise or CONTINUUM_NOISE) if self.noise is None else self.noise
-        return np.stack([image, np.full_like(image, noise)])
+        return np.stack([image, np.full_like(image, self.assumed_noise)])
 
     @classmethod
     def check(cls, smap, *, product=None, noise=None, telescope=HMI):

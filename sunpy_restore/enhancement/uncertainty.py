@@ -7,7 +7,7 @@ from sunpy_restore.core.numerics.pixels import repeated
 from sunpy_restore.core.uncertainty.evidence import Evidence
 from sunpy_restore.enhancement.deconvolution.classical import bicubic
 from sunpy_restore.enhancement.deconvolution.linear import apply_filter, wiener_filter
-from sunpy_restore.enhancement.optics.forward import CONTINUUM_NOISE, reconvolve
+from sunpy_restore.enhancement.optics.forward import reconvolve
 
 __all__ = ["STRATA", "evidence", "evidence_in_strips"]
 
@@ -75,7 +75,7 @@ def evidence_in_strips(observation, restored, method):
     evidence : `~sunpy_restore.core.uncertainty.evidence.Evidence`
         Of these rows.
     """
-    noise = _noise(observation)
+    noise = observation.assumed_noise
     observed, ny = observation.normalised().astype(np.float32), len(observation.data)
     step = min(_ROWS, max(_FEWEST_ROWS, _PIXELS // observed.shape[1]))
     for first in range(0, ny, step):
@@ -103,11 +103,6 @@ def evidence_in_strips(observation, restored, method):
                 unknown=unknown[where],
             ),
         )
-
-
-def _noise(observation):
-    """Noise of the normalised image: that of a magnetogram, or white noise that was measured."""
-    return max(observation.white_noise, CONTINUUM_NOISE) if observation.noise is None else observation.noise
 
 
 def _described(observation, image, observed, around, noise, edges):

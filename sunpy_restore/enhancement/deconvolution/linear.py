@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage, signal
 
-from sunpy_restore.enhancement.optics.forward import CONTINUUM_NOISE, centred, reconvolve
+from sunpy_restore.enhancement.optics.forward import CONTINUUM_NOISE, LEAST_NOISE, centred, reconvolve
 from sunpy_restore.enhancement.optics.telescope import HMI
 
 __all__ = [
@@ -42,15 +42,6 @@ CONTINUUM_RADIUS = _CONTINUUM_FILTER_SIZE // 2
 # 0.03 and 0.1 % alone, have the same error within 1 %, as have fits with a free frequency for that of Nyquist.
 _CONTINUUM_POWER, _CONTINUUM_INDEX = 0.15, 5.3
 """Power of continuum images at low frequency, in units of the quiet-Sun intensity squared, and its spectral index."""
-
-_LEAST_NOISE = 3e-4
-"""
-Least white noise that `continuum_filter` assumes, in units of the quiet-Sun intensity; it is the lowest in the fit.
-
-Samples of HMI have 0.0002, and granulation of MURaM without noise is taken for noise of 0.0004. On the training images,
-lower limits change the error by less than 1 % for noise of 0 to 0.1 %, white or correlated; 0.001 increases it by up to
-13 %.
-"""
 
 _SMOOTHING = 3
 """Standard deviation, in HMI pixels, of the Gaussian over which flux is conserved where noise dominates."""
@@ -138,7 +129,7 @@ def continuum_filter(noise, telescope=HMI):
     `numpy.ndarray`
         Filters for `apply_filter`, shape ``(4, 81, 81)``.
     """
-    noise = np.clip(noise, _LEAST_NOISE, CONTINUUM_NOISE) if noise > 0 else CONTINUUM_NOISE
+    noise = np.clip(noise, LEAST_NOISE, CONTINUUM_NOISE) if noise > 0 else CONTINUUM_NOISE
     return wiener_filter(
         float(noise**2 / _CONTINUUM_POWER), _CONTINUUM_INDEX, _CONTINUUM_FILTER_SIZE, telescope=telescope
     )

@@ -23,6 +23,7 @@ from sunpy_restore.enhancement.optics.psf import (
 __all__ = [
     "CONTINUUM_NOISE",
     "HMI_PIXEL",
+    "LEAST_NOISE",
     "MAGNETOGRAM_NOISE",
     "TARGET_DIAMETER",
     "PointSpreadFunction",
@@ -37,6 +38,15 @@ __all__ = [
 
 CONTINUUM_NOISE = 1e-3
 """1-sigma noise of a continuum pixel, in units of the quiet-Sun intensity."""
+
+LEAST_NOISE = 3e-4
+"""
+Least white noise of continuum images that methods assume, in units of the quiet-Sun intensity.
+
+Samples of HMI have 0.0002, and granulation of MURaM without noise is taken for noise of 0.0004. With a Wiener filter,
+lower limits change the error by less than 1 % for noise of 0 to 0.1 %, white or correlated; 0.001 increases it by up to
+13 %.
+"""
 
 MAGNETOGRAM_NOISE = 1e-2
 """1-sigma noise of a magnetogram pixel, in kG."""

@@ -18,7 +18,7 @@ __all__ = [
     "with_other_psf",
 ]  # fmt: skip
 
-NOISES = {"enhance-continuum": (0.001, 0.003, 0.01), "enhance-magnetogram": (0.005, 0.01, 0.02)}
+NOISES = {"enhance-continuum": (0.0003, 0.001, 0.003, 0.01), "enhance-magnetogram": (0.005, 0.01, 0.02)}
 """Noise in units of the quiet Sun, and in kG."""
 
 CONTEXT = 26
