@@ -24,9 +24,9 @@ from sunpy_restore.tasks import get_task
 from sunpy_restore.training import evaluate, format_table, scores
 
 
-def target_of(file):
-    """Path of a file of the registry in the package or in full_weights."""
-    found = [entry.folder / file for entry in available() if entry.file == file and entry.folder]
+def entry_of(file):
+    """The entry in the registry of a file in the package or in full_weights."""
+    found = [entry for entry in available() if entry.file == file and entry.folder]
     if not found:
         raise SystemExit(f"Found no entry with the file {file!r} in the registry; expected one. Add it first.")
     return found[0]
@@ -44,11 +44,12 @@ def release(arguments):
     """Score weights and put them into the package."""
     state, metadata = read(arguments.file)
     name = metadata["task"] if metadata["config"] == "compact" else f"{metadata['task']}-{metadata['config']}"
-    target = target_of(f"{name}.safetensors")
+    entry = entry_of(f"{name}.safetensors")
+    target = entry.folder / entry.file
     if arguments.half:
         trained = dict(get_task(metadata["task"]).build_network(metadata["hyperparameters"]).named_parameters())
         state = {key: value.half() if key in trained else value for key, value in state.items()}
-    metadata = described(metadata, arguments.data)
+    metadata = described(metadata, arguments.data) | {"licence": entry.licence}
     write(target, state, metadata)
     rows = evaluate(metadata["task"], arguments.data, methods=arguments.method, weights=target)
     print(format_table(rows, recipe_of(get_task(metadata["task"])).score_columns))

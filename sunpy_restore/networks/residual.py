@@ -114,7 +114,8 @@ class ResidualRestorer(nn.Module):
         padded = functional.pad(image, (max(margin, 0),) * 4, mode="replicate")
         # The filter amplifies rounding errors, so half precision is not sufficient
         with torch.autocast(image.device.type, enabled=False):
-            padded, filters = padded.float(), self.filter.float()
+            kind = torch.promote_types(padded.dtype, torch.float32)
+            padded, filters = padded.to(kind), self.filter.to(kind)
             # Large filters are faster by Fourier transforms, which other engines do not know
             if self.levels and not torch.compiler.is_compiling():
                 return _correlate(padded, filters)
@@ -171,7 +172,7 @@ class ResidualRestorer(nn.Module):
     def _at_noise(self, starts, noise):
         """Linear restoration for the noise of each pixel, and the logarithm of the noise in units of the lowest."""
         lowest = self.levels[0]
-        noise = torch.log(noise.float().clamp(lowest, self.highest) / lowest)
+        noise = torch.log(noise.clamp(lowest, self.highest) / lowest)
         start = starts[:, :4]
         knots = [math.log(level / lowest) for level in self.levels]
         for index, (low, high) in enumerate(pairwise(knots), start=1):

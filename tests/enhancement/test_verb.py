@@ -213,7 +213,8 @@ def test_any_shape(samples, shape):
 def test_any_type(spot, dtype):
     smap, enhanced = spot
     converted = smap._new_instance((smap.data / 4).astype(dtype), smap.meta)
-    assert np.allclose(enhance(converted).data, enhanced / 4, rtol=2e-3)
+    # Integers are rounded by up to 0.003 %, which the deconvolution amplifies
+    assert np.allclose(enhance(converted).data, enhanced / 4, rtol=6e-3)
 
 
 @pytest.mark.parametrize("method", ["bicubic", pytest.param("network", marks=pytest.mark.slow)])

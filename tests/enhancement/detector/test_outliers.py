@@ -166,7 +166,7 @@ def far_from(row, column, shape, distance):
 
 
 @pytest.mark.parametrize("method", ["network", "bicubic"])
-@pytest.mark.parametrize(("name", "noise", "distance"), [("hmi_magnetogram", 10.0, 4), ("hmi_continuum_spot", 60.0, 8)])
+@pytest.mark.parametrize(("name", "noise", "distance"), [("hmi_magnetogram", 10.0, 4), ("hmi_continuum_spot", 60.0, 9)])
 @pytest.mark.parametrize("factor", [6, -10, 1e6])
 def test_an_outlier_changes_the_result_next_to_it_only(samples, part, name, noise, distance, method, factor):
     """By less than the noise of the instrument."""
