@@ -29,7 +29,10 @@ _LARGEST_CHI_SQUARED = 4.0
 Reduced chi squared from which an image does not describe the visibilities: that of fits to up to three simulated
 sources with 2 to 20 % noise is 3.6 or less.
 """
-_ADVICE = "Compare it with the images of other methods, and check the visibilities and their errors."
+_ADVICE = (
+    "Compare it with the images of other methods, and check that all sources are in the image and, if they are given, "
+    "the visibilities and their errors."
+)
 _FIT_ADVICE = "Up to three Gaussian sources do not describe the flare: use method='mem' or 'network'."
 _WEIGHT_OF_SOURCES = 0.75
 """Weight of the fitted sources, where they describe the visibilities, in the mean with the image of the network."""
@@ -71,7 +74,9 @@ def restore(observation, method, *, progress=False, residual=False, clean_weight
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        The reduced chi squared of a forward fit, or of an image with errors of the visibilities, is more than 4.
+        The reduced chi squared of the image is more than 4. Without errors of the visibilities, those of images with a
+        residual map, of the network in a Map of less than 192 arcsec, and with pixels of more than 7.3 arcsec are not
+        checked.
     """
     options = {"residual": residual, "clean_weighting": clean_weighting}
     part = (slice(None), slice(None))
@@ -99,7 +104,7 @@ def restore(observation, method, *, progress=False, residual=False, clean_weight
     if sources is not None:
         # The image lacks what the sources have outside of it
         _warn_of_misfit(visibilities_of_scene(sources.scene, observation.own_axes()[0]), observation, _FIT_ADVICE)
-    elif observation.errors is not None:
+    elif observation.errors is not None or (not residual and _shows_misfit(observation)):
         _warn_of_misfit(model_visibilities(image, *observation.own_axes()), observation, _ADVICE)
     return Restored(data=image[part], unit=observation.unit / u.arcsec**2, cards=cards)
 
@@ -199,6 +204,12 @@ def _field(observation, x, y, pixel):
             for middle, side in zip((whole.x[column], whole.y[row]), sides[::-1], strict=True)
         )
     return center, Grid(tuple(int(np.clip(side, smallest, largest)) for side in sides), (pixel, pixel))
+
+
+def _shows_misfit(observation):
+    """Whether the image contains all sources, as a small one may not, and has pixels that resolve the clean beam."""
+    _, grid = observation.own_axes()
+    return observation.with_surroundings()[0].shape == observation.shape and max(map(abs, grid.pixel)) <= BEAM / 2
 
 
 def _describes(sources):

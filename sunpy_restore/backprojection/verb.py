@@ -87,9 +87,9 @@ def backproj_to_clean(
         The sub-collimators are not 3 to 10 or the weighting is not natural, and they are not given; or given ones
         contradict the image; or the image was made without single visibilities; or neither weighting explains it; or
         the given visibilities differ from it by a shift or a scale; or the rotation of the visibilities in a small
-        image is not certain, or its brightest source is outside; or the errors of the visibilities are too small or too
-        large, or some are huge; or the result does not agree with the visibilities, if their errors are given or the
-        method is ``"forward-fit"``; or the image is unlike those that the method was trained and tested with; or the
+        image is not certain; or sources are outside of the image or at its edge; or the errors of the visibilities are
+        too small or too large, or some are huge; or the result does not agree with the visibilities, by their errors or
+        the estimated noise; or the image is unlike those that the method was trained and tested with; or the
         uncertainty of some pixels is infinite.
 
     Raises
