@@ -1,5 +1,7 @@
 """Restore an observation: by a method, and fitted to measured visibilities."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import ndimage
 
@@ -7,7 +9,7 @@ import astropy.units as u
 
 from sunpy_restore.backprojection.channels import PIXEL, channels_of, separate_sources
 from sunpy_restore.backprojection.classical import FittedImage
-from sunpy_restore.backprojection.fitting.average import longest_row
+from sunpy_restore.backprojection.fitting.average import are_distinct, longest_row, relative_noise
 from sunpy_restore.backprojection.fitting.noise import cleaned_field, errors_of, errors_with_model
 from sunpy_restore.backprojection.fitting.scenes import visibilities_of_scene
 from sunpy_restore.backprojection.fitting.sourcetable import source_cards
@@ -17,7 +19,7 @@ from sunpy_restore.backprojection.visibilities.fourier import Grid, back_project
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.restoration.methods import Restored
 
-__all__ = ["not_negative", "restore", "with_network"]
+__all__ = ["FollowedImage", "not_negative", "restore", "with_network"]
 
 _SIDE_STEP = 16
 """The sides of the network's field are multiples of this number of pixels."""
@@ -42,6 +44,22 @@ _EDGE, _EDGE_SHARE = 20.0, 0.02
 """Width of the edge of an image in arcsec, and the share of the light in it from which there is a source."""
 
 
+class FollowedImage(NamedTuple):
+    """
+    Image of a network that follows fitted sources.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Flux per clean beam, shape ``(ny, nx)``.
+    followed : `int`
+        Number of sources that it follows, 0 if it follows none.
+    """
+
+    image: np.ndarray
+    followed: int
+
+
 def restore(observation, method, *, progress=False, residual=False, clean_weighting="natural"):
     """
     Restore an observation.
@@ -63,8 +81,9 @@ def restore(observation, method, *, progress=False, residual=False, clean_weight
         Flux per square arcsec, shape ``(ny, nx)``, fitted to the visibilities of the observation if their errors are
         known and the method is not ``"forward-fit"``. The header keywords ``BMAJ``, ``BMIN`` and ``BPA`` describe the
         clean beam; ``RSTCHI0`` and ``RSTCHI2`` are the reduced chi squared before and after the fit, with the
-        errors of `~sunpy_restore.backprojection.fitting.noise.errors_of`; for those of
-        sources see `~sunpy_restore.backprojection.fitting.sourcetable.source_table`.
+        errors of `~sunpy_restore.backprojection.fitting.noise.errors_of`; ``RSTNFIT`` is the number of fitted sources
+        that the network follows; for those of sources see
+        `~sunpy_restore.backprojection.fitting.sourcetable.source_table`.
 
     Raises
     ------
@@ -94,6 +113,8 @@ def restore(observation, method, *, progress=False, residual=False, clean_weight
         image = method(observation, progress=progress)
     cards = {"bmaj": BEAM / 3600, "bmin": BEAM / 3600, "bpa": 0.0}
     sources = None
+    if isinstance(image, FollowedImage):
+        image, cards["rstnfit"] = image
     if isinstance(image, FittedImage):
         image, sources = image
         cards |= source_cards(sources, observation)
@@ -115,8 +136,8 @@ def with_network(observation, network, *, progress=False):
 
     The network sees the whole image on pixels of its own or, if that is larger than 6.4 arcmin, the part around the
     maximum. A cubic spline interpolates its result. If fitted sources describe the visibilities and do not touch one
-    another, the image is the mean of that of a network that is guided by them and of the average of all models of the
-    fit, with weights of 25 and 75 %.
+    another, or are distinct, the image is the mean of that of a network that is guided by them and of the average of
+    all models of the fit, with weights of 25 and 75 %.
 
     Parameters
     ----------
@@ -129,8 +150,8 @@ def with_network(observation, network, *, progress=False):
 
     Returns
     -------
-    `numpy.ndarray`
-        Flux per clean beam, shape ``(ny, nx)``; 0 outside of the network's field.
+    `FollowedImage`
+        0 outside of the network's field.
 
     Raises
     ------
@@ -160,10 +181,12 @@ def with_network(observation, network, *, progress=False):
     inside = [abs(place - (n - 1) / 2) <= n / 2 + _ROUNDING for place, n in zip(pixels, grid.shape, strict=True)]
     interpolated = ndimage.map_coordinates(image, pixels, order=3, mode="nearest")
     image = np.maximum(interpolated, 0)
-    if getattr(network.module, "guides", 0) and _describes(sources):
+    followed = 0
+    if getattr(network.module, "guides", 0) and _describes(sources, visibilities, errors):
+        followed = len(sources.scenes[0].flux)
         fitted = sources.brightness_at(x - center[0], y - center[1])
         image += _WEIGHT_OF_SOURCES * (fitted - image)
-    return np.where(inside[0] & inside[1], image, 0)
+    return FollowedImage(np.where(inside[0] & inside[1], image, 0), followed)
 
 
 def not_negative(restored, channels):
@@ -212,11 +235,11 @@ def _shows_misfit(observation):
     return observation.with_surroundings()[0].shape == observation.shape and max(map(abs, grid.pixel)) <= BEAM / 2
 
 
-def _describes(sources):
-    """Whether sources describe the visibilities, and are apart: two that touch may be a loop."""
+def _describes(sources, visibilities, errors):
+    """Whether sources describe the visibilities, and are apart or distinct: two that touch may be a loop."""
     if not sources.scenes or sources.chi_squared > _LARGEST_OF_SOURCES:
         return False
-    return longest_row(sources.scenes[0]) == 1
+    return longest_row(sources.scenes[0]) == 1 or are_distinct(sources, relative_noise(visibilities, errors))
 
 
 def _is_near_edge(observation):
