@@ -27,6 +27,8 @@ the share was smaller in all of 300 simulated images of sources inside with up t
 """
 _SHARE_OF_SMALL = 2.0
 """Factor of that share for a small image, around which sources are searched: there the image is hardly wrong."""
+_LEAST_NOISE = 0.03
+"""Smallest noise with the surroundings, relative to the mean amplitude: that of the calibration of STIX."""
 _NOISE_MARGIN, _NOISE_RATIO = 60.0, 2.0
 """
 Width in arcsec of the surroundings for the estimate of the noise, and the ratio of the noise without them to that with
@@ -121,4 +123,5 @@ def _noise_ratio(visibilities, points, grid):
     )
     known = np.ones(len(visibilities))
     with_surroundings = noise_factor(visibilities, known, points, grid._replace(shape=shape))
-    return noise_factor(visibilities, known, points, grid) / max(with_surroundings, np.finfo(float).tiny)
+    least = _LEAST_NOISE / np.sqrt(2) * np.abs(visibilities).mean()
+    return noise_factor(visibilities, known, points, grid) / max(with_surroundings, least)
