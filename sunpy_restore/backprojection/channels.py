@@ -14,14 +14,14 @@ Their names are in `sunpy_restore.backprojection.task.CHANNELS`:
 ``mem``, ``forward-fit``
     Images by maximum entropy and of one to four fitted Gaussian sources, per clean beam in the same unit. Three or more
     sources that touch in a row are mostly a loop, which the fit cuts into pieces: then both are the image by maximum
-    entropy.
+    entropy, unless there is little noise and the sources are round and compact, unlike the pieces of most loops.
 ``noise``
     Mean standard deviation of the real part of a visibility in the same unit, the same everywhere.
 """
 
 import numpy as np
 
-from sunpy_restore.backprojection.fitting.average import average_sources, longest_row
+from sunpy_restore.backprojection.fitting.average import are_distinct, average_sources, longest_row, relative_noise
 from sunpy_restore.backprojection.fitting.scenes import image_of, visibilities_of_scene
 from sunpy_restore.backprojection.imaging.agreement import model_visibilities
 from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
@@ -54,13 +54,16 @@ def separate_sources(visibilities, points, grid, errors):
     Returns
     -------
     `~sunpy_restore.backprojection.fitting.average.WeightedSources`
-        Without models if none explains the visibilities, or if the best one has three or more sources that touch one
-        another in a row or do not describe the visibilities.
+        Without models if none explains the visibilities, or if the best one has three or more sources that do not
+        describe the visibilities, or touch one another in a row and are not distinct, see
+        `~sunpy_restore.backprojection.fitting.average.are_distinct`.
     """
     sources = average_sources(visibilities, errors, points, grid)
     best = sources.scenes[0] if sources.scenes else None
     if best is not None and len(best.flux) >= _PIECES:
-        if longest_row(best) >= _PIECES or sources.chi_squared > _LARGEST_CHI_SQUARED:
+        distinct = are_distinct(sources, relative_noise(visibilities, errors))
+        are_pieces = longest_row(best) >= _PIECES and not distinct
+        if are_pieces or sources.chi_squared > _LARGEST_CHI_SQUARED:
             return sources._replace(scenes=[], weights=np.zeros(0))
     return sources
 

@@ -163,7 +163,7 @@ def forward_fit(observation, *, progress=False):
     sources = fit_sources(observation.visibilities, errors_of(observation), points, grid)
     if observation.visibilities.any() and not len(sources.scene.flux):
         raise ValueError(
-            "Found no Gaussian source inside the image that explains the visibilities; expected one to three. Use "
-            "method='mem'."
+            "Found no Gaussian source inside the image that explains the visibilities; expected one to three. Make an "
+            "image that contains the source, or use method='mem'."
         )
     return FittedImage(image_of(sources.scene, grid, BEAM), sources)

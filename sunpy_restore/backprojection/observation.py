@@ -11,7 +11,8 @@ from sunpy_restore.backprojection.provenance.geometry import map_center, points_
 from sunpy_restore.backprojection.provenance.inversion import find_orientations
 from sunpy_restore.backprojection.provenance.matching import match_inversions
 from sunpy_restore.backprojection.provenance.options import find_used, weighting_of
-from sunpy_restore.backprojection.provenance.recognition import filled_corners, refuse_residual, warn_of_outside
+from sunpy_restore.backprojection.provenance.outside import warn_of_outside
+from sunpy_restore.backprojection.provenance.recognition import filled_corners, refuse_residual
 from sunpy_restore.backprojection.provenance.units import is_by_idl, unit_of, warn_of_sums
 from sunpy_restore.backprojection.visibilities.fourier import Grid, weights_of
 from sunpy_restore.backprojection.visibilities.uvplane import SUBCOLLIMATORS, UVPoints, stix_uv, subcollimator_numbers
@@ -184,7 +185,7 @@ class Observation(observation.Observation):
         Warns
         -----
         ~sunpy_restore.core.exceptions.RestoreWarning
-            The Map was binned, is a cutout without the brightest source, or the errors are too small or much too large;
+            The Map was binned, sources are outside of it or at its edge, or the errors are too small or much too large;
             or see `~sunpy_restore.backprojection.provenance.options.find_used` and
             `~sunpy_restore.backprojection.provenance.matching.match_inversions`.
         """

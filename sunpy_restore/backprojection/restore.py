@@ -1,5 +1,7 @@
 """Restore an observation: by a method, and fitted to measured visibilities."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import ndimage
 
@@ -7,7 +9,7 @@ import astropy.units as u
 
 from sunpy_restore.backprojection.channels import PIXEL, channels_of, separate_sources
 from sunpy_restore.backprojection.classical import FittedImage
-from sunpy_restore.backprojection.fitting.average import longest_row
+from sunpy_restore.backprojection.fitting.average import are_distinct, longest_row, relative_noise
 from sunpy_restore.backprojection.fitting.noise import cleaned_field, errors_of, errors_with_model
 from sunpy_restore.backprojection.fitting.scenes import visibilities_of_scene
 from sunpy_restore.backprojection.fitting.sourcetable import source_cards
@@ -17,7 +19,7 @@ from sunpy_restore.backprojection.visibilities.fourier import Grid, back_project
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.restoration.methods import Restored
 
-__all__ = ["not_negative", "restore", "with_network"]
+__all__ = ["FollowedImage", "not_negative", "restore", "with_network"]
 
 _SIDE_STEP = 16
 """The sides of the network's field are multiples of this number of pixels."""
@@ -29,7 +31,10 @@ _LARGEST_CHI_SQUARED = 4.0
 Reduced chi squared from which an image does not describe the visibilities: that of fits to up to three simulated
 sources with 2 to 20 % noise is 3.6 or less.
 """
-_ADVICE = "Compare it with the images of other methods, and check the visibilities and their errors."
+_ADVICE = (
+    "Compare it with the images of other methods, and check that all sources are in the image and, if they are given, "
+    "the visibilities and their errors."
+)
 _FIT_ADVICE = "Up to three Gaussian sources do not describe the flare: use method='mem' or 'network'."
 _WEIGHT_OF_SOURCES = 0.75
 """Weight of the fitted sources, where they describe the visibilities, in the mean with the image of the network."""
@@ -37,6 +42,22 @@ _LARGEST_OF_SOURCES = 1.5
 """Chi squared per degree of freedom up to which sources describe the visibilities."""
 _EDGE, _EDGE_SHARE = 20.0, 0.02
 """Width of the edge of an image in arcsec, and the share of the light in it from which there is a source."""
+
+
+class FollowedImage(NamedTuple):
+    """
+    Image of a network that follows fitted sources.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Flux per clean beam, shape ``(ny, nx)``.
+    followed : `int`
+        Number of sources that it follows, 0 if it follows none.
+    """
+
+    image: np.ndarray
+    followed: int
 
 
 def restore(observation, method, *, progress=False, residual=False, clean_weighting="natural"):
@@ -60,8 +81,9 @@ def restore(observation, method, *, progress=False, residual=False, clean_weight
         Flux per square arcsec, shape ``(ny, nx)``, fitted to the visibilities of the observation if their errors are
         known and the method is not ``"forward-fit"``. The header keywords ``BMAJ``, ``BMIN`` and ``BPA`` describe the
         clean beam; ``RSTCHI0`` and ``RSTCHI2`` are the reduced chi squared before and after the fit, with the
-        errors of `~sunpy_restore.backprojection.fitting.noise.errors_of`; for those of
-        sources see `~sunpy_restore.backprojection.fitting.sourcetable.source_table`.
+        errors of `~sunpy_restore.backprojection.fitting.noise.errors_of`; ``RSTNFIT`` is the number of fitted sources
+        that the network follows; for those of sources see
+        `~sunpy_restore.backprojection.fitting.sourcetable.source_table`.
 
     Raises
     ------
@@ -71,7 +93,9 @@ def restore(observation, method, *, progress=False, residual=False, clean_weight
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        The reduced chi squared of a forward fit, or of an image with errors of the visibilities, is more than 4.
+        The reduced chi squared of the image is more than 4. Without errors of the visibilities, those of images with a
+        residual map, of the network in a Map of less than 192 arcsec, and with pixels of more than 7.3 arcsec are not
+        checked.
     """
     options = {"residual": residual, "clean_weighting": clean_weighting}
     part = (slice(None), slice(None))
@@ -89,6 +113,8 @@ def restore(observation, method, *, progress=False, residual=False, clean_weight
         image = method(observation, progress=progress)
     cards = {"bmaj": BEAM / 3600, "bmin": BEAM / 3600, "bpa": 0.0}
     sources = None
+    if isinstance(image, FollowedImage):
+        image, cards["rstnfit"] = image
     if isinstance(image, FittedImage):
         image, sources = image
         cards |= source_cards(sources, observation)
@@ -99,7 +125,7 @@ def restore(observation, method, *, progress=False, residual=False, clean_weight
     if sources is not None:
         # The image lacks what the sources have outside of it
         _warn_of_misfit(visibilities_of_scene(sources.scene, observation.own_axes()[0]), observation, _FIT_ADVICE)
-    elif observation.errors is not None:
+    elif observation.errors is not None or (not residual and _shows_misfit(observation)):
         _warn_of_misfit(model_visibilities(image, *observation.own_axes()), observation, _ADVICE)
     return Restored(data=image[part], unit=observation.unit / u.arcsec**2, cards=cards)
 
@@ -110,8 +136,8 @@ def with_network(observation, network, *, progress=False):
 
     The network sees the whole image on pixels of its own or, if that is larger than 6.4 arcmin, the part around the
     maximum. A cubic spline interpolates its result. If fitted sources describe the visibilities and do not touch one
-    another, the image is the mean of that of a network that is guided by them and of the average of all models of the
-    fit, with weights of 25 and 75 %.
+    another, or are distinct, the image is the mean of that of a network that is guided by them and of the average of
+    all models of the fit, with weights of 25 and 75 %.
 
     Parameters
     ----------
@@ -124,8 +150,8 @@ def with_network(observation, network, *, progress=False):
 
     Returns
     -------
-    `numpy.ndarray`
-        Flux per clean beam, shape ``(ny, nx)``; 0 outside of the network's field.
+    `FollowedImage`
+        0 outside of the network's field.
 
     Raises
     ------
@@ -155,10 +181,12 @@ def with_network(observation, network, *, progress=False):
     inside = [abs(place - (n - 1) / 2) <= n / 2 + _ROUNDING for place, n in zip(pixels, grid.shape, strict=True)]
     interpolated = ndimage.map_coordinates(image, pixels, order=3, mode="nearest")
     image = np.maximum(interpolated, 0)
-    if getattr(network.module, "guides", 0) and _describes(sources):
+    followed = 0
+    if getattr(network.module, "guides", 0) and _describes(sources, visibilities, errors):
+        followed = len(sources.scenes[0].flux)
         fitted = sources.brightness_at(x - center[0], y - center[1])
         image += _WEIGHT_OF_SOURCES * (fitted - image)
-    return np.where(inside[0] & inside[1], image, 0)
+    return FollowedImage(np.where(inside[0] & inside[1], image, 0), followed)
 
 
 def not_negative(restored, channels):
@@ -201,11 +229,17 @@ def _field(observation, x, y, pixel):
     return center, Grid(tuple(int(np.clip(side, smallest, largest)) for side in sides), (pixel, pixel))
 
 
-def _describes(sources):
-    """Whether sources describe the visibilities, and are apart: two that touch may be a loop."""
+def _shows_misfit(observation):
+    """Whether the image contains all sources, as a small one may not, and has pixels that resolve the clean beam."""
+    _, grid = observation.own_axes()
+    return observation.with_surroundings()[0].shape == observation.shape and max(map(abs, grid.pixel)) <= BEAM / 2
+
+
+def _describes(sources, visibilities, errors):
+    """Whether sources describe the visibilities, and are apart or distinct: two that touch may be a loop."""
     if not sources.scenes or sources.chi_squared > _LARGEST_OF_SOURCES:
         return False
-    return longest_row(sources.scenes[0]) == 1
+    return longest_row(sources.scenes[0]) == 1 or are_distinct(sources, relative_noise(visibilities, errors))
 
 
 def _is_near_edge(observation):

@@ -19,7 +19,7 @@ from sunpy_restore.backprojection.imaging.field import gaussians_on, restrict
 from sunpy_restore.backprojection.visibilities.fourier import back_projection, weights_of
 from sunpy_restore.core.uncertainty.evidence import Evidence
 
-__all__ = ["LIMITS", "STRATA", "evidence"]
+__all__ = ["LIMITS", "STRATA", "UNKNOWN", "evidence"]
 
 STRATA = ("core", "10 % contour", "empty field", "background")
 """
@@ -29,6 +29,9 @@ within a beam; and less than that.
 
 LIMITS = ("background",)
 """Kinds of pixels without a signal, whose uncertainty is an upper limit: most of the errors are far smaller."""
+
+UNKNOWN = "an image without a source, or from visibilities of another instrument than STIX"
+"""What nothing is known of."""
 
 _CORE, _CONTOUR, _BACKGROUND = 0.5, 0.1, 1e-4
 """Limits of the strata, relative to the maximum."""
@@ -56,8 +59,9 @@ def evidence(observation, restored, method):
     Returns
     -------
     `~sunpy_restore.core.uncertainty.evidence.Evidence`
-        Of all pixels. Nothing is known of images without a source, of those from visibilities of other instruments than
-        STIX, and outside of the 6.4 arcmin in which sources are searched.
+        Of all pixels. Nothing is known of images without a source, and of those from visibilities of other instruments
+        than STIX. Outside of the 6.4 arcmin in which sources are searched, pixels are 0 and have the error of the
+        background.
 
     Raises
     ------
@@ -73,8 +77,7 @@ def evidence(observation, restored, method):
         )
     image = np.maximum(image, 0)
     points, grid = observation.own_axes()
-    searched = np.ones(image.shape, bool) if method.name == "clean" else _searched(observation, points, grid)
-    known = image.any() and not any(label.startswith("#") for label in points.labels)
+    is_known = image.any() and not any(label.startswith("#") for label in points.labels)
     peak = image.max() if image.any() else 1.0
     features = _features(observation, image / peak, peak, points, grid)
     stratum = np.select(
@@ -84,7 +87,7 @@ def evidence(observation, restored, method):
     return Evidence(
         where=np.ones(image.shape, bool),
         features={name: np.broadcast_to(values, image.shape).ravel() for name, values in features.items()},
-        scale=np.full(image.size, peak), stratum=stratum.ravel(), unknown=~(searched & known).ravel(),
+        scale=np.full(image.size, peak), stratum=stratum.ravel(), unknown=np.full(image.size, not is_known),
         magnification=_PIXEL / np.sqrt(grid.area),
     )  # fmt: skip
 
@@ -147,15 +150,3 @@ def _references(identity):
     dirty = back_projection(field.visibilities, points, field.grid, weights_of(points))
     model = clean(dirty, wide_beam(points, field.grid), field.grid).model
     return errors, gaussians_on(grid, model, field, BEAM), maximum_entropy(visibilities, errors, points, grid)
-
-
-def _searched(observation, points, grid):
-    """The part of the image in which methods search sources."""
-    field = restrict(observation.visibilities, points, grid)
-    along_y, along_x = (
-        abs(own - middle) <= (size * n) / 2
-        for own, middle, size, n in zip(
-            (grid.y, grid.x), field.center[::-1], field.grid.pixel, field.grid.shape, strict=True
-        )
-    )
-    return along_y[:, np.newaxis] & along_x

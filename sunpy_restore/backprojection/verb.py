@@ -87,9 +87,9 @@ def backproj_to_clean(
         The sub-collimators are not 3 to 10 or the weighting is not natural, and they are not given; or given ones
         contradict the image; or the image was made without single visibilities; or neither weighting explains it; or
         the given visibilities differ from it by a shift or a scale; or the rotation of the visibilities in a small
-        image is not certain, or its brightest source is outside; or the errors of the visibilities are too small or too
-        large, or some are huge; or the result does not agree with the visibilities, if their errors are given or the
-        method is ``"forward-fit"``; or the image is unlike those that the method was trained and tested with; or the
+        image is not certain; or sources are outside of the image or at its edge; or the errors of the visibilities are
+        too small or too large, or some are huge; or the result does not agree with the visibilities, by their errors or
+        the estimated noise; or the image is unlike those that the method was trained and tested with; or the
         uncertainty of some pixels is infinite.
 
     Raises
@@ -113,7 +113,8 @@ def backproj_to_clean(
     ``RESTORED``, ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``, ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line. If
     visibilities with errors are given also ``RSTCHI0`` and ``RSTCHI2``, the reduced chi squared of the image before and
     after the fit, with the clean beam divided out and with the errors that were used: larger ones if those given are
-    too small. ``method="forward-fit"`` is not changed by a fit; it adds the
+    too small. The network adds ``RSTNFIT``, the number of fitted sources that it follows, 0 if it follows none.
+    ``method="forward-fit"`` is not changed by a fit; it adds the
     parameters of the sources, see `~sunpy_restore.backprojection.fitting.sourcetable.source_table`.
 
     ``RSTLIKE`` is how far the image is from those that the method was trained and tested with; more than 1 is unusual.

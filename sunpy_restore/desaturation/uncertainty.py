@@ -18,7 +18,7 @@ from sunpy_restore.desaturation.fringes.differences import (
 from sunpy_restore.desaturation.fringes.diffraction import RADIUS
 from sunpy_restore.desaturation.fringes.psf import fringe_kernel
 
-__all__ = ["STRATA", "evidence", "known_sums"]
+__all__ = ["STRATA", "UNKNOWN", "evidence", "known_sums"]
 
 STRATA = (
     "saturated core",
@@ -29,6 +29,9 @@ STRATA = (
     "mask over bright core",
 )
 """Kinds of filled pixels: saturated by light or by charge, next to such pixels, and masked for an unknown reason."""
+
+UNKNOWN = "in masks of which a pixel is more than 48 pixels from any observed one"
+"""What nothing is known of."""
 
 _INTERIOR = 3.5  # pixels from the border of a mask
 _RISE, _FEW = 0.12, -3.1  # logarithms: brightness of the rim of a core, share of pixels that are brighter

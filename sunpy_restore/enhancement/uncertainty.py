@@ -9,10 +9,13 @@ from sunpy_restore.enhancement.deconvolution.classical import bicubic
 from sunpy_restore.enhancement.deconvolution.linear import apply_filter, wiener_filter
 from sunpy_restore.enhancement.optics.forward import reconvolve
 
-__all__ = ["STRATA", "evidence", "evidence_in_strips"]
+__all__ = ["STRATA", "UNKNOWN", "evidence", "evidence_in_strips"]
 
 STRATA = ("umbra", "penumbra", "bright granule", "dark lane", "field-free", "network and plage", "strong field")
 """Kinds of pixels: the first four in continuum images, the others in magnetograms."""
+
+UNKNOWN = "off the disk, close to the limb, masked, or filled in"
+"""What nothing is known of."""
 
 _UMBRA, _SPOT = 0.5, 0.9
 """Intensities relative to the quiet Sun below which a pixel belongs to an umbra, and to a sunspot."""

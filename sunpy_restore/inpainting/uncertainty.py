@@ -12,10 +12,13 @@ from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE
 from sunpy_restore.inpainting.lasco.header import FULL
 from sunpy_restore.inpainting.lasco.missing_blocks import FARTHEST
 
-__all__ = ["BORDER", "FARTHEST", "FEATURES", "STRATA", "evidence"]
+__all__ = ["BORDER", "FARTHEST", "FEATURES", "STRATA", "UNKNOWN", "evidence"]
 
 STRATA = ("quiet corona", "streamer", "front", "occulter's edge")
 """Kinds of filled pixels, by what is around the hole."""
+
+UNKNOWN = "far from any observed pixel, at the border of the field, or never sent"
+"""What nothing is known of."""
 
 FEATURES = (
     "distance", "size", "open", "unobserved", "ring", "radius", "relative noise",

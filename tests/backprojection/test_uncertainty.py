@@ -1,5 +1,6 @@
 """Tests of what tells the errors of restored images, and of the calibrated uncertainty."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 import sunpy.map
 
+from sunpy_restore import measure, report
 from sunpy_restore.backprojection.fitting.scenes import image_of, visibilities_of_scene
 from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
 from sunpy_restore.backprojection.observation import Observation
@@ -16,8 +18,10 @@ from sunpy_restore.backprojection.uncertainty import LIMITS, STRATA, evidence
 from sunpy_restore.backprojection.verb import backproj_to_clean
 from sunpy_restore.backprojection.visibilities.fourier import Grid
 from sunpy_restore.backprojection.visibilities.uvplane import UVPoints, stix_uv
+from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.restoration.methods import load_method, restore_observation
 from sunpy_restore.core.uncertainty.errorfile import FOLDER, read_models
+from sunpy_restore.core.uncertainty.predicted import find_reason
 from sunpy_restore.data import sample_path
 
 POINTS = stix_uv()
@@ -91,14 +95,35 @@ def test_nothing_is_known_of_other_instruments(scene):
     assert found(replace(observation, points=points)).unknown.all()
 
 
-def test_nothing_is_known_where_no_source_is_searched(scene):
+@pytest.mark.parametrize("method", [MEM, CLEAN])
+def test_pixels_where_no_source_is_searched_have_the_error_of_the_background(scene, method):
     """In images larger than 6.4 arcmin, except by CLEAN, which takes all pixels."""
     observation = observed(scene, pixel=6.0, side=510.0)
-    unknown = found(observation, MEM).unknown.reshape(observation.shape)
-    assert unknown[0].all()
-    assert not unknown[42, 42]
-    assert unknown.mean() == pytest.approx(1 - (384 / 510) ** 2, abs=0.03)
-    assert not found(observation, CLEAN).unknown.any()
+    seen = found(observation, method)
+    assert not seen.unknown.any()
+    assert (seen.stratum.reshape(observation.shape)[0] == STRATA.index("background")).all()
+
+
+def test_flux_of_a_whole_map_of_any_size_has_an_error_and_no_flag(make_backprojection, scene):
+    """The pixels beyond 6.4 arcmin, which are 0, add no more than their own small error."""
+    values, sigmas = [], []
+    for count in (129, 400):
+        smap = make_backprojection(observed(scene, noise=0.03).visibilities, shape=(count, count), pixel=(2.5, 2.5))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RestoreWarning)
+            result = backproj_to_clean(smap, uncertainty=True)
+        assert "Pixels of unknown error" not in {check.name for check in report(result, smap).flagged}
+        assert result.meta["rstunkn"] == 0
+        whole = measure(result)
+        values.append(whole.flux.value)
+        sigmas.append(whole.flux_error.value)
+    assert values[1] == pytest.approx(values[0], abs=0.5 * sigmas[0])
+    assert sigmas[0] < sigmas[1] < 2 * sigmas[0]
+
+
+def test_warning_of_unknown_errors_says_what_is_unknown_of_this_instrument():
+    assert "STIX" in find_reason(MEM)
+    assert "disk" not in find_reason(MEM)
 
 
 def test_residual_maps_are_refused(make_backprojection, scene):
@@ -158,6 +183,7 @@ def test_correlation_has_a_size_in_arcsec(make_backprojection, scene):
     assert max(widths[2.0]) * 2.0 < 5 * BEAM
 
 
+@pytest.mark.filterwarnings("ignore:The image does not agree with the visibilities")
 @pytest.mark.parametrize("name", ["network", "mem", "clean"])
 def test_truth_is_covered(name):
     """

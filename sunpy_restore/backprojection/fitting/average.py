@@ -11,7 +11,7 @@ from sunpy_restore.backprojection.fitting.search import SourceSearch, criterion_
 from sunpy_restore.backprojection.imaging.beam import BEAM
 from sunpy_restore.backprojection.imaging.field import restrict
 
-__all__ = ["WeightedSources", "average_sources", "longest_row"]
+__all__ = ["WeightedSources", "are_distinct", "average_sources", "longest_row", "relative_noise"]
 
 _MOST = 4
 """Largest number of sources."""
@@ -24,6 +24,15 @@ apart; in between they touch, as the pieces of a loop do.
 """
 _WIDEST_PIECE = 36.0 / gaussian_sigma_to_fwhm
 """Largest standard deviation in arcsec across a piece of a loop; a halo around compact sources is wider."""
+
+_DISTINCT = 3
+"""Number of sources that touch and can still be told from the pieces of a loop."""
+_LARGEST_NOISE, _LARGEST_CHI_SQUARED = 0.03, 1.5
+"""Largest noise relative to the mean amplitude, and chi squared per degree of freedom, for which they can."""
+_COMPACT = 18.0 / gaussian_sigma_to_fwhm
+"""Largest standard deviation in arcsec of such sources."""
+_LEAST_SHARE = 0.2
+"""Least share of such a source in their flux: the ends of a loop get less."""
 
 
 class WeightedSources(NamedTuple):
@@ -129,3 +138,50 @@ def longest_row(scene):
     touching = touching & np.outer(narrow, narrow) | np.eye(len(scene.x), dtype=bool)
     rows = np.linalg.matrix_power(touching.astype(int), len(scene.x)) > 0
     return int(rows.sum(axis=1).max(initial=0))
+
+
+def are_distinct(sources, noise):
+    """
+    Whether three sources that touch are sources of their own and not the pieces into which a fit cuts a loop.
+
+    Where the noise is low, the pieces of most loops are elliptical, wide or faint, or do not describe the visibilities,
+    while compact round sources do. In simulated scenes with 2 % noise, 66 of 100 rows and triangles of three such
+    sources were distinct, and 7 of 100 loops, whose image errors were hardly different with the fit. With 5 % noise or
+    more, the fit makes loops worse.
+
+    Parameters
+    ----------
+    sources : `WeightedSources`
+        Models with at least one source.
+    noise : `float`
+        See `relative_noise`.
+
+    Returns
+    -------
+    `bool`
+    """
+    best = sources.scenes[0]
+    return bool(
+        len(best.flux) == _DISTINCT
+        and noise <= _LARGEST_NOISE
+        and sources.chi_squared <= _LARGEST_CHI_SQUARED
+        and (best.major == best.minor).all()
+        and best.major.max() <= _COMPACT
+        and best.flux.min() >= _LEAST_SHARE * best.flux.sum()
+    )
+
+
+def relative_noise(visibilities, errors):
+    """
+    Standard deviation of a complex visibility relative to the mean amplitude.
+
+    Parameters
+    ----------
+    visibilities, errors
+        See `~sunpy_restore.backprojection.fitting.sources.fit_sources`.
+
+    Returns
+    -------
+    `float`
+    """
+    return float(np.sqrt(2) * np.mean(errors) / max(np.abs(visibilities).mean(), np.finfo(float).tiny))

@@ -5,8 +5,7 @@ from scipy import ndimage
 
 from sunpy_restore.backprojection.fitting.noise import noise_factor
 from sunpy_restore.backprojection.imaging.field import restrict
-from sunpy_restore.backprojection.visibilities.fourier import Grid, back_projection, weights_of
-from sunpy_restore.core.messages import warn_user
+from sunpy_restore.backprojection.visibilities.fourier import back_projection, weights_of
 
 __all__ = [
     "filled_corners",
@@ -15,7 +14,6 @@ __all__ = [
     "recognized_weighting",
     "refuse_residual",
     "unused_points",
-    "warn_of_outside",
 ]
 
 _UNUSED, _USED = 1e-4, 0.05
@@ -47,12 +45,6 @@ _LARGEST_FILLED_PART = 0.55
 """Largest part of a frame that is outside of an image that was rotated in it."""
 _LEAST_POINTS = 18
 """Number of visibilities from which that holds."""
-_SMALL_FIELD = 192.0
-"""Side in arcsec of an image below which sources outside of it are searched."""
-_SURROUNDINGS = Grid((65, 65), (4.0, 4.0))
-"""Pixel grid on which they are searched."""
-_BRIGHTER = 1.1
-"""Ratio of the maximum of the back-projection outside to that inside from which the source is outside."""
 
 
 def unused_points(visibilities, points, *, by_idl=False):
@@ -213,36 +205,6 @@ def refuse_residual(visibilities, points, grid):
             "source has a positive brightness. Give the back-projection and not the residual map of CLEAN. If it is a "
             "back-projection, the source may be outside of the image: make one that contains it."
         )
-
-
-def warn_of_outside(visibilities, points, grid):
-    """
-    Warn of a cutout that does not contain the brightest source.
-
-    Parameters
-    ----------
-    visibilities, points, grid
-        See `recognized_weighting`.
-
-    Warns
-    -----
-    ~sunpy_restore.core.exceptions.RestoreWarning
-        The back-projection around a small image is larger than in it.
-    """
-    halves = [abs(size) * n / 2 for size, n in zip(grid.pixel, grid.shape, strict=True)]
-    if 2 * min(halves) >= _SMALL_FIELD:
-        return
-    around = _SURROUNDINGS
-    dirty = back_projection(visibilities, points, around, weights_of(points))
-    inside = np.outer(abs(around.y) <= halves[0], abs(around.x) <= halves[1])
-    if inside.all() or dirty[~inside].max() <= _BRIGHTER * dirty[inside].max():
-        return
-    row, column = np.unravel_index(np.argmax(np.where(inside, -np.inf, dirty)), dirty.shape)
-    warn_user(
-        f"The brightest source appears to be outside of the image of {2 * halves[1]:.0f} x {2 * halves[0]:.0f} arcsec, "
-        f"about {np.hypot(around.x[column], around.y[row]):.0f} arcsec from its centre: most of the image may be "
-        "sidelobes of that source. Restore the whole image and cut out the result."
-    )
 
 
 def filled_corners(data):

@@ -18,7 +18,14 @@ from sunpy_restore.core.system.cluster import active_client, completed, device_o
 from sunpy_restore.core.system.memory import enough_memory
 from sunpy_restore.core.task import Restoration, reference_to, resolve
 from sunpy_restore.core.uncertainty.errorfile import check_calibrated
-from sunpy_restore.core.uncertainty.predicted import check_draws, find_model, find_sums, standard_deviation, uncertain
+from sunpy_restore.core.uncertainty.predicted import (
+    check_draws,
+    find_model,
+    find_reason,
+    find_sums,
+    standard_deviation,
+    uncertain,
+)
 
 __all__ = ["check_choices", "check_uncertainty", "refuse_restored", "run"]
 
@@ -262,7 +269,7 @@ def _restored(function, smap, visible, method, own, asked):
         model = find_model(method, restored)
         sigma, correlation = standard_deviation(observed, restored, method, model)
         sums, before = find_sums(observed, restored, method), None if restored.filled is None else smap.uncertainty
-        uncertain(result, sigma, correlation, sums, before)
+        uncertain(result, sigma, correlation, sums, before, find_reason(method))
     return result
 
 

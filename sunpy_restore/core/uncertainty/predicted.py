@@ -18,6 +18,7 @@ __all__ = [
     "StatedErrors",
     "check_draws",
     "find_model",
+    "find_reason",
     "find_sums",
     "standard_deviation",
     "uncertain",
@@ -117,7 +118,26 @@ def find_sums(observation, restored, method):
     return None if function is None else function(observation, restored, method)
 
 
-def uncertain(result, sigma, correlation, sums=None, before=None):
+def find_reason(method):
+    """
+    Find out of which pixels of a task nothing can be known.
+
+    The module of the task's function for `~sunpy_restore.core.uncertainty.evidence.Evidence` says it in ``UNKNOWN``.
+
+    Parameters
+    ----------
+    method : `~sunpy_restore.core.restoration.methods.Method`
+        The method.
+
+    Returns
+    -------
+    `str`
+        Empty if it does not.
+    """
+    return getattr(sys.modules[resolve(method.task.evidence).__module__], "UNKNOWN", "")
+
+
+def uncertain(result, sigma, correlation, sums=None, before=None, reason=""):
     """
     Put the uncertainty on a restored Map.
 
@@ -132,6 +152,8 @@ def uncertain(result, sigma, correlation, sums=None, before=None):
         Sums that were observed.
     before : `~astropy.nddata.NDUncertainty`, optional
         Uncertainty of the observed Map, which pixels that were not restored keep.
+    reason : `str`
+        Of which pixels nothing can be known.
     """
     observed = np.isnan(sigma)
     if before is not None and observed.any():
@@ -143,9 +165,10 @@ def uncertain(result, sigma, correlation, sums=None, before=None):
     if sums is not None:
         result.meta[SUMS_KEYWORD] = sums.to_text()
     if unknown:
+        which = f" ({reason})" if reason else ""
         warn_user(
-            f"Nothing can be known about the error of {unknown} restored pixels (off the disk, masked, or far from any "
-            "observed pixel); their uncertainty is infinite. Leave them out of measurements."
+            f"Nothing can be known about the error of {unknown} restored pixels{which}; their "
+            "uncertainty is infinite. Leave them out of measurements."
         )
 
 

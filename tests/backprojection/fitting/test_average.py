@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from sunpy_restore.backprojection.fitting.average import average_sources, longest_row
+from sunpy_restore.backprojection.fitting.average import (
+    WeightedSources,
+    are_distinct,
+    average_sources,
+    longest_row,
+)
 from sunpy_restore.backprojection.fitting.forward import with_noise
 from sunpy_restore.backprojection.fitting.scenes import ellipse, image_of, joined, loop, point, visibilities_of_scene
 from sunpy_restore.backprojection.fitting.sources import fit_sources
@@ -106,3 +111,28 @@ def test_pieces_of_a_loop_are_in_a_row():
         rows.append(longest_row(found.scenes[0]))
     assert np.mean(np.array(rows) >= 3) >= 0.7
     assert min(rows) >= 2
+
+
+TOUCHING = joined([ellipse(1, step, 0, 8, 8, 0) for step in (-20, 0, 20)])
+
+
+@pytest.mark.parametrize(
+    ("changes", "noise", "chi_squared", "expected"),
+    [
+        ({}, 0.02, 1.0, True),
+        ({}, 0.05, 1.0, False),
+        ({}, 0.02, 2.0, False),
+        ({"minor": np.array([1.0, 3.4, 3.4])}, 0.02, 1.0, False),
+        ({"flux": np.array([1.0, 1.0, 0.2])}, 0.02, 1.0, False),
+        ({"major": np.full(3, 9.0), "minor": np.full(3, 9.0)}, 0.02, 1.0, False),
+    ],
+)
+def test_round_compact_and_bright_sources_with_little_noise_are_distinct(changes, noise, chi_squared, expected):
+    sources = WeightedSources([TOUCHING._replace(**changes)], np.ones(1), chi_squared)
+    assert are_distinct(sources, noise) is expected
+
+
+def test_more_sources_or_fewer_are_not_distinct():
+    for count in (2, 4):
+        scene = joined([ellipse(1, 20 * step, 0, 8, 8, 0) for step in range(count)])
+        assert not are_distinct(WeightedSources([scene], np.ones(1), 1.0), 0.01)

@@ -41,6 +41,6 @@ def test_target_of_the_network_is_the_clean_image(make_backprojection, angle, pi
         return target
 
     network.module = SimpleNamespace(pixel=pixel)
-    restored = with_network(pair.observation, network) / beam_area()
+    restored = with_network(pair.observation, network).image / beam_area()
     assert max(fields) < 1e-5
     np.testing.assert_allclose(restored, np.maximum(sample.truth, 0), atol=0.01 * sample.truth.max())

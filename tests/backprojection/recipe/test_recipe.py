@@ -153,6 +153,7 @@ def test_rows_of_the_score_table():
     assert rows[len(methods) :] == ["clean, beam of 17 arcsec", "clean, uniform weights", "clean, residual added"]
 
 
+@pytest.mark.filterwarnings("ignore:The image does not agree with the visibilities")
 def test_variants_of_clean_have_their_options():
     _, observation, _ = next(RECIPE.evaluation_pairs(None))
     method = load_method(TASK, "clean")
