@@ -255,11 +255,62 @@ def test_spikes_are_not_saturation(pixels):
     assert not find_saturation(aia_map(image)).mask.any()
 
 
+@pytest.mark.filterwarnings("ignore:1 isolated pixels")
 def test_spikes_next_to_a_saturated_core_are_not_saturation():
     observed, _ = exposure(SOURCES["round 5"])
     expected = observed >= WELL
     observed[20, 20] = WELL
     assert np.array_equal(find_saturation(aia_map(observed)).saturated, expected)
+
+
+@pytest.mark.filterwarnings("ignore:The light around")
+def test_isolated_pixels_at_the_full_well_are_told():
+    observed, _ = exposure(SOURCES["round 5"])
+    observed[20, 20] = WELL
+    with pytest.warns(RestoreWarning, match=r"1 isolated pixels have the value of the \d+ saturated ones.*taken for"):
+        find_saturation(aia_map(observed))
+
+
+def plage(full_well=WELL, seed=0):
+    """Bright plage whose peaks alone exceed the full well, in many patches of a few pixels; clipped at it."""
+    light = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal(SHAPE), 2)
+    light = 9000 + 2500 * light / light.std()
+    light = light + np.random.default_rng(seed + 1).standard_normal(SHAPE) * np.sqrt(light.clip(0))
+    return np.round(np.minimum(light, full_well))
+
+
+@pytest.mark.filterwarnings("ignore:The light around", "ignore:.*isolated pixels")
+@pytest.mark.parametrize("full_well", [16383, 15600, 15000])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_bright_plage_around_clipped_pixels_is_not_saturated(full_well, seed):
+    image = plage(full_well, seed)
+    found = find_saturation(aia_map(image))
+    assert found.level == full_well
+    full = image == full_well
+    assert full.sum() > 10
+    assert not (found.saturated & ~full).any()
+    assert (full & ~found.mask).sum() < 5
+
+
+@pytest.mark.filterwarnings("ignore:The light around")
+def test_many_single_pixels_with_the_same_highest_value_are_saturated():
+    image = corona()
+    places = np.random.default_rng(0).permutation(SHAPE[0] * SHAPE[1])[:60]
+    image.flat[places] = WELL
+    assert find_saturation(aia_map(image)).saturated.sum() == 60
+
+
+@pytest.mark.filterwarnings("ignore:The light around")
+def test_core_within_bright_plage_is_found_after_flat_fielding():
+    """The plage has more pixels than the core, and belongs to the same bright patch."""
+    rng = np.random.default_rng(0)
+    image = corona()
+    image[60:110, 40:90] = 13000 + 300 * rng.standard_normal((50, 50))
+    image[80:90, 60:70] = 16300
+    flat = 1 + 0.01 * rng.standard_normal(SHAPE)
+    found = find_saturation(aia_map(image * flat))
+    assert found.saturated[80:90, 60:70].all()
+    assert found.saturated.sum() < 110
 
 
 def processed(observed, rng):
