@@ -210,9 +210,9 @@ def _lower_edge(values, well):
         high = high[high > EXCESS * mode]
     else:
         return np.inf
-    if within >= _PILE and within >= 3 * below:
-        return edge
     certain = values[values >= _CERTAIN * well]
+    if within >= _PILE and within >= (_PILED / 2 if certain.size >= _FEWEST else 3) * below:
+        return edge
     # Without a pile-up the mode can be that of a plage, which has lower values than any plateau that is certain
     return (1 - SCATTER) * max(mode, _half_sample_mode(np.sort(certain))) if certain.size >= _FEWEST else np.inf
 

@@ -282,6 +282,10 @@ def plage(full_well=WELL, seed=0):
     return np.round(np.minimum(light, full_well))
 
 
+def test_saturated_pixels_of_the_sample():
+    assert np.count_nonzero(find_saturation(sunpy.map.Map(sample_path("aia_193_flare"))).mask) == 566
+
+
 @pytest.mark.filterwarnings("ignore:The light around", "ignore:.*isolated pixels")
 @pytest.mark.parametrize("full_well", [16383, 15600, 15000])
 @pytest.mark.parametrize("seed", [0, 1, 2])
