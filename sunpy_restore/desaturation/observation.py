@@ -11,9 +11,9 @@ from sunpy_restore.core.numerics.filling import checked_hole
 from sunpy_restore.core.numerics.nearest import fill_invalid
 from sunpy_restore.core.restoration import observation
 from sunpy_restore.desaturation.charge import column_runs
+from sunpy_restore.desaturation.detection import levels
 from sunpy_restore.desaturation.detection.blooming import separate_blooming
 from sunpy_restore.desaturation.detection.exposure import counts_per_unit, level_in_unit_of, refuse_scaled
-from sunpy_restore.desaturation.detection.levels import at_level, on_plateau, refuse_low, warn_of_full, warn_of_lost
 from sunpy_restore.desaturation.detection.negative import refuse_negative
 from sunpy_restore.desaturation.detection.plateau import find_plateau, with_margin
 from sunpy_restore.desaturation.detection.saturation import (
@@ -102,7 +102,7 @@ class Observation(observation.Observation):
             refuse_scaled(counts * image, valid)
         if mask is not None:
             checked_hole(_valid_data(smap)[0], mask)
-            if level is not None and not at_level(smap.data, mask, level).any():
+            if level is not None and not levels.at_level(smap.data, mask, level).any():
                 raise ValueError(
                     f"Found saturated={saturated}, but all masked pixels are fainter, at most "
                     f"{np.nanmax(smap.data[np.broadcast_to(mask, smap.data.shape)]):.6g}; expected the value that "
@@ -111,7 +111,7 @@ class Observation(observation.Observation):
                 )
         valid = valid_pixels(smap)
         if mask is None and level is not None:
-            refuse_low(smap.data, valid, saturated, level)
+            levels.refuse_low(smap.data, valid, saturated, level)
         refuse_negative(smap, valid if mask is None else valid & ~np.asarray(mask))
 
     @classmethod
@@ -151,7 +151,7 @@ class Observation(observation.Observation):
         given, saturation = mask is not None, {}
         level = level_in_unit_of(smap, saturated)
         if level is not None:
-            full = on_plateau(smap.data, valid if mask is None else np.asarray(mask), level)
+            full = levels.on_plateau(smap.data, valid if mask is None else np.asarray(mask), level)
             mask = with_margin(full) & valid if mask is None else mask
             saturation = {"saturated": full, "level": level}
         elif mask is None:
@@ -173,14 +173,17 @@ class Observation(observation.Observation):
             data = np.where(full & ~valid, level, data)
             primary = full
             if linear:
+                levels.warn_of_high(smap, mask & valid if given else valid, full, level, exposure)
                 primary = separate_blooming(full, np.where(full, level, data), level, excess, warn=True)
             saturation["primary"] = primary
         elif given and linear:
-            warn_of_full(smap, mask, exposure)
+            levels.warn_of_full(smap, mask, exposure)
         if not given:
             # The mask of a Map tells on purpose which pixels have no value
             lost = ~np.isfinite(smap.data) if smap.mask is None else ~np.isfinite(smap.data) & ~np.asarray(smap.mask)
-            warn_of_lost(lost, saturation["saturated"], saturation["level"])
+            levels.warn_of_lost(lost, saturation["saturated"], saturation["level"])
+        if mask.any():
+            levels.warn_of_few(mask, valid)
         wavelength = channel_of(smap)
         along = is_along_detector(smap)
         if not along and mask.any():

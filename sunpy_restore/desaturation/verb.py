@@ -84,22 +84,23 @@ def desaturate(
     TypeError
         No Map, another instrument, a mask that is not boolean, or a saturation level that is not a number.
     ValueError
-        Wrong unit, processing level, pixel scale or channel; an image in DN/s without a credible exposure time; values
-        more than 8 % above the full well, or below zero by more than noise and a few DN; a mask of another shape or
-        position, or without valid pixels outside of it; a saturation level that is not positive, has another unit or
-        that no masked pixel has; an 8-bit image without a mask or a saturation level; a Map that was desaturated
-        already; an image without valid pixels; or a consistency that needs a diffraction pattern where this is not
-        known.
+        Wrong unit, processing level, pixel scale or channel; an image in DN/s without a credible exposure time; more
+        than two values, other than overshoots of interpolation, more than 8 % above the full well, or more than 1 % of
+        them below zero by more than noise and a few DN; a mask of another shape or position, or without valid pixels
+        outside of it; a saturation level that is not positive, has another unit or that no masked pixel has; an 8-bit
+        image without a mask or a saturation level; a Map that was desaturated already; an image without valid pixels;
+        or a consistency that needs a diffraction pattern where this is not known.
     ~sunpy_restore.core.exceptions.WeightsError
         Weights can't be found or read.
 
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        No pixel is saturated; or ``mask`` covers saturated pixels and ``saturated`` is not given; or it is not clear
-        whether the charge of saturated pixels bloomed or was clipped; or the image is rotated with respect to the
-        detector; or the image is unlike those that the method was trained and tested with; or the uncertainty of some
-        pixels is infinite.
+        No pixel is saturated; or ``mask`` covers saturated pixels and ``saturated`` is not given, or leaves hardly any
+        valid pixels; or most pixels that look saturated are fainter than ``saturated``; or it is not clear whether the
+        charge of saturated pixels bloomed or was clipped; or the image is rotated with respect to the detector; or the
+        image is unlike those that the method was trained and tested with; or the uncertainty of some pixels is
+        infinite.
 
     Notes
     -----

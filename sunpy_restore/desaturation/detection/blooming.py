@@ -15,6 +15,7 @@ import numpy as np
 from scipy import ndimage, signal, special
 
 from sunpy_restore.core.messages import warn_user
+from sunpy_restore.desaturation.detection.evidence import column_and_row_profiles, is_bloomed, log_odds, vertical_runs
 from sunpy_restore.desaturation.detection.plateau import with_margin
 
 __all__ = ["OUTCOMES", "separate_blooming"]
@@ -27,8 +28,8 @@ _TYPICAL = 2.25  # z of a source of 1.9 full wells, used where the width can't b
 _STRONGEST = 100.0  # full wells; brighter than any flare
 _TALL = 3  # pixels; shortest run that shows whether charge bloomed
 _FRAGMENT = 2  # pixels
-_DECISIVE = 0.8  # misfit of a bloomed source relative to that of a clipped one, below which charge bloomed
-_UNDECIDED = (0.7, 2.5)  # the same, between which weakly saturated flares are taken for either
+_CLIPPED = -1.5  # logarithm of the odds that charge bloomed, below which it was clipped
+_DOUBTFUL = 0.8  # misfit of a bloomed source relative to that of a clipped one, below which it may have bloomed
 _MATTERS = 5  # pixels; shortest of the longest runs for which it makes a difference
 _FWHM = np.sqrt(8 * np.log(2))
 
@@ -77,7 +78,7 @@ def separate_blooming(saturated, image, level, excess=None, *, warn=False):
         return np.zeros_like(saturated)
     if excess == "clipped":
         return saturated.copy()
-    column, start, stop = _runs(saturated)
+    column, start, stop = vertical_runs(saturated)
     patch = ndimage.label(saturated, np.ones((3, 3)))[0][start, column]
     width, base = np.empty(len(patch)), np.empty(len(patch))
     for index in np.unique(patch):
@@ -91,9 +92,12 @@ def separate_blooming(saturated, image, level, excess=None, *, warn=False):
     if excess is None:
         base = np.where(measured, base, np.nan)
         misfit = _misfit(image, saturated, (column, start, stop), z, width, base, level)
-        excess = "bloomed" if misfit["bloomed"] < _DECISIVE * misfit["clipped"] else "clipped"
-        if warn and _is_undecided(misfit, height):
-            warn_user(_DOUBT[excess].format(np.count_nonzero(saturated)))
+        known = (*column_and_row_profiles(image, saturated, level), misfit)
+        excess = "bloomed" if is_bloomed(*known) else "clipped"
+        is_doubtful = excess == "clipped" and (log_odds(*known) > _CLIPPED or misfit < _DOUBTFUL)
+        # Runs of a few pixels hold little charge
+        if warn and is_doubtful and height.max() >= _MATTERS:
+            warn_user(_DOUBT.format(np.count_nonzero(saturated)))
     if excess == "clipped":
         return saturated.copy()
     lit = np.clip(2 * width * np.sqrt(2 * np.log(np.maximum(peak, 1))), 1, height)
@@ -116,13 +120,6 @@ def _without_fragments(primary, saturated):
     np.maximum.at(largest, patch, sizes)
     kept = (sizes > _FRAGMENT) | (sizes == largest[patch])
     return np.concatenate([[False], kept])[pieces]
-
-
-def _runs(saturated):
-    """Column, first row, and row after the last of every vertical run."""
-    edges = np.diff(np.pad(saturated.T.astype(np.int8), ((0, 0), (1, 1))), axis=1)
-    column, start = np.nonzero(edges == 1)
-    return column, start, np.nonzero(edges == -1)[1]
 
 
 def _peak(z):
@@ -151,27 +148,20 @@ def _profile(image, saturated, column, start, stop):
     return (np.median(widths), np.median(bases)) if widths else (np.nan, np.nan)
 
 
-_DOUBT = {
-    "bloomed": "The light around the {} saturated pixels does not show clearly whether their charge bloomed along the "
-    "columns or was clipped. It is assumed to have bloomed: the charge in the columns determines the flux. If it was "
-    "clipped, pass excess='clipped'; if you know, pass excess='bloomed'.",
-    "clipped": "The light around the {} saturated pixels does not show clearly whether their charge bloomed along the "
-    "columns or was clipped. It is assumed to have been clipped: all of them are filled with at least the full well, "
-    "and the charge is not used. If it bloomed, as usual in AIA images, pass excess='bloomed'; if you know that it was "
-    "clipped, pass excess='clipped'.",
-}
-
-
-def _is_undecided(misfit, height):
-    """Whether both explain the light nearly as well; runs of a few pixels hold little charge."""
-    low, high = _UNDECIDED
-    return height.max() >= _MATTERS and not (
-        misfit["bloomed"] < low * misfit["clipped"] or misfit["bloomed"] > high * misfit["clipped"]
-    )
+_DOUBT = (
+    "The light around the {} saturated pixels does not show clearly whether their charge bloomed along the columns or "
+    "was clipped. It is assumed to have been clipped: all of them are filled with at least the full well, and the "
+    "charge is not used. If it bloomed, as usual in AIA images, pass excess='bloomed'; if you know that it was "
+    "clipped, pass excess='clipped'."
+)
 
 
 def _misfit(image, saturated, runs, z, width, base, level):
-    """How much the light beyond the runs deviates from that of a bloomed source and from the slope of a clipped one."""
+    """
+    Misfit of the light beyond the runs to a bloomed source, relative to that to the slope of a clipped one.
+
+    It is 1 if nothing is known.
+    """
     column, start, stop = runs
     # Interpolation in both axes mixes the pixels next to a patch with taller columns, which looks like a slope
     mixed = with_margin(saturated)
@@ -192,7 +182,7 @@ def _misfit(image, saturated, runs, z, width, base, level):
         light = np.where(weight > 0, light, 0)
         misfit["clipped"] += weight @ np.where(impossible[ok], 1, np.abs(light - clipped[ok]))
         misfit["bloomed"] += weight @ np.abs(light - bloomed[ok])
-    return misfit
+    return misfit["bloomed"] / misfit["clipped"] if misfit["clipped"] > 0 else 1.0
 
 
 def _distance_to_clear(mixed, column, edge, step):

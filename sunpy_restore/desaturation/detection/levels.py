@@ -6,10 +6,21 @@ from sunpy_restore.core.messages import warn_user
 from sunpy_restore.desaturation.detection.exposure import exposure_time, is_rate
 from sunpy_restore.desaturation.detection.plateau import EXCESS, MOST_EXCESS, SCATTER, find_plateau, with_margin
 
-__all__ = ["at_level", "on_plateau", "refuse_low", "warn_of_full", "warn_of_lost"]
+__all__ = [
+    "at_level",
+    "on_plateau",
+    "refuse_low",
+    "warn_of_few",
+    "warn_of_full",
+    "warn_of_high",
+    "warn_of_lost",
+]
 
 _ROUNDING = 1e-6  # of a saturation level, in single precision
 _SPIKES = 2  # pixels that may have any value
+_HIGH = 1.02  # ratio of a level to that of what looks saturated
+_MOST_MISSED = 0.5  # of the pixels that look saturated
+_FEW = 0.05  # of the number of masked pixels
 _LEAST_FULL = 4  # saturated pixels of a flare; cosmic rays have fewer
 
 
@@ -122,16 +133,70 @@ def warn_of_full(smap, mask, exposure=None):
     exposure : `float`, optional
         Exposure time in seconds of an image in DN/s. By default that in the header; without one, nothing is known.
     """
-    counts = 1.0
-    if is_rate(smap):
-        counts = exposure_time(smap) if exposure is None else exposure
-        if not counts > 0:
-            return
-    saturated, level = find_plateau(counts * np.asarray(smap.data, float))
+    found = _plateau_of(smap, exposure)
+    if found is None:
+        return
+    saturated, level = found
     number = np.count_nonzero(saturated & mask)
     if number >= _LEAST_FULL:
         warn_user(
             f"{number} of {np.count_nonzero(mask)} masked pixels have the value of saturated ones, but nothing is "
             "assumed of masked pixels, so that the fill can be far too faint. If the mask covers a saturated core, "
-            f"pass saturated={level / counts:.6g} as well, or leave mask= out."
+            f"pass saturated={level:.6g} as well, or leave mask= out."
         )
+
+
+def warn_of_high(smap, candidates, full, level, exposure=None):
+    """
+    Warn of a saturation level that most of the pixels that look saturated do not reach.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.sources.AIAMap`
+        Image in DN or DN/s, shape ``(ny, nx)``.
+    candidates, full : `numpy.ndarray` of `bool`
+        Pixels that may be saturated; those that are taken for it.
+    level : `float`
+        The level that the user told, in the unit of the image.
+    exposure : `float`, optional
+        See `warn_of_full`.
+    """
+    found = _plateau_of(smap, exposure)
+    if found is None or level < _HIGH * found[1]:
+        return
+    looks = found[0] & candidates
+    missed, number = np.count_nonzero(looks & ~full), np.count_nonzero(looks)
+    if number >= _LEAST_FULL and missed > _MOST_MISSED * number:
+        warn_user(
+            f"{missed} of {number} pixels that look saturated are fainter than saturated={level:.6g}, so that they "
+            f"are not taken for saturated. The flat field changes the full well: they show about {found[1]:.6g}. Pass "
+            f"saturated={found[1]:.6g}, or leave it and mask= out."
+        )
+
+
+def warn_of_few(mask, valid):
+    """
+    Warn of masks that leave hardly any pixels to fill from.
+
+    Parameters
+    ----------
+    mask, valid : `numpy.ndarray` of `bool`
+        Pixels to fill, and pixels that have a value.
+    """
+    known, number = np.count_nonzero(valid & ~mask), np.count_nonzero(mask)
+    if known < _FEW * number:
+        warn_user(
+            f"The mask covers {number} pixels and leaves only {known} valid ones, which hardly constrain the fill. Use "
+            "a smaller mask or a larger part of the image."
+        )
+
+
+def _plateau_of(smap, exposure):
+    """Pixels of an image that look saturated, and their level in its unit; `None` if the exposure time is unknown."""
+    counts = 1.0
+    if is_rate(smap):
+        counts = exposure_time(smap) if exposure is None else exposure
+        if not counts > 0:
+            return None
+    saturated, level = find_plateau(counts * np.asarray(smap.data, float))
+    return saturated, level / counts

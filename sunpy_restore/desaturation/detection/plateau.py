@@ -27,6 +27,8 @@ _CERTAIN = 15000 / 16383  # of the full well
 _ROUNDING = 1e-5  # of the plateau, if nothing scattered it
 _FEWEST = 3  # pixels; a smaller patch is a spike
 _MIXED = 0.1  # of the pixels at the maximum, that lie below it between them if the plateau is scattered
+_PILED = 2.5  # ratio of the pixels of a scattered plateau to those in the next 4 % below, more than in bright plages
+_MANY = 5  # pixels of exactly the same highest value; fewer isolated ones are spikes
 _OVERSHOOT = 1.25  # largest value at the corner of a plateau after cubic interpolation, relative to the plateau
 _OVERSHOOTS = 0.25  # largest number of pixels that overshoot, relative to those of the plateau
 _PILE = 10  # pixels of a plateau that is recognised by its pile-up alone
@@ -67,9 +69,10 @@ def find_plateau(image, well=FULL_WELL):
     """
     Find the pixels of an image at the full well, and their value.
 
-    Values that are clipped exactly are recognised by many equal values at the maximum. Otherwise each bright patch is
-    examined: the mode of its values is a plateau if some values are high enough, or if they pile up at the mode. Pixels
-    less than 4 % below the plateau are saturated. Patches of one or two pixels are spikes.
+    Values that are clipped exactly are recognised by many equal values at the maximum: all of these are saturated.
+    Otherwise each bright patch is examined: the mode of its values is a plateau if some values are high enough, or if
+    they pile up at the mode. Pixels less than 4 % below the plateau are saturated. Patches of one or two pixels are
+    spikes, unless at least five of them have exactly the highest value.
 
     Parameters
     ----------
@@ -93,11 +96,14 @@ def find_plateau(image, well=FULL_WELL):
         return saturated, float(well)
     flat = _scattered(part, bright, well)
     ceiling = part[bright].max() * (1 - _ROUNDING)
-    on_top = (part[bright] >= ceiling).sum()
-    if on_top >= _FEWEST and on_top > ((part[bright] > 0.995 * ceiling) & (part[bright] < ceiling)).sum():
-        clipped = _patches(bright & (part >= ceiling))[0] > 0
-        if _is_exact(clipped, flat):
-            flat = clipped
+    top = bright & (part >= ceiling)
+    on_top = np.count_nonzero(top)
+    is_clip = on_top >= _FEWEST and on_top > ((part[bright] > 0.995 * ceiling) & (part[bright] < ceiling)).sum()
+    if is_clip:
+        clipped = _patches(top)[0] > 0
+        if np.count_nonzero(top & ~clipped) >= _MANY:
+            clipped = top
+        flat = clipped if _is_exact(clipped, flat, part) else flat | clipped
     saturated[box] = flat
     return saturated, float(np.median(part[flat])) if flat.any() else float(well)
 
@@ -162,15 +168,22 @@ def _scattered(part, bright, well):
     return ndimage.binary_fill_holes(_patches(flat)[0] > 0) & bright
 
 
-def _is_exact(clipped, flat):
+def _is_exact(clipped, flat, part):
     """Whether all saturated pixels are those at the maximum, and not some of a scattered plateau."""
     number = np.count_nonzero(clipped)
     # A rotation clips what its interpolation overshoots, a few pixels above the plateau
     if 2 * number < np.count_nonzero(flat):
-        return False
+        return number >= _MANY and not _is_piled(part[flat & ~clipped], part)
     # After a flat field, pixels of a plateau that it has lowered lie between those at the largest value of the file
     between = ndimage.binary_closing(np.pad(clipped, 1), np.ones((3, 3)))[1:-1, 1:-1] & flat & ~clipped
     return np.count_nonzero(between) < max(_FEWEST, _MIXED * number)
+
+
+def _is_piled(values, part):
+    """Whether the values of a plateau are more frequent than those just below it, unlike in a bright plage."""
+    edge = (1 - SCATTER) * _half_sample_mode(np.sort(values))
+    below = (part < edge) & (part >= edge * (1 - SCATTER))
+    return np.count_nonzero(values >= edge) >= _PILED * np.count_nonzero(below)
 
 
 def _patches(mask):
@@ -183,15 +196,25 @@ def _patches(mask):
 
 def _lower_edge(values, well):
     """Lowest value of the plateau among the values of a bright patch; infinite if there is no plateau."""
-    mode = _half_sample_mode(np.sort(values[values >= _LOWEST * well]))
-    edge = (1 - SCATTER) * mode
-    within = ((values >= edge) & (values <= (1 + SCATTER) * mode)).sum()
-    below = ((values < edge) & (values >= (1 - 3 * SCATTER) * mode)).sum()
-    above = (values > EXCESS * mode).sum()
-    if above > max(1, MOST_EXCESS * within):
+    values = values[values >= (1 - 3 * SCATTER) * _LOWEST * well]
+    high = np.sort(values[values >= _LOWEST * well])
+    while high.size:
+        mode = _half_sample_mode(high)
+        edge = (1 - SCATTER) * mode
+        within = ((values >= edge) & (values <= (1 + SCATTER) * mode)).sum()
+        below = ((values < edge) & (values >= (1 - 3 * SCATTER) * mode)).sum()
+        above = values > EXCESS * mode
+        if above.sum() <= max(1, MOST_EXCESS * within):
+            break
+        # The mode is that of a bright plage around a core
+        high = high[high > EXCESS * mode]
+    else:
         return np.inf
-    certain = (values >= _CERTAIN * well).sum() >= _FEWEST
-    return edge if certain or (within >= _PILE and within >= 3 * below) else np.inf
+    certain = values[values >= _CERTAIN * well]
+    if within >= _PILE and within >= (_PILED / 2 if certain.size >= _FEWEST else 3) * below:
+        return edge
+    # Without a pile-up the mode can be that of a plage, which has lower values than any plateau that is certain
+    return (1 - SCATTER) * max(mode, _half_sample_mode(np.sort(certain))) if certain.size >= _FEWEST else np.inf
 
 
 def _half_sample_mode(values):

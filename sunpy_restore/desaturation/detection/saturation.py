@@ -10,6 +10,7 @@ import astropy.units as u
 from sunpy.map.sources import AIAMap
 
 from sunpy_restore.core.images.maps import check_pixel_scale, valid_pixels
+from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.restoration.verb import refuse_restored
 from sunpy_restore.desaturation.detection.blooming import separate_blooming
 from sunpy_restore.desaturation.detection.exposure import counts_per_unit, is_rate, refuse_scaled
@@ -23,6 +24,7 @@ _CHANNELS = (*EUV_CHANNELS, 1600, 1700, 4500)
 _LARGEST_ROLL = 2.0
 """Largest angle in degrees between the axes of an image and those of the detector."""
 _LEVELS = (0.5, 1.0, 1.5)
+_ROUNDING = 1e-5  # of the full well
 _PIXEL = 0.6  # arcsec; 0.599 to 0.613 in the headers of level 1
 _SINGLE_PIXELS = (
     "The full well and the diffraction pattern are those of single pixels: desaturate the image before it is binned or "
@@ -207,7 +209,8 @@ def find_saturation(smap, exposure=None, excess=None):
     Warns
     -----
     ~sunpy_restore.core.exceptions.RestoreWarning
-        It is not clear whether the charge bloomed or was clipped.
+        It is not clear whether the charge bloomed or was clipped; or isolated pixels, which are taken for spikes, show
+        the value of saturated ones.
 
     Examples
     --------
@@ -230,4 +233,20 @@ def find_saturation(smap, exposure=None, excess=None):
     refuse_scaled(image, valid_pixels(smap))
     saturated, level = find_plateau(image)
     primary = separate_blooming(saturated, image, level, excess, warn=True)
-    return Saturation(with_margin(saturated) & np.isfinite(image), primary, saturated & ~primary, level / counts)
+    mask = with_margin(saturated) & np.isfinite(image)
+    _warn_of_isolated(image, saturated, mask, counts)
+    return Saturation(mask, primary, saturated & ~primary, level / counts)
+
+
+def _warn_of_isolated(image, saturated, mask, counts):
+    """Warn of pixels that show exactly the value of all saturated ones, but are too few and isolated for a core."""
+    if not saturated.any():
+        return
+    least = image[saturated].min()
+    isolated = np.count_nonzero(np.isfinite(image) & (image >= least) & ~mask)
+    # A flat field scatters the values of saturated pixels, so that spikes can have any of them
+    if isolated and image[saturated].max() <= (1 + _ROUNDING) * least:
+        warn_user(
+            f"{isolated} isolated pixels have the value of the {np.count_nonzero(saturated)} saturated ones or more. "
+            f"They are taken for spikes and not filled. To fill them as well, pass saturated={least / counts:.6g}."
+        )
