@@ -42,8 +42,8 @@ def test_fine_continuum_images(tmp_path, granules):
     (tmp_path / "own" / "high.toml").write_text('pixel_scale = 0.1\nunit = "DN"\n')
     build_dataset("enhance-continuum", tmp_path / "own", tmp_path / "data")
     cases = recipe("enhance-continuum").calibration(tmp_path / "data")
-    assert len(cases) == 3 * 3 * 5
-    assert {case.group for case in cases} == {"noise 0.1 %", "noise 0.3 %", "noise 1 %"}
+    assert len(cases) == 3 * 4 * 5
+    assert {case.group for case in cases} == {"noise 0.03 %", "noise 0.1 %", "noise 0.3 %", "noise 1 %"}
     check_enhanced(cases)
     telescope = replace(HMI, pixel_scale=0.4, aperture=0.2)
     other = recipe("enhance-continuum").for_networks([{"telescope": telescope.described()}])

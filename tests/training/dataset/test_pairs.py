@@ -112,6 +112,7 @@ def test_pairs_and_images_are_not_mixed(tmp_path, stix_folder):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The image does not agree with the visibilities")  # after two steps of training
 @pytest.mark.parametrize(
     ("name", "network"),
     [
