@@ -15,22 +15,27 @@ import numpy as np
 from scipy import ndimage, signal, special
 
 from sunpy_restore.core.messages import warn_user
-from sunpy_restore.desaturation.detection.evidence import column_and_row_profiles, is_bloomed, log_odds, vertical_runs
+from sunpy_restore.desaturation.detection.evidence import (
+    column_and_row_profiles,
+    is_bloomed,
+    is_doubtful,
+    vertical_runs,
+)
 from sunpy_restore.desaturation.detection.plateau import with_margin
 
-__all__ = ["OUTCOMES", "separate_blooming"]
+__all__ = ["MATTERS", "OUTCOMES", "evidence_of_blooming", "separate_blooming"]
 
 OUTCOMES = ("bloomed", "clipped")
 """What can happen to the charge above the full well: it moves along the column, or is lost."""
+
+MATTERS = 5
+"""Pixels; shortest of the longest runs for which it makes a difference. Runs of a few pixels hold little charge."""
 
 _SHARPEST = 1.0  # pixels; standard deviation of the core of AIA's point spread function
 _TYPICAL = 2.25  # z of a source of 1.9 full wells, used where the width can't be measured
 _STRONGEST = 100.0  # full wells; brighter than any flare
 _TALL = 3  # pixels; shortest run that shows whether charge bloomed
 _FRAGMENT = 2  # pixels
-_CLIPPED = -1.5  # logarithm of the odds that charge bloomed, below which it was clipped
-_DOUBTFUL = 0.8  # misfit of a bloomed source relative to that of a clipped one, below which it may have bloomed
-_MATTERS = 5  # pixels; shortest of the longest runs for which it makes a difference
 _FWHM = np.sqrt(8 * np.log(2))
 
 
@@ -78,34 +83,59 @@ def separate_blooming(saturated, image, level, excess=None, *, warn=False):
         return np.zeros_like(saturated)
     if excess == "clipped":
         return saturated.copy()
-    column, start, stop = vertical_runs(saturated)
-    patch = ndimage.label(saturated, np.ones((3, 3)))[0][start, column]
-    width, base = np.empty(len(patch)), np.empty(len(patch))
-    for index in np.unique(patch):
-        members = patch == index
-        width[members], base[members] = _profile(image, saturated, column[members], start[members], stop[members])
+    (column, start, stop), width, base = _measured_runs(saturated, image)
     height = stop - start
-    measured = np.isfinite(width)
-    width = np.where(measured, np.maximum(width, _SHARPEST), height / (2 * _TYPICAL))
-    z = height / (2 * width)
-    peak = _peak(z)
     if excess is None:
-        base = np.where(measured, base, np.nan)
-        misfit = _misfit(image, saturated, (column, start, stop), z, width, base, level)
-        known = (*column_and_row_profiles(image, saturated, level), misfit)
+        known = _evidence(saturated, image, level, ((column, start, stop), width, base))
         excess = "bloomed" if is_bloomed(*known) else "clipped"
-        is_doubtful = excess == "clipped" and (log_odds(*known) > _CLIPPED or misfit < _DOUBTFUL)
-        # Runs of a few pixels hold little charge
-        if warn and is_doubtful and height.max() >= _MATTERS:
+        if warn and excess == "clipped" and height.max() >= MATTERS and is_doubtful(*known):
             warn_user(_DOUBT.format(np.count_nonzero(saturated)))
     if excess == "clipped":
         return saturated.copy()
+    peak = _peak(height / (2 * width))
     lit = np.clip(2 * width * np.sqrt(2 * np.log(np.maximum(peak, 1))), 1, height)
     middle = (start + stop - 1) / 2
     primary = np.zeros_like(saturated)
     for x, first, last in zip(column, np.ceil(middle - lit / 2), np.floor(middle + lit / 2), strict=True):
         primary[int(first) : int(last) + 1, x] = True
     return _without_fragments(primary & saturated, saturated)
+
+
+def evidence_of_blooming(saturated, image, level):
+    """
+    Quantities by which bloomed and clipped charge are told apart.
+
+    Parameters
+    ----------
+    saturated, image, level
+        See `separate_blooming`; at least one pixel is saturated.
+
+    Returns
+    -------
+    light, length : `numpy.ndarray`
+        See `~sunpy_restore.desaturation.detection.evidence.column_and_row_profiles`.
+    misfit : `float`
+        Misfit of the light beyond the runs to a bloomed source, relative to that to the slope of a clipped one.
+    """
+    return _evidence(saturated, image, level, _measured_runs(saturated, image))
+
+
+def _evidence(saturated, image, level, measured):
+    """The same, of runs that were measured."""
+    return (*column_and_row_profiles(image, saturated, level), _misfit(image, saturated, *measured, level))
+
+
+def _measured_runs(saturated, image):
+    """Runs of saturated pixels, standard deviation of their light along the columns, and its background if measured."""
+    column, start, stop = vertical_runs(saturated)
+    patch = ndimage.label(saturated, np.ones((3, 3)))[0][start, column]
+    width, base = np.empty(len(patch)), np.empty(len(patch))
+    for index in np.unique(patch):
+        members = patch == index
+        width[members], base[members] = _profile(image, saturated, column[members], start[members], stop[members])
+    measured = np.isfinite(width)
+    width = np.where(measured, np.maximum(width, _SHARPEST), (stop - start) / (2 * _TYPICAL))
+    return (column, start, stop), width, np.where(measured, base, np.nan)
 
 
 def _without_fragments(primary, saturated):
@@ -156,13 +186,14 @@ _DOUBT = (
 )
 
 
-def _misfit(image, saturated, runs, z, width, base, level):
+def _misfit(image, saturated, runs, width, base, level):
     """
     Misfit of the light beyond the runs to a bloomed source, relative to that to the slope of a clipped one.
 
     It is 1 if nothing is known.
     """
     column, start, stop = runs
+    z = (stop - start) / (2 * width)
     # Interpolation in both axes mixes the pixels next to a patch with taller columns, which looks like a slope
     mixed = with_margin(saturated)
     # A slope that implies an impossible peak excludes clipping, whatever the light beyond the run

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from sunpy_restore.desaturation.detection.plateau import with_margin
 
-__all__ = ["column_and_row_profiles", "is_bloomed", "log_odds", "vertical_runs"]
+__all__ = ["column_and_row_profiles", "features", "features_far", "is_bloomed", "is_doubtful", "log_odds", "vertical_runs"]
 
 _REACH = 7  # pixels beyond a run
 _AROUND = 10  # pixels around saturated ones, from which the background is taken
@@ -36,6 +36,8 @@ _FAINTEST_FAR = 0.05
 _DECISIVE = 2.0  # logarithm of the odds above which charge bloomed
 _DECISIVE_MISFIT = 0.4  # below which charge bloomed unless the light farther out contradicts it
 _CONTRADICTION = -0.5  # logarithm of the odds from that light
+_CLIPPED = -1.5  # logarithm of the odds below which charge was clipped
+_DOUBTFUL_MISFIT = 0.8  # below which it may have bloomed
 
 
 def vertical_runs(saturated):
@@ -120,13 +122,46 @@ def log_odds(light, length, misfit):
     """
     if not np.isfinite(light).all():
         return -np.inf
-    return float(np.dot(_WEIGHTS, _features(light, length, misfit)) + _OFFSET)
+    return float(np.dot(_WEIGHTS, features(light, length, misfit)) + _OFFSET)
 
 
-def _features(light, length, misfit):
-    """The quantities that `log_odds` weighs."""
+def features(light, length, misfit):
+    """
+    The quantities that `log_odds` weighs.
+
+    Parameters
+    ----------
+    light, length, misfit
+        See `log_odds`; finite.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(19,)``.
+    """
     near = np.log(np.maximum(light[0, [1, 3]], _FAINTEST))
-    return np.concatenate([*light, near, np.log(length), [np.log(np.clip(misfit, *_MISFITS))]])
+    return np.concatenate([*light, near, _shape(length, misfit)])
+
+
+def features_far(light, length, misfit):
+    """
+    The quantities that are weighed without the light next to the runs.
+
+    Parameters
+    ----------
+    light, length, misfit
+        See `log_odds`; finite.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(7,)``.
+    """
+    return np.concatenate([*np.log(np.maximum(light[:, [3, 5]], _FAINTEST_FAR)), _shape(length, misfit)])
+
+
+def _shape(length, misfit):
+    return np.append(np.log(length), np.log(np.clip(misfit, *_MISFITS)))
 
 
 def is_bloomed(light, length, misfit):
@@ -146,6 +181,21 @@ def is_bloomed(light, length, misfit):
         return True
     if not (misfit < _DECISIVE_MISFIT and np.isfinite(light).all()):
         return False
-    far = np.log(np.maximum(light[:, [3, 5]], _FAINTEST_FAR))
-    known = np.concatenate([*far, np.log(length), [np.log(np.clip(misfit, *_MISFITS))]])
-    return bool(np.dot(_WEIGHTS_FAR, known) + _OFFSET_FAR > _CONTRADICTION)
+    return bool(np.dot(_WEIGHTS_FAR, features_far(light, length, misfit)) + _OFFSET_FAR > _CONTRADICTION)
+
+
+def is_doubtful(light, length, misfit):
+    """
+    Whether charge may have bloomed, although there is no clear evidence of it.
+
+    Parameters
+    ----------
+    light, length, misfit
+        See `log_odds`.
+
+    Returns
+    -------
+    `bool`
+    """
+    may_have = log_odds(light, length, misfit) > _CLIPPED or misfit < _DOUBTFUL_MISFIT
+    return bool(may_have) and not is_bloomed(light, length, misfit)
