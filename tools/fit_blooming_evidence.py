@@ -1,21 +1,24 @@
 """
 Fit the two regressions by which ``sunpy_restore/desaturation/detection/evidence.py`` tells blooming from clipping.
 
-    python tools/fit_blooming_evidence.py --data DATA [--scenes 800 500]
+    python tools/fit_blooming_evidence.py --data DATA [--scenes 800 2000]
 
 DATA is a folder of level-1 AIA images. Half of the scenes are brightened parts of them, the others simulated flares in
 front of them. Each is exposed once with charge that blooms and once with charge that is clipped. The constants to put
-into the module are fitted to scenes of three of the images. The rule, with the constants in the module, is then judged
-by scenes of four other images.
+into the module are fitted to scenes of three of the images. A first table shows what other thresholds would change in
+scenes of each of these images, with the regressions fitted to those of the two others. The rule, with all constants as
+they are in the module, is then judged by scenes of four other images.
 """
 
 import argparse
 from collections import namedtuple
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
-import sunpy.map
 from scipy import ndimage, signal, special
+
+import sunpy.map
 
 from sunpy_restore.desaturation.detection.blooming import MATTERS, evidence_of_blooming
 from sunpy_restore.desaturation.detection.evidence import (
@@ -40,7 +43,7 @@ KEPT_BACK = (
     "aia_171_cutout_20130310.fits.gz",
     "AIA20220402_131505_0304.fits.gz",
 )
-FIRST_SEEDS = {"fitted": 0, "kept back": 10_000}
+FIRST_SEEDS = {"fitted": 0, "kept back": 20_000}
 SIZE = 240  # pixels
 SATURATED = (25, 600)  # pixels of brightened images
 CONTRAST = 3  # of the 300 brightest pixels of a scene to its median, at least
@@ -49,10 +52,13 @@ WIDTHS = (1, 4)  # pixels; standard deviations of the sources of a flare
 MEANS = (0.95, 1)  # of the flat field
 SCATTERS = (0, 0, 0.01, 0.02, 0.005)  # of the flat field
 RIDGE = 0.1
+DECISIVE = (1.25, 1.5, 2, 2.5)  # logarithms of odds
+CONTRADICTIONS = (-0.5, 0, 0.5)  # logarithms of odds
+DECISIVE_MISFITS = (0.3, 0.4)
 PEAK_BINS = (1, 1.5, 2, 5, np.inf)  # full wells
 
-Exposure = namedtuple("Exposure", "name peak is_bloomed evidence")
-"""Name of the image or channel, peak in full wells, whether charge bloomed, and light, lengths and misfit."""
+Exposure = namedtuple("Exposure", "image name peak is_bloomed evidence")
+"""File of the scene, the same or the channel of a flare, peak in full wells, whether charge bloomed, and its evidence."""
 
 
 def read_images(folder, names):
@@ -77,12 +83,13 @@ def brightened(rng, images):
         if np.sort(scene, axis=None)[-300:].max() > CONTRAST * np.median(scene):
             break
     number = int(log_uniform(rng, SATURATED))
-    return FULL_WELL * scene / np.sort(scene, axis=None)[-number], name
+    return FULL_WELL * scene / np.sort(scene, axis=None)[-number], name, name
 
 
 def flare(rng, images):
     """One to three sources with their fringes in front of part of an observation, in DN with noise."""
-    scene = cutout(rng, images[list(images)[rng.integers(len(images))]])
+    name = list(images)[rng.integers(len(images))]
+    scene = cutout(rng, images[name])
     channel = EUV_CHANNELS[rng.integers(len(EUV_CHANNELS))]
     y, x = np.indices(scene.shape) - SIZE / 2 + rng.uniform(-1, 1, (2, 1, 1))
     light = np.zeros(scene.shape)
@@ -92,7 +99,8 @@ def flare(rng, images):
     light = signal.fftconvolve(light, mesh_psf(channel), mode="same")
     peak = log_uniform(rng, PEAKS)
     background = scene / np.sort(scene, axis=None)[-20] * rng.uniform(0.1, 0.7)
-    return expose(FULL_WELL * (background + peak * light / light.max()), channel, rng)[1], f"flare, {channel}"
+    light = FULL_WELL * (background + peak * light / light.max())
+    return expose(light, channel, rng)[1], name, f"flare, {channel}"
 
 
 def source(rng, y, x, *, is_central):
@@ -115,7 +123,7 @@ def source(rng, y, x, *, is_central):
 def exposures_of(seed, images):
     """The bloomed and the clipped exposure of one scene, by a camera with a flat field and partly registered."""
     rng = np.random.default_rng(seed)
-    light, name = (brightened if rng.random() < 0.5 else flare)(rng, images)
+    light, *names = (brightened if rng.random() < 0.5 else flare)(rng, images)
     mean, scatter = rng.uniform(*MEANS), SCATTERS[rng.integers(len(SCATTERS))]
     flat = mean * (1 + scatter * rng.normal(size=light.shape))
     if scatter == 0 and rng.random() < 0.5:
@@ -126,22 +134,29 @@ def exposures_of(seed, images):
         image = np.rint(charge * flat)
         if order is not None:
             image = np.rint(ndimage.shift(image, shift, order=order, mode="nearest"))
-        yield name, light.max() / FULL_WELL, has_bloomed, np.minimum(image, FULL_WELL)
+        yield *names, light.max() / FULL_WELL, has_bloomed, np.minimum(image, FULL_WELL)
 
 
 def collect(seeds, images):
     """Evidence in the exposures whose longest run is long enough to make a difference."""
     found = []
     for seed in seeds:
-        for name, peak, has_bloomed, image in exposures_of(seed, images):
+        for *known, image in exposures_of(seed, images):
             saturated, level = find_plateau(image)
             _, start, stop = vertical_runs(saturated)
             if (stop - start).max(initial=0) >= MATTERS:
-                found.append(Exposure(name, peak, has_bloomed, evidence_of_blooming(saturated, image, level)))
+                found.append(Exposure(*known, evidence_of_blooming(saturated, image, level)))
     return found
 
 
-def fit(exposures, quantities):
+def design(exposures, quantities):
+    """Quantities, one row for each exposure in which light is seen around the runs, and whether its charge bloomed."""
+    seen = [exposure for exposure in exposures if np.isfinite(exposure.evidence[0]).all()]
+    has_bloomed = np.array([exposure.is_bloomed for exposure in seen])
+    return np.array([quantities(*exposure.evidence) for exposure in seen]), has_bloomed
+
+
+def fit(values, has_bloomed):
     """
     Logistic regression with a ridge on the standardised quantities.
 
@@ -151,18 +166,39 @@ def fit(exposures, quantities):
         Of the quantities themselves, rounded to hundredths.
     offset : `float`
     """
-    seen = [exposure for exposure in exposures if np.isfinite(exposure.evidence[0]).all()]
-    values = np.array([quantities(*exposure.evidence) for exposure in seen])
-    has_bloomed = np.array([exposure.is_bloomed for exposure in seen], float)
     mean, scale = values.mean(axis=0), values.std(axis=0)
-    design = np.column_stack([(values - mean) / scale, np.ones(len(values))])
-    weights = np.zeros(design.shape[1])
+    matrix = np.column_stack([(values - mean) / scale, np.ones(len(values))])
+    weights = np.zeros(matrix.shape[1])
     for _ in range(40):  # Newton's method
-        odds = special.expit(design @ weights)
-        gradient = design.T @ (odds - has_bloomed) + RIDGE * weights
-        hessian = (design.T * (odds * (1 - odds))) @ design + RIDGE * np.eye(len(weights))
+        probability = special.expit(matrix @ weights)
+        gradient = matrix.T @ (probability - has_bloomed) + RIDGE * weights
+        hessian = (matrix.T * (probability * (1 - probability))) @ matrix + RIDGE * np.eye(len(weights))
         weights -= np.linalg.solve(hessian, gradient)
     return np.round(weights[:-1] / scale, 2), round(float(weights[-1] - weights[:-1] @ (mean / scale)), 2)
+
+
+def odds_of_unknown_images(exposures, quantities):
+    """Logarithms of the odds in the scenes of each image, from a fit to those of all others."""
+    values, has_bloomed = design(exposures, quantities)
+    image = np.array([exposure.image for exposure in exposures if np.isfinite(exposure.evidence[0]).all()])
+    odds = np.empty(len(image))
+    for name in np.unique(image):
+        own = image == name
+        weights, offset = fit(values[~own], has_bloomed[~own])
+        odds[own] = values[own] @ weights + offset
+    return odds, has_bloomed
+
+
+def thresholds(exposures):
+    """Lines of a table of misjudgements by the thresholds of the rule."""
+    odds, has_bloomed = odds_of_unknown_images(exposures, features)
+    far, _ = odds_of_unknown_images(exposures, features_far)
+    misfit = design(exposures, lambda light, length, misfit: misfit)[0]
+    yield "_DECISIVE  _DECISIVE_MISFIT  _CONTRADICTION  bloomed for clipped [%]  clipped for bloomed [%]"
+    for decisive, small, contradiction in product(DECISIVE, DECISIVE_MISFITS, CONTRADICTIONS):
+        taken = (odds > decisive) | ((misfit < small) & (far > contradiction))
+        missed, wrong = 100 * (~taken[has_bloomed]).mean(), 100 * taken[~has_bloomed].mean()
+        yield f"{decisive:9} {small:17} {contradiction:15} {missed:24.1f} {wrong:24.1f}"
 
 
 def misjudgements(exposures):
@@ -193,7 +229,7 @@ def table(exposures):
     groups = {"all": exposures}
     for name in sorted({exposure.name for exposure in exposures}):
         groups[name] = [exposure for exposure in exposures if exposure.name == name]
-    for low, high in zip(PEAK_BINS, PEAK_BINS[1:], strict=False):
+    for low, high in pairwise(PEAK_BINS):
         groups[f"peak {low} to {high} full wells"] = [part for part in exposures if low <= part.peak < high]
     yield f"{'':55} bloomed  for clipped: silent  warned | clipped  for bloomed: silent  only warned"
     for name, members in groups.items():
@@ -204,15 +240,18 @@ def table(exposures):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of level-1 AIA images")
-    parser.add_argument("--scenes", type=int, nargs=2, default=(800, 500), help="numbers of scenes to fit and to judge")
+    parser.add_argument(
+        "--scenes", type=int, nargs=2, default=(800, 2000), help="numbers of scenes to fit and to judge"
+    )
     arguments = parser.parse_args()
     fitted, kept_back = (
         collect(range(first, first + number), read_images(arguments.data, names))
         for first, number, names in zip(FIRST_SEEDS.values(), arguments.scenes, (FITTED, KEPT_BACK), strict=True)
     )
     for suffix, quantities in (("", features), ("_FAR", features_far)):
-        weights, offset = fit(fitted, quantities)
+        weights, offset = fit(*design(fitted, quantities))
         print(f"_WEIGHTS{suffix} = {tuple(weights.tolist())}\n_OFFSET{suffix} = {offset}")
+    print("\nfitted, with other images:", *thresholds(fitted), sep="\n")
     for name, exposures in (("fitted", fitted), ("kept back", kept_back)):
         print(f"\n{name}:", *table(exposures), sep="\n")
 

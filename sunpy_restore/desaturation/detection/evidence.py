@@ -8,7 +8,7 @@ the same way on all sides. A logistic regression weighs these differences. A sec
 the runs, where the interpolation of registered images hides the step. Both were fitted to 800 pairs of a bloomed and a
 clipped exposure of the same scene: brightened images of the corona at 171 and 304 angstrom, and flares before them in
 all seven channels, with a full well of 0.95 to 1 times 16383 DN, flat fields of 0 to 2 %, and with and without
-registration.
+registration. ``tools/fit_blooming_evidence.py`` in the source repository fits both. The thresholds were chosen by hand.
 """
 
 import numpy as np
@@ -16,7 +16,15 @@ from scipy import ndimage
 
 from sunpy_restore.desaturation.detection.plateau import with_margin
 
-__all__ = ["column_and_row_profiles", "features", "features_far", "is_bloomed", "is_doubtful", "log_odds", "vertical_runs"]
+__all__ = [
+    "column_and_row_profiles",
+    "features",
+    "features_far",
+    "is_bloomed",
+    "is_doubtful",
+    "log_odds",
+    "vertical_runs",
+]
 
 _REACH = 7  # pixels beyond a run
 _AROUND = 10  # pixels around saturated ones, from which the background is taken
@@ -25,13 +33,13 @@ _TALL = 3  # pixels; shortest run that is used if there is one
 _FAINTEST = 0.02  # of the full well above the background
 _MISFITS = (0.02, 10.0)
 # Light along columns and along rows, its logarithm at 2 and 4 pixels, logarithms of the lengths and of the misfit
-_ALONG_COLUMNS = (17.08, -20.3, -8.02, 2.93, -2.76, 3.33, 1.21)
-_ALONG_ROWS = (7.79, 0.54, 6.54, 6.25, -10.38, 8.98, -3.15)
-_WEIGHTS = (*_ALONG_COLUMNS, *_ALONG_ROWS, -3.96, 2.18, 3.03, -3.21, -0.65)
-_OFFSET = -11.32
+_ALONG_COLUMNS = (17.11, -20.34, -7.65, 2.06, -2.3, 3.35, 1.21)
+_ALONG_ROWS = (7.8, 1.07, 6.24, 6.18, -10.29, 8.78, -3.05)
+_WEIGHTS = (*_ALONG_COLUMNS, *_ALONG_ROWS, -4.04, 2.22, 3.03, -3.24, -0.7)
+_OFFSET = -11.42
 # Logarithm of the light at 4 and 6 pixels along columns and along rows, of the lengths and of the misfit
-_WEIGHTS_FAR = (-3.56, 1.5, 1.89, -0.07, 2.48, -2.48, -0.84)
-_OFFSET_FAR = -1.31
+_WEIGHTS_FAR = (-3.58, 1.52, 1.93, -0.11, 2.46, -2.48, -0.87)
+_OFFSET_FAR = -1.29
 _FAINTEST_FAR = 0.05
 _DECISIVE = 2.0  # logarithm of the odds above which charge bloomed
 _DECISIVE_MISFIT = 0.4  # below which charge bloomed unless the light farther out contradicts it
