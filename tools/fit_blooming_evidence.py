@@ -58,7 +58,7 @@ DECISIVE_MISFITS = (0.3, 0.4)
 PEAK_BINS = (1, 1.5, 2, 5, np.inf)  # full wells
 
 Exposure = namedtuple("Exposure", "image name peak is_bloomed evidence")
-"""File of the scene, the same or the channel of a flare, peak in full wells, whether charge bloomed, and its evidence."""
+"""File of the scene, the same or the channel of a flare, peak in full wells, whether charge bloomed, and evidence."""
 
 
 def read_images(folder, names):
