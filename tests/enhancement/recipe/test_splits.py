@@ -188,12 +188,10 @@ def test_splits_of_clean_data_do_not_depend_on_each_other(clean_layout, images, 
             assert same == (changed_split == other), source
 
 
-def test_the_clean_configuration_trains_on_the_clean_data(monkeypatch):
+def test_the_default_network_trains_on_the_clean_data(monkeypatch):
     recipe = recipe_of(get_task("enhance-continuum"))
-    config, compact = (recipe.configs()[name] for name in ("clean", "compact"))
-    assert replace(config, name="compact", options=compact.options) == compact
-    assert "clean" not in recipe_of(get_task("enhance-magnetogram")).configs()
-    assert "MURaM" in recipe.training_data(compact)
+    config = recipe.configs()["compact"]
+    assert "MURaM" in recipe.training_data(recipe.configs()["paper"])
     described = recipe.training_data(config)
     assert "MIT" in described
     assert not any(word in described for word in ("MURaM", "unclear", "HelioML"))
