@@ -49,11 +49,11 @@ def test_last_listed_stage_is_that_of_the_file():
 
 
 def test_licences_of_the_training_data_are_named(cards):
-    text = cards.sources(
-        read_metadata(locate(next(e for e in INSIDE if e.task == "enhance-continuum")))["training_data"]
-    )
+    described = {e.name: read_metadata(locate(e))["training_data"] for e in INSIDE if e.task == "enhance-continuum"}
+    text = cards.sources(described["enhance-continuum-light"])
     assert "`https://github.com/HelioML/HelioML <https://github.com/HelioML/HelioML>`__" in text
     assert "MIT, " in text
+    assert "HelioML" not in cards.sources(described["enhance-continuum-compact"])
 
 
 @pytest.mark.parametrize("path", sorted((DOCS / "coverage").glob("*.csv")), ids=lambda path: path.stem)

@@ -70,7 +70,7 @@ def test_no_name_of_a_training_image_stands_in_the_code():
 
 @pytest.mark.parametrize(
     ("task", "name"),
-    [("enhance-continuum", "compact"), ("enhance-continuum", "clean"), ("enhance-magnetogram", "compact")],
+    [("enhance-continuum", "compact"), ("enhance-continuum", "paper"), ("enhance-magnetogram", "compact")],
 )
 def test_descriptions_of_enhance_agree_with_the_lists(task, name):
     """Shares, columns and frames."""

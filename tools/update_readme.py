@@ -44,7 +44,7 @@ def enhancement(task, source):
     """Network and best classical method: root of the mean squared error over the variance of the truth, in percent."""
     rows = scores(task)[source]
     classical, method = best(rows, "nmse")
-    return f"{100 * sqrt(rows['network']['nmse']):.0f}", f"{100 * sqrt(classical):.0f} ({method})"
+    return f"{100 * sqrt(rows['network']['nmse']):.1f}", f"{100 * sqrt(classical):.1f} ({method})"
 
 
 def desaturation():

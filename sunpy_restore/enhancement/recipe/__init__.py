@@ -116,8 +116,8 @@ class EnhancementRecipe(Recipe):
         ``paper`` has the parameters of Diaz Baso & Asensio Ramos (2018): 50,000 pairs of patches (input 50 x 50, output
         100 x 100 pixels), batches of 32, 20 epochs, Adam with a learning rate of 1e-4, and an l2 penalty of 1e-6
         (continuum) or 1e-5 (magnetogram). ``paper-light`` differs by its network of one block with 32 kernels.
-        ``compact`` is the configuration of the default weights. ``clean``, for the continuum only, is ``compact`` with
-        data whose terms of use are clear (`~sunpy_restore.enhancement.recipe.listed.clean_continuum_sources`).
+        ``compact`` is the configuration of the default weights, for the continuum with data whose terms are clear
+        (`~sunpy_restore.enhancement.recipe.listed.clean_continuum_sources`).
         ``light`` is the configuration of the light weights: a network with a fifth of the work of ``compact``, which
         learns from its output as well.
 
