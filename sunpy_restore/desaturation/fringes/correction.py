@@ -8,7 +8,7 @@ from sunpy_restore.desaturation.charge import column_charge, conserve_charge
 from sunpy_restore.desaturation.forward import fringes_of_others
 from sunpy_restore.desaturation.fringes.diffraction import RADIUS, fit_core
 
-__all__ = ["GAP", "bloomed_charge", "conserved_runs", "correct_fill", "has_bloomed"]
+__all__ = ["GAP", "bloomed_charge", "conserved_runs", "correct_fill", "has_bloomed", "surroundings"]
 
 GAP = 64
 """Pixels; cores closer than this are fitted together."""
@@ -17,7 +17,7 @@ _CONSERVED = 1e-3  # of the charge of a column, to which a fill conserves it
 _LOST = 1.6  # ratio of the light that the fringes imply to the charge, above which charge was lost
 
 
-def correct_fill(observation, filled, *, damping=True):
+def correct_fill(observation, filled, *, where=None, damping=True):
     """
     Correct a fill until it agrees with the fringes and, where charge bloomed, with the charge in the columns.
 
@@ -27,6 +27,8 @@ def correct_fill(observation, filled, *, damping=True):
         The observation, of a channel whose diffraction pattern is known.
     filled : `numpy.ndarray`
         Filled image, shape ``(ny, nx)``. It is not changed.
+    where : `numpy.ndarray` of `bool`, optional
+        Pixels of the mask to correct. By default all of them.
     damping : `bool`
         Whether to reduce the correction where coronal structure hides the fringes, see
         `~sunpy_restore.desaturation.fringes.diffraction.fit_core`.
@@ -37,7 +39,7 @@ def correct_fill(observation, filled, *, damping=True):
         Corrected image, shape ``(ny, nx)``; pixels outside of the mask keep their values.
     """
     result = filled.copy()
-    clusters = damaged_windows(observation.mask, 0, gap=GAP)
+    clusters = damaged_windows(observation.mask if where is None else where, 0, gap=GAP)
     # Each core lies in the fringes of the others, which are only known after those were fitted
     for _ in range(min(len(clusters), 2)):
         for cluster in clusters:
@@ -49,7 +51,7 @@ def correct_fill(observation, filled, *, damping=True):
 def _fit_cluster(observation, filled, result, cluster, damping):
     """The corrected fill of one cluster of cores; ``result`` is the current estimate of the whole image."""
     box, base = cluster.place, observation.harmonic_fill[cluster.place]
-    image, valid = _surroundings(observation, result, cluster)
+    image, valid = surroundings(observation, result, cluster)
     arguments = image, valid, filled[box], base, cluster.own, observation.channel
     fitted = fit_core(*arguments, damping=damping)
     if not has_bloomed(observation, cluster):
@@ -62,12 +64,28 @@ def _fit_cluster(observation, filled, result, cluster, damping):
     return conserve_charge(charge, least, fitted)
 
 
-def _surroundings(observation, result, cluster):
+def surroundings(observation, result, cluster):
     """
-    The image within `RADIUS` of a cluster, without the fringes of all other sources; and which of its pixels are valid.
+    Cut out the image within `RADIUS` of a cluster of cores, and subtract the fringes of all other sources.
 
     The rest of the flare, just outside of the mask, is nearly as bright as the core, and its fringes would be taken for
     those of the core.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.desaturation.observation.Observation`
+        The observation.
+    result : `numpy.ndarray`
+        Current estimate of the whole image, shape ``(ny, nx)``.
+    cluster : `~sunpy_restore.core.tiles.windows.Window`
+        Window around the cores.
+
+    Returns
+    -------
+    image : `numpy.ndarray`
+        Finite; zero beyond the edges of the observation.
+    valid : `numpy.ndarray` of `bool`
+        Pixels that were observed.
     """
     outer, before = [], []
     for part, length in zip(cluster.place, observation.mask.shape, strict=True):

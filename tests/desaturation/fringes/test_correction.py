@@ -157,7 +157,7 @@ def test_surroundings_have_the_shape_that_the_fit_expects(case):
     """Also where the image ends, beyond which no pixel is valid."""
     observation, _ = case
     (cluster,) = damaged_windows(observation.mask, 0, gap=64)
-    image, valid = correction._surroundings(observation, dome(observation), cluster)
+    image, valid = correction.surroundings(observation, dome(observation), cluster)
     assert image.shape == valid.shape == tuple(n + 2 * RADIUS for n in cluster.own.shape)
     assert np.isfinite(image).all()
     assert valid.sum() == np.count_nonzero(~observation.mask)
