@@ -20,6 +20,8 @@ _AROUND = 64  # pixels around a cluster, the places where the corona tells what 
 _APART = 8  # pixels from the mask of the nearest of these places
 _DEPTH = 2.0  # pixels to the border of a mask; lines and single pixels hide no core
 _SOURCES = (1.0, 2.0, 4.0)  # standard deviations in pixels of the sources whose fringes are sought
+_BRIGHT = 0.5  # of the largest significance, from which cores are taken as evident before the brightest is corrected
+_ROUNDS = 3
 _SIGNIFICANT = 5.5  # standard deviations; of 52 masks over unsaturated pixels none exceeds 5.0, most saturated cores do
 
 
@@ -52,38 +54,43 @@ def evident_cores(observation, filled, *, damping=True):
     clusters = damaged_windows(observation.mask, 0, gap=GAP)
     clusters = [cluster for cluster in clusters if inner[cluster.place][cluster.own].any()]
     found, result = np.zeros_like(inner), filled
-    # The fringes of a bright core hide those of a fainter one until it is corrected
-    for _ in range(2):
+    # The fringes of a bright core are like those of a faint one elsewhere, and hide others, until it is corrected
+    for _ in range(_ROUNDS):
+        evidence = [_evidence(observation, result, cluster, inner[cluster.place] & cluster.own) for cluster in clusters]
+        least = _BRIGHT * max(evidence, default=0.0)
+        if least == 0:
+            break
         others = []
-        for cluster in clusters:
-            own = inner[cluster.place] & cluster.own
-            if _is_evident(observation, result, cluster, own):
+        for cluster, strength in zip(clusters, evidence, strict=True):
+            if strength >= least:
                 found[cluster.place] |= cluster.own & wide[cluster.place]
             else:
                 others.append(cluster)
-        if not found.any() or not others or len(others) == len(clusters):
+        clusters = others
+        if not clusters:
             break
-        clusters, result = others, correct_fill(observation, filled, where=found, damping=damping)
+        result = correct_fill(observation, filled, where=found, damping=damping)
     return found
 
 
-def _is_evident(observation, result, cluster, own):
-    """Whether the fringes of a source somewhere in ``own`` are stronger than those at all places around the mask."""
+def _evidence(observation, result, cluster, own):
+    """Largest significance of a source in ``own``; 0 if the fringes at other places around the mask are as strong."""
     masked = np.pad(cluster.own, _AROUND)
     # Beyond the edges of the image hardly any fringes can be compared
     places = np.ogrid[tuple(slice(part.start - _AROUND, part.stop + _AROUND) for part in cluster.place)]
     rows, columns = ((place >= 0) & (place < length) for place, length in zip(places, result.shape, strict=True))
     around = rows & columns & ~ndimage.binary_dilation(masked, iterations=_APART)
     if not around.any():
-        return False
+        return 0.0
+    found = 0.0
     for significance in _significances(observation, result, cluster):
         elsewhere = significance[around]
         middle = np.median(elsewhere)
         spread = 1.48 * np.median(np.abs(elsewhere - middle))
         highest = significance[np.pad(own, _AROUND)].max()
         if highest > elsewhere.max() and highest - middle > _SIGNIFICANT * spread:
-            return True
-    return False
+            found = max(found, float(highest))
+    return found
 
 
 def _significances(observation, result, cluster):

@@ -54,7 +54,7 @@ def test_masked_core_of_the_real_flare_is_corrected():
 
 
 def injected(quiet, *flares):
-    """The quiet sample with flares, (peak in full wells, standard deviation, row, column), and a mask of their cores."""
+    """The quiet sample with flares, each (peak in full wells, width, row, column), and a mask of their cores."""
     y, x = np.indices(quiet.data.shape)
     light = np.zeros(quiet.data.shape)
     for peak, width, row, column in flares:
@@ -64,10 +64,7 @@ def injected(quiet, *flares):
     return truth, mask
 
 
-@pytest.mark.parametrize(
-    ("peak", "width"),
-    [(2.0, 2.0), (3.0, 6.0), *(pytest.param(10.0, width, marks=pytest.mark.slow) for width in (2.0, 6.0))],
-)
+@pytest.mark.parametrize(("peak", "width"), [(3.0, 6.0), pytest.param(10.0, 2.0, marks=pytest.mark.slow)])
 def test_masked_cores_get_their_flux_from_the_fringes(quiet, peak, width):
     truth, mask = injected(quiet, (peak, width, 118.3, 130.6))
     smap = sunpy.map.Map(np.where(mask, np.nan, truth), quiet.meta)
