@@ -46,7 +46,7 @@ def restore(observation, method, *, consistency=None, progress=False):
     where = observation.mask
     if corrected and consistency is None and observation.level is None:
         # Of masked pixels nothing is known: without a bright core, structures of the corona would be taken for fringes
-        where = evident_cores(observation, filled, damping=method.is_network)
+        where = evident_cores(observation, filled)
     if not (corrected and where.any()):
         return Restored(data=filled, filled=observation.mask)
     # Classical fills contain no information on the core: their correction is not damped where the corona hides fringes

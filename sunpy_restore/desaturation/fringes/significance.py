@@ -25,7 +25,7 @@ _ROUNDS = 3
 _SIGNIFICANT = 5.5  # standard deviations; of 52 masks over unsaturated pixels none exceeds 5.0, most saturated cores do
 
 
-def evident_cores(observation, filled, *, damping=True):
+def evident_cores(observation, filled):
     """
     Find the masked regions that hide a bright core according to their fringes.
 
@@ -38,8 +38,6 @@ def evident_cores(observation, filled, *, damping=True):
         The observation, of a channel whose diffraction pattern is known.
     filled : `numpy.ndarray`
         Filled image, shape ``(ny, nx)``.
-    damping : `bool`
-        See `~sunpy_restore.desaturation.fringes.correction.correct_fill`.
 
     Returns
     -------
@@ -69,7 +67,7 @@ def evident_cores(observation, filled, *, damping=True):
         clusters = others
         if not clusters:
             break
-        result = correct_fill(observation, filled, where=found, damping=damping)
+        result = correct_fill(observation, filled, where=found, damping=False)
     return found
 
 

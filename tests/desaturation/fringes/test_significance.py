@@ -79,14 +79,14 @@ def test_only_regions_near_a_bright_core_are_corrected(quiet):
     truth, mask = injected(quiet, (8.0, 3.0, 60.0, 60.0), (2.0, 2.0, 190.0, 70.0))
     mask[110:128, 180:202] = True
     lines = np.zeros_like(mask)
-    lines[30:33, 90:110] = lines[40, 90:110] = True
+    lines[30, 50:70] = True
     smap = sunpy.map.Map(np.where(mask | lines, np.nan, truth), quiet.meta)
     observation = Observation.from_map(smap, mask=mask | lines)
     found = evident_cores(observation, observation.harmonic_fill)
     assert found[60, 60]
     assert found[190, 70]
     assert not found[110:128, 180:202].any()
-    assert not found[40, 90:110].any()
+    assert not found[lines].any()
     assert not (found & ~observation.mask).any()
     result, alone = (desaturate(smap, mask=mask | lines, **k) for k in ({}, {"consistency": "none"}))
     np.testing.assert_array_equal(filled(result), mask | lines)
