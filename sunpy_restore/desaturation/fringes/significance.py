@@ -22,7 +22,7 @@ _DEPTH = 2.0  # pixels to the border of a mask; lines and single pixels hide no 
 _SOURCES = (1.0, 2.0, 4.0)  # standard deviations in pixels of the sources whose fringes are sought
 _BRIGHT = 0.5  # of the largest significance, from which cores are taken as evident before the brightest is corrected
 _ROUNDS = 3
-_SIGNIFICANT = 5.5  # standard deviations; of 52 masks over unsaturated pixels none exceeds 5.0, most saturated cores do
+_SIGNIFICANT = 5.5  # standard deviations; of 61 masks over unsaturated pixels, 3 of the brightest of an image exceed it
 
 
 def evident_cores(observation, filled):
