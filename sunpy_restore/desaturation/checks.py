@@ -22,8 +22,9 @@ _LOWEST, _CHARGE_NAME = "Lowest value in the saturated core", "Charge in bloomed
 _FRINGES, _FRINGE_STRENGTH = "Fringe residual", "Fringe strength"
 _MEANINGS = {
     _LOWEST: "Pixels that were saturated by incident light have at least the value of the full well.",
-    _CHARGE_NAME: "Excess of the flux in bloomed columns over the charge that was read out there; a fill that exceeds "
-    "it by 60 % assumes that charge was lost.",
+    _CHARGE_NAME: "Excess of the flux in bloomed columns over the charge that was read out there. A fill that "
+    "conserves it assumes that none was lost, which fringes cannot confirm to better than 20 %; one that exceeds it by "
+    "60 % assumes that charge was lost.",
     _FRINGES: "Residual around the core after subtraction of its diffraction fringes; above 1 the image predicts "
     "fringes that are not observed.",
     _FRINGE_STRENGTH: "Observed strength of the fringes relative to that predicted; above 1 the core contains too "

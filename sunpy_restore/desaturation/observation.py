@@ -53,6 +53,8 @@ class Observation(observation.Observation):
         Saturation level (full well), in the unit of the image.
     channel : `int`, optional
         Wavelength of the AIA channel in angstrom, if its diffraction pattern is known in the orientation of the image.
+    lost : `numpy.ndarray` of `bool`, optional
+        Pixels without a value, which are not filled.
     """
 
     image: np.ndarray
@@ -61,6 +63,7 @@ class Observation(observation.Observation):
     primary: np.ndarray | None = None
     level: float | None = None
     channel: int | None = None
+    lost: np.ndarray | None = None
 
     @classmethod
     def check(cls, smap, *, mask=None, saturated=None, exposure=None, excess=None):
@@ -189,7 +192,7 @@ class Observation(observation.Observation):
         if not along and mask.any():
             warn_user(_ROTATED.format(abs(detector_roll(smap))))
         channel = wavelength if linear and along and wavelength in EUV_CHANNELS else None
-        return cls(image=data, mask=mask, channel=channel, **saturation)
+        return cls(image=data, mask=mask, channel=channel, lost=~valid & ~mask, **saturation)
 
     @classmethod
     def from_pair(cls, smap, filled, **options):
@@ -232,9 +235,13 @@ class Observation(observation.Observation):
 
     @cached_property
     def enclosed(self):
-        """Saturated pixels in column runs that end within the image, in which charge is conserved."""
+        """Saturated pixels in column runs that end within the image, at valid pixels, in which charge is conserved."""
         runs = column_runs(self.mask)
-        return self.saturated & ~np.isin(runs, runs[[0, -1]])
+        cut = [runs[0], runs[-1]]
+        if self.lost is not None:
+            # A part of the charge is in pixels without a value
+            cut += [runs[1:][self.lost[:-1]], runs[:-1][self.lost[1:]]]
+        return self.saturated & ~np.isin(runs, np.concatenate(cut))
 
     @cached_property
     def windows(self):

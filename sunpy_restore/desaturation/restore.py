@@ -9,6 +9,7 @@ from sunpy_restore.desaturation.filling.classical import diffraction
 from sunpy_restore.desaturation.filling.mixture import limited, mixed, with_kriging
 from sunpy_restore.desaturation.fringes.correction import correct_fill
 from sunpy_restore.desaturation.fringes.psf import EUV_CHANNELS
+from sunpy_restore.desaturation.fringes.significance import evident_cores
 from sunpy_restore.networks.mixture import FillMixture
 
 __all__ = ["needs_fringes", "restore", "with_network"]
@@ -42,10 +43,14 @@ def restore(observation, method, *, consistency=None, progress=False):
     """
     corrected = _is_corrected(observation, method, consistency)
     filled = method(observation, progress=progress)
-    if not corrected:
+    where = observation.mask
+    if corrected and consistency is None and observation.level is None:
+        # Of masked pixels nothing is known: without a bright core, structures of the corona would be taken for fringes
+        where = evident_cores(observation, filled)
+    if not (corrected and where.any()):
         return Restored(data=filled, filled=observation.mask)
     # Classical fills contain no information on the core: their correction is not damped where the corona hides fringes
-    filled = correct_fill(observation, filled, damping=method.is_network)
+    filled = correct_fill(observation, filled, where=where, damping=method.is_network)
     return Restored(data=filled, filled=observation.mask, method=f"{method.name}+diffraction")
 
 

@@ -58,14 +58,16 @@ def desaturate(
     consistency : ``"diffraction"`` or ``"none"``, optional
         Whether to correct the fill with the fringes and the charge. By default the fill of the network is corrected
         where the diffraction pattern is known: in the seven channels from 94 to 335 angstrom, but not in 8-bit images
-        and not in images that are rotated with respect to the detector.
+        and not in images that are rotated with respect to the detector. With ``mask`` alone, only regions around which
+        fringes of a bright core are evident are corrected.
     weights : `str` or path-like, optional
         Name of weights in the registry, or a ``.safetensors`` file. By default those that come with the package.
     device : `str`, optional
         PyTorch device. By default CUDA, then MPS, then the CPU.
     uncertainty : `bool`
         Put the calibrated 1-sigma uncertainty on the result, a `~astropy.nddata.StdDevUncertainty` of the filled
-        pixels; others keep their uncertainty, or have none (NaN). It is infinite where nothing can be known.
+        pixels; others keep their uncertainty, or have none (NaN). It is infinite where nothing can be known. That of
+        the flux of bloomed cores assumes that no charge was lost.
     samples : `int`, optional
         Draw as many plausible restorations from the uncertainty, the same ones in every run. Of several images, the
         first sample of all, then the second of all, and so on.
@@ -98,7 +100,8 @@ def desaturate(
     ~sunpy_restore.core.exceptions.RestoreWarning
         No pixel is saturated; or ``mask`` covers saturated pixels and ``saturated`` is not given, or leaves hardly any
         valid pixels; or most pixels that look saturated are fainter than ``saturated``; or it is not clear whether the
-        charge of saturated pixels bloomed or was clipped; or the image is rotated with respect to the detector; or the
+        charge of saturated pixels bloomed or was clipped; or the fringes show that charge was lost; or pixels in or
+        next to saturated ones have no value; or the image is rotated with respect to the detector; or the
         image is unlike those that the method was trained and tested with; or the uncertainty of some pixels is
         infinite.
 
@@ -106,6 +109,8 @@ def desaturate(
     -----
     Header keywords: statistics of the pixel values (``DATAMAX``, ``NSATPIX``, ...) are dropped; ``RESTORED``,
     ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``, ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line are added.
+
+    ``RSTMETH`` is ``network+diffraction`` if at least one region was corrected, and ``network`` if none was.
 
     ``RSTLIKE`` is how far the image is from those that the method was trained and tested with; more than 1 is unusual.
     With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, ``RSTSUMS`` the

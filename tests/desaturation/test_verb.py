@@ -16,6 +16,8 @@ from sunpy_restore.core.fits.io import load, save
 from sunpy_restore.core.images.filled import filled
 from sunpy_restore.data import sample_path
 from sunpy_restore.desaturation.detection.saturation import find_saturation
+from sunpy_restore.desaturation.fringes.correction import conserved_runs
+from sunpy_restore.desaturation.observation import Observation
 from sunpy_restore.desaturation.verb import desaturate
 
 COVERED = pytest.mark.filterwarnings("ignore:.*masked pixels have the value of saturated ones")
@@ -461,9 +463,23 @@ def test_a_level_that_many_pixels_exceed_is_refused(flare, level):
 def test_pixels_without_a_value_in_a_core_are_warned_of(flare, found):
     data = np.where(found.primary, np.nan, flare.data.astype(float))
     with pytest.warns(
-        RestoreWarning, match=r"^\d+ pixels in and next to saturated ones have no value and are not filled"
+        RestoreWarning, match=r"^\d+ pixels in .* have no value and are not filled. What is filled around them is wrong"
     ):
         desaturate(sunpy.map.Map(data, flare.meta), method="biharmonic")
+
+
+@pytest.mark.filterwarnings("ignore:.*pixels in and next to saturated ones have no value")
+def test_charge_of_columns_with_pixels_without_a_value_is_not_used(flare, found):
+    """A part of it is in these pixels."""
+    lost = found.primary & (np.arange(flare.data.shape[1]) < np.median(np.nonzero(found.primary)[1]))
+    smap = sunpy.map.Map(np.where(lost, np.nan, flare.data.astype(float)), flare.meta)
+    observation, complete = (Observation.from_map(image) for image in (smap, flare))
+    columns = lost.any(axis=0)
+    assert complete.enclosed[:, columns].any()
+    assert not observation.enclosed[:, columns].any()
+    assert observation.enclosed[:, ~columns].any()
+    result = desaturate(smap, uncertainty=True)
+    assert not columns[[column for column, *_ in conserved_runs(observation, result.data)]].any()
 
 
 def test_cores_at_the_edge_are_warned_of(flare, found):

@@ -109,8 +109,10 @@ def warn_of_lost(lost, saturated, level):
     number = np.count_nonzero(lost & with_margin(saturated))
     if number:
         warn_user(
-            f"{number} pixels in and next to saturated ones have no value and are not filled. To fill them as well, "
-            f"pass mask= with True in all pixels to fill, and saturated={level:.6g}."
+            f"{number} pixels in and next to saturated ones have no value and are not filled. What is filled around "
+            "them is wrong, possibly by a factor, because a part of the core and of the charge in its columns is not "
+            "known. If earlier software has removed the values of saturated pixels, pass mask= with True in them and "
+            f"in all other pixels to fill, and saturated={level:.6g}."
         )
     if saturated[[0, -1]].any() or saturated[:, [0, -1]].any():
         warn_user(

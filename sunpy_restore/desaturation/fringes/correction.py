@@ -3,21 +3,29 @@
 import numpy as np
 from scipy import ndimage
 
+from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.tiles.windows import damaged_windows
 from sunpy_restore.desaturation.charge import column_charge, conserve_charge
 from sunpy_restore.desaturation.forward import fringes_of_others
-from sunpy_restore.desaturation.fringes.diffraction import RADIUS, fit_core
+from sunpy_restore.desaturation.fringes.differences import BLUR, comparable, differences, local_variance
+from sunpy_restore.desaturation.fringes.diffraction import RADIUS, Fringes, fit_core
 
-__all__ = ["GAP", "bloomed_charge", "conserved_runs", "correct_fill", "has_bloomed"]
+__all__ = ["GAP", "bloomed_charge", "conserved_runs", "correct_fill", "has_bloomed", "surroundings"]
 
 GAP = 64
 """Pixels; cores closer than this are fitted together."""
 _BLOOMED = 0.03  # share of bloomed pixels above which the charge of a core is used
 _CONSERVED = 1e-3  # of the charge of a column, to which a fill conserves it
-_LOST = 1.6  # ratio of the light that the fringes imply to the charge, above which charge was lost
+_LOST = 1.6  # ratio of the light that the fringes imply to the charge, above which charge may have been lost
+_BETTER = 0.015  # by which the residual of the fringes has to be smaller without the charge
+_STRENGTH = 1.25  # largest strength of the fringes of a core, and largest inverse, that agrees with the observation
+_WARNING = (
+    "The fringes around {} bloomed cores require more light than the charge in their columns, by a factor of {:.2g}. "
+    "The charge is taken for partly lost and not used for these cores; their flux can be far from the truth."
+)
 
 
-def correct_fill(observation, filled, *, damping=True):
+def correct_fill(observation, filled, *, where=None, damping=True):
     """
     Correct a fill until it agrees with the fringes and, where charge bloomed, with the charge in the columns.
 
@@ -27,6 +35,8 @@ def correct_fill(observation, filled, *, damping=True):
         The observation, of a channel whose diffraction pattern is known.
     filled : `numpy.ndarray`
         Filled image, shape ``(ny, nx)``. It is not changed.
+    where : `numpy.ndarray` of `bool`, optional
+        Pixels of the mask to correct. By default all of them.
     damping : `bool`
         Whether to reduce the correction where coronal structure hides the fringes, see
         `~sunpy_restore.desaturation.fringes.diffraction.fit_core`.
@@ -35,39 +45,97 @@ def correct_fill(observation, filled, *, damping=True):
     -------
     `numpy.ndarray`
         Corrected image, shape ``(ny, nx)``; pixels outside of the mask keep their values.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        The fringes require so much more light than the charge that this is not used.
     """
     result = filled.copy()
-    clusters = damaged_windows(observation.mask, 0, gap=GAP)
+    clusters = damaged_windows(observation.mask if where is None else where, 0, gap=GAP)
+    lost = []
     # Each core lies in the fringes of the others, which are only known after those were fitted
     for _ in range(min(len(clusters), 2)):
+        lost = []
         for cluster in clusters:
-            fitted = _fit_cluster(observation, filled, result, cluster, damping)
+            fitted, factor = _fit_cluster(observation, filled, result, cluster, damping)
             result[cluster.place][cluster.own] = fitted[cluster.own]
+            if factor is not None:
+                lost.append(factor)
+    if lost:
+        warn_user(_WARNING.format(len(lost), np.median(lost)))
     return observation.raised_to_level(result)
 
 
 def _fit_cluster(observation, filled, result, cluster, damping):
-    """The corrected fill of one cluster of cores; ``result`` is the current estimate of the whole image."""
+    """
+    The corrected fill of one cluster of cores; ``result`` is the current estimate of the whole image.
+
+    Also by which factor the fill exceeds the charge of its columns, if the fringes show that charge was lost.
+    """
     box, base = cluster.place, observation.harmonic_fill[cluster.place]
-    image, valid = _surroundings(observation, result, cluster)
+    image, valid = surroundings(observation, result, cluster)
     arguments = image, valid, filled[box], base, cluster.own, observation.channel
-    fitted = fit_core(*arguments, damping=damping)
+    free = fit_core(*arguments, damping=damping)
     if not has_bloomed(observation, cluster):
-        return fitted
-    if fitted[cluster.own].sum() >= _LOST * observation.image[box][cluster.own].sum():
-        return fitted
+        return free, None
     charge = column_charge(observation.image[box], cluster.own, observation.enclosed[box])
     fitted = fit_core(*arguments, charge=charge, damping=damping)
     least = np.where(observation.primary[box], observation.level, np.minimum(base, fitted))
-    return conserve_charge(charge, least, fitted)
+    fitted = conserve_charge(charge, least, fitted)
+    factor = free[cluster.own].sum() / observation.image[box][cluster.own].sum()
+    if factor >= _LOST and _require_more(image, valid, free, fitted, cluster.own, observation.channel):
+        return free, factor
+    return fitted, None
 
 
-def _surroundings(observation, result, cluster):
+def _require_more(image, valid, free, fitted, own, channel):
     """
-    The image within `RADIUS` of a cluster, without the fringes of all other sources; and which of its pixels are valid.
+    Whether the fringes require the light of a fill that ignores the charge, and exclude that of one that conserves it.
+
+    The fringes of a core that is too extended are faint, and allow much more light than it has.
+    """
+    usable = valid.copy()
+    usable[tuple(slice(RADIUS, RADIUS + n) for n in own.shape)] &= ~own
+    smoothed, pairs = comparable(image, usable)
+    observed = differences(smoothed)
+    variance = np.maximum(local_variance(observed, pairs)[pairs], np.finfo(float).tiny)
+    observed = observed[pairs]
+    model = Fringes(own.shape, channel, RADIUS, BLUR)
+    misfit = [np.log1p(observed**2 / (3 * variance)).sum()]
+    strength = []
+    for core in (free, fitted):
+        predicted = differences(model.of(np.where(own, core, 0)))[pairs]
+        residual = observed - predicted
+        misfit.append(np.log1p(residual**2 / (3 * variance)).sum())
+        weights = 1 / (variance + residual**2 / 3)
+        strength.append((weights * observed * predicted).sum() / max((weights * predicted**2).sum(), 1e-300))
+    empty, without, conserved = misfit
+    return conserved - without > _BETTER * empty and 1 / _STRENGTH < strength[0] < _STRENGTH and strength[1] > _STRENGTH
+
+
+def surroundings(observation, result, cluster):
+    """
+    Cut out the image within `RADIUS` of a cluster of cores, and subtract the fringes of all other sources.
 
     The rest of the flare, just outside of the mask, is nearly as bright as the core, and its fringes would be taken for
     those of the core.
+
+    Parameters
+    ----------
+    observation : `~sunpy_restore.desaturation.observation.Observation`
+        The observation.
+    result : `numpy.ndarray`
+        Current estimate of the whole image, shape ``(ny, nx)``.
+    cluster : `~sunpy_restore.core.tiles.windows.Window`
+        Window around the cores.
+
+    Returns
+    -------
+    image : `numpy.ndarray`
+        Finite; zero beyond the edges of the observation.
+    valid : `numpy.ndarray` of `bool`
+        Pixels that were observed.
     """
     outer, before = [], []
     for part, length in zip(cluster.place, observation.mask.shape, strict=True):

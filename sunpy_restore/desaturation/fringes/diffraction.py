@@ -23,7 +23,7 @@ from sunpy_restore.desaturation.fringes.differences import (
 )
 from sunpy_restore.desaturation.fringes.psf import fringe_kernel
 
-__all__ = ["RADIUS", "fit_core"]
+__all__ = ["RADIUS", "Fringes", "fit_core", "robust_weights"]
 
 RADIUS = 192
 """Pixels around the core in which fringes are compared."""
@@ -40,7 +40,7 @@ _HIDDEN = 0.07  # relative error above which the fringes are not used: they can'
 _CHARGE_ERROR = 0.02  # relative error of the charge in a column segment
 
 
-class _Fringes:
+class Fringes:
     """
     Linear operator from a core to its fringes in the window around it.
 
@@ -109,8 +109,24 @@ class _Prior:
         return variables[self.count :].reshape(len(self.smooth), *self.mask.shape)
 
 
-def _robust_weights(residual, trusted, variance):
-    """Inverse variances of differences, reduced for outliers (Student's t distribution)."""
+def robust_weights(residual, trusted, variance):
+    """
+    Inverse variances of differences, reduced for outliers (Student's t distribution).
+
+    Parameters
+    ----------
+    residual : `numpy.ndarray`
+        Residual of the differences, shape ``(2, ny, nx)``.
+    trusted : `numpy.ndarray` of `bool`
+        Differences that are used.
+    variance : `numpy.ndarray`
+        Their variance.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        Shape ``(2, ny, nx)``.
+    """
     return trusted / np.maximum(variance + residual**2 / 3, np.finfo(float).tiny)
 
 
@@ -143,7 +159,7 @@ class _Posterior:
     The core is ``base + excess * exp(field)`` in the mask, where the prior gives ``field``.
     """
 
-    model: _Fringes
+    model: Fringes
     prior: _Prior
     smoothed: np.ndarray
     pairs: np.ndarray
@@ -162,7 +178,7 @@ class _Posterior:
         core = self.core(variables)
         filled = np.where(prior.mask, self.base + core, 0)
         residual = differences(self.smoothed - model.of(filled))
-        weights = _robust_weights(residual, self.pairs, self.variance)
+        weights = robust_weights(residual, self.pairs, self.variance)
         weights = weights / _dispersion(weights, residual, differences(model.of(core)))[0]
         segments, charge_weights, missing = _charge_terms(self.charge, filled)
 
@@ -219,14 +235,14 @@ def fit_core(image, valid, first, base, mask, channel, *, charge=None, damping=T
     * Torre, Schwartz, Benvenuto, Massone & Piana 2015, Inverse Problems 31, 095006
     * Guastavino, Piana, Massone, Schwartz & Benvenuto 2019, ApJ 882, 109
     """
-    model = _Fringes(mask.shape, channel, RADIUS, BLUR)
+    model = Fringes(mask.shape, channel, RADIUS, BLUR)
     usable = valid.copy()
     usable[tuple(slice(RADIUS, RADIUS + n) for n in mask.shape)] &= ~mask
     smoothed, pairs = comparable(image, usable)
     pattern = differences(model.of(np.where(mask, first, 0)))
     residual = differences(smoothed) - pattern
     variance = local_variance(residual, pairs)
-    error = _dispersion(_robust_weights(residual, pairs, variance), residual, pattern)[1] if damping else 0
+    error = _dispersion(robust_weights(residual, pairs, variance), residual, pattern)[1] if damping else 0
     prior = _Prior(mask, _UNCERTAIN / max(error, _UNCERTAIN))
     pairs = pairs & (error < _HIDDEN)
     excess = np.where(mask, np.maximum(first - base, 0.02 * np.abs(base) + 1e-6 * np.abs(first).max()), 0)

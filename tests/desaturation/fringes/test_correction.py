@@ -1,10 +1,13 @@
 """Fills of observations and their correction: windows, saturation level, charge, and several cores in one image."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import signal
 
+from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.tiles.windows import damaged_windows
 from sunpy_restore.desaturation.detection.plateau import with_margin
 from sunpy_restore.desaturation.filling import channels
@@ -14,6 +17,7 @@ from sunpy_restore.desaturation.forward import bloom
 from sunpy_restore.desaturation.fringes import correction
 from sunpy_restore.desaturation.fringes.correction import correct_fill
 from sunpy_restore.desaturation.fringes.diffraction import RADIUS
+from sunpy_restore.desaturation.fringes.psf import mesh_psf
 from sunpy_restore.desaturation.observation import Observation
 
 WELL = 16383.0
@@ -157,7 +161,37 @@ def test_surroundings_have_the_shape_that_the_fit_expects(case):
     """Also where the image ends, beyond which no pixel is valid."""
     observation, _ = case
     (cluster,) = damaged_windows(observation.mask, 0, gap=64)
-    image, valid = correction._surroundings(observation, dome(observation), cluster)
+    image, valid = correction.surroundings(observation, dome(observation), cluster)
     assert image.shape == valid.shape == tuple(n + 2 * RADIUS for n in cluster.own.shape)
     assert np.isfinite(image).all()
     assert valid.sum() == np.count_nonzero(~observation.mask)
+
+
+def test_charge_is_conserved_unless_the_fringes_exclude_it(make_flare):
+    """The fringes of an arcade allow much more light than it has, if this is spread as in a dome."""
+    y, x = np.indices((260, 280))
+    light = np.zeros(x.shape)
+    for loop, along in np.ndindex(4, 9):
+        shift = along / 4 - 1
+        column, row = 140 + 7 * (loop - 2) + 2 * shift, 130 + 9 * shift
+        light += (1 + 0.5 * (loop % 2)) * np.exp(-((x - column) ** 2 + (y - row) ** 2) / (2 * 1.3**2))
+    image = signal.fftconvolve(light, mesh_psf(193), mode="same")
+    _, corona = make_flare(shape=x.shape, peak=0.0)
+    truth = corona + image * 8 * WELL / image.max()
+    observation = observe(bloom(truth), truth)
+    assert (observation.saturated & ~observation.primary).any()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RestoreWarning)
+        fill = diffraction(observation)
+    charge = observation.image[observation.mask].sum()
+    assert fill[observation.mask].sum() == pytest.approx(charge, rel=0.02)
+
+
+def test_lost_charge_is_told(make_flare):
+    _, truth = make_flare(peak=8.0)
+    image = bloom(np.where(truth > WELL, WELL + 0.1 * (truth - WELL), truth))
+    observation = observe(image, truth)
+    assert (observation.saturated & ~observation.primary).any()
+    with pytest.warns(RestoreWarning, match="require more light than the charge in their columns, by a factor of"):
+        fill = diffraction(observation)
+    assert hidden(fill, truth) == pytest.approx(1, abs=0.35)

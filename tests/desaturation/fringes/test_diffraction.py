@@ -84,7 +84,7 @@ def flare():
 @pytest.mark.parametrize("shape", [(9, 14), (1, 1), (40, 3)])
 def test_adjoint_of_the_fringes_is_their_transpose(shape, blur):
     rng = np.random.default_rng(0)
-    model = diffraction._Fringes(shape, 171, radius=37, blur=blur)
+    model = diffraction.Fringes(shape, 171, radius=37, blur=blur)
     assert model.window == tuple(n + 74 for n in shape)
     core, image = rng.normal(size=shape), rng.normal(size=model.window)
     assert (model.of(core) * image).sum() == pytest.approx((core * model.adjoint(image)).sum(), rel=1e-9)
@@ -95,7 +95,7 @@ def test_fringes_of_a_box_are_those_of_the_forward_model(channel):
     radius, core = 60, np.random.default_rng(1).uniform(size=(12, 17))
     window = np.pad(core, radius)
     expected = fringes(window, channel, radius, core=4)
-    np.testing.assert_allclose(diffraction._Fringes(core.shape, channel, radius).of(core), expected, atol=1e-9)
+    np.testing.assert_allclose(diffraction.Fringes(core.shape, channel, radius).of(core), expected, atol=1e-9)
 
 
 def test_adjoint_of_the_differences_is_their_transpose():
