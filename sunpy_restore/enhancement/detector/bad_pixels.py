@@ -23,6 +23,7 @@ In good images in which the first ratio is larger, next to strong fields, the se
 """
 
 _ABOVE_NOISE = 6.0
+_SAME = 0.3  # of the noise: fewer pixels of the Sun are as close to a value than could be connected by chance
 _CHUNK = 10_000  # candidates that are compared at once
 
 _STRUCTURE = 0.3
@@ -57,7 +58,7 @@ def find_bad_pixels(image, known, *, noise, excess):
     becomes a known pattern, which is fitted (a matched filter) and compared with what is left around it.
     """
     found = np.zeros(image.shape, bool)
-    known = known & ~uniform_border(image, known)
+    known = known & ~_filled(image, known, noise)
     usable = ndimage.binary_erosion(known, np.ones((2 * _RADIUS + 1,) * 2, bool))
     if not usable.any():
         return found
@@ -75,6 +76,18 @@ def find_bad_pixels(image, known, *, noise, excess):
         chosen = tuple(axis[first : first + _CHUNK] for axis in places)
         found[chosen] = _is_bad(parts[chosen], inside[chosen], np.pad(pattern, _SURROUNDINGS - _RADIUS), excess)
     return found
+
+
+def _filled(image, known, noise):
+    """Areas by which a rotated image was filled up, with their surroundings, where the interpolation overshoots."""
+    filled = uniform_border(image, known)
+    if not filled.any():
+        return filled
+    close = np.zeros_like(filled)
+    for value in np.unique(image[filled]):
+        close |= np.abs(image - value) < _SAME * noise
+    square = np.ones((3, 3), bool)
+    return ndimage.binary_dilation(ndimage.binary_propagation(filled, square, close), square, iterations=_SURROUNDINGS)
 
 
 def _is_bad(parts, inside, pattern, excess):
