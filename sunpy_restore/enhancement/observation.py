@@ -13,6 +13,7 @@ from sunpy_restore.core.images.maps import valid_pixels
 from sunpy_restore.core.images.prepared import refuse_unknown_unit
 from sunpy_restore.core.numerics.nearest import fill_invalid
 from sunpy_restore.core.restoration import observation
+from sunpy_restore.enhancement.detector.bad_pixels import find_bad_pixels
 from sunpy_restore.enhancement.detector.denoising import reduce_noise, white_noise
 from sunpy_restore.enhancement.detector.gaps import fill_gaps
 from sunpy_restore.enhancement.detector.noise import NOISE_RANGE, estimate_noise
@@ -38,6 +39,9 @@ __all__ = ["Observation"]
 _CONTINUUM_OUTLIERS = {"excess": 0.1, "limits": (0.0, 3.0)}
 _MAGNETOGRAM_OUTLIERS = {"excess": 0.2, "limits": (-8.0, 8.0)}
 """See `find_outliers`; in units of the quiet-Sun intensity, and in kG."""
+
+_FAINTEST = {CONTINUUM.name: 1e-2, MAGNETOGRAM.name: 5e-2}
+"""Smallest difference of a bad pixel from what its neighbours predict, in the same units."""
 
 _OUTLYING = 8.0
 """Smallest difference of outliers from their surroundings, in units of the noise."""
@@ -245,7 +249,13 @@ class Observation(observation.Observation):
             found = estimate_noise(data / level, inner, (NOISE_RANGE[0], np.inf))
             noise = noise_within_range(found) if noise is None else noise.to_value(u.kG)
         limits = _outlier_limits(task, found)
-        outliers = find_outliers(data / (level * darkening), inner, sharpest=sharpest_of(telescope), **limits)
+        normalised = data / (level * darkening)
+        outliers = find_outliers(normalised, inner, sharpest=sharpest_of(telescope), **limits)
+        if telescope == HMI:
+            least = LEAST_NOISE if task is CONTINUUM else NOISE_RANGE[0]
+            outliers |= find_bad_pixels(
+                normalised, inner & ~outliers, noise=max(found, least), excess=_FAINTEST[task.name]
+            )
         if outliers[on_disk].all():
             raise_incredible(data[on_disk], [level * limit for limit in limits["limits"]], smap)
         if outliers.any():

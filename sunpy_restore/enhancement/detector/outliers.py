@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from sunpy_restore.enhancement.optics.telescope import HMI
 
-__all__ = ["SHARPEST", "find_outliers", "sharpest_of"]
+__all__ = ["SHARPEST", "find_outliers", "sharpest_of", "uniform_border"]
 
 SHARPEST = 0.26
 """
@@ -64,7 +64,7 @@ def find_outliers(image, known, *, excess, limits, sharpest=SHARPEST):
         Shape ``(ny, nx)``.
     """
     found = known & ((image < limits[0]) | (image > limits[1]))
-    known = known & ~_uniform_border(image, known)
+    known = known & ~uniform_border(image, known)
     measured = np.pad(known & ~found, 2)
     image = np.pad(image.astype(np.float32), 2)
     for _ in range(_ROUNDS):
@@ -131,8 +131,22 @@ def _is_outlier(image, usable, measured, places, excess, sharpest):
     return outlying & (count >= _LEAST_KNOWN)
 
 
-def _uniform_border(image, known):
-    """Known pixels in areas of equal values at the border, by which rotated images are filled up."""
+def uniform_border(image, known):
+    """
+    Find areas of equal values at the border, by which rotated images are filled up.
+
+    Parameters
+    ----------
+    image : `numpy.ndarray`
+        Shape ``(ny, nx)``.
+    known : `numpy.ndarray` of `bool`
+        Pixels that are searched.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        Shape ``(ny, nx)``.
+    """
     uniform = np.zeros(known.shape, bool)
     values = set()
     for line, usable in ((image, known), (image.T, known.T)):
