@@ -30,7 +30,7 @@ _MEANINGS = {
     "Guessed pixels": "Share of the filled pixels that are far from all observed pixels or have more missing than "
     "observed pixels around them.",
     "Widest hole": "Side of the largest square without observed pixels in a hole, in telemetry blocks; in wider holes "
-    "the uncertainty was not calibrated, and the fill can be wrong by some 10 % as a whole.",
+    "the uncertainty was not calibrated, and the whole fill can be wrong by tens of per cent.",
     "Border step": "Step of the brightness along the border, a root mean square over the holes; larger ones are "
     "visible.",
     "Radial profile": "Mean brightness of filled pixels minus that of observed ones near them, a root mean square over "
@@ -51,8 +51,8 @@ def checks(comparison):
     Returns
     -------
     `list` of `~sunpy_restore.core.reports.report.Check`
-        Share of guessed pixels; width of the widest hole; step along the borders, and radial profile, which need a background that can be fitted
-        to the image and holes that are large enough.
+        Share of guessed pixels; width of the widest hole; step along the borders, and radial profile, which need a
+        background that can be fitted to the image and holes that are large enough.
     """
     observation = comparison.observation
     hole = observation.mask

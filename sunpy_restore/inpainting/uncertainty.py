@@ -30,8 +30,8 @@ FEATURES = (
 )  # fmt: skip
 """Names of the features."""
 
-ENLARGED = 3.0
-"""Factor of the uncertainty in holes of at least 10 blocks, from half frames: the fill is wrong by up to 30 %."""
+ENLARGED = 2.5
+"""Factor of the uncertainty in holes of at least 10 blocks, from missing half frames."""
 
 LONGER = 3.0
 """Factor of the distances over which errors are correlated, if there are such holes."""
@@ -95,10 +95,10 @@ def _in_wide_holes(scene, unknown):
     wide = (share > 0) & ~unknown
     if wide.any():
         warn_user(
-            f"Found a hole {widths.max():.3g} telemetry blocks wide; expected at most {WIDEST}, for which the uncertainty "
-            f"was calibrated. That of {np.count_nonzero(wide)} pixels in such holes is only a rough estimate, enlarged "
-            f"up to {ENLARGED:g} times; their brightness can be wrong by some 10 % as a whole. Leave them out of "
-            "measurements."
+            f"Found a hole {widths.max():.3g} telemetry blocks wide; expected at most {WIDEST}, for which the "
+            f"uncertainty was calibrated. That of {np.count_nonzero(wide)} pixels in such holes is enlarged up to "
+            f"{ENLARGED:g} times and only a rough estimate: the whole fill can be too bright or too faint by tens of "
+            "per cent. Leave these pixels out of measurements."
         )
     return 1 + (ENLARGED - 1) * share, float(1 + (LONGER - 1) * share.max(initial=0))
 

@@ -88,6 +88,7 @@ def test_given_masks_and_small_parts_are_checked(original):
     assert found["Border step"].passed
 
 
+@pytest.mark.filterwarnings("ignore:.*little more than a guess")
 @pytest.mark.parametrize(("rows", "passed"), [(8, True), (10, False)])
 def test_holes_wider_than_in_the_calibration_are_flagged(original, rows, passed):
     part = original.submap([624, 600] * u.pix, width=383 * u.pix, height=399 * u.pix)

@@ -108,7 +108,7 @@ def test_the_uncertainty_is_larger_in_holes_that_are_wider(place, share):
     mask[place] = True
     mask[200:208, 40:48] = True
     one = observe(place=mask, binning=4)
-    with pytest.warns(RestoreWarning, match=r"a hole \d+ telemetry blocks wide; expected at most 8"):
+    with pytest.warns(RestoreWarning, match=r"a hole [\d.]+ telemetry blocks wide; expected at most 8"):
         found = described(one)
     ratio = found.scale / one.without_outliers.surroundings.noise
     rows, columns = np.nonzero(mask)
