@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from sunpy_restore.core.reports.report import check_maker
+from sunpy_restore.inpainting.lasco.wide_holes import WIDEST, hole_widths
 
 __all__ = ["checks"]
 
@@ -28,6 +29,8 @@ _LEAST = 32
 _MEANINGS = {
     "Guessed pixels": "Share of the filled pixels that are far from all observed pixels or have more missing than "
     "observed pixels around them.",
+    "Widest hole": "Side of the largest square without observed pixels in a hole, in telemetry blocks; in wider holes "
+    "the uncertainty was not calibrated, and the whole fill can be wrong by tens of per cent.",
     "Border step": "Step of the brightness along the border, a root mean square over the holes; larger ones are "
     "visible.",
     "Radial profile": "Mean brightness of filled pixels minus that of observed ones near them, a root mean square over "
@@ -48,13 +51,15 @@ def checks(comparison):
     Returns
     -------
     `list` of `~sunpy_restore.core.reports.report.Check`
-        Share of guessed pixels; step along the borders, and radial profile, which need a background that can be fitted
-        to the image and holes that are large enough.
+        Share of guessed pixels; width of the widest hole; step along the borders, and radial profile, which need a
+        background that can be fitted to the image and holes that are large enough.
     """
     observation = comparison.observation
     hole = observation.mask
     guessed = 100 * observation.guessed / max(np.count_nonzero(hole), 1)
     found = [_check("Guessed pixels", guessed, low=0, high=_GUESSED, unit="%", of_values=False)]
+    widest = hole_widths(observation.filled, observation.binning).max(initial=0)
+    found.append(_check("Widest hole", widest, low=0, high=WIDEST, unit="blocks", of_values=False))
     restored = observation.without_edge_response(comparison.restored)
     observation = observation.without_outliers
     above = observation.image - observation.bias

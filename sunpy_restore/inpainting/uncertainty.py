@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
+from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.numerics.cells import normalized_convolution
 from sunpy_restore.core.uncertainty.evidence import Evidence
 from sunpy_restore.inpainting.corona.cells import CELL, average_near
@@ -11,8 +12,9 @@ from sunpy_restore.inpainting.lasco.detector_edge import BORDER
 from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE
 from sunpy_restore.inpainting.lasco.header import FULL
 from sunpy_restore.inpainting.lasco.missing_blocks import FARTHEST
+from sunpy_restore.inpainting.lasco.wide_holes import WIDEST, hole_widths
 
-__all__ = ["BORDER", "FARTHEST", "FEATURES", "STRATA", "UNKNOWN", "evidence"]
+__all__ = ["BORDER", "ENLARGED", "FARTHEST", "FEATURES", "LONGER", "STRATA", "UNKNOWN", "evidence"]
 
 STRATA = ("quiet corona", "streamer", "front", "occulter's edge")
 """Kinds of filled pixels, by what is around the hole."""
@@ -28,7 +30,14 @@ FEATURES = (
 )  # fmt: skip
 """Names of the features."""
 
+ENLARGED = 2.5
+"""Factor of the uncertainty in holes of at least 10 blocks, from missing half frames."""
+
+LONGER = 3.0
+"""Factor of the distances over which errors are correlated, if there are such holes."""
+
 _LEAST = 0.05  # noises; added before logarithms
+_FULLY = 10.0  # blocks
 _STRONG = 1.0  # noises; smallest gradient over 16 pixels of a streamer or front
 
 
@@ -50,7 +59,13 @@ def evidence(observation, restored, method):
     `~sunpy_restore.core.uncertainty.evidence.Evidence`
         For the filled pixels. Nothing is known in pixels that are more than `FARTHEST` pixels from the nearest observed
         one, within `BORDER` pixels of the border of the detector, or never sent by the instrument, and if no cell of 4
-        x 4 pixels is observed.
+        x 4 pixels is observed. In holes that are more than `~sunpy_restore.inpainting.lasco.wide_holes.WIDEST` blocks
+        wide, larger than any in the calibration, errors are larger by a factor and correlated over larger distances.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        There are holes of this kind.
     """
     where, scene = observation.filled, observation.without_outliers.surroundings
     if scene is None:
@@ -65,11 +80,27 @@ def evidence(observation, restored, method):
     unknown = (scene.distance > FARTHEST) | _at_border(scene)
     if observation.never_sent is not None:
         unknown |= observation.never_sent[where]
+    enlarged, longer = _in_wide_holes(scene, unknown)
     features = {name: np.nan_to_num(part).astype(np.float32) for name, part in zip(FEATURES, values, strict=True)}
     return Evidence(
-        where=where, features=features, scale=scene.noise, stratum=_stratum(scene), unknown=unknown,
-        added=None if restored.added is None else scene.noise,
+        where=where, features=features, scale=scene.noise * enlarged, stratum=_stratum(scene), unknown=unknown,
+        added=None if restored.added is None else scene.noise, magnification=longer,
     )  # fmt: skip
+
+
+def _in_wide_holes(scene, unknown):
+    """Factors of the errors of all filled pixels, and of the distances over which they are correlated."""
+    widths = hole_widths(scene.observation.filled, scene.observation.binning)
+    share = np.clip((widths - WIDEST) / (_FULLY - WIDEST), 0, 1)
+    wide = (share > 0) & ~unknown
+    if wide.any():
+        warn_user(
+            f"Found a hole {widths.max():.3g} telemetry blocks wide; expected at most {WIDEST}, for which the "
+            f"uncertainty was calibrated. That of {np.count_nonzero(wide)} pixels in such holes is enlarged up to "
+            f"{ENLARGED:g} times and only a rough estimate: the whole fill can be too bright or too faint by tens of "
+            "per cent. Leave these pixels out of measurements."
+        )
+    return 1 + (ENLARGED - 1) * share, float(1 + (LONGER - 1) * share.max(initial=0))
 
 
 def _at_border(scene):

@@ -88,7 +88,8 @@ def inpaint(
         sent; or some filled pixels are more than 160 pixels from the nearest valid pixel or have more missing than
         valid pixels around, so their values are little more than a guess; or a neighbour is a difference or a ratio of
         images and is left out, or the neighbours have no data in the missing pixels; or the image is unlike those that
-        the method was trained and tested with; or the uncertainty of some pixels is infinite.
+        the method was trained and tested with; or the uncertainty of some pixels is infinite, or is a rough estimate
+        because their hole is more than 8 telemetry blocks wide.
 
     Notes
     -----

@@ -42,7 +42,7 @@ def flagged(restored, original):
 def test_the_sample_passes(original, restored, tmp_path):
     found = report(restored, original)
     assert found.passed, found
-    expected = ["Distance from good images", "Guessed pixels", "Border step", "Radial profile"]
+    expected = ["Distance from good images", "Guessed pixels", "Widest hole", "Border step", "Radial profile"]
     assert [check.name for check in found][2:] == expected
     save(restored, tmp_path / "filled.fits")
     assert report(load(tmp_path / "filled.fits"), original) == found
@@ -86,6 +86,16 @@ def test_given_masks_and_small_parts_are_checked(original):
     found = report(inpaint(part, mask=mask, method="harmonic"), part)
     assert found["Observed pixels changed"].passed
     assert found["Border step"].passed
+
+
+@pytest.mark.filterwarnings("ignore:.*little more than a guess")
+@pytest.mark.parametrize(("rows", "passed"), [(8, True), (10, False)])
+def test_holes_wider_than_in_the_calibration_are_flagged(original, rows, passed):
+    part = original.submap([624, 600] * u.pix, width=383 * u.pix, height=399 * u.pix)
+    mask = np.zeros(part.data.shape, dtype=bool)
+    mask[32 : 32 * (rows + 1)] = True
+    check = report(inpaint(part, mask=mask, method="harmonic"), part)["Widest hole"]
+    assert (check.value, check.passed) == (rows, passed)
 
 
 def test_small_holes_are_not_checked(original):

@@ -8,13 +8,14 @@ import pytest
 import sunpy.map
 
 from sunpy_restore import filled, inpaint
+from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.core.restoration.methods import Restored, load_method, restore_observation
 from sunpy_restore.core.uncertainty.predicted import find_model, standard_deviation
 from sunpy_restore.data import sample_path
 from sunpy_restore.inpainting.forward import draw_losses
 from sunpy_restore.inpainting.observation import Observation
 from sunpy_restore.inpainting.task import TASK
-from sunpy_restore.inpainting.uncertainty import BORDER, FARTHEST, FEATURES, STRATA, evidence
+from sunpy_restore.inpainting.uncertainty import BORDER, ENLARGED, FARTHEST, FEATURES, LONGER, STRATA, evidence
 
 SHAPE = (224, 256)
 CENTER = (-250.0, 100.0)  # at the edge of the image it is at 3.1 solar radii
@@ -90,6 +91,31 @@ def test_nothing_is_known_far_from_valid_pixels():
     found = described(observe(place=place))
     distance = FARTHEST + 40 - np.nonzero(observe(place=place).mask)[1]
     np.testing.assert_array_equal(found.unknown, distance > FARTHEST)
+
+
+@pytest.mark.parametrize("place", [np.s_[64:128], np.s_[:64], np.s_[:, 96:160], np.s_[96:104, 96:104]])
+def test_the_uncertainty_of_holes_as_in_the_calibration_is_the_calibrated_one(place, recwarn):
+    """Up to 8 telemetry blocks, of which each has 8 x 8 pixels here."""
+    found = described(one := observe(place=place, binning=4))
+    np.testing.assert_array_equal(found.scale, one.without_outliers.surroundings.noise)
+    assert found.magnification == 1
+    assert not [warning for warning in recwarn if issubclass(warning.category, RestoreWarning)]
+
+
+@pytest.mark.parametrize(("place", "share"), [(np.s_[64:136], 0.5), (np.s_[:80], 1), (np.s_[:, 100:], 1)])
+def test_the_uncertainty_is_larger_in_holes_that_are_wider(place, share):
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[place] = True
+    mask[200:208, 40:48] = True
+    one = observe(place=mask, binning=4)
+    with pytest.warns(RestoreWarning, match=r"a hole [\d.]+ telemetry blocks wide; expected at most 8"):
+        found = described(one)
+    ratio = found.scale / one.without_outliers.surroundings.noise
+    rows, columns = np.nonzero(mask)
+    small = (rows >= 200) & (columns >= 40) & (columns < 48)
+    np.testing.assert_array_equal(ratio[small], 1)
+    np.testing.assert_allclose(ratio[~small], 1 + share * (ENLARGED - 1))
+    assert found.magnification == pytest.approx(1 + share * (LONGER - 1))
 
 
 @pytest.mark.parametrize("binning", [1, 2])

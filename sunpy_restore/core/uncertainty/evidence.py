@@ -40,7 +40,8 @@ class Evidence:
         unit; the scale and the features are those of the image without it.
     magnification : `float`
         Ratio of the pixel size for which the correlation of the errors is calibrated to that of the image, for a task
-        whose errors have a size in arcsec and whose images have pixels of any size.
+        whose errors have a size in arcsec and whose images have pixels of any size; or how much longer than in the
+        calibration the distances are over which the errors of this image are correlated.
     """
 
     where: np.ndarray
