@@ -403,7 +403,7 @@ def test_clean_restores_images_of_other_imagers_from_their_visibilities(make_bac
     found, error = noisy(source, 0.01, points=points)
     image = make_backprojection(found, points, shape=(80, 80), TELESCOP="RHESSI", INSTRUME="RHESSI")
     given = measurement(found, error, points)
-    with pytest.warns(RestoreWarning, match="unlike those that the method was trained and tested with"):
+    with pytest.warns(RestoreWarning, match="unlike those that it is compared with"):
         result = backproj_to_clean(image, visibilities=given, method="clean")
     assert flux(result) == pytest.approx(5, rel=0.1)
     assert result.meta["rstchi2"] == pytest.approx(1, abs=0.15)

@@ -145,7 +145,7 @@ def test_small_images_are_not_judged(crops):
 def test_user_is_warned_of_an_unusual_image(quiet):
     mask = observed(quiet.data).mask
     unusual = sunpy.map.Map(smooth(quiet.data.astype(float), 3), quiet.meta)
-    with pytest.warns(RestoreWarning, match="unlike those that the method was trained"):
+    with pytest.warns(RestoreWarning, match="unlike those that it is compared with"):
         result = desaturate(unusual, mask=mask, method="biharmonic")
     assert result.meta["rstlike"] > 1
     assert desaturate(quiet, mask=mask, method="biharmonic").meta["rstlike"] <= 1

@@ -229,3 +229,10 @@ def test_the_warning_shows_plain_values(samples):
         enhance(smap, method="bicubic")
     text = next(str(one.message) for one in found if "is unlike those" in str(one.message))
     assert "share of equal neighbours is 35.5 % (in good images 2 % at most)" in text
+
+
+@pytest.mark.parametrize("noise", [3e-4, 1e-3, 3e-3, 1e-2])
+def test_noise_that_errors_are_learned_from_is_not_unusual(noise):
+    rng = np.random.default_rng(5)
+    for image, meta in cutouts("continuum", 4, 100):
+        assert score(image + noise * np.median(image) * rng.standard_normal(image.shape), meta, "continuum") <= 1

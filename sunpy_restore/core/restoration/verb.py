@@ -282,7 +282,7 @@ def _likeness(method, observed):
         return {}
     if score > 1:
         warn_user(
-            f"The image is unlike those that the method was trained and tested with: {'; '.join(reasons)}. Its errors "
+            f"The image is unlike those that it is compared with: {'; '.join(reasons)}. Its errors "
             "can be larger than usual. Check it with sunpy_restore.report, and compare methods."
         )
     return {LIKENESS_KEYWORD: round(min(score, _LARGEST_SCORE), 3)}
