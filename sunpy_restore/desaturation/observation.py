@@ -192,7 +192,8 @@ class Observation(observation.Observation):
         if not along and mask.any():
             warn_user(_ROTATED.format(abs(detector_roll(smap))))
         channel = wavelength if linear and along and wavelength in EUV_CHANNELS else None
-        return cls(image=data, mask=mask, channel=channel, lost=~valid & ~mask, **saturation)
+        lost = ~valid & ~mask
+        return cls(image=data, mask=mask, channel=channel, lost=lost if lost.any() else None, **saturation)
 
     @classmethod
     def from_pair(cls, smap, filled, **options):
