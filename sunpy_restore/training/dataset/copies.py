@@ -129,7 +129,7 @@ def without_copies(items, fixed, folder, gap):
     """
     every = list({item.sha256: item for item in fixed}.values())
     earlier = len(every)
-    every += sorted(items, key=lambda item: -item.shape[0] * item.shape[1])
+    every += sorted(items, key=lambda item: (-item.shape[0] * item.shape[1], -item.shape[1]))
     if len(every) < 2:
         return items, []
     found = find_copies([_points(item, folder) for item in every])
