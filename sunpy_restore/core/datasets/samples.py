@@ -193,7 +193,7 @@ class Candidate:
         except Exception:  # noqa: BLE001
             raise ValueError(
                 f"Found CDELT1 = {self.header.get('CDELT1')!r} and CUNIT1 = {self.header.get('CUNIT1')!r}; expected a "
-                "pixel size in a unit of angle. Add pixel_scale in arcsec in a TOML file."
+                "pixel size in a unit of angle. Add pixel_scale in arcsec in a TOML file of the same name."
             ) from None
         size = float(np.sqrt(sizes[0] * sizes[1]))
         if not (np.isfinite(size) and size > 0):

@@ -40,9 +40,10 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
     Build a training data set from folders of files.
 
     All files below the folders are considered, whatever their names. The header decides whether the recipe of the task
-    takes an image; its quality keywords are checked, and images with the same pixels are taken once, also if they are parts of others, mirrored or transposed. The images are
-    split into those for training and those for validation by time, with a gap between them; where there is only one
-    image, or only images of one time, by region. An image has the licences and credits of all its copies.
+    takes an image; its quality keywords are checked, and images with the same pixels are taken once, as are parts and
+    mirrored or transposed copies of images. The images are split into those for training and those for validation by
+    time, with a gap between them; where there is only one image, or only images of one time, by region. An image has
+    the licences and credits of all its copies.
 
     The folder ``out`` then contains one file per image in ``shards/``, and ``manifest.json``, which
     `~sunpy_restore.training.train` and `~sunpy_restore.training.evaluate` read. If it has a manifest already, files

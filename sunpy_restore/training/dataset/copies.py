@@ -13,9 +13,10 @@ _RINGS = ((2, 0), (2, 2), (3, 1), (4, 0), (4, 3), (5, 2), (6, 0), (6, 5), (7, 3)
 _EDGE = 8  # pixels, within which the rings around a point are not complete
 _RADII = (8, 40)  # pixels; a maximum within the larger one is one within the smaller one as well
 _PER_SIDE = 50  # radii along the side of an image
-_CONTRAST = 1e-3  # least contrast of a point, relative to the standard deviation of the image
+_CONTRAST = 0.05  # least contrast of a point, relative to the standard deviation of the image
 _TOLERANCE = 1e-4  # of the profiles of points, which have unit norm
 _LEAST = 3  # points in common at one offset
+_SHARE = 0.3  # of the points in the overlap, which are in common
 _ORIENTATIONS = [
     np.array(matrix)
     for a in (1, -1)
@@ -77,6 +78,7 @@ def find_copies(points):
     `dict`
         Pairs of indices to whether the images have the same orientation and no offset.
     """
+    points = [_unique(own) for own in points]
     owner = np.repeat(np.arange(len(points)), [len(own) for own in points])
     if len(np.unique(owner)) < 2:
         return {}
@@ -87,17 +89,33 @@ def find_copies(points):
     for one, other in np.sort(matches, axis=1):
         by_pair[int(owner[one]), int(owner[other])].append((known[one, :2], known[other, :2]))
     found = {}
-    for pair, places in by_pair.items():
+    for (one, other), places in by_pair.items():
         if len(places) < _LEAST:
             continue
         first, second = (np.array(side) for side in zip(*places, strict=True))
         votes = [np.unique(np.round(second - first @ matrix.T), axis=0, return_counts=True) for matrix in _ORIENTATIONS]
         best = int(np.argmax([counts.max() for _, counts in votes]))
         offsets, counts = votes[best]
-        if counts.max() >= _LEAST:
-            still = np.abs(offsets[counts.argmax()]).max() <= _STILL
-            found[pair] = bool(still and (_ORIENTATIONS[best] == np.eye(2)).all())
+        matrix, offset = _ORIENTATIONS[best], offsets[counts.argmax()]
+        moved, fixed = points[one][:, :2] @ matrix.T + offset, points[other][:, :2]
+        # A smaller image has more points in the same area
+        expected = min(_count_inside(moved, fixed), _count_inside(fixed, moved))
+        if counts.max() >= max(_LEAST, _SHARE * expected):
+            found[one, other] = bool(np.abs(offset).max() <= _STILL and (matrix == np.eye(2)).all())
     return found
+
+
+def _unique(points):
+    """The points whose profile no other one of the image has, as flat or compressed parts of an image have many."""
+    if len(points) < 2:
+        return points
+    distances, _ = cKDTree(points[:, 2:]).query(points[:, 2:], k=2)
+    return points[distances[:, 1] > _TOLERANCE]
+
+
+def _count_inside(places, others):
+    """Number of places in the rectangle around other ones."""
+    return int(((places >= others.min(axis=0)) & (places <= others.max(axis=0))).all(axis=1).sum())
 
 
 def without_copies(items, fixed, folder, gap):
@@ -162,9 +180,11 @@ def _together(one, other, still, gap):
 def _check_fixed(entries, folder):
     if len({entry.split for entry in entries}) > 1:
         names = " and ".join(sorted({entry.origin for entry in entries}))
-        raise ValueError(f"The splits in {folder} are not independent: {names} have pixels in common. Use a new folder.")
+        raise ValueError(
+            f"The splits in {folder} are not independent: {names} have pixels in common. Use a new folder."
+        )
 
 
 def _points(item, folder):
     with safe_open(folder / item.shard, "np") as file:
-        return file.get_tensor("points") if "points" in file.keys() else points_of(file.get_tensor("image"))  # noqa: SIM118
+        return file.get_tensor("points") if "points" in file.keys() else points_of(file.get_tensor("image"))

@@ -11,6 +11,7 @@ from sunpy_restore.core.datasets.fields import corners_of
 from sunpy_restore.core.datasets.manifest import read_manifest
 from sunpy_restore.training import build_dataset
 from sunpy_restore.training.dataset.copies import find_copies, points_of
+from sunpy_restore.training.dataset.files import read_notes
 
 TASK = "enhance-magnetogram"
 COPIES = {
@@ -125,3 +126,52 @@ def test_images_without_coordinates_have_no_corners(sample):
     left, right, top = corners_of(header, field.shape)
     assert np.hypot(*np.subtract(left, right)) == pytest.approx(0.504 * (field.shape[1] - 1), rel=0.01)
     assert np.hypot(*np.subtract(left, top)) == pytest.approx(0.504 * (field.shape[0] - 1), rel=0.01)
+
+
+def test_patterns_of_compression_are_no_points_in_common():
+    """Single wavelet coefficients in dark parts of JPEG 2000 images look alike in all of them."""
+    pattern = 30 * np.outer(*[np.exp(-0.5 * (np.arange(-9, 10) / 3) ** 2)] * 2)
+    points = []
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        image = np.zeros((600, 600))
+        image[300:] = rng.normal(0, 30, (300, 600))
+        for row, column in [(20, 20), (20, 100), (60, 300), (150, 220)]:
+            image[row : row + 19, column : column + 19] += pattern
+        points.append(points_of(image))
+    assert find_copies(points) == {}
+    # A pattern that is unique in each image, at places that agree by chance
+    few = [np.concatenate([own, [[*place, *profile] for place, profile in LUCKY]]) for own in points]
+    assert len(few[0]) > 100
+    assert find_copies(few) == {}
+
+
+LUCKY = [((50.0 * number, 90.0), np.roll(np.eye(9)[0], number)) for number in range(4)]
+
+
+def test_names_of_toml_files(tmp_path, sample, write):
+    field, header = sample("hmi_magnetogram")
+    for name in ("own/a.fits.fz", "own/b.fits.gz"):
+        write(name, field, header)
+        path = tmp_path / name
+        for toml in (path.with_suffix(".toml"), path.with_name(f"{path.name[0]}.toml")):
+            toml.write_text('credit = "me"\n')
+            assert read_notes(path) == {"credit": "me"}
+            if toml.name.count(".") > 1:
+                toml.unlink()
+        path.with_suffix(".toml").write_text('credit = "me"\n')
+        assert read_notes(path) == {"credit": "me"}
+        path.with_suffix(".toml").write_text('credit = "you"\n')
+        with pytest.raises(ValueError, match=rf"different content in {path.name[0]}.fits.toml and {path.name[0]}.toml"):
+            read_notes(path)
+
+
+def test_an_array_of_hmi_needs_its_content(tmp_path, sample):
+    (tmp_path / "own").mkdir()
+    np.save(tmp_path / "own/a.npy", sample("hmi_magnetogram")[0])
+    text = 'pixel_scale = 0.504\ninstrument = "HMI"\nunit = "G"\n'
+    (tmp_path / "own/a.toml").write_text(text)
+    with pytest.raises(ValueError, match=r"without CONTENT .*'MAGNETOGRAM' there, or as content in a TOML file"):
+        build_dataset(TASK, tmp_path / "own", tmp_path / "data")
+    (tmp_path / "own/a.toml").write_text(text + 'content = "MAGNETOGRAM"\n')
+    assert taken(build_dataset(TASK, tmp_path / "own", tmp_path / "data")) == {"a.npy"}
