@@ -10,6 +10,7 @@ pytest.importorskip("lightning")
 from sunpy_restore.core.datasets.fields import corners_of
 from sunpy_restore.core.datasets.manifest import read_manifest
 from sunpy_restore.training import build_dataset
+from sunpy_restore.training.dataset import copies
 from sunpy_restore.training.dataset.copies import find_copies, points_of
 from sunpy_restore.training.dataset.files import read_notes
 
@@ -175,3 +176,16 @@ def test_an_array_of_hmi_needs_its_content(tmp_path, sample):
         build_dataset(TASK, tmp_path / "own", tmp_path / "data")
     (tmp_path / "own/a.toml").write_text(text + 'content = "MAGNETOGRAM"\n')
     assert taken(build_dataset(TASK, tmp_path / "own", tmp_path / "data")) == {"a.npy"}
+
+
+def test_copies_in_a_folder_of_an_earlier_version_are_refused(tmp_path, granules, monkeypatch):
+    (tmp_path / "own").mkdir()
+    image = granules((200, 480), 0)
+    for file, array in (("whole", image), ("copy", image[:, ::-1])):
+        np.save(tmp_path / f"own/{file}.npy", array)
+        (tmp_path / f"own/{file}.toml").write_text("pixel_scale = 0.1\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(copies, "find_copies", lambda points: {})
+        assert len(build_dataset("enhance-continuum", tmp_path / "own", tmp_path / "data").items) == 4
+    with pytest.raises(ValueError, match=r"not independent: own/copy.npy and own/whole.npy have pixels in common"):
+        build_dataset("enhance-continuum", tmp_path / "own", tmp_path / "data")
