@@ -14,6 +14,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from sunpy_restore.core.datasets.fields import same_field, separate_fields
 from sunpy_restore.core.datasets.splits import SPLITS, find_leak
 from sunpy_restore.core.system.atomic import atomic_path
 
@@ -50,6 +51,8 @@ class Item:
         The split; empty before it is known.
     columns : pair of `int`, optional
         First column of the region and the one after its last; by default the whole image.
+    corners : three pairs of `float`, optional
+        Coordinates of the original image, see `~sunpy_restore.core.datasets.fields.corners_of`.
     """
 
     origin: str
@@ -67,10 +70,19 @@ class Item:
     credit: str = ""
     split: str = ""
     columns: tuple[int, int] | None = None
+    corners: tuple | None = None
+
+    def like(self, other):
+        """Whether this and another item show the same field with the same columns, as far as this is known."""
+        return (self.group, self.shape) == (other.group, other.shape) and same_field(self, other)
 
     def apart(self, other):
-        """Whether this and another item are regions of equal images without a common column."""
-        if self.columns is None or other.columns is None or (self.group, self.shape) != (other.group, other.shape):
+        """Whether this and another item are regions of equal images without a common column, or of separate fields."""
+        if self.columns is None or other.columns is None:
+            return False
+        if self.sha256 != other.sha256 and separate_fields(self, other):
+            return True
+        if not self.like(other):
             return False
         return self.columns[1] <= other.columns[0] or other.columns[1] <= self.columns[0]
 
@@ -284,6 +296,7 @@ def _item(values):
     item = Item(**values)
     pairs = {name: tuple(getattr(item, name)) for name in ("shape", "least")}
     pairs["columns"] = None if item.columns is None else tuple(item.columns)
+    pairs["corners"] = None if item.corners is None else tuple(map(tuple, item.corners))
     if item.split not in SPLITS:
         raise ValueError(f"split {item.split!r}")
     return Item(**(vars(item) | pairs))

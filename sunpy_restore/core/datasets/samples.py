@@ -176,7 +176,10 @@ class Candidate:
             The header has no pixel size in a unit of angle, or the pixels are not square.
         """
         if not {"CDELT1", "CD1_1"} & self.header.keys():
-            raise ValueError("Found no pixel size; expected CDELT1 in the header, or pixel_scale in a TOML file.")
+            raise ValueError(
+                "Found no pixel size; expected CDELT1 in the header, or pixel_scale in a "
+                "TOML file of the same name, such as image.toml for image.npy, image.fits or image.fits.fz."
+            )
         keys = ("CTYPE", "CUNIT", "CDELT", "CRPIX", "CRVAL", "CROTA")
         names = [f"{key}{axis}" for key in keys for axis in (1, 2)]
         names += [f"{key}{row}_{column}" for key in ("CD", "PC") for row in (1, 2) for column in (1, 2)]
@@ -190,7 +193,7 @@ class Candidate:
         except Exception:  # noqa: BLE001
             raise ValueError(
                 f"Found CDELT1 = {self.header.get('CDELT1')!r} and CUNIT1 = {self.header.get('CUNIT1')!r}; expected a "
-                "pixel size in a unit of angle. Add pixel_scale in arcsec in a TOML file."
+                "pixel size in a unit of angle. Add pixel_scale in arcsec in a TOML file of the same name."
             ) from None
         size = float(np.sqrt(sizes[0] * sizes[1]))
         if not (np.isfinite(size) and size > 0):

@@ -124,11 +124,12 @@ def measure(observation, restored, truth):
         On a display scale:
 
         ``psnr``, ``ssim``
-            In the mask, for the 8-bit range or the 99.9th percentile.
+            In the mask, for the 8-bit range or the 99.9th percentile. ``psnr`` is `None` where the result is exact.
         ``psnr_whole``, ``ssim_whole``
             Over the whole crop, as in the paper.
         ``flux_error``, ``median_flux_error``
-            Relative error of the sum over the mask.
+            Relative error of the sum over the mask; `None` for a mask without flux, as in the black sky of 8-bit
+            images.
 
         For injected flares:
 
@@ -144,19 +145,28 @@ def measure(observation, restored, truth):
     mask = observation.mask
     if observation.channel is None:
         return {
-            "psnr": psnr(truth, restored, 1.0, mask),
-            "psnr_whole": psnr(truth, restored, 1.0),
+            "psnr": _finite(psnr(truth, restored, 1.0, mask)),
+            "psnr_whole": _finite(psnr(truth, restored, 1.0)),
             "ssim": ssim(truth, restored, 1.0, mask),
             "ssim_whole": ssim(truth, restored, 1.0),
-            "flux_error": flux_error(truth[mask], restored[mask]),
-            "median_flux_error": flux_error(truth[mask], restored[mask]),
+            "flux_error": _flux_error(truth[mask], restored[mask]),
+            "median_flux_error": _flux_error(truth[mask], restored[mask]),
         }
     lit = truth >= FULL_WELL
     hidden = (truth[lit] - FULL_WELL).sum()
     places = [np.unravel_index(np.argmax(np.where(mask, image, -np.inf)), mask.shape) for image in (restored, truth)]
     return {
         "median_hidden_flux_error": float((restored[lit] - FULL_WELL).sum() / hidden - 1),
-        "flux_error": flux_error(truth[mask], restored[mask]),
+        "flux_error": _flux_error(truth[mask], restored[mask]),
         "median_peak_distance": float(np.hypot(*np.subtract(*places))),
         "log_error": float(np.sqrt(np.mean(np.log(np.maximum(restored[mask], 1) / truth[mask]) ** 2))),
     }
+
+
+def _flux_error(truth, restored):
+    return flux_error(truth, restored) if truth.sum() else None
+
+
+def _finite(score):
+    """A score that is not infinite, as it is for black pixels that are restored as black ones."""
+    return score if np.isfinite(score) else None

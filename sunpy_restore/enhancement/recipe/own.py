@@ -82,6 +82,11 @@ def check_quality(header):
 
 def _hmi(task, candidate):
     """The part of an HMI image away from the limb, in units of the quiet Sun or kG."""
+    if not str(candidate.header.get("CONTENT") or "").strip():
+        raise ValueError(
+            "Found an HMI image without CONTENT in its header; expected 'CONTINUUM INTENSITY' or 'MAGNETOGRAM' there, "
+            "or as content in a TOML file of the same name, such as image.toml for image.fits."
+        )
     smap = candidate.map()
     if Observation.check(smap) != task.name:
         raise TypeError(f"Found CONTENT = {candidate.header.get('CONTENT')!r}; expected an image for {task.name}.")

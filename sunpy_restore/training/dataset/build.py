@@ -13,10 +13,12 @@ from tqdm import tqdm
 
 import astropy.units as u
 
+from sunpy_restore.core.datasets.fields import corners_of
 from sunpy_restore.core.datasets.manifest import Item, Manifest, has_manifest, read_manifest
 from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.system.atomic import atomic_path
 from sunpy_restore.tasks import get_task
+from sunpy_restore.training.dataset.copies import points_of, without_copies
 from sunpy_restore.training.dataset.download import download
 from sunpy_restore.training.dataset.files import candidates, find_files
 from sunpy_restore.training.dataset.journal import Journal
@@ -38,9 +40,10 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
     Build a training data set from folders of files.
 
     All files below the folders are considered, whatever their names. The header decides whether the recipe of the task
-    takes an image; its quality keywords are checked, and images with the same pixels are taken once. The images are
-    split into those for training and those for validation by time, with a gap between them; where there is only one
-    image, or only images of one time, by region. An image has the licences and credits of all its copies.
+    takes an image; its quality keywords are checked, and images with the same pixels are taken once, as are parts and
+    mirrored or transposed copies of images. The images are split into those for training and those for validation by
+    time, with a gap between them; where there is only one image, or only images of one time, by region. An image has
+    the licences and credits of all its copies.
 
     The folder ``out`` then contains one file per image in ``shards/``, and ``manifest.json``, which
     `~sunpy_restore.training.train` and `~sunpy_restore.training.evaluate` read. If it has a manifest already, files
@@ -184,12 +187,12 @@ def _taken(recipe, origin, candidate, notes, out):
     digest = digest.hexdigest()
     shard = f"{SHARDS}/{digest[:24]}.safetensors"
     with atomic_path(out / shard) as temporary:
-        temporary.write_bytes(save({"image": image}, {"sha256": digest}))
+        temporary.write_bytes(save({"image": image, "points": points_of(image)}, {"sha256": digest}))
     return Item(
         origin=origin, sha256=digest, shard=shard, shape=image.shape, group=sample.group, unit=sample.unit,
         pixel_scale=sample.pixel_scale, least=sample.least, values=dict(sample.values), time=candidate.time,
         instrument=candidate.instrument, licence=str(notes.get("licence", licence_of(header))),
-        credit=str(notes.get("credit", "")),
+        credit=str(notes.get("credit", "")), corners=corners_of(header, candidate.data.shape),
     )  # fmt: skip
 
 
@@ -234,6 +237,7 @@ def split_items(journal, earlier, out, data_name, splitting, gap):
             continue
         seen[item.sha256] = item.origin
         new.append(replace(_with_terms(item, terms), split=""))
+    new, copies = without_copies(new, fixed, out, gap)
     items, others = assign(new, fixed, splitting, gap)
-    refused += [(item.origin, reason) for item, reason in others]
+    refused += [(item.origin, reason) for item, reason in copies + others]
     return Manifest(out, data_name, gap, items, sorted(refused))

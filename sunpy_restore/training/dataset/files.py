@@ -23,6 +23,7 @@ __all__ = ["candidates", "find_files", "kind_of", "read_notes"]
 _MAGIC = {b"SIMPLE  =": "fits", b"\x93NUMPY": "npy", b"\x00\x00\x00\x0cjP  ": "jp2"}
 _GZIP = b"\x1f\x8b"
 _SUFFIXES = (".fits", ".fit", ".fts", ".fz", ".jp2", ".npy", ".gz")  # of files that ought to be images
+_COMPRESSED = re.compile(r"\.[gf]z$")
 _XML = re.compile(rb"<meta>.*?</meta>", re.DOTALL)
 _XML_BYTES = 1 << 17  # in which the header of a JPEG 2000 file stands
 _KEYS = {
@@ -158,7 +159,7 @@ def read_notes(path):
     ----------
     path : `pathlib.Path`
         The image; the TOML file has the same name with ``.toml`` in place of its last ending, or of both in
-        ``.fits.gz``.
+        ``.fits.gz`` and ``.fits.fz``.
 
     Returns
     -------
@@ -170,19 +171,24 @@ def read_notes(path):
     Raises
     ------
     ValueError
-        It is no TOML file, or has other keys.
+        It is no TOML file, or has other keys; or there are two for one image, with different content.
     """
-    stems = dict.fromkeys((path.with_suffix("").name, path.name.removesuffix(".gz").rpartition(".")[0]))
-    for name in (f"{stem}.toml" for stem in stems if stem):
-        if (path.parent / name).is_file():
-            try:
-                notes = tomllib.loads((path.parent / name).read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise ValueError(f"{name} is not TOML ({error}).") from error
-            if unknown := notes.keys() - _KEYS.keys():
-                raise ValueError(f"Found {min(unknown)!r} in {name}; expected some of {', '.join(_KEYS)}.")
-            return notes
-    return {}
+    stems = dict.fromkeys((path.with_suffix("").name, _COMPRESSED.sub("", path.name).rpartition(".")[0]))
+    names = [f"{stem}.toml" for stem in stems if stem and (path.parent / f"{stem}.toml").is_file()]
+    found = [_read_toml(path.parent / name) for name in names]
+    if any(notes != found[0] for notes in found):
+        raise ValueError(f"Found different content in {' and '.join(names)}; expected one of these files for an image.")
+    return found[0] if found else {}
+
+
+def _read_toml(path):
+    try:
+        notes = tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path.name} is not TOML ({error}).") from error
+    if unknown := notes.keys() - _KEYS.keys():
+        raise ValueError(f"Found {min(unknown)!r} in {path.name}; expected some of {', '.join(_KEYS)}.")
+    return notes
 
 
 def _with_notes(image, header, notes, frame):

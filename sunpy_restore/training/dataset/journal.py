@@ -108,7 +108,9 @@ class Journal:
 
 
 def _tuples(values):
-    return values | {name: tuple(values[name]) for name in ("shape", "least")}
+    pairs = {name: tuple(values[name]) for name in ("shape", "least")}
+    corners = values.get("corners")
+    return values | pairs | {"corners": None if corners is None else tuple(map(tuple, corners))}
 
 
 def _stamp(*paths):

@@ -9,12 +9,14 @@ import numpy as np
 from safetensors.numpy import save
 from tqdm import tqdm
 
+from sunpy_restore.core.datasets.fields import corners_of
 from sunpy_restore.core.datasets.manifest import Item, has_manifest, read_manifest
 from sunpy_restore.core.datasets.samples import Candidate
 from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.system.atomic import atomic_path
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.dataset.build import SHARDS, agreed_gap, first_sentence, licence_of, quiet, split_items
+from sunpy_restore.training.dataset.copies import points_of
 from sunpy_restore.training.dataset.files import candidates, find_files
 from sunpy_restore.training.dataset.journal import Journal
 from sunpy_restore.training.dataset.table import check_both_splits
@@ -198,7 +200,7 @@ def _written(recipe, half, truth, out):
     digest = digest.hexdigest()
     shard = f"{SHARDS}/{digest[:24]}.safetensors"
     with atomic_path(out / shard) as temporary:
-        temporary.write_bytes(save({"image": image, "truth": restored}, {"sha256": digest}))
+        temporary.write_bytes(save({"image": image, "truth": restored, "points": points_of(image)}, {"sha256": digest}))
     terms = {
         name: "; ".join(dict.fromkeys(filter(None, values)))
         for name, values in (
@@ -210,5 +212,5 @@ def _written(recipe, half, truth, out):
     return Item(
         origin=f"{half.origin} + {truth.origin}", sha256=digest, shard=shard, shape=image.shape, group=sample.group,
         unit=sample.unit, pixel_scale=sample.pixel_scale, least=sample.least, values=dict(sample.values),
-        time=observed.time, **terms,
+        time=observed.time, corners=corners_of(other.header, other.data.shape), **terms,
     )  # fmt: skip

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from sunpy_restore.core.datasets.fields import ROTATION, separate_fields
 from sunpy_restore.core.datasets.splits import SPLITS
 
 __all__ = ["assign", "duration", "undivided"]
 
 _MOST_LEFT_OUT = 0.5  # of the images of a group, in the gap between its splits
 _FEWEST_MINUTES = 5.0  # shorter times are given in seconds
-_ROTATION = 10.0  # arcsec per hour, by which the Sun turns at disk centre
 _TRAIN, _KEPT = SPLITS
 
 
@@ -183,7 +183,7 @@ def _join(item, taken, refused, rule):
     if near == set(SPLITS):
         hours = _hours(item)
         close = [other for other in taken.items if other.time and abs(_hours(other) - hours) < gap]
-        like = all(other.columns and (other.group, other.shape) == (item.group, item.shape) for other in close)
+        like = all(other.columns and other.like(item) for other in close)
         columns = {(other.split, other.columns) for other in close}
         if rule.regions and like and len(columns) == len(SPLITS):
             for split, part in sorted(columns):
@@ -224,13 +224,13 @@ def _join_others(timed, taken, refused, rule):
 def _by_region(items, taken, refused, rule):
     """Split each image into columns; those of one time and shape at the same ones."""
     hours, gap = [_hours(item) for item in items if item.time is not None], taken.gap
-    drift = _ROTATION * (max(hours) - min(hours)) if hours else 0.0
+    drift = ROTATION * (max(hours) - min(hours)) if hours else 0.0
     before, regions = _Taken(taken.items, gap), []
     for item in sorted(items, key=lambda item: -item.shape[0] * item.shape[1]):
         if item.time is not None:
             close = [other for other in regions if abs(_hours(other) - _hours(item)) < gap]
-            if before.near(item) or any(other.shape != item.shape for other in close):
-                refused.append((item, _too_close(gap, "images of another group or shape")))
+            if before.near(item) or not all(_divisible(item, other) for other in close):
+                refused.append((item, _too_close(gap, "images of another group, shape or field")))
                 continue
         moved = drift if item.time is not None else 0.0
         width, margin = item.shape[1], int(np.ceil((rule.margin + moved) / item.pixel_scale))
@@ -244,6 +244,11 @@ def _by_region(items, taken, refused, rule):
         taken.add(item, _TRAIN, (0, width - kept - margin))
         taken.add(item, _KEPT, (width - kept, width))
         regions += [item] * (item.time is not None)
+
+
+def _divisible(item, other):
+    """Whether two images can both be split by region."""
+    return item.like(other) or separate_fields(item, other)
 
 
 def _smallest(rest, share):

@@ -8,6 +8,7 @@ from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.restoration.methods import load_method
 from sunpy_restore.desaturation.observation import Observation
 from sunpy_restore.desaturation.task import TASK
+from sunpy_restore.training.summary import together
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +67,19 @@ def test_loss_depends_on_masked_pixels_only(recipe):
     recipe.loss(lambda _: restored, (observed, truth), None).backward()
     assert torch.equal(restored.grad != 0, observed[:, 1:2] > 0)
     assert torch.equal(recipe.scored_pixels(observed, truth), observed[:, 1:2] > 0)
+
+
+def test_black_masks_have_no_score_of_the_flux_and_keep_the_others(recipe):
+    image = np.zeros((60, 64))
+    image[:, 40:] = 0.5
+    mask = np.zeros(image.shape, dtype=bool)
+    mask[20:30, 5:20] = True
+    observation = Observation(image=np.where(mask, 1, image), mask=mask)
+    exact = recipe.measure(observation, image, image)
+    assert exact["ssim"] == pytest.approx(1)
+    assert [exact[name] for name in ("flux_error", "median_flux_error", "psnr", "psnr_whole")] == [None] * 4
+    wrong = recipe.measure(observation, np.where(mask, 0.1, image), image)
+    assert wrong["flux_error"] is None
+    assert wrong["psnr"] == pytest.approx(20)
+    other = recipe.measure(observation, np.where(mask, 0.55, image + 0.5), image + 0.5)
+    assert together([wrong, other])["flux_error"] == pytest.approx(0.1)

@@ -56,6 +56,17 @@ def granules():
 
 
 @pytest.fixture
+def other_day():
+    """An image of another day: a sample that is shifted and has its own noise, without which it would be a copy."""
+
+    def other_day(image, shift, axis=None):
+        noise = np.random.default_rng(shift).standard_normal(image.shape, dtype=np.float32)
+        return np.roll(image, shift, axis) + np.float32(0.01 * image.std()) * noise
+
+    return other_day
+
+
+@pytest.fixture
 def write_jp2(tmp_path):
     """Write a file as Helioviewer does: 8-bit pixels, and the FITS header as XML in a box."""
 

@@ -24,7 +24,9 @@ def magnetogram(sample, write):
     field, header = sample("hmi_magnetogram")
 
     def magnetogram(name, time="2011-02-14T20:34:12", *, roll=0, **keywords):
-        return write(name, np.roll(field, roll, axis=0), header, DATE_OBS=time, **keywords)
+        # Its own noise, without which the image would be a shifted copy
+        noise = 5 * bool(roll) * np.random.default_rng(roll).standard_normal(field.shape, dtype=np.float32)
+        return write(name, np.roll(field, roll, axis=0) + noise, header, DATE_OBS=time, **keywords)
 
     return magnetogram
 

@@ -71,17 +71,17 @@ def test_low_images_belong_to_parts_by_time(tmp_path, granules):
     check_enhanced(cases)
 
 
-def test_hmi_images_are_the_truth_near_spots_only(tmp_path, sample, write):
+def test_hmi_images_are_the_truth_near_spots_only(tmp_path, sample, write, other_day):
     spot, header = sample("hmi_continuum_spot")
     high = np.tile(spot, (4, 1))
     for day in (1, 3):
-        write(f"own/{day}.fits", np.roll(high, day, axis=0), header, DATE_OBS=f"2013-01-0{day}T00:00:00")
+        write(f"own/{day}.fits", other_day(high, day, axis=0), header, DATE_OBS=f"2013-01-0{day}T00:00:00")
     build_dataset("enhance-continuum", tmp_path / "own", tmp_path / "data")
     cases = recipe("enhance-continuum").calibration(tmp_path / "data")
     check_enhanced(cases)
     quiet, header = sample("hmi_continuum_quiet")
     for day in (1, 3):
-        write(f"quiet/{day}.fits", np.roll(quiet, day, axis=0), header, DATE_OBS=f"2013-01-0{day}T00:00:00")
+        write(f"quiet/{day}.fits", other_day(quiet, day, axis=0), header, DATE_OBS=f"2013-01-0{day}T00:00:00")
     build_dataset("enhance-continuum", tmp_path / "quiet", tmp_path / "other")
     with pytest.raises(ValueError, match="Found only HMI images without sunspots and plage"):
         recipe("enhance-continuum").calibration(tmp_path / "other")

@@ -64,11 +64,11 @@ class Archive:
 
 
 @pytest.fixture
-def archive(tmp_path, sample, write, monkeypatch):
+def archive(tmp_path, sample, write, monkeypatch, other_day):
     """An archive with an AIA image of each of three days, and one of another instrument."""
     image, header = sample("aia_171_quiet")
     for day in (1, 2, 3):
-        write(f"archive/{day}.fits", np.roll(image, day), header, DATE_OBS=f"2013-03-0{day}T12:00:00")
+        write(f"archive/{day}.fits", other_day(image, day), header, DATE_OBS=f"2013-03-0{day}T12:00:00")
     write("archive/4.fits", *sample("hmi_magnetogram"))
     archive = Archive(tmp_path / "archive")
     monkeypatch.setattr("sunpy.net.Fido", archive)

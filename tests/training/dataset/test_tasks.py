@@ -68,10 +68,10 @@ def described(manifest):
 
 
 @pytest.mark.slow
-def test_enhance_continuum(tmp_path, sample, write, granules):
+def test_enhance_continuum(tmp_path, sample, write, granules, other_day):
     spot, header = sample("hmi_continuum_spot")
     for day in (1, 2, 3):
-        write(f"own/day/{day}.bin", np.roll(spot, day, axis=1), header, DATE_OBS=f"2013-01-0{day}T00:00:00")
+        write(f"own/day/{day}.bin", other_day(spot, day, axis=1), header, DATE_OBS=f"2013-01-0{day}T00:00:00")
     np.save(tmp_path / "own" / "other.npy", granules((420, 400), 0))
     (tmp_path / "own" / "other.toml").write_text('pixel_scale = 0.1\nunit = "DN"\ninstrument = "Other"\n')
     manifest = build_dataset("enhance-continuum", tmp_path / "own", tmp_path / "data")
@@ -179,15 +179,15 @@ def test_synthesize(tmp_path, granules):
 
 
 @pytest.mark.slow
-def test_desaturate(tmp_path, sample, write, write_jp2, monkeypatch):
+def test_desaturate(tmp_path, sample, write, write_jp2, monkeypatch, other_day):
     image, header = sample("aia_171_quiet")
     bright = image.copy()
     bright[96:160, 96:160] += 4000
     names = ("CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "CDELT1", "CDELT2", "CRPIX1", "CRPIX2", "INSTRUME", "TELESCOP")
     own = {name: header[name] for name in (*names, "WAVELNTH", "WAVEUNIT")}
     for day in (1, 2, 3):
-        write(f"own/{day}", np.roll(bright, day, axis=0), header, DATE_OBS=f"2013-03-0{day}T12:00:00")
-        display = np.clip(np.sqrt(np.roll(bright, 5 * day, axis=1)) * 3, 0, 250).astype(np.uint8)
+        write(f"own/{day}", other_day(bright, day, axis=0), header, DATE_OBS=f"2013-03-0{day}T12:00:00")
+        display = np.clip(np.sqrt(other_day(bright, 5 * day, axis=1).clip(0)) * 3, 0, 250).astype(np.uint8)
         write_jp2(f"own/{day}.jp2", display, own, DATE_OBS=f"2013-03-0{day}T12:01:00", QUALITY=1 << 30)
     write("own/doubtful", np.roll(image, 4, axis=1), header, QUALITY=1)
     write("own/cutout", image[:200], header)
