@@ -130,10 +130,11 @@ def test_enhance_continuum_of_another_telescope(tmp_path, granules):
 
 
 @pytest.mark.slow
-def test_enhance_magnetogram(tmp_path, sample, write):
+def test_enhance_magnetogram(tmp_path, sample, write, granules):
     field, header = sample("hmi_magnetogram")
     write("own/x", field, header)
-    np.save(tmp_path / "own" / "fine.npy", field)
+    fine = granules((200, 200), 0)
+    np.save(tmp_path / "own" / "fine.npy", 500 * (fine / fine.mean() - 1))
     (tmp_path / "own" / "fine.toml").write_text('pixel_scale = 0.2\nunit = "kG"\nfactor = 2e-3\n')
     manifest = build_dataset("enhance-magnetogram", [tmp_path / "own"], tmp_path / "data")
     train_item, kept = (item for item in manifest.items if item.group == "HMI")
