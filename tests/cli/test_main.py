@@ -805,7 +805,7 @@ def test_training_refusals(fails, tmp_path):
     fails("train", "no-such-task", "--data", tmp_path, *out, texts=["'no-such-task'", "enhance-continuum"])
     name = "enhance-continuum"
     fails("train", name, "--data", tmp_path / "nowhere", *out, texts=[tmp_path / "nowhere"])
-    known = "compact, clean, light, paper, paper-light"
+    known = "compact, light, paper, paper-light"
     fails("train", name, "--data", tmp_path, *out, "--config", "huge", texts=["'huge'", known])
     fails("train", name, "--data", tmp_path, *out, "--resume", texts=["last.ckpt"])
     fails("train", name, "--data", tmp_path, *out, "--no-progress", texts=["muram"])
