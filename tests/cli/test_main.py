@@ -808,7 +808,7 @@ def test_training_refusals(fails, tmp_path):
     known = "compact, light, paper, paper-light"
     fails("train", name, "--data", tmp_path, *out, "--config", "huge", texts=["'huge'", known])
     fails("train", name, "--data", tmp_path, *out, "--resume", texts=["last.ckpt"])
-    fails("train", name, "--data", tmp_path, *out, "--no-progress", texts=["muram"])
+    fails("train", name, "--data", tmp_path, *out, "--no-progress", texts=["imax"])
     fails("evaluate", name, "--data", tmp_path / "nowhere", "--method", "bicubic", texts=[tmp_path / "nowhere"])
     fails("evaluate", name, "--data", tmp_path, "--method", "magic", texts=["'magic'"])
     fails("evaluate", name, "--observations", tmp_path, "--method", "bicubic", texts=["no scores for observations"])
