@@ -89,7 +89,7 @@ def backproj_to_clean(
         the given visibilities differ from it by a shift or a scale; or the rotation of the visibilities in a small
         image is not certain; or sources are outside of the image or at its edge; or the errors of the visibilities are
         too small or too large, or some are huge; or the result does not agree with the visibilities, by their errors or
-        the estimated noise; or the image is unlike those that the method was trained and tested with; or the
+        the estimated noise; or the image is unlike those that it is compared with; or the
         uncertainty of some pixels is infinite.
 
     Raises
@@ -117,7 +117,7 @@ def backproj_to_clean(
     ``method="forward-fit"`` is not changed by a fit; it adds the
     parameters of the sources, see `~sunpy_restore.backprojection.fitting.sourcetable.source_table`.
 
-    ``RSTLIKE`` is how far the image is from those that the method was trained and tested with; more than 1 is unusual.
+    ``RSTLIKE`` is how far the image is from those that it is compared with; more than 1 is unusual.
     With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, and ``RSTUNKN`` is
     the number of pixels where it is infinite.
 

@@ -102,7 +102,7 @@ def desaturate(
         valid pixels; or most pixels that look saturated are fainter than ``saturated``; or it is not clear whether the
         charge of saturated pixels bloomed or was clipped; or the fringes show that charge was lost; or pixels in or
         next to saturated ones have no value; or the image is rotated with respect to the detector; or the
-        image is unlike those that the method was trained and tested with; or the uncertainty of some pixels is
+        image is unlike those that it is compared with; or the uncertainty of some pixels is
         infinite.
 
     Notes
@@ -112,7 +112,7 @@ def desaturate(
 
     ``RSTMETH`` is ``network+diffraction`` if at least one region was corrected, and ``network`` if none was.
 
-    ``RSTLIKE`` is how far the image is from those that the method was trained and tested with; more than 1 is unusual.
+    ``RSTLIKE`` is how far the image is from those that it is compared with; more than 1 is unusual.
     With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, ``RSTSUMS`` the
     columns whose sum is known from their charge, and ``RSTUNKN`` is the number of pixels where it is infinite.
 

@@ -81,7 +81,7 @@ def enhance(
     ~sunpy_restore.core.exceptions.RestoreWarning
         Part of the image lies closer to the limb than mu = 0.3; some pixels are outliers, such as cosmic rays, whose
         values are not used; or the noise is not that of HMI magnetograms, 2 to 40 G; or the image is unlike those that
-        the method was trained and tested with; or it was rotated or resampled; or the uncertainty of some pixels is
+        it is compared with; or it was rotated or resampled; or the uncertainty of some pixels is
         infinite.
 
     Notes
@@ -92,7 +92,7 @@ def enhance(
     Gauss that was assumed, and for continuum images with more white noise than those of HMI the noise in per cent of
     the quiet-Sun intensity, with which they were filtered before.
 
-    ``RSTLIKE`` is how far the image is from those that the method was trained and tested with; more than 1 is unusual.
+    ``RSTLIKE`` is how far the image is from those that it is compared with; more than 1 is unusual.
     With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, and ``RSTUNKN`` is
     the number of pixels where it is infinite.
 

@@ -88,7 +88,7 @@ def inpaint(
         sent; or some filled pixels are more than 160 pixels from the nearest valid pixel or have more missing than
         valid pixels around, so their values are little more than a guess; or a neighbour is a difference or a ratio of
         images and is left out, or the neighbours have no data in the missing pixels; or the image is unlike those that
-        the method was trained and tested with; or the uncertainty of some pixels is infinite, or is a rough estimate
+        it is compared with; or the uncertainty of some pixels is infinite, or is a rough estimate
         because their hole is more than 8 telemetry blocks wide.
 
     Notes
@@ -98,7 +98,7 @@ def inpaint(
     the number of filled pixels whose values are little more than a guess, see
     `~sunpy_restore.inpainting.lasco.missing_blocks.mostly_lost`.
 
-    ``RSTLIKE`` is how far the image is from those that the method was trained and tested with; more than 1 is unusual.
+    ``RSTLIKE`` is how far the image is from those that it is compared with; more than 1 is unusual.
     With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, and ``RSTUNKN`` is
     the number of pixels where it is infinite.
 

@@ -1,4 +1,4 @@
-"""Whether an observation is like those that a task was trained and tested with."""
+"""Whether an observation is like good ones of its task."""
 
 import json
 from dataclasses import dataclass
@@ -266,7 +266,7 @@ def _read_once(path):
 
 def score_of(task, observation):
     """
-    Compare an observation with those that a task was trained and tested with.
+    Compare an observation with good ones of its task.
 
     Parameters
     ----------
