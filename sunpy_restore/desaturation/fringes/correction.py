@@ -116,7 +116,7 @@ def _require_more(image, valid, free, fitted, own, channel):
 
 def surroundings(observation, result, cluster):
     """
-    Cut out the image within `RADIUS` of a cluster of cores, and subtract the fringes of all other sources.
+    Cut out the image around a cluster of cores, and subtract the fringes of all other sources.
 
     The rest of the flare, just outside of the mask, is nearly as bright as the core, and its fringes would be taken for
     those of the core.
