@@ -4,7 +4,7 @@ import numpy as np
 
 from astropy.wcs import WCS
 
-__all__ = ["ROTATION", "corners_of", "same_field", "separate_fields"]
+__all__ = ["ROTATION", "coordinates_in", "corners_of", "hours_between", "same_field", "separate_fields"]
 
 ROTATION = 10.0
 """Arcsec per hour by which the Sun turns at disk centre."""
@@ -12,6 +12,27 @@ ROTATION = 10.0
 _POINTING = 2.0  # arcsec by which images of one field may differ; no more than the margin of any task
 _UNCERTAINTY = 60.0  # arcsec, of the pointing in headers of different telescopes
 _ARCSEC = 3600.0
+
+
+def coordinates_in(header):
+    """
+    Keywords of the coordinates of an image, for `astropy.wcs.WCS`.
+
+    Parameters
+    ----------
+    header : mapping
+        FITS keywords.
+
+    Returns
+    -------
+    `dict`
+        Those in the header, with the units in lower case.
+    """
+    keys = ("CTYPE", "CUNIT", "CDELT", "CRPIX", "CRVAL", "CROTA")
+    names = [f"{key}{axis}" for key in keys for axis in (1, 2)]
+    names += [f"{key}{row}_{column}" for key in ("CD", "PC") for row in (1, 2) for column in (1, 2)]
+    found = {name: header[name] for name in names if name in header}
+    return found | {name: str(found[name]).lower() for name in ("CUNIT1", "CUNIT2") if name in found}
 
 
 def corners_of(header, shape):
@@ -34,14 +55,9 @@ def corners_of(header, shape):
         return None
     if not all(f"{key}{axis}" in header for key in ("CRPIX", "CRVAL") for axis in (1, 2)):
         return None
-    keys = ("CTYPE", "CUNIT", "CDELT", "CRPIX", "CRVAL", "CROTA")
-    names = [f"{key}{axis}" for key in keys for axis in (1, 2)]
-    names += [f"{key}{row}_{column}" for key in ("CD", "PC") for row in (1, 2) for column in (1, 2)]
-    found = {name: header[name] for name in names if name in header}
-    found |= {name: str(found[name]).lower() for name in ("CUNIT1", "CUNIT2") if name in found}
     ny, nx = shape
     try:
-        world = WCS(found, naxis=2).wcs_pix2world([(0, 0), (nx - 1, 0), (0, ny - 1)], 0)
+        world = WCS(coordinates_in(header), naxis=2).wcs_pix2world([(0, 0), (nx - 1, 0), (0, ny - 1)], 0)
     # astropy raises errors of many kinds for headers without coordinates
     except Exception:  # noqa: BLE001
         return None
@@ -65,7 +81,7 @@ def same_field(one, other):
     """
     if one.corners is None or other.corners is None:
         return True
-    hours = _hours_between(one, other)
+    hours = hours_between(one, other)
     if hours < 0:
         one, other, hours = other, one, -hours
     dx, dy = np.subtract(other.corners, one.corners).T
@@ -92,7 +108,7 @@ def separate_fields(one, other):
         return False
     (low, high), (least, most) = _box(one), _box(other)
     distance = np.maximum(least - high, low - most).max()
-    return bool(distance > _UNCERTAINTY + ROTATION * abs(_hours_between(one, other)))
+    return bool(distance > _UNCERTAINTY + ROTATION * abs(hours_between(one, other)))
 
 
 def _box(item):
@@ -101,7 +117,20 @@ def _box(item):
     return points.min(axis=0), points.max(axis=0)
 
 
-def _hours_between(one, other):
+def hours_between(one, other):
+    """
+    Time from one image to another.
+
+    Parameters
+    ----------
+    one, other : `~sunpy_restore.core.datasets.manifest.Item`
+        The images.
+
+    Returns
+    -------
+    `float`
+        Hours, negative if the other one is earlier; 0 if a time is unknown.
+    """
     if one.time is None or other.time is None:
         return 0.0
     return float((np.datetime64(other.time, "ms") - np.datetime64(one.time, "ms")).astype(np.int64)) / 3.6e6

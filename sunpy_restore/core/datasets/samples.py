@@ -13,6 +13,7 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 
 from sunpy.time import parse_time
 
+from sunpy_restore.core.datasets.fields import coordinates_in
 from sunpy_restore.core.images.maps import new_map
 
 __all__ = ["KM_PER_ARCSEC", "Candidate", "Pairing", "Sample", "Splitting"]
@@ -180,13 +181,8 @@ class Candidate:
                 "Found no pixel size; expected CDELT1 in the header, or pixel_scale in a "
                 "TOML file of the same name, such as image.toml for image.npy, image.fits or image.fits.fz."
             )
-        keys = ("CTYPE", "CUNIT", "CDELT", "CRPIX", "CRVAL", "CROTA")
-        names = [f"{key}{axis}" for key in keys for axis in (1, 2)]
-        names += [f"{key}{row}_{column}" for key in ("CD", "PC") for row in (1, 2) for column in (1, 2)]
-        header = {name: self.header[name] for name in names if name in self.header}
-        header |= {name: str(header[name]).lower() for name in ("CUNIT1", "CUNIT2") if name in header}
         try:
-            wcs = WCS(header, naxis=2)
+            wcs = WCS(coordinates_in(self.header), naxis=2)
             scales = proj_plane_pixel_scales(wcs)
             sizes = [abs(s) * u.Unit(unit).to(u.arcsec) for s, unit in zip(scales, wcs.wcs.cunit, strict=True)]
         # astropy raises errors of many kinds for headers without coordinates

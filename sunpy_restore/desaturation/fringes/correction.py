@@ -7,8 +7,15 @@ from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.tiles.windows import damaged_windows
 from sunpy_restore.desaturation.charge import column_charge, conserve_charge
 from sunpy_restore.desaturation.forward import fringes_of_others
-from sunpy_restore.desaturation.fringes.differences import BLUR, comparable, differences, local_variance
-from sunpy_restore.desaturation.fringes.diffraction import RADIUS, Fringes, fit_core
+from sunpy_restore.desaturation.fringes.differences import (
+    BLUR,
+    comparable,
+    differences,
+    local_variance,
+    misfit,
+    strength,
+)
+from sunpy_restore.desaturation.fringes.diffraction import RADIUS, Fringes, fit_core, outside
 
 __all__ = ["GAP", "bloomed_charge", "conserved_runs", "correct_fill", "has_bloomed", "surroundings"]
 
@@ -95,23 +102,18 @@ def _require_more(image, valid, free, fitted, own, channel):
 
     The fringes of a core that is too extended are faint, and allow much more light than it has.
     """
-    usable = valid.copy()
-    usable[tuple(slice(RADIUS, RADIUS + n) for n in own.shape)] &= ~own
-    smoothed, pairs = comparable(image, usable)
+    smoothed, pairs = comparable(image, outside(valid, own))
     observed = differences(smoothed)
     variance = np.maximum(local_variance(observed, pairs)[pairs], np.finfo(float).tiny)
     observed = observed[pairs]
     model = Fringes(own.shape, channel, RADIUS, BLUR)
-    misfit = [np.log1p(observed**2 / (3 * variance)).sum()]
-    strength = []
-    for core in (free, fitted):
-        predicted = differences(model.of(np.where(own, core, 0)))[pairs]
-        residual = observed - predicted
-        misfit.append(np.log1p(residual**2 / (3 * variance)).sum())
-        weights = 1 / (variance + residual**2 / 3)
-        strength.append((weights * observed * predicted).sum() / max((weights * predicted**2).sum(), 1e-300))
-    empty, without, conserved = misfit
-    return conserved - without > _BETTER * empty and 1 / _STRENGTH < strength[0] < _STRENGTH and strength[1] > _STRENGTH
+    without, conserved = (differences(model.of(np.where(own, core, 0)))[pairs] for core in (free, fitted))
+    gain = misfit(observed - conserved, variance) - misfit(observed - without, variance)
+    return (
+        gain > _BETTER * misfit(observed, variance)
+        and 1 / _STRENGTH < strength(observed, without, variance) < _STRENGTH
+        and strength(observed, conserved, variance) > _STRENGTH
+    )
 
 
 def surroundings(observation, result, cluster):

@@ -18,6 +18,8 @@ __all__ = [
     "differences_adjoint",
     "local_mean_and_spread",
     "local_variance",
+    "misfit",
+    "strength",
 ]
 
 BLUR = 0.7
@@ -143,3 +145,38 @@ def local_mean_and_spread(image, valid, size):
     known = np.where(valid, image, 0)
     mean, square = (ndimage.uniform_filter(part, size) / np.maximum(share, 1e-6) for part in (known, known**2))
     return mean, np.sqrt(np.maximum(square - mean**2, 0))
+
+
+def misfit(residual, variance):
+    """
+    Misfit of a model to differences, in which outliers enter by their logarithm.
+
+    Parameters
+    ----------
+    residual, variance : `numpy.ndarray`
+        Observed minus predicted differences, and the variance of the observed ones, shape ``(n,)``.
+
+    Returns
+    -------
+    `float`
+    """
+    return np.log1p(residual**2 / (3 * variance)).sum()
+
+
+def strength(observed, predicted, variance):
+    """
+    Strength of observed differences, divided by the strength that a model predicts.
+
+    Parameters
+    ----------
+    observed, predicted, variance : `numpy.ndarray`
+        Differences, and the variance of the observed ones, shape ``(n,)``. Outliers have less weight.
+
+    Returns
+    -------
+    `float`
+        NaN if no differences are predicted.
+    """
+    weights = 1 / (variance + (observed - predicted) ** 2 / 3)
+    expected = weights @ predicted**2
+    return float(weights @ (observed * predicted) / expected) if expected else np.nan

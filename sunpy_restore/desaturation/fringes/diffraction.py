@@ -23,7 +23,7 @@ from sunpy_restore.desaturation.fringes.differences import (
 )
 from sunpy_restore.desaturation.fringes.psf import fringe_kernel
 
-__all__ = ["RADIUS", "Fringes", "fit_core", "robust_weights"]
+__all__ = ["RADIUS", "Fringes", "fit_core", "outside", "robust_weights"]
 
 RADIUS = 192
 """Pixels around the core in which fringes are compared."""
@@ -236,9 +236,7 @@ def fit_core(image, valid, first, base, mask, channel, *, charge=None, damping=T
     * Guastavino, Piana, Massone, Schwartz & Benvenuto 2019, ApJ 882, 109
     """
     model = Fringes(mask.shape, channel, RADIUS, BLUR)
-    usable = valid.copy()
-    usable[tuple(slice(RADIUS, RADIUS + n) for n in mask.shape)] &= ~mask
-    smoothed, pairs = comparable(image, usable)
+    smoothed, pairs = comparable(image, outside(valid, mask))
     pattern = differences(model.of(np.where(mask, first, 0)))
     residual = differences(smoothed) - pattern
     variance = local_variance(residual, pairs)
@@ -251,6 +249,27 @@ def fit_core(image, valid, first, base, mask, channel, *, charge=None, damping=T
     for _ in range(rounds):
         variables = posterior.gauss_newton(variables, steps)
     return np.where(mask, base + posterior.core(variables), first)
+
+
+def outside(valid, mask):
+    """
+    Valid pixels around a core, outside of its mask.
+
+    Parameters
+    ----------
+    valid : `numpy.ndarray` of `bool`
+        Valid pixels of the window, which is the box of the core and `RADIUS` pixels around it.
+    mask : `numpy.ndarray` of `bool`
+        The core in its box.
+
+    Returns
+    -------
+    `numpy.ndarray` of `bool`
+        Shape of the window.
+    """
+    usable = valid.copy()
+    usable[tuple(slice(RADIUS, RADIUS + n) for n in mask.shape)] &= ~mask
+    return usable
 
 
 def _charge_terms(charge, filled):

@@ -5,7 +5,15 @@ from scipy import ndimage
 
 from sunpy_restore.core.numerics.filling import checked_hole
 from sunpy_restore.desaturation.forward import fringes, fringes_of_others
-from sunpy_restore.desaturation.fringes.differences import BLUR, GUARD, comparable, differences, local_variance
+from sunpy_restore.desaturation.fringes.differences import (
+    BLUR,
+    GUARD,
+    comparable,
+    differences,
+    local_variance,
+    misfit,
+    strength,
+)
 
 __all__ = ["fringe_residual", "fringe_strength"]
 
@@ -51,8 +59,7 @@ def fringe_residual(filled, mask, channel):
     True
     """
     observed, predicted, variance = _compared(filled, mask, channel)
-    after, before = (np.log1p(residual**2 / (3 * variance)).sum() for residual in (observed - predicted, observed))
-    return float(after / before)
+    return float(misfit(observed - predicted, variance) / misfit(observed, variance))
 
 
 def fringe_strength(filled, mask, channel):
@@ -76,12 +83,10 @@ def fringe_strength(filled, mask, channel):
     TypeError, ValueError
         See `fringe_residual`; also a `ValueError` if the fill predicts no fringes.
     """
-    observed, predicted, variance = _compared(filled, mask, channel)
-    weights = 1 / (variance + (observed - predicted) ** 2 / 3)
-    strength = weights @ predicted**2
-    if strength == 0:
+    found = strength(*_compared(filled, mask, channel))
+    if np.isnan(found):
         raise ValueError("Found a fill without any fringes; expected light in the mask. Check the image and the mask.")
-    return float(weights @ (observed * predicted) / strength)
+    return found
 
 
 def _compared(filled, mask, channel):

@@ -12,7 +12,7 @@ from sunpy_restore.desaturation.fringes.differences import (
     differences_adjoint,
     local_variance,
 )
-from sunpy_restore.desaturation.fringes.diffraction import RADIUS, Fringes, robust_weights
+from sunpy_restore.desaturation.fringes.diffraction import RADIUS, Fringes, outside, robust_weights
 
 __all__ = ["evident_cores"]
 
@@ -94,12 +94,10 @@ def _evidence(observation, result, cluster, own):
 def _significances(observation, result, cluster):
     """For each source, the strength of its fringes if it were at each place, divided by the formal error."""
     image, valid = surroundings(observation, result, cluster)
-    inside = tuple(slice(RADIUS, RADIUS + n) for n in cluster.own.shape)
-    valid[inside] &= ~cluster.own
     base = np.where(cluster.own, observation.harmonic_fill[cluster.place], 0)
     shape = tuple(n + 2 * _AROUND for n in base.shape)
     model = Fringes(shape, observation.channel, RADIUS - _AROUND, BLUR)
-    smoothed, pairs = comparable(image, valid)
+    smoothed, pairs = comparable(image, outside(valid, cluster.own))
     residual = differences(smoothed - model.of(np.pad(base, _AROUND)))
     weights = robust_weights(residual, pairs, local_variance(residual, pairs))
     strength = model.adjoint(differences_adjoint(weights * residual))

@@ -7,6 +7,8 @@ from safetensors import safe_open
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from sunpy_restore.core.datasets.fields import hours_between
+
 __all__ = ["find_copies", "points_of", "without_copies"]
 
 _RINGS = ((2, 0), (2, 2), (3, 1), (4, 0), (4, 3), (5, 2), (6, 0), (6, 5), (7, 3))
@@ -172,9 +174,8 @@ def _together(one, other, still, gap):
     """Whether the times of two images keep them in one split, or in equal regions of both."""
     if one.time is None or other.time is None:
         return False
-    seconds = abs(np.datetime64(one.time, "ms") - np.datetime64(other.time, "ms")) / np.timedelta64(1000, "ms")
     placed = one.corners is not None and other.corners is not None
-    return seconds < 3600 * gap and (still or placed or one.shape != other.shape)
+    return abs(hours_between(one, other)) < gap and (still or placed or one.shape != other.shape)
 
 
 def _check_fixed(entries, folder):
