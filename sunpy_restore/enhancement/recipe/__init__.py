@@ -19,12 +19,7 @@ from sunpy_restore.enhancement.recipe import calibration, good, own, owncases, p
 from sunpy_restore.enhancement.recipe.archives import ARCHIVES
 from sunpy_restore.enhancement.recipe.distillation import DISTILLED, described_teacher, distilled_loss, teacher_of
 from sunpy_restore.enhancement.recipe.instrument import OPTIONS, telescope_of
-from sunpy_restore.enhancement.recipe.listed import (
-    LISTS,
-    clean_continuum_sources,
-    continuum_sources,
-    magnetogram_sources,
-)
+from sunpy_restore.enhancement.recipe.listed import LISTS, sources_of
 from sunpy_restore.enhancement.recipe.losses import restoration_loss
 from sunpy_restore.enhancement.recipe.pairs import PairDataset
 from sunpy_restore.enhancement.recipe.scores import measure
@@ -32,13 +27,6 @@ from sunpy_restore.enhancement.recipe.truth import seen
 from sunpy_restore.enhancement.task import TELESCOPE
 
 __all__ = ["EnhancementRecipe"]
-
-_SOURCES = {
-    "enhance-continuum": continuum_sources,
-    "enhance-continuum-clean": clean_continuum_sources,
-    "enhance-magnetogram": magnetogram_sources,
-}
-"""Functions that read the images of a list."""
 
 _NOISE = {"enhance-continuum": CONTINUUM_NOISE, "enhance-magnetogram": MAGNETOGRAM_NOISE}
 _OTHER_LIMITS = (
@@ -55,8 +43,7 @@ class EnhancementRecipe(Recipe):
 
     `~sunpy_restore.enhancement.recipe.own.sample_of` says which own images are accepted, and
     `~sunpy_restore.enhancement.recipe.paired.pair_of` which pairs of an HMI image and one of another telescope.
-    `~sunpy_restore.enhancement.recipe.listed.continuum_sources` and
-    `~sunpy_restore.enhancement.recipe.listed.magnetogram_sources` read the images of the lists.
+    `~sunpy_restore.enhancement.recipe.listed.sources_of` reads the images of the lists.
     """
 
     score_columns: ClassVar = {
@@ -116,8 +103,8 @@ class EnhancementRecipe(Recipe):
         ``paper`` has the parameters of Diaz Baso & Asensio Ramos (2018): 50,000 pairs of patches (input 50 x 50, output
         100 x 100 pixels), batches of 32, 20 epochs, Adam with a learning rate of 1e-4, and an l2 penalty of 1e-6
         (continuum) or 1e-5 (magnetogram). ``paper-light`` differs by its network of one block with 32 kernels.
-        ``compact`` is the configuration of the default weights, for the continuum with data whose terms are clear
-        (`~sunpy_restore.enhancement.recipe.listed.clean_continuum_sources`).
+        ``compact`` is the configuration of the default weights, with data whose terms are clear
+        (`~sunpy_restore.enhancement.recipe.listed.sources_of`).
         ``light`` is the configuration of the light weights: a network with a fifth of the work of ``compact``, which
         learns from its output as well.
 
@@ -187,7 +174,7 @@ class EnhancementRecipe(Recipe):
         if has_manifest(directory):
             sources = own.own_sources(self.task, directory, split, telescope)
         else:
-            sources = _SOURCES[name](directory, split)
+            sources = sources_of(name, directory, split)
         for source in sources:
             if source.pixel_scale is not None and source.pixel_scale > telescope.target_pixel:
                 raise ValueError(

@@ -14,7 +14,7 @@ from sunpy_restore.enhancement.detector.noise import estimate_noise
 from sunpy_restore.enhancement.recipe.imax import deconvolve, match_spectrum
 from sunpy_restore.enhancement.recipe.truth import Source, lane_field, quiet_level
 
-__all__ = ["LISTS", "OPTIONS", "arrays_of", "clean_continuum_sources", "continuum_sources", "magnetogram_sources"]
+__all__ = ["LISTS", "OPTIONS", "arrays_of", "sources_of"]
 
 LISTS = Path(__file__).with_name("data")
 """Folder with the lists of the package."""
@@ -83,12 +83,20 @@ _PERCENTILE = 99.9
 _WEAK = 0.06  # kG
 
 
-def continuum_sources(directory, split="train"):
+def sources_of(name, directory, split="train"):
     """
-    Read the continuum images of the list ``enhance-continuum.toml``.
+    Read the images of a list of `sunpy_restore.enhance`.
+
+    The lists ``enhance-continuum-clean`` and ``enhance-magnetogram-clean`` have only images whose terms of use are
+    clear, which leaves out those of MURaM. Granulation is that of SUNRISE/IMaX alone, which is not deconvolved in the
+    folder. Each part is deconvolved to the contrast of 0.144 that simulated granulation has in this continuum
+    (Danilovic et al. 2008), by a filter that increases exponentially with the spatial frequency, at most by a factor of
+    6. The form of the filter is an assumption.
 
     Parameters
     ----------
+    name : ``"enhance-continuum"``, ``"enhance-magnetogram"`` or one of these with ``"-clean"``
+        The list.
     directory : path-like
         Folder of the data. A list of that name in it replaces that of the package.
     split : ``"train"`` or ``"validation"``
@@ -106,59 +114,9 @@ def continuum_sources(directory, split="train"):
         The list is invalid, see `~sunpy_restore.core.datasets.imagelist.read_list`; a file is not that of the list, or
         smaller than the part that is used.
     """
-    return _sources("enhance-continuum", directory, split, level=1.0)
-
-
-def clean_continuum_sources(directory, split="train"):
-    """
-    Read the continuum images whose terms of use are clear: those of `continuum_sources` without MURaM.
-
-    Granulation is that of SUNRISE/IMaX alone, which is not deconvolved in the folder. Each part is deconvolved to the
-    contrast of 0.144 that simulated granulation has in this continuum (Danilovic et al. 2008), by a filter that
-    increases exponentially with the spatial frequency, at most by a factor of 6. The form of the filter is an
-    assumption.
-
-    Parameters
-    ----------
-    directory, split
-        As for `continuum_sources`; the list is ``enhance-continuum-clean.toml``.
-
-    Returns
-    -------
-    `list` of `~sunpy_restore.enhancement.recipe.truth.Source`
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As for `continuum_sources`.
-    """
-    return _sources("enhance-continuum-clean", directory, split, level=1.0)
-
-
-def magnetogram_sources(directory, split="train"):
-    """
-    Read the magnetograms of the list ``enhance-magnetogram.toml``.
-
-    Parameters
-    ----------
-    directory, split
-        As for `continuum_sources`.
-
-    Returns
-    -------
-    `list` of `~sunpy_restore.enhancement.recipe.truth.Source`
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As for `continuum_sources`.
-    """
-    return _sources("enhance-magnetogram", directory, split, level=0.0)
-
-
-def _sources(name, directory, split, level):
     images = read_list(find_list(name, LISTS, directory), OPTIONS)
-    continuum = level > 0
+    continuum = name.startswith("enhance-continuum")
+    level = 1.0 if continuum else 0.0
     result = []
     for entry in images.split(split):
         options = entry.options

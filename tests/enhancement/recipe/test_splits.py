@@ -10,10 +10,10 @@ from astropy.io import fits
 
 from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.enhancement import recipe as module
-from sunpy_restore.enhancement.recipe.listed import clean_continuum_sources, continuum_sources, magnetogram_sources
+from sunpy_restore.enhancement.recipe.listed import sources_of
 from sunpy_restore.tasks import get_task
 
-SOURCES = {"continuum": continuum_sources, "magnetogram": magnetogram_sources}
+KINDS = ("continuum", "magnetogram")
 
 
 def noise(*shape, seed=0):
@@ -31,7 +31,7 @@ def layout():
     """Arrays of a folder of training data, by file."""
     return {
         "photosphere/muram_intensity_48km.npy": noise(24, 680),
-        "photosphere/imax_focus.fits.gz": granules(400, 400),
+        "photosphere/imax_focus.fits.gz": granules(240, 952),
         "photosphere/hinode_sp_scan.npz": noise(40, 2, 40),
         "photosphere/camXX_2020-07-27T08:35:09_00000_8542_8542_+65_lc0.fits.gz": noise(120, 120),
         "photosphere/camXX_2019-08-01T08:15:47_00010_8542_8542_+65_lc0.fits.gz": noise(120, 120),
@@ -44,7 +44,7 @@ def layout():
 @pytest.fixture
 def images(tmp_path, list_without_hashes):
     """Write a folder and read the images of all sources of a split."""
-    for name in ("enhance-continuum", "enhance-continuum-clean", "enhance-magnetogram"):
+    for name in (f"enhance-{kind}{terms}" for kind in KINDS for terms in ("", "-clean")):
         list_without_hashes(tmp_path, name)
 
     def images(layout, kind, split):
@@ -59,7 +59,7 @@ def images(tmp_path, list_without_hashes):
                 fits.writeto(path, array, overwrite=True)
         return {
             (source.name, index): image
-            for source in SOURCES[kind](tmp_path, split)
+            for source in sources_of(f"enhance-{kind}", tmp_path, split)
             for index, image in enumerate(source.images)
         }
 
@@ -87,7 +87,7 @@ def changed(layout, split):
     return {name: flipped(array, parts[name]) if name in parts else array for name, array in layout.items()}
 
 
-@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("split", "other"), [("train", "validation"), ("validation", "train")])
 def test_splits_do_not_depend_on_the_pixels_of_each_other(layout, images, kind, split, other):
     before = images(layout, kind, split)
@@ -103,7 +103,7 @@ def test_splits_do_not_depend_on_the_pixels_of_each_other(layout, images, kind, 
         assert not np.allclose(before[source], own[source], rtol=1e-3), source
 
 
-@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_sources_of_the_validation_are_held_out_parts_of_training_sources(layout, images, kind):
     names = {split: {name for name, _ in images(layout, kind, split)} for split in ("train", "validation")}
     # No image of IMaX trains a network of magnetograms
@@ -142,71 +142,94 @@ def test_pairs_are_the_same_in_every_run(layout, images, tmp_path, kind, name):
     assert not np.array_equal(pairs[0][0], pairs[1][0])
 
 
-CLEAN = (
-    "photosphere/imax_focus.fits.gz",
-    "photosphere/hinode_sp_scan.npz",
-    "photosphere/camXX_2020-07-27T08:35:09_00000_8542_8542_+65_lc0.fits.gz",
-    "photosphere/camXX_2019-08-01T08:15:47_00010_8542_8542_+65_lc0.fits.gz",
-    "hmi/hmi_continuum_sunspot_series.fits.gz",
-)
-"""Files from repositories with the MIT licence."""
+IMAX = "photosphere/imax_focus.fits.gz"
+CLEAN = {
+    "continuum": (
+        IMAX,
+        "photosphere/hinode_sp_scan.npz",
+        "photosphere/camXX_2020-07-27T08:35:09_00000_8542_8542_+65_lc0.fits.gz",
+        "photosphere/camXX_2019-08-01T08:15:47_00010_8542_8542_+65_lc0.fits.gz",
+        "hmi/hmi_continuum_sunspot_series.fits.gz",
+    ),
+    "magnetogram": (
+        IMAX,
+        "photosphere/hinode_sot_nfi_magnetogram_20110214.fits.gz",
+        "hmi/hmi_blos_20110214_203412.fits.gz",
+    ),
+}
+"""Files from repositories with the MIT or BSD-2-Clause licence."""
 
 
 @pytest.fixture
 def clean_layout(layout):
-    return {name: layout[name] for name in CLEAN} | {CLEAN[0]: granules(240, 952)}
+    return {kind: {name: layout[name] for name in names} for kind, names in CLEAN.items()}
 
 
-def test_clean_data_need_no_file_with_unclear_terms(clean_layout, images, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "train", "validation"),
+    [
+        (
+            "continuum",
+            {"IMaX", "Hinode/SP spot", "SST spot", "SST plage", "HMI spot series"},
+            {"IMaX", "HMI spot series"},
+        ),
+        ("magnetogram", {"IMaX lanes", "Hinode/SOT NFI", "HMI NOAA 11158"}, {"IMaX lanes"}),
+    ],
+)
+def test_clean_data_need_no_file_with_unclear_terms(clean_layout, images, tmp_path, kind, train, validation):
     """The folder has nothing else."""
-    monkeypatch.setitem(SOURCES, "clean", clean_continuum_sources)
-    found = {split: images(clean_layout, "clean", split) for split in ("train", "validation")}
-    names = {split: {name for name, _ in sources} for split, sources in found.items()}
-    assert names["train"] == {"IMaX", "Hinode/SP spot", "SST spot", "SST plage", "HMI spot series"}
-    assert names["validation"] == {"IMaX", "HMI spot series"}
-    for sources in found.values():
-        assert sources["IMaX", 0].std() == pytest.approx(0.144, abs=1e-3)
-        assert sources["IMaX", 0].mean() == pytest.approx(1, abs=1e-3)
-    assert sum(source.weight for source in clean_continuum_sources(tmp_path)) == pytest.approx(1)
+    found = {split: images(clean_layout[kind], f"{kind}-clean", split) for split in ("train", "validation")}
+    assert {name for name, _ in found["train"]} == train
+    assert {name for name, _ in found["validation"]} == validation
+    assert sum(source.weight for source in sources_of(f"enhance-{kind}-clean", tmp_path)) == pytest.approx(1)
     with pytest.raises(FileNotFoundError, match="muram"):
-        images(clean_layout, "continuum", "train")
+        images(clean_layout[kind], kind, "train")
 
 
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_clean_granulation_has_the_contrast_of_simulations(clean_layout, images, split):
+    granulation = images(clean_layout["continuum"], "continuum-clean", split)["IMaX", 0]
+    assert granulation.std() == pytest.approx(0.144, abs=1e-3)
+    assert granulation.mean() == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize(("kind", "first"), [("continuum", 618), ("magnetogram", 520)])
 @pytest.mark.parametrize(("split", "other"), [("train", "validation"), ("validation", "train")])
-def test_splits_of_clean_data_do_not_depend_on_each_other(clean_layout, images, monkeypatch, split, other):
-    monkeypatch.setitem(SOURCES, "clean", clean_continuum_sources)
-    before = images(clean_layout, "clean", split)
-    # Of 952 columns, 90 are cut off at each side, and 618 of the others are for training
-    parts = {"train": (np.s_[:, :708], np.s_[:20]), "validation": (np.s_[:, 708:], np.s_[27:])}
+def test_splits_of_clean_data_do_not_depend_on_each_other(clean_layout, images, kind, first, split, other):
+    layout = clean_layout[kind]
+    before = images(layout, f"{kind}-clean", split)
+    # Of 952 columns, 90 are cut off at each side
+    parts = {"train": (np.s_[:, : 90 + first], np.s_[:20]), "validation": (np.s_[:, 90 + first :], np.s_[27:])}
     for changed_split in (other, split):
         columns, frames = parts[changed_split]
-        changed = dict(clean_layout)
-        changed[CLEAN[0]] = flipped(changed[CLEAN[0]], columns)
-        changed[CLEAN[4]] = flipped(changed[CLEAN[4]], frames)
-        after = images(changed, "clean", split)
-        for source in (source for source in before if source[0] in ("IMaX", "HMI spot series")):
+        changed = layout | {IMAX: flipped(layout[IMAX], columns)}
+        if "hmi/hmi_continuum_sunspot_series.fits.gz" in layout:
+            name = "hmi/hmi_continuum_sunspot_series.fits.gz"
+            changed[name] = flipped(changed[name], frames)
+        after = images(changed, f"{kind}-clean", split)
+        for source in (source for source in before if source[0] in ("IMaX", "IMaX lanes", "HMI spot series")):
             same = np.allclose(before[source], after[source], rtol=1e-5, atol=1e-6)
             assert same == (changed_split == other), source
 
 
-def test_the_default_network_trains_on_the_clean_data(monkeypatch):
-    recipe = recipe_of(get_task("enhance-continuum"))
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_default_network_trains_on_the_clean_data(monkeypatch, kind):
+    recipe = recipe_of(get_task(f"enhance-{kind}"))
     config = recipe.configs()["compact"]
     assert "MURaM" in recipe.training_data(recipe.configs()["paper"])
     described = recipe.training_data(config)
     assert "MIT" in described
-    assert not any(word in described for word in ("MURaM", "unclear", "HelioML"))
+    assert not any(word in described for word in ("unclear", "HelioML"))
     calls = []
-    monkeypatch.setitem(module._SOURCES, "enhance-continuum-clean", lambda directory, split: calls.append(split) or [])
+    monkeypatch.setattr(module, "sources_of", lambda *arguments: calls.append(arguments) or [])
     monkeypatch.setattr(module, "PairDataset", lambda sources, *arguments, **options: sources)
     recipe.datasets("folder", config)
-    assert calls == ["train", "validation"]
+    assert calls == [(f"enhance-{kind}-clean", "folder", split) for split in ("train", "validation")]
 
 
-def test_an_image_that_cannot_have_the_contrast_is_refused(clean_layout, images, monkeypatch):
-    monkeypatch.setitem(SOURCES, "clean", clean_continuum_sources)
+def test_an_image_that_cannot_have_the_contrast_is_refused(clean_layout, images):
     with pytest.raises(ValueError, match=r"Found an IMaX image with a contrast of 0\.05"):
-        images(clean_layout | {CLEAN[0]: noise(240, 952)}, "clean", "train")
+        images(clean_layout["continuum"] | {IMAX: noise(240, 952)}, "continuum-clean", "train")
 
 
 OWN = """
@@ -230,7 +253,7 @@ def test_a_list_in_the_folder_replaces_that_of_the_package(tmp_path):
     image = 700 * noise(20, 40)
     np.save(tmp_path / "x.npy", image)
     (tmp_path / "enhance-continuum.toml").write_text(OWN)
-    (train,), (kept,) = (continuum_sources(tmp_path, split) for split in ("train", "validation"))
+    (train,), (kept,) = (sources_of("enhance-continuum", tmp_path, split) for split in ("train", "validation"))
     assert (train.pixel_scale, train.gain, train.level) == (0.05, (0.9, 1.1), 1)
     assert train.images[0].shape == (40, 60)
     # By default in units of the quiet Sun
@@ -253,7 +276,7 @@ def test_lists_that_cannot_be_used_are_refused(tmp_path, old, new, words):
     np.save(tmp_path / "x.npy", noise(20, 40))
     (tmp_path / "enhance-continuum.toml").write_text(OWN.replace(old, new, 1))
     with pytest.raises(ValueError, match=words):
-        continuum_sources(tmp_path)
+        sources_of("enhance-continuum", tmp_path)
 
 
 def test_magnetograms_of_a_list_have_a_unit(tmp_path):
@@ -261,9 +284,9 @@ def test_magnetograms_of_a_list_have_a_unit(tmp_path):
     path = tmp_path / "enhance-magnetogram.toml"
     path.write_text(OWN)
     with pytest.raises(ValueError, match=r"Found the unit '' of 'mine' in .*; expected G or kG, or one of the options"):
-        magnetogram_sources(tmp_path)
+        sources_of("enhance-magnetogram", tmp_path)
     images = {}
     for unit in ("G", "kG"):
         path.write_text(OWN.replace("[30, 40]", f'[30, 40]\nunit = "{unit}"'))
-        images[unit] = magnetogram_sources(tmp_path, "validation")[0].images[0]
+        images[unit] = sources_of("enhance-magnetogram", tmp_path, "validation")[0].images[0]
     np.testing.assert_allclose(images["kG"], 1e3 * images["G"])
