@@ -7,14 +7,15 @@ from pathlib import Path
 
 from sunpy_restore.core.datasets.splits import SPLITS
 
-__all__ = ["check_list"]
+__all__ = ["check_list", "positive"]
 
 
 def _text(value):
     return isinstance(value, str)
 
 
-def _positive(value):
+def positive(value):
+    """Whether an option is a positive finite number."""
     return isinstance(value, Real) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
@@ -42,12 +43,12 @@ _RULES = {
         _list_of(lambda value: isinstance(value, date) and getattr(value, "tzinfo", None) is None),
         "a list of dates, or of times in UTC without an offset",
     ),
-    "cadence": (_positive, "seconds between two frames"),
+    "cadence": (positive, "seconds between two frames"),
     "trim": (lambda value: isinstance(value, Integral) and not isinstance(value, bool) and value >= 0, "pixels"),
     "unit": (_text, "a text"),
-    "pixel_scale": (_positive, "arcsec"),
-    "pixel_km": (_positive, "km on the Sun"),
-    "weight": (_positive, "a positive number"),
+    "pixel_scale": (positive, "arcsec"),
+    "pixel_km": (positive, "km on the Sun"),
+    "weight": (positive, "a positive number"),
     "licence": (_text, "a text"),
     "credit": (_text, "a text"),
     "options": (lambda value: isinstance(value, Mapping), "a table"),
@@ -56,7 +57,7 @@ _RULES = {
 
 _TOP = {
     "description": (_text, "a text"),
-    "gap": (_positive, "hours"),
+    "gap": (positive, "hours"),
     "source": (_list_of(lambda value: isinstance(value, Mapping)), "one table [[source]] for each entry"),
     "sha256": (lambda value: isinstance(value, Mapping) and all(map(_text, value.values())), "a table of hashes"),
 }

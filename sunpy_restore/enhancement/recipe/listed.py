@@ -9,9 +9,10 @@ from scipy import ndimage
 from astropy.io import fits
 
 from sunpy_restore.core.datasets.imagelist import find_list, read_list
+from sunpy_restore.core.datasets.imax import deconvolve, match_spectrum
+from sunpy_restore.core.datasets.listrules import positive
 from sunpy_restore.enhancement.deconvolution.linear import significance
 from sunpy_restore.enhancement.detector.noise import estimate_noise
-from sunpy_restore.enhancement.recipe.imax import deconvolve, match_spectrum
 from sunpy_restore.enhancement.recipe.truth import Source, lane_field, quiet_level
 
 __all__ = ["LISTS", "OPTIONS", "arrays_of", "sources_of"]
@@ -22,12 +23,8 @@ LISTS = Path(__file__).with_name("data")
 _LEVELS = {"mean": np.mean, "median": np.median, "quiet": quiet_level}
 
 
-def _positive(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
-
-
 def _not_negative(value):
-    return _positive(value) or value == 0
+    return positive(value) or value == 0
 
 
 def _whole(value, least=0):
@@ -35,17 +32,17 @@ def _whole(value, least=0):
 
 
 def _pair(value):
-    return isinstance(value, list) and len(value) == 2 and all(map(_positive, value)) and value[0] <= value[1]
+    return isinstance(value, list) and len(value) == 2 and all(map(positive, value)) and value[0] <= value[1]
 
 
 _SWITCH = (lambda value: isinstance(value, bool), "true or false")
 _TEXT = (lambda value: isinstance(value, str), "a text")
-_NUMBER = (_positive, "a positive number")
+_NUMBER = (positive, "a positive number")
 _LIMITS = (_pair, "the smallest and the largest factor")
 
 OPTIONS = {
     "array": _TEXT,
-    "deconvolved": _SWITCH,
+    "contrast": _NUMBER,
     "denoised": _SWITCH,
     "floor": _NUMBER,
     "gain": _LIMITS,
@@ -56,7 +53,7 @@ OPTIONS = {
     "smoothing": _NUMBER,
     "spectrum_of": _TEXT,
     "stokes": (_whole, "an index of the second axis"),
-    "stray": (lambda value: _positive(value) and value < 1, "a number between 0 and 1"),
+    "stray": (lambda value: positive(value) and value < 1, "a number between 0 and 1"),
     "strongest": _NUMBER,
     "wald": _SWITCH,
     "weak": (lambda value: isinstance(value, list) and all(map(_not_negative, value)), "a list of fields in kG"),
@@ -67,9 +64,9 @@ Options of the entries of a list.
 
 ``array`` and ``stokes`` select an array of a ``.npz`` file and an index of its second axis. Intensities are divided by
 their ``normalise`` (``"quiet"``, ``"mean"`` or ``"median"``), then interpolated ``zoom`` times, limited to ``floor``
-from below and raised to ``power``. ``deconvolved`` and ``spectrum_of`` (the name of another entry) are for granulation
-of IMaX, see `sunpy_restore.enhancement.recipe.imax`. ``lanes`` are the seeds of synthetic magnetograms that are made
-from intensities, and ``weak`` the strengths of their weak field, see
+from below and raised to ``power``. ``contrast``, to which they are deconvolved, and ``spectrum_of`` (the name of
+another entry) are for granulation of IMaX, see `sunpy_restore.core.datasets.imax`. ``lanes`` are the seeds of synthetic
+magnetograms that are made from intensities, and ``weak`` the strengths of their weak field, see
 `~sunpy_restore.enhancement.recipe.truth.lane_field`. ``denoised`` is true for magnetograms whose field is reduced where
 their own noise dominates it. ``strongest`` is the field in kG at the 99.9th percentile of the circular polarisation,
 and ``smoothing`` the width in pixels of a Gaussian. ``wald`` is true for images of HMI that are used as the truth with
@@ -89,9 +86,7 @@ def sources_of(name, directory, split="train"):
 
     The lists ``enhance-continuum-clean`` and ``enhance-magnetogram-clean`` have only images whose terms of use are
     clear, which leaves out those of MURaM. Granulation is that of SUNRISE/IMaX alone, which is not deconvolved in the
-    folder. Each part is deconvolved to the contrast of 0.144 that simulated granulation has in this continuum
-    (Danilovic et al. 2008), by a filter that increases exponentially with the spatial frequency, at most by a factor of
-    6. The form of the filter is an assumption.
+    folder; each part is deconvolved by `~sunpy_restore.core.datasets.imax.deconvolve`.
 
     Parameters
     ----------
@@ -198,8 +193,8 @@ def _magnetic(polarisation, strongest):
 
 
 def _filtered(image, options):
-    if options.get("deconvolved"):
-        image = deconvolve(image - 1)
+    if "contrast" in options:
+        image = deconvolve(image - 1, options["contrast"])
     if options.get("zoom", 1) != 1:
         image = ndimage.zoom(image, options["zoom"], order=3, mode="mirror", grid_mode=True)
     if options.get("denoised"):

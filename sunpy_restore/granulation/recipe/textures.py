@@ -12,12 +12,24 @@ from torch.utils.data import Dataset
 from astropy.io import fits
 
 from sunpy_restore.core.datasets.imagelist import find_list, read_list
+from sunpy_restore.core.datasets.imax import deconvolve
+from sunpy_restore.core.datasets.listrules import positive
 from sunpy_restore.core.datasets.manifest import has_manifest, read_manifest
 from sunpy_restore.core.datasets.samples import KM_PER_ARCSEC
 from sunpy_restore.granulation.regrid import Regridded
 from sunpy_restore.granulation.texture import Texture
 
-__all__ = ["DATA", "LISTS", "SIDE", "UNUSED", "TileDataset", "TrainingTexture", "listed_images", "read_texture"]
+__all__ = [
+    "DATA",
+    "LISTS",
+    "OPTIONS",
+    "SIDE",
+    "UNUSED",
+    "TileDataset",
+    "TrainingTexture",
+    "listed_images",
+    "read_texture",
+]
 
 SIDE = 128
 """Side of a tile in pixels."""
@@ -27,6 +39,15 @@ LISTS = Path(__file__).with_name("data")
 
 UNUSED = ("frames", "cadence", "weight")
 """Parameters of entries that are refused: each file is one image, and images are drawn equally often."""
+
+OPTIONS = dict.fromkeys(("contrast", "resampled_km"), (positive, "a positive number"))
+"""
+Options of the entries of a list.
+
+Granulation of IMaX is deconvolved to the ``contrast`` (`~sunpy_restore.core.datasets.imax.deconvolve`).
+``resampled_km`` of the first entry is the size of the pixels that all images are resampled to, by default that of its
+own pixels.
+"""
 
 SPLIT = 0.75
 """Fraction of the columns of an image in ``files`` that is used for training; the others are kept back."""
@@ -79,7 +100,7 @@ def listed_images(directory, name=DATA):
     ValueError
         See `~sunpy_restore.core.datasets.imagelist.read_list`; or an entry has no pixel size.
     """
-    images = read_list(find_list(name, LISTS, directory), {}, unused=UNUSED)
+    images = read_list(find_list(name, LISTS, directory), OPTIONS, unused=UNUSED)
     for entry in images.entries:
         if _pixel_of(entry) is None:
             raise ValueError(
@@ -137,9 +158,9 @@ def read_texture(directory, split="train", files=None, name=DATA):
 
 
 def _listed_texture(directory, split, images):
-    """The images of a list, with the pixel size of the first training image."""
+    """The images of a list, with the pixel size that the first training image has or is resampled to."""
     first = images.split("train")[0]
-    pixel = _pixel_of(first)
+    pixel = first.options.get("resampled_km", _pixel_of(first))
 
     train = [(path, entry) for entry in images.split("train") for path in images.paths(entry, directory)]
 
@@ -149,7 +170,10 @@ def _listed_texture(directory, split, images):
             # The mean must not depend on the part that is kept back
             seen = next((own for found, own in train if found == path), entry)
             image = image / seen.part(image).mean()
-            part = _regridded(entry.part(image), pixel / _pixel_of(entry))
+            part = entry.part(image)
+            if "contrast" in entry.options:
+                part = deconvolve(part - 1, entry.options["contrast"])
+            part = _regridded(part, pixel / _pixel_of(entry))
             if min(part.shape) < SIDE:
                 raise ValueError(
                     f"Found a part of shape {part.shape} in {path}, with pixels of {pixel:g} km; expected at least "

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 from skimage.io import imsave
 
 from astropy.io import fits
@@ -210,16 +211,33 @@ def test_edges_are_cut_off(tmp_path, grains):
             read_texture(tmp_path, files=[("whole.npy", 40.0, margin)])
 
 
-def test_the_clean_configuration_names_only_files_with_clear_terms():
+def test_the_default_generator_needs_only_files_with_clear_terms():
     """The image of IMaX is from a repository with the MIT licence."""
     recipe = recipe_of(CONVOLUTIONAL)
-    config, compact = (recipe.configs()[name] for name in ("clean", "compact"))
-    assert recipe.list_name(compact) == "synthesize"
+    config = recipe.configs()["compact"]
     entries = read_list(LISTS / f"{recipe.list_name(config)}.toml").entries
     assert {name for entry in entries for name in entry.files} == {"photosphere/imax_focus.fits.gz"}
     assert {entry.licence.partition(",")[0] for entry in entries} == {"MIT"}
     assert "IMaX" in recipe.training_data(config)
     assert not any(word in recipe.training_data(config) for word in ("MURaM", "HelioML", "unclear"))
+
+
+def test_images_of_a_list_are_deconvolved_and_resampled(tmp_path, list_without_hashes):
+    """Both parts of the image of IMaX, each without the other."""
+    list_without_hashes(tmp_path, "synthesize-clean")
+    field = ndimage.gaussian_filter(np.random.default_rng(5).standard_normal((340, 952)), 5, mode="wrap")
+    image = 1 + 0.08 * field / field.std()
+    (tmp_path / "photosphere").mkdir()
+    for kept in (1, 2):
+        image[:, 90 + 579 :] *= kept
+        fits.writeto(tmp_path / "photosphere" / "imax_focus.fits.gz", image.astype(np.float32), overwrite=True)
+        texture = read_texture(tmp_path, "train", name="synthesize-clean")
+        assert texture.pixel == 48.0
+        assert texture.images[0].shape == (160 * 399 // 480, 579 * 399 // 480)
+        assert texture.images[0].std() == pytest.approx(0.1625, rel=0.02)
+        if kept == 1:
+            before = texture.images[0]
+    np.testing.assert_allclose(texture.images[0], before)
 
 
 def plane(shape, angle):

@@ -1,4 +1,4 @@
-"""Granulation observed by SUNRISE/IMaX without a reconstruction, with the contrast that it has without a telescope."""
+"""Granulation observed by SUNRISE/IMaX without a reconstruction, with a contrast that it has without a telescope."""
 
 import numpy as np
 from scipy import optimize
@@ -7,7 +7,6 @@ __all__ = ["IMAX_SCALE", "deconvolve", "match_spectrum"]
 
 IMAX_SCALE = 0.055  # arcsec
 
-_CONTRAST = 0.144  # of simulated granulation at 6302 A (Danilovic et al. 2008, A&A 484, L17)
 _MAX_GAIN = 6.0
 
 
@@ -34,19 +33,24 @@ def match_spectrum(image, model, pixel_scale):
     return 1 + _filtered(image, lambda frequency: np.interp(frequency, scales, np.clip(gain, 0, 6)))
 
 
-def deconvolve(image):
+def deconvolve(image, contrast):
     """
     Deconvolve a part of an IMaX image until it has the contrast of granulation without a telescope.
+
+    The filter increases exponentially with the spatial frequency, at most by a factor of 6. Its form is an assumption.
+    Simulated granulation has a contrast of 0.144 at 6302 A (Danilovic et al. 2008, doi:10.1051/0004-6361:200809857).
 
     Parameters
     ----------
     image : `numpy.ndarray`
         Contrast of the IMaX image, shape ``(ny, nx)``.
+    contrast : `float`
+        Standard deviation of the result.
 
     Returns
     -------
     `numpy.ndarray`
-        Relative intensity with a mean of about 1 and a contrast of 0.144, shape ``(ny, nx)``.
+        Relative intensity with a mean of about 1, shape ``(ny, nx)``.
 
     Raises
     ------
@@ -59,12 +63,12 @@ def deconvolve(image):
         return _filtered(image, lambda frequency: np.clip(np.exp(frequency / scale), 0, _MAX_GAIN))
 
     low, high = (restored(scale).std() for scale in (30.0, 0.3))
-    if not low <= _CONTRAST <= high:
+    if not low <= contrast <= high:
         raise ValueError(
             f"Found an IMaX image with a contrast of {image.std():.3f}, which can be restored to {low:.3f} to "
-            f"{high:.3f}; expected {_CONTRAST} within these limits. Use an image that is not deconvolved."
+            f"{high:.3f}; expected {contrast} within these limits. Use an image that is not deconvolved."
         )
-    scale = optimize.brentq(lambda scale: restored(scale).std() - _CONTRAST, 0.3, 30.0, xtol=1e-3)
+    scale = optimize.brentq(lambda scale: restored(scale).std() - contrast, 0.3, 30.0, xtol=1e-3)
     return 1 + restored(scale)
 
 
