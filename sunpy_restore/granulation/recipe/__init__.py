@@ -81,8 +81,8 @@ class GranulationRecipe(Recipe):
         Training configurations of the task.
 
         ``paper`` has the networks and hyperparameters of Sierra Acosta (2020), ``compact`` made the weights in the
-        package. That of the convolutional generator uses an image whose terms of use are clear, granulation observed by
-        SUNRISE/IMaX and deconvolved.
+        package. ``clean`` of the convolutional generator is ``compact`` with an image whose terms of use are clear,
+        granulation observed by SUNRISE/IMaX and deconvolved.
 
         Returns
         -------

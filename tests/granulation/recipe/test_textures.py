@@ -211,10 +211,11 @@ def test_edges_are_cut_off(tmp_path, grains):
             read_texture(tmp_path, files=[("whole.npy", 40.0, margin)])
 
 
-def test_the_default_generator_needs_only_files_with_clear_terms():
+def test_the_clean_configuration_names_only_files_with_clear_terms():
     """The image of IMaX is from a repository with the MIT licence."""
     recipe = recipe_of(CONVOLUTIONAL)
-    config = recipe.configs()["compact"]
+    config, compact = (recipe.configs()[name] for name in ("clean", "compact"))
+    assert recipe.list_name(compact) == "synthesize"
     entries = read_list(LISTS / f"{recipe.list_name(config)}.toml").entries
     assert {name for entry in entries for name in entry.files} == {"photosphere/imax_focus.fits.gz"}
     assert {entry.licence.partition(",")[0] for entry in entries} == {"MIT"}
