@@ -27,7 +27,8 @@ def network(recipe):
 @pytest.fixture
 def batch(recipe):
     generator = torch.Generator().manual_seed(0)
-    observed = 1 + 0.1 * torch.randn((2, len(recipe.task.channels), 40, 40), generator=generator)
+    side = 16 + 2 * recipe.configs()["light"].options["margin"]
+    observed = 1 + 0.1 * torch.randn((2, len(recipe.task.channels), side, side), generator=generator)
     return observed, 1 + 0.1 * torch.randn((2, 1, 32, 32), generator=generator)
 
 
@@ -44,8 +45,8 @@ def work(network):
 def test_the_convolutions_need_less_than_a_fifth_of_the_work(recipe, network):
     full = recipe.task.build_network(recipe.configs()["compact"].network)
     assert 5 * work(network) < work(full)
-    # The fixed linear filter is the same in both
-    assert 4.8 * (work(network) + network.filter.numel()) < work(full) + full.filter.numel()
+    # The fixed linear filters are the same in both
+    assert network.filter.shape == full.filter.shape
 
 
 def test_the_loss_is_a_mixture(recipe, network, batch):
