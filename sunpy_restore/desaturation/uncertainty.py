@@ -27,8 +27,12 @@ STRATA = (
     "mask, border",
     "mask, interior",
     "mask over bright core",
+    "core without fringes",
 )
-"""Kinds of filled pixels: saturated by light or by charge, next to such pixels, and masked for an unknown reason."""
+"""
+Kinds of filled pixels: saturated by light or by charge, next to such pixels, masked for an unknown reason, and
+saturated where no diffraction pattern is known, as in 8-bit images, which may show the logarithm of the brightness.
+"""
 
 UNKNOWN = "in masks of which a pixel is more than 48 pixels from any observed one"
 """What nothing is known of."""
@@ -135,7 +139,8 @@ def _stratum(observation, features):
     if observation.level is None:
         core = (features["rim over middle ring"] > _RISE) & (features["share around above bright part of rim"] < _FEW)
         return np.select([core, np.exp(features["distance to border"]) > _INTERIOR], [5, 4], 3)
-    return np.select([observation.primary[where], observation.saturated[where]], [0, 1], 2)
+    core = 6 if observation.channel is None else 0
+    return np.select([observation.primary[where], observation.saturated[where]], [core, 1], 2)
 
 
 class _Images:

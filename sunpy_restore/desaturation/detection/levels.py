@@ -1,6 +1,8 @@
 """Saturation levels that the user tells."""
 
 import numpy as np
+from scipy import ndimage
+from skimage.morphology import disk
 
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.desaturation.detection.exposure import exposure_time, is_rate
@@ -21,6 +23,7 @@ _SPIKES = 2  # pixels that may have any value
 _HIGH = 1.02  # ratio of a level to that of what looks saturated
 _MOST_MISSED = 0.5  # of the pixels that look saturated
 _FEW = 0.05  # of the number of masked pixels
+_GAP = 2  # pixels; radius of the gaps that compression makes in a plateau
 _LEAST_FULL = 4  # saturated pixels of a flare; cosmic rays have fewer
 
 
@@ -57,13 +60,25 @@ def on_plateau(data, candidates, level):
     Returns
     -------
     `numpy.ndarray` of `bool`
-        The pixels of `at_level`, if most of those that are not more than 4 % fainter have exactly the level or no
-        number; otherwise all of these. Shape ``(ny, nx)``.
+        The pixels of `at_level`, if the image was clipped at the level: most pixels that are not more than 4 % fainter
+        have exactly the level or no number, or more than four have it and none has more. Pixels among them that lossy
+        compression has made up to 4 % fainter are included. Otherwise all of those not more than 4 % fainter. Shape
+        ``(ny, nx)``.
     """
     near = at_level(data, candidates, (1 - SCATTER) * level)
+    top = at_level(data, near, level)
     scattered = near & (np.abs(np.asarray(data) - level) > _ROUNDING * level)
-    is_exact = 2 * np.count_nonzero(scattered) < np.count_nonzero(near)
-    return at_level(data, near, level) if is_exact else near
+    if 2 * np.count_nonzero(scattered) < np.count_nonzero(near):
+        return _with_gaps(top, near)
+    is_highest = not (np.asarray(data)[top] > (1 + _ROUNDING) * level).any()
+    return _with_gaps(top, near) if is_highest and np.count_nonzero(top) > _LEAST_FULL else near
+
+
+def _with_gaps(top, near):
+    """Clipped pixels and those of ``near`` between them, which compression has changed."""
+    if not (near & ~top).any():
+        return top
+    return top | (near & ndimage.binary_closing(top, disk(_GAP)))
 
 
 def refuse_low(data, valid, saturated, level):
