@@ -16,6 +16,7 @@ __all__ = [
     "warn_of_full",
     "warn_of_high",
     "warn_of_lost",
+    "warn_of_partial",
 ]
 
 _ROUNDING = 1e-6  # of a saturation level, in single precision
@@ -155,12 +156,43 @@ def warn_of_full(smap, mask, exposure=None):
         return
     saturated, level = found
     number = np.count_nonzero(saturated & mask)
-    if number >= _LEAST_FULL:
+    if number >= _LEAST_FULL and not warn_of_partial(saturated, mask, level):
         warn_user(
-            f"{number} of {np.count_nonzero(mask)} masked pixels have the value of saturated ones, but nothing is "
-            "assumed of masked pixels, so that the fill can be far too faint. If the mask covers a saturated core, "
-            f"pass saturated={level:.6g} as well, or leave mask= out."
+            f"{number} of {np.count_nonzero(mask)} masked pixels have the value of saturated ones. With mask= alone they "
+            "are filled as if they were not saturated: the fill can be fainter than they are, and the charge in them is "
+            "not used, so that the flux of a core can be too low by a factor. If they are a saturated core, leave mask= "
+            f"out, or pass saturated={level:.6g} as well."
         )
+
+
+def warn_of_partial(saturated, mask, level):
+    """
+    Warn of saturated cores of which a mask covers only a part.
+
+    Parameters
+    ----------
+    saturated, mask : `numpy.ndarray` of `bool`
+        Pixels that show the saturation level, and pixels to fill, shape ``(ny, nx)``.
+    level : `float`
+        Saturation level, in the unit of the image.
+
+    Returns
+    -------
+    `bool`
+        Whether there are such cores.
+    """
+    cores = ndimage.label(saturated, np.ones((3, 3)))[0]
+    own = saturated & np.isin(cores, np.unique(cores[saturated & mask]))
+    number, left = np.count_nonzero(own), np.count_nonzero(own & ~mask)
+    if left < _LEAST_FULL:
+        return False
+    warn_user(
+        f"The mask covers only {number - left} of the {number} pixels of saturated cores. The other {left} keep their "
+        "value and are used as observed ones, although the light there is brighter; the fill next to them is therefore "
+        "far too faint. Leave mask= out to fill whole cores, or extend the mask to all of these pixels and 2 pixels "
+        f"around them and pass saturated={level:.6g}."
+    )
+    return True
 
 
 def warn_of_high(smap, candidates, full, level, exposure=None):
