@@ -175,11 +175,13 @@ class Observation(observation.Observation):
         if not valid.all():
             data = np.where(valid, data, fill_invalid(data, valid & ~mask)[0])
         # A saturation level that was found implies a linear scale
-        linear = "primary" in saturation or not is_display(smap.data, valid & ~mask)
+        linear = "primary" in saturation or not is_display(smap.data, valid & ~mask, level)
         if level is not None:
             data = np.where(full & ~valid, level, data)
             primary = full
-            if linear:
+            if not linear:
+                levels.warn_of_display()
+            else:
                 levels.warn_of_high(smap, mask & valid if given else valid, full, level, exposure)
                 primary = separate_blooming(full, np.where(full, level, data), level, excess, warn=True)
             saturation["primary"] = primary

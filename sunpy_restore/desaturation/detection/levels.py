@@ -12,6 +12,7 @@ __all__ = [
     "at_level",
     "on_plateau",
     "refuse_low",
+    "warn_of_display",
     "warn_of_few",
     "warn_of_full",
     "warn_of_high",
@@ -138,6 +139,16 @@ def warn_of_lost(lost, saturated, level):
         )
 
 
+def warn_of_display():
+    """Warn of measurements in images that may show the square root or the logarithm of the light."""
+    warn_user(
+        "The image has the values of an 8-bit one for display. It is filled on the scale of these values, without the "
+        "fringes and the charge. Unless this scale is known to be linear, sums of the values, such as those of "
+        "measure(), are not proportional to a flux: Helioviewer, for example, displays logarithms and square roots. "
+        "Use images of level 1 for measurements."
+    )
+
+
 def warn_of_full(smap, mask, exposure=None):
     """
     Warn of saturated pixels in a mask of whose pixels nothing is assumed.
@@ -158,10 +169,10 @@ def warn_of_full(smap, mask, exposure=None):
     number = np.count_nonzero(saturated & mask)
     if number >= _LEAST_FULL and not warn_of_partial(saturated, mask, level):
         warn_user(
-            f"{number} of {np.count_nonzero(mask)} masked pixels have the value of saturated ones. With mask= alone they "
-            "are filled as if they were not saturated: the fill can be fainter than they are, and the charge in them is "
-            "not used, so that the flux of a core can be too low by a factor. If they are a saturated core, leave mask= "
-            f"out, or pass saturated={level:.6g} as well."
+            f"{number} of {np.count_nonzero(mask)} masked pixels have the value of saturated ones. With mask= alone "
+            "they are filled as if they were not saturated: the fill can be fainter than they are, and the charge in "
+            "them is not used, so that the flux of a core can be too low by a factor. If they are a saturated core, "
+            f"leave mask= out, or pass saturated={level:.6g} as well."
         )
 
 
