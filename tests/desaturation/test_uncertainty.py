@@ -214,6 +214,7 @@ def test_strata_tell_cores_without_fringes_whose_errors_have_one_sign():
     assert unknown.magnification == 1
 
 
+@pytest.mark.filterwarnings("ignore:The image has the values of an 8-bit one")
 @pytest.mark.parametrize("method", ["network", "biharmonic"])
 def test_errors_of_clipped_8_bit_cores_are_as_large_as_stated(method):
     """Of the flux of the filled pixels, and of each of them, over scenes whose clipped light is known."""
