@@ -19,7 +19,7 @@ from sunpy_restore.training.calibration import calibrate
 TABLES = Path(__file__).parents[1] / "docs" / "coverage"
 COLUMNS = (
     "method", "stratum", "group", "cases", "sources", "within_1", "error_1", "within_1.96", "error_1.96", "least",
-    "width", "rms", "sums",
+    "width", "rms", "sums", "for_95",
 )  # fmt: skip
 
 

@@ -67,7 +67,13 @@ def checks(comparison):
         reason = "filled pixels have no finite value"
     if reason is not None:
         return [*found, *(_check(name, reason=reason) for name in (_FRINGES, _FRINGE_STRENGTH))]
-    return [*found, *_fringes(observation, restored)]
+    # Borders of zeros are no observation of the corona
+    return [*found, *_fringes(observation, restored if observation.lost is None else _without(restored, observation))]
+
+
+def _without(restored, observation):
+    """The image with NaN where nothing was observed."""
+    return np.where(observation.lost & ~observation.mask, np.nan, restored)
 
 
 def _charge(observation, restored):

@@ -15,6 +15,7 @@ from sunpy_restore.desaturation.detection import levels
 from sunpy_restore.desaturation.detection.blooming import separate_blooming
 from sunpy_restore.desaturation.detection.exposure import counts_per_unit, level_in_unit_of, refuse_scaled
 from sunpy_restore.desaturation.detection.negative import refuse_negative
+from sunpy_restore.desaturation.detection.padding import find_padding
 from sunpy_restore.desaturation.detection.plateau import find_plateau, with_margin
 from sunpy_restore.desaturation.detection.saturation import (
     channel_of,
@@ -54,7 +55,7 @@ class Observation(observation.Observation):
     channel : `int`, optional
         Wavelength of the AIA channel in angstrom, if its diffraction pattern is known in the orientation of the image.
     lost : `numpy.ndarray` of `bool`, optional
-        Pixels without a value, which are not filled.
+        Pixels without a value, which are not filled, and borders of zeros.
     """
 
     image: np.ndarray
@@ -150,11 +151,14 @@ class Observation(observation.Observation):
             The image is rotated by more than 2 degrees with respect to the detector, or it is not clear whether the
             charge bloomed or was clipped.
         """
-        image, valid = _valid_data(smap)
+        valid = valid_pixels(smap) & ~find_padding(smap.data)
+        image = np.where(valid, smap.data, np.nan)
         given, saturation = mask is not None, {}
         level = level_in_unit_of(smap, saturated)
         if level is not None:
             full = levels.on_plateau(smap.data, valid if mask is None else np.asarray(mask), level)
+            if given:
+                levels.warn_of_partial(levels.on_plateau(smap.data, valid, level), np.asarray(mask), level)
             mask = with_margin(full) & valid if mask is None else mask
             saturation = {"saturated": full, "level": level}
         elif mask is None:
@@ -171,11 +175,13 @@ class Observation(observation.Observation):
         if not valid.all():
             data = np.where(valid, data, fill_invalid(data, valid & ~mask)[0])
         # A saturation level that was found implies a linear scale
-        linear = "primary" in saturation or not is_display(smap.data, valid & ~mask)
+        linear = "primary" in saturation or not is_display(smap.data, valid & ~mask, level)
         if level is not None:
             data = np.where(full & ~valid, level, data)
             primary = full
-            if linear:
+            if not linear:
+                levels.warn_of_display()
+            else:
                 levels.warn_of_high(smap, mask & valid if given else valid, full, level, exposure)
                 primary = separate_blooming(full, np.where(full, level, data), level, excess, warn=True)
             saturation["primary"] = primary

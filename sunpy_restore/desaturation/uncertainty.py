@@ -27,8 +27,13 @@ STRATA = (
     "mask, border",
     "mask, interior",
     "mask over bright core",
+    "core without fringes",
+    "margin without fringes",
 )
-"""Kinds of filled pixels: saturated by light or by charge, next to such pixels, and masked for an unknown reason."""
+"""
+Kinds of filled pixels: saturated by light or by charge, next to such pixels, and masked for an unknown reason; and
+saturated pixels and those next to them where no diffraction pattern is known, as in 8-bit images.
+"""
 
 UNKNOWN = "in masks of which a pixel is more than 48 pixels from any observed one"
 """What nothing is known of."""
@@ -47,6 +52,7 @@ _BLURRED = 4.0  # number of differences in one independent one
 _FLOOR = 1e-3  # units of the scale, added before a logarithm
 _BOX = 7  # pixels; side of the box in which the texture is measured
 _NEAR = 14  # pixels from a region in which the noise is measured
+_COHERENT = 2.0  # times the length over which other errors are correlated: a core that only its rim constrains
 _CHARGE_ERROR = 0.01  # linearity and flat field of the detector
 _ALONG_COLUMNS = {4.0: 1.0}  # correlation of errors before they cancel: cores that are too compact or too extended
 _FROM_REGION = (
@@ -109,6 +115,7 @@ def evidence(observation, restored, method):
         scale=scale,
         stratum=_stratum(observation, features),
         unknown=unknown,
+        magnification=_COHERENT if observation.channel is None and observation.level is not None else 1.0,
     )
 
 
@@ -135,7 +142,8 @@ def _stratum(observation, features):
     if observation.level is None:
         core = (features["rim over middle ring"] > _RISE) & (features["share around above bright part of rim"] < _FEW)
         return np.select([core, np.exp(features["distance to border"]) > _INTERIOR], [5, 4], 3)
-    return np.select([observation.primary[where], observation.saturated[where]], [0, 1], 2)
+    core, margin = (6, 7) if observation.channel is None else (0, 2)
+    return np.select([observation.primary[where], observation.saturated[where]], [core, 1], margin)
 
 
 class _Images:

@@ -90,8 +90,9 @@ def desaturate(
         than two values, other than overshoots of interpolation, more than 8 % above the full well, or more than 1 % of
         them below zero by more than noise and a few DN; a mask of another shape or position, or without valid pixels
         outside of it; a saturation level that is not positive, has another unit or that no masked pixel has; an 8-bit
-        image without a mask or a saturation level; a Map that was desaturated already; an image without valid pixels;
-        or a consistency that needs a diffraction pattern where this is not known.
+        image without a mask or a saturation level; a Map that was desaturated already; an image without valid pixels
+        or of fewer than 4 pixels along an axis; or a consistency that needs a diffraction pattern where this is not
+        known.
     ~sunpy_restore.core.exceptions.WeightsError
         Weights can't be found or read.
 

@@ -9,7 +9,7 @@ import astropy.units as u
 
 from sunpy.map.sources import HMIMap
 
-from sunpy_restore.core.images.maps import valid_pixels
+from sunpy_restore.core.images.maps import check_size, valid_pixels
 from sunpy_restore.core.images.prepared import refuse_unknown_unit
 from sunpy_restore.core.numerics.nearest import fill_invalid
 from sunpy_restore.core.restoration import observation
@@ -188,7 +188,8 @@ class Observation(observation.Observation):
             The instrument is not HMI, or the product is neither continuum intensity nor line-of-sight magnetogram.
         ValueError
             The pixel scale differs by more than 5 % from 0.504 arcsec, the coordinates are not helioprojective, the
-            unit is not one of the product, ``product`` contradicts ``CONTENT``, or the noise does not fit.
+            unit is not one of the product, ``product`` contradicts ``CONTENT``, the noise does not fit, or the image
+            has fewer than 4 pixels along an axis.
         """
         if telescope == HMI and not isinstance(smap, HMIMap):
             raise TypeError(
@@ -201,6 +202,7 @@ class Observation(observation.Observation):
         refuse_unknown_unit(smap, "Gauss" if task is MAGNETOGRAM else "a unit of intensity, such as DN / s")
         check_unit(smap.unit, task)
         check_noise(noise, task)
+        check_size(smap)
         return task.name
 
     @classmethod

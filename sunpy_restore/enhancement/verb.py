@@ -71,8 +71,9 @@ def enhance(
         ``CONTENT`` does not name.
     ValueError
         Wrong pixel scale, unit or coordinates, a product that contradicts ``CONTENT``, a continuum image with negative
-        values, an 8-bit, logarithmic or unsigned magnetogram, a Map that was enhanced before, or one without any valid
-        pixel; or ``noise`` for a continuum image, or one that is not positive, or for another method than the network.
+        values, an 8-bit, logarithmic or unsigned magnetogram, a Map that was enhanced before, one without any valid
+        pixel, or one of fewer than 4 pixels along an axis; or ``noise`` for a continuum image, or one that is not
+        positive, or for another method than the network.
     ~sunpy_restore.core.exceptions.WeightsError
         The weights cannot be found or read.
 

@@ -9,6 +9,7 @@ __all__ = ["case_weights", "coverage_table", "error_images", "format_coverage"]
 
 _SIDE = 16  # pixels of the squares whose sums are tested
 _SQUARES = 20  # of each image
+_INTERVAL = 0.95  # share of the truth in an interval of for_95 sigma
 _FEWEST = 100  # samples of a row
 _RESAMPLED = 1000  # times; for the standard errors
 
@@ -60,7 +61,8 @@ def coverage_table(name, models, samples, images, limits=()):
         with the same weight), ``error_1`` and ``error_1.96`` (their standard errors by a bootstrap over the sources;
         `None` for fewer than three), ``least`` (the share within 1.96 sigma that new images have with 90 % confidence),
         ``width`` (mean uncertainty in units of the rms error), ``rms`` (rms uncertainty in the same unit), and ``sums``
-        (rms of the errors of sums over 16 x 16 pixels in units of their uncertainty; `None` in strata).
+        (rms of the errors of sums over 16 x 16 pixels in units of their uncertainty; `None` in strata), and ``for_95``
+        (number of sigma that contain 95 % of the truth).
     """
     strata = next(iter(models.values())).strata
     sigma = np.empty(len(samples["errors"]))
@@ -97,11 +99,19 @@ def _coverage(samples, chosen, weighted):
         shares = np.bincount(case, weights * (ratios <= level))
         row[f"within_{level:g}"] = float(shares.mean())
         row[f"error_{level:g}"] = _standard_error(shares, source)
+    row["for_95"] = _quantile(ratios, weights, _INTERVAL)
     row["least"] = 1 - risk_bound(1 - row["within_1.96"], row["sources"])
     rms = np.sqrt(np.average(part["errors"] ** 2, weights=weights))
     row["width"] = float(np.average(part["sigma"], weights=weights) / rms)
     row["rms"] = float(np.sqrt(np.average(part["sigma"] ** 2, weights=weights)) / rms)
     return row
+
+
+def _quantile(values, weights, share):
+    """The smallest value up to which a share of the weight lies."""
+    order = np.argsort(values)
+    cumulative = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(cumulative, share * cumulative[-1])])
 
 
 def _standard_error(shares, source):
@@ -173,8 +183,8 @@ def format_coverage(rows):
 
     columns = {"method": "method", "stratum": "kind of pixel", "group": "group", "cases": "cases"}
     shares = {"within_1": "1 sigma", "error_1": "+- 1", "within_1.96": "1.96 sigma", "error_1.96": "+- 1.96"}
-    columns |= shares | {"width": "width / rms", "rms": "rms / rms"}
+    columns |= shares | {"for_95": "sigma for 95 %", "width": "width / rms", "rms": "rms / rms"}
     table = Table({heading: [row[key] for row in rows] for key, heading in columns.items()})
-    for heading in (*shares.values(), "width / rms", "rms / rms"):
+    for heading in (*shares.values(), "sigma for 95 %", "width / rms", "rms / rms"):
         table[heading].info.format = ".3f"
     return "\n".join(table.pformat(max_lines=-1, max_width=-1))

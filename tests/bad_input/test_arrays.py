@@ -1,5 +1,7 @@
 """Data of other types, shapes, layouts and values."""
 
+import re
+
 import dask.array
 import numpy as np
 import pytest
@@ -118,11 +120,6 @@ ANY = {
     "half NaN": lambda data: with_values(data.size // 2, np.nan)(data),
     "almost all NaN": lambda data: with_values(data.size - 1, np.nan)(data),
     "NaN rows": lambda data: np.where(np.arange(len(data))[:, np.newaxis] % 2, data, np.nan),
-    "a pixel": lambda data: data[:1, :1],
-    "one row": lambda data: data[:1],
-    "one column": lambda data: data[:, :1],
-    "2 x 2": lambda data: data[:2, :2],
-    "thin": lambda data: data[:3],
     "odd": lambda data: data[:31, :29],
     "masked array": lambda data: np.ma.masked_array(data, data > np.percentile(data, 90)),
     "masked array without a mask": np.ma.masked_array,
@@ -136,6 +133,32 @@ def test_other_axes(law, name, kind):
     smap = law.changed(law.observed(name))
     smap._data = AXES[kind](np.asarray(smap.data))
     law.refused(name, smap)
+
+
+FEW = {
+    "a pixel": np.s_[:1, :1],
+    "one row": np.s_[:1],
+    "one column": np.s_[:, :1],
+    "2 x 2": np.s_[:2, :2],
+    "9 pixels": np.s_[:3, :3],
+    "three rows": np.s_[:3],
+    "three columns": np.s_[:, :3],
+}
+
+
+@every_case
+@pytest.mark.parametrize("kind", FEW)
+def test_few_pixels(law, name, kind):
+    """The surroundings of a pixel, which tell what it hides, are then beyond the edges."""
+    smap = law.observed(name)
+    message = law.refused(name, law.with_data(smap, np.asarray(smap.data)[FEW[kind]]))
+    assert re.search(r"Found an? (image|field) of \d+ x \d+ .*; expected", message), message
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "backproj_to_clean"])
+def test_as_few_pixels_as_are_accepted(law, name):
+    smap = law.observed(name)
+    assert not isinstance(law.holds(name, law.with_data(smap, np.asarray(smap.data)[:4, :4])), str)
 
 
 # The orientation of an image that is no back-projection is searched for, which takes some seconds

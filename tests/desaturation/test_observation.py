@@ -58,10 +58,21 @@ def test_masked_pixels_without_a_number_count_as_saturated(make_map, flaring, ho
 
 def test_display_images_saturate_at_a_told_level(make_map, flaring):
     display = make_map((255 * np.sqrt(flaring.data.clip(0) / WELL)).astype(np.uint8))
-    observed = Observation.from_map(display, saturated=255)
+    with pytest.warns(RestoreWarning, match=r"8-bit one for display.*are not proportional to a flux"):
+        observed = Observation.from_map(display, saturated=255)
     assert observed.channel is None
     np.testing.assert_array_equal(observed.primary, display.data == 255)
     assert observed.mask.sum() > observed.saturated.sum() > 10
+
+
+@pytest.mark.filterwarnings("ignore:The image has the values of an 8-bit one")
+def test_interpolation_makes_no_counts_of_a_display_image(make_map, flaring):
+    display = np.clip(255 * np.sqrt(flaring.data.clip(0) / WELL), 0, 255).round()
+    between = make_map((display[:-1] + 2 * display[1:]) / 3)
+    assert len(np.unique(between.data)) > 256
+    observed = Observation.from_map(between, saturated=255)
+    assert observed.channel is None
+    np.testing.assert_array_equal(observed.primary, observed.saturated)
 
 
 def test_impossible_saturation_levels_are_refused(flaring, hole):

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 import sunpy.map
 
-from sunpy_restore import desaturate, filled
+from sunpy_restore import desaturate, filled, measure
 from sunpy_restore.core.restoration.methods import Restored, load_method, restore_observation
 from sunpy_restore.core.uncertainty.predicted import find_model, standard_deviation
 from sunpy_restore.data import sample_path
@@ -197,3 +197,37 @@ def test_truth_in_many_holes_of_a_quiet_image_is_covered(quiet, number):
     assert np.mean(error < 1.96 * sigma[mask]) > 0.85
     # A hole that may hide a bright core has a large uncertainty; most do not
     assert np.median(sigma[mask]) < 2 * np.sqrt(np.mean(error**2))
+
+
+def test_strata_tell_cores_without_fringes_whose_errors_have_one_sign():
+    image = corona((120, 100)) + 9000 * np.exp(-(np.hypot(*(np.indices((120, 100)) - 50)) ** 2) / 60)
+    full = image > 3000
+    mask = ndimage.binary_dilation(full, iterations=2)
+    counts = Observation(
+        image=np.minimum(image, 3000), mask=mask, saturated=full, primary=full, level=3000.0, channel=193
+    )
+    with_fringes, without = described(counts), described(replace(counts, channel=None))
+    assert {STRATA[index] for index in with_fringes.stratum} == {"saturated core", "margin of saturation"}
+    assert {STRATA[index] for index in without.stratum} == {"core without fringes", "margin without fringes"}
+    assert with_fringes.magnification == 1 < without.magnification
+    unknown = described(replace(counts, channel=None, saturated=None, primary=None, level=None))
+    assert unknown.magnification == 1
+
+
+@pytest.mark.filterwarnings("ignore:The image has the values of an 8-bit one")
+@pytest.mark.parametrize("method", ["network", "biharmonic"])
+def test_errors_of_clipped_8_bit_cores_are_as_large_as_stated(method):
+    """Of the flux of the filled pixels, and of each of them, over scenes whose clipped light is known."""
+    base = sunpy.map.Map(sample_path("aia_171_quiet"))
+    deviations, within = [], []
+    for index, (scale, share) in enumerate([(np.sqrt, 0.01), (np.log10, 0.003), (np.sqrt, 0.003), (np.log10, 0.02)]):
+        shown = scale(np.maximum(base.data[:, :: (-1) ** index].astype(float), 1))
+        truth = 255 * shown / np.quantile(shown, 1 - share)
+        smap = sunpy.map.Map(np.clip(np.round(truth), 0, 255).astype(np.uint8), base.meta)
+        result = desaturate(smap, saturated=255, method=method, uncertainty=True)
+        core = filled(result)
+        measured = measure(result, core)
+        deviations.append((measured.flux.value - truth[core].sum()) / measured.flux_error.value)
+        within.append(np.mean(np.abs(result.data - truth)[core] <= 1.96 * result.uncertainty.array[core]))
+    assert np.abs(deviations).max() < 2.5
+    assert np.mean(within) > 0.8

@@ -199,7 +199,7 @@ def test_limb_is_flagged_and_the_sky_is_interpolated(samples, method, fill):
     assert np.isfinite(result.data[inside]).all()
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 37), (2, 5), (33, 1), (31, 47)])
+@pytest.mark.parametrize("shape", [(4, 4), (4, 37), (33, 5), (31, 47)])
 def test_any_shape(samples, shape):
     smap = samples["hmi_continuum_quiet"]
     part = smap.submap([4, 4] * u.pix, width=(shape[1] - 1) * u.pix, height=(shape[0] - 1) * u.pix)

@@ -51,6 +51,7 @@ def test_errors_are_covered_in_parts_that_no_model_has_seen():
     for row in rows:
         assert row["within_1"] == pytest.approx(0.683, abs=0.03)
         assert row["within_1.96"] == pytest.approx(0.95, abs=0.02)
+        assert row["for_95"] == pytest.approx(1.96, abs=0.15)
         assert row["rms"] == pytest.approx(1, abs=0.1)
     known = evidence(np.random.default_rng(9))
     assert np.std(np.log(model.predict(known) / (2 * np.exp(0.5 * known.features["one"])))) < 0.15

@@ -19,6 +19,7 @@ from sunpy_restore.core.uncertainty.predicted import CORRELATION_KEYWORD, Stated
 
 __all__ = [
     "check_pixel_scale",
+    "check_size",
     "drawn_map",
     "new_map",
     "restored_map",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 _SCALE_TOLERANCE = 0.05
+_LEAST_SIDE = 4  # pixels, with neighbours on both sides that are not all at the edge
 
 
 def check_pixel_scale(smap, expected, reason):
@@ -53,6 +55,28 @@ def check_pixel_scale(smap, expected, reason):
         raise ValueError(
             f"Found pixels of {scale[0]:.4g} x {scale[1]:.4g} arcsec; expected {expected} arcsec within "
             f"{100 * _SCALE_TOLERANCE:.0f} %. {reason}"
+        )
+
+
+def check_size(smap):
+    """
+    Refuse images of a few pixels or lines, whose pixels have hardly any surroundings.
+
+    Parameters
+    ----------
+    smap : `~sunpy.map.GenericMap`
+        The image.
+
+    Raises
+    ------
+    ValueError
+        It has fewer than 4 pixels along an axis.
+    """
+    if min(smap.data.shape) < _LEAST_SIDE:
+        shape = " x ".join(map(str, smap.data.shape))
+        raise ValueError(
+            f"Found an image of {shape} pixels; expected at least {_LEAST_SIDE} along each axis. Use a larger part of "
+            "the image."
         )
 
 

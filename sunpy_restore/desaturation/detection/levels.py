@@ -1,6 +1,8 @@
 """Saturation levels that the user tells."""
 
 import numpy as np
+from scipy import ndimage
+from skimage.morphology import disk
 
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.desaturation.detection.exposure import exposure_time, is_rate
@@ -10,10 +12,12 @@ __all__ = [
     "at_level",
     "on_plateau",
     "refuse_low",
+    "warn_of_display",
     "warn_of_few",
     "warn_of_full",
     "warn_of_high",
     "warn_of_lost",
+    "warn_of_partial",
 ]
 
 _ROUNDING = 1e-6  # of a saturation level, in single precision
@@ -21,6 +25,7 @@ _SPIKES = 2  # pixels that may have any value
 _HIGH = 1.02  # ratio of a level to that of what looks saturated
 _MOST_MISSED = 0.5  # of the pixels that look saturated
 _FEW = 0.05  # of the number of masked pixels
+_GAP = 2  # pixels; radius of the gaps that compression makes in a plateau
 _LEAST_FULL = 4  # saturated pixels of a flare; cosmic rays have fewer
 
 
@@ -57,13 +62,25 @@ def on_plateau(data, candidates, level):
     Returns
     -------
     `numpy.ndarray` of `bool`
-        The pixels of `at_level`, if most of those that are not more than 4 % fainter have exactly the level or no
-        number; otherwise all of these. Shape ``(ny, nx)``.
+        The pixels of `at_level`, if the image was clipped at the level: most pixels that are not more than 4 % fainter
+        have exactly the level or no number, or more than four have it and none has more. Pixels among them that lossy
+        compression has made up to 4 % fainter are included. Otherwise all of those not more than 4 % fainter. Shape
+        ``(ny, nx)``.
     """
     near = at_level(data, candidates, (1 - SCATTER) * level)
+    top = at_level(data, near, level)
     scattered = near & (np.abs(np.asarray(data) - level) > _ROUNDING * level)
-    is_exact = 2 * np.count_nonzero(scattered) < np.count_nonzero(near)
-    return at_level(data, near, level) if is_exact else near
+    if 2 * np.count_nonzero(scattered) < np.count_nonzero(near):
+        return _with_gaps(top, near)
+    is_highest = not (np.asarray(data)[top] > (1 + _ROUNDING) * level).any()
+    return _with_gaps(top, near) if is_highest and np.count_nonzero(top) > _LEAST_FULL else near
+
+
+def _with_gaps(top, near):
+    """Clipped pixels and those of ``near`` between them, which compression has changed."""
+    if not (near & ~top).any():
+        return top
+    return top | (near & ndimage.binary_closing(top, disk(_GAP)))
 
 
 def refuse_low(data, valid, saturated, level):
@@ -122,6 +139,16 @@ def warn_of_lost(lost, saturated, level):
         )
 
 
+def warn_of_display():
+    """Warn of measurements in images that may show the square root or the logarithm of the light."""
+    warn_user(
+        "The image has the values of an 8-bit one for display. It is filled on the scale of these values, without the "
+        "fringes and the charge. Unless this scale is known to be linear, sums of the values, such as those of "
+        "measure(), are not proportional to a flux: Helioviewer, for example, displays logarithms and square roots. "
+        "Use images of level 1 for measurements."
+    )
+
+
 def warn_of_full(smap, mask, exposure=None):
     """
     Warn of saturated pixels in a mask of whose pixels nothing is assumed.
@@ -140,12 +167,43 @@ def warn_of_full(smap, mask, exposure=None):
         return
     saturated, level = found
     number = np.count_nonzero(saturated & mask)
-    if number >= _LEAST_FULL:
+    if number >= _LEAST_FULL and not warn_of_partial(saturated, mask, level):
         warn_user(
-            f"{number} of {np.count_nonzero(mask)} masked pixels have the value of saturated ones, but nothing is "
-            "assumed of masked pixels, so that the fill can be far too faint. If the mask covers a saturated core, "
-            f"pass saturated={level:.6g} as well, or leave mask= out."
+            f"{number} of {np.count_nonzero(mask)} masked pixels have the value of saturated ones. With mask= alone "
+            "they are filled as if they were not saturated: the fill can be fainter than they are, and the charge in "
+            "them is not used, so that the flux of a core can be too low by a factor. If they are a saturated core, "
+            f"leave mask= out, or pass saturated={level:.6g} as well."
         )
+
+
+def warn_of_partial(saturated, mask, level):
+    """
+    Warn of saturated cores of which a mask covers only a part.
+
+    Parameters
+    ----------
+    saturated, mask : `numpy.ndarray` of `bool`
+        Pixels that show the saturation level, and pixels to fill, shape ``(ny, nx)``.
+    level : `float`
+        Saturation level, in the unit of the image.
+
+    Returns
+    -------
+    `bool`
+        Whether there are such cores.
+    """
+    cores = ndimage.label(saturated, np.ones((3, 3)))[0]
+    own = saturated & np.isin(cores, np.unique(cores[saturated & mask]))
+    number, left = np.count_nonzero(own), np.count_nonzero(own & ~mask)
+    if left < _LEAST_FULL:
+        return False
+    warn_user(
+        f"The mask covers only {number - left} of the {number} pixels of saturated cores. The other {left} keep their "
+        "value and are used as observed ones, although the light there is brighter; the fill next to them is therefore "
+        "far too faint. Leave mask= out to fill whole cores, or extend the mask to all of these pixels and 2 pixels "
+        f"around them and pass saturated={level:.6g}."
+    )
+    return True
 
 
 def warn_of_high(smap, candidates, full, level, exposure=None):

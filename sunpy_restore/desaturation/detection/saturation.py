@@ -9,7 +9,7 @@ import astropy.units as u
 
 from sunpy.map.sources import AIAMap
 
-from sunpy_restore.core.images.maps import check_pixel_scale, valid_pixels
+from sunpy_restore.core.images.maps import check_pixel_scale, check_size, valid_pixels
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.restoration.verb import refuse_restored
 from sunpy_restore.desaturation.detection.blooming import separate_blooming
@@ -82,8 +82,8 @@ def check_aia(smap, *, channels=_CHANNELS):
     TypeError
         Another instrument than AIA, or another channel.
     ValueError
-        A unit other than DN and DN/s, a processing level other than 0.5, 1 and 1.5, or a pixel scale that differs by
-        more than 5 % from 0.6 arcsec.
+        A unit other than DN and DN/s, a processing level other than 0.5, 1 and 1.5, a pixel scale that differs by more
+        than 5 % from 0.6 arcsec, or fewer than 4 pixels along an axis.
     """
     if not isinstance(smap, AIAMap):
         instrument = getattr(smap, "instrument", "") or "an unnamed instrument"
@@ -104,6 +104,7 @@ def check_aia(smap, *, channels=_CHANNELS):
         )
     if "cdelt1" in smap.meta:
         check_pixel_scale(smap, _PIXEL, _SINGLE_PIXELS)
+    check_size(smap)
     return wavelength
 
 

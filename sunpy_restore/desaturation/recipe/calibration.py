@@ -1,15 +1,19 @@
 """Images with known truth from which the uncertainty of filled pixels is calibrated."""
 
 import functools
+import io
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 from skimage.morphology import disk
 
 from sunpy_restore.core.datasets.manifest import has_manifest
 from sunpy_restore.core.uncertainty.evidence import Case
+from sunpy_restore.desaturation.detection.levels import on_plateau
+from sunpy_restore.desaturation.detection.plateau import with_margin
 from sunpy_restore.desaturation.forward import FULL_WELL, expose, fringes
 from sunpy_restore.desaturation.fringes.psf import EUV_CHANNELS
 from sunpy_restore.desaturation.observation import Observation
@@ -25,6 +29,7 @@ _KINDS = ("mask", "flare", "flare", "mask", "flare", "level told", "flare")
 _TRIES = 1000  # with other random numbers
 _CASES = 224
 _MANY = 32  # images with holes that a user masks
+_CLIPPED = 48  # 8-bit images that were clipped
 _SIDE = 384  # pixels of an image with masks
 _BLOCK = 192  # pixels, about, of a part of it that has a mask of its own
 _FLARE_SIDES = (192, 192, 320)
@@ -33,12 +38,17 @@ _NOISE = (1.0, 2.0, 4.0)  # of linear images, in units of AIA's noise
 _GRAIN = (0.0, 0.01, 0.03)  # of display images, in units of their range
 _HOLED = 256  # pixels of an image with holes
 _BITS = 255.0  # largest value of a display image
+_CLIPPED_SIDE = 256  # pixels of a clipped image
+_CLIPPED_SHARES = (5e-4, 0.03)  # of its pixels
+_COMPRESSED = 0.4  # share of the clipped images with lossy compression
+_RATES = (4.0, 16.0)  # of JPEG 2000
 _HOLES = (1, 64)  # in an image
 _HOLE_SIDES = (3, 24)  # pixels
 _SHARES = (0.002, 0.25)  # of masked pixels
 _CORES = (1e-4, 0.2)  # share of pixels to fill around a flare
 _PEAKS = (1.15, 20.0)  # full wells
 _EXPOSURES = (0.2, 2.0)  # times that of the image
+_SCALES = (lambda image: image, np.sqrt, lambda image: np.log10(np.maximum(image, 1)))
 _MASKS = {
     **{name: function for name, (function, _) in FAMILIES.items()},
     "threshold": masks.threshold_mask,
@@ -57,8 +67,9 @@ def calibration_cases(directory):
 
     A third of the cases each has the noise of AIA (display images: none), twice (1 % of their range) and four times as
     much (3 %). They are over-exposed flares, of which some are clipped and not bloomed and some have a mask but no
-    known level; display images above a threshold that is known; display and linear images with masks of many kinds; and
-    quiet images with from one to many square holes of one size.
+    known level; display images above a threshold that is known; display and linear images with masks of many kinds;
+    quiet images with from one to many square holes of one size; and 8-bit images on linear, square-root and logarithmic
+    scales that were clipped at their highest value, some of them compressed as JPEG 2000.
     The truth contains the noise.
 
     Parameters
@@ -78,9 +89,9 @@ def calibration_cases(directory):
         There are own images for fewer than three parts.
     """
     sources = OwnImages(directory) if has_manifest(directory) else PackageImages(directory)
-    cases, counts = [], dict.fromkeys((*_KINDS, "holes"), 0)
-    for index in range(_CASES + _MANY):
-        kind = _KINDS[index % len(_KINDS)] if index < _CASES else "holes"
+    kinds = [_KINDS[index % len(_KINDS)] for index in range(_CASES)] + _MANY * ["holes"] + _CLIPPED * ["clipped"]
+    cases, counts = [], dict.fromkeys(kinds, 0)
+    for index, kind in enumerate(kinds):
         turn = counts[kind]
         counts[kind] += 1
         part, level = PARTS[turn % len(PARTS)], (turn // len(PARTS)) % len(_GROUPS)
@@ -91,7 +102,7 @@ def calibration_cases(directory):
 
 def _made(sources, kind, part, level, index):
     rng = np.random.default_rng([index, 18])
-    function = {"mask": _masked, "flare": _flare, "level told": _told, "holes": _with_holes}[kind]
+    function = {"mask": _masked, "flare": _flare, "level told": _told, "holes": _with_holes, "clipped": _clipped}[kind]
     for _ in range(_TRIES):
         if (found := function(sources, part, level, rng)) is not None:
             return found
@@ -173,6 +184,33 @@ def _told(sources, part, level, rng):
         return None
     observed = np.minimum(image, threshold)
     return Observation(image=observed, mask=mask, saturated=full, primary=full, level=threshold), image
+
+
+def _clipped(sources, part, level, rng):
+    """An 8-bit image whose highest values were clipped at 255."""
+    if rng.random() < 0.5:
+        image = _cut(_exposure(sources, part, rng), _CLIPPED_SIDE, rng) * np.exp(rng.uniform(*np.log(_EXPOSURES)))
+        image = _SCALES[rng.integers(len(_SCALES))](np.maximum(_noisy(image, level, rng), 0))
+    else:
+        image = _shown(_crop(_any(sources.disks[part], rng), rng, _CLIPPED_SIDE), rng)
+        image = np.maximum(image + _GRAIN[level] * rng.standard_normal(image.shape), 0)
+    truth = _BITS * image / np.quantile(image, 1 - np.exp(rng.uniform(*np.log(_CLIPPED_SHARES))))
+    observed = np.clip(np.round(truth), 0, _BITS).astype(np.uint8)
+    if rng.random() < _COMPRESSED:
+        observed = _compressed(observed, np.exp(rng.uniform(*np.log(_RATES))))
+    full = on_plateau(observed, np.ones(observed.shape, bool), _BITS)
+    mask = with_margin(full)
+    if not full.any() or mask.mean() > _SHARES[1]:
+        return None
+    return Observation(image=observed, mask=mask, saturated=full, primary=full, level=_BITS), truth
+
+
+def _compressed(image, rate):
+    """An 8-bit image after lossy compression as JPEG 2000."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG2000", quality_mode="rates", quality_layers=[rate], irreversible=True)
+    with Image.open(file) as decoded:
+        return np.asarray(decoded)
 
 
 def _flare(sources, part, level, rng):

@@ -8,7 +8,7 @@ import astropy.units as u
 
 from sunpy.map import GenericMap
 
-from sunpy_restore.core.images.maps import roll_angle
+from sunpy_restore.core.images.maps import check_size, roll_angle
 
 __all__ = ["FULL", "SOLAR_RADIUS", "SUN", "WANDER", "Lasco", "angle_on_ground", "check_lasco"]
 
@@ -26,7 +26,6 @@ _SCALE = {"C2": 11.9, "C3": 56.0}  # arcsec per pixel
 SOLAR_RADIUS = {name: 960.0 / scale for name, scale in _SCALE.items()}
 """Radius of the Sun at 1 au in pixels of each detector."""
 
-_LEAST_SIDE = 4  # pixels; smaller images contain no corona to fill from
 _LEVELS = {"1": 0.5, "2": 0.5, "3": 0.5, "4": 1.0, "5": 1.0}  # by the second digit of the file name
 
 
@@ -116,12 +115,7 @@ def check_lasco(smap):
             f"Found data of type {smap.data.dtype}; expected real numbers. Take the real part or the modulus of "
             "complex data."
         )
-    if min(smap.data.shape) < _LEAST_SIDE:
-        shape = " x ".join(map(str, smap.data.shape))
-        raise ValueError(
-            f"Found an image of {shape} pixels; expected at least {_LEAST_SIDE} along each axis. Use a larger part of "
-            "the image."
-        )
+    check_size(smap)
     level, binning, center = _level(smap), _binning(meta, detector), _center(smap)
     turn = _number(meta.get("rectify"), 0.0)
     if not turn and smap.data.shape == (FULL // binning,) * 2:
