@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import astropy.units as u
+from astropy.coordinates import SkyCoord
 
 import sunpy.map
 
@@ -74,30 +75,31 @@ sources = source_table(images["forward fit"])
 print(sources["flux", "flux_error", "fwhm_major", "fwhm_major_error"])
 
 ###############################################################################
-# The axes of the Map are those of the instrument: they are rotated by 93 degrees with
-# respect to the solar ones, as the grid shows. The blue line is the solar limb. The
-# panels show the central 160 arcsec. Contours are at 20, 50 and 80 % of the maximum of
-# each panel. The CLEAN image is the sum of the components, which have areas
-# proportional to their flux, convolved with the beam. All restored images have the same
-# stretch.
+# The axes of the Map are those of the instrument, which are rotated by 93 degrees with
+# respect to the solar ones. The Maps are therefore rotated for the figures, with solar
+# north up. The blue line is the solar limb. The panels show the central 160 arcsec.
+# Contours are at 20, 50 and 80 % of the maximum of each panel. The CLEAN image is the
+# sum of the components, which have areas proportional to their flux, convolved with the
+# beam. All restored images have the same stretch.
 
 
 def centre(smap):
-    """Cut out the central 160 arcsec."""
-    return smap.submap([24, 24] * u.pix, top_right=[104, 104] * u.pix)
+    """Turn solar north up, and cut out the central 160 arcsec."""
+    upright, middle = smap.rotate(order=3, missing=0), smap.center
+    corner = SkyCoord(
+        middle.Tx - 80 * u.arcsec, middle.Ty - 80 * u.arcsec, frame=middle
+    )
+    return upright.submap(corner, width=160 * u.arcsec, height=160 * u.arcsec)
 
 
 def show(axes, smap, title, limits, cmap="inferno"):
     """Plot the centre of a Map with the axes of its own WCS."""
     style = {"cmap": cmap, "norm": None, "vmin": limits[0], "vmax": limits[1]}
     image = centre(smap).plot(axes=axes, title=title, **style)
-    names = {"lon": "Solar X [arcsec]", "lat": "Solar Y [arcsec]"}
-    for coordinate in axes.coords:
+    for coordinate, letter in zip(axes.coords, "XY", strict=True):
         coordinate.set_major_formatter("s")
         coordinate.set_ticks(number=4)
-        coordinate.set_axislabel(
-            names["lon" if coordinate.coord_type == "longitude" else "lat"]
-        )
+        coordinate.set_axislabel(f"Solar {letter} [arcsec]")
     axes.coords.grid(color="white", alpha=0.3)
     return image
 
@@ -125,8 +127,9 @@ high = max(smap.data.max() for smap in images.values())
 show(component_panel, images["CLEAN"], "CLEAN components", (0, high)).set_visible(False)
 rows, columns = np.nonzero(components)
 component_panel.scatter(
-    columns - 24,
-    rows - 24,
+    columns,
+    rows,
+    transform=component_panel.get_transform(dirty.wcs),
     s=200 * components[rows, columns] / components.max(),
     c="black",
     alpha=0.7,

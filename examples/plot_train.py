@@ -44,8 +44,8 @@ print(format_manifest(manifest))
 
 ###############################################################################
 # ``changes`` replaces values of the configuration: fewer layers, and 300 steps instead
-# of 3000. On the command line this is ``sunpy-restore train enhance-continuum --data
-# data --out run --set steps=300 ...``.
+# of thousands. On the command line this is ``sunpy-restore train enhance-continuum
+# --data data --out run --set steps=300 ...``.
 
 changes = {
     "steps": 300,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import sunpy_restore
 from sunpy_restore.core.weights.store import entry_named, locate
@@ -17,9 +17,10 @@ FULL_WEIGHTS = ROOT / "full_weights"
 if FULL_WEIGHTS.is_dir() and Path(sunpy_restore.__file__).parents[1] != ROOT:
     os.environ.setdefault("SUNPY_RESTORE_WEIGHTS_MIRROR", str(FULL_WEIGHTS))
 
-# Without deadlines, which a busy machine misses
-settings.register_profile("full", deadline=None)
-settings.register_profile("fast", deadline=None, max_examples=20)
+# Without limits of time, which a busy machine misses
+UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("full", **UNTIMED)
+settings.register_profile("fast", **UNTIMED, max_examples=20)
 
 # The programs in it are run by hand, and need atheris
 collect_ignore = ["fuzz"]

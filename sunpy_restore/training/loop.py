@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import lightning.pytorch as pl
 from lightning.pytorch import callbacks
 from torch.utils.data import DataLoader
+from tqdm import tqdm
 
 from sunpy_restore.core.datasets.imagelist import described_list
 from sunpy_restore.core.datasets.made import Made
@@ -66,7 +68,7 @@ def train(
     steps : `int`, optional
         Number of optimiser steps, instead of that of the configuration.
     progress : `bool`
-        Show a progress bar.
+        Show a progress bar, and before it that the data are prepared, which takes minutes for some tasks.
     workers : `int`
         Processes that prepare batches, and before that the views from which some recipes cut the patches.
     devices : `int` or ``"auto"``
@@ -107,6 +109,8 @@ def train(
     data, out = Path(data), Path(out)
     checkpoint = _checkpoint(out, resume)
     commit = _commit()
+    if progress:
+        tqdm.write(f"Preparing the training data of {task.name}", file=sys.stderr)
     with training_data(data, task.name):
         out.mkdir(parents=True, exist_ok=True)
         pl.seed_everything(config.seed, workers=True, verbose=False)

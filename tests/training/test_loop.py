@@ -168,6 +168,12 @@ def test_training_ends_after_a_given_time(toy, tmp_path):
     assert int(metadata["steps"]) < 1000
 
 
+@pytest.mark.parametrize("progress", [True, False])
+def test_preparation_is_announced(toy, tmp_path, capsys, progress):
+    train("toy", tmp_path, tmp_path / "out", steps=1, progress=progress, accelerator="cpu")
+    assert ("Preparing the training data of toy" in capsys.readouterr().err) == progress
+
+
 def test_logs_and_metadata(run, toy, tmp_path):
     path = run("out")
     assert path == tmp_path / "out" / "toy-compact.safetensors"

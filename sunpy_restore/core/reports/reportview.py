@@ -69,7 +69,7 @@ def draw(report, figure=None):
         for coordinate in axes.coords:
             coordinate.set_ticks(number=4)
             coordinate.set_ticklabel(exclude_overlapping=True)
-        figure.colorbar(image, ax=axes, label="" if smap.unit is None else smap.unit.to_string())
+        figure.colorbar(image, ax=axes, label="no unit in the header" if smap.unit is None else f"{smap.unit:unicode}")
     _draw_checks(figure.add_subplot(grid[:, 1]), report)
     figure.suptitle(report.title)
     return figure

@@ -116,6 +116,14 @@ def test_it_becomes_json(found):
     assert described["checks"][2]["value"] == found[2].value
 
 
+@pytest.mark.parametrize(("unit", "label"), [("DN / s", "DN s⁻¹"), (None, "no unit in the header")])
+def test_colour_bars_state_the_unit(original, restored, unit, label):
+    figure = report(with_header(restored, bunit=unit), with_header(original, bunit=unit)).plot(
+        Figure(layout="constrained")
+    )
+    assert [axes.get_ylabel() for axes in figure.axes if axes.get_label() == "<colorbar>"] == [label] * 2
+
+
 def test_it_is_drawn_on_one_figure(found):
     figure = Figure(figsize=(12, 6), layout="constrained")
     assert found.plot(figure) is figure
