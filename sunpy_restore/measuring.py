@@ -28,7 +28,8 @@ def measure(result, region=None):
     The errors include the correlation of the errors of neighbouring pixels, as it was found in the calibration of the
     uncertainty; the error of a sum is much larger than that of independent pixels. Where `sunpy_restore.desaturate` has
     conserved the charge in bloomed columns, the sum over a column is known to 1 %, and its errors cancel. In images of
-    `sunpy_restore.backproj_to_clean`, errors cancel as the visibilities demand. The errors hold for what the restoration changes, and not for the calibration of the instrument.
+    `sunpy_restore.backproj_to_clean`, errors cancel as the visibilities demand. The errors hold for what the
+    restoration changes, and not for the calibration of the instrument.
 
     Parameters
     ----------
@@ -55,9 +56,9 @@ def measure(result, region=None):
 
     Notes
     -----
-    Header keywords that are read: ``RSTCORR``, ``RSTSUMS``, ``RSTWAVES`` and ``RSTFILL``. Pixels that were observed and not
-    restored count with the uncertainty of the input, if it had one, and as exact otherwise; ``unstated`` is their
-    number. If no pixel has an uncertainty, the errors are NaN.
+    Header keywords that are read: ``RSTCORR``, ``RSTSUMS``, ``RSTWAVES`` and ``RSTFILL``. Pixels that were observed
+    and not restored count with the uncertainty of the input, if it had one, and as exact otherwise; ``unstated`` is
+    their number. If no pixel has an uncertainty, the errors are NaN.
 
     Examples
     --------

@@ -20,9 +20,9 @@ from sunpy_restore.core.task import Restoration, reference_to, resolve
 from sunpy_restore.core.uncertainty.errorfile import check_calibrated
 from sunpy_restore.core.uncertainty.predicted import (
     check_draws,
+    find_known,
     find_model,
     find_reason,
-    find_known,
     standard_deviation,
     uncertain,
 )

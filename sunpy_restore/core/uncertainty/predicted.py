@@ -16,9 +16,9 @@ __all__ = [
     "UNKNOWN_KEYWORD",
     "StatedErrors",
     "check_draws",
+    "find_known",
     "find_model",
     "find_reason",
-    "find_known",
     "standard_deviation",
     "uncertain",
 ]

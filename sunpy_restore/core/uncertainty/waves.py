@@ -138,24 +138,25 @@ class WaveErrors:
             for kind, share in known.correlation.items()
             for width, height in correlations.gaussian_terms(kind)
         ]
+        step = max(int(min(width for _, width, _ in terms) / _PER_WIDTH), 1)
+        self._edges = [np.arange(0, length, step) for length in sigma.shape]
+        self._places = [
+            (first + np.append(first[1:], length) - 1) / 2
+            for first, length in zip(self._edges, sigma.shape, strict=True)
+        ]
         total = sum(share * height for share, _, height in terms)
-        self._step = max(int(min(width for _, width, _ in terms) / _PER_WIDTH), 1)
-        edges = [np.arange(0, length, self._step) for length in sigma.shape]
-        self._edges, self._places = edges, [
-            (first + np.append(first[1:], length) - 1) / 2 for first, length in zip(edges, sigma.shape, strict=True)
-        ]  # fmt: skip
         self._kernels = [
-            (share * height / total, *(np.exp(-np.subtract.outer(at, at) ** 2 / (2 * width**2)) for at in self._places))
+            (share * height / total, *(_gaussian(places, width) for places in self._places))
             for share, width, height in terms
         ]
-        # Each component in units of its error, of the field in units of the amplitude, per block
-        components = np.array([self._in_blocks(self._amplitude * wave) for wave in self._waves(sigma.shape)])
-        self._smooth = self._correlated(components)
-        flat = components.reshape(len(components), -1)
-        self._factor = np.linalg.cholesky(np.eye(len(flat)) + flat @ self._smooth.reshape(len(flat), -1).T)
-        reduced = np.linalg.solve(self._factor, self._smooth.reshape(len(flat), -1))
-        self._reduced = reduced
-        left = np.maximum(1 - (reduced**2).sum(axis=0), _LEAST_VARIANCE).reshape(self._smooth.shape[1:])
+        # Components in units of their errors, of a field in units of the amplitude
+        components = np.array([self._in_blocks(self._amplitude * wave) for wave in self._waves()])
+        self._blocks = components.shape[1:]
+        smooth = self._correlated(components).reshape(len(components), -1)
+        components = components.reshape(len(components), -1)
+        self._factor = np.linalg.cholesky(np.eye(len(components)) + components @ smooth.T)
+        self._reduced = np.linalg.solve(self._factor, smooth)
+        left = np.maximum(1 - (self._reduced**2).sum(axis=0), _LEAST_VARIANCE).reshape(self._blocks)
         self._scale = self._spread(1 / (known.amplitude * np.sqrt(left)))
 
     def variance(self, derivative):
@@ -189,16 +190,15 @@ class WaveErrors:
         `numpy.ndarray`
             Shape ``(ny, nx)``.
         """
-        shape = self._amplitude.shape
-        field = correlations.correlated_field(shape, self.known.correlation, random)
-        found = np.array([(self._amplitude * field * wave).sum() for wave in self._waves(shape)])
+        field = correlations.correlated_field(self._amplitude.shape, self.known.correlation, random)
+        found = np.array([(self._amplitude * field * wave).sum() for wave in self._waves()])
         wrong = np.linalg.solve(self._factor, found + random.standard_normal(len(found)))
-        wrong = (wrong @ self._reduced).reshape(self._smooth.shape[1:])
+        wrong = (wrong @ self._reduced).reshape(self._blocks)
         return self._amplitude * self._scale * (field - self._spread(wrong))
 
-    def _waves(self, shape):
+    def _waves(self):
         """Real and imaginary parts of the waves in units of their errors, one after another."""
-        rows, columns = (np.arange(length) for length in shape)
+        rows, columns = (np.arange(length) for length in self._amplitude.shape)
         for u, v, error in self.known.waves:
             wave = np.exp(2j * np.pi * v * rows)[:, np.newaxis] * np.exp(2j * np.pi * u * columns) / error
             yield wave.real
@@ -218,3 +218,7 @@ class WaveErrors:
             for places, length in zip(self._places, self._amplitude.shape, strict=True)
         )
         return rows.T @ values @ columns
+
+
+def _gaussian(places, width):
+    return np.exp(-(np.subtract.outer(places, places) ** 2) / (2 * width**2))
