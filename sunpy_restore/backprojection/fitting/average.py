@@ -26,7 +26,7 @@ _WIDEST_PIECE = 36.0 / gaussian_sigma_to_fwhm
 """Largest standard deviation in arcsec across a piece of a loop; a halo around compact sources is wider."""
 
 _APART_LIMITS = (1.4, 1.5, 1.6)
-"""Separations from which sources are apart, all of which are tried, so that the noise does not decide at once."""
+"""Separations from which sources are apart, over which the trust is averaged."""
 _DISTINCT = (3, 4)
 """Numbers of sources that touch and can still be told from the pieces of a loop."""
 _NOISE, _WIDTH, _SHARE = (0.06, 0.12), (13.0, 17.0), (0.5, 0.7)
@@ -205,7 +205,7 @@ def trust_in(sources, noise):
     `Trust`
         Sources guide if they describe the visibilities and, three or more of them, do not touch in a row or are
         distinct, see `distinctness`. They are followed if they describe the visibilities well and no two touch, or are
-        distinct. Between both is a range in which the trust changes gradually, so that it does not jump with the noise.
+        distinct. Between both is a range in which the trust changes gradually.
     """
     if not sources.scenes:
         return Trust(0.0, 0.0)
