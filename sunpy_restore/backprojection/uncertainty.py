@@ -46,6 +46,8 @@ Width in arcsec of the Gaussian by which the errors are smoothed, and their stan
 uncertainty, before the visibilities are used: those for which the errors of the total flux, of the flux of a source and
 of its centroid are right in simulations.
 """
+_UNBIASED = ("network", "forward-fit")
+"""Methods whose total flux is not biased."""
 _NEGATIVE = 1e-3
 """Largest negative value relative to the maximum; images with a residual have larger ones."""
 
@@ -112,10 +114,10 @@ def known_waves(observation, restored, method):
     -------
     `~sunpy_restore.core.uncertainty.waves.KnownWaves` or `None`
         The visibilities of the error are known up to the noise and to the residual of the image. `None` for an image
-        without a source.
+        without a source, and for methods whose flux is biased by more than the noise, such as CLEAN.
     """
     image = np.asarray(restored.data, dtype=float)
-    if not image.any():
+    if method.name not in _UNBIASED or not image.any():
         return None
     points, grid = observation.own_axes()
     residual = abs(model_visibilities(image, points, grid) - observation.visibilities)
