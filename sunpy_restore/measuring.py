@@ -1,5 +1,7 @@
 """Measurements in restored images, with the errors that the restoration brings."""
 
+from functools import partial
+
 import numpy as np
 
 import astropy.units as u
@@ -14,6 +16,7 @@ from sunpy_restore.core.numerics.masks import array_of, refuse_masked
 from sunpy_restore.core.uncertainty.evidence import recorded_sums
 from sunpy_restore.core.uncertainty.measurement import Measurement
 from sunpy_restore.core.uncertainty.predicted import CORRELATION_KEYWORD, StatedErrors
+from sunpy_restore.core.uncertainty.waves import WaveErrors, recorded_waves
 
 __all__ = ["measure"]
 
@@ -24,8 +27,9 @@ def measure(result, region=None):
 
     The errors include the correlation of the errors of neighbouring pixels, as it was found in the calibration of the
     uncertainty; the error of a sum is much larger than that of independent pixels. Where `sunpy_restore.desaturate` has
-    conserved the charge in bloomed columns, the sum over a column is known to 1 %, and its errors cancel. The errors
-    hold for what the restoration changes, and not for the calibration of the instrument.
+    conserved the charge in bloomed columns, the sum over a column is known to 1 %, and its errors cancel. In images of
+    `sunpy_restore.backproj_to_clean`, errors cancel as the visibilities demand. The errors hold for what the
+    restoration changes, and not for the calibration of the instrument.
 
     Parameters
     ----------
@@ -52,9 +56,9 @@ def measure(result, region=None):
 
     Notes
     -----
-    Header keywords that are read: ``RSTCORR``, ``RSTSUMS`` and ``RSTFILL``. Pixels that were observed and not
-    restored count with the uncertainty of the input, if it had one, and as exact otherwise; ``unstated`` is their
-    number. If no pixel has an uncertainty, the errors are NaN.
+    Header keywords that are read: ``RSTCORR``, ``RSTSUMS``, ``RSTWAVES`` and ``RSTFILL``. Pixels that were observed
+    and not restored count with the uncertainty of the input, if it had one, and as exact otherwise; ``unstated`` is
+    their number. If no pixel has an uncertainty, the errors are NaN.
 
     Examples
     --------
@@ -81,17 +85,23 @@ def measure(result, region=None):
         raise ValueError(
             "Found no pixel with a value in the region; expected at least one. Masked pixels do not count."
         )
-    window = _window(inside)
-    sums = recorded_sums(result).within(window, inside)
+    waves = recorded_waves(result)
+    # Components that were measured are those of the whole image
+    window = _window(inside) if waves is None else tuple(slice(0, length) for length in inside.shape)
     sigma = np.asarray(result.uncertainty.array, dtype=float)
     restored = filled(result) if FILLED_KEYWORD in result.meta else np.ones(inside.shape, bool)
     unknown = int(np.count_nonzero(np.isinf(sigma[inside])))
+    sums = recorded_sums(result).within(window, inside)
     values, inside, restored = result.data.astype(float)[window], inside[window], restored[window]
-    stated = StatedErrors(values, sigma[window], correlations.from_text(result.meta[CORRELATION_KEYWORD]), sums)
+    if waves is None:
+        stated = StatedErrors(values, sigma[window], correlations.from_text(result.meta[CORRELATION_KEYWORD]), sums)
+        variance = partial(stated.variance, restored=restored)
+    else:
+        variance = WaveErrors(sigma, waves).variance
     total, position, derivatives = _moments(values, inside)
     # Along the axes of the frame, which can be rotated with respect to the pixels
     derivatives[1:] = np.tensordot(_pixel_matrix(result), derivatives[1:], axes=1)
-    errors = np.sqrt([stated.variance(part, restored) for part in derivatives])
+    errors = np.sqrt([variance(part) for part in derivatives])
     unstated = int(np.count_nonzero(np.isnan(sigma[window]) & inside))
     if unknown:
         errors[:] = np.inf

@@ -14,14 +14,14 @@ Their names are in `sunpy_restore.backprojection.task.CHANNELS`:
 ``mem``, ``forward-fit``
     Images by maximum entropy and of one to four fitted Gaussian sources, per clean beam in the same unit. Three or more
     sources that touch in a row are mostly a loop, which the fit cuts into pieces: then both are the image by maximum
-    entropy, unless there is little noise and the sources are round and compact, unlike the pieces of most loops.
+    entropy, unless the sources are round and compact, unlike the pieces of most loops.
 ``noise``
     Mean standard deviation of the real part of a visibility in the same unit, the same everywhere.
 """
 
 import numpy as np
 
-from sunpy_restore.backprojection.fitting.average import are_distinct, average_sources, longest_row, relative_noise
+from sunpy_restore.backprojection.fitting.average import average_sources, relative_noise, trust_in
 from sunpy_restore.backprojection.fitting.scenes import image_of, visibilities_of_scene
 from sunpy_restore.backprojection.imaging.agreement import model_visibilities
 from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area
@@ -30,15 +30,13 @@ from sunpy_restore.backprojection.task import CHANNELS
 from sunpy_restore.backprojection.visibilities.fourier import back_projection
 from sunpy_restore.backprojection.visibilities.uvplane import UVPoints, stix_uv
 
-__all__ = ["PIXEL", "channels_of", "separate_sources"]
+__all__ = ["PIXEL", "channels_of", "separate_sources", "without_models"]
 
 PIXEL = 4.0
 """Pixel size of the networks' images in arcsec: a third of the shortest period that the clean beam transmits."""
 
-_LARGEST_CHI_SQUARED = 2.0
-"""Chi squared per degree of freedom up to which three or more sources are used."""
-_PIECES = 3
-"""Number of sources from which they may be the pieces of another shape."""
+_LEAST_TRUST = 0.5
+"""Trust in fitted sources from which they are used."""
 _SUBCOLLIMATORS = np.array([int(name.removeprefix("subcollimator")) for name in CHANNELS if name.startswith("sub")])
 
 
@@ -54,18 +52,29 @@ def separate_sources(visibilities, points, grid, errors):
     Returns
     -------
     `~sunpy_restore.backprojection.fitting.average.WeightedSources`
-        Without models if none explains the visibilities, or if the best one has three or more sources that do not
-        describe the visibilities, or touch one another in a row and are not distinct, see
-        `~sunpy_restore.backprojection.fitting.average.are_distinct`.
+        Without models if none explains the visibilities, or if the trust that the best one guides the network is less
+        than a half, see `~sunpy_restore.backprojection.fitting.average.trust_in`.
     """
     sources = average_sources(visibilities, errors, points, grid)
-    best = sources.scenes[0] if sources.scenes else None
-    if best is not None and len(best.flux) >= _PIECES:
-        distinct = are_distinct(sources, relative_noise(visibilities, errors))
-        are_pieces = longest_row(best) >= _PIECES and not distinct
-        if are_pieces or sources.chi_squared > _LARGEST_CHI_SQUARED:
-            return sources._replace(scenes=[], weights=np.zeros(0))
+    if trust_in(sources, relative_noise(visibilities, errors)).guided < _LEAST_TRUST:
+        return without_models(sources)
     return sources
+
+
+def without_models(sources):
+    """
+    The result of a fit without its models.
+
+    Parameters
+    ----------
+    sources : `~sunpy_restore.backprojection.fitting.average.WeightedSources`
+        The result of a fit.
+
+    Returns
+    -------
+    `~sunpy_restore.backprojection.fitting.average.WeightedSources`
+    """
+    return sources._replace(scenes=[], weights=np.zeros(0))
 
 
 def channels_of(visibilities, points, grid, errors=None, sources=None):
@@ -84,7 +93,7 @@ def channels_of(visibilities, points, grid, errors=None, sources=None):
         Standard deviation of the real part and of the imaginary part of each visibility, shape ``(n,)``. Without them
         the channels that need them are 0.
     sources : `~sunpy_restore.backprojection.fitting.average.WeightedSources`, optional
-        Result of `separate_sources`, if it is known.
+        Sources that guide the network, by default those of `separate_sources`.
 
     Returns
     -------

@@ -7,9 +7,9 @@ from scipy import ndimage
 
 import astropy.units as u
 
-from sunpy_restore.backprojection.channels import PIXEL, channels_of, separate_sources
+from sunpy_restore.backprojection.channels import PIXEL, channels_of, without_models
 from sunpy_restore.backprojection.classical import FittedImage
-from sunpy_restore.backprojection.fitting.average import are_distinct, longest_row, relative_noise
+from sunpy_restore.backprojection.fitting.average import average_sources, relative_noise, trust_in
 from sunpy_restore.backprojection.fitting.noise import cleaned_field, errors_of, errors_with_model
 from sunpy_restore.backprojection.fitting.scenes import visibilities_of_scene
 from sunpy_restore.backprojection.fitting.sourcetable import source_cards
@@ -38,8 +38,8 @@ _ADVICE = (
 _FIT_ADVICE = "Up to three Gaussian sources do not describe the flare: use method='mem' or 'network'."
 _WEIGHT_OF_SOURCES = 0.75
 """Weight of the fitted sources, where they describe the visibilities, in the mean with the image of the network."""
-_LARGEST_OF_SOURCES = 1.5
-"""Chi squared per degree of freedom up to which sources describe the visibilities."""
+_FOLLOWED = 0.5
+"""Trust in fitted sources from which the header says that the network follows them."""
 _EDGE, _EDGE_SHARE = 20.0, 0.02
 """Width of the edge of an image in arcsec, and the share of the light in it from which there is a source."""
 
@@ -53,7 +53,7 @@ class FollowedImage(NamedTuple):
     image : `numpy.ndarray`
         Flux per clean beam, shape ``(ny, nx)``.
     followed : `int`
-        Number of sources that it follows, 0 if it follows none.
+        Number of sources that it follows with at least half of the largest weight, 0 if it follows none.
     """
 
     image: np.ndarray
@@ -137,7 +137,8 @@ def with_network(observation, network, *, progress=False):
     The network sees the whole image on pixels of its own or, if that is larger than 6.4 arcmin, the part around the
     maximum. A cubic spline interpolates its result. If fitted sources describe the visibilities and do not touch one
     another, or are distinct, the image is the mean of that of a network that is guided by them and of the average of
-    all models of the fit, with weights of 25 and 75 %.
+    all models of the fit, with weights of 25 and 75 %. Where that is uncertain, the weights are between these and those
+    of a network that is not guided, see `~sunpy_restore.backprojection.fitting.average.trust_in`.
 
     Parameters
     ----------
@@ -170,9 +171,13 @@ def with_network(observation, network, *, progress=False):
     center, grid = _field(observation, x, y, pixel)
     visibilities = shift_phase_center(observation.visibilities, points, *center)
     errors = errors_of(observation)
-    sources = separate_sources(visibilities, points, grid, errors)
-    channels, unit = channels_of(visibilities, points, grid, errors, sources)
-    image = unit * network(channels, progress=progress).astype(float)
+    sources = average_sources(visibilities, errors, points, grid)
+    trust = trust_in(sources, relative_noise(visibilities, errors))
+    image = np.zeros(grid.shape)
+    for share, guides in ((trust.guided, sources), (1 - trust.guided, without_models(sources))):
+        if share:
+            channels, unit = channels_of(visibilities, points, grid, errors, guides)
+            image += share * unit * network(channels, progress=progress).astype(float)
     pixels = [
         (along - middle) / pixel + (n - 1) / 2
         for along, middle, n in zip((y, x), center[::-1], grid.shape, strict=True)
@@ -182,10 +187,11 @@ def with_network(observation, network, *, progress=False):
     interpolated = ndimage.map_coordinates(image, pixels, order=3, mode="nearest")
     image = np.maximum(interpolated, 0)
     followed = 0
-    if getattr(network.module, "guides", 0) and _describes(sources, visibilities, errors):
-        followed = len(sources.scenes[0].flux)
+    weight = trust.guided * trust.followed
+    if getattr(network.module, "guides", 0) and weight:
+        followed = len(sources.scenes[0].flux) if weight >= _FOLLOWED else 0
         fitted = sources.brightness_at(x - center[0], y - center[1])
-        image += _WEIGHT_OF_SOURCES * (fitted - image)
+        image += _WEIGHT_OF_SOURCES * weight * (fitted - image)
     return FollowedImage(np.where(inside[0] & inside[1], image, 0), followed)
 
 
@@ -233,13 +239,6 @@ def _shows_misfit(observation):
     """Whether the image contains all sources, as a small one may not, and has pixels that resolve the clean beam."""
     _, grid = observation.own_axes()
     return observation.with_surroundings()[0].shape == observation.shape and max(map(abs, grid.pixel)) <= BEAM / 2
-
-
-def _describes(sources, visibilities, errors):
-    """Whether sources describe the visibilities, and are apart or distinct: two that touch may be a loop."""
-    if not sources.scenes or sources.chi_squared > _LARGEST_OF_SOURCES:
-        return False
-    return longest_row(sources.scenes[0]) == 1 or are_distinct(sources, relative_noise(visibilities, errors))
 
 
 def _is_near_edge(observation):

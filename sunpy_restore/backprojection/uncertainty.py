@@ -11,15 +11,16 @@ from functools import lru_cache
 import numpy as np
 
 from sunpy_restore.backprojection.fitting.noise import errors_of
-from sunpy_restore.backprojection.imaging.agreement import chi_squared, model_visibilities
+from sunpy_restore.backprojection.imaging.agreement import beam_transfer, chi_squared, model_visibilities
 from sunpy_restore.backprojection.imaging.beam import BEAM, beam_area, convolve_with_beam
 from sunpy_restore.backprojection.imaging.clean import clean, wide_beam
 from sunpy_restore.backprojection.imaging.entropy import maximum_entropy
 from sunpy_restore.backprojection.imaging.field import gaussians_on, restrict
 from sunpy_restore.backprojection.visibilities.fourier import back_projection, weights_of
 from sunpy_restore.core.uncertainty.evidence import Evidence
+from sunpy_restore.core.uncertainty.waves import KnownWaves
 
-__all__ = ["LIMITS", "STRATA", "UNKNOWN", "evidence"]
+__all__ = ["LIMITS", "STRATA", "UNKNOWN", "evidence", "known_waves"]
 
 STRATA = ("core", "10 % contour", "empty field", "background")
 """
@@ -39,6 +40,14 @@ _LEAST = 1e-5
 """Smallest brightness that is distinguished, relative to the maximum."""
 _PIXEL = 2.0
 """Pixel size in arcsec for which the correlation of the errors is calibrated."""
+_ERROR_WIDTH, _ERROR_AMPLITUDE = 9.0, 2.5
+"""
+Width in arcsec of the Gaussian by which the errors are smoothed, and their standard deviation relative to the
+uncertainty, before the visibilities are used: those for which the errors of the total flux, of the flux of a source and
+of its centroid are right in simulations.
+"""
+_UNBIASED = ("network", "forward-fit")
+"""Methods whose total flux is not biased."""
 _NEGATIVE = 1e-3
 """Largest negative value relative to the maximum; images with a residual have larger ones."""
 
@@ -89,6 +98,34 @@ def evidence(observation, restored, method):
         features={name: np.broadcast_to(values, image.shape).ravel() for name, values in features.items()},
         scale=np.full(image.size, peak), stratum=stratum.ravel(), unknown=np.full(image.size, not is_known),
         magnification=_PIXEL / np.sqrt(grid.area),
+    )  # fmt: skip
+
+
+def known_waves(observation, restored, method):
+    """
+    Find what the visibilities tell of the errors of an image.
+
+    Parameters
+    ----------
+    observation, restored, method
+        See `evidence`.
+
+    Returns
+    -------
+    `~sunpy_restore.core.uncertainty.waves.KnownWaves` or `None`
+        The visibilities of the error are known up to the noise and to the residual of the image. `None` for an image
+        without a source, and for methods whose flux is biased by more than the noise, such as CLEAN.
+    """
+    image = np.asarray(restored.data, dtype=float)
+    if method.name not in _UNBIASED or not image.any():
+        return None
+    points, grid = observation.own_axes()
+    residual = abs(model_visibilities(image, points, grid) - observation.visibilities)
+    errors = beam_transfer(points) * np.sqrt(errors_of(observation) ** 2 + residual**2 / 2) / grid.area
+    waves = zip(points.u * grid.pixel[1], points.v * grid.pixel[0], errors, strict=True)
+    return KnownWaves(
+        waves=tuple(tuple(map(float, wave)) for wave in waves),
+        correlation={_ERROR_WIDTH / np.sqrt(grid.area): 1.0}, amplitude=_ERROR_AMPLITUDE,
     )  # fmt: skip
 
 

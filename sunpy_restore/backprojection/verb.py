@@ -111,15 +111,16 @@ def backproj_to_clean(
     Header keywords that change: ``BUNIT`` (per square arcsec); statistics of the pixel values are dropped. Added:
     ``BMAJ``, ``BMIN`` and ``BPA`` (full widths at half maximum and position angle of the clean beam, in degrees),
     ``RESTORED``, ``RSTTASK``, ``RSTMETH``, ``RSTMODEL``, ``RSTSHA``, ``RSTVERS`` and a ``HISTORY`` line. If
-    visibilities with errors are given also ``RSTCHI0`` and ``RSTCHI2``, the reduced chi squared of the image before and
-    after the fit, with the clean beam divided out and with the errors that were used: larger ones if those given are
-    too small. The network adds ``RSTNFIT``, the number of fitted sources that it follows, 0 if it follows none.
-    ``method="forward-fit"`` is not changed by a fit; it adds the
+    visibilities with errors are given also ``RSTCHI0`` and ``RSTCHI2``, the reduced chi squared of the image before
+    and after the fit, with the clean beam divided out and with the errors that were used: larger ones if those
+    given are too small. The network adds ``RSTNFIT``, the number of fitted sources that it follows with at least
+    half of the full weight, 0 if it follows none. ``method="forward-fit"`` is not changed by a fit; it adds the
     parameters of the sources, see `~sunpy_restore.backprojection.fitting.sourcetable.source_table`.
 
     ``RSTLIKE`` is how far the image is from those that it is compared with; more than 1 is unusual.
     With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, and ``RSTUNKN`` is
-    the number of pixels where it is infinite.
+    the number of pixels where it is infinite. ``RSTWAVES`` tells how well the visibilities determine the Fourier
+    components of the image, for the errors of `sunpy_restore.measure`.
 
     References
     ----------

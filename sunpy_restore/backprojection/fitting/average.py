@@ -11,7 +11,7 @@ from sunpy_restore.backprojection.fitting.search import SourceSearch, criterion_
 from sunpy_restore.backprojection.imaging.beam import BEAM
 from sunpy_restore.backprojection.imaging.field import restrict
 
-__all__ = ["WeightedSources", "are_distinct", "average_sources", "longest_row", "relative_noise"]
+__all__ = ["Trust", "WeightedSources", "average_sources", "distinctness", "longest_row", "relative_noise", "trust_in"]
 
 _MOST = 4
 """Largest number of sources."""
@@ -25,14 +25,19 @@ apart; in between they touch, as the pieces of a loop do.
 _WIDEST_PIECE = 36.0 / gaussian_sigma_to_fwhm
 """Largest standard deviation in arcsec across a piece of a loop; a halo around compact sources is wider."""
 
-_DISTINCT = 3
-"""Number of sources that touch and can still be told from the pieces of a loop."""
-_LARGEST_NOISE, _LARGEST_CHI_SQUARED = 0.03, 1.5
-"""Largest noise relative to the mean amplitude, and chi squared per degree of freedom, for which they can."""
-_COMPACT = 18.0 / gaussian_sigma_to_fwhm
-"""Largest standard deviation in arcsec of such sources."""
-_LEAST_SHARE = 0.2
-"""Least share of such a source in their flux: the ends of a loop get less."""
+_APART_LIMITS = (1.4, 1.5, 1.6)
+"""Separations from which sources are apart, over which the trust is averaged."""
+_DISTINCT = (3, 4)
+"""Numbers of sources that touch and can still be told from the pieces of a loop."""
+_NOISE, _WIDTH, _SHARE = (0.06, 0.12), (13.0, 17.0), (0.5, 0.7)
+"""
+Ranges in which they become, or cease to be, distinct: noise relative to the mean amplitude, FWHM of the widest source
+in arcsec, and flux of the faintest one relative to the mean: the ends of a loop get less.
+"""
+_GUIDING, _DESCRIBING = (1.8, 2.4), (1.5, 2.0)
+"""Ranges of chi squared per degree of freedom in which sources cease to guide a network, and to be followed by it."""
+_PIECES = 3
+"""Number of sources from which they may be the pieces of another shape."""
 
 
 class WeightedSources(NamedTuple):
@@ -111,7 +116,7 @@ def average_sources(visibilities, errors, points, grid):
     return WeightedSources(scenes, weights[kept] / weights[kept].sum(), float(models[0].chi_squared / free))
 
 
-def longest_row(scene):
+def longest_row(scene, apart_from=_APART):
     """
     Largest number of sources that touch one another in a row, as those into which a fit cuts a loop.
 
@@ -119,6 +124,8 @@ def longest_row(scene):
     ----------
     scene : `~sunpy_restore.backprojection.fitting.scenes.Scene`
         Fitted sources.
+    apart_from : `float`
+        Separation relative to the width of both sources from which they do not touch.
 
     Returns
     -------
@@ -133,21 +140,18 @@ def longest_row(scene):
     # Variance of each source in the direction of the other one
     own = (scene.major * (x * cosine + y * sine)) ** 2 + (scene.minor * (y * cosine - x * sine)) ** 2
     widths = np.sqrt(gaussian_sigma_to_fwhm**2 * (own + own.T) + BEAM**2)
-    touching = (apart > _INSIDE * widths) & (apart < _APART * widths)
+    touching = (apart > _INSIDE * widths) & (apart < apart_from * widths)
     narrow = scene.minor <= _WIDEST_PIECE
     touching = touching & np.outer(narrow, narrow) | np.eye(len(scene.x), dtype=bool)
     rows = np.linalg.matrix_power(touching.astype(int), len(scene.x)) > 0
     return int(rows.sum(axis=1).max(initial=0))
 
 
-def are_distinct(sources, noise):
+def distinctness(sources, noise):
     """
-    Whether three sources that touch are sources of their own and not the pieces into which a fit cuts a loop.
+    How far three or four sources that touch are sources of their own and not the pieces into which a fit cuts a loop.
 
-    Where the noise is low, the pieces of most loops are elliptical, wide or faint, or do not describe the visibilities,
-    while compact round sources do. In simulated scenes with 2 % noise, 66 of 100 rows and triangles of three such
-    sources were distinct, and 7 of 100 loops, whose image errors were hardly different with the fit. With 5 % noise or
-    more, the fit makes loops worse.
+    The pieces of most loops are elliptical, wide or faint.
 
     Parameters
     ----------
@@ -158,17 +162,65 @@ def are_distinct(sources, noise):
 
     Returns
     -------
-    `bool`
+    `float`
+        From 0 to 1. It changes gradually with the noise, and with the widths and fluxes of the sources.
     """
     best = sources.scenes[0]
-    return bool(
-        len(best.flux) == _DISTINCT
-        and noise <= _LARGEST_NOISE
-        and sources.chi_squared <= _LARGEST_CHI_SQUARED
-        and (best.major == best.minor).all()
-        and best.major.max() <= _COMPACT
-        and best.flux.min() >= _LEAST_SHARE * best.flux.sum()
+    if len(best.flux) not in _DISTINCT or (best.major != best.minor).any():
+        return 0.0
+    faintest = best.flux.min() / best.flux.mean()
+    return (
+        _below(noise, _NOISE)
+        * _below(gaussian_sigma_to_fwhm * best.major.max(), _WIDTH)
+        * (1 - _below(faintest, _SHARE))
     )
+
+
+class Trust(NamedTuple):
+    """
+    How far a network is guided by fitted sources, and how far it follows them then; both from 0 to 1.
+
+    Parameters
+    ----------
+    guided, followed : `float`
+    """
+
+    guided: float
+    followed: float
+
+
+def trust_in(sources, noise):
+    """
+    Decide how far fitted sources are those of the flare and not the pieces into which a fit cuts another shape.
+
+    Parameters
+    ----------
+    sources : `WeightedSources`
+        Models of the sources.
+    noise : `float`
+        See `relative_noise`.
+
+    Returns
+    -------
+    `Trust`
+        Sources guide if they describe the visibilities and, three or more of them, do not touch in a row or are
+        distinct, see `distinctness`. They are followed if they describe the visibilities well and no two touch, or are
+        distinct. Between both is a range in which the trust changes gradually.
+    """
+    if not sources.scenes:
+        return Trust(0.0, 0.0)
+    best = sources.scenes[0]
+    rows = np.array([longest_row(best, limit) for limit in _APART_LIMITS])
+    pieces = len(best.flux) >= _PIECES
+    distinct = distinctness(sources, noise) if pieces else 0.0
+    guided = _below(sources.chi_squared, _GUIDING) * max(np.mean(rows < _PIECES), distinct) if pieces else 1.0
+    return Trust(float(guided), float(_below(sources.chi_squared, _DESCRIBING) * max(np.mean(rows == 1), distinct)))
+
+
+def _below(value, limits):
+    """1 below the first limit, 0 above the second one, and linear in between."""
+    first, last = limits
+    return float(np.clip((last - value) / (last - first), 0, 1))
 
 
 def relative_noise(visibilities, errors):

@@ -10,6 +10,7 @@ from astropy.io import fits
 from astropy.table import QTable
 
 from sunpy_restore.backprojection.visibilities.uvplane import UVPoints, stix_uv
+from sunpy_restore.core.messages import warn_user
 
 __all__ = [
     "MeasuredVisibilities",
@@ -184,7 +185,12 @@ def read_visibilities(given):
     TypeError
         The object does not have these attributes.
     ValueError
-        Values are not finite, or errors are not positive.
+        Values are not finite, or some errors are not positive.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        All errors are NaN, not positive, or 1: they are taken as not given.
     """
     if isinstance(given, (str, PathLike)):
         raise TypeError(
@@ -201,20 +207,36 @@ def read_visibilities(given):
             f"object with the attributes visibilities, u, v and phase_center: {error}."
         ) from error
     errors = getattr(given, "amplitude_uncertainty", None)
-    errors = getattr(given, "uncertainty", None) if errors is None else errors
-    if errors is not None:
-        errors = np.broadcast_to(u.Quantity(errors).to_value(values.unit).real, values.shape).astype(float)
-        if not (np.isfinite(errors) & (errors > 0)).all():
-            raise ValueError(
-                "Found errors of the visibilities that are not positive; expected positive numbers. Leave such points "
-                "out."
-            )
+    errors = _given_errors(getattr(given, "uncertainty", None) if errors is None else errors, values)
     if values.ndim != 1:
         raise ValueError(f"Found visibilities of shape {values.shape}; expected one dimension.")
     labelled = _labelled(*points)
     _check_finite(values, labelled)
     values, unit = np.asarray(values.value, dtype=complex), values.unit
     return MeasuredVisibilities(labelled, values, errors, unit, (x, y))
+
+
+def _given_errors(errors, values):
+    """Errors of visibilities; `None` if there are none, with a warning if there are placeholders instead."""
+    if errors is None:
+        return None
+    errors = np.broadcast_to(u.Quantity(errors).to_value(values.unit).real, values.shape).astype(float)
+    valid = np.isfinite(errors) & (errors > 0)
+    if len(errors) and not valid.any():
+        found = "NaN or infinite" if not np.isfinite(errors).any() else "0" if not errors.any() else "not positive"
+    elif (errors == 1).all() and len(errors) > 1:
+        found = "1"
+    elif valid.all():
+        return errors
+    else:
+        raise ValueError(
+            "Found errors of the visibilities that are not positive; expected positive numbers. Leave such points out."
+        )
+    warn_user(
+        f"All errors of the visibilities are {found}. They are taken as not given: the noise is assumed to be the same "
+        "in all visibilities, and is estimated from them. Give the errors, or leave them out."
+    )
+    return None
 
 
 def _check_finite(values, points):

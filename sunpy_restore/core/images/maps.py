@@ -16,6 +16,7 @@ from sunpy_restore.core.numerics import correlation as correlations
 from sunpy_restore.core.numerics.pixels import repeated
 from sunpy_restore.core.uncertainty.evidence import recorded_sums
 from sunpy_restore.core.uncertainty.predicted import CORRELATION_KEYWORD, StatedErrors
+from sunpy_restore.core.uncertainty.waves import WaveErrors, recorded_waves
 
 __all__ = [
     "check_pixel_scale",
@@ -167,7 +168,12 @@ def drawn_map(smap, seed):
     fill = filled(smap) if FILLED_KEYWORD in smap.meta else np.ones(sigma.shape, bool)
     # Errors of two images are independent, and those of one are the same in every run
     random = np.random.default_rng([seed, zlib.crc32(np.ascontiguousarray(smap.data))])
-    errors = StatedErrors(smap.data, np.where(fill, sigma, 0.0), correlation, recorded_sums(smap))
+    of_fill, waves = np.where(fill, sigma, 0.0), recorded_waves(smap)
+    errors = (
+        StatedErrors(smap.data, of_fill, correlation, recorded_sums(smap))
+        if waves is None
+        else WaveErrors(of_fill, waves)
+    )
     data = np.where(np.isposinf(sigma), np.nan, smap.data.astype(float) + errors.draw(random))
     kind = np.result_type(smap.data.dtype, np.float32)
     result = with_data(smap, np.where(fill, data, smap.data).astype(kind))

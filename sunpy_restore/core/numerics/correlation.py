@@ -12,6 +12,7 @@ __all__ = [
     "correlation_at",
     "fit_correlation",
     "from_text",
+    "gaussian_terms",
     "to_text",
 ]
 
@@ -96,8 +97,20 @@ def fit_correlation(products, expected):
     return {width: float(share) for width, share in zip(WIDTHS, shares, strict=True) if share > 5e-3}
 
 
-def _terms(width):
-    """Standard deviations and heights of the Gaussians whose sum is the correlation; none for uncorrelated errors."""
+def gaussian_terms(width):
+    """
+    Gaussians whose sum is the correlation of a kind of smoothed noise.
+
+    Parameters
+    ----------
+    width : `float`
+        See `WIDTHS`.
+
+    Returns
+    -------
+    `list` of pairs of `float`
+        Standard deviation in pixels and height of each; none for uncorrelated errors.
+    """
     if width == 0:
         return []
     if width > 0:
@@ -112,7 +125,7 @@ def _terms(width):
 def _smoothed_noise(lags, width):
     if width == 0:
         return (lags == 0).astype(float)
-    return sum(height * np.exp(-(lags**2) / (2 * sigma**2)) for sigma, height in _terms(width))
+    return sum(height * np.exp(-(lags**2) / (2 * sigma**2)) for sigma, height in gaussian_terms(width))
 
 
 def correlation_at(lags, correlation):
@@ -194,7 +207,7 @@ def correlated_with(values, correlation):
     for width, share in correlation.items():
         if width == 0:
             result += share / total * values
-        for sigma, height in _terms(width):
+        for sigma, height in gaussian_terms(width):
             reach = int(np.ceil(_REACH * sigma))
             kernel = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
             part = values

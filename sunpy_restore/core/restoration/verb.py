@@ -20,9 +20,9 @@ from sunpy_restore.core.task import Restoration, reference_to, resolve
 from sunpy_restore.core.uncertainty.errorfile import check_calibrated
 from sunpy_restore.core.uncertainty.predicted import (
     check_draws,
+    find_known,
     find_model,
     find_reason,
-    find_sums,
     standard_deviation,
     uncertain,
 )
@@ -268,8 +268,8 @@ def _restored(function, smap, visible, method, own, asked):
     if asked.uncertainty:
         model = find_model(method, restored)
         sigma, correlation = standard_deviation(observed, restored, method, model)
-        sums, before = find_sums(observed, restored, method), None if restored.filled is None else smap.uncertainty
-        uncertain(result, sigma, correlation, sums, before, find_reason(method))
+        known, before = find_known(observed, restored, method), None if restored.filled is None else smap.uncertainty
+        uncertain(result, sigma, correlation, known, before, find_reason(method))
     return result
 
 

@@ -87,6 +87,8 @@ class KnownSums:
     error: float
     correlation: Mapping[float, float]
 
+    keyword = SUMS_KEYWORD
+
     def to_text(self):
         """
         Write the sums as a value for a FITS header.

@@ -10,16 +10,15 @@ from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.numerics import correlation as correlations
 from sunpy_restore.core.task import resolve
 from sunpy_restore.core.uncertainty.errorfile import error_model
-from sunpy_restore.core.uncertainty.evidence import SUMS_KEYWORD
 
 __all__ = [
     "CORRELATION_KEYWORD",
     "UNKNOWN_KEYWORD",
     "StatedErrors",
     "check_draws",
+    "find_known",
     "find_model",
     "find_reason",
-    "find_sums",
     "standard_deviation",
     "uncertain",
 ]
@@ -101,9 +100,9 @@ def _strips(observation, restored, method):
     )
 
 
-def find_sums(observation, restored, method):
+def find_known(observation, restored, method):
     """
-    Find sums of restored pixels that were observed.
+    Find what was observed of sums over restored pixels.
 
     Parameters
     ----------
@@ -112,10 +111,13 @@ def find_sums(observation, restored, method):
 
     Returns
     -------
-    `~sunpy_restore.core.uncertainty.evidence.KnownSums` or `None`
+    `~sunpy_restore.core.uncertainty.evidence.KnownSums`, `~sunpy_restore.core.uncertainty.waves.KnownWaves` or `None`
     """
-    function = getattr(sys.modules[resolve(method.task.evidence).__module__], "known_sums", None)
-    return None if function is None else function(observation, restored, method)
+    module = sys.modules[resolve(method.task.evidence).__module__]
+    for name in ("known_sums", "known_waves"):
+        if hasattr(module, name):
+            return getattr(module, name)(observation, restored, method)
+    return None
 
 
 def find_reason(method):
@@ -137,7 +139,7 @@ def find_reason(method):
     return getattr(sys.modules[resolve(method.task.evidence).__module__], "UNKNOWN", "")
 
 
-def uncertain(result, sigma, correlation, sums=None, before=None, reason=""):
+def uncertain(result, sigma, correlation, known=None, before=None, reason=""):
     """
     Put the uncertainty on a restored Map.
 
@@ -145,11 +147,11 @@ def uncertain(result, sigma, correlation, sums=None, before=None, reason=""):
     ----------
     result : `~sunpy.map.GenericMap`
         The restored Map, which is changed: its uncertainty and the header keywords ``RSTCORR``, ``RSTUNKN`` and
-        ``RSTSUMS``.
+        ``RSTSUMS`` or ``RSTWAVES``.
     sigma, correlation
         See `standard_deviation`.
-    sums : `~sunpy_restore.core.uncertainty.evidence.KnownSums`, optional
-        Sums that were observed.
+    known : optional
+        What was observed, see `find_known`.
     before : `~astropy.nddata.NDUncertainty`, optional
         Uncertainty of the observed Map, which pixels that were not restored keep.
     reason : `str`
@@ -162,8 +164,8 @@ def uncertain(result, sigma, correlation, sums=None, before=None, reason=""):
     result.uncertainty = StdDevUncertainty(sigma.astype(np.float32))
     result.meta[CORRELATION_KEYWORD] = correlations.to_text(correlation)
     result.meta[UNKNOWN_KEYWORD] = unknown
-    if sums is not None:
-        result.meta[SUMS_KEYWORD] = sums.to_text()
+    if known is not None:
+        result.meta[known.keyword] = known.to_text()
     if unknown:
         which = f" ({reason})" if reason else ""
         warn_user(

@@ -5,9 +5,10 @@ import pytest
 
 from sunpy_restore.backprojection.fitting.average import (
     WeightedSources,
-    are_distinct,
     average_sources,
+    distinctness,
     longest_row,
+    trust_in,
 )
 from sunpy_restore.backprojection.fitting.forward import with_noise
 from sunpy_restore.backprojection.fitting.scenes import ellipse, image_of, joined, loop, point, visibilities_of_scene
@@ -117,22 +118,39 @@ TOUCHING = joined([ellipse(1, step, 0, 8, 8, 0) for step in (-20, 0, 20)])
 
 
 @pytest.mark.parametrize(
-    ("changes", "noise", "chi_squared", "expected"),
+    ("changes", "noise", "expected"),
     [
-        ({}, 0.02, 1.0, True),
-        ({}, 0.05, 1.0, False),
-        ({}, 0.02, 2.0, False),
-        ({"minor": np.array([1.0, 3.4, 3.4])}, 0.02, 1.0, False),
-        ({"flux": np.array([1.0, 1.0, 0.2])}, 0.02, 1.0, False),
-        ({"major": np.full(3, 9.0), "minor": np.full(3, 9.0)}, 0.02, 1.0, False),
+        ({}, 0.02, 1.0),
+        ({}, 0.09, 0.5),
+        ({}, 0.12, 0.0),
+        ({"minor": np.array([1.0, 3.4, 3.4])}, 0.02, 0.0),
+        ({"flux": np.array([1.0, 1.0, 0.2])}, 0.02, 0.0),
+        ({"major": np.full(3, 9.0), "minor": np.full(3, 9.0)}, 0.02, 0.0),
     ],
 )
-def test_round_compact_and_bright_sources_with_little_noise_are_distinct(changes, noise, chi_squared, expected):
-    sources = WeightedSources([TOUCHING._replace(**changes)], np.ones(1), chi_squared)
-    assert are_distinct(sources, noise) is expected
+def test_round_compact_and_bright_sources_with_little_noise_are_distinct(changes, noise, expected):
+    sources = WeightedSources([TOUCHING._replace(**changes)], np.ones(1), 1.0)
+    assert distinctness(sources, noise) == pytest.approx(expected)
+    assert trust_in(sources, noise).followed == pytest.approx(expected)
 
 
-def test_more_sources_or_fewer_are_not_distinct():
-    for count in (2, 4):
-        scene = joined([ellipse(1, 20 * step, 0, 8, 8, 0) for step in range(count)])
-        assert not are_distinct(WeightedSources([scene], np.ones(1), 1.0), 0.01)
+@pytest.mark.parametrize(("count", "expected"), [(2, 0), (3, 1), (4, 1), (5, 0)])
+def test_number_of_sources_that_can_be_distinct(count, expected):
+    scene = joined([ellipse(1, 20 * step, 0, 8, 8, 0) for step in range(count)])
+    assert distinctness(WeightedSources([scene], np.ones(1), 1.0), 0.01) == expected
+
+
+def test_trust_in_sources_does_not_jump():
+    """Neither with their distance nor with chi squared; without models there is none."""
+
+    def trust(step, chi_squared=1.0, width=20.0):
+        scene = joined([ellipse(1, step * place, 0, width, 10, np.pi / 2) for place in (-1, 0, 1)])
+        return trust_in(WeightedSources([scene], np.ones(1), chi_squared), 0.02)
+
+    for trusted in (
+        np.array([trust(step) for step in np.linspace(20, 34, 300)]),
+        np.array([trust(40.0, chi_squared) for chi_squared in np.linspace(1, 3.0, 300)]),
+    ):
+        assert {0.0, 1.0} <= set(trusted[:, 1])
+        assert np.abs(np.diff(trusted, axis=0)).max() < 0.35
+    assert trust_in(WeightedSources([], np.zeros(0), 0.0), 0.02) == (0, 0)

@@ -20,6 +20,7 @@ from sunpy_restore.backprojection.visibilities.measured import (
     visibilities_for,
 )
 from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
+from sunpy_restore.core.exceptions import RestoreWarning
 from sunpy_restore.data import sample_path
 
 POINTS = stix_uv()
@@ -113,8 +114,20 @@ def test_values_that_are_not_finite_and_errors_that_are_not_positive_are_refused
     with pytest.raises(ValueError, match=r"shape \(4, 6\)"):
         read_visibilities(table(truth)._replace(visibilities=truth.reshape(4, 6) * UNIT, amplitude_uncertainty=None))
     for error in (0.0, -1.0, np.nan, np.inf):
+        errors = np.where(np.arange(24) == 3, error, 0.1) * UNIT
         with pytest.raises(ValueError, match="not positive"):
-            read_visibilities(table(truth, error=error))
+            read_visibilities(table(truth)._replace(amplitude_uncertainty=errors))
+
+
+@pytest.mark.parametrize(
+    ("error", "named"), [(0.0, "0"), (np.nan, "NaN or infinite"), (-1.0, "not positive"), (1.0, "1")]
+)
+def test_placeholders_for_errors_are_taken_as_not_given(truth, error, named):
+    """A faint second source is then found as without errors."""
+    with pytest.warns(RestoreWarning, match=f"All errors of the visibilities are {named}. They are taken as not given"):
+        measured = read_visibilities(table(truth, error=error))
+    assert measured.errors is None
+    np.testing.assert_array_equal(measured.visibilities, truth)
 
 
 @pytest.mark.parametrize("center", [(0.0, 0.0), (100.0, -50.0)])
