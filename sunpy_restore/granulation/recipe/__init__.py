@@ -24,10 +24,10 @@ from sunpy_restore.granulation.recipe.textures import (
     DATA,
     LISTS,
     SIDE,
-    TileDataset,
     listed_images,
     read_texture,
 )
+from sunpy_restore.granulation.recipe.tiledata import TileDataset
 from sunpy_restore.granulation.statistics import measure_reference
 from sunpy_restore.granulation.task import CONVOLUTIONAL, GAN, VAE
 from sunpy_restore.networks.granulation_vae import kl_divergence
@@ -121,7 +121,7 @@ class GranulationRecipe(Recipe):
 
         Returns
         -------
-        training : `~sunpy_restore.granulation.recipe.textures.TileDataset`
+        training : `~sunpy_restore.granulation.recipe.tiledata.TileDataset`
             Pairs ``(noise, tile)``; for an autoencoder, ``(tile, tile)``.
         validation : `dict`
             Name of the source to pairs that are the same in every training.

@@ -16,11 +16,10 @@ from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.granulation.recipe.textures import (
     LISTS,
     SIDE,
-    TileDataset,
     TrainingTexture,
     read_texture,
-    tile_positions,
 )
+from sunpy_restore.granulation.recipe.tiledata import TileDataset, tile_positions
 from sunpy_restore.granulation.task import CONVOLUTIONAL
 
 FILES = (("image.npy", 48.0),)
