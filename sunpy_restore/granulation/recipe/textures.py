@@ -17,16 +17,7 @@ from sunpy_restore.core.datasets.samples import KM_PER_ARCSEC
 from sunpy_restore.granulation.regrid import Regridded
 from sunpy_restore.granulation.texture import Texture
 
-__all__ = [
-    "DATA",
-    "LISTS",
-    "OPTIONS",
-    "SIDE",
-    "UNUSED",
-    "TrainingTexture",
-    "listed_images",
-    "read_texture",
-]
+__all__ = ["DATA", "LISTS", "OPTIONS", "SIDE", "UNUSED", "TrainingTexture", "listed_images", "read_texture"]
 
 SIDE = 128
 """Side of a tile in pixels."""
