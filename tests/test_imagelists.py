@@ -20,7 +20,7 @@ from sunpy_restore.tasks import all_tasks, get_task
 ROOT = Path(sunpy_restore.__file__).parent
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 LISTS = sorted(ROOT.glob("*/recipe/data/*.toml"))
-KNOWN = {"enhancement": OPTIONS, "desaturation": disks.OPTIONS}
+KNOWN = {"enhancement": OPTIONS, "desaturation": disks.OPTIONS, "granulation": textures.OPTIONS}
 
 UNUSED = {"desaturation": disks.UNUSED, "granulation": textures.UNUSED, "inpainting": exposures.UNUSED}
 

@@ -44,7 +44,7 @@ def test_parts_have_no_pixels_in_common(sources):
 def test_each_part_has_all_kinds_and_all_noise_levels(sources):
     for part in PARTS:
         kinds = {(case.name.rsplit(" ", 1)[0], case.group) for case in sources if case.part == part}
-        assert len(kinds) == 12
+        assert len(kinds) == 15
     assert len({case.name for case in sources}) == len(sources)
 
 
@@ -57,8 +57,12 @@ def test_cases_are_reproducible_and_damaged_in_the_mask_only(sources):
         assert truth.shape == observation.mask.shape
         assert observation.mask.any()
         assert np.isfinite(truth).all()
-        if kind != "flare":
-            assert np.array_equal(observation.image[~observation.mask], truth[~observation.mask])
+        outside = observation.image[~observation.mask], truth[~observation.mask]
+        if kind == "clipped":
+            # Rounded, and perhaps compressed with losses
+            assert np.corrcoef(*outside)[0, 1] > 0.9
+        elif kind != "flare":
+            assert np.array_equal(*outside)
 
 
 def test_flares_are_hidden_and_told_levels_are_exceeded(sources):
