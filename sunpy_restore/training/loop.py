@@ -109,9 +109,9 @@ def train(
     data, out = Path(data), Path(out)
     checkpoint = _checkpoint(out, resume)
     commit = _commit()
-    if progress:
-        tqdm.write(f"Preparing the training data of {task.name}", file=sys.stderr)
     with training_data(data, task.name):
+        if progress:
+            tqdm.write(f"Preparing the training data of {task.name}", file=sys.stderr)
         out.mkdir(parents=True, exist_ok=True)
         pl.seed_everything(config.seed, workers=True, verbose=False)
         pairs, validation = recipe.datasets(data, config)
