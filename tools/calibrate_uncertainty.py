@@ -1,11 +1,12 @@
 """
 Calibrate the uncertainty of a task, and put it into the package.
 
-    python tools/calibrate_uncertainty.py TASK DATA [--method NAME] [--weights NAME] [--cases N]
+    python tools/calibrate_uncertainty.py TASK DATA [--method NAME] [--weights NAME] [--cases N] [--shares-only]
 
 It writes the error models of the methods to sunpy_restore/data/uncertainty/TASK.safetensors, those of other methods in
 it are kept, and the coverage in the tests to docs/coverage/TASK.csv. Those of other weights than the default ones are
-written beside them, and their coverage to docs/coverage/TASK-WEIGHTS.csv.
+written beside them, and their coverage to docs/coverage/TASK-WEIGHTS.csv. With --shares-only the error models are kept,
+and only their ratios for single shares of the truth and the coverage with these are found anew.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from sunpy_restore.training.calibration import calibrate
 TABLES = Path(__file__).parents[1] / "docs" / "coverage"
 COLUMNS = (
     "method", "stratum", "group", "cases", "sources", "within_1", "error_1", "within_1.96", "error_1.96", "least",
-    "width", "rms", "sums", "for_95",
+    "width", "rms", "sums", "for_95", "within_95", "error_95",
 )  # fmt: skip
 
 
@@ -28,18 +29,27 @@ def shown(value):
     return f"{value:.3f}" if isinstance(value, float) else "" if value is None else str(value)
 
 
-def write_table(path, rows):
-    """Write the coverage of some methods, and keep that of others."""
-    methods = {row["method"] for row in rows}
-    kept = []
+OF_SHARES = ("within_95", "error_95")
+
+
+def write_table(path, rows, shares_only=False):
+    """Write the coverage of some methods, and keep that of others, or all but that of single shares."""
+    found = []
     if path.is_file():
         with path.open(newline="") as file:
-            kept = [row for row in csv.DictReader(file, restval="") if row["method"] not in methods]
+            found = list(csv.DictReader(file, restval=""))
+    rows = [{key: shown(row[key]) for key in COLUMNS} for row in rows]
+    if shares_only:
+        known = {tuple(row[key] for key in COLUMNS[:3]): {key: row[key] for key in OF_SHARES} for row in rows}
+        table = [row | known.get(tuple(row[key] for key in COLUMNS[:3]), {}) for row in found]
+    else:
+        methods = {row["method"] for row in rows}
+        table = [row for row in found if row["method"] not in methods] + rows
     path.parent.mkdir(exist_ok=True)
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(kept + [{key: shown(row[key]) for key in COLUMNS} for row in rows])
+        writer.writerows(table)
 
 
 def main():
@@ -49,20 +59,22 @@ def main():
     parser.add_argument("--method", action="append", metavar="NAME", help="only this method; may be repeated")
     parser.add_argument("--weights", metavar="NAME", help="weights in the registry, by default those of the task")
     parser.add_argument("--cases", type=int, help="largest number of cases of each part")
+    parser.add_argument("--shares-only", action="store_true", help="keep the error models")
     arguments = parser.parse_args()
-    models, rows = calibrate(
-        arguments.task, arguments.data, methods=arguments.method, weights=arguments.weights, cases=arguments.cases,
-        progress=True,
-    )  # fmt: skip
-    for row in rows:
-        print("  ".join(f"{shown(row[key]):>12}" for key in COLUMNS))
     name, path = arguments.task, FOLDER / f"{arguments.task}.safetensors"
     if arguments.weights is not None:
         local = resolve(arguments.weights, task=arguments.task)
         name, path = local.name, local.path.with_suffix(SUFFIX)
+    known = read_models(path) if path.is_file() else {}
+    models, rows = calibrate(
+        arguments.task, arguments.data, methods=arguments.method, weights=arguments.weights, cases=arguments.cases,
+        progress=True, keep=known if arguments.shares_only else None,
+    )  # fmt: skip
+    for row in rows:
+        print("  ".join(f"{shown(row[key]):>12}" for key in COLUMNS))
     path.parent.mkdir(exist_ok=True)
-    write_models(path, arguments.task, (read_models(path) if path.is_file() else {}) | models)
-    write_table(TABLES / f"{name}.csv", rows)
+    write_models(path, arguments.task, known | models)
+    write_table(TABLES / f"{name}.csv", rows, arguments.shares_only)
     print(f"wrote {path}, {path.stat().st_size / 1e3:.0f} kB")
 
 

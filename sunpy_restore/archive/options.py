@@ -1,6 +1,7 @@
 """Options of the functions of the package, checked before an archive is restored."""
 
 import inspect
+from functools import partial
 
 import numpy as np
 
@@ -101,7 +102,8 @@ def _check_methods(tasks, name, weights, uncertainty):
     """Refuse a method that no task has with these weights, or whose uncertainty is calibrated for no task."""
     methods = of_any(tasks, lambda task: _unloaded(task, name, weights))
     if uncertainty:
-        of_any(methods, check_calibrated)
+        share = None if isinstance(uncertainty, bool | np.bool_) else float(uncertainty)
+        of_any(methods, partial(check_calibrated, share=share))
 
 
 def of_any(items, function):

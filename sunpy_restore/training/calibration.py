@@ -6,7 +6,7 @@ parts, without an image or region in common, and the errors of each part are pre
 the other parts. The conformal factors of a part come from these predictions in the other parts.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 
 import numpy as np
@@ -15,7 +15,7 @@ from scipy import ndimage
 from sunpy_restore.core.numerics import correlation as correlations
 from sunpy_restore.core.restoration.methods import load_method, restore_observation
 from sunpy_restore.core.task import resolve
-from sunpy_restore.core.uncertainty.errormodel import ErrorModel, fit_error_model, stratum_factors
+from sunpy_restore.core.uncertainty.errormodel import ErrorModel, fit_error_model, level_ratios, stratum_factors
 from sunpy_restore.core.uncertainty.evidence import Evidence
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.coverage import case_weights, coverage_table, error_images
@@ -83,7 +83,10 @@ class _Errors:
         return samples | {name: np.array(values)[samples["case"]] for name, values in known.items()}
 
 
-def calibrate(task, data, *, methods=None, weights=None, device=None, cases=None, seed=0, progress=False):
+def calibrate(
+    task, data, *, methods=None, weights=None, device=None, cases=None, seed=0, progress=False,
+    keep=None,
+):  # fmt: skip
     """
     Calibrate the uncertainty of the methods of a task.
 
@@ -110,6 +113,8 @@ def calibrate(task, data, *, methods=None, weights=None, device=None, cases=None
         Seed of the samples and of the fit.
     progress : `bool`
         Show a progress bar.
+    keep : mapping of `str` to `~sunpy_restore.core.uncertainty.errormodel.ErrorModel`, optional
+        Error models that are kept; only their ratios for single shares of the truth are found anew.
 
     Returns
     -------
@@ -153,9 +158,23 @@ def calibrate(task, data, *, methods=None, weights=None, device=None, cases=None
         if not errors.errors:
             continue
         errors.images = [(case, *_without(limits, strata, *image)) for case, *image in errors.images]
-        models[name], tested = _models(errors, strata, limits, method.sha256 or "", seed, recipe.calibration_steps)
+        sha256 = method.sha256 or ""
+        old = _comparable((keep or {}).get(name), name, errors, strata, sha256)
+        models[name], tested = _models(errors, strata, limits, sha256, seed, recipe.calibration_steps, old)
         rows += coverage_table(name, tested, errors.together(), errors.images, limits)
     return models, rows
+
+
+def _comparable(model, name, errors, strata, sha256):
+    """An error model that is kept, if it is one of the same method."""
+    if model is None:
+        return None
+    if (model.features, model.strata, model.sha256) != (errors.features, tuple(strata), sha256):
+        raise ValueError(
+            f"Found an error model of {name!r} with other features, strata or weights; expected one of the method as "
+            "it is. Calibrate it anew."
+        )
+    return model
 
 
 def _errors(recipe, folder, loaded, variants, cases, seed, progress):
@@ -213,8 +232,8 @@ def _without(limits, strata, evidence, relative):
     return evidence, np.where(excluded, np.nan, relative)
 
 
-def _models(errors, strata, limits, sha256, seed, steps):
-    """The error model from all cases, and the model by which each part was tested."""
+def _models(errors, strata, limits, sha256, seed, steps, kept=None):
+    """The error model from all cases, or that which is kept, and the model by which each part was tested."""
     samples = errors.together()
     parts = dict.fromkeys(samples["part"])
     if len(parts) < _FEWEST_PARTS:
@@ -234,8 +253,9 @@ def _models(errors, strata, limits, sha256, seed, steps):
         )  # fmt: skip
 
     def factors(chosen):
-        weights = case_weights(samples, chosen)
-        return stratum_factors(ratios[chosen], samples["stratum"][chosen], strata, weights, limits)
+        known = ratios[chosen], samples["stratum"][chosen], strata, case_weights(samples, chosen), limits
+        found = stratum_factors(*known)
+        return {"factors": found, "ratios": level_ratios(found, *known)}
 
     names = errors.features
     plain, ratios = {}, np.empty(len(samples["errors"]))
@@ -244,12 +264,15 @@ def _models(errors, strata, limits, sha256, seed, steps):
         plain[part] = fitted(~own)
         ratios[own] = np.abs(samples["errors"][own]) / plain[part].ratio(samples["values"][own])
     every = np.ones(len(ratios), bool)
-    plain = {part: model.with_factors(factors(samples["part"] != part), {0.0: 1.0}) for part, model in plain.items()}
+    plain = {part: replace(model, **factors(samples["part"] != part)) for part, model in plain.items()}
     tested = {
-        part: model.with_factors(model.factors, _correlation(plain, errors.images, without=part))
+        part: replace(model, correlation=_correlation(plain, errors.images, without=part))
         for part, model in plain.items()
     }
-    return fitted(every).with_factors(factors(every), _correlation(plain, errors.images)), tested
+    found = factors(every)
+    if kept is not None:
+        return replace(kept, ratios=found["ratios"]), tested
+    return replace(fitted(every), **found, correlation=_correlation(plain, errors.images)), tested
 
 
 def _correlation(models, images, without=None):

@@ -3,13 +3,14 @@
 import numpy as np
 
 from sunpy_restore.core.numerics import correlation as correlations
-from sunpy_restore.core.uncertainty.conformal import LEVELS, risk_bound
+from sunpy_restore.core.uncertainty.conformal import LEVELS, SHARES, quantile, risk_bound
 
 __all__ = ["case_weights", "coverage_table", "error_images", "format_coverage"]
 
 _SIDE = 16  # pixels of the squares whose sums are tested
 _SQUARES = 20  # of each image
 _INTERVAL = 0.95  # share of the truth in an interval of for_95 sigma
+_WIDTH = SHARES[_INTERVAL]  # of this interval, in units of the uncertainty that was asked for it
 _FEWEST = 100  # samples of a row
 _RESAMPLED = 1000  # times; for the standard errors
 
@@ -61,15 +62,17 @@ def coverage_table(name, models, samples, images, limits=()):
         with the same weight), ``error_1`` and ``error_1.96`` (their standard errors by a bootstrap over the sources;
         `None` for fewer than three), ``least`` (the share within 1.96 sigma that new images have with 90 % confidence),
         ``width`` (mean uncertainty in units of the rms error), ``rms`` (rms uncertainty in the same unit), and ``sums``
-        (rms of the errors of sums over 16 x 16 pixels in units of their uncertainty; `None` in strata), and ``for_95``
-        (number of sigma that contain 95 % of the truth).
+        (rms of the errors of sums over 16 x 16 pixels in units of their uncertainty; `None` in strata), ``for_95``
+        (number of sigma that contain 95 % of the truth), and ``within_95`` and ``error_95`` (the share of the truth
+        within 1.96 sigma with ``uncertainty=0.95``, and its standard error).
     """
     strata = next(iter(models.values())).strata
-    sigma = np.empty(len(samples["errors"]))
+    sigma, wider = (np.empty(len(samples["errors"])) for _ in range(2))
     for part, model in models.items():
         own = samples["part"] == part
         sigma[own] = model.ratio(samples["values"][own]) * model.factors[samples["stratum"][own]]
-    samples = samples | {"sigma": sigma}
+        wider[own] = model.ratios[_WIDTH][samples["stratum"][own]]
+    samples = samples | {"sigma": sigma, "wider": wider}
     groups = [group for group in dict.fromkeys(samples["group"]) if group]
     selections = [("all", ~np.isin(samples["stratum"], [strata.index(stratum) for stratum in limits]))]
     selections += [(stratum, samples["stratum"] == index) for index, stratum in enumerate(strata)]
@@ -99,19 +102,14 @@ def _coverage(samples, chosen, weighted):
         shares = np.bincount(case, weights * (ratios <= level))
         row[f"within_{level:g}"] = float(shares.mean())
         row[f"error_{level:g}"] = _standard_error(shares, source)
-    row["for_95"] = _quantile(ratios, weights, _INTERVAL)
+    shares = np.bincount(case, weights * (ratios <= _WIDTH * part["wider"]))
+    row["within_95"], row["error_95"] = float(shares.mean()), _standard_error(shares, source)
+    row["for_95"] = quantile(ratios, weights, _INTERVAL)
     row["least"] = 1 - risk_bound(1 - row["within_1.96"], row["sources"])
     rms = np.sqrt(np.average(part["errors"] ** 2, weights=weights))
     row["width"] = float(np.average(part["sigma"], weights=weights) / rms)
     row["rms"] = float(np.sqrt(np.average(part["sigma"] ** 2, weights=weights)) / rms)
     return row
-
-
-def _quantile(values, weights, share):
-    """The smallest value up to which a share of the weight lies."""
-    order = np.argsort(values)
-    cumulative = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(cumulative, share * cumulative[-1])])
 
 
 def _standard_error(shares, source):
@@ -183,6 +181,7 @@ def format_coverage(rows):
 
     columns = {"method": "method", "stratum": "kind of pixel", "group": "group", "cases": "cases"}
     shares = {"within_1": "1 sigma", "error_1": "+- 1", "within_1.96": "1.96 sigma", "error_1.96": "+- 1.96"}
+    shares |= {"within_95": "95 %", "error_95": "+- 95 %"}
     columns |= shares | {"for_95": "sigma for 95 %", "width": "width / rms", "rms": "rms / rms"}
     table = Table({heading: [row[key] for row in rows] for key, heading in columns.items()})
     for heading in (*shares.values(), "sigma for 95 %", "width / rms", "rms / rms"):

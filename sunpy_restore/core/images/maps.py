@@ -15,7 +15,8 @@ from sunpy_restore.core.images.header import update_header
 from sunpy_restore.core.numerics import correlation as correlations
 from sunpy_restore.core.numerics.pixels import repeated
 from sunpy_restore.core.uncertainty.evidence import recorded_sums
-from sunpy_restore.core.uncertainty.predicted import CORRELATION_KEYWORD, StatedErrors
+from sunpy_restore.core.uncertainty.predicted import CORRELATION_KEYWORD
+from sunpy_restore.core.uncertainty.stated import StatedErrors
 from sunpy_restore.core.uncertainty.waves import WaveErrors, recorded_waves
 
 __all__ = [

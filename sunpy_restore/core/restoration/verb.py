@@ -17,6 +17,7 @@ from sunpy_restore.core.restoration.methods import load_method, restore_observat
 from sunpy_restore.core.system.cluster import active_client, completed, device_of_worker
 from sunpy_restore.core.system.memory import enough_memory
 from sunpy_restore.core.task import Restoration, reference_to, resolve
+from sunpy_restore.core.uncertainty.conformal import SHARES
 from sunpy_restore.core.uncertainty.errorfile import check_calibrated
 from sunpy_restore.core.uncertainty.predicted import (
     check_draws,
@@ -64,7 +65,7 @@ def run(
     check_uncertainty(uncertainty)
     maps, rebuild = as_maps(image)
     with enough_memory(_bytes(function, maps), _shapes(maps), "Restore parts of it, or fewer images at a time."):
-        asked = _Asked(method, weights, device, progress, bool(uncertainty) or samples is not None, restoring or {})
+        asked = _Asked(method, weights, device, progress, uncertainty or samples is not None, restoring or {})
         results = _results(function, maps, asked, observing or {})
         if samples is None:
             return rebuild(results)
@@ -78,7 +79,7 @@ class _Asked(NamedTuple):
     weights: object
     device: object
     progress: bool
-    uncertainty: bool
+    uncertainty: bool | float
     options: dict
 
 
@@ -105,7 +106,7 @@ def _results(function, maps, asked, observing):
     }
     if asked.uncertainty:
         for method in methods.values():
-            check_calibrated(method)
+            check_calibrated(method, _share(asked.uncertainty))
     results = []
     for index, (task, own) in enumerate(zip(tasks, options, strict=True)):
         with named_image(index, len(maps)):
@@ -177,9 +178,19 @@ def check_choices(function, values):
 
 
 def check_uncertainty(uncertainty):
-    """Refuse a value of ``uncertainty`` that is not boolean."""
-    if not isinstance(uncertainty, bool | np.bool_):
-        raise TypeError(f"Found uncertainty={uncertainty!r}; expected True or False.")
+    """Refuse a value of ``uncertainty`` that is neither boolean nor one of `SHARES`."""
+    if isinstance(uncertainty, bool | np.bool_):
+        return
+    expected = f"expected True, False, {' or '.join(map(str, SHARES))}"
+    if not isinstance(uncertainty, float | np.floating):
+        raise TypeError(f"Found uncertainty={uncertainty!r}; {expected}.")
+    if float(uncertainty) not in SHARES:
+        raise ValueError(f"Found uncertainty={uncertainty}; {expected}, the shares that were calibrated.")
+
+
+def _share(uncertainty):
+    """Share of the truth that the uncertainty was asked to contain, `None` without one."""
+    return None if isinstance(uncertainty, bool | np.bool_) else float(uncertainty)
 
 
 def _bytes(function, maps):
@@ -266,10 +277,11 @@ def _restored(function, smap, visible, method, own, asked):
         result.meta["bunit"] = restored.unit.to_string("fits")
     result.meta.update(restored.cards | score)
     if asked.uncertainty:
-        model = find_model(method, restored)
-        sigma, correlation = standard_deviation(observed, restored, method, model)
+        share = _share(asked.uncertainty)
+        model = find_model(method, restored, share)
+        sigma, correlation = standard_deviation(observed, restored, method, model, share)
         known, before = find_known(observed, restored, method), None if restored.filled is None else smap.uncertainty
-        uncertain(result, sigma, correlation, known, before, find_reason(method))
+        uncertain(result, sigma, correlation, known, before, find_reason(method), share)
     return result
 
 

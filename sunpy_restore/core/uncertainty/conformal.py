@@ -3,10 +3,13 @@
 import numpy as np
 from scipy import optimize, stats
 
-__all__ = ["LEVELS", "coverage_factor", "risk_bound", "risk_controlling_factor"]
+__all__ = ["LEVELS", "SHARES", "coverage_factor", "level_factor", "quantile", "risk_bound", "risk_controlling_factor"]
 
 LEVELS = {1.0: 0.6827, 1.96: 0.95}
 """Half widths of intervals in units of the uncertainty, and the share of the truth that each should contain."""
+
+SHARES = {0.68: 1.0, 0.95: 1.96}
+"""Shares of the truth that a user can ask for, and the half width of the interval that contains them."""
 
 _TOLERANCES = {1.0: 0.02, 1.96: 0.015}
 _NARROWEST, _WIDEST = 0.02, 50.0
@@ -53,6 +56,46 @@ def coverage_factor(ratios, weights=None):
 
     candidates = np.linspace(np.log(_NARROWEST), np.log(_WIDEST), 2001)
     return float(np.exp(min(candidates, key=deviation)))
+
+
+def level_factor(ratios, weights=None, *, width):
+    """
+    Find the factor for uncertainties with which the interval of one width covers the truth.
+
+    Parameters
+    ----------
+    ratios, weights
+        See `coverage_factor`.
+    width : `float`
+        Half width of the interval in units of the uncertainty, one of `LEVELS`.
+
+    Returns
+    -------
+    `float`
+    """
+    ratios = np.asarray(ratios, dtype=float)
+    weights = np.ones_like(ratios) if weights is None else np.asarray(weights, dtype=float)
+    return float(np.clip(quantile(ratios, weights, LEVELS[width]) / width, _NARROWEST, _WIDEST))
+
+
+def quantile(values, weights, share):
+    """
+    Find the smallest value up to which a share of the weight lies.
+
+    Parameters
+    ----------
+    values, weights : `numpy.ndarray`
+        Shape ``(n,)``.
+    share : `float`
+        From 0 to 1.
+
+    Returns
+    -------
+    `float`
+    """
+    order = np.argsort(values)
+    cumulative = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(cumulative, share * cumulative[-1])])
 
 
 def risk_bound(risk, number, delta=0.1):

@@ -9,6 +9,7 @@ import numpy as np
 from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.system.atomic import atomic_path
 from sunpy_restore.core.system.unchanged import kept_while_unchanged
+from sunpy_restore.core.uncertainty.conformal import SHARES
 from sunpy_restore.core.uncertainty.errormodel import ErrorModel
 from sunpy_restore.core.weights.weightsfile import with_ordered_metadata
 
@@ -41,10 +42,11 @@ def write_models(path, task, models):
         own = {"low": model.low, "high": model.high, "factors": model.factors}
         for index, (weight, bias) in enumerate(model.layers):
             own |= {f"weight{index}": weight, f"bias{index}": bias}
+        own |= {f"ratios{index}": ratios for index, ratios in enumerate(model.ratios.values())}
         arrays |= {f"{method}/{name}": np.ascontiguousarray(array, np.float32) for name, array in own.items()}
         described[method] = {
             "features": model.features, "strata": model.strata, "layers": len(model.layers),
-            "correlation": list(model.correlation.items()), "sha256": model.sha256,
+            "correlation": list(model.correlation.items()), "sha256": model.sha256, "widths": list(model.ratios),
         }  # fmt: skip
     metadata = {"task": task, "models": json.dumps(described)}
     with atomic_path(path) as temporary:
@@ -89,15 +91,18 @@ def _model(file, method, record):
         tuple(file.get_tensor(f"{method}/{name}{index}") for name in ("weight", "bias"))
         for index in range(record["layers"])
     ]
-    if not all(np.isfinite(array).all() for array in [*arrays.values(), *(part for layer in layers for part in layer)]):
+    # Files of earlier versions have no ratios
+    ratios = {width: file.get_tensor(f"{method}/ratios{index}") for index, width in enumerate(record.get("widths", ()))}
+    parts = [*arrays.values(), *ratios.values(), *(part for layer in layers for part in layer)]
+    if not all(np.isfinite(part).all() for part in parts):
         raise ValueError("numbers that are not finite")
     return ErrorModel(
         features=tuple(record["features"]), strata=tuple(record["strata"]), layers=layers,
-        correlation=dict(map(tuple, record["correlation"])), sha256=record["sha256"], **arrays,
+        correlation=dict(map(tuple, record["correlation"])), sha256=record["sha256"], ratios=ratios, **arrays,
     )  # fmt: skip
 
 
-def error_model(method, name):
+def error_model(method, name, share=None):
     """
     Find the error model of a method.
 
@@ -107,6 +112,8 @@ def error_model(method, name):
         The method.
     name : `str`
         Its name in the header of the result, which tells whether the result was corrected.
+    share : `float`, optional
+        Share of the truth for which it needs factors, one of `~sunpy_restore.core.uncertainty.conformal.SHARES`.
 
     Returns
     -------
@@ -115,11 +122,11 @@ def error_model(method, name):
     Raises
     ------
     ValueError
-        There is none for the method or for its weights.
+        There is none for the method or for its weights, or it has no factors for the share.
     """
     models = _models_of(method)
     if name in models:
-        return models[name]
+        return _with_share(models[name], method, share)
     if method.is_network and method.path is not None:
         own = Path(method.path).with_suffix(SUFFIX)
         raise ValueError(
@@ -133,7 +140,7 @@ def error_model(method, name):
     )
 
 
-def check_calibrated(method):
+def check_calibrated(method, share=None):
     """
     Refuse a method whose uncertainty is not calibrated, before it restores an image.
 
@@ -141,14 +148,32 @@ def check_calibrated(method):
     ----------
     method : `~sunpy_restore.core.restoration.methods.Method`
         The method.
+    share : `float`, optional
+        See `error_model`.
 
     Raises
     ------
     ValueError
-        There is no error model for the method, with or without a correction, or for its weights.
+        There is no error model for the method, with or without a correction, or for its weights, or none has factors
+        for the share.
     """
-    if not any(name.partition("+")[0] == method.name for name in _models_of(method)):
+    found = [model for name, model in _models_of(method).items() if name.partition("+")[0] == method.name]
+    if not found:
         error_model(method, method.name)
+    for model in found:
+        _with_share(model, method, share)
+
+
+def _with_share(model, method, share):
+    """An error model, if it has factors for the share."""
+    if share is None or SHARES[share] in model.ratios:
+        return model
+    weights = f" --weights {shlex.quote(str(method.path))}" if method.is_network and method.path is not None else ""
+    raise ValueError(
+        f"Found uncertainty={share}; expected True, because the uncertainty of {method.model or method.name} was "
+        f"calibrated without factors for single shares. Calibrate it again with 'sunpy-restore calibrate "
+        f"{method.task.name}{weights} --data DIR'."
+    )
 
 
 def _models_of(method):

@@ -1,13 +1,15 @@
 """A small network that predicts the error of each restored pixel from what is known about it."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
-from sunpy_restore.core.uncertainty.conformal import coverage_factor
+from sunpy_restore.core.uncertainty.conformal import LEVELS, coverage_factor, level_factor
 
-__all__ = ["ErrorModel", "fit_error_model", "stratum_factors"]
+__all__ = ["ErrorModel", "fit_error_model", "level_ratios", "stratum_factors"]
 
 _HIDDEN = 32
 _CHUNK = 2**18  # pixels that are predicted together
@@ -36,6 +38,9 @@ class ErrorModel:
         `~sunpy_restore.core.numerics.correlation.fit_correlation`.
     sha256 : `str`
         SHA-256 of the weights whose errors it predicts; empty for classical methods.
+    ratios : mapping of `float` to `numpy.ndarray`
+        Width of an interval, see `~sunpy_restore.core.uncertainty.conformal.LEVELS`, to what the uncertainty of each
+        stratum has to be multiplied by for this interval alone to cover the truth, see `level_ratios`.
     """
 
     features: tuple[str, ...]
@@ -46,8 +51,9 @@ class ErrorModel:
     factors: np.ndarray
     correlation: dict
     sha256: str = ""
+    ratios: Mapping[float, np.ndarray] = field(default_factory=dict)
 
-    def predict(self, evidence):
+    def predict(self, evidence, width=None):
         """
         Predict the uncertainty.
 
@@ -55,14 +61,17 @@ class ErrorModel:
         ----------
         evidence : `~sunpy_restore.core.uncertainty.evidence.Evidence`
             What is known about ``n`` pixels.
+        width : `float`, optional
+            Width of the interval that covers the truth, one of `ratios`; by default a compromise between all.
 
         Returns
         -------
         `numpy.ndarray`
             1-sigma uncertainty in the unit of the restored image, shape ``(n,)``; infinite where nothing is known.
         """
+        factors = self.factors if width is None else self.factors * self.ratios[width]
         sigma = self.ratio(evidence.matrix())
-        sigma *= self.factors[evidence.stratum] * evidence.scale
+        sigma *= factors[evidence.stratum] * evidence.scale
         if evidence.added is not None:
             sigma = np.hypot(sigma, evidence.added)
         sigma[evidence.unknown] = np.inf
@@ -179,7 +188,7 @@ def fit_error_model(features, values, errors, *, weights, seed=0, steps=1500):
     return low, high, [tuple(part.detach().numpy() for part in layer) for layer in layers]
 
 
-def stratum_factors(ratios, stratum, strata, weights=None, limits=()):
+def stratum_factors(ratios, stratum, strata, weights=None, limits=(), find=coverage_factor):
     """
     Find the conformal factor of each stratum.
 
@@ -196,6 +205,8 @@ def stratum_factors(ratios, stratum, strata, weights=None, limits=()):
     limits : iterable of `str`
         Strata whose errors are mostly 0, so that no factor is right: there the uncertainty is an upper limit, which is
         not reduced.
+    find : callable
+        ``find(ratios, weights)`` finds a factor.
 
     Returns
     -------
@@ -203,12 +214,31 @@ def stratum_factors(ratios, stratum, strata, weights=None, limits=()):
         The factor over all pixels where a stratum has fewer than 100.
     """
     weights = np.ones(len(ratios)) if weights is None else weights
-    overall = coverage_factor(ratios, weights)
+    overall = find(ratios, weights)
     factors = np.full(len(strata), overall)
     for index in range(len(strata)):
         own = stratum == index
         if np.count_nonzero(own) >= 100:
-            factors[index] = coverage_factor(ratios[own], weights[own])
+            factors[index] = find(ratios[own], weights[own])
         if strata[index] in limits:
             factors[index] = max(factors[index], 1.0)
     return factors
+
+
+def level_ratios(factors, *samples):
+    """
+    Find by what the uncertainty has to be multiplied for one of its intervals to cover the truth.
+
+    Parameters
+    ----------
+    factors : `numpy.ndarray`
+        Conformal factor of each stratum, a compromise between the intervals.
+    *samples
+        ``ratios``, ``stratum``, ``strata``, ``weights`` and ``limits`` of `stratum_factors`.
+
+    Returns
+    -------
+    `dict` of `float` to `numpy.ndarray`
+        Width of the interval to the ratio of each stratum.
+    """
+    return {width: stratum_factors(*samples, find=partial(level_factor, width=width)) / factors for width in LEVELS}

@@ -1,4 +1,4 @@
-"""Uncertainty of restored images: predicted per pixel, put on Maps, and drawn as plausible restorations."""
+"""Uncertainty of restored images: predicted per pixel, and put on Maps."""
 
 import sys
 
@@ -9,12 +9,13 @@ from astropy.nddata import StdDevUncertainty
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.numerics import correlation as correlations
 from sunpy_restore.core.task import resolve
+from sunpy_restore.core.uncertainty.conformal import SHARES
 from sunpy_restore.core.uncertainty.errorfile import error_model
 
 __all__ = [
     "CORRELATION_KEYWORD",
+    "SHARE_KEYWORD",
     "UNKNOWN_KEYWORD",
-    "StatedErrors",
     "check_draws",
     "find_known",
     "find_model",
@@ -26,13 +27,16 @@ __all__ = [
 CORRELATION_KEYWORD = "rstcorr"
 """Keyword of the correlation of the errors of neighbouring pixels, in lower case."""
 
+SHARE_KEYWORD = "rstshare"
+"""Keyword of the share of the truth that the uncertainty was asked to contain, in lower case."""
+
 UNKNOWN_KEYWORD = "rstunkn"
 """Keyword of the number of pixels whose uncertainty is infinite, in lower case."""
 
 _MOST_DRAWS = 1000
 
 
-def find_model(method, restored):
+def find_model(method, restored, share=None):
     """
     Find the error model of what a method has restored.
 
@@ -42,6 +46,8 @@ def find_model(method, restored):
         The method.
     restored : `~sunpy_restore.core.restoration.methods.Restored`
         What it has restored.
+    share : `float`, optional
+        See `standard_deviation`.
 
     Returns
     -------
@@ -50,12 +56,12 @@ def find_model(method, restored):
     Raises
     ------
     ValueError
-        There is none for the method or its weights.
+        There is none for the method or its weights, or it has no interval for the share.
     """
-    return error_model(method, restored.method or method.name)
+    return error_model(method, restored.method or method.name, share)
 
 
-def standard_deviation(observation, restored, method, model):
+def standard_deviation(observation, restored, method, model, share=None):
     """
     Predict the uncertainty of a restored image.
 
@@ -69,6 +75,9 @@ def standard_deviation(observation, restored, method, model):
         The method.
     model : `~sunpy_restore.core.uncertainty.errormodel.ErrorModel`
         Its error model.
+    share : `float`, optional
+        Share of the truth that the interval for it contains, one of
+        `~sunpy_restore.core.uncertainty.conformal.SHARES`; by default a compromise between all.
 
     Returns
     -------
@@ -85,7 +94,7 @@ def standard_deviation(observation, restored, method, model):
                 f"Found the features {', '.join(model.features)} in the file of the uncertainty; expected "
                 f"{', '.join(evidence.features)}. Make it again with 'sunpy-restore calibrate {method.task.name}'."
             )
-        sigma[rows][evidence.where] = model.predict(evidence)
+        sigma[rows][evidence.where] = model.predict(evidence, SHARES.get(share))
     return sigma, {width * evidence.magnification: share for width, share in model.correlation.items()}
 
 
@@ -139,15 +148,15 @@ def find_reason(method):
     return getattr(sys.modules[resolve(method.task.evidence).__module__], "UNKNOWN", "")
 
 
-def uncertain(result, sigma, correlation, known=None, before=None, reason=""):
+def uncertain(result, sigma, correlation, known=None, before=None, reason="", share=None):
     """
     Put the uncertainty on a restored Map.
 
     Parameters
     ----------
     result : `~sunpy.map.GenericMap`
-        The restored Map, which is changed: its uncertainty and the header keywords ``RSTCORR``, ``RSTUNKN`` and
-        ``RSTSUMS`` or ``RSTWAVES``.
+        The restored Map, which is changed: its uncertainty and the header keywords ``RSTCORR``, ``RSTUNKN``,
+        ``RSTSHARE`` and ``RSTSUMS`` or ``RSTWAVES``.
     sigma, correlation
         See `standard_deviation`.
     known : optional
@@ -156,6 +165,8 @@ def uncertain(result, sigma, correlation, known=None, before=None, reason=""):
         Uncertainty of the observed Map, which pixels that were not restored keep.
     reason : `str`
         Of which pixels nothing can be known.
+    share : `float`, optional
+        See `standard_deviation`.
     """
     observed = np.isnan(sigma)
     if before is not None and observed.any():
@@ -164,6 +175,8 @@ def uncertain(result, sigma, correlation, known=None, before=None, reason=""):
     result.uncertainty = StdDevUncertainty(sigma.astype(np.float32))
     result.meta[CORRELATION_KEYWORD] = correlations.to_text(correlation)
     result.meta[UNKNOWN_KEYWORD] = unknown
+    if share is not None:
+        result.meta[SHARE_KEYWORD] = share
     if known is not None:
         result.meta[known.keyword] = known.to_text()
     if unknown:
@@ -209,97 +222,3 @@ def check_draws(number):
     if not 1 <= number <= _MOST_DRAWS:
         advice = "Leave it out to draw none" if number < 1 else "Ask for fewer restorations"
         raise ValueError(f"Found samples={number}; expected from 1 to {_MOST_DRAWS}. {advice}.")
-
-
-class StatedErrors:
-    """
-    Errors of a restored image: how large, how correlated, and which of them cancel.
-
-    Errors in a run with a known sum are those of a correlated field, whose sum over the run is subtracted: from each
-    pixel the share that makes the remaining variance smallest. The amplitude of the field is chosen so that the
-    standard deviation of each pixel stays that stated.
-
-    Parameters
-    ----------
-    values, sigma : `numpy.ndarray`
-        Restored values and their uncertainty, shape ``(ny, nx)``; pixels whose uncertainty is infinite, NaN or 0 have
-        no error.
-    correlation : mapping of `float` to `float`
-        Correlation of the errors, see `~sunpy_restore.core.numerics.correlation.fit_correlation`.
-    sums : `~sunpy_restore.core.uncertainty.evidence.KnownSums`
-        Sums that were observed. Runs that contain pixels of unknown uncertainty are not used.
-    """
-
-    def __init__(self, values, sigma, correlation, sums):
-        self.correlation, self.sums = correlation, sums
-        self._sigma = np.where(np.isfinite(sigma), sigma, 0.0)
-        self._share, self._label = np.zeros(sigma.shape), np.zeros(sigma.shape, dtype=int)
-        totals = [0.0]
-        along = correlations.correlation_at(np.arange(len(sigma), dtype=float), sums.correlation)
-        for column, first, last in sums.runs:
-            run = np.s_[first:last, column]
-            if not (self._sigma[run] > 0).all():
-                continue
-            self._label[run] = len(totals)
-            totals.append(sums.error * float(np.sum(values[run], dtype=float)))
-            distance = np.abs(np.subtract.outer(*2 * [np.arange(last - first)]))
-            self._sigma[run], self._share[run] = correlations.cancelling(self._sigma[run], along[distance], totals[-1])
-        self._totals = np.array(totals)
-
-    def variance(self, derivative, restored):
-        """
-        Variance of a linear function of the image.
-
-        Parameters
-        ----------
-        derivative : `numpy.ndarray`
-            Its derivative by each value, shape ``(ny, nx)``.
-        restored : `numpy.ndarray` of `bool`
-            Pixels that were restored; the errors of others are independent.
-
-        Returns
-        -------
-        `float`
-        """
-        shares = self._per_run(derivative * self._share)
-        errors = (derivative - shares[self._label]) * self._sigma
-        variance = (errors[~restored] ** 2).sum() + (shares @ self._totals) ** 2
-        for own, correlation in self._kinds():
-            together = np.where(own & restored, errors, 0.0)
-            variance += (together * correlations.correlated_with(together, correlation)).sum()
-        return float(variance)
-
-    def draw(self, random):
-        """
-        Draw errors as large and as smooth as they are expected.
-
-        Parameters
-        ----------
-        random : `numpy.random.Generator`
-            Source of random numbers.
-
-        Returns
-        -------
-        `numpy.ndarray`
-            Shape ``(ny, nx)``.
-        """
-        errors = np.zeros(self._sigma.shape)
-        for own, correlation in self._kinds():
-            field = self._sigma * correlations.correlated_field(errors.shape, correlation, random)
-            errors = np.where(own, field, errors)
-        if len(self._totals) == 1:
-            return errors
-        wrong = self._totals * random.standard_normal() - self._per_run(errors)
-        return errors + wrong[self._label] * self._share
-
-    def _kinds(self):
-        """Pixels outside and within the runs, with the correlation of their errors."""
-        yield self._label == 0, self.correlation
-        if len(self._totals) > 1:
-            yield self._label > 0, self.sums.correlation
-
-    def _per_run(self, values):
-        """Sums over the runs, from the second on."""
-        sums = np.bincount(self._label.ravel(), values.ravel(), minlength=len(self._totals))
-        sums[0] = 0
-        return sums

@@ -214,7 +214,7 @@ def test_methods_without_a_calibration_are_refused():
 
 @pytest.mark.parametrize("value", ["yes", 1, None])
 def test_it_is_on_or_off(value):
-    with pytest.raises(TypeError, match="expected True or False"):
+    with pytest.raises(TypeError, match="expected True, False"):
         restored(smap(), uncertainty=value)
 
 
