@@ -21,6 +21,7 @@ from sunpy_restore.core.recipes.config import TrainingConfig
 from sunpy_restore.core.recipes.recipe import Recipe, ScoreColumn, recipe_of
 from sunpy_restore.core.restoration.methods import load_method
 from sunpy_restore.core.task import MapFunction, Restoration, resolve
+from sunpy_restore.core.uncertainty.conformal import SHARES
 from sunpy_restore.core.uncertainty.errorfile import check_calibrated
 from sunpy_restore.core.weights.store import available, default_for, locate, read_metadata
 from sunpy_restore.data import SAMPLES, sample_path
@@ -485,4 +486,11 @@ def test_unknown_methods_and_weights_of_classical_ones_are_refused(task):
 def test_uncertainty_is_calibrated_for_all_weights_of_the_package(entry):
     task = get_task(entry.task)
     if isinstance(task, Restoration) and task.evidence is not None:
-        check_calibrated(load_method(task, "network", weights=entry.name))
+        check_calibrated(load_method(task, "network", weights=entry.name), share=0.95)
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("task", RESTORATIONS, ids=lambda task: task.name)
+def test_all_methods_have_uncertainties_for_single_shares(task, share):
+    for name in task.methods:
+        check_calibrated(load_method(task, name), share)

@@ -1,5 +1,7 @@
 """The calibration of uncertainties: every case is tested by a model of other parts, and the table says how well."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,10 +54,28 @@ def test_errors_are_covered_in_parts_that_no_model_has_seen():
         assert row["within_1"] == pytest.approx(0.683, abs=0.03)
         assert row["within_1.96"] == pytest.approx(0.95, abs=0.02)
         assert row["for_95"] == pytest.approx(1.96, abs=0.15)
+        assert row["within_95"] == pytest.approx(0.95, abs=0.02)
         assert row["rms"] == pytest.approx(1, abs=0.1)
     known = evidence(np.random.default_rng(9))
     assert np.std(np.log(model.predict(known) / (2 * np.exp(0.5 * known.features["one"])))) < 0.15
     assert "+- 1.96" in format_coverage(rows)
+
+
+def test_single_shares_are_covered_with_long_tails_and_models_can_be_kept():
+    """The size of the errors of each source differs by a factor that no feature tells."""
+    errors = errors_of(lambda value: np.exp(0.5 * value), cases=240, unlike=0.8)
+    model, tested = models_of(errors)
+    row = coverage_table("network", tested, errors.together(), errors.images)[0]
+    assert row["within_1.96"] < 0.935
+    assert row["within_95"] == pytest.approx(0.95, abs=0.012)
+    known = evidence(np.random.default_rng(9))
+    assert (model.predict(known, 1.0) < model.predict(known)).all()
+    assert (model.predict(known) < model.predict(known, 1.96)).all()
+    old = replace(model, factors=2 * model.factors, ratios={})
+    kept, again = models_of(errors, kept=old)
+    np.testing.assert_array_equal(kept.predict(known), old.predict(known))
+    np.testing.assert_array_equal(kept.ratios[1.96], model.ratios[1.96])
+    assert again["first"].correlation == tested["first"].correlation
 
 
 def test_models_of_a_part_do_not_depend_on_its_errors():
@@ -84,6 +104,7 @@ def test_standard_errors_are_those_of_independent_sources():
         plain = ErrorModel(
             features=("one", "two"), strata=STRATA, low=np.full(2, -3.0), high=np.full(2, 3.0),
             layers=[(np.zeros((1, 2)), np.zeros(1))], factors=np.ones(2), correlation={0.0: 1.0},
+            ratios={1.96: np.ones(2)},
         )  # fmt: skip
         rows[unlike] = coverage_table("network", dict.fromkeys(PARTS, plain), errors.together(), errors.images)[0]
         assert rows[unlike]["cases"] == 2 * rows[unlike]["sources"] == 48

@@ -1,10 +1,18 @@
 """Conformal factors cover the truth as often as they say, and bounds of the risk agree with those of MAPIE."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from sunpy_restore.core.uncertainty.conformal import LEVELS, coverage_factor, risk_bound, risk_controlling_factor
+from sunpy_restore.core.uncertainty.conformal import (
+    LEVELS,
+    coverage_factor,
+    level_factor,
+    risk_bound,
+    risk_controlling_factor,
+)
 
 
 @pytest.mark.parametrize("scale", [0.2, 1.0, 7.0])
@@ -24,10 +32,19 @@ def test_factor_balances_both_levels_where_the_tails_are_heavy():
     assert inner / 0.02 == pytest.approx(-outer / 0.015, rel=0.1)
 
 
-def test_weights_count_as_repetitions():
+@pytest.mark.parametrize("width", LEVELS)
+def test_factor_of_one_level_covers_it_where_the_tails_are_heavy(width):
+    errors = np.abs(stats.t(3).rvs(size=200_000, random_state=2))
+    factor = level_factor(errors, width=width)
+    assert np.mean(errors <= width * factor) == pytest.approx(LEVELS[width], abs=1e-4)
+    assert np.sign(factor - coverage_factor(errors)) == {1.0: -1, 1.96: 1}[width]
+
+
+@pytest.mark.parametrize("find", [coverage_factor, *(partial(level_factor, width=width) for width in LEVELS)])
+def test_weights_count_as_repetitions(find):
     errors = np.abs(np.random.default_rng(3).normal(size=3000))
     weights = np.random.default_rng(4).integers(1, 5, size=3000)
-    assert coverage_factor(errors, weights) == coverage_factor(np.repeat(errors, weights))
+    assert find(errors, weights) == find(np.repeat(errors, weights))
 
 
 def test_bound_agrees_with_mapie():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from sunpy_restore.core.exceptions import WeightsError
+from sunpy_restore.core.uncertainty.conformal import LEVELS
 from sunpy_restore.core.uncertainty.errorfile import read_models, write_models
-from sunpy_restore.core.uncertainty.errormodel import ErrorModel, fit_error_model, stratum_factors
+from sunpy_restore.core.uncertainty.errormodel import ErrorModel, fit_error_model, level_ratios, stratum_factors
 from sunpy_restore.core.uncertainty.evidence import Evidence
 
 NAMES = ("one", "two", "three")
@@ -53,6 +54,31 @@ def test_the_size_of_errors_is_predicted_and_covered_in_each_stratum(model):
         assert np.mean(np.abs(errors) < 1.96 * sigma, where=own) == pytest.approx(0.95, abs=0.015)
 
 
+def test_single_shares_are_covered_in_each_stratum_with_heavy_tails(model):
+    """Errors of one stratum have long tails: no factor covers both levels, and one for each level does."""
+    values, _, errors = drawn(80_000, 5)
+    values[:, 1:] = 0
+    stratum = (values[:, 0] > 0).astype(int)
+    heavy = np.random.default_rng(6).standard_t(3, size=len(errors))
+    errors = np.where(stratum, heavy, errors / np.exp(0.7 * values[:, 0])) * model.ratio(values)
+    known = np.abs(errors) / model.ratio(values), stratum, model.strata
+    factors = stratum_factors(*known)
+    found = dataclasses.replace(model, factors=factors, ratios=level_ratios(factors, *known))
+    for width, share in LEVELS.items():
+        within = np.abs(errors) <= width * found.predict(evidence(values), width)
+        for own in (stratum == 0, stratum == 1):
+            assert within[own].mean() == pytest.approx(share, abs=0.005)
+    compromise = np.abs(errors) <= 1.96 * found.predict(evidence(values))
+    assert compromise[stratum == 1].mean() < 0.94
+
+
+def test_upper_limits_stay_as_they_are_for_all_shares():
+    ratios, stratum = np.full(1000, 0.01), np.repeat([0, 1], 500)
+    known = ratios, stratum, ("weak", "strong"), None, ("strong",)
+    factors = stratum_factors(*known)
+    assert all(found[1] == 1 for found in level_ratios(factors, *known).values())
+
+
 def test_uncertainty_is_in_the_unit_of_the_image_and_infinite_where_nothing_is_known(model):
     values, _, _ = drawn(1000, 3)
     unknown = np.arange(1000) % 3 == 0
@@ -69,7 +95,7 @@ def test_values_beyond_all_that_was_seen_give_finite_uncertainties(model):
 
 
 def test_files_keep_models_and_their_bytes(model, tmp_path):
-    other = dataclasses.replace(model, sha256="ab" * 32)
+    other = dataclasses.replace(model, sha256="ab" * 32, ratios={1.0: np.array([0.75, 1]), 1.96: np.array([1.5, 1])})
     for name in ("one", "two"):
         write_models(tmp_path / name, "toy", {"network": other, "linear": model})
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
@@ -78,6 +104,9 @@ def test_files_keep_models_and_their_bytes(model, tmp_path):
     for name, each in {"network": other, "linear": model}.items():
         np.testing.assert_allclose(found[name].predict(evidence(values)), each.predict(evidence(values)), rtol=1e-5)
         assert found[name].correlation == each.correlation
+        assert {width: list(ratios) for width, ratios in found[name].ratios.items()} == {
+            width: list(ratios) for width, ratios in each.ratios.items()
+        }
         assert (found[name].sha256, found[name].strata) == (each.sha256, each.strata)
 
 
@@ -90,5 +119,8 @@ def test_damaged_files_are_refused(model, tmp_path):
         with pytest.raises(WeightsError, match="expected error models"):
             read_models(path)
     write_models(path, "toy", {"linear": model.with_factors([np.nan, 1], {0.0: 1.0})})
+    with pytest.raises(WeightsError, match="not finite"):
+        read_models(path)
+    write_models(path, "toy", {"linear": dataclasses.replace(model, ratios={1.96: np.array([np.inf, 1])})})
     with pytest.raises(WeightsError, match="not finite"):
         read_models(path)

@@ -103,7 +103,7 @@ def models(tmp_path_factory, monkeypatch):
     layers = [(np.zeros((1, 1)), np.log([1.5]))]
     model = ErrorModel(
         features=("value",), strata=STRATA, low=np.zeros(1), high=np.ones(1), layers=layers, factors=np.ones(2),
-        correlation={0.0: 0.5, 1.8: 0.5},
+        correlation={0.0: 0.5, 1.8: 0.5}, ratios={1.0: np.full(2, 0.75), 1.96: np.full(2, 1.5)},
     )  # fmt: skip
     for name in FUNCTIONS:
         errorfile.write_models(folder / f"{name}.safetensors", name, {"mean": model})
@@ -210,6 +210,29 @@ def test_cubes_and_lists_have_it_too():
 def test_methods_without_a_calibration_are_refused():
     with pytest.raises(ValueError, match="Found no calibrated uncertainty of method 'uncalibrated' of whole"):
         restored(smap(), method="uncalibrated", uncertainty=True)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(True, 3), (0.68, 2.25), (0.95, 4.5), (np.float64(0.95), 4.5)])
+def test_it_is_scaled_for_a_share_of_the_truth(share, expected):
+    result = restored(smap(), "fill", uncertainty=share)
+    np.testing.assert_allclose(result.uncertainty.array[filled(result)], expected, rtol=1e-6)
+    assert result.meta.get("rstshare") == (None if share is True else share)
+    assert restored(smap(), "fill", uncertainty=True).meta["rstcorr"] == result.meta["rstcorr"]
+
+
+@pytest.mark.parametrize("share", [0.9, 1.0, 0.0, -0.95, 95.0, np.nan, np.inf])
+def test_other_shares_are_refused(share):
+    with pytest.raises(ValueError, match=r"expected True, False, 0\.68 or 0\.95, the shares that were calibrated"):
+        restored(smap(), uncertainty=share)
+
+
+def test_calibrations_without_shares_are_refused_before_the_restoration(models):
+    path = models / "fill.safetensors"
+    (found,) = errorfile.read_models(path).values()
+    errorfile.write_models(path, "fill", {"mean": replace(found, ratios={})})
+    with pytest.raises(ValueError, match=r"Found uncertainty=0\.95; expected True.*sunpy-restore calibrate fill"):
+        restored(smap(), "fill", uncertainty=0.95)
+    assert restored(smap(), "fill", uncertainty=True).meta["rstcorr"]
 
 
 @pytest.mark.parametrize("value", ["yes", 1, None])
