@@ -32,15 +32,13 @@ there are fewer than three sources. *Width* is the mean uncertainty in units of 
 uncertainty in the same unit. The width is less than 1 for perfect uncertainties, too, where small and large errors
 occur together; the rms is 1. *At least* is the share within 1.96 sigma that new images of the same kind have on
 average with a confidence of 90 %, by the inequalities of Hoeffding and Bentkus; it is low where there are few
-sources. *95 % within* is the number of sigma within which 95 % of the truth lies: 1.96 for normally distributed errors,
-and more if their distribution has longer tails. It is missing in calibrations that have not measured it. *Sums* is the
-rms error of sums over 16 x 16 pixels in units of the error that `sunpy_restore.measure`
-states.
+sources. *Within 1.96 sigma for 95 %* is the share with ``uncertainty=0.95``, whose factors are those for this interval alone.
+*Sums* is the rms error of sums over 16 x 16 pixels in units of the error that `sunpy_restore.measure` states.
 """
 
 HEADINGS = [
-    "Cases", "Sources", "Within 1 sigma [%]", "Within 1.96 sigma [%]", "95 % within [sigma]", "At least [%]", "Width",
-    "rms",
+    "Cases", "Sources", "Within 1 sigma [%]", "Within 1.96 sigma [%]", "Within 1.96 sigma for 95 % [%]", "At least [%]",
+    "Width", "rms",
 ]  # fmt: skip
 NINETY = 1.645  # standard errors; half width of an interval of 90 %
 
@@ -51,7 +49,9 @@ def percent(text):
 
 def interval(row, level):
     """A share and its interval."""
-    share, error = row[f"within_{level}"], row.get(f"error_{level}")
+    share, error = row.get(f"within_{level}"), row.get(f"error_{level}")
+    if not share:
+        return ""
     if not error:
         return percent(share)
     low, high = (min(max(float(share) + sign * NINETY * float(error), 0), 1) for sign in (-1, 1))
@@ -65,7 +65,7 @@ def number(text):
 def numbers(row):
     return [
         row["cases"], row.get("sources", ""), interval(row, "1"), interval(row, "1.96"),
-        number(row.get("for_95")), percent(row["least"]), number(row["width"]), number(row.get("rms")),
+        interval(row, "95"), percent(row["least"]), number(row["width"]), number(row.get("rms")),
     ]  # fmt: skip
 
 
