@@ -20,7 +20,7 @@ from sunpy_restore.training.calibration import calibrate
 TABLES = Path(__file__).parents[1] / "docs" / "coverage"
 COLUMNS = (
     "method", "stratum", "group", "cases", "sources", "within_1", "error_1", "within_1.96", "error_1.96", "least",
-    "width", "rms", "sums", "for_95", "within_95", "error_95",
+    "width", "rms", "sums", "for_95", "within_68", "error_68", "within_95", "error_95",
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def shown(value):
     return f"{value:.3f}" if isinstance(value, float) else "" if value is None else str(value)
 
 
-OF_SHARES = ("within_95", "error_95")
+OF_SHARES = COLUMNS[-4:]
 
 
 def write_table(path, rows, shares_only=False):

@@ -32,12 +32,13 @@ there are fewer than three sources. *Width* is the mean uncertainty in units of 
 uncertainty in the same unit. The width is less than 1 for perfect uncertainties, too, where small and large errors
 occur together; the rms is 1. *At least* is the share within 1.96 sigma that new images of the same kind have on
 average with a confidence of 90 %, by the inequalities of Hoeffding and Bentkus; it is low where there are few
-sources. *Within 1.96 sigma for 95 %* is the share with ``uncertainty=0.95``, whose factors are those for this interval alone.
+sources. *For 68 %* and *for 95 %* are the shares within 1 sigma with ``uncertainty=0.68`` and within 1.96 sigma with
+``uncertainty=0.95``, whose factors are those for one interval alone.
 *Sums* is the rms error of sums over 16 x 16 pixels in units of the error that `sunpy_restore.measure` states.
 """
 
 HEADINGS = [
-    "Cases", "Sources", "Within 1 sigma [%]", "Within 1.96 sigma [%]", "Within 1.96 sigma for 95 % [%]", "At least [%]",
+    "Cases", "Sources", "Within 1 sigma [%]", "Within 1.96 sigma [%]", "For 68 % [%]", "For 95 % [%]", "At least [%]",
     "Width", "rms",
 ]  # fmt: skip
 NINETY = 1.645  # standard errors; half width of an interval of 90 %
@@ -65,7 +66,7 @@ def number(text):
 def numbers(row):
     return [
         row["cases"], row.get("sources", ""), interval(row, "1"), interval(row, "1.96"),
-        interval(row, "95"), percent(row["least"]), number(row["width"]), number(row.get("rms")),
+        interval(row, "68"), interval(row, "95"), percent(row["least"]), number(row["width"]), number(row.get("rms")),
     ]  # fmt: skip
 
 

@@ -10,7 +10,6 @@ __all__ = ["case_weights", "coverage_table", "error_images", "format_coverage"]
 _SIDE = 16  # pixels of the squares whose sums are tested
 _SQUARES = 20  # of each image
 _INTERVAL = 0.95  # share of the truth in an interval of for_95 sigma
-_WIDTH = SHARES[_INTERVAL]  # of this interval, in units of the uncertainty that was asked for it
 _FEWEST = 100  # samples of a row
 _RESAMPLED = 1000  # times; for the standard errors
 
@@ -63,16 +62,18 @@ def coverage_table(name, models, samples, images, limits=()):
         `None` for fewer than three), ``least`` (the share within 1.96 sigma that new images have with 90 % confidence),
         ``width`` (mean uncertainty in units of the rms error), ``rms`` (rms uncertainty in the same unit), and ``sums``
         (rms of the errors of sums over 16 x 16 pixels in units of their uncertainty; `None` in strata), ``for_95``
-        (number of sigma that contain 95 % of the truth), and ``within_95`` and ``error_95`` (the share of the truth
-        within 1.96 sigma with ``uncertainty=0.95``, and its standard error).
+        (number of sigma that contain 95 % of the truth), and ``within_68``, ``error_68``, ``within_95`` and
+        ``error_95`` (the shares of the truth within 1 sigma with ``uncertainty=0.68`` and within 1.96 sigma with
+        ``uncertainty=0.95``, and their standard errors).
     """
     strata = next(iter(models.values())).strata
-    sigma, wider = (np.empty(len(samples["errors"])) for _ in range(2))
+    sigma, shares = np.empty(len(samples["errors"])), {share: np.empty(len(samples["errors"])) for share in SHARES}
     for part, model in models.items():
         own = samples["part"] == part
         sigma[own] = model.ratio(samples["values"][own]) * model.factors[samples["stratum"][own]]
-        wider[own] = model.ratios[_WIDTH][samples["stratum"][own]]
-    samples = samples | {"sigma": sigma, "wider": wider}
+        for share, width in SHARES.items():
+            shares[share][own] = sigma[own] * model.ratios[width][samples["stratum"][own]]
+    samples = samples | {"sigma": sigma} | shares
     groups = [group for group in dict.fromkeys(samples["group"]) if group]
     selections = [("all", ~np.isin(samples["stratum"], [strata.index(stratum) for stratum in limits]))]
     selections += [(stratum, samples["stratum"] == index) for index, stratum in enumerate(strata)]
@@ -102,8 +103,9 @@ def _coverage(samples, chosen, weighted):
         shares = np.bincount(case, weights * (ratios <= level))
         row[f"within_{level:g}"] = float(shares.mean())
         row[f"error_{level:g}"] = _standard_error(shares, source)
-    shares = np.bincount(case, weights * (ratios <= _WIDTH * part["wider"]))
-    row["within_95"], row["error_95"] = float(shares.mean()), _standard_error(shares, source)
+    for share, width in SHARES.items():
+        shares = np.bincount(case, weights * (np.abs(part["errors"]) <= width * part[share]))
+        row[f"within_{share:.0%}"[:-1]], row[f"error_{share:.0%}"[:-1]] = shares.mean(), _standard_error(shares, source)
     row["for_95"] = quantile(ratios, weights, _INTERVAL)
     row["least"] = 1 - risk_bound(1 - row["within_1.96"], row["sources"])
     rms = np.sqrt(np.average(part["errors"] ** 2, weights=weights))
@@ -181,7 +183,7 @@ def format_coverage(rows):
 
     columns = {"method": "method", "stratum": "kind of pixel", "group": "group", "cases": "cases"}
     shares = {"within_1": "1 sigma", "error_1": "+- 1", "within_1.96": "1.96 sigma", "error_1.96": "+- 1.96"}
-    shares |= {"within_95": "95 %", "error_95": "+- 95 %"}
+    shares |= {"within_68": "for 68 %", "error_68": "+- 68 %", "within_95": "for 95 %", "error_95": "+- 95 %"}
     columns |= shares | {"for_95": "sigma for 95 %", "width": "width / rms", "rms": "rms / rms"}
     table = Table({heading: [row[key] for row in rows] for key, heading in columns.items()})
     for heading in (*shares.values(), "sigma for 95 %", "width / rms", "rms / rms"):

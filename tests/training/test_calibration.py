@@ -67,6 +67,8 @@ def test_single_shares_are_covered_with_long_tails_and_models_can_be_kept():
     model, tested = models_of(errors)
     row = coverage_table("network", tested, errors.together(), errors.images)[0]
     assert row["within_1.96"] < 0.935
+    assert row["within_1"] > 0.695
+    assert row["within_68"] == pytest.approx(0.683, abs=0.02)
     assert row["within_95"] == pytest.approx(0.95, abs=0.012)
     known = evidence(np.random.default_rng(9))
     assert (model.predict(known, 1.0) < model.predict(known)).all()
@@ -104,7 +106,7 @@ def test_standard_errors_are_those_of_independent_sources():
         plain = ErrorModel(
             features=("one", "two"), strata=STRATA, low=np.full(2, -3.0), high=np.full(2, 3.0),
             layers=[(np.zeros((1, 2)), np.zeros(1))], factors=np.ones(2), correlation={0.0: 1.0},
-            ratios={1.96: np.ones(2)},
+            ratios={1.0: np.ones(2), 1.96: np.ones(2)},
         )  # fmt: skip
         rows[unlike] = coverage_table("network", dict.fromkeys(PARTS, plain), errors.together(), errors.images)[0]
         assert rows[unlike]["cases"] == 2 * rows[unlike]["sources"] == 48
