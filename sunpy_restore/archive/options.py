@@ -7,9 +7,10 @@ import numpy as np
 
 from sunpy_restore.core.exceptions import WeightsError
 from sunpy_restore.core.restoration.methods import Method, check_method
-from sunpy_restore.core.restoration.verb import check_choices, check_uncertainty
+from sunpy_restore.core.restoration.verb import check_choices
 from sunpy_restore.core.task import resolve
 from sunpy_restore.core.uncertainty.errorfile import check_calibrated
+from sunpy_restore.core.uncertainty.share import check_uncertainty, share_of
 
 __all__ = ["check_options", "of_any", "without_defaults"]
 
@@ -102,8 +103,7 @@ def _check_methods(tasks, name, weights, uncertainty):
     """Refuse a method that no task has with these weights, or whose uncertainty is calibrated for no task."""
     methods = of_any(tasks, lambda task: _unloaded(task, name, weights))
     if uncertainty:
-        share = None if isinstance(uncertainty, bool | np.bool_) else float(uncertainty)
-        of_any(methods, partial(check_calibrated, share=share))
+        of_any(methods, partial(check_calibrated, share=share_of(uncertainty)))
 
 
 def of_any(items, function):

@@ -120,7 +120,7 @@ def backproj_to_clean(
 
     ``RSTLIKE`` is how far the image is from those that it is compared with; more than 1 is unusual.
     With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, and ``RSTUNKN`` is
-    the number of pixels where it is infinite; ``RSTSHARE`` is the share of the truth that was asked for. ``RSTWAVES``
+    the number of pixels where it is infinite; ``RSTCOVER`` is the share of the truth that was asked for. ``RSTWAVES``
     tells how well the visibilities determine the Fourier components of the image, for the errors of
     `sunpy_restore.measure`.
 

@@ -41,7 +41,7 @@ def add_function(parser, function):
             "--uncertainty", action="store_true", help="add the 1-sigma uncertainty of each restored pixel"
         )
         parser.add_argument(
-            "--share", type=float, metavar="SHARE",
+            "--coverage", type=float, metavar="SHARE",
             help="the same, with 68 or 95 %% of the truth within 1 or 1.96 sigma: 0.68 or 0.95",
         )  # fmt: skip
     existing = parser.add_mutually_exclusive_group()
@@ -100,8 +100,8 @@ def restore_files(args, function: MapFunction, complain):
     options = {name: getattr(args, name) for name in ("method", "weights", "device")}
     if getattr(args, "uncertainty", False):
         options["uncertainty"] = True
-    if getattr(args, "share", None) is not None:
-        options["uncertainty"] = args.share
+    if getattr(args, "coverage", None) is not None:
+        options["uncertainty"] = args.coverage
     options |= given_options(function.options, args)
     shown = sys.stderr.isatty() and not args.no_progress
     if is_single(args.inputs, args.output):

@@ -117,7 +117,7 @@ def desaturate(
     ``RSTLIKE`` is how far the image is from those that it is compared with; more than 1 is unusual.
     With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, ``RSTSUMS`` the
     columns whose sum is known from their charge, and ``RSTUNKN`` is the number of pixels where it is infinite;
-    ``RSTSHARE`` is the share of the truth that was asked for.
+    ``RSTCOVER`` is the share of the truth that was asked for.
 
     Pixels that were saturated by incident light are never filled with less than the full well.
 

@@ -96,7 +96,7 @@ def enhance(
 
     ``RSTLIKE`` is how far the image is from those that it is compared with; more than 1 is unusual.
     With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, and ``RSTUNKN`` is
-    the number of pixels where it is infinite; ``RSTSHARE`` is the share of the truth that was asked for.
+    the number of pixels where it is infinite; ``RSTCOVER`` is the share of the truth that was asked for.
 
     Continuum images are normalised by their own quiet-Sun level, from which sunspots and limb darkening are excluded.
     The result is therefore proportional to the input.

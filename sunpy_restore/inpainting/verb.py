@@ -102,7 +102,7 @@ def inpaint(
 
     ``RSTLIKE`` is how far the image is from those that it is compared with; more than 1 is unusual.
     With an uncertainty, ``RSTCORR`` describes the correlation of the errors of neighbouring pixels, and ``RSTUNKN`` is
-    the number of pixels where it is infinite; ``RSTSHARE`` is the share of the truth that was asked for.
+    the number of pixels where it is infinite; ``RSTCOVER`` is the share of the truth that was asked for.
 
     The instrument sets the blocks in the corners and behind the occulter to zero on board; those in the middle of the
     occulter are sent in most images. What the image shows decides: masked pixels in blocks without data keep the value

@@ -176,6 +176,16 @@ def test_enhances_a_file_as_python_does(run, tmp_path):
     assert [path.name for path in target.parent.iterdir()] == ["enhanced.fits"]
 
 
+def test_the_uncertainty_for_a_share_of_the_truth(run, fails, tmp_path):
+    target = tmp_path / "enhanced.fits"
+    assert run(*bicubic(SAMPLE), "-o", target, "--coverage", "0.95")[0] == 0
+    found = sunpy_restore.load(target)
+    expected = sunpy_restore.enhance(sunpy.map.Map(SAMPLE), method="bicubic", uncertainty=0.95)
+    np.testing.assert_array_equal(found.uncertainty.array, expected.uncertainty.array)
+    assert found.meta["rstcover"] == 0.95
+    fails(*bicubic(SAMPLE), "-o", tmp_path / "no.fits", "--coverage", "0.9", texts=["uncertainty=0.9", "0.68 or 0.95"])
+
+
 def test_network_of_the_registry_and_of_a_file(run, networks, tmp_path):
     assert run("enhance", SAMPLE, "-o", tmp_path / "default.fits", "--device", "cpu")[0] == 0
     entry = default_for("enhance-magnetogram")

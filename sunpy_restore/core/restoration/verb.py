@@ -17,7 +17,6 @@ from sunpy_restore.core.restoration.methods import load_method, restore_observat
 from sunpy_restore.core.system.cluster import active_client, completed, device_of_worker
 from sunpy_restore.core.system.memory import enough_memory
 from sunpy_restore.core.task import Restoration, reference_to, resolve
-from sunpy_restore.core.uncertainty.conformal import SHARES
 from sunpy_restore.core.uncertainty.errorfile import check_calibrated
 from sunpy_restore.core.uncertainty.predicted import (
     check_draws,
@@ -27,8 +26,9 @@ from sunpy_restore.core.uncertainty.predicted import (
     standard_deviation,
     uncertain,
 )
+from sunpy_restore.core.uncertainty.share import check_uncertainty, share_of
 
-__all__ = ["check_choices", "check_uncertainty", "refuse_restored", "run"]
+__all__ = ["check_choices", "refuse_restored", "run"]
 
 
 def run(
@@ -106,7 +106,7 @@ def _results(function, maps, asked, observing):
     }
     if asked.uncertainty:
         for method in methods.values():
-            check_calibrated(method, _share(asked.uncertainty))
+            check_calibrated(method, share_of(asked.uncertainty))
     results = []
     for index, (task, own) in enumerate(zip(tasks, options, strict=True)):
         with named_image(index, len(maps)):
@@ -175,22 +175,6 @@ def check_choices(function, values):
             raise ValueError(f"Unknown {option.name} {value!r}; expected {expected}.")
         if option.flag and not isinstance(value, bool | np.bool_ | None):
             raise TypeError(f"Found {option.name}={value!r}; expected True or False.")
-
-
-def check_uncertainty(uncertainty):
-    """Refuse a value of ``uncertainty`` that is neither boolean nor one of `SHARES`."""
-    if isinstance(uncertainty, bool | np.bool_):
-        return
-    expected = f"expected True, False, {' or '.join(map(str, SHARES))}"
-    if not isinstance(uncertainty, float | np.floating):
-        raise TypeError(f"Found uncertainty={uncertainty!r}; {expected}.")
-    if float(uncertainty) not in SHARES:
-        raise ValueError(f"Found uncertainty={uncertainty}; {expected}, the shares that were calibrated.")
-
-
-def _share(uncertainty):
-    """Share of the truth that the uncertainty was asked to contain, `None` without one."""
-    return None if isinstance(uncertainty, bool | np.bool_) else float(uncertainty)
 
 
 def _bytes(function, maps):
@@ -277,7 +261,7 @@ def _restored(function, smap, visible, method, own, asked):
         result.meta["bunit"] = restored.unit.to_string("fits")
     result.meta.update(restored.cards | score)
     if asked.uncertainty:
-        share = _share(asked.uncertainty)
+        share = share_of(asked.uncertainty)
         model = find_model(method, restored, share)
         sigma, correlation = standard_deviation(observed, restored, method, model, share)
         known, before = find_known(observed, restored, method), None if restored.filled is None else smap.uncertainty

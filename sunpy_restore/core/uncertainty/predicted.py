@@ -14,7 +14,7 @@ from sunpy_restore.core.uncertainty.errorfile import error_model
 
 __all__ = [
     "CORRELATION_KEYWORD",
-    "SHARE_KEYWORD",
+    "COVERAGE_KEYWORD",
     "UNKNOWN_KEYWORD",
     "check_draws",
     "find_known",
@@ -27,7 +27,7 @@ __all__ = [
 CORRELATION_KEYWORD = "rstcorr"
 """Keyword of the correlation of the errors of neighbouring pixels, in lower case."""
 
-SHARE_KEYWORD = "rstshare"
+COVERAGE_KEYWORD = "rstcover"
 """Keyword of the share of the truth that the uncertainty was asked to contain, in lower case."""
 
 UNKNOWN_KEYWORD = "rstunkn"
@@ -156,7 +156,7 @@ def uncertain(result, sigma, correlation, known=None, before=None, reason="", sh
     ----------
     result : `~sunpy.map.GenericMap`
         The restored Map, which is changed: its uncertainty and the header keywords ``RSTCORR``, ``RSTUNKN``,
-        ``RSTSHARE`` and ``RSTSUMS`` or ``RSTWAVES``.
+        ``RSTCOVER`` and ``RSTSUMS`` or ``RSTWAVES``.
     sigma, correlation
         See `standard_deviation`.
     known : optional
@@ -176,7 +176,7 @@ def uncertain(result, sigma, correlation, known=None, before=None, reason="", sh
     result.meta[CORRELATION_KEYWORD] = correlations.to_text(correlation)
     result.meta[UNKNOWN_KEYWORD] = unknown
     if share is not None:
-        result.meta[SHARE_KEYWORD] = share
+        result.meta[COVERAGE_KEYWORD] = share
     if known is not None:
         result.meta[known.keyword] = known.to_text()
     if unknown:

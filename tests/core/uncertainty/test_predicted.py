@@ -216,7 +216,7 @@ def test_methods_without_a_calibration_are_refused():
 def test_it_is_scaled_for_a_share_of_the_truth(share, expected):
     result = restored(smap(), "fill", uncertainty=share)
     np.testing.assert_allclose(result.uncertainty.array[filled(result)], expected, rtol=1e-6)
-    assert result.meta.get("rstshare") == (None if share is True else share)
+    assert result.meta.get("rstcover") == (None if share is True else share)
     assert restored(smap(), "fill", uncertainty=True).meta["rstcorr"] == result.meta["rstcorr"]
 
 
