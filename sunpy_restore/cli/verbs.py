@@ -1,5 +1,6 @@
 """Commands that restore files, one for each function. What a command needs is imported when it runs."""
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def add_function(parser, function):
             "--uncertainty", action="store_true", help="add the 1-sigma uncertainty of each restored pixel"
         )
         parser.add_argument(
-            "--coverage", type=float, metavar="SHARE",
+            "--coverage", type=_share, metavar="SHARE",
             help="the same, with 68 or 95 %% of the truth within 1 or 1.96 sigma: 0.68 or 0.95",
         )  # fmt: skip
     existing = parser.add_mutually_exclusive_group()
@@ -56,6 +57,16 @@ def add_function(parser, function):
     ]
     parser.options.update({action.dest: action for action in grouped})
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
+
+
+def _share(text):
+    """A share of the truth for which the uncertainty is calibrated."""
+    from sunpy_restore.core.uncertainty.conformal import SHARES
+
+    found = [share for share in SHARES if text == str(share)]
+    if not found:
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected {' or '.join(map(str, SHARES))}")
+    return found[0]
 
 
 def add_option(parser, option):
