@@ -12,7 +12,12 @@ from sunpy_restore.inpainting.corona.background import find_background
 from sunpy_restore.inpainting.corona.cells import cell_medians
 from sunpy_restore.inpainting.corona.outliers import find_outliers
 from sunpy_restore.inpainting.corona.surroundings import Surroundings
-from sunpy_restore.inpainting.lasco.detector_edge import edge_response, unusual, without_response
+from sunpy_restore.inpainting.lasco.detector_edge import (
+    edge_response,
+    flat_field_without_edge,
+    unusual,
+    without_response,
+)
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import BLOCK, empty_pixels
 from sunpy_restore.inpainting.lasco.header import check_lasco
@@ -133,11 +138,12 @@ class Observation(observation.Observation):
         """The observation with its ``outliers``, and without the response of the outermost rows and columns."""
         image, response = self.without_edge_response(self.image), self.edge_response
         whole, neighbours = replace(self, outliers=None), self.neighbours
-        outliers = find_outliers(image - self.bias, whole.valid, self.center, self.flat_field)
+        flat_field = flat_field_without_edge(self.flat_field, response, self.binning)
+        outliers = find_outliers(image - self.bias, whole.valid, self.center, flat_field)
         if response is not None:
             outliers |= unusual(response) & whole.valid
             neighbours = None if neighbours is None else np.where(response == 1, neighbours, np.nan)
-        return replace(self, image=image, outliers=outliers, neighbours=neighbours)
+        return replace(self, image=image, outliers=outliers, neighbours=neighbours, flat_field=flat_field)
 
     @cached_property
     def background(self):

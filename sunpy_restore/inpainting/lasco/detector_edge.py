@@ -10,7 +10,7 @@ import numpy as np
 
 from sunpy_restore.inpainting.lasco.header import FULL
 
-__all__ = ["BORDER", "edge_response", "unusual", "without_response"]
+__all__ = ["BORDER", "edge_response", "flat_field_without_edge", "unusual", "without_response"]
 
 BORDER = 5
 """Pixels along the border of a full frame that show no undisturbed corona; the calibration to level 1 discards them."""
@@ -97,6 +97,33 @@ def without_response(image, response, bias=0.0):
     if response is None:
         return image
     return np.where(response == 1, image, bias + (image - bias) / np.maximum(response, _DARKEST))
+
+
+def flat_field_without_edge(flat_field, response, binning=1):
+    """
+    Remove the response of the outermost rows and columns from the flat field, which contains their mean response.
+
+    An image that `without_response` has divided by its own response needs a flat field without it.
+
+    Parameters
+    ----------
+    flat_field : `numpy.ndarray` or `None`
+        Logarithm of the response of the detector to a smooth corona, shape ``(ny, nx)``; NaN where it is unknown.
+    response : `numpy.ndarray` or `None`
+        See `edge_response`; `None` changes nothing.
+    binning : `int`
+        Pixels of the detector along each axis of an image pixel.
+
+    Returns
+    -------
+    `numpy.ndarray` or `None`
+        In pixels with a response, the flat field of the nearest pixel inside of the border.
+    """
+    if flat_field is None or response is None:
+        return flat_field
+    width = -(-BORDER // binning)
+    inside = [np.clip(np.arange(n), width, n - 1 - width) for n in flat_field.shape]
+    return np.where(response == 1, flat_field, flat_field[np.ix_(*inside)])
 
 
 def _ratio(line, levels, extrapolation, seen):

@@ -1,10 +1,18 @@
 """The outermost rows and columns of the detector: measured ratios, and holes that reach the edge of the frame."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sunpy_restore.core.restoration.methods import load_method, restore_observation
-from sunpy_restore.inpainting.lasco.detector_edge import BORDER, edge_response, unusual, without_response
+from sunpy_restore.inpainting.lasco.detector_edge import (
+    BORDER,
+    edge_response,
+    flat_field_without_edge,
+    unusual,
+    without_response,
+)
 from sunpy_restore.inpainting.observation import Observation
 from sunpy_restore.inpainting.task import TASK
 
@@ -57,6 +65,29 @@ def test_holes_at_the_edge_of_the_frame_have_its_response(method):
         relative = (found - truth)[place] / np.median(truth[place] - BIAS)
         assert np.sqrt(np.mean(relative**2)) < 0.03
     np.testing.assert_array_equal(found[~observation.mask], observation.image[~observation.mask])
+
+
+def test_the_network_uses_the_response_of_the_edge_once_though_the_flat_field_contains_it():
+    vignetting = np.linspace(-0.2, 0.2, SIDE)[:, np.newaxis]
+    flat_field = (vignetting + np.log(1.2 * response(dim=0.3))).astype(np.float32)
+    observation, _ = observe(detector="C3", flat_field=flat_field)
+    truth = BIAS + corona() * np.exp(vignetting) * response(dim=0.3)
+    observation = replace(observation, image=np.where(observation.mask, 0, truth))
+    found = restore_observation(observation, load_method(TASK, "network")).data
+    for place in PLACES:
+        relative = (found - truth)[place] / (truth[place] - BIAS)
+        assert np.sqrt(np.mean(relative**2)) < 0.05
+        assert np.abs(relative).max() < 0.3
+
+
+def test_the_flat_field_keeps_the_edge_that_no_response_is_measured_for():
+    flat_field, factors = np.arange(SIDE * SIDE, dtype=float).reshape(SIDE, SIDE), np.ones((SIDE, SIDE))
+    factors[0] = 2.4
+    found = flat_field_without_edge(flat_field, factors)
+    np.testing.assert_array_equal(found[0, BORDER:-BORDER], flat_field[BORDER, BORDER:-BORDER])
+    np.testing.assert_array_equal(found[1:], flat_field[1:])
+    assert flat_field_without_edge(flat_field, None) is flat_field
+    assert flat_field_without_edge(None, factors) is None
 
 
 def test_rows_that_are_lost_as_a_whole_and_difference_images_have_no_response():
