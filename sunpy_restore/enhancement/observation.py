@@ -1,5 +1,6 @@
 """HMI observations: the checks of a Map, and its image, solar disk and quiet-Sun intensity as arrays."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -43,8 +44,12 @@ _MAGNETOGRAM_OUTLIERS = {"excess": 0.2, "limits": (-8.0, 8.0)}
 _FAINTEST = {CONTINUUM.name: 1e-2, MAGNETOGRAM.name: 5e-2}
 """Smallest difference of a bad pixel from what its neighbours predict, in the same units."""
 
-_OUTLYING = 8.0
-"""Smallest difference of outliers from their surroundings, in units of the noise."""
+_OUTLYING = 12.0
+"""
+Noise that is added in quadrature to the smallest difference of outliers from their surroundings, in its own units.
+
+Where structure differs from its surroundings by nearly that, a little noise suffices to make an outlier of it.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,7 +281,7 @@ class Observation(observation.Observation):
 def _outlier_limits(task, noise):
     """Limits of outliers for an image with noise; outliers hardly change the measured noise, because it is a median."""
     limits = _CONTINUUM_OUTLIERS if task is CONTINUUM else _MAGNETOGRAM_OUTLIERS
-    return limits | {"excess": max(limits["excess"], _OUTLYING * noise)}
+    return limits | {"excess": math.hypot(limits["excess"], _OUTLYING * noise)}
 
 
 def _continuum_level(data, valid, on_disk, mu):

@@ -12,7 +12,13 @@ from sunpy_restore.inpainting.corona.background import find_background
 from sunpy_restore.inpainting.corona.cells import cell_medians
 from sunpy_restore.inpainting.corona.outliers import find_outliers
 from sunpy_restore.inpainting.corona.surroundings import Surroundings
-from sunpy_restore.inpainting.lasco.detector_edge import edge_response, unusual, without_response
+from sunpy_restore.inpainting.lasco.detector_edge import (
+    detector_sides,
+    edge_response,
+    flat_field_without_edge,
+    unusual,
+    without_response,
+)
 from sunpy_restore.inpainting.lasco.flat_field import flat_field
 from sunpy_restore.inpainting.lasco.geometry import BLOCK, empty_pixels
 from sunpy_restore.inpainting.lasco.header import check_lasco
@@ -82,6 +88,10 @@ class Observation(observation.Observation):
         Pixels of the detector along each axis of an image pixel.
     turn : `float`
         Angle in degrees by which the image was rotated on the ground.
+    sides : `tuple` of 4 `bool`, optional
+        Sides at which the border of the detector lies, see
+        `~sunpy_restore.inpainting.lasco.detector_edge.detector_sides`; by default all sides of a full frame, and none
+        of another image.
     """
 
     image: np.ndarray
@@ -102,6 +112,7 @@ class Observation(observation.Observation):
     binned_on_ground: bool = False
     binning: int = 1
     turn: float = 0.0
+    sides: tuple[bool, bool, bool, bool] | None = None
 
     @property
     def holes(self):
@@ -122,7 +133,7 @@ class Observation(observation.Observation):
     def edge_response(self):
         """See `~sunpy_restore.inpainting.lasco.detector_edge.edge_response`; `None` at level 1."""
         known = ~(self.mask | self.unobserved)
-        return None if self.level >= 1 else edge_response(self.image - self.bias, known, self.binning)
+        return None if self.level >= 1 else edge_response(self.image - self.bias, known, self.binning, self.sides)
 
     def without_edge_response(self, image):
         """An image in the unit of the observation, divided by the response of the outermost rows and columns."""
@@ -133,11 +144,12 @@ class Observation(observation.Observation):
         """The observation with its ``outliers``, and without the response of the outermost rows and columns."""
         image, response = self.without_edge_response(self.image), self.edge_response
         whole, neighbours = replace(self, outliers=None), self.neighbours
-        outliers = find_outliers(image - self.bias, whole.valid, self.center, self.flat_field)
+        flat_field = flat_field_without_edge(self.flat_field, response, self.binning)
+        outliers = find_outliers(image - self.bias, whole.valid, self.center, flat_field)
         if response is not None:
             outliers |= unusual(response) & whole.valid
             neighbours = None if neighbours is None else np.where(response == 1, neighbours, np.nan)
-        return replace(self, image=image, outliers=outliers, neighbours=neighbours)
+        return replace(self, image=image, outliers=outliers, neighbours=neighbours, flat_field=flat_field)
 
     @cached_property
     def background(self):
@@ -234,7 +246,9 @@ class Observation(observation.Observation):
         if missing.any():
             missing &= ~never_sent
             own["guessed"] = count_guessed(missing, unobserved, np.count_nonzero(missing | never_sent))
-            own["flat_field"] = flat_field(smap.data.shape, lasco, empty_pixels(smap.data, lasco))
+            empty = empty_pixels(smap.data, lasco)
+            own["flat_field"] = flat_field(smap.data.shape, lasco, empty)
+            own["sides"] = detector_sides(smap.data.shape, lasco, empty)
             if neighbours is not None:
                 own["neighbours"] = usable_prediction(smap, neighbours, missing, ~nothing, cls._complete)
         if never_sent.any():

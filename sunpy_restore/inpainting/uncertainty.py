@@ -105,11 +105,12 @@ def _in_wide_holes(scene, unknown):
 
 def _at_border(scene):
     """Filled pixels at the border of the detector."""
-    shape, binning = scene.observation.mask.shape, scene.observation.binning
-    if shape != (FULL // binning, FULL // binning):
-        return np.zeros(len(scene.y), dtype=bool)
-    inside = np.minimum(np.minimum(scene.y, shape[0] - 1 - scene.y), np.minimum(scene.x, shape[1] - 1 - scene.x))
-    return binning * inside < BORDER
+    (ny, nx), binning, sides = scene.observation.mask.shape, scene.observation.binning, scene.observation.sides
+    if sides is None:
+        sides = ((ny, nx) == (FULL // binning, FULL // binning),) * 4
+    distances = (scene.y, nx - 1 - scene.x, ny - 1 - scene.y, scene.x)
+    close = [side & (binning * distance < BORDER) for side, distance in zip(sides, distances, strict=True)]
+    return np.logical_or.reduce(close)
 
 
 def _logarithm(scene, squares):

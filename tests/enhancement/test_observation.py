@@ -89,3 +89,23 @@ def test_arrays_are_normalised_already(dtype):
     assert observation.on_disk.all()
     assert observation.untrusted is None
     assert observation.nothing_to_do is None
+
+
+@pytest.mark.parametrize(
+    ("name", "noise", "seeds"), [("hmi_magnetogram", 20.0, range(6)), ("hmi_continuum_spot", 0.015, (16, 24))]
+)
+def test_noise_on_steep_structure_makes_no_outliers(samples, name, noise, seeds):
+    smap = samples[name]
+    level = 1.0 if name == "hmi_magnetogram" else np.median(smap.data)
+    for seed in seeds:
+        noisy = smap.data + level * noise * np.random.default_rng(seed).standard_normal(smap.data.shape)
+        assert Observation.from_map(smap._new_instance(noisy, smap.meta)).valid.all()
+
+
+def test_bad_pixels_in_noise_are_outliers(samples):
+    smap = samples["hmi_magnetogram"]
+    noisy = smap.data + 20 * np.random.default_rng(0).standard_normal(smap.data.shape)
+    noisy[60, 170] += 400
+    with pytest.warns(RestoreWarning, match="row 60, column 170"):
+        observation = Observation.from_map(smap._new_instance(noisy, smap.meta))
+    np.testing.assert_array_equal(np.argwhere(~observation.valid), [[60, 170]])

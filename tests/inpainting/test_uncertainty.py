@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import astropy.units as u
+
 import sunpy.map
 
 from sunpy_restore import filled, inpaint
@@ -126,6 +128,14 @@ def test_nothing_is_known_at_the_border_of_the_detector(binning, make_lasco):
     smap = make_lasco("C2", binning=binning)
     found = described(Observation.from_map(smap, mask=mask), "harmonic")
     np.testing.assert_array_equal(found.unknown, binning * np.nonzero(mask)[1] < BORDER)
+
+
+def test_nothing_is_known_at_the_border_of_the_detector_in_cutouts(make_lasco):
+    smap = make_lasco("C2").submap((0, 100) * u.pix, top_right=(599, 799) * u.pix)
+    mask = np.zeros(smap.data.shape, dtype=bool)
+    mask[256:320, :32] = mask[-20:, 300:332] = True
+    found = described(Observation.from_map(smap, mask=mask), "harmonic")
+    np.testing.assert_array_equal(found.unknown, np.nonzero(mask)[1] < BORDER)
 
 
 def test_nothing_is_known_in_pixels_that_are_never_sent_or_without_valid_cells():

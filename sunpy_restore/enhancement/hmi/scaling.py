@@ -28,7 +28,7 @@ def refuse_display_scale(field):
     ------
     ValueError
         The values have 256 levels with a range or steps of an 8-bit image, are as small as logarithms, or are all of
-        one sign although some are weaker than the noise. Fewer than 400 values are not checked.
+        one sign, or 0, where they are weaker than the noise. Fewer than 400 values are not checked.
     """
     if field.size < _LEAST_PIXELS:
         return
@@ -44,10 +44,12 @@ def refuse_display_scale(field):
         raise ValueError(f"Found {found}; expected a field in Gauss with its noise, not an 8-bit image. {_REMEDY}")
     weak = field[np.abs(field) < _WEAK]
     if weak.size >= _LEAST_WEAK and not (weak.min() < 0 < weak.max()):
+        both = field.min() < 0 < field.max() and not weak.any()
+        found = "all of them 0" if both else f"none of them {'negative' if weak.min() >= 0 else 'positive'}"
+        reason = "the values may be rounded, or weak ones replaced by 0" if both else "the values may be absolute ones"
         raise ValueError(
-            f"Found {weak.size} pixels with a field weaker than {_WEAK:g} G, none of them "
-            f"{'negative' if weak.min() >= 0 else 'positive'}; expected both signs, because of the noise: the values "
-            f"may be absolute ones. {_REMEDY}"
+            f"Found {weak.size} pixels with a field weaker than {_WEAK:g} G, {found}; expected both signs, because of "
+            f"the noise: {reason}. {_REMEDY}"
         )
 
 

@@ -8,12 +8,13 @@ they are measured in each image.
 
 import numpy as np
 
+from sunpy_restore.inpainting.lasco.geometry import detector_pixels
 from sunpy_restore.inpainting.lasco.header import FULL
 
-__all__ = ["BORDER", "edge_response", "unusual", "without_response"]
+__all__ = ["BORDER", "detector_sides", "edge_response", "flat_field_without_edge", "unusual", "without_response"]
 
 BORDER = 5
-"""Pixels along the border of a full frame that show no undisturbed corona; the calibration to level 1 discards them."""
+"""Pixels along the border of the detector that show no undisturbed corona; the calibration to level 1 discards them."""
 
 _INNER = ((0, 4), (8, 16))  # rows or columns from the border, from which the corona in it is extrapolated
 _STEEPEST = 2.0  # ratio of their brightness
@@ -26,29 +27,58 @@ _DARKEST = 0.1  # ratio by which an image is divided
 _UNUSUAL = 0.2  # difference of a ratio from 1
 
 
-def edge_response(image, known, binning=1):
+def detector_sides(shape, lasco, empty=None):
+    """
+    Find the sides of an image at which the border of the detector lies: all of a full frame, some of a cutout.
+
+    Parameters
+    ----------
+    shape : pair of `int`
+        Shape ``(ny, nx)`` of the image.
+    lasco : `~sunpy_restore.inpainting.lasco.header.Lasco`
+        Properties of the image.
+    empty : `numpy.ndarray` of `bool`, optional
+        Pixels without data, with which a cutout is placed exactly.
+
+    Returns
+    -------
+    `tuple` of 4 `bool`
+        The first row, the last column, the last row and the first column, in the order in which `numpy.rot90` makes
+        them the first row.
+    """
+    x, y = detector_pixels(shape, lasco, empty)
+    if x.size != shape[1]:  # rotated
+        return (False,) * 4
+    places = (y[0, 0], x[0, -1], y[-1, 0], x[0, 0])
+    return tuple(bool(min(place, FULL - 1 - place) < BORDER) for place in places)
+
+
+def edge_response(image, known, binning=1, sides=None):
     """
     Measure the response of the outermost rows and columns to the corona that is extrapolated from those next to them.
 
     Parameters
     ----------
     image : `numpy.ndarray`
-        Full frame of level 0.5 above the bias, shape ``(ny, nx)``.
+        Image of level 0.5 above the bias, shape ``(ny, nx)``.
     known : `numpy.ndarray` of `bool`
         Observed pixels.
     binning : `int`
         Pixels of the detector along each axis of an image pixel.
+    sides : `tuple` of 4 `bool`, optional
+        See `detector_sides`; by default all sides of a full frame, and none of another image.
 
     Returns
     -------
     `numpy.ndarray` or `None`
-        Shape ``(ny, nx)``; 1 except in the outermost pixels. `None` if the image is no full frame, or has no measurable
-        response.
+        Shape ``(ny, nx)``; 1 except in the outermost pixels. `None` if the image does not reach the border of the
+        detector, or has no measurable response.
     """
-    if image.shape != (FULL // binning,) * 2:
+    sides = (image.shape == (FULL // binning,) * 2,) * 4 if sides is None else sides
+    if not any(sides):
         return None
     width, response = -(-BORDER // binning), np.ones(image.shape)
-    for turn in range(4):
+    for turn in np.flatnonzero(sides):
         turned, seen, result = (np.rot90(part, turn) for part in (image, known, response))
         bands = [slice(width + low, width + high) for low, high in _INNER]
         levels = [
@@ -97,6 +127,33 @@ def without_response(image, response, bias=0.0):
     if response is None:
         return image
     return np.where(response == 1, image, bias + (image - bias) / np.maximum(response, _DARKEST))
+
+
+def flat_field_without_edge(flat_field, response, binning=1):
+    """
+    Remove the response of the outermost rows and columns from the flat field, which contains their mean response.
+
+    An image that `without_response` has divided by its own response needs a flat field without it.
+
+    Parameters
+    ----------
+    flat_field : `numpy.ndarray` or `None`
+        Logarithm of the response of the detector to a smooth corona, shape ``(ny, nx)``; NaN where it is unknown.
+    response : `numpy.ndarray` or `None`
+        See `edge_response`; `None` changes nothing.
+    binning : `int`
+        Pixels of the detector along each axis of an image pixel.
+
+    Returns
+    -------
+    `numpy.ndarray` or `None`
+        In pixels with a response, the flat field of the nearest pixel inside of the border.
+    """
+    if flat_field is None or response is None:
+        return flat_field
+    width = -(-BORDER // binning)
+    inside = [np.clip(np.arange(n), width, n - 1 - width) for n in flat_field.shape]
+    return np.where(response == 1, flat_field, flat_field[np.ix_(*inside)])
 
 
 def _ratio(line, levels, extrapolation, seen):

@@ -38,6 +38,9 @@ _DISCS = {"C2": (60, 200), "C3": (50, 100)}
 _STOPS = {"C2": (480, 620), "C3": (500, 570)}
 _RING = 0.9
 
+_FEWEST_BLOCKS = 8  # of the table in an image, whose share without data tells whether they were set to zero on board
+_SENT = 0.25  # of these blocks; if fewer are without data, all of them were sent, and some were lost
+
 _SHRINKAGE = 4  # pixels by which the interpolation to level 1 makes a block smaller
 
 MARGIN = 5
@@ -87,9 +90,10 @@ def unobserved_pixels(data, lasco, empty=None):
     Find pixels that the instrument or the calibration hides, and that have no data in this image.
 
     At level 0.5 these are the blocks behind the occulter and in the corners, which are set to zero on board. Those in
-    the middle of the occulter are sent together in most images; if one of them has data, none of them is hidden. At
-    level 1 they are the pixels that the calibration masks: the occulter, the pylon, and pixels outside of the field of
-    view. Discs and fields of view that a user has masked around the centre of the Sun are found at both levels.
+    the middle of the occulter are sent together in most images; if one of them has data, none of them is hidden. If
+    most of the other blocks have data, all blocks were sent in this image, and none of them is hidden. At level 1 they
+    are the pixels that the calibration masks: the occulter, the pylon, and pixels outside of the field of view. Discs
+    and fields of view that a user has masked around the centre of the Sun are found at both levels.
 
     Parameters
     ----------
@@ -124,6 +128,9 @@ def unobserved_pixels(data, lasco, empty=None):
     middle = np.intersect1d(np.flatnonzero(middle), number)
     if not zeroed[middle].all():
         zeroed[middle] = False
+    others = np.setdiff1d(number, middle)
+    if len(others) >= _FEWEST_BLOCKS and zeroed[others].mean() < _SENT:
+        zeroed[others] = False
     hidden[blocks] |= zeroed[number]
     return hidden
 

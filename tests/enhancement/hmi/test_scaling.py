@@ -28,6 +28,10 @@ DISPLAY = {
     "natural logarithm": (lambda field: np.sign(field) * np.log1p(np.abs(field)), "no field stronger than 7.64 G"),
     "absolute value": (np.abs, "none of them negative"),
     "negative absolute value": (lambda field: -np.abs(field), "none of them positive"),
+    "weak ones replaced by 0": (
+        lambda field: np.where(np.abs(field) < 15, 0, field),
+        "weaker than 10 G, all of them 0",
+    ),
     "tesla": (lambda field: 1e-4 * field, "no field stronger than 0.209 G"),
     "zeros": (np.zeros_like, "no field stronger than 0 G"),
 }

@@ -1,10 +1,22 @@
 """The outermost rows and columns of the detector: measured ratios, and holes that reach the edge of the frame."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+import astropy.units as u
+
 from sunpy_restore.core.restoration.methods import load_method, restore_observation
-from sunpy_restore.inpainting.lasco.detector_edge import BORDER, edge_response, unusual, without_response
+from sunpy_restore.inpainting.lasco.detector_edge import (
+    BORDER,
+    detector_sides,
+    edge_response,
+    flat_field_without_edge,
+    unusual,
+    without_response,
+)
+from sunpy_restore.inpainting.lasco.header import check_lasco
 from sunpy_restore.inpainting.observation import Observation
 from sunpy_restore.inpainting.task import TASK
 
@@ -57,6 +69,64 @@ def test_holes_at_the_edge_of_the_frame_have_its_response(method):
         relative = (found - truth)[place] / np.median(truth[place] - BIAS)
         assert np.sqrt(np.mean(relative**2)) < 0.03
     np.testing.assert_array_equal(found[~observation.mask], observation.image[~observation.mask])
+
+
+def test_the_network_uses_the_response_of_the_edge_once_though_the_flat_field_contains_it():
+    vignetting = np.linspace(-0.2, 0.2, SIDE)[:, np.newaxis]
+    flat_field = (vignetting + np.log(1.2 * response(dim=0.3))).astype(np.float32)
+    observation, _ = observe(detector="C3", flat_field=flat_field)
+    truth = BIAS + corona() * np.exp(vignetting) * response(dim=0.3)
+    observation = replace(observation, image=np.where(observation.mask, 0, truth))
+    found = restore_observation(observation, load_method(TASK, "network")).data
+    for place in PLACES:
+        relative = (found - truth)[place] / (truth[place] - BIAS)
+        assert np.sqrt(np.mean(relative**2)) < 0.05
+        assert np.abs(relative).max() < 0.3
+
+
+def test_the_flat_field_keeps_the_edge_that_no_response_is_measured_for():
+    flat_field, factors = np.arange(SIDE * SIDE, dtype=float).reshape(SIDE, SIDE), np.ones((SIDE, SIDE))
+    factors[0] = 2.4
+    found = flat_field_without_edge(flat_field, factors)
+    np.testing.assert_array_equal(found[0, BORDER:-BORDER], flat_field[BORDER, BORDER:-BORDER])
+    np.testing.assert_array_equal(found[1:], flat_field[1:])
+    assert flat_field_without_edge(flat_field, None) is flat_field
+    assert flat_field_without_edge(None, factors) is None
+
+
+CUTOUTS = {
+    (0, 0): (True, False, False, True),
+    (0, 424): (False, False, True, True),
+    (324, 424): (False, True, True, False),
+    (160, 200): (False, False, False, False),
+}
+
+
+@pytest.mark.parametrize(("corner", "sides"), CUTOUTS.items())
+def test_sides_of_cutouts_at_the_border_of_the_detector(corner, sides, make_lasco):
+    smap = make_lasco("C2").submap(corner * u.pix, top_right=(corner[0] + 699, corner[1] + 599) * u.pix)
+    assert smap.data.shape == (600, 700)
+    lasco = check_lasco(smap)
+    assert detector_sides(smap.data.shape, lasco, smap.data == 0) == sides
+    assert detector_sides(smap.data.shape, replace(lasco, turn=30.0)) == (False,) * 4
+
+
+@pytest.mark.parametrize("turn", [0.0, 180.0])
+def test_all_sides_of_full_frames_are_at_the_border(turn, make_lasco):
+    smap = make_lasco("C3", binning=2)
+    assert detector_sides(smap.data.shape, replace(check_lasco(smap), turn=turn)) == (True,) * 4
+
+
+@pytest.mark.parametrize("method", ["harmonic", "radial"])
+def test_holes_of_cutouts_at_the_edge_of_the_frame_have_its_response(method, make_lasco):
+    counts = BIAS + 0.1 * corona() * response()
+    complete = make_lasco("C2", data=counts, offset=BIAS).submap((100, 500) * u.pix, top_right=(899, 1023) * u.pix)
+    hole = np.zeros(complete.data.shape, dtype=bool)
+    hole[-32:, 380:412] = True
+    observation = Observation.from_map(complete, mask=hole)
+    found = restore_observation(observation, load_method(TASK, method)).data
+    relative = (found - complete.data)[hole] / np.median(complete.data[hole] - BIAS)
+    assert np.sqrt(np.mean(relative**2)) < 0.03
 
 
 def test_rows_that_are_lost_as_a_whole_and_difference_images_have_no_response():

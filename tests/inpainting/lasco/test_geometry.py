@@ -60,6 +60,20 @@ def test_blocks_in_the_middle_of_the_occulter_are_sent_together(
         np.testing.assert_array_equal(unobserved_pixels(smap.data, check_lasco(smap)), expected)
 
 
+@pytest.mark.parametrize(("lost", "hidden"), [(0.0, False), (0.2, False), (0.4, True), (1.0, True)])
+@pytest.mark.parametrize("detector", ["C2", "C3"])
+def test_in_images_that_were_sent_as_a_whole_no_block_is_hidden(make_lasco, unobserved_table, detector, lost, hidden):
+    table = unobserved_table(detector)
+    blocks = np.argwhere(table[::32, ::32])
+    chosen = np.random.default_rng(1).permutation(len(blocks))[: round(lost * len(blocks))]
+    empty = np.zeros_like(table)
+    for row, column in 32 * blocks[chosen]:
+        empty[row : row + 32, column : column + 32] = True
+    smap = make_lasco(detector, data=np.where(empty, 0, 1000).astype("i2"))
+    found = unobserved_pixels(smap.data, check_lasco(smap))
+    np.testing.assert_array_equal(found, empty & hidden)
+
+
 @pytest.mark.parametrize(("detector", "number"), [("C2", 8), ("C3", 17)])
 def test_binned_images_have_fewer_unobserved_blocks(make_lasco, unobserved_table, detector, number):
     smap = make_lasco(detector, binning=2)
