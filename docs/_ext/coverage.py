@@ -8,6 +8,7 @@ import csv
 import shutil
 from pathlib import Path
 
+from sunpy_restore.backprojection.uncertainty import UNBIASED
 from sunpy_restore.core.weights.markup import RESTRUCTUREDTEXT
 from sunpy_restore.core.weights.store import available
 from sunpy_restore.tasks import function_of, get_task
@@ -34,14 +35,17 @@ occur together; the rms is 1. *At least* is the share within 1.96 sigma that new
 average with a confidence of 90 %, by the inequalities of Hoeffding and Bentkus; it is low where there are few
 sources. *95 % within* is the number of sigma within which 95 % of the truth lies: 1.96 for normally distributed errors,
 and more if their distribution has longer tails. It is missing in calibrations that have not measured it. *Sums* is the
-rms error of sums over 16 x 16 pixels in units of the error that `sunpy_restore.measure`
-states.
+rms error of sums over 16 x 16 pixels in units of the error that follows from the correlation of the errors
+(``RSTCORR``). `sunpy_restore.measure` states this error, except where it knows more: the sums over bloomed columns
+(``RSTSUMS``) or the visibilities (``RSTWAVES``).
 """
 
 HEADINGS = [
     "Cases", "Sources", "Within 1 sigma [%]", "Within 1.96 sigma [%]", "95 % within [sigma]", "At least [%]", "Width",
     "rms",
 ]  # fmt: skip
+BY_VISIBILITIES = {"backproj": UNBIASED}
+"""Methods of tasks of whose sums the correlation does not describe the error, because the visibilities are used."""
 NINETY = 1.645  # standard errors; half width of an interval of 90 %
 
 
@@ -80,8 +84,18 @@ def page(name, rows):
     divided = [f"``{row['method']}``" for row in overall if not row.get("sources")]
     if divided:
         lines += [f"One division into cases for the fit, the factors and the test: {', '.join(divided)}.", ""]
-    table = [[f"``{row['method']}``", *numbers(row), number(row["sums"])] for row in overall]
+    others = BY_VISIBILITIES.get(task.name, ())
+    table = [
+        [f"``{row['method']}``", *numbers(row), "" if row["method"] in others else number(row["sums"])]
+        for row in overall
+    ]
     lines += [RESTRUCTUREDTEXT.table(table, ["Method", *HEADINGS, "Sums"]), ""]
+    if others:
+        lines += [
+            f"*Sums* is left out for {' and '.join(f'``{method}``' for method in others)}: `sunpy_restore.measure` "
+            "derives the errors of their sums from the visibilities (``RSTWAVES``), not from the correlation. "
+            ":doc:`/guide/trust` gives the coverage of their fluxes.", "",
+        ]  # fmt: skip
     for row in overall:
         own = [each for each in rows if each["method"] == row["method"]]
         heading = f"Method ``{row['method']}``"
