@@ -32,7 +32,7 @@ __all__ = ["demo"]
 _TEXTURE = (400, 400)  # pixels of the synthetic granulation
 _FRINGES = (
     "The core causes diffraction fringes around it. Their observed strength should be the predicted one (ratio 1).",
-    "They explain a small share of the differences between pixels; the rest is corona. Compare the rows: more is better.",
+    "They explain a small share of the differences between pixels; the rest is corona. Compare rows: more is better.",
 )
 
 

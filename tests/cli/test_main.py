@@ -664,7 +664,7 @@ def test_demo(run, networks, tmp_path, monkeypatch):
     np.testing.assert_array_equal(smap.data[~mask], observed.data[~mask])
     strength, share = fringe_strength(smap.data, mask, 193), 100 * (1 - fringe_residual(smap.data, mask, 193))
     assert f"fringes observed / predicted {strength:.2f}, explain {share:.2f} %" in line
-    assert "Compare the rows: more is better." in out
+    assert "Compare rows: more is better." in out
     assert f"core {1e-6 * smap.data[mask].sum():.2f} million DN" in line
     line = next(line for line in out.splitlines() if line.endswith("cme_radial.fits"))
     observed, smap = sunpy.map.Map(CORONA), sunpy.map.Map(folder / "lasco_c3_cme_radial.fits")

@@ -18,10 +18,12 @@ from sunpy_restore.core.datasets.manifest import Item, Manifest, has_manifest, r
 from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.system.atomic import atomic_path
 from sunpy_restore.tasks import get_task
-from sunpy_restore.training.dataset.copies import points_of, without_copies
+from sunpy_restore.training.dataset.copies import points_of
 from sunpy_restore.training.dataset.download import download
 from sunpy_restore.training.dataset.files import candidates, find_files
 from sunpy_restore.training.dataset.journal import Journal
+from sunpy_restore.training.dataset.overlaps import find_overlaps
+from sunpy_restore.training.dataset.scenes import thumbnail_of
 from sunpy_restore.training.dataset.splits import assign, duration
 from sunpy_restore.training.dataset.table import check_both_splits
 
@@ -42,8 +44,9 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
     All files below the folders are considered, whatever their names. The header decides whether the recipe of the task
     takes an image; its quality keywords are checked, and images with the same pixels are taken once, as are parts and
     mirrored or transposed copies of images. The images are split into those for training and those for validation by
-    time, with a gap between them; where there is only one image, or only images of one time, by region. An image has
-    the licences and credits of all its copies.
+    time, with a gap between them; where there is only one image, or only images of one time, by region. Images of
+    unknown time that overlap, or show one scene with noise or pixels of their own, are split at the same place. An
+    image has the licences and credits of all its copies.
 
     The folder ``out`` then contains one file per image in ``shards/``, and ``manifest.json``, which
     `~sunpy_restore.training.train` and `~sunpy_restore.training.evaluate` read. If it has a manifest already, files
@@ -83,6 +86,11 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
         A folder with images does not exist.
     RuntimeError
         An archive cannot be searched, or none of its files can be downloaded.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        Too many images have no time, so that not all pairs of them were searched for common scenes.
     """
     recipe, out = recipe_of(get_task(task)), Path(out)
     queries = [fido] if isinstance(fido, str) else list(fido or ())
@@ -186,8 +194,9 @@ def _taken(recipe, origin, candidate, notes, out):
     digest.update(np.ascontiguousarray(candidate.data, dtype="<f4"))
     digest = digest.hexdigest()
     shard = f"{SHARDS}/{digest[:24]}.safetensors"
+    found = {"image": image, "points": points_of(image), "thumbnail": thumbnail_of(image)}
     with atomic_path(out / shard) as temporary:
-        temporary.write_bytes(save({"image": image, "points": points_of(image)}, {"sha256": digest}))
+        temporary.write_bytes(save(found, {"sha256": digest}))
     return Item(
         origin=origin, sha256=digest, shard=shard, shape=image.shape, group=sample.group, unit=sample.unit,
         pixel_scale=sample.pixel_scale, least=sample.least, values=dict(sample.values), time=candidate.time,
@@ -237,7 +246,7 @@ def split_items(journal, earlier, out, data_name, splitting, gap):
             continue
         seen[item.sha256] = item.origin
         new.append(replace(_with_terms(item, terms), split=""))
-    new, copies = without_copies(new, fixed, out, gap)
-    items, others = assign(new, fixed, splitting, gap)
+    new, copies, placed = find_overlaps(new, fixed, out, gap)
+    items, others = assign(new, fixed, splitting, gap, placed)
     refused += [(item.origin, reason) for item, reason in copies + others]
     return Manifest(out, data_name, gap, items, sorted(refused))

@@ -19,6 +19,7 @@ from sunpy_restore.training.dataset.build import SHARDS, agreed_gap, first_sente
 from sunpy_restore.training.dataset.copies import points_of
 from sunpy_restore.training.dataset.files import candidates, find_files
 from sunpy_restore.training.dataset.journal import Journal
+from sunpy_restore.training.dataset.scenes import thumbnail_of
 from sunpy_restore.training.dataset.table import check_both_splits
 
 __all__ = ["build_pairs"]
@@ -199,8 +200,9 @@ def _written(recipe, half, truth, out):
         digest.update(np.ascontiguousarray(candidate.data, dtype="<f4"))
     digest = digest.hexdigest()
     shard = f"{SHARDS}/{digest[:24]}.safetensors"
+    found = {"image": image, "truth": restored, "points": points_of(image), "thumbnail": thumbnail_of(image)}
     with atomic_path(out / shard) as temporary:
-        temporary.write_bytes(save({"image": image, "truth": restored, "points": points_of(image)}, {"sha256": digest}))
+        temporary.write_bytes(save(found, {"sha256": digest}))
     terms = {
         name: "; ".join(dict.fromkeys(filter(None, values)))
         for name, values in (
