@@ -15,6 +15,7 @@ from sunpy_restore.core.datasets.imagelist import described_list
 from sunpy_restore.core.datasets.made import Made
 from sunpy_restore.core.datasets.manifest import described
 from sunpy_restore.core.inference.network import fit
+from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.recipes.configfile import changed
 from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.weights.store import resolve, write
@@ -79,7 +80,8 @@ def train(
         Kind of device, such as ``"gpu"`` or ``"cpu"``, in Lightning's spelling.
     minutes : `float`, optional
         End the training after this time, even if steps are left; the weights are then those of the last step. It
-        counts from the call, so that the preparation of the data is part of it, but not the last validation.
+        counts from the call, so that the preparation of the data is part of it, but not the last validation. The
+        preparation is not cut short: if it takes longer, one step follows, with a warning.
 
     Returns
     -------
@@ -100,6 +102,11 @@ def train(
     ~sunpy_restore.core.exceptions.TrainingError
         The loss is NaN or infinite, and its batch is kept in ``bad_batch.safetensors``; the weights are not finite; or
         the memory is too small.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        The preparation of the data took all of ``minutes``; or the processor lacks the precision.
     """
     if minutes is not None and not minutes > 0:
         raise ValueError(f"Found minutes = {minutes:g}; expected a positive number.")
@@ -125,8 +132,8 @@ def train(
     with quiet(), explained_memory(config), interruptible(out / LAST):
         averaging = [callbacks.EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []
         own = [continuation, FiniteLoss(out), *averaging, kept]
-        left = None if minutes is None else max(60 * minutes - (time.monotonic() - started), 1)
-        where = {"devices": devices, "nodes": nodes, "accelerator": accelerator, "seconds": left}
+        where = {"devices": devices, "nodes": nodes, "accelerator": accelerator}
+        where["seconds"] = _time_left(minutes, time.monotonic() - started, progress)
         trainer = make_trainer(config, out, own, progress=progress, **where)
         loaders = [DataLoader(dataset, config.batch_size) for dataset in validation.values()]
         trainer.fit(
@@ -182,6 +189,22 @@ def _checkpoint(out, resume):
     if resume and not path.exists():
         raise FileNotFoundError(f"Found no checkpoint {path}; expected one to resume from. Train without resume first.")
     return path if resume else None
+
+
+def _time_left(minutes, used, progress):
+    """Seconds that the preparation of the data leaves for the training; `None` if they are not limited."""
+    if minutes is None:
+        return None
+    left = 60 * minutes - used
+    if left < 1:
+        warn_user(
+            f"The preparation of the data took {used:.0f} s, longer than the {60 * minutes:.0f} s of minutes={minutes:g}: "
+            "the training ends after its first step. Set a larger value of minutes, or workers, which prepare the data "
+            "of some tasks in several processes."
+        )
+    elif progress:
+        tqdm.write(f"The preparation took {used:.0f} s; {left:.0f} s are left for the training", file=sys.stderr)
+    return max(left, 1)
 
 
 def _configuration(recipe, config, changes):
