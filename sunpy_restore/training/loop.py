@@ -198,9 +198,9 @@ def _time_left(minutes, used, progress):
     left = 60 * minutes - used
     if left < 1:
         warn_user(
-            f"The preparation of the data took {used:.0f} s, longer than the {60 * minutes:.0f} s of minutes={minutes:g}: "
-            "the training ends after its first step. Set a larger value of minutes, or workers, which prepare the data "
-            "of some tasks in several processes."
+            f"The preparation of the data took {used:.0f} s of the {60 * minutes:.0f} s of minutes={minutes:g}: the "
+            "training ends after its first step. Set a larger value of minutes, or workers, which prepare the data of "
+            "some tasks in several processes."
         )
     elif progress:
         tqdm.write(f"The preparation took {used:.0f} s; {left:.0f} s are left for the training", file=sys.stderr)
