@@ -17,13 +17,13 @@ from sunpy_restore.core.datasets.manifest import described
 from sunpy_restore.core.inference.network import fit
 from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.recipes.configfile import changed
-from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.recipes.recipe import Recipe, recipe_of
 from sunpy_restore.core.weights.store import resolve, write
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.adversarial import AdversarialModule
 from sunpy_restore.training.checkpoints import LAST, Checkpoints, measured
 from sunpy_restore.training.continuation import Continuation, Continued, as_json
-from sunpy_restore.training.folders import training_data
+from sunpy_restore.training.folders import existing_folder, training_data, writable_folder
 from sunpy_restore.training.guards import FiniteLoss, check_weights, explained_memory
 from sunpy_restore.training.module import RestorationModule
 from sunpy_restore.training.trainer import interruptible, loader_of, make_trainer, quiet
@@ -80,8 +80,9 @@ def train(
         Kind of device, such as ``"gpu"`` or ``"cpu"``, in Lightning's spelling.
     minutes : `float`, optional
         End the training after this time, even if steps are left; the weights are then those of the last step. It
-        counts from the call, so that the preparation of the data is part of it, but not the last validation. The
-        preparation is not cut short: if it takes longer, one step follows, with a warning.
+        counts from the call, so that the preparation of the data is part of it, but not the last validation and the
+        calibration that some tasks need. The preparation is not cut short: if it takes longer, one step follows, with a
+        warning.
 
     Returns
     -------
@@ -99,6 +100,8 @@ def train(
         The weights to start from cannot be read or do not fit the network.
     FileExistsError
         ``out`` has a checkpoint of an earlier training, and ``resume`` is False.
+    NotADirectoryError, PermissionError
+        ``out`` is a file, or cannot be written.
     ~sunpy_restore.core.exceptions.TrainingError
         The loss is NaN or infinite, and its batch is kept in ``bad_batch.safetensors``; the weights are not finite; or
         the memory is too small.
@@ -113,13 +116,13 @@ def train(
     started, task = time.monotonic(), get_task(task)
     recipe = recipe_of(task)
     config = _configuration(recipe, config, (changes or {}) | ({} if steps is None else {"steps": steps}))
-    data, out = Path(data), Path(out)
+    data, out = existing_folder(data, "the training data"), Path(out)
     checkpoint = _checkpoint(out, resume)
+    writable_folder(out)
     commit = _commit()
     with training_data(data, task.name):
         if progress:
             tqdm.write(f"Preparing the training data of {task.name}", file=sys.stderr)
-        out.mkdir(parents=True, exist_ok=True)
         pl.seed_everything(config.seed, workers=True, verbose=False)
         pairs, validation = recipe.datasets(data, config)
     if workers and isinstance(getattr(pairs, "views", None), Made):
@@ -149,6 +152,8 @@ def train(
         exported = _exported(trainer, module, loaders, kept, config)
     path = out / f"{task.name}-{config.name}.safetensors"
     if trainer.is_global_zero:
+        if progress and type(recipe).calibrate is not Recipe.calibrate:
+            tqdm.write(f"Calibrating the network of {task.name} with the training data", file=sys.stderr)
         recipe.calibrate(module.network, data, config)
         metadata = _metadata(recipe, config, trainer, continuation.seconds) | exported | {"commit": commit}
         own = described_list(data, recipe.list_name(config)) | described(data)

@@ -8,7 +8,9 @@ import torch
 pytest.importorskip("lightning", reason="training needs the extra 'train'")
 
 from sunpy_restore.core.exceptions import RestoreWarning, WeightsError
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.weights.store import read
+from sunpy_restore.tasks import get_task
 from sunpy_restore.training import loop, train, trainer
 
 
@@ -184,6 +186,14 @@ def test_the_time_of_the_preparation_counts(toy, tmp_path, capsys, monkeypatch):
 def test_preparation_is_announced(toy, tmp_path, capsys, progress):
     train("toy", tmp_path, tmp_path / "out", steps=1, progress=progress, accelerator="cpu")
     assert ("Preparing the training data of toy" in capsys.readouterr().err) == progress
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_a_calibration_is_announced(toy, tmp_path, capsys, monkeypatch, calibrated):
+    if calibrated:
+        monkeypatch.setattr(type(recipe_of(get_task("toy"))), "calibrate", lambda *_: None)
+    train("toy", tmp_path, tmp_path / "out", steps=1, accelerator="cpu")
+    assert ("Calibrating the network of toy" in capsys.readouterr().err) == calibrated
 
 
 def test_logs_and_metadata(run, toy, tmp_path):

@@ -26,6 +26,7 @@ from sunpy_restore.training.dataset.overlaps import find_overlaps
 from sunpy_restore.training.dataset.scenes import thumbnail_of
 from sunpy_restore.training.dataset.splits import assign, duration
 from sunpy_restore.training.dataset.table import check_both_splits
+from sunpy_restore.training.folders import writable_folder
 
 __all__ = ["SHARDS", "agreed_gap", "build_dataset", "first_sentence", "licence_of", "quiet", "split_items"]
 
@@ -84,6 +85,8 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
         splits.
     FileNotFoundError
         A folder with images does not exist.
+    NotADirectoryError, PermissionError
+        ``out`` is a file, or cannot be written.
     RuntimeError
         An archive cannot be searched, or none of its files can be downloaded.
 
@@ -106,12 +109,20 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
         raise ValueError("Found neither a folder with images nor a query; expected one of them.")
     earlier = read_manifest(out, recipe.data_name) if has_manifest(out) else None
     gap = agreed_gap(gap, recipe.splitting, earlier, out)
+    if queries:
+        writable_folder(out)
     for query in queries:
         download(recipe, query, out / _DOWNLOADS, progress=progress)
     if (out / _DOWNLOADS).is_dir():
         sources.append(out / _DOWNLOADS)
     files = list(find_files(sources, without=out))
-    (out / SHARDS).mkdir(parents=True, exist_ok=True)
+    if not files and earlier is None:
+        raise ValueError(
+            f"Found no file that may be an image in {', '.join(map(str, sources))}; expected FITS files, JPEG 2000 files "
+            "of Helioviewer or NumPy arrays."
+        )
+    writable_folder(out)
+    (out / SHARDS).mkdir(exist_ok=True)
     journal = Journal(out, recipe.data_name)
     with quiet():
         for name, path in tqdm(files, desc="Images", disable=not progress):

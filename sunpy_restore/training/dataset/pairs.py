@@ -21,6 +21,7 @@ from sunpy_restore.training.dataset.files import candidates, find_files
 from sunpy_restore.training.dataset.journal import Journal
 from sunpy_restore.training.dataset.scenes import thumbnail_of
 from sunpy_restore.training.dataset.table import check_both_splits
+from sunpy_restore.training.folders import writable_folder
 
 __all__ = ["build_pairs"]
 
@@ -85,7 +86,8 @@ def build_pairs(task, sources, out, *, gap=None, progress=False):
     earlier = read_manifest(out, recipe.pairs_name) if has_manifest(out) else None
     gap = agreed_gap(gap, recipe.pairing.splitting, earlier, out)
     files = list(find_files(sources, without=out))
-    (out / SHARDS).mkdir(parents=True, exist_ok=True)
+    writable_folder(out)
+    (out / SHARDS).mkdir(exist_ok=True)
     journal = Journal(out, recipe.pairs_name)
     _images.cache_clear()
     with quiet():
