@@ -118,8 +118,8 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
     files = list(find_files(sources, without=out))
     if not files and earlier is None:
         raise ValueError(
-            f"Found no file that may be an image in {', '.join(map(str, sources))}; expected FITS files, JPEG 2000 files "
-            "of Helioviewer or NumPy arrays."
+            f"Found no file that may be an image in {', '.join(map(str, sources))}; expected FITS or JPEG 2000 "
+            "files, or NumPy arrays."
         )
     writable_folder(out)
     (out / SHARDS).mkdir(exist_ok=True)
