@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -193,6 +194,11 @@ def _checkpoint(out, resume):
         )
     if resume and not path.exists():
         raise FileNotFoundError(f"Found no checkpoint {path}; expected one to resume from. Train without resume first.")
+    if resume and not zipfile.is_zipfile(path):
+        raise ValueError(
+            f"Found the damaged checkpoint {path}; expected one that a training has written. Start the training again "
+            "in another folder, or copy best.ckpt over it, if there is one."
+        )
     return path if resume else None
 
 

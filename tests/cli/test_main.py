@@ -302,6 +302,19 @@ def test_nothing_is_overwritten_unasked(run, fails, tmp_path):
     assert sunpy.map.Map(target).data.shape == (400, 400)
 
 
+def test_a_folder_that_cannot_be_written_is_named_before_the_work(fails, tmp_path, monkeypatch):
+    from sunpy_restore.enhancement import verb
+
+    monkeypatch.setattr(verb, "enhance", lambda *_, **__: pytest.fail("restored first"))
+    (tmp_path / "file").touch()
+    target = tmp_path / "file" / "a.fits"
+    fails(*bicubic(SAMPLE), "-o", target, texts=[target, "cannot be written", "no folder that you may write to"])
+    # The user root may write everywhere
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    target = tmp_path / "new" / "a.fits"
+    fails(*bicubic(SAMPLE), "-o", target, texts=[target, "cannot be written", f"{tmp_path} is no folder"])
+
+
 def test_an_input_is_never_overwritten(fails, tmp_path):
     source = tmp_path / "hmi.fits"
     source.write_bytes(SAMPLE.read_bytes())

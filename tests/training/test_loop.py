@@ -188,6 +188,14 @@ def test_preparation_is_announced(toy, tmp_path, capsys, progress):
     assert ("Preparing the training data of toy" in capsys.readouterr().err) == progress
 
 
+def test_a_damaged_checkpoint_is_named(run, toy, tmp_path):
+    run("out", steps=4)
+    path = tmp_path / "out" / "last.ckpt"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"Found the damaged checkpoint .*last.ckpt; .* copy best.ckpt over it"):
+        train("toy", tmp_path, tmp_path / "out", resume=True, accelerator="cpu")
+
+
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_a_calibration_is_announced(toy, tmp_path, capsys, monkeypatch, calibrated):
     if calibrated:

@@ -59,7 +59,7 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
         Name of the task, such as ``"enhance-continuum"``.
     sources : path-like, or `list` of them, or `None`
         Folders with images: FITS files, also compressed (``.gz``, ``.fz``); JPEG 2000 files of Helioviewer; and NumPy
-        arrays. `~sunpy_restore.training.dataset.files.read_notes` describes the TOML file that an array needs and that
+        arrays. `~sunpy_restore.training.dataset.notes.read_notes` describes the TOML file that an array needs and that
         any other file may have.
     out : path-like
         Folder of the data set.
@@ -185,8 +185,12 @@ def _examine(recipe, name, path, out):
             # One strange header must not end the search in an archive
             except Exception as error:  # noqa: BLE001
                 refused.append((origin, f"Found a header that cannot be read ({error!r})."))
+    except OSError:
+        raise
     except ValueError as error:
         refused.append((name, first_sentence(error)))
+    except Exception as error:  # noqa: BLE001
+        refused.append((name, f"Found a file that cannot be read ({error!r})."))
     return items, refused
 
 

@@ -12,7 +12,7 @@ from sunpy_restore.core.datasets.manifest import read_manifest
 from sunpy_restore.training import build_dataset
 from sunpy_restore.training.dataset import overlaps
 from sunpy_restore.training.dataset.copies import find_copies, points_of
-from sunpy_restore.training.dataset.files import read_notes
+from sunpy_restore.training.dataset.notes import read_notes
 
 TASK = "enhance-magnetogram"
 COPIES = {
