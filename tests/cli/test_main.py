@@ -948,7 +948,7 @@ def test_synthesis_replaces_a_file_only_when_told(run, fails, networks, tmp_path
     target = tmp_path / "texture.fits"
     arguments = ("synthesize", *SIZES, "--method", "spectrum", "-o", str(target))
     target.write_text("precious")
-    fails(*arguments, texts=["exists"])
+    fails(*arguments, texts=["exists. Give another name, or --overwrite"])
     assert target.read_text() == "precious"
     fails(*arguments, "--overwrite", "--scale", "-3", texts=["-3 km"])
     assert target.read_text() == "precious"
