@@ -8,6 +8,7 @@ import csv
 import shutil
 from pathlib import Path
 
+from sunpy_restore.backprojection.uncertainty import UNBIASED
 from sunpy_restore.core.weights.markup import RESTRUCTUREDTEXT
 from sunpy_restore.core.weights.store import available
 from sunpy_restore.tasks import function_of, get_task
@@ -33,14 +34,17 @@ uncertainty in the same unit. The width is less than 1 for perfect uncertainties
 occur together; the rms is 1. *At least* is the share within 1.96 sigma that new images of the same kind have on
 average with a confidence of 90 %, by the inequalities of Hoeffding and Bentkus; it is low where there are few
 sources. *For 68 %* and *for 95 %* are the shares within 1 sigma with ``uncertainty=0.68`` and within 1.96 sigma with
-``uncertainty=0.95``, whose factors are those for one interval alone.
-*Sums* is the rms error of sums over 16 x 16 pixels in units of the error that `sunpy_restore.measure` states.
+``uncertainty=0.95``, whose factors are those for one interval alone. *Sums* is the rms error of sums over 16 x 16 pixels
+in units of the error that follows from the correlation of the errors (``RSTCORR``). `sunpy_restore.measure` states this
+error, except where it knows more: the sums over bloomed columns (``RSTSUMS``) or the visibilities (``RSTWAVES``).
 """
 
 HEADINGS = [
     "Cases", "Sources", "Within 1 sigma [%]", "Within 1.96 sigma [%]", "For 68 % [%]", "For 95 % [%]", "At least [%]",
     "Width", "rms",
 ]  # fmt: skip
+BY_VISIBILITIES = {"backproj": UNBIASED}
+"""Methods of tasks of whose sums the correlation does not describe the error, because the visibilities are used."""
 NINETY = 1.645  # standard errors; half width of an interval of 90 %
 
 
@@ -81,8 +85,18 @@ def page(name, rows):
     divided = [f"``{row['method']}``" for row in overall if not row.get("sources")]
     if divided:
         lines += [f"One division into cases for the fit, the factors and the test: {', '.join(divided)}.", ""]
-    table = [[f"``{row['method']}``", *numbers(row), number(row["sums"])] for row in overall]
+    others = BY_VISIBILITIES.get(task.name, ())
+    table = [
+        [f"``{row['method']}``", *numbers(row), "" if row["method"] in others else number(row["sums"])]
+        for row in overall
+    ]
     lines += [RESTRUCTUREDTEXT.table(table, ["Method", *HEADINGS, "Sums"]), ""]
+    if others:
+        lines += [
+            f"*Sums* is left out for {' and '.join(f'``{method}``' for method in others)}: `sunpy_restore.measure` "
+            "derives the errors of their sums from the visibilities (``RSTWAVES``), not from the correlation. "
+            ":doc:`/guide/trust` gives the coverage of their fluxes.", "",
+        ]  # fmt: skip
     for row in overall:
         own = [each for each in rows if each["method"] == row["method"]]
         heading = f"Method ``{row['method']}``"

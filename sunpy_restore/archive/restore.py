@@ -57,7 +57,8 @@ def restore_archive(
     Each image is read, restored and written by itself, so that the memory does not grow with their number. A ledger,
     ``ledger.sqlite`` in the folder or ``NAME.zarr.sqlite`` beside the store, has the state of each. Called again with
     the same arguments, after whatever end, the function restores what is left. An image that fails does not stop the
-    others, and is tried again by the next call.
+    others, and is tried again by the next call. So is one whose result would replace another file: a result of other
+    options, any file of that name, or the result of an earlier source.
 
     Parameters
     ----------
@@ -94,14 +95,12 @@ def restore_archive(
     ------
     TypeError, ValueError
         Unknown function; options with which a function of the package could restore no image, such as an unknown method
-        or an uncertainty that is not calibrated; wrong sink; two sources would have the same result; or both
-        ``workers`` and ``scheduler``.
+        or an uncertainty that is not calibrated; wrong sink; a result would replace a source; or both ``workers``
+        and ``scheduler``.
     ~sunpy_restore.core.exceptions.WeightsError
         The weights cannot be found.
     FileNotFoundError
         There is no such source.
-    FileExistsError
-        A result of other options, or a file of that name, exists.
     BlockingIOError
         Another run writes to the sink.
     PermissionError

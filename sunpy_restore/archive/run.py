@@ -37,7 +37,8 @@ def opened_archive(verb, source, sink, *, overwrite=False, skip_existing=False, 
     name = getattr(function, "name", getattr(function, "__name__", type(function).__name__))
     place = sink_of(sink, name)
     found, missing = sources_of(source, without=Path(place.path).resolve())
-    rows = _rows(found, place, settings)
+    rows, twins = _rows(found, place, settings)
+    missing |= twins
     place.ledger.parent.mkdir(parents=True, exist_ok=True)
     with Ledger(place.ledger) as ledger:
 
@@ -48,17 +49,18 @@ def opened_archive(verb, source, sink, *, overwrite=False, skip_existing=False, 
                 return "done"
             if overwrite:
                 return "waiting"
-            if skip_existing:
-                return "left out"
-            raise FileExistsError(
-                f"{place.where(frame)} exists, and is no result of this source with these options. Choose another "
-                "sink, or set overwrite=True or skip_existing=True."
-            )
+            if not skip_existing:
+                missing[frame.source] = (
+                    f"{place.where(frame)} exists, and is no result of this source with these options. Choose another "
+                    "sink, or set overwrite=True or skip_existing=True."
+                )
+            return "left out"
 
         counts = ledger.register(rows, state_of)
         del found, rows
         work = Work(_reference(function), place, isinstance(function, MapFunction), options)
-        yield Archive(name, work, ledger, counts["waiting"], counts["done"], missing, counts["left out"])
+        left_out = counts["left out"] if skip_existing else 0
+        yield Archive(name, work, ledger, counts["waiting"], counts["done"], missing, left_out)
 
 
 def _function(verb):
@@ -93,13 +95,17 @@ def _origin(function):
 
 
 def _rows(found, place, settings):
-    """Source, target and key of each frame. Results that are next to their sources are no sources."""
+    """
+    Source, target and key of each frame, and the sources whose target is that of an earlier one, with the reasons.
+
+    Results that are next to their sources are no sources.
+    """
     targets = {_resolved(Path(place.path, place.target(source.relative))) for source in found}
     both = targets & {_resolved(source.name) for source in found}
     results = {path for path in both if place.wrote(path)}
     if lost := both - results:
         raise ValueError(f"The output {min(lost)} is an input, which would be lost. Give another folder.")
-    taken, rows = {}, []
+    taken, rows, twins = {}, [], {}
     for source in found:
         if results and _resolved(source.name) in results:
             continue
@@ -107,13 +113,14 @@ def _rows(found, place, settings):
         if target in taken:
             if _resolved(source.name) == _resolved(taken[target]):
                 continue
-            raise ValueError(
-                f"{taken[target]} and {source.name} would both be written to {target}. Restore them in two runs with "
-                "different outputs; files of the same name in several folders can be given as the folder above these."
+            twins[source.name] = (
+                f"It would be written to {target}, as {taken[target]}. Restore it in another run with another output; "
+                "files of the same name in several folders can be given as the folder above these."
             )
+            continue
         taken[target] = source.name
         rows.append((source.name, target, digest(source.identity, settings)))
-    return rows
+    return rows, twins
 
 
 def _resolved(name):
@@ -136,7 +143,8 @@ class Archive:
     waiting, done : `int`
         Number of frames that are to be restored, and of those that were.
     missing : `dict`
-        Sources that could not be downloaded, found or listed, and why.
+        Sources that could not be downloaded, found or listed, or whose results have the place of another file, and
+        why.
     left_out : `int`
         Number of sources whose results were left as they are.
     """

@@ -20,7 +20,7 @@ from sunpy_restore.backprojection.visibilities.fourier import back_projection, w
 from sunpy_restore.core.uncertainty.evidence import Evidence
 from sunpy_restore.core.uncertainty.waves import KnownWaves
 
-__all__ = ["LIMITS", "STRATA", "UNKNOWN", "evidence", "known_waves"]
+__all__ = ["LIMITS", "STRATA", "UNBIASED", "UNKNOWN", "evidence", "known_waves"]
 
 STRATA = ("core", "10 % contour", "empty field", "background")
 """
@@ -46,7 +46,7 @@ Width in arcsec of the Gaussian by which the errors are smoothed, and their stan
 uncertainty, before the visibilities are used: those for which the errors of the total flux, of the flux of a source and
 of its centroid are right in simulations.
 """
-_UNBIASED = ("network", "forward-fit")
+UNBIASED = ("network", "forward-fit")
 """Methods whose total flux is not biased."""
 _NEGATIVE = 1e-3
 """Largest negative value relative to the maximum; images with a residual have larger ones."""
@@ -117,7 +117,7 @@ def known_waves(observation, restored, method):
         without a source, and for methods whose flux is biased by more than the noise, such as CLEAN.
     """
     image = np.asarray(restored.data, dtype=float)
-    if method.name not in _UNBIASED or not image.any():
+    if method.name not in UNBIASED or not image.any():
         return None
     points, grid = observation.own_axes()
     residual = abs(model_visibilities(image, points, grid) - observation.visibilities)

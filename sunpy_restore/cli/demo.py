@@ -30,6 +30,10 @@ from sunpy_restore.inpainting.verb import inpaint
 __all__ = ["demo"]
 
 _TEXTURE = (400, 400)  # pixels of the synthetic granulation
+_FRINGES = (
+    "The core causes diffraction fringes around it. Their observed strength should be the predicted one (ratio 1).",
+    "They explain a small share of the differences between pixels; the rest is corona. Compare rows: more is better.",
+)
 
 
 def demo(folder, *, device=None):
@@ -92,11 +96,12 @@ def _desaturate(name, observed, folder, device):
     methods = ("biharmonic", "diffraction", "network")
     restored = {method: desaturate(observed, method=method, device=device) for method in methods}
     mask, channel = filled(restored["network"]), int(observed.wavelength.value)
+    yield from (f"  {line}" for line in _FRINGES)
     for method, smap in {"before": observed, **restored}.items():
         path = _saved(smap, folder / f"{name}_{method}.fits") if method in restored else ""
         line = (
-            f"  {method:<15}  fringe residual {100 * fringe_residual(smap.data, mask, channel):6.2f} %  "
-            f"observed / predicted {fringe_strength(smap.data, mask, channel):.2f}  "
+            f"  {method:<15}  fringes observed / predicted {fringe_strength(smap.data, mask, channel):.2f}, "
+            f"explain {100 * (1 - fringe_residual(smap.data, mask, channel)):.2f} %  "
             f"flux in the core {1e-6 * smap.data[mask].sum():.2f} million DN  {path}"
         )
         yield line.rstrip()

@@ -58,6 +58,8 @@ def target_of(source, output, suffix, *, overwrite=False):
         The source does not exist.
     FileExistsError
         The target exists.
+    PermissionError
+        The folder of the target cannot be written.
     """
     target = Path(output)
     if target.is_dir() or output.endswith(("/", os.sep)):
@@ -70,4 +72,7 @@ def target_of(source, output, suffix, *, overwrite=False):
         raise ValueError(f"The output {target} is an input, which would be lost. Give another name.")
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} exists. Give another name, --overwrite or --skip-existing.")
+    folder = next(path for path in target.absolute().parents if path.exists())
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise PermissionError(f"{target} cannot be written: {folder} is no folder that you may write to.")
     return target

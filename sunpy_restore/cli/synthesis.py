@@ -83,6 +83,8 @@ def synthesize(args):
     from sunpy_restore import synthesize_granulation
 
     target, scale = Path(args.out), given_options((_SCALE,), args).get("scale")
+    if target.is_file() and not args.overwrite:
+        raise FileExistsError(f"{target} exists. Give another name, or --overwrite.")
     # The old file stays until the new one is complete
     replaced = args.overwrite and target.is_file()
     out = target.with_name(f".new.{target.name}") if replaced else target

@@ -47,7 +47,7 @@ def add_function(parser, function):
         )  # fmt: skip
     existing = parser.add_mutually_exclusive_group()
     grouped = [
-        existing.add_argument("--overwrite", action="store_true", help="replace files that exist"),
+        existing.add_argument("--overwrite", action="store_true", help="replace outputs that exist"),
         existing.add_argument("--skip-existing", action="store_true", help="leave out inputs whose output exists"),
     ]
     where = parser.add_mutually_exclusive_group()

@@ -1,9 +1,10 @@
-"""Folders with training data, and errors for files that are missing in them."""
+"""Folders with training data and for results, and errors for files that are missing in them."""
 
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
-__all__ = ["existing_folder", "training_data"]
+__all__ = ["existing_folder", "training_data", "writable_folder"]
 
 
 def existing_folder(path, what):
@@ -32,6 +33,39 @@ def existing_folder(path, what):
     if not path.is_dir():
         raise FileNotFoundError(f"Found no folder {path}; expected one with {what}.")
     return path
+
+
+def writable_folder(path):
+    """
+    Make a folder for results if there is none, and check that files can be written to it.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder.
+
+    Returns
+    -------
+    `pathlib.Path`
+
+    Raises
+    ------
+    NotADirectoryError
+        There is a file of that name.
+    PermissionError
+        The folder cannot be made or written.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(f"Found the file {path} as the output; expected a folder.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path):
+            return path
+    except OSError as error:
+        raise PermissionError(
+            f"The folder {path} cannot be written ({error.strerror or error}). Choose one that you may write to."
+        ) from error
 
 
 @contextmanager

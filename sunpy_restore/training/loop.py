@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -15,14 +16,15 @@ from sunpy_restore.core.datasets.imagelist import described_list
 from sunpy_restore.core.datasets.made import Made
 from sunpy_restore.core.datasets.manifest import described
 from sunpy_restore.core.inference.network import fit
+from sunpy_restore.core.messages import warn_user
 from sunpy_restore.core.recipes.configfile import changed
-from sunpy_restore.core.recipes.recipe import recipe_of
+from sunpy_restore.core.recipes.recipe import Recipe, recipe_of
 from sunpy_restore.core.weights.store import resolve, write
 from sunpy_restore.tasks import get_task
 from sunpy_restore.training.adversarial import AdversarialModule
 from sunpy_restore.training.checkpoints import LAST, Checkpoints, measured
 from sunpy_restore.training.continuation import Continuation, Continued, as_json
-from sunpy_restore.training.folders import training_data
+from sunpy_restore.training.folders import existing_folder, training_data, writable_folder
 from sunpy_restore.training.guards import FiniteLoss, check_weights, explained_memory
 from sunpy_restore.training.module import RestorationModule
 from sunpy_restore.training.trainer import interruptible, loader_of, make_trainer, quiet
@@ -79,7 +81,9 @@ def train(
         Kind of device, such as ``"gpu"`` or ``"cpu"``, in Lightning's spelling.
     minutes : `float`, optional
         End the training after this time, even if steps are left; the weights are then those of the last step. It
-        counts from the call, so that the preparation of the data is part of it, but not the last validation.
+        counts from the call, so that the preparation of the data is part of it, but not the last validation and the
+        calibration that some tasks need. The preparation is not cut short: if it takes longer, one step follows, with a
+        warning.
 
     Returns
     -------
@@ -97,22 +101,29 @@ def train(
         The weights to start from cannot be read or do not fit the network.
     FileExistsError
         ``out`` has a checkpoint of an earlier training, and ``resume`` is False.
+    NotADirectoryError, PermissionError
+        ``out`` is a file, or cannot be written.
     ~sunpy_restore.core.exceptions.TrainingError
         The loss is NaN or infinite, and its batch is kept in ``bad_batch.safetensors``; the weights are not finite; or
         the memory is too small.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        The preparation of the data took all of ``minutes``; or the processor lacks the precision.
     """
     if minutes is not None and not minutes > 0:
         raise ValueError(f"Found minutes = {minutes:g}; expected a positive number.")
     started, task = time.monotonic(), get_task(task)
     recipe = recipe_of(task)
     config = _configuration(recipe, config, (changes or {}) | ({} if steps is None else {"steps": steps}))
-    data, out = Path(data), Path(out)
+    data, out = existing_folder(data, "the training data"), Path(out)
     checkpoint = _checkpoint(out, resume)
+    writable_folder(out)
     commit = _commit()
     with training_data(data, task.name):
         if progress:
             tqdm.write(f"Preparing the training data of {task.name}", file=sys.stderr)
-        out.mkdir(parents=True, exist_ok=True)
         pl.seed_everything(config.seed, workers=True, verbose=False)
         pairs, validation = recipe.datasets(data, config)
     if workers and isinstance(getattr(pairs, "views", None), Made):
@@ -125,8 +136,8 @@ def train(
     with quiet(), explained_memory(config), interruptible(out / LAST):
         averaging = [callbacks.EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []
         own = [continuation, FiniteLoss(out), *averaging, kept]
-        left = None if minutes is None else max(60 * minutes - (time.monotonic() - started), 1)
-        where = {"devices": devices, "nodes": nodes, "accelerator": accelerator, "seconds": left}
+        where = {"devices": devices, "nodes": nodes, "accelerator": accelerator}
+        where["seconds"] = _time_left(minutes, time.monotonic() - started, progress)
         trainer = make_trainer(config, out, own, progress=progress, **where)
         loaders = [DataLoader(dataset, config.batch_size) for dataset in validation.values()]
         trainer.fit(
@@ -142,6 +153,8 @@ def train(
         exported = _exported(trainer, module, loaders, kept, config)
     path = out / f"{task.name}-{config.name}.safetensors"
     if trainer.is_global_zero:
+        if progress and type(recipe).calibrate is not Recipe.calibrate:
+            tqdm.write(f"Calibrating the network of {task.name} with the training data", file=sys.stderr)
         recipe.calibrate(module.network, data, config)
         metadata = _metadata(recipe, config, trainer, continuation.seconds) | exported | {"commit": commit}
         own = described_list(data, recipe.list_name(config)) | described(data)
@@ -181,7 +194,28 @@ def _checkpoint(out, resume):
         )
     if resume and not path.exists():
         raise FileNotFoundError(f"Found no checkpoint {path}; expected one to resume from. Train without resume first.")
+    if resume and not zipfile.is_zipfile(path):
+        raise ValueError(
+            f"Found the damaged checkpoint {path}; expected one that a training has written. Start the training again "
+            "in another folder, or copy best.ckpt over it, if there is one."
+        )
     return path if resume else None
+
+
+def _time_left(minutes, used, progress):
+    """Seconds that the preparation of the data leaves for the training; `None` if they are not limited."""
+    if minutes is None:
+        return None
+    left = 60 * minutes - used
+    if left < 1:
+        warn_user(
+            f"The preparation of the data took {used:.0f} s of the {60 * minutes:.0f} s of minutes={minutes:g}: the "
+            "training ends after its first step. Set a larger value of minutes, or workers, which prepare the data of "
+            "some tasks in several processes."
+        )
+    elif progress:
+        tqdm.write(f"The preparation took {used:.0f} s; {left:.0f} s are left for the training", file=sys.stderr)
+    return max(left, 1)
 
 
 def _configuration(recipe, config, changes):

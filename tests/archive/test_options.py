@@ -66,8 +66,8 @@ def test_equal_options_are_the_same(tmp_path, first, others):
     for other in others:
         report = restore_archive(sunpy_restore.enhance, SPOT, out, weights=other, method="network", uncertainty=False)
         assert (report.restored, report.done, report.failed) == (0, 1, {})
-    with pytest.raises(FileExistsError, match="with these options"):
-        restore_archive("enhance", SPOT, out, weights="compact" if first else "light")
+    (error,) = restore_archive("enhance", SPOT, out, weights="compact" if first else "light").failed.values()
+    assert "with these options" in error
 
 
 def test_defaults_are_left_out():

@@ -1,5 +1,6 @@
 """Many files are restored as one by one, and not again."""
 
+import gzip
 import os
 import warnings
 from pathlib import Path
@@ -64,8 +65,9 @@ def test_other_content_is_not_done(source, tmp_path, sink):
     header = fits.getheader(changed)
     fits.writeto(changed, np.full((SIDE, SIDE), 77, "f4"), header, overwrite=True)
     os.utime(changed, ns=(1, 1))
-    with pytest.raises(FileExistsError, match="is no result of this source"):
-        restore_archive(doubled, source, tmp_path / sink)
+    report = restore_archive(doubled, source, tmp_path / sink)
+    assert counts(report) == (0, 3, 1)
+    assert "is no result of this source" in report.failed[str(changed)]
     assert counts(restore_archive(doubled, source, tmp_path / sink, skip_existing=True)) == (0, 3, 0)
     assert counts(restore_archive(doubled, source, tmp_path / sink, overwrite=True)) == (1, 3, 0)
     if sink == "out":
@@ -80,8 +82,9 @@ def test_other_options_and_weights_are_not_done(tmp_path):
     assert counts(restore_archive("enhance", SPOT, out, **options)) == (1, 0, 0)
     assert counts(restore_archive(sunpy_restore.enhance, SPOT, out, **options, device="cpu")) == (0, 1, 0)
     for other in ({"method": "bicubic"}, {}, {"weights": "compact"}, options | {"uncertainty": True}):
-        with pytest.raises(FileExistsError, match="with these options"):
-            restore_archive("enhance", SPOT, out, **other)
+        report = restore_archive("enhance", SPOT, out, **other)
+        assert counts(report) == (0, 0, 1)
+        assert "with these options" in report.failed[str(SPOT)]
     with pytest.raises(ValueError, match="no-such-weights"):
         restore_archive("enhance", SPOT, out, weights="no-such-weights")
 
@@ -159,11 +162,21 @@ def test_folders_and_names_are_kept(source, tmp_path):
     assert names == [*(f"{index:05d}_doubled.fits" for index in range(3)), "2014/00003_doubled.fits"]
 
 
-def test_two_sources_of_one_result_are_refused(source, tmp_path):
-    twin = tmp_path / "00001.fits"
-    twin.write_bytes((source / "00001.fits").read_bytes())
-    with pytest.raises(ValueError, match="both be written to"):
-        restore_archive(doubled, [source, twin], tmp_path / "out")
+@pytest.mark.parametrize("compressed", [False, True])
+def test_of_two_sources_of_one_result_the_second_is_not_restored(source, tmp_path, compressed):
+    """The others are restored, and the result stays that of the first one."""
+    if compressed:
+        second, given = source / "00001.fits.gz", source
+        second.write_bytes(gzip.compress((source / "00002.fits").read_bytes()))
+    else:
+        second = tmp_path / "00001.fits"
+        second.write_bytes((source / "00002.fits").read_bytes())
+        given = [source, second]
+    for number in (4, 0):
+        report = restore_archive(doubled, given, tmp_path / "out")
+        assert counts(report) == (number, 4 - number, 1)
+        assert f"would be written to 00001_doubled.fits, as {source / '00001.fits'}" in report.failed[str(second)]
+        check_folder(tmp_path / "out", 4)
 
 
 def test_no_source_is_replaced(source):
@@ -252,3 +265,16 @@ def test_a_report_on_a_header_is_one_warning(source, tmp_path):
 def test_existing_results_are_replaced_or_kept(tmp_path):
     with pytest.raises(ValueError, match="overwrite=True and skip_existing=True; expected at most one"):
         restore_archive("enhance", tmp_path, tmp_path / "out", overwrite=True, skip_existing=True)
+
+
+def test_other_files_are_kept_and_do_not_stop_the_others(source, tmp_path):
+    other = tmp_path / "out" / "00002_doubled.fits"
+    other.parent.mkdir()
+    other.write_bytes(b"precious")
+    for number in (3, 0):
+        report = restore_archive(doubled, source, tmp_path / "out")
+        assert counts(report) == (number, 3 - number, 1)
+        assert f"{other} exists, and is no result" in report.failed[str(source / "00002.fits")]
+        assert other.read_bytes() == b"precious"
+    assert counts(restore_archive(doubled, source, tmp_path / "out", overwrite=True)) == (1, 3, 0)
+    check_folder(tmp_path / "out", 4)

@@ -25,7 +25,7 @@ from sunpy_restore.core.weights import registry
 from sunpy_restore.core.weights.store import available, default_for, locate, write
 from sunpy_restore.data import SAMPLES, sample_path
 from sunpy_restore.desaturation.detection.saturation import find_saturation
-from sunpy_restore.desaturation.fringes.report import fringe_residual
+from sunpy_restore.desaturation.fringes.report import fringe_residual, fringe_strength
 from sunpy_restore.enhancement.optics.forward import reconvolve
 from sunpy_restore.granulation.statistics import reference_statistics
 from sunpy_restore.tasks import FUNCTIONS, all_tasks
@@ -312,6 +312,19 @@ def test_nothing_is_overwritten_unasked(run, fails, tmp_path):
     assert sunpy.map.Map(target).data.shape == (400, 400)
 
 
+def test_a_folder_that_cannot_be_written_is_named_before_the_work(fails, tmp_path, monkeypatch):
+    from sunpy_restore.enhancement import verb
+
+    monkeypatch.setattr(verb, "enhance", lambda *_, **__: pytest.fail("restored first"))
+    (tmp_path / "file").touch()
+    target = tmp_path / "file" / "a.fits"
+    fails(*bicubic(SAMPLE), "-o", target, texts=[target, "cannot be written", "no folder that you may write to"])
+    # The user root may write everywhere
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    target = tmp_path / "new" / "a.fits"
+    fails(*bicubic(SAMPLE), "-o", target, texts=[target, "cannot be written", f"{tmp_path} is no folder"])
+
+
 def test_an_input_is_never_overwritten(fails, tmp_path):
     source = tmp_path / "hmi.fits"
     source.write_bytes(SAMPLE.read_bytes())
@@ -326,9 +339,6 @@ def test_all_names_are_checked_first(fails, tmp_path):
     out = tmp_path / "out"
     missing = tmp_path / "missing.fits"
     fails(*bicubic(SAMPLE, missing), "-o", out, texts=[missing, "no such file"])
-    twin = tmp_path / SAMPLE.name
-    twin.write_bytes(SAMPLE.read_bytes())
-    fails(*bicubic(SAMPLE, twin), "-o", out, texts=[SAMPLE, twin, "would both be written to"])
     (tmp_path / "file").write_text("no folder")
     fails(*bicubic(SAMPLE, SPOT), "-o", tmp_path / "file", texts=[tmp_path / "file", "expected a folder"])
     fails(*bicubic(SAMPLE), "-o", tmp_path / "enhanced.png", texts=["enhanced.png", ".fits"])
@@ -349,6 +359,19 @@ def test_goes_on_after_a_bad_file_and_names_it(run, tmp_path):
     assert last == f"sunpy-restore: error: 2 of 4 files were not restored: {bad[0]}, {bad[1]}"
 
 
+def test_goes_on_after_two_files_of_one_output(run, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    (folder / "q.fits").write_bytes(SAMPLE.read_bytes())
+    (folder / "q.fits.gz").write_bytes(gzip.compress(SAMPLE.read_bytes()))
+    (folder / "spot.fits").write_bytes(SPOT.read_bytes())
+    code, printed, err = run(*bicubic(folder), "-o", out)
+    assert (code, printed.splitlines()) == (1, [str(out / f"{name}_enhance.fits") for name in ("q", "spot")])
+    first, last = err.splitlines()
+    assert f"error: {folder / 'q.fits.gz'}: It would be written to q_enhance.fits, as {folder / 'q.fits'}." in first
+    assert last == f"sunpy-restore: error: 1 of 3 files were not restored: {folder / 'q.fits.gz'}"
+
+
 def test_several_files_do_not_go_to_one_fits_file(fails, tmp_path):
     for name in ("new.fits", "new.fts.gz"):
         fails(*bicubic(SAMPLE, SPOT), "-o", tmp_path / name, texts=[name, "archive", "expected a folder"])
@@ -358,16 +381,14 @@ def test_several_files_do_not_go_to_one_fits_file(fails, tmp_path):
 def test_existing_results_are_skipped(run, fails, tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
-    (folder / "hmi_magnetogram_enhance.fits").write_bytes(b"precious")
-    fails(
-        *bicubic(SAMPLE, SPOT),
-        "-o",
-        folder,
-        texts=["exists", "another --output, or set --overwrite or --skip-existing"],
-    )
-    code, out, _ = run(*bicubic(SAMPLE, SPOT), "-o", folder, "--skip-existing")
-    assert (code, out) == (0, f"{folder / 'hmi_continuum_spot_enhance.fits'}\n")
-    assert (folder / "hmi_magnetogram_enhance.fits").read_bytes() == b"precious"
+    kept = folder / "hmi_magnetogram_enhance.fits"
+    kept.write_bytes(b"precious")
+    code, out, err = run(*bicubic(SAMPLE, SPOT), "-o", folder)
+    assert (code, out) == (1, f"{folder / 'hmi_continuum_spot_enhance.fits'}\n")
+    assert f"error: {SAMPLE}: {kept} exists" in err
+    assert "another --output, or set --overwrite or --skip-existing" in err
+    assert f"1 of 2 files were not restored: {SAMPLE}" in err
+    assert kept.read_bytes() == b"precious"
     code, out, err = run(*bicubic(SAMPLE, SPOT), "-o", folder, "--skip-existing")
     notes = ["1 of 2 files were restored before", "1 of 2 files were left out, because their outputs exist"]
     assert (code, out, err) == (0, "", "".join(f"sunpy-restore: note: {note}\n" for note in notes))
@@ -664,7 +685,9 @@ def test_demo(run, networks, tmp_path, monkeypatch):
     observed, smap = sunpy.map.Map(FLARE), sunpy.map.Map(folder / "aia_193_flare_diffraction.fits")
     mask = find_saturation(observed).mask
     np.testing.assert_array_equal(smap.data[~mask], observed.data[~mask])
-    assert f"residual {100 * fringe_residual(smap.data, mask, 193):6.2f} %" in line
+    strength, share = fringe_strength(smap.data, mask, 193), 100 * (1 - fringe_residual(smap.data, mask, 193))
+    assert f"fringes observed / predicted {strength:.2f}, explain {share:.2f} %" in line
+    assert "Compare rows: more is better." in out
     assert f"core {1e-6 * smap.data[mask].sum():.2f} million DN" in line
     line = next(line for line in out.splitlines() if line.endswith("cme_radial.fits"))
     observed, smap = sunpy.map.Map(CORONA), sunpy.map.Map(folder / "lasco_c3_cme_radial.fits")
@@ -935,7 +958,7 @@ def test_synthesis_replaces_a_file_only_when_told(run, fails, networks, tmp_path
     target = tmp_path / "texture.fits"
     arguments = ("synthesize", *SIZES, "--method", "spectrum", "-o", str(target))
     target.write_text("precious")
-    fails(*arguments, texts=["exists"])
+    fails(*arguments, texts=["exists. Give another name, or --overwrite"])
     assert target.read_text() == "precious"
     fails(*arguments, "--overwrite", "--scale", "-3", texts=["-3 km"])
     assert target.read_text() == "precious"

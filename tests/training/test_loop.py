@@ -1,5 +1,6 @@
 import json
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -7,8 +8,10 @@ import torch
 pytest.importorskip("lightning", reason="training needs the extra 'train'")
 
 from sunpy_restore.core.exceptions import RestoreWarning, WeightsError
+from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.weights.store import read
-from sunpy_restore.training import train, trainer
+from sunpy_restore.tasks import get_task
+from sunpy_restore.training import loop, train, trainer
 
 
 @pytest.fixture
@@ -163,15 +166,42 @@ def test_precision_that_the_processor_lacks_is_not_emulated(run, monkeypatch, as
 
 
 def test_training_ends_after_a_given_time(toy, tmp_path):
-    path = train("toy", tmp_path, tmp_path / "out", steps=1000, minutes=1e-6, progress=False, accelerator="cpu")
+    with pytest.warns(RestoreWarning, match=r"The preparation of the data took .* minutes=1e-06: the training ends"):
+        path = train("toy", tmp_path, tmp_path / "out", steps=1000, minutes=1e-6, progress=False, accelerator="cpu")
     _, metadata = read(path)
     assert int(metadata["steps"]) < 1000
+
+
+def test_the_time_of_the_preparation_counts(toy, tmp_path, capsys, monkeypatch):
+    given, make = [], loop.make_trainer
+    monkeypatch.setattr(loop, "make_trainer", lambda *a, seconds, **k: given.append(seconds) or make(*a, **k))
+    now = iter((0.0, 40.0))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    train("toy", tmp_path, tmp_path / "out", steps=1, minutes=1, accelerator="cpu")
+    assert given == [20.0]
+    assert "The preparation took 40 s; 20 s are left for the training" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("progress", [True, False])
 def test_preparation_is_announced(toy, tmp_path, capsys, progress):
     train("toy", tmp_path, tmp_path / "out", steps=1, progress=progress, accelerator="cpu")
     assert ("Preparing the training data of toy" in capsys.readouterr().err) == progress
+
+
+def test_a_damaged_checkpoint_is_named(run, toy, tmp_path):
+    run("out", steps=4)
+    path = tmp_path / "out" / "last.ckpt"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"Found the damaged checkpoint .*last.ckpt; .* copy best.ckpt over it"):
+        train("toy", tmp_path, tmp_path / "out", resume=True, accelerator="cpu")
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_a_calibration_is_announced(toy, tmp_path, capsys, monkeypatch, calibrated):
+    if calibrated:
+        monkeypatch.setattr(type(recipe_of(get_task("toy"))), "calibrate", lambda *_: None)
+    train("toy", tmp_path, tmp_path / "out", steps=1, accelerator="cpu")
+    assert ("Calibrating the network of toy" in capsys.readouterr().err) == calibrated
 
 
 def test_logs_and_metadata(run, toy, tmp_path):

@@ -110,9 +110,11 @@ def _odds(exposures, share):
 def _validation(exposures, flat_fields, view):
     rng = np.random.default_rng(1)
     patches = []
-    for _ in range(_VALIDATION_PAIRS):
-        for exposure in exposures:
-            pair = simulate_pair(exposure, flat_fields.get(exposure.name), rng)
-            patches += patches_of(pair, rng, count=8, side=192, view=view)
+    for exposure in _VALIDATION_PAIRS * exposures:
+        # With many images the later ones are not needed
+        if len(patches) >= _VALIDATION_PATCHES:
+            break
+        pair = simulate_pair(exposure, flat_fields.get(exposure.name), rng)
+        patches += patches_of(pair, rng, count=8, side=192, view=view)
     parts = zip(*patches[:_VALIDATION_PATCHES], strict=True)
     return TensorDataset(*(torch.from_numpy(np.stack(part).astype(np.float32)) for part in parts))

@@ -18,12 +18,15 @@ from sunpy_restore.core.datasets.manifest import Item, Manifest, has_manifest, r
 from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.system.atomic import atomic_path
 from sunpy_restore.tasks import get_task
-from sunpy_restore.training.dataset.copies import points_of, without_copies
+from sunpy_restore.training.dataset.copies import points_of
 from sunpy_restore.training.dataset.download import download
 from sunpy_restore.training.dataset.files import candidates, find_files
 from sunpy_restore.training.dataset.journal import Journal
+from sunpy_restore.training.dataset.overlaps import find_overlaps
+from sunpy_restore.training.dataset.scenes import thumbnail_of
 from sunpy_restore.training.dataset.splits import assign, duration
 from sunpy_restore.training.dataset.table import check_both_splits
+from sunpy_restore.training.folders import writable_folder
 
 __all__ = ["SHARDS", "agreed_gap", "build_dataset", "first_sentence", "licence_of", "quiet", "split_items"]
 
@@ -42,8 +45,9 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
     All files below the folders are considered, whatever their names. The header decides whether the recipe of the task
     takes an image; its quality keywords are checked, and images with the same pixels are taken once, as are parts and
     mirrored or transposed copies of images. The images are split into those for training and those for validation by
-    time, with a gap between them; where there is only one image, or only images of one time, by region. An image has
-    the licences and credits of all its copies.
+    time, with a gap between them; where there is only one image, or only images of one time, by region. Images of
+    unknown time that overlap, or show one scene with noise or pixels of their own, are split at the same place. An
+    image has the licences and credits of all its copies.
 
     The folder ``out`` then contains one file per image in ``shards/``, and ``manifest.json``, which
     `~sunpy_restore.training.train` and `~sunpy_restore.training.evaluate` read. If it has a manifest already, files
@@ -55,7 +59,7 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
         Name of the task, such as ``"enhance-continuum"``.
     sources : path-like, or `list` of them, or `None`
         Folders with images: FITS files, also compressed (``.gz``, ``.fz``); JPEG 2000 files of Helioviewer; and NumPy
-        arrays. `~sunpy_restore.training.dataset.files.read_notes` describes the TOML file that an array needs and that
+        arrays. `~sunpy_restore.training.dataset.notes.read_notes` describes the TOML file that an array needs and that
         any other file may have.
     out : path-like
         Folder of the data set.
@@ -81,8 +85,15 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
         splits.
     FileNotFoundError
         A folder with images does not exist.
+    NotADirectoryError, PermissionError
+        ``out`` is a file, or cannot be written.
     RuntimeError
         An archive cannot be searched, or none of its files can be downloaded.
+
+    Warns
+    -----
+    ~sunpy_restore.core.exceptions.RestoreWarning
+        Too many images have no time, so that not all pairs of them were searched for common scenes.
     """
     recipe, out = recipe_of(get_task(task)), Path(out)
     queries = [fido] if isinstance(fido, str) else list(fido or ())
@@ -98,12 +109,20 @@ def build_dataset(task, sources, out, *, fido=None, gap=None, progress=False):
         raise ValueError("Found neither a folder with images nor a query; expected one of them.")
     earlier = read_manifest(out, recipe.data_name) if has_manifest(out) else None
     gap = agreed_gap(gap, recipe.splitting, earlier, out)
+    if queries:
+        writable_folder(out)
     for query in queries:
         download(recipe, query, out / _DOWNLOADS, progress=progress)
     if (out / _DOWNLOADS).is_dir():
         sources.append(out / _DOWNLOADS)
     files = list(find_files(sources, without=out))
-    (out / SHARDS).mkdir(parents=True, exist_ok=True)
+    if not files and earlier is None:
+        raise ValueError(
+            f"Found no file that may be an image in {', '.join(map(str, sources))}; expected FITS or JPEG 2000 "
+            "files, or NumPy arrays."
+        )
+    writable_folder(out)
+    (out / SHARDS).mkdir(exist_ok=True)
     journal = Journal(out, recipe.data_name)
     with quiet():
         for name, path in tqdm(files, desc="Images", disable=not progress):
@@ -166,8 +185,12 @@ def _examine(recipe, name, path, out):
             # One strange header must not end the search in an archive
             except Exception as error:  # noqa: BLE001
                 refused.append((origin, f"Found a header that cannot be read ({error!r})."))
+    except OSError:
+        raise
     except ValueError as error:
         refused.append((name, first_sentence(error)))
+    except Exception as error:  # noqa: BLE001
+        refused.append((name, f"Found a file that cannot be read ({error!r})."))
     return items, refused
 
 
@@ -186,8 +209,9 @@ def _taken(recipe, origin, candidate, notes, out):
     digest.update(np.ascontiguousarray(candidate.data, dtype="<f4"))
     digest = digest.hexdigest()
     shard = f"{SHARDS}/{digest[:24]}.safetensors"
+    found = {"image": image, "points": points_of(image), "thumbnail": thumbnail_of(image)}
     with atomic_path(out / shard) as temporary:
-        temporary.write_bytes(save({"image": image, "points": points_of(image)}, {"sha256": digest}))
+        temporary.write_bytes(save(found, {"sha256": digest}))
     return Item(
         origin=origin, sha256=digest, shard=shard, shape=image.shape, group=sample.group, unit=sample.unit,
         pixel_scale=sample.pixel_scale, least=sample.least, values=dict(sample.values), time=candidate.time,
@@ -237,7 +261,7 @@ def split_items(journal, earlier, out, data_name, splitting, gap):
             continue
         seen[item.sha256] = item.origin
         new.append(replace(_with_terms(item, terms), split=""))
-    new, copies = without_copies(new, fixed, out, gap)
-    items, others = assign(new, fixed, splitting, gap)
+    new, copies, placed = find_overlaps(new, fixed, out, gap)
+    items, others = assign(new, fixed, splitting, gap, placed)
     refused += [(item.origin, reason) for item, reason in copies + others]
     return Manifest(out, data_name, gap, items, sorted(refused))

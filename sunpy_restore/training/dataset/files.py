@@ -2,7 +2,6 @@
 
 import gzip
 import re
-import tomllib
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
@@ -17,31 +16,16 @@ from sunpy.time import parse_time
 
 from sunpy_restore.core.datasets.samples import KM_PER_ARCSEC, Candidate
 from sunpy_restore.core.messages import text_of_numpy
+from sunpy_restore.training.dataset.notes import read_notes
 
-__all__ = ["candidates", "find_files", "kind_of", "read_notes"]
+__all__ = ["candidates", "find_files", "kind_of"]
 
 _MAGIC = {b"SIMPLE  =": "fits", b"\x93NUMPY": "npy", b"\x00\x00\x00\x0cjP  ": "jp2"}
 _GZIP = b"\x1f\x8b"
 _SUFFIXES = (".fits", ".fit", ".fts", ".fz", ".jp2", ".npy", ".gz")  # of files that ought to be images
-_COMPRESSED = re.compile(r"\.[gf]z$")
 _XML = re.compile(rb"<meta>.*?</meta>", re.DOTALL)
 _XML_BYTES = 1 << 17  # in which the header of a JPEG 2000 file stands
-_KEYS = {
-    "pixel_scale": "arcsec",
-    "pixel_km": "km on the Sun",
-    "unit": "unit of the image",
-    "factor": "by which the values are multiplied to have that unit",
-    "time": "of the observation, or of the first image of a series",
-    "cadence": "seconds between the images of a series",
-    "instrument": "name",
-    "telescope": "name",
-    "content": "what the image shows, as CONTENT in the header",
-    "wavelength": "nanometres",
-    "trim": "pixels that are cut off along each edge",
-    "licence": "terms of use",
-    "credit": "whom to thank",
-    "header": "table of FITS keywords",
-}
+
 _LARGEST_SERIES = 100_000  # images
 
 
@@ -116,7 +100,8 @@ def candidates(path):
     ----------
     path : `pathlib.Path`
         A FITS file, compressed or not, with images or series of images; a JPEG 2000 file of Helioviewer; or a NumPy
-        array. A TOML file of the same name adds to the header or replaces it, see `read_notes`; an array needs one.
+        array. A TOML file of the same name adds to the header or replaces it, see
+        `~sunpy_restore.training.dataset.notes.read_notes`; an array needs one.
 
     Yields
     ------
@@ -151,50 +136,10 @@ def candidates(path):
             yield ".".join(names), _with_notes(image, header, notes, frame), notes
 
 
-def read_notes(path):
-    """
-    Read the TOML file beside an image.
-
-    Parameters
-    ----------
-    path : `pathlib.Path`
-        The image; the TOML file has the same name with ``.toml`` in place of its last ending, or of both in
-        ``.fits.gz`` and ``.fits.fz``.
-
-    Returns
-    -------
-    `dict`
-        Its keys are some of ``pixel_scale`` (arcsec) or ``pixel_km``, ``unit``, ``factor``, ``time``, ``cadence``
-        (seconds), ``instrument``, ``telescope``, ``content``, ``wavelength`` (nm), ``trim`` (pixels), ``licence``,
-        ``credit``, and ``header``, a table of FITS keywords. Empty if there is no such file.
-
-    Raises
-    ------
-    ValueError
-        It is no TOML file, or has other keys; or there are two for one image, with different content.
-    """
-    stems = dict.fromkeys((path.with_suffix("").name, _COMPRESSED.sub("", path.name).rpartition(".")[0]))
-    names = [f"{stem}.toml" for stem in stems if stem and (path.parent / f"{stem}.toml").is_file()]
-    found = [_read_toml(path.parent / name) for name in names]
-    if any(notes != found[0] for notes in found):
-        raise ValueError(f"Found different content in {' and '.join(names)}; expected one of these files for an image.")
-    return found[0] if found else {}
-
-
-def _read_toml(path):
-    try:
-        notes = tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path.name} is not TOML ({error}).") from error
-    if unknown := notes.keys() - _KEYS.keys():
-        raise ValueError(f"Found {min(unknown)!r} in {path.name}; expected some of {', '.join(_KEYS)}.")
-    return notes
-
-
 def _with_notes(image, header, notes, frame):
     """The image as a candidate, with what the TOML file says."""
     image = np.asarray(image)
-    if trim := notes.get("trim", 0):
+    if trim := int(notes.get("trim", 0)):
         image = image[trim:-trim, trim:-trim]
     if "factor" in notes:
         image = image * np.float32(notes["factor"])

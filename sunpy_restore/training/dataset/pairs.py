@@ -19,7 +19,9 @@ from sunpy_restore.training.dataset.build import SHARDS, agreed_gap, first_sente
 from sunpy_restore.training.dataset.copies import points_of
 from sunpy_restore.training.dataset.files import candidates, find_files
 from sunpy_restore.training.dataset.journal import Journal
+from sunpy_restore.training.dataset.scenes import thumbnail_of
 from sunpy_restore.training.dataset.table import check_both_splits
+from sunpy_restore.training.folders import writable_folder
 
 __all__ = ["build_pairs"]
 
@@ -84,7 +86,8 @@ def build_pairs(task, sources, out, *, gap=None, progress=False):
     earlier = read_manifest(out, recipe.pairs_name) if has_manifest(out) else None
     gap = agreed_gap(gap, recipe.pairing.splitting, earlier, out)
     files = list(find_files(sources, without=out))
-    (out / SHARDS).mkdir(parents=True, exist_ok=True)
+    writable_folder(out)
+    (out / SHARDS).mkdir(exist_ok=True)
     journal = Journal(out, recipe.pairs_name)
     _images.cache_clear()
     with quiet():
@@ -199,8 +202,9 @@ def _written(recipe, half, truth, out):
         digest.update(np.ascontiguousarray(candidate.data, dtype="<f4"))
     digest = digest.hexdigest()
     shard = f"{SHARDS}/{digest[:24]}.safetensors"
+    found = {"image": image, "truth": restored, "points": points_of(image), "thumbnail": thumbnail_of(image)}
     with atomic_path(out / shard) as temporary:
-        temporary.write_bytes(save({"image": image, "truth": restored, "points": points_of(image)}, {"sha256": digest}))
+        temporary.write_bytes(save(found, {"sha256": digest}))
     terms = {
         name: "; ".join(dict.fromkeys(filter(None, values)))
         for name, values in (

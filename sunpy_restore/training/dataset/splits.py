@@ -15,7 +15,7 @@ _FEWEST_MINUTES = 5.0  # shorter times are given in seconds
 _TRAIN, _KEPT = SPLITS
 
 
-def assign(items, fixed, rule, gap):
+def assign(items, fixed, rule, gap, placed=None):
     """
     Assign images to the splits.
 
@@ -23,7 +23,8 @@ def assign(items, fixed, rule, gap):
     join them. A group without such images is cut at the time that keeps back about the wanted share and leaves out the
     fewest images in the gap; the later images are for validation, or the earlier ones if this fits the share better.
     If there is no such time, or if the images have no time, each image is split into the columns to the left and to the
-    right, with a margin between them that the Sun does not cross in the time between the images.
+    right, with a margin between them that the Sun does not cross in the time between the images. Images of unknown time
+    that overlap are split at the same place.
 
     Parameters
     ----------
@@ -35,6 +36,8 @@ def assign(items, fixed, rule, gap):
         How they are split.
     gap : `float`
         Least time in hours between images of different splits.
+    placed : `dict`, optional
+        Images that overlap others, see `~sunpy_restore.training.dataset.overlaps.find_overlaps`.
 
     Returns
     -------
@@ -43,9 +46,10 @@ def assign(items, fixed, rule, gap):
     refused : `list` of pairs
         Items without a split, and the reasons.
     """
-    taken, refused = _Taken(fixed, gap), []
-    for group in sorted({item.group for item in items}):
-        own = [item for item in items if item.group == group]
+    taken, refused, placed = _Taken(fixed, gap), [], placed or {}
+    alone = [item for item in items if item.sha256 not in placed]
+    for group in sorted({item.group for item in alone}):
+        own = [item for item in alone if item.group == group]
         timed = sorted((item for item in own if item.time is not None), key=_hours)
         regional = [item for item in own if item.time is None]
         if any(item.group == group and item.time is not None for item in taken.items):
@@ -61,6 +65,9 @@ def assign(items, fixed, rule, gap):
             if splits is None:
                 regional += _join_others(timed, taken, refused, rule)
         _by_region(regional, taken, refused, rule)
+    for item in items:
+        if item.sha256 in placed:
+            _like_another(item, *placed[item.sha256], taken, refused)
     return taken.items, refused
 
 
@@ -244,6 +251,30 @@ def _by_region(items, taken, refused, rule):
         taken.add(item, _TRAIN, (0, width - kept - margin))
         taken.add(item, _KEPT, (width - kept, width))
         regions += [item] * (item.time is not None)
+
+
+def _like_another(item, root, placement, taken, refused):
+    """Split an image into columns at the place where another one is split in which it lies, as far as they are wide."""
+    regions = {other.split: other for other in taken.items if other.sha256 == root and other.columns is not None}
+    if regions.keys() != set(SPLITS):
+        refused.append((item, "It overlaps with an image that is not split by region."))
+        return
+    train, kept = (regions[split].columns for split in SPLITS)
+    # Beyond the edges of the other image there may be more of this one
+    parts = {
+        _TRAIN: placement.columns(-np.inf, train[1], item.shape[1]),
+        _KEPT: placement.columns(kept[0], np.inf, item.shape[1]),
+    }
+    wide = [
+        (split, part)
+        for (split, part), least in zip(parts.items(), item.least, strict=True)
+        if part[1] - part[0] >= least
+    ]
+    for split, part in wide:
+        taken.add(item, split, part)
+    if not wide:
+        name = regions[_TRAIN].origin
+        refused.append((item, f"Images of {item.shape[1]} columns are too small to split at the place of {name}."))
 
 
 def _divisible(item, other):

@@ -35,6 +35,19 @@ def test_all_kinds_of_holes_are_tried(few, tmp_path):
         np.testing.assert_allclose(*same, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("number", "used"), [(1, [0]), (12, [*range(12)]), (100, [0, 9, 18, 27, 36, 45, 54, 63, 72, 81, 90, 99])]
+)
+def test_not_all_of_many_images_are_tried(monkeypatch, tmp_path, number, used):
+    """The calibration after a training takes some minutes, not hours."""
+    tried = []
+    monkeypatch.setattr(blending, "read_exposures", lambda directory: [None] * number)
+    monkeypatch.setattr(blending, "flat_fields_of", lambda exposures: {})
+    monkeypatch.setattr(blending, "holes_of", lambda exposures, index: tried.append(int(index)) or ())
+    assert list(trials_in_training_images(None, tmp_path)) == []
+    assert tried == used
+
+
 def test_calibration_keeps_the_errors_with_the_network(few, tmp_path):
     recipe = recipe_of(TASK)
     config = recipe.configs()["compact"]

@@ -1,6 +1,7 @@
 """Splits: training pairs do not depend on the images that are kept back."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -160,3 +161,12 @@ def test_loss_is_that_of_pixels_to_fill_with_known_truth(made, config, recipe):
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
     assert all(torch.isfinite(gradient).all() for gradient in gradients)
     assert any(gradient.any() for gradient in gradients)
+
+
+def test_no_more_pairs_are_made_for_validation_than_are_used(monkeypatch):
+    made = []
+    monkeypatch.setattr(module, "simulate_pair", lambda exposure, *_: made.append(exposure))
+    monkeypatch.setattr(module, "patches_of", lambda *_, **__: [(np.zeros((1, 2, 2)), np.zeros((1, 2, 2)))] * 8)
+    exposures = [SimpleNamespace(name=f"{number}") for number in range(30)]
+    assert len(module._validation(exposures, {}, "polar")) == 96
+    assert made == exposures[:12]

@@ -10,9 +10,9 @@ pytest.importorskip("lightning")
 from sunpy_restore.core.datasets.fields import corners_of
 from sunpy_restore.core.datasets.manifest import read_manifest
 from sunpy_restore.training import build_dataset
-from sunpy_restore.training.dataset import copies
+from sunpy_restore.training.dataset import overlaps
 from sunpy_restore.training.dataset.copies import find_copies, points_of
-from sunpy_restore.training.dataset.files import read_notes
+from sunpy_restore.training.dataset.notes import read_notes
 
 TASK = "enhance-magnetogram"
 COPIES = {
@@ -109,8 +109,9 @@ def test_copies_of_another_day_are_left_out_now_and_in_a_second_run(tmp_path, sa
 def test_points_find_copies_of_samples(sample, name, change):
     image, _ = sample(name)
     changed = COPIES[change](image)
-    assert find_copies([points_of(image), points_of(changed)]) == {(0, 1): False}
-    assert find_copies([points_of(image), points_of(image[:-3])]) == {(0, 1): True}
+    for copy, still in ((changed, False), (image[:-3], True)):
+        ((pair, placement),) = find_copies([points_of(image), points_of(copy)]).items()
+        assert (pair, placement.still) == ((0, 1), still)
 
 
 def test_points_find_nothing_in_common_in_different_images(sample):
@@ -185,7 +186,8 @@ def test_copies_in_a_folder_of_an_earlier_version_are_refused(tmp_path, granules
         np.save(tmp_path / f"own/{file}.npy", array)
         (tmp_path / f"own/{file}.toml").write_text("pixel_scale = 0.1\n")
     with monkeypatch.context() as patch:
-        patch.setattr(copies, "find_copies", lambda points: {})
+        patch.setattr(overlaps, "find_copies", lambda points: {})
+        patch.setattr(overlaps.Scenes, "place", lambda *_: None)
         assert len(build_dataset("enhance-continuum", tmp_path / "own", tmp_path / "data").items) == 4
     with pytest.raises(ValueError, match=r"not independent: own/copy.npy and own/whole.npy have pixels in common"):
         build_dataset("enhance-continuum", tmp_path / "own", tmp_path / "data")
