@@ -34,9 +34,10 @@ uncertainty in the same unit. The width is less than 1 for perfect uncertainties
 occur together; the rms is 1. *At least* is the share within 1.96 sigma that new images of the same kind have on
 average with a confidence of 90 %, by the inequalities of Hoeffding and Bentkus; it is low where there are few
 sources. *For 68 %* and *for 95 %* are the shares within 1 sigma with ``uncertainty=0.68`` and within 1.96 sigma with
-``uncertainty=0.95``, whose factors are those for one interval alone. *Sums* is the rms error of sums over 16 x 16 pixels
-in units of the error that follows from the correlation of the errors (``RSTCORR``). `sunpy_restore.measure` states this
-error, except where it knows more: the sums over bloomed columns (``RSTSUMS``) or the visibilities (``RSTWAVES``).
+``uncertainty=0.95``, whose factors are those for one interval alone. *Sums* is the rms error of sums over 16 x 16
+pixels in units of the error that follows from the correlation of the errors (``RSTCORR``). `sunpy_restore.measure`
+states this error, except where it knows more: the sums over bloomed columns (``RSTSUMS``) or the visibilities
+(``RSTWAVES``).
 """
 
 HEADINGS = [
