@@ -5,8 +5,8 @@ Calibrate the uncertainty of a task, and put it into the package.
 
 It writes the error models of the methods to sunpy_restore/data/uncertainty/TASK.safetensors, those of other methods in
 it are kept, and the coverage in the tests to docs/coverage/TASK.csv. Those of other weights than the default ones are
-written beside them, and their coverage to docs/coverage/TASK-WEIGHTS.csv. With --shares-only the error models are kept,
-and only their ratios for single shares of the truth and the coverage with these are found anew.
+written next to these, and their coverage to docs/coverage/WEIGHTS.csv. With --shares-only, existing error models are
+kept, and only their ratios for single shares of the truth and the coverage with these ratios are calibrated again.
 """
 
 import argparse
@@ -22,6 +22,7 @@ COLUMNS = (
     "method", "stratum", "group", "cases", "sources", "within_1", "error_1", "within_1.96", "error_1.96", "least",
     "width", "rms", "sums", "for_95", "within_68", "error_68", "within_95", "error_95",
 )  # fmt: skip
+KEYS, OF_SHARES = COLUMNS[:3], COLUMNS[-4:]
 
 
 def shown(value):
@@ -29,19 +30,22 @@ def shown(value):
     return f"{value:.3f}" if isinstance(value, float) else "" if value is None else str(value)
 
 
-OF_SHARES = COLUMNS[-4:]
-
-
 def write_table(path, rows, shares_only=False):
-    """Write the coverage of some methods, and keep that of others, or all but that of single shares."""
+    """
+    Write the coverage of some methods, and keep the rows of others.
+
+    With ``shares_only``, the rows of methods that are in the table keep all columns but those of single shares.
+    """
     found = []
     if path.is_file():
         with path.open(newline="") as file:
             found = list(csv.DictReader(file, restval=""))
     rows = [{key: shown(row[key]) for key in COLUMNS} for row in rows]
     if shares_only:
-        known = {tuple(row[key] for key in COLUMNS[:3]): {key: row[key] for key in OF_SHARES} for row in rows}
-        table = [row | known.get(tuple(row[key] for key in COLUMNS[:3]), {}) for row in found]
+        measured = {tuple(row[key] for key in KEYS): {key: row[key] for key in OF_SHARES} for row in rows}
+        found = [row | measured.get(tuple(row[key] for key in KEYS), {}) for row in found]
+        methods = {row["method"] for row in found}
+        table = found + [row for row in rows if row["method"] not in methods]
     else:
         methods = {row["method"] for row in rows}
         table = [row for row in found if row["method"] not in methods] + rows

@@ -57,8 +57,8 @@ def restore_archive(
     Each image is read, restored and written by itself, so that the memory does not grow with their number. A ledger,
     ``ledger.sqlite`` in the folder or ``NAME.zarr.sqlite`` beside the store, has the state of each. Called again with
     the same arguments, after whatever end, the function restores what is left. An image that fails does not stop the
-    others, and is tried again by the next call. So is one whose result would replace another file: a result of other
-    options, any file of that name, or the result of an earlier source.
+    others, and is tried again by the next call. An image whose result would replace another file is treated likewise:
+    a result of other options, another file of that name, or the result of an earlier source.
 
     Parameters
     ----------

@@ -143,8 +143,8 @@ class Archive:
     waiting, done : `int`
         Number of frames that are to be restored, and of those that were.
     missing : `dict`
-        Sources that could not be downloaded, found or listed, or whose results have the place of another file, and
-        why.
+        Sources that could not be downloaded, found or listed, or whose result would replace another file, and the
+        reasons.
     left_out : `int`
         Number of sources whose results were left as they are.
     """

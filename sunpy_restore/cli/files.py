@@ -72,7 +72,11 @@ def target_of(source, output, suffix, *, overwrite=False):
         raise ValueError(f"The output {target} is an input, which would be lost. Give another name.")
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} exists. Give another name, --overwrite or --skip-existing.")
-    folder = next(path for path in target.absolute().parents if path.exists())
-    if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise PermissionError(f"{target} cannot be written: {folder} is no folder that you may write to.")
+    # No parent exists on a drive that Windows does not have
+    folder = next((path for path in target.absolute().parents if path.exists()), None)
+    if folder is None or not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise PermissionError(
+            f"{target} cannot be written: {folder or target.anchor} is no folder that you may write to. Give another "
+            "output."
+        )
     return target

@@ -188,7 +188,7 @@ def _add_training(parser):
         "--minutes",
         type=float,
         metavar="M",
-        help="end after this time, with the preparation of the data, even if steps are left; a last validation follows",
+        help="end after this time, including the preparation of the data, even if steps are left; then validate",
     )
     parser.add_argument(
         "--accelerator", default="auto", metavar="NAME", help="kind of device, such as gpu or cpu (default: the best)"

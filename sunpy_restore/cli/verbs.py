@@ -43,7 +43,7 @@ def add_function(parser, function):
         )
         parser.add_argument(
             "--coverage", type=_share, metavar="SHARE",
-            help="the same, with 68 or 95 %% of the truth within 1 or 1.96 sigma: 0.68 or 0.95",
+            help="add the uncertainty with which this share of the truth, 0.68 or 0.95, lies within 1 or 1.96 sigma",
         )  # fmt: skip
     existing = parser.add_mutually_exclusive_group()
     grouped = [
@@ -62,11 +62,14 @@ def add_function(parser, function):
 def _share(text):
     """A share of the truth for which the uncertainty is calibrated."""
     from sunpy_restore.core.uncertainty.conformal import SHARES
+    from sunpy_restore.core.uncertainty.share import check_uncertainty, share_of
 
-    found = [share for share in SHARES if text == str(share)]
-    if not found:
-        raise argparse.ArgumentTypeError(f"found {text!r}; expected {' or '.join(map(str, SHARES))}")
-    return found[0]
+    try:
+        share = float(text)
+        check_uncertainty(share)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected {' or '.join(map(str, SHARES))}") from error
+    return share_of(share)
 
 
 def add_option(parser, option):

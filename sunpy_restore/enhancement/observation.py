@@ -46,9 +46,9 @@ _FAINTEST = {CONTINUUM.name: 1e-2, MAGNETOGRAM.name: 5e-2}
 
 _OUTLYING = 12.0
 """
-Noise that is added in quadrature to the smallest difference of outliers from their surroundings, in its own units.
+Multiple of the noise that is added in quadrature to the least excess of an outlier over its surroundings.
 
-Where structure differs from its surroundings by nearly that, a little noise suffices to make an outlier of it.
+Steep structure can nearly have that excess without noise, so that the larger of the two is too low a limit.
 """
 
 

@@ -8,9 +8,8 @@ from sunpy_restore.core.numerics.cells import normalized_convolution
 from sunpy_restore.core.uncertainty.evidence import Evidence
 from sunpy_restore.inpainting.corona.cells import CELL, average_near
 from sunpy_restore.inpainting.corona.surroundings import LAGS, LARGEST, cell_means
-from sunpy_restore.inpainting.lasco.detector_edge import BORDER
+from sunpy_restore.inpainting.lasco.detector_edge import BORDER, full_frame_sides
 from sunpy_restore.inpainting.lasco.geometry import OCCULTER_EDGE
-from sunpy_restore.inpainting.lasco.header import FULL
 from sunpy_restore.inpainting.lasco.missing_blocks import FARTHEST
 from sunpy_restore.inpainting.lasco.wide_holes import WIDEST, hole_widths
 
@@ -106,8 +105,7 @@ def _in_wide_holes(scene, unknown):
 def _at_border(scene):
     """Filled pixels at the border of the detector."""
     (ny, nx), binning, sides = scene.observation.mask.shape, scene.observation.binning, scene.observation.sides
-    if sides is None:
-        sides = ((ny, nx) == (FULL // binning, FULL // binning),) * 4
+    sides = full_frame_sides((ny, nx), binning) if sides is None else sides
     distances = (scene.y, nx - 1 - scene.x, ny - 1 - scene.y, scene.x)
     close = [side & (binning * distance < BORDER) for side, distance in zip(sides, distances, strict=True)]
     return np.logical_or.reduce(close)

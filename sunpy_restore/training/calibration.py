@@ -84,8 +84,7 @@ class _Errors:
 
 
 def calibrate(
-    task, data, *, methods=None, weights=None, device=None, cases=None, seed=0, progress=False,
-    keep=None,
+    task, data, *, methods=None, weights=None, device=None, cases=None, seed=0, progress=False, keep=None
 ):  # fmt: skip
     """
     Calibrate the uncertainty of the methods of a task.
@@ -114,7 +113,8 @@ def calibrate(
     progress : `bool`
         Show a progress bar.
     keep : mapping of `str` to `~sunpy_restore.core.uncertainty.errormodel.ErrorModel`, optional
-        Error models that are kept; only their ratios for single shares of the truth are found anew.
+        Name of the method to its earlier error model, of which only the ratios for single shares of the truth are
+        calibrated again. Methods without one are calibrated completely.
 
     Returns
     -------
@@ -126,7 +126,8 @@ def calibrate(
     Raises
     ------
     ValueError
-        Unknown task or method, the task has no uncertainty, or there are fewer than three parts.
+        Unknown task or method, the task has no uncertainty, there are fewer than three parts, or an error model in
+        ``keep`` has other features, strata or weights.
     FileNotFoundError
         The data are missing.
     """
@@ -159,20 +160,20 @@ def calibrate(
             continue
         errors.images = [(case, *_without(limits, strata, *image)) for case, *image in errors.images]
         sha256 = method.sha256 or ""
-        old = _comparable((keep or {}).get(name), name, errors, strata, sha256)
+        old = _kept_model((keep or {}).get(name), name, errors, strata, sha256)
         models[name], tested = _models(errors, strata, limits, sha256, seed, recipe.calibration_steps, old)
         rows += coverage_table(name, tested, errors.together(), errors.images, limits)
     return models, rows
 
 
-def _comparable(model, name, errors, strata, sha256):
-    """An error model that is kept, if it is one of the same method."""
+def _kept_model(model, name, errors, strata, sha256):
+    """An earlier error model, if it describes the present method."""
     if model is None:
         return None
     if (model.features, model.strata, model.sha256) != (errors.features, tuple(strata), sha256):
         raise ValueError(
-            f"Found an error model of {name!r} with other features, strata or weights; expected one of the method as "
-            "it is. Calibrate it anew."
+            f"Found an error model of {name!r} with other features, strata or weights; expected those of the present "
+            "method. Calibrate it completely, without keeping the error model."
         )
     return model
 
@@ -233,7 +234,7 @@ def _without(limits, strata, evidence, relative):
 
 
 def _models(errors, strata, limits, sha256, seed, steps, kept=None):
-    """The error model from all cases, or that which is kept, and the model by which each part was tested."""
+    """The error model from all cases, or the kept one with new ratios, and the model by which each part was tested."""
     samples = errors.together()
     parts = dict.fromkeys(samples["part"])
     if len(parts) < _FEWEST_PARTS:

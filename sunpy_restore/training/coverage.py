@@ -67,13 +67,14 @@ def coverage_table(name, models, samples, images, limits=()):
         ``uncertainty=0.95``, and their standard errors).
     """
     strata = next(iter(models.values())).strata
-    sigma, shares = np.empty(len(samples["errors"])), {share: np.empty(len(samples["errors"])) for share in SHARES}
+    sigma = np.empty(len(samples["errors"]))
+    single = {_column(share): np.empty(len(sigma)) for share in SHARES}
     for part, model in models.items():
         own = samples["part"] == part
         sigma[own] = model.ratio(samples["values"][own]) * model.factors[samples["stratum"][own]]
         for share, width in SHARES.items():
-            shares[share][own] = sigma[own] * model.ratios[width][samples["stratum"][own]]
-    samples = samples | {"sigma": sigma} | shares
+            single[_column(share)][own] = sigma[own] * model.ratios[width][samples["stratum"][own]]
+    samples = samples | {"sigma": sigma} | single
     groups = [group for group in dict.fromkeys(samples["group"]) if group]
     selections = [("all", ~np.isin(samples["stratum"], [strata.index(stratum) for stratum in limits]))]
     selections += [(stratum, samples["stratum"] == index) for index, stratum in enumerate(strata)]
@@ -87,6 +88,11 @@ def coverage_table(name, models, samples, images, limits=()):
             row["sums"] = _sums(models, images) if stratum == group == "all" else None
             rows.append(row)
     return rows
+
+
+def _column(share):
+    """Name of the uncertainty for a single share in the samples."""
+    return f"sigma_{100 * share:.0f}"
 
 
 def _coverage(samples, chosen, weighted):
@@ -104,8 +110,9 @@ def _coverage(samples, chosen, weighted):
         row[f"within_{level:g}"] = float(shares.mean())
         row[f"error_{level:g}"] = _standard_error(shares, source)
     for share, width in SHARES.items():
-        shares = np.bincount(case, weights * (np.abs(part["errors"]) <= width * part[share]))
-        row[f"within_{share:.0%}"[:-1]], row[f"error_{share:.0%}"[:-1]] = shares.mean(), _standard_error(shares, source)
+        shares = np.bincount(case, weights * (np.abs(part["errors"]) <= width * part[_column(share)]))
+        row[f"within_{100 * share:.0f}"] = float(shares.mean())
+        row[f"error_{100 * share:.0f}"] = _standard_error(shares, source)
     row["for_95"] = quantile(ratios, weights, _INTERVAL)
     row["least"] = 1 - risk_bound(1 - row["within_1.96"], row["sources"])
     rms = np.sqrt(np.average(part["errors"] ** 2, weights=weights))

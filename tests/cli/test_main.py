@@ -183,7 +183,10 @@ def test_the_uncertainty_for_a_share_of_the_truth(run, fails, tmp_path):
     expected = sunpy_restore.enhance(sunpy.map.Map(SAMPLE), method="bicubic", uncertainty=0.95)
     np.testing.assert_array_equal(found.uncertainty.array, expected.uncertainty.array)
     assert found.meta["rstcover"] == 0.95
+    assert run(*bicubic(SAMPLE), "-o", target, "--coverage", "0.680", "--overwrite")[0] == 0
+    assert sunpy_restore.load(target).meta["rstcover"] == 0.68
     fails(*bicubic(SAMPLE), "-o", tmp_path / "no.fits", "--coverage", "0.9", texts=["'0.9'", "0.68 or 0.95"], code=2)
+    fails(*bicubic(SAMPLE), "-o", tmp_path / "no.fits", "--coverage", "x", texts=["'x'", "0.68 or 0.95"], code=2)
 
 
 def test_network_of_the_registry_and_of_a_file(run, networks, tmp_path):

@@ -63,7 +63,7 @@ class OwnPair:
     ----------
     manifest : `~sunpy_restore.core.datasets.manifest.Manifest`
         The manifest.
-    item : `~sunpy_restore.core.datasets.manifest.Item`
+    item : `~sunpy_restore.core.datasets.item.Item`
         The pair, see `~sunpy_restore.backprojection.recipe.own.pair_of`.
     """
 
@@ -120,7 +120,7 @@ def observation_of(item):
 
     Parameters
     ----------
-    item : `~sunpy_restore.core.datasets.manifest.Item`
+    item : `~sunpy_restore.core.datasets.item.Item`
         The pair.
 
     Returns

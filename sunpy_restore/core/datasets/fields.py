@@ -71,7 +71,7 @@ def same_field(one, other):
 
     Parameters
     ----------
-    one, other : `~sunpy_restore.core.datasets.manifest.Item`
+    one, other : `~sunpy_restore.core.datasets.item.Item`
         Images of one shape. The later one may follow the solar rotation.
 
     Returns
@@ -96,7 +96,7 @@ def separate_fields(one, other):
 
     Parameters
     ----------
-    one, other : `~sunpy_restore.core.datasets.manifest.Item`
+    one, other : `~sunpy_restore.core.datasets.item.Item`
         The images.
 
     Returns
@@ -123,7 +123,7 @@ def hours_between(one, other):
 
     Parameters
     ----------
-    one, other : `~sunpy_restore.core.datasets.manifest.Item`
+    one, other : `~sunpy_restore.core.datasets.item.Item`
         The images.
 
     Returns

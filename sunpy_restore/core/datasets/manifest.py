@@ -7,84 +7,23 @@ safetensors, which is read when it is needed.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from sunpy_restore.core.datasets.fields import same_field, separate_fields
+from sunpy_restore.core.datasets.item import item_of
 from sunpy_restore.core.datasets.splits import SPLITS, find_leak
 from sunpy_restore.core.system.atomic import atomic_path
 
-__all__ = ["MANIFEST", "Images", "Item", "Manifest", "described", "has_manifest", "holds", "read_manifest"]
+__all__ = ["MANIFEST", "Images", "Manifest", "described", "has_manifest", "holds", "read_manifest"]
 
 MANIFEST = "manifest.json"
 """Name of the file."""
 
 _FORMAT = 1
 _KEPT = 8  # images that are kept in memory
-
-
-@dataclass(frozen=True, kw_only=True)
-class Item:
-    """
-    An image, or a region of one, in one of the splits.
-
-    Parameters
-    ----------
-    origin : `str`
-        Name of the file that it was taken from, relative to its folder, with the number of the image if there are
-        several.
-    sha256 : `str`
-        Hash of the pixels of the original image.
-    shard : `str`
-        Name of the file in the folder of the manifest.
-    shape : pair of `int`
-        Shape ``(ny, nx)`` of the whole image.
-    group, unit, pixel_scale, least, values
-        See `~sunpy_restore.core.datasets.samples.Sample`.
-    time, instrument, licence, credit : `str`, optional
-        From the header or the TOML file of the image.
-    split : ``"train"`` or ``"validation"``
-        The split; empty before it is known.
-    columns : pair of `int`, optional
-        First column of the region and the one after its last; by default the whole image.
-    corners : three pairs of `float`, optional
-        Coordinates of the original image, see `~sunpy_restore.core.datasets.fields.corners_of`.
-    """
-
-    origin: str
-    sha256: str
-    shard: str
-    shape: tuple[int, int]
-    group: str
-    unit: str
-    pixel_scale: float
-    least: tuple = (32, 32)
-    values: dict[str, Any] = field(default_factory=dict)
-    time: str | None = None
-    instrument: str = ""
-    licence: str = ""
-    credit: str = ""
-    split: str = ""
-    columns: tuple[int, int] | None = None
-    corners: tuple | None = None
-
-    def like(self, other):
-        """Whether this and another item show the same field with the same columns, as far as this is known."""
-        return (self.group, self.shape) == (other.group, other.shape) and same_field(self, other)
-
-    def apart(self, other):
-        """Whether this and another item are regions of equal images without a common column, or of separate fields."""
-        if self.columns is None or other.columns is None:
-            return False
-        if self.sha256 != other.sha256 and separate_fields(self, other):
-            return True
-        if not self.like(other):
-            return False
-        return self.columns[1] <= other.columns[0] or other.columns[1] <= self.columns[0]
 
 
 @dataclass(frozen=True)
@@ -100,7 +39,7 @@ class Manifest:
         What the images are for, see ``data_name`` of `~sunpy_restore.core.recipes.recipe.Recipe`.
     gap : `float`
         Least time in hours between images of different splits.
-    items : `list` of `Item`
+    items : `list` of `~sunpy_restore.core.datasets.item.Item`
         The images.
     refused : `list` of pairs of `str`
         Names of files that were not taken, and the reasons.
@@ -123,7 +62,7 @@ class Manifest:
 
         Returns
         -------
-        `list` of `Item`
+        `list` of `~sunpy_restore.core.datasets.item.Item`
 
         Raises
         ------
@@ -163,7 +102,7 @@ class Manifest:
 
         Parameters
         ----------
-        item : `Item`
+        item : `~sunpy_restore.core.datasets.item.Item`
             The item.
         name : ``"image"`` or ``"truth"``
             The image, or what it is to be restored to, of a pair of real images.
@@ -208,7 +147,7 @@ class Images(Sequence):
     ----------
     manifest : `Manifest`
         The manifest.
-    items : `list` of `Item`
+    items : `list` of `~sunpy_restore.core.datasets.item.Item`
         The items.
     prepare : callable, optional
         ``prepare(image)`` changes an image after it was read.
@@ -277,7 +216,7 @@ def read_manifest(directory, data=None):
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         version = content["format"]
-        items = [_item(values) for values in content["items"]] if version == _FORMAT else []
+        items = [_in_a_split(item_of(values)) for values in content["items"]] if version == _FORMAT else []
         refused = [tuple(pair) for pair in content["refused"]] if version == _FORMAT else []
         manifest = Manifest(Path(directory), content["data"], float(content["gap_hours"]), items, refused)
     except (KeyError, TypeError, ValueError) as error:
@@ -292,14 +231,10 @@ def read_manifest(directory, data=None):
     return manifest
 
 
-def _item(values):
-    item = Item(**values)
-    pairs = {name: tuple(getattr(item, name)) for name in ("shape", "least")}
-    pairs["columns"] = None if item.columns is None else tuple(item.columns)
-    pairs["corners"] = None if item.corners is None else tuple(map(tuple, item.corners))
+def _in_a_split(item):
     if item.split not in SPLITS:
         raise ValueError(f"split {item.split!r}")
-    return Item(**(vars(item) | pairs))
+    return item
 
 
 def described(directory):

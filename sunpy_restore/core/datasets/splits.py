@@ -17,7 +17,7 @@ def find_leak(items, gap):
 
     Parameters
     ----------
-    items : `list` of `~sunpy_restore.core.datasets.manifest.Item`
+    items : `list` of `~sunpy_restore.core.datasets.item.Item`
         All items.
     gap : `float`
         Least time in hours between images of different splits.

@@ -1,7 +1,7 @@
 """A small network that predicts the error of each restored pixel from what is known about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 
@@ -39,8 +39,8 @@ class ErrorModel:
     sha256 : `str`
         SHA-256 of the weights whose errors it predicts; empty for classical methods.
     ratios : mapping of `float` to `numpy.ndarray`
-        Width of an interval, see `~sunpy_restore.core.uncertainty.conformal.LEVELS`, to what the uncertainty of each
-        stratum has to be multiplied by for this interval alone to cover the truth, see `level_ratios`.
+        Half width of an interval in sigma, one of `~sunpy_restore.core.uncertainty.conformal.LEVELS`, to the factor of
+        each stratum with which the uncertainty is right for this interval alone, see `level_ratios`.
     """
 
     features: tuple[str, ...]
@@ -62,7 +62,8 @@ class ErrorModel:
         evidence : `~sunpy_restore.core.uncertainty.evidence.Evidence`
             What is known about ``n`` pixels.
         width : `float`, optional
-            Width of the interval that covers the truth, one of `ratios`; by default a compromise between all.
+            Half width in sigma of the interval that is to cover the truth, a key of ``ratios``; by default a
+            compromise between all.
 
         Returns
         -------
@@ -96,21 +97,6 @@ class ErrorModel:
             part = np.s_[start : start + _CHUNK]
             ratio[part] = np.exp(self._logarithm(values[part]))
         return ratio
-
-    def with_factors(self, factors, correlation):
-        """
-        The same network with other factors and another correlation.
-
-        Parameters
-        ----------
-        factors, correlation
-            See `ErrorModel`.
-
-        Returns
-        -------
-        `ErrorModel`
-        """
-        return replace(self, factors=np.asarray(factors), correlation=dict(correlation))
 
     def _logarithm(self, values):
         hidden = _normalised(values, self.low, self.high)
@@ -227,7 +213,7 @@ def stratum_factors(ratios, stratum, strata, weights=None, limits=(), find=cover
 
 def level_ratios(factors, *samples):
     """
-    Find by what the uncertainty has to be multiplied for one of its intervals to cover the truth.
+    Find the factors with which the uncertainty is right for a single interval.
 
     Parameters
     ----------
@@ -239,6 +225,6 @@ def level_ratios(factors, *samples):
     Returns
     -------
     `dict` of `float` to `numpy.ndarray`
-        Width of the interval to the ratio of each stratum.
+        Half width of the interval in sigma to the factor of each stratum.
     """
     return {width: stratum_factors(*samples, find=partial(level_factor, width=width)) / factors for width in LEVELS}

@@ -28,7 +28,7 @@ CORRELATION_KEYWORD = "rstcorr"
 """Keyword of the correlation of the errors of neighbouring pixels, in lower case."""
 
 COVERAGE_KEYWORD = "rstcover"
-"""Keyword of the share of the truth that the uncertainty was asked to contain, in lower case."""
+"""Keyword of the share of the truth that the interval contains, in lower case; absent for the compromise."""
 
 UNKNOWN_KEYWORD = "rstunkn"
 """Keyword of the number of pixels whose uncertainty is infinite, in lower case."""
@@ -76,8 +76,8 @@ def standard_deviation(observation, restored, method, model, share=None):
     model : `~sunpy_restore.core.uncertainty.errormodel.ErrorModel`
         Its error model.
     share : `float`, optional
-        Share of the truth that the interval for it contains, one of
-        `~sunpy_restore.core.uncertainty.conformal.SHARES`; by default a compromise between all.
+        Share of the truth that an interval must contain, one of `~sunpy_restore.core.uncertainty.conformal.SHARES`; by
+        default a compromise between all.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def standard_deviation(observation, restored, method, model, share=None):
                 f"{', '.join(evidence.features)}. Make it again with 'sunpy-restore calibrate {method.task.name}'."
             )
         sigma[rows][evidence.where] = model.predict(evidence, SHARES.get(share))
-    return sigma, {width * evidence.magnification: share for width, share in model.correlation.items()}
+    return sigma, {width * evidence.magnification: weight for width, weight in model.correlation.items()}
 
 
 def _strips(observation, restored, method):

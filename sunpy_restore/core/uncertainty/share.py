@@ -1,4 +1,6 @@
-"""What a user asks of the uncertainty: a compromise between intervals, or a share of the truth in one of them."""
+"""Values of ``uncertainty``: True for a compromise between all intervals, or the share of the truth in one of them."""
+
+import math
 
 import numpy as np
 
@@ -9,7 +11,7 @@ __all__ = ["check_uncertainty", "share_of"]
 
 def check_uncertainty(uncertainty):
     """
-    Refuse what is no value of ``uncertainty``.
+    Refuse an invalid value of ``uncertainty``.
 
     Parameters
     ----------
@@ -28,13 +30,13 @@ def check_uncertainty(uncertainty):
     expected = f"expected True, False, {' or '.join(map(str, SHARES))}"
     if not isinstance(uncertainty, float | np.floating):
         raise TypeError(f"Found uncertainty={uncertainty!r}; {expected}.")
-    if float(uncertainty) not in SHARES:
+    if _calibrated(uncertainty) is None:
         raise ValueError(f"Found uncertainty={uncertainty}; {expected}, the shares that were calibrated.")
 
 
 def share_of(uncertainty):
     """
-    Share of the truth that is asked for.
+    Share of the truth that the interval of a requested uncertainty contains.
 
     Parameters
     ----------
@@ -46,4 +48,9 @@ def share_of(uncertainty):
     `float` or `None`
         `None` for a compromise between all shares, or without an uncertainty.
     """
-    return None if isinstance(uncertainty, bool | np.bool_) else float(uncertainty)
+    return None if isinstance(uncertainty, bool | np.bool_) else _calibrated(uncertainty)
+
+
+def _calibrated(value):
+    """The share that was calibrated, also if the value has been rounded to single precision."""
+    return next((share for share in SHARES if math.isclose(share, value, rel_tol=1e-6)), None)

@@ -25,7 +25,7 @@ class PairedPatches(Dataset):
         The task, whose networks are told the noise: that of the manifest, or, for continuum images, the measured one.
     manifest : `~sunpy_restore.core.datasets.manifest.Manifest`
         Pairs.
-    items : `list` of `~sunpy_restore.core.datasets.manifest.Item`
+    items : `list` of `~sunpy_restore.core.datasets.item.Item`
         Those of a split; larger ones are drawn more often.
     length : `int`
         Number of items.

@@ -11,7 +11,15 @@ import numpy as np
 from sunpy_restore.inpainting.lasco.geometry import detector_pixels
 from sunpy_restore.inpainting.lasco.header import FULL
 
-__all__ = ["BORDER", "detector_sides", "edge_response", "flat_field_without_edge", "unusual", "without_response"]
+__all__ = [
+    "BORDER",
+    "detector_sides",
+    "edge_response",
+    "flat_field_without_edge",
+    "full_frame_sides",
+    "unusual",
+    "without_response",
+]
 
 BORDER = 5
 """Pixels along the border of the detector that show no undisturbed corona; the calibration to level 1 discards them."""
@@ -44,13 +52,32 @@ def detector_sides(shape, lasco, empty=None):
     -------
     `tuple` of 4 `bool`
         The first row, the last column, the last row and the first column, in the order in which `numpy.rot90` makes
-        them the first row.
+        them the first row. None if the image was rotated by an angle other than 180 degrees.
     """
-    x, y = detector_pixels(shape, lasco, empty)
-    if x.size != shape[1]:  # rotated
+    if lasco.turn % 180 != 0:
         return (False,) * 4
+    x, y = detector_pixels(shape, lasco, empty)
     places = (y[0, 0], x[0, -1], y[-1, 0], x[0, 0])
     return tuple(bool(min(place, FULL - 1 - place) < BORDER) for place in places)
+
+
+def full_frame_sides(shape, binning=1):
+    """
+    All sides of a full frame, and none of another image.
+
+    Parameters
+    ----------
+    shape : pair of `int`
+        Shape ``(ny, nx)`` of the image.
+    binning : `int`
+        Pixels of the detector along each axis of an image pixel.
+
+    Returns
+    -------
+    `tuple` of 4 `bool`
+        See `detector_sides`.
+    """
+    return (tuple(shape) == (FULL // binning,) * 2,) * 4
 
 
 def edge_response(image, known, binning=1, sides=None):
@@ -74,7 +101,7 @@ def edge_response(image, known, binning=1, sides=None):
         Shape ``(ny, nx)``; 1 except in the outermost pixels. `None` if the image does not reach the border of the
         detector, or has no measurable response.
     """
-    sides = (image.shape == (FULL // binning,) * 2,) * 4 if sides is None else sides
+    sides = full_frame_sides(image.shape, binning) if sides is None else sides
     if not any(sides):
         return None
     width, response = -(-BORDER // binning), np.ones(image.shape)
@@ -131,9 +158,9 @@ def without_response(image, response, bias=0.0):
 
 def flat_field_without_edge(flat_field, response, binning=1):
     """
-    Remove the response of the outermost rows and columns from the flat field, which contains their mean response.
+    Remove the mean response of the outermost rows and columns from the flat field.
 
-    An image that `without_response` has divided by its own response needs a flat field without it.
+    `without_response` has already divided the image by its own response there.
 
     Parameters
     ----------

@@ -38,8 +38,8 @@ _DISCS = {"C2": (60, 200), "C3": (50, 100)}
 _STOPS = {"C2": (480, 620), "C3": (500, 570)}
 _RING = 0.9
 
-_FEWEST_BLOCKS = 8  # of the table in an image, whose share without data tells whether they were set to zero on board
-_SENT = 0.25  # of these blocks; if fewer are without data, all of them were sent, and some were lost
+_FEWEST_BLOCKS = 8  # tabulated blocks in an image from which it can be told whether they were set to zero on board
+_SENT = 0.25  # share of these blocks without data below which all of them were sent, and some were lost
 
 _SHRINKAGE = 4  # pixels by which the interpolation to level 1 makes a block smaller
 

@@ -70,7 +70,7 @@ def own_images(directory, split):
 
     Yields
     ------
-    item : `~sunpy_restore.core.datasets.manifest.Item`
+    item : `~sunpy_restore.core.datasets.item.Item`
         The item.
     image : `numpy.ndarray`
         Its image, shape ``(1024, 1024)``.

@@ -14,7 +14,8 @@ from tqdm import tqdm
 import astropy.units as u
 
 from sunpy_restore.core.datasets.fields import corners_of
-from sunpy_restore.core.datasets.manifest import Item, Manifest, has_manifest, read_manifest
+from sunpy_restore.core.datasets.item import Item
+from sunpy_restore.core.datasets.manifest import Manifest, has_manifest, read_manifest
 from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.system.atomic import atomic_path
 from sunpy_restore.tasks import get_task

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from sunpy_restore.core.datasets.manifest import Item
+from sunpy_restore.core.datasets.item import item_of
 
 __all__ = ["Journal"]
 
@@ -36,7 +36,7 @@ class Journal:
         for line in self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else ():
             try:
                 entry = json.loads(line)
-                items = [Item(**_tuples(values)) for values in entry["items"]]
+                items = [item_of(values) for values in entry["items"]]
             except (KeyError, TypeError, ValueError):
                 self._broken = True
                 continue
@@ -94,7 +94,7 @@ class Journal:
             As for `knows`.
         paths : `list` of `pathlib.Path`
             The file, or the files of a pair.
-        items : `list` of `~sunpy_restore.core.datasets.manifest.Item`
+        items : `list` of `~sunpy_restore.core.datasets.item.Item`
             Its images that the recipe takes.
         refused : `list` of pairs of `str`
             Names of others, and the reasons.
@@ -105,12 +105,6 @@ class Journal:
         with self.path.open("a", encoding="utf-8") as file:
             file.write("\n" * self._broken + json.dumps(entry) + "\n")
         self._broken = False
-
-
-def _tuples(values):
-    pairs = {name: tuple(values[name]) for name in ("shape", "least")}
-    corners = values.get("corners")
-    return values | pairs | {"corners": None if corners is None else tuple(map(tuple, corners))}
 
 
 def _stamp(*paths):

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from numbers import Real
 
 import numpy as np
@@ -27,6 +27,13 @@ def _is_text(value):
     return isinstance(value, str)
 
 
+def _in_utc(value):
+    """A time with an offset from UTC as one in UTC without it, as the FITS standard has it."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value
+
+
 def _is_time(value):
     try:
         parse_time(str(value))
@@ -42,7 +49,7 @@ def _is_header(value):
 _KEYS = {
     "pixel_scale": (_is_positive, "a number, in arcsec"),
     "pixel_km": (_is_positive, "a number, in km on the Sun"),
-    "unit": (_is_text, "the unit of the image as a text"),
+    "unit": (_is_text, "a text, the unit of the image"),
     "factor": (lambda value: _is_number(value) and value != 0, "a number, by which the values are multiplied"),
     "time": (_is_time, "the time of the observation in UTC, such as 2014-10-26T12:48:05"),
     "cadence": (_is_positive, "a number, the seconds between the images of a series"),
@@ -95,6 +102,8 @@ def _read_toml(path):
         raise ValueError(f"{path.name} is not TOML ({error}).") from error
     if unknown := notes.keys() - _KEYS.keys():
         raise ValueError(f"Found {min(unknown)!r} in {path.name}; expected some of {', '.join(_KEYS)}.")
+    if "time" in notes:
+        notes["time"] = _in_utc(notes["time"])
     for key, value in notes.items():
         valid, expected = _KEYS[key]
         if not valid(value):

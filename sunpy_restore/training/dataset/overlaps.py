@@ -13,8 +13,8 @@ from sunpy_restore.training.dataset.scenes import Scenes, thumbnail_of
 
 __all__ = ["find_overlaps"]
 
-_COPY = 0.9  # of an image, which are in another one, so that it has nothing new
-_MOST_PAIRS = 20_000  # whose scenes are compared, which takes five minutes
+_COPY = 0.9  # share of an image within another one above which it has nothing new
+_MOST_PAIRS = 20_000  # of images whose scenes are compared, which takes five minutes
 
 
 class _Link(NamedTuple):
@@ -30,16 +30,16 @@ class _Link(NamedTuple):
 
 def find_overlaps(items, fixed, folder, gap):
     """
-    Leave out images that have pixels or a scene in common with others, and might come into another split.
+    Leave out images that have pixels or a scene in common with others, and might be put into another split.
 
     Images without a time that overlap in part are kept, if the columns of one are columns of the other one: they can be
     split at the same place.
 
     Parameters
     ----------
-    items : `list` of `~sunpy_restore.core.datasets.manifest.Item`
+    items : `list` of `~sunpy_restore.core.datasets.item.Item`
         Images without a split.
-    fixed : `list` of `~sunpy_restore.core.datasets.manifest.Item`
+    fixed : `list` of `~sunpy_restore.core.datasets.item.Item`
         Images, or regions of them, that have one.
     folder : `pathlib.Path`
         Folder of the data set.
@@ -48,7 +48,7 @@ def find_overlaps(items, fixed, folder, gap):
 
     Returns
     -------
-    kept : `list` of `~sunpy_restore.core.datasets.manifest.Item`
+    kept : `list` of `~sunpy_restore.core.datasets.item.Item`
         The other images of ``items``.
     refused : `list` of pairs
         Images that were left out, and the reasons.
@@ -91,7 +91,7 @@ class _Links:
 
     def __init__(self, every, folder, gap):
         self.every, self.folder, self.gap = every, folder, gap
-        self._kept, self._pairs, self._scenes = {}, 0, None
+        self._kept, self._untimed, self._pairs, self._scenes = {}, {}, 0, None
         self._exact = defaultdict(dict)
         for (one, other), placement in find_copies(
             [_tensor(item, folder, "points", points_of) for item in every]
@@ -102,27 +102,29 @@ class _Links:
     def keep(self, index, place):
         """Compare later images with an image, which is split at the place of another one or of its own."""
         self._kept[index] = place
+        if self.every[index].time is None:
+            self._untimed[index] = place
 
     def of(self, index):
         """What an image has in common with others; of those that are split at one place, with one of them."""
         found = {other: link for other, link in self._exact[index].items() if other in self._kept}
         places = {self._kept[other] for other in found}
-        for other, place in self._kept.items():
+        # The scenes of two images with times are not compared
+        for other, place in (self._kept if self.every[index].time is None else self._untimed).items():
             if place not in places and (placement := self._place(other, index)) is not None:
                 found[other] = _Link(placement, exact=False)
                 places.add(place)
         return found
 
     def _place(self, one, other):
-        """Find an image of unknown time in another one, or the other way round."""
-        if self.every[one].time is not None and self.every[other].time is not None:
-            return None
+        """Find an image in another one by its scene, unless too many pairs were compared before."""
         self._pairs += 1
         if self._pairs > _MOST_PAIRS:
             if self._pairs == _MOST_PAIRS + 1:
                 warn_user(
-                    f"Only the first {_MOST_PAIRS} pairs of images of unknown time were compared. Add "
-                    "times in TOML files, or check that no scene is in several images."
+                    f"Found more than {_MOST_PAIRS} pairs with an image of unknown time; only the first {_MOST_PAIRS} "
+                    "were searched for common scenes. Add times in TOML files, or check that no scene is in several "
+                    "images."
                 )
             return None
         if self._scenes is None:

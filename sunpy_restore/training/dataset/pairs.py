@@ -10,7 +10,8 @@ from safetensors.numpy import save
 from tqdm import tqdm
 
 from sunpy_restore.core.datasets.fields import corners_of
-from sunpy_restore.core.datasets.manifest import Item, has_manifest, read_manifest
+from sunpy_restore.core.datasets.item import Item
+from sunpy_restore.core.datasets.manifest import has_manifest, read_manifest
 from sunpy_restore.core.datasets.samples import Candidate
 from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.core.system.atomic import atomic_path

@@ -28,9 +28,9 @@ def assign(items, fixed, rule, gap, placed=None):
 
     Parameters
     ----------
-    items : `list` of `~sunpy_restore.core.datasets.manifest.Item`
+    items : `list` of `~sunpy_restore.core.datasets.item.Item`
         Images without a split.
-    fixed : `list` of `~sunpy_restore.core.datasets.manifest.Item`
+    fixed : `list` of `~sunpy_restore.core.datasets.item.Item`
         Images, or regions of them, that have one.
     rule : `~sunpy_restore.core.datasets.samples.Splitting`
         How they are split.
@@ -41,7 +41,7 @@ def assign(items, fixed, rule, gap, placed=None):
 
     Returns
     -------
-    items : `list` of `~sunpy_restore.core.datasets.manifest.Item`
+    items : `list` of `~sunpy_restore.core.datasets.item.Item`
         All items with their splits, those in ``fixed`` first.
     refused : `list` of pairs
         Items without a split, and the reasons.
@@ -133,7 +133,7 @@ def undivided(items, gap):
 
     Parameters
     ----------
-    items : `list` of `~sunpy_restore.core.datasets.manifest.Item`
+    items : `list` of `~sunpy_restore.core.datasets.item.Item`
         Images of which none, or too few, are a gap apart.
     gap : `float`
         The gap in hours.

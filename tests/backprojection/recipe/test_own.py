@@ -16,7 +16,7 @@ from sunpy_restore.backprojection.recipe.own import check_pair, crop_pair, pair_
 from sunpy_restore.backprojection.recipe.paired import observation_of
 from sunpy_restore.backprojection.visibilities.fourier import Grid
 from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
-from sunpy_restore.core.datasets.manifest import Item
+from sunpy_restore.core.datasets.item import Item
 from sunpy_restore.core.datasets.samples import Candidate
 
 HEADER = {

@@ -14,7 +14,7 @@ from sunpy_restore.backprojection.recipe.paired import OwnPair
 from sunpy_restore.backprojection.restore import with_network
 from sunpy_restore.backprojection.visibilities.fourier import Grid
 from sunpy_restore.backprojection.visibilities.uvplane import stix_uv
-from sunpy_restore.core.datasets.manifest import Item
+from sunpy_restore.core.datasets.item import Item
 from sunpy_restore.core.datasets.samples import Candidate
 
 

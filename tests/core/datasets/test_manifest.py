@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from sunpy_restore.core.datasets.manifest import Images, Item, Manifest, described, has_manifest, read_manifest
+from sunpy_restore.core.datasets.item import Item
+from sunpy_restore.core.datasets.manifest import Images, Manifest, described, has_manifest, read_manifest
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def model():
     values, _, errors = drawn(20_000, 1)
     stratum = (values[:, 0] > 0).astype(int)
     factors = stratum_factors(np.abs(errors) / plain.ratio(values), stratum, plain.strata)
-    return plain.with_factors(factors, {0.0: 0.25, 1.8: 0.75})
+    return dataclasses.replace(plain, factors=factors, correlation={0.0: 0.25, 1.8: 0.75})
 
 
 def evidence(values, scale=1.0, unknown=None):
@@ -118,7 +118,7 @@ def test_damaged_files_are_refused(model, tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(WeightsError, match="expected error models"):
             read_models(path)
-    write_models(path, "toy", {"linear": model.with_factors([np.nan, 1], {0.0: 1.0})})
+    write_models(path, "toy", {"linear": dataclasses.replace(model, factors=np.array([np.nan, 1]))})
     with pytest.raises(WeightsError, match="not finite"):
         read_models(path)
     write_models(path, "toy", {"linear": dataclasses.replace(model, ratios={1.96: np.array([np.inf, 1])})})

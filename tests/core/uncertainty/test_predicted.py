@@ -212,11 +212,16 @@ def test_methods_without_a_calibration_are_refused():
         restored(smap(), method="uncalibrated", uncertainty=True)
 
 
-@pytest.mark.parametrize(("share", "expected"), [(True, 3), (0.68, 2.25), (0.95, 4.5), (np.float64(0.95), 4.5)])
+@pytest.mark.parametrize(
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [(True, 3), (0.68, 2.25), (0.95, 4.5), (np.float64(0.95), 4.5), (np.float32(0.95), 4.5)],
+)
+)
 def test_it_is_scaled_for_a_share_of_the_truth(share, expected):
     result = restored(smap(), "fill", uncertainty=share)
     np.testing.assert_allclose(result.uncertainty.array[filled(result)], expected, rtol=1e-6)
-    assert result.meta.get("rstcover") == (None if share is True else share)
+    assert result.meta.get("rstcover") == (None if share is True else pytest.approx(share))
     assert restored(smap(), "fill", uncertainty=True).meta["rstcorr"] == result.meta["rstcorr"]
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sunpy_restore.core.datasets.manifest import Item, Manifest
+from sunpy_restore.core.datasets.item import Item
+from sunpy_restore.core.datasets.manifest import Manifest
 from sunpy_restore.core.recipes.recipe import recipe_of
 from sunpy_restore.desaturation.recipe import calibration as desaturation
 from sunpy_restore.desaturation.recipe import parts

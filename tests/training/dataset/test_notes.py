@@ -19,7 +19,7 @@ WRONG = {
     'time = "yesterday"': "Found time = 'yesterday' in wrong.toml; expected the time of the observation in UTC",
     "time = 2014": "expected the time of the observation",
     'cadence = "45"': "expected a number, the seconds",
-    "unit = 3": "the unit of the image as a text",
+    "unit = 3": "a text, the unit of the image",
     "wavelength = true": "expected a number, in nm",
     'header = "NAXIS"': "expected a table of FITS keywords",
     "pixel = 0.1": "Found 'pixel' in wrong.toml; expected some of pixel_scale",
@@ -49,3 +49,9 @@ def test_right_values_are_returned(tmp_path):
     for time in ('"2014-10-26T12:48:05"', "2014-10-26"):
         (tmp_path / "a.toml").write_text(f"time = {time}\n")
         assert str(read_notes(tmp_path / "a.npy")["time"]).startswith("2014-10-26")
+
+
+@pytest.mark.parametrize("time", ["2014-10-26T12:48:05Z", "2014-10-26T14:48:05+02:00"])
+def test_times_with_an_offset_are_converted_to_utc(tmp_path, time):
+    (tmp_path / "a.toml").write_text(f"time = {time}\n")
+    assert str(read_notes(tmp_path / "a.npy")["time"]) == "2014-10-26 12:48:05"

@@ -7,6 +7,7 @@ from scipy import ndimage
 pytest.importorskip("lightning")
 
 import sunpy_restore
+from sunpy_restore.core.datasets.item import Item
 from sunpy_restore.training import build_dataset
 from sunpy_restore.training.dataset import overlaps
 from sunpy_restore.training.dataset.placement import ORIENTATIONS, Placement
@@ -129,7 +130,7 @@ def test_the_search_for_scenes_ends_with_a_warning(tmp_path, granules, write_arr
     for seed in range(3):
         write_array(f"{seed}", granules((200, 400), seed))
     monkeypatch.setattr(overlaps, "_MOST_PAIRS", 2)
-    with pytest.warns(sunpy_restore.RestoreWarning, match="Only the first 2 pairs of images of unknown time"):
+    with pytest.warns(sunpy_restore.RestoreWarning, match="only the first 2 were searched"):
         build_dataset(TASK, tmp_path / "own", tmp_path / "data")
 
 
@@ -171,3 +172,20 @@ def test_placements_are_inverted_and_follow_one_another(matrix):
     np.testing.assert_allclose(applied(other.within(one), point), applied(one, applied(other, point)))
     assert one.inverse().error == 0.5
     assert Placement(np.eye(2), np.array([0.0, 5.0])).covered((4, 10), (4, 10)) == 0.5
+
+
+def test_scenes_of_images_with_times_are_not_compared(tmp_path, monkeypatch):
+    """The number of their pairs would be too large."""
+    items = [
+        Item(
+            origin=f"{n}", sha256=f"{n}", shard="", shape=(40, 40), group="", unit="", pixel_scale=1.0,
+            time=None if n == 2 else f"2014-01-0{n + 1}",
+        )
+        for n in range(5)
+    ]  # fmt: skip
+    compared = []
+    monkeypatch.setattr(overlaps, "_tensor", lambda *_: np.zeros((0, 11)))
+    monkeypatch.setattr(overlaps._Links, "_place", lambda self, one, other: compared.append((one, other)))
+    kept, refused, placed = overlaps.find_overlaps(items, [], tmp_path, 2.0)
+    assert (kept, refused, placed) == (items, [], {})
+    assert compared == [(0, 2), (1, 2), (2, 3), (2, 4)]

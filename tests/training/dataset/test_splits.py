@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("lightning")
 
-from sunpy_restore.core.datasets.manifest import Item
+from sunpy_restore.core.datasets.item import Item
 from sunpy_restore.core.datasets.samples import Splitting
 from sunpy_restore.core.datasets.splits import find_leak
 from sunpy_restore.training.dataset.splits import assign, duration
