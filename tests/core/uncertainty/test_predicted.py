@@ -213,10 +213,8 @@ def test_methods_without_a_calibration_are_refused():
 
 
 @pytest.mark.parametrize(
-@pytest.mark.parametrize(
     ("share", "expected"),
     [(True, 3), (0.68, 2.25), (0.95, 4.5), (np.float64(0.95), 4.5), (np.float32(0.95), 4.5)],
-)
 )
 def test_it_is_scaled_for_a_share_of_the_truth(share, expected):
     result = restored(smap(), "fill", uncertainty=share)
