@@ -144,7 +144,7 @@ class Observation(observation.Observation):
         """The observation with its ``outliers``, and without the response of the outermost rows and columns."""
         image, response = self.without_edge_response(self.image), self.edge_response
         whole, neighbours = replace(self, outliers=None), self.neighbours
-        flat_field = flat_field_without_edge(self.flat_field, response, self.binning)
+        flat_field = flat_field_without_edge(self.flat_field, response, self.binning, self.sides)
         outliers = find_outliers(image - self.bias, whole.valid, self.center, flat_field)
         if response is not None:
             outliers |= unusual(response) & whole.valid

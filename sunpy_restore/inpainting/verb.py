@@ -57,9 +57,9 @@ def inpaint(
         PyTorch device. By default CUDA, then MPS, then the CPU.
     uncertainty : `bool` or `float`
         Put the calibrated 1-sigma uncertainty on the result, a `~astropy.nddata.StdDevUncertainty` of the filled
-        pixels; others keep their uncertainty, or have none (NaN). It is infinite where nothing can be known. With
-        0.68 or 0.95, this share of the truth lies within 1 or 1.96 sigma, and with True about both: a compromise
-        where errors are not normally distributed.
+        pixels; others keep their uncertainty, or have none (NaN). It is infinite where nothing can be known. With 0.68
+        or 0.95, the interval of 1 or 1.96 sigma contains this share of the truth. True is a compromise between both
+        where the errors are not normally distributed.
     samples : `int`, optional
         Draw as many plausible restorations from the uncertainty, the same ones in every run. Of several images, the
         first sample of all, then the second of all, and so on.

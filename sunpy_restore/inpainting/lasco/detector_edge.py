@@ -156,7 +156,7 @@ def without_response(image, response, bias=0.0):
     return np.where(response == 1, image, bias + (image - bias) / np.maximum(response, _DARKEST))
 
 
-def flat_field_without_edge(flat_field, response, binning=1):
+def flat_field_without_edge(flat_field, response, binning=1, sides=None):
     """
     Remove the mean response of the outermost rows and columns from the flat field.
 
@@ -170,16 +170,22 @@ def flat_field_without_edge(flat_field, response, binning=1):
         See `edge_response`; `None` changes nothing.
     binning : `int`
         Pixels of the detector along each axis of an image pixel.
+    sides : `tuple` of 4 `bool`, optional
+        See `detector_sides`; by default all sides.
 
     Returns
     -------
     `numpy.ndarray` or `None`
-        In pixels with a response, the flat field of the nearest pixel inside of the border.
+        In pixels with a response, the flat field of the nearest pixel inside of the border of the detector.
     """
     if flat_field is None or response is None:
         return flat_field
     width = -(-BORDER // binning)
-    inside = [np.clip(np.arange(n), width, n - 1 - width) for n in flat_field.shape]
+    first_row, last_column, last_row, first_column = (True,) * 4 if sides is None else sides
+    inside = [
+        np.clip(np.arange(n), width * first, n - 1 - width * last)
+        for n, first, last in zip(flat_field.shape, (first_row, first_column), (last_row, last_column), strict=True)
+    ]
     return np.where(response == 1, flat_field, flat_field[np.ix_(*inside)])
 
 
