@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ import sunpy_restore
 from sunpy_restore import filled, load, synthesize_granulation
 from sunpy_restore.cli.main import main
 from sunpy_restore.core.numerics.metrics import contrast
+from sunpy_restore.core.uncertainty import errorfile
 from sunpy_restore.core.weights import registry
 from sunpy_restore.core.weights.store import available, default_for, locate, write
 from sunpy_restore.data import SAMPLES, sample_path
@@ -184,6 +186,17 @@ def test_the_uncertainty_for_a_share_of_the_truth(run, fails, tmp_path):
     np.testing.assert_array_equal(found.uncertainty.array, expected.uncertainty.array)
     assert found.meta["rstcover"] == 0.95
     fails(*bicubic(SAMPLE), "-o", tmp_path / "no.fits", "--coverage", "0.9", texts=["'0.9'", "0.68 or 0.95"], code=2)
+
+
+def test_calibrations_without_shares_name_the_options(fails, tmp_path, monkeypatch):
+    models_of = errorfile._models_of
+
+    def without_shares(method):
+        return {name: replace(model, ratios={}) for name, model in models_of(method).items()}
+
+    monkeypatch.setattr(errorfile, "_models_of", without_shares)
+    texts = ["Found a share of 0.95; expected --uncertainty, because the errors of bicubic"]
+    fails(*bicubic(SAMPLE), "-o", tmp_path / "no.fits", "--coverage", "0.95", texts=texts)
 
 
 def test_network_of_the_registry_and_of_a_file(run, networks, tmp_path):

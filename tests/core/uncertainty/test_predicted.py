@@ -230,7 +230,9 @@ def test_calibrations_without_shares_are_refused_before_the_restoration(models):
     path = models / "fill.safetensors"
     (found,) = errorfile.read_models(path).values()
     errorfile.write_models(path, "fill", {"mean": replace(found, ratios={})})
-    with pytest.raises(ValueError, match=r"Found uncertainty=0\.95; expected True.*sunpy-restore calibrate fill"):
+    with pytest.raises(
+        ValueError, match=r"Found a share of 0\.95; expected uncertainty=True.* calibrate fill"
+    ):
         restored(smap(), "fill", uncertainty=0.95)
     assert restored(smap(), "fill", uncertainty=True).meta["rstcorr"]
 
@@ -248,6 +250,19 @@ def test_cubes_keep_the_uncertainty_of_observed_pixels():
     result = restored(cube, "fill", uncertainty=True)
     np.testing.assert_allclose(result.uncertainty.array[~filled(result)], 0.5)
     assert restored(cube, "fill").uncertainty is None
+
+
+@pytest.mark.parametrize("changed", ["data", "mask"])
+def test_copies_in_memory_keep_the_uncertainty_of_observed_pixels(changed):
+    da = pytest.importorskip("dask.array")
+    one = smap()
+    data = da.from_array(one.data) if changed == "data" else one.data
+    # A mask of integers is converted
+    mask = np.zeros(one.data.shape, dtype=int) if changed == "mask" else None
+    before = StdDevUncertainty(np.full(one.data.shape, 0.5))
+    observed = sunpy.map.Map(data, one.meta, mask=mask, uncertainty=before)
+    result = restored(observed, "fill", uncertainty=True)
+    np.testing.assert_allclose(result.uncertainty.array[~filled(result)], 0.5)
 
 
 # Samples
