@@ -230,9 +230,7 @@ def test_calibrations_without_shares_are_refused_before_the_restoration(models):
     path = models / "fill.safetensors"
     (found,) = errorfile.read_models(path).values()
     errorfile.write_models(path, "fill", {"mean": replace(found, ratios={})})
-    with pytest.raises(
-        ValueError, match=r"Found a share of 0\.95; expected uncertainty=True.* calibrate fill"
-    ):
+    with pytest.raises(ValueError, match=r"Found a share of 0\.95; expected uncertainty=True.* calibrate fill"):
         restored(smap(), "fill", uncertainty=0.95)
     assert restored(smap(), "fill", uncertainty=True).meta["rstcorr"]
 
@@ -286,6 +284,8 @@ def test_samples_scatter_as_the_uncertainty_says(name):
             np.testing.assert_array_equal(sample.data[~filled(sample)], observed.data[~filled(sample)])
     assert [sample.meta["rstdraw"] for sample in samples] == list(range(1, 61))
     assert samples[0].uncertainty is None
+    with pytest.raises(ValueError, match="Found sample 1 .* expected a result with uncertainty=True"):
+        measure(samples[0])
     again = restored(observed, name, samples=2)
     np.testing.assert_array_equal(again[1].data, samples[1].data)
 
