@@ -2,6 +2,7 @@ import functools
 import gzip
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -186,6 +187,12 @@ def test_the_uncertainty_for_a_share_of_the_truth(run, fails, tmp_path):
     np.testing.assert_array_equal(found.uncertainty.array, expected.uncertainty.array)
     assert found.meta["rstcover"] == 0.95
     fails(*bicubic(SAMPLE), "-o", tmp_path / "no.fits", "--coverage", "0.9", texts=["'0.9'", "0.68 or 0.95"], code=2)
+
+
+def test_new_folders_of_one_result_end_with_a_slash(run, fails, tmp_path):
+    fails(*bicubic(SAMPLE), "-o", tmp_path / "new", texts=[f"End the name of a new folder with {os.sep}"])
+    assert run(*bicubic(SAMPLE), "-o", f"{tmp_path / 'new'}/")[0] == 0
+    assert (tmp_path / "new/hmi_magnetogram_enhance.fits").is_file()
 
 
 def test_calibrations_without_shares_name_the_options(fails, tmp_path, monkeypatch):

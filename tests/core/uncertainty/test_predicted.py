@@ -284,7 +284,7 @@ def test_samples_scatter_as_the_uncertainty_says(name):
             np.testing.assert_array_equal(sample.data[~filled(sample)], observed.data[~filled(sample)])
     assert [sample.meta["rstdraw"] for sample in samples] == list(range(1, 61))
     assert samples[0].uncertainty is None
-    with pytest.raises(ValueError, match="Found sample 1 .* expected a result with uncertainty=True"):
+    with pytest.raises(ValueError, match=r"Found sample 1 .* expected a result with uncertainty=True"):
         measure(samples[0])
     again = restored(observed, name, samples=2)
     np.testing.assert_array_equal(again[1].data, samples[1].data)
