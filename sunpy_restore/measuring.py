@@ -132,6 +132,11 @@ def _refuse_uncertain(result):
             "Found a Map without the uncertainty of this package; expected a result with uncertainty=True. Arithmetic, "
             "resample and rotate of sunpy drop it: measure the whole result, with a region."
         )
+    if result.uncertainty is None and "rstdraw" in result.meta:
+        raise ValueError(
+            f"Found sample {result.meta['rstdraw']} of samples=, which has no uncertainty; expected a result with "
+            "uncertainty=True. Compute a quantity in each sample: its scatter is the error."
+        )
     if result.uncertainty is None:
         raise ValueError(
             "Found a restored Map whose uncertainty is lost; expected one that has it. The save, submap and arithmetic "

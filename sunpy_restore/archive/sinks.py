@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from astropy.io import fits
 
 from sunpy_restore.archive.zarrstore import ZarrStore
+from sunpy_restore.core.fits.inputs import is_truncated
 from sunpy_restore.core.system.filenames import FITS_SUFFIXES, result_name
 
 __all__ = ["KEYWORD", "FitsFolder", "sink_of"]
@@ -93,8 +94,10 @@ class FitsFolder:
 
     def holds(self, frame):
         """Whether the complete result of this source with these settings is there."""
+        path = self.where(frame)
         try:
-            return fits.getheader(self.where(frame)).get(KEYWORD) == frame.key
+            # A copy of a folder can end within a file, whose first header is then complete
+            return fits.getheader(path).get(KEYWORD) == frame.key and not is_truncated(path)
         except (OSError, ValueError):
             return False
 

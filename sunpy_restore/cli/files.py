@@ -65,7 +65,10 @@ def target_of(source, output, suffix, *, overwrite=False):
     if target.is_dir() or output.endswith(("/", os.sep)):
         target = target / result_name(source.name, suffix)
     elif not target.name.removesuffix(".gz").endswith(FITS_SUFFIXES):
-        raise ValueError(f"Found the output {output!r}; expected a name ending in .fits, or a folder.")
+        raise ValueError(
+            f"Found the output {output!r}; expected a name ending in .fits, or a folder. End the name of a new folder "
+            f"with {os.sep}."
+        )
     if not source.is_file():
         raise FileNotFoundError(f"{source}: no such file.")
     if target.resolve() == source.resolve():

@@ -71,8 +71,8 @@ def desaturate(
         contains this share of the truth. True is a compromise between both where the errors are not normally
         distributed.
     samples : `int`, optional
-        Draw as many plausible restorations from the uncertainty, the same ones in every run. Of several images, the
-        first sample of all, then the second of all, and so on.
+        Draw as many plausible restorations from the uncertainty, the same ones in every run; NaN where it is infinite.
+        Of several images, the first item of the result has the first sample of each, the second item the second.
     progress : `bool`
         Show a progress bar.
 

@@ -61,8 +61,8 @@ def inpaint(
         or 0.95, the interval of 1 or 1.96 sigma contains this share of the truth. True is a compromise between both
         where the errors are not normally distributed.
     samples : `int`, optional
-        Draw as many plausible restorations from the uncertainty, the same ones in every run. Of several images, the
-        first sample of all, then the second of all, and so on.
+        Draw as many plausible restorations from the uncertainty, the same ones in every run; NaN where it is infinite.
+        Of several images, the first item of the result has the first sample of each, the second item the second.
     progress : `bool`
         Show a progress bar.
 

@@ -16,7 +16,7 @@ from astropy.io.fits.verify import VerifyWarning
 import sunpy.map
 
 import sunpy_restore
-from sunpy_restore import filled, load, restore_archive
+from sunpy_restore import filled, load, measure, restore_archive
 from sunpy_restore.archive.sinks import KEYWORD
 from sunpy_restore.archive.zarrstore import open_frames
 from sunpy_restore.data import sample_path
@@ -55,6 +55,20 @@ def test_the_rest_is_done(source, tmp_path):
     # Results that are complete are recognised without the ledger
     (out / "ledger.sqlite").unlink()
     assert counts(restore_archive(doubled, source, out)) == (0, 4, 0)
+    check_folder(out, 4)
+
+
+def test_truncated_results_are_not_done(source, tmp_path):
+    out = tmp_path / "out"
+    restore_archive(doubled, source, out)
+    # As a copy of the folder without its ledger may end
+    (out / "ledger.sqlite").unlink()
+    path = out / "00001_doubled.fits"
+    path.write_bytes(path.read_bytes()[:-2880])
+    report = restore_archive(doubled, source, out)
+    assert counts(report) == (0, 3, 1)
+    assert "overwrite=True" in report.failed[str(source / "00001.fits")]
+    assert counts(restore_archive(doubled, source, out, overwrite=True)) == (1, 3, 0)
     check_folder(out, 4)
 
 
@@ -126,6 +140,7 @@ def test_zarr_stores_have_what_the_maps_have(tmp_path):
         assert type(smap) is type(expected)
         np.testing.assert_array_equal(smap.data.compute(), expected.data)
         np.testing.assert_array_equal(smap.uncertainty.array, expected.uncertainty.array.astype("f4"))
+        assert u.allclose(measure(smap).flux_error, measure(expected).flux_error, rtol=1e-4)
         assert (smap.mask is None) == (expected.mask is None)
         assert smap.meta["rstmeth"] == "bicubic"
         assert u.allclose(smap.scale.axis1, expected.scale.axis1)

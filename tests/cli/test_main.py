@@ -2,10 +2,12 @@ import functools
 import gzip
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ import sunpy_restore
 from sunpy_restore import filled, load, synthesize_granulation
 from sunpy_restore.cli.main import main
 from sunpy_restore.core.numerics.metrics import contrast
+from sunpy_restore.core.uncertainty import errorfile
 from sunpy_restore.core.weights import registry
 from sunpy_restore.core.weights.store import available, default_for, locate, write
 from sunpy_restore.data import SAMPLES, sample_path
@@ -187,6 +190,23 @@ def test_the_uncertainty_for_a_share_of_the_truth(run, fails, tmp_path):
     assert sunpy_restore.load(target).meta["rstcover"] == 0.68
     fails(*bicubic(SAMPLE), "-o", tmp_path / "no.fits", "--coverage", "0.9", texts=["'0.9'", "0.68 or 0.95"], code=2)
     fails(*bicubic(SAMPLE), "-o", tmp_path / "no.fits", "--coverage", "x", texts=["'x'", "0.68 or 0.95"], code=2)
+
+
+def test_new_folders_of_one_result_end_with_a_slash(run, fails, tmp_path):
+    fails(*bicubic(SAMPLE), "-o", tmp_path / "new", texts=[f"End the name of a new folder with {os.sep}"])
+    assert run(*bicubic(SAMPLE), "-o", f"{tmp_path / 'new'}/")[0] == 0
+    assert (tmp_path / "new/hmi_magnetogram_enhance.fits").is_file()
+
+
+def test_calibrations_without_shares_name_the_options(fails, tmp_path, monkeypatch):
+    models_of = errorfile._models_of
+
+    def without_shares(method):
+        return {name: replace(model, ratios={}) for name, model in models_of(method).items()}
+
+    monkeypatch.setattr(errorfile, "_models_of", without_shares)
+    texts = ["Found a share of 0.95; expected --uncertainty, because the errors of bicubic"]
+    fails(*bicubic(SAMPLE), "-o", tmp_path / "no.fits", "--coverage", "0.95", texts=texts)
 
 
 def test_network_of_the_registry_and_of_a_file(run, networks, tmp_path):

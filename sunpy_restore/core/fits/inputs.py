@@ -7,7 +7,7 @@ import numpy as np
 
 from sunpy_restore.core.messages import text_of_numpy
 
-__all__ = ["read_map", "read_maps", "read_mask", "read_quantity"]
+__all__ = ["is_truncated", "read_map", "read_maps", "read_mask", "read_quantity"]
 
 
 def read_map(path):
@@ -73,7 +73,7 @@ def _reason(path, error):
             'pip install "sunpy[jpeg2000]", and install openjpeg with conda or libopenjp2-7 with the package manager '
             "of the system."
         )
-    if "ended before" in error or _is_truncated(path):
+    if "ended before" in error or is_truncated(path):
         return (
             f"Found {path.stat().st_size} bytes, fewer than the file announces: it is truncated; expected all of it. "
             "Download or copy it again."
@@ -81,7 +81,19 @@ def _reason(path, error):
     return None
 
 
-def _is_truncated(path):
+def is_truncated(path):
+    """
+    Whether a FITS file ends before its headers say.
+
+    Parameters
+    ----------
+    path : path-like
+        Name of the file.
+
+    Returns
+    -------
+    `bool`
+    """
     from astropy.io import fits
 
     failure = ""

@@ -1,5 +1,6 @@
 """Maps as observations read them: real numbers in memory, and nothing of what a mask covers."""
 
+import copy
 import logging
 import math
 import re
@@ -121,7 +122,7 @@ def in_memory(value, kinds="biuf"):
     Returns
     -------
     `~sunpy.map.GenericMap`, `list` of them, or the same object
-        The Map itself if its data are in memory, else a copy with `numpy.ndarray`.
+        The Map itself if its data are in memory, else a copy with `numpy.ndarray`, its mask and its uncertainty.
 
     Raises
     ------
@@ -149,7 +150,7 @@ def in_memory(value, kinds="biuf"):
     if loaded is data and mask is value.mask:
         return value
     smap = with_data(value, loaded)
-    smap.mask = mask
+    smap.mask, smap.uncertainty = mask, copy.deepcopy(value.uncertainty)
     return smap
 
 

@@ -170,8 +170,8 @@ def _with_share(model, method, share):
         return model
     weights = f" --weights {shlex.quote(str(method.path))}" if method.is_network and method.path is not None else ""
     raise ValueError(
-        f"Found uncertainty={share}; expected True, because the uncertainty of {method.model or method.name} was "
-        f"calibrated without factors for single shares. Calibrate it again with 'sunpy-restore calibrate "
+        f"Found a share of {share}; expected uncertainty=True, because the errors of {method.model or method.name} "
+        "were calibrated without factors for single shares. Calibrate them again with 'sunpy-restore calibrate "
         f"{method.task.name}{weights} --data DIR'."
     )
 

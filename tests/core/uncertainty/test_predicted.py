@@ -233,7 +233,7 @@ def test_calibrations_without_shares_are_refused_before_the_restoration(models):
     path = models / "fill.safetensors"
     (found,) = errorfile.read_models(path).values()
     errorfile.write_models(path, "fill", {"mean": replace(found, ratios={})})
-    with pytest.raises(ValueError, match=r"Found uncertainty=0\.95; expected True.*sunpy-restore calibrate fill"):
+    with pytest.raises(ValueError, match=r"Found a share of 0\.95; expected uncertainty=True.* calibrate fill"):
         restored(smap(), "fill", uncertainty=0.95)
     assert restored(smap(), "fill", uncertainty=True).meta["rstcorr"]
 
@@ -251,6 +251,19 @@ def test_cubes_keep_the_uncertainty_of_observed_pixels():
     result = restored(cube, "fill", uncertainty=True)
     np.testing.assert_allclose(result.uncertainty.array[~filled(result)], 0.5)
     assert restored(cube, "fill").uncertainty is None
+
+
+@pytest.mark.parametrize("changed", ["data", "mask"])
+def test_copies_in_memory_keep_the_uncertainty_of_observed_pixels(changed):
+    da = pytest.importorskip("dask.array")
+    one = smap()
+    data = da.from_array(one.data) if changed == "data" else one.data
+    # A mask of integers is converted
+    mask = np.zeros(one.data.shape, dtype=int) if changed == "mask" else None
+    before = StdDevUncertainty(np.full(one.data.shape, 0.5))
+    observed = sunpy.map.Map(data, one.meta, mask=mask, uncertainty=before)
+    result = restored(observed, "fill", uncertainty=True)
+    np.testing.assert_allclose(result.uncertainty.array[~filled(result)], 0.5)
 
 
 # Samples
@@ -274,6 +287,8 @@ def test_samples_scatter_as_the_uncertainty_says(name):
             np.testing.assert_array_equal(sample.data[~filled(sample)], observed.data[~filled(sample)])
     assert [sample.meta["rstdraw"] for sample in samples] == list(range(1, 61))
     assert samples[0].uncertainty is None
+    with pytest.raises(ValueError, match=r"Found sample 1 .* expected a result with uncertainty=True"):
+        measure(samples[0])
     again = restored(observed, name, samples=2)
     np.testing.assert_array_equal(again[1].data, samples[1].data)
 
