@@ -8,7 +8,7 @@ __all__ = ["LEVELS", "SHARES", "coverage_factor", "level_factor", "quantile", "r
 LEVELS = {1.0: 0.6827, 1.96: 0.95}
 """Half widths of intervals in units of the uncertainty, and the share of the truth that each should contain."""
 
-SHARES = {0.68: 1.0, 0.95: 1.96}
+SHARES = {round(share, 2): width for width, share in LEVELS.items()}
 """Shares of the truth that a user can ask for, and the half width of the interval that contains them."""
 
 _TOLERANCES = {1.0: 0.02, 1.96: 0.015}

@@ -131,8 +131,8 @@ def error_model(method, name, share=None):
         own = Path(method.path).with_suffix(SUFFIX)
         raise ValueError(
             f"Found no calibrated uncertainty of the weights {method.model!r} with method {name!r}; expected it in "
-            f"{own.name} beside them. Use the default weights, make the file with 'sunpy-restore calibrate "
-            f"{method.task.name} --weights {shlex.quote(str(method.path))} --data DIR', or leave out uncertainty."
+            f"{own.name} beside them. Use the default weights, make the file with '{_calibration(method)}', or leave "
+            "out uncertainty."
         )
     raise ValueError(
         f"Found no calibrated uncertainty of method {name!r} of {method.task.name}; expected another method. Leave out "
@@ -168,12 +168,16 @@ def _with_share(model, method, share):
     """An error model, if it has factors for the share."""
     if share is None or SHARES[share] in model.ratios:
         return model
-    weights = f" --weights {shlex.quote(str(method.path))}" if method.is_network and method.path is not None else ""
     raise ValueError(
         f"Found a share of {share}; expected uncertainty=True, because the errors of {method.model or method.name} "
-        "were calibrated without factors for single shares. Calibrate them again with 'sunpy-restore calibrate "
-        f"{method.task.name}{weights} --data DIR'."
+        f"were calibrated without factors for single shares. Calibrate them again with '{_calibration(method)}'."
     )
+
+
+def _calibration(method):
+    """Command that calibrates the uncertainty of a method."""
+    weights = f" --weights {shlex.quote(str(method.path))}" if method.is_network and method.path is not None else ""
+    return f"sunpy-restore calibrate {method.task.name}{weights} --data DIR"
 
 
 def _models_of(method):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import fft, ndimage
 
+from sunpy_restore.core.numerics.cells import cell_sums
 from sunpy_restore.training.dataset.placement import ORIENTATIONS, Placement
 
 __all__ = ["Scenes", "thumbnail_of"]
@@ -48,11 +49,11 @@ def thumbnail_of(image):
     """
     image = np.asarray(image, dtype=np.float32)
     size = _side_of_squares(image.shape)
-    ny, nx = (length // size for length in image.shape)
-    squares = image[: ny * size, : nx * size].reshape(ny, size, nx, size).swapaxes(1, 2).reshape(ny, nx, size * size)
-    finite = np.isfinite(squares)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(finite, squares, 0).sum(axis=-1) / finite.sum(axis=-1, dtype=np.float32)
+    whole = image[tuple(slice(length // size * size) for length in image.shape)]
+    finite = np.isfinite(whole)
+    with np.errstate(invalid="ignore"):
+        mean = cell_sums(np.where(finite, whole, 0), size) / cell_sums(finite, size)
+    return mean.astype(np.float32)
 
 
 def _side_of_squares(shape):
